@@ -1,0 +1,56 @@
+# Every target sets up what it needs; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup figures test test-slow check lint types contract bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv and install the package with its pinned development tools
+
+# Debian splits venv off python3: where it is absent, root installs it and others are told how.
+$(STAMP): pyproject.toml requirements-dev.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || ( \
+	  rm -rf $(VENV); \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); \
+	  else \
+	    echo "python3 cannot make a virtual environment: apt install python3-venv"; exit 1; \
+	  fi )
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+figures: $(STAMP)  ## run the examples; figures and tables go to output/
+	$(BIN)/python examples/01_us_income_clubs.py
+	$(BIN)/python examples/02_public_capital_spillovers.py
+	$(BIN)/python examples/03_china_cities.py
+
+test: $(STAMP)  ## run the tests (without the slow ones)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" -q
+
+test-slow: $(STAMP)  ## run the calibration and other slow tests
+	$(BIN)/python -m pytest -n $(JOBS) -m slow -q
+
+check: lint types contract  ## lint, types and import contract
+
+lint: $(STAMP)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## mypy, strict
+	$(BIN)/mypy
+
+contract: $(STAMP)  ## import-linter: one river, no back-flow
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## speed beside peers, as ratios
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what the targets made, .venv included
+	rm -rf $(VENV) output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,68 @@
+"""Spatial econometrics of regional development.
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nqp_spatial import (
+        datasets,
+        dynamics,
+        errors,
+        esda,
+        plots,
+        regression,
+        report,
+        weights,
+    )
+    from nqp_spatial.io import read_panel
+    from nqp_spatial.panel import SpatialPanel
+    from nqp_spatial.regression import fit
+
+__version__ = "0.1.0"
+
+_FOLDERS = (
+    "datasets",
+    "dynamics",
+    "errors",
+    "esda",
+    "plots",
+    "regression",
+    "report",
+    "weights",
+)
+_NAMES = {
+    "SpatialPanel": "nqp_spatial.panel",
+    "fit": "nqp_spatial.regression",
+    "read_panel": "nqp_spatial.io",
+}
+
+__all__ = [
+    "SpatialPanel",
+    "datasets",
+    "dynamics",
+    "errors",
+    "esda",
+    "fit",
+    "plots",
+    "read_panel",
+    "regression",
+    "report",
+    "weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FOLDERS:
+        return import_module(f"nqp_spatial.{name}")
+    if name in _NAMES:
+        return getattr(import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'nqp_spatial' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,738 @@
+"""`SpatialPanel`: the one data type that every function of the package takes.
+
+A panel is a frame with one row for each unit and period, sorted by both, with (optionally) one
+geometry for each unit. It is checked once, here, so that nothing downstream has to guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.errors import (
+    DomainError,
+    DuplicateKeysError,
+    GeometryError,
+    MissingValuesError,
+    OptionError,
+    PanelError,
+    UnbalancedPanelError,
+    UnknownColumnError,
+    UnmatchedIdsError,
+    sample,
+)
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["SpatialPanel", "check_same_ids"]
+
+BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class SpatialPanel:
+    """Observations of units over periods, with the units' geometries.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Long data, one row for each unit and period, in any row order. It is copied, never changed.
+    unit : str
+        Column of unit ids. Any type that sorts; ids of different types never match each other.
+    period : str, optional
+        Column of periods. Without it the data are a cross-section, a panel of one period ``0``.
+    geometry : GeoDataFrame, optional
+        One row a unit; ids are its column named `unit`, or else its index.
+    labels : mapping, optional
+        Display label of each column, for tables and figures.
+    balanced : bool
+        If true (default), absent (unit, period) pairs are an error that names them. If false they
+        are allowed until `balance` is called; every analysis asks for a balanced panel.
+    extra_shapes : {"error", "drop"}
+        What to do with geometries of units that the frame does not have. Dropping is written into
+        `notes`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The data, indexed by (``unit``, ``period``) and sorted.
+    geometry : GeoDataFrame or None
+        Geometries, indexed by unit in the order of `units`.
+    labels : dict
+        Display labels.
+    notes : tuple of str
+        What was done to the data on the way here, such as balancing.
+    unit_name, period_name : str
+        The names that the id columns had.
+
+    Raises
+    ------
+    UnknownColumnError
+        If `unit` or `period` is no column of the frame.
+    MissingValuesError
+        If an id or a period is missing.
+    DuplicateKeysError
+        If a (unit, period) pair occurs twice; the pairs are named.
+    UnbalancedPanelError
+        If pairs are absent; they are named.
+    UnmatchedIdsError
+        If the ids of frame and geometry differ; samples of both sides are shown.
+    GeometryError
+        If a geometry is missing or empty.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"city": ["b", "a"] * 2, "year": [1, 1, 2, 2], "x": [3., 1., 4., 2.]})
+    >>> panel = SpatialPanel(frame, unit="city", period="year")
+    >>> panel
+    SpatialPanel: 2 units x 2 periods (1 to 2), 1 column, no geometry
+    >>> panel.wide("x")
+    period    1    2
+    unit
+    a       1.0  2.0
+    b       3.0  4.0
+    """
+
+    frame: pd.DataFrame
+    geometry: gpd.GeoDataFrame | None
+    labels: dict[str, str]
+    notes: tuple[str, ...]
+    unit_name: str
+    period_name: str
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        unit: str,
+        period: str | None = None,
+        geometry: gpd.GeoDataFrame | None = None,
+        labels: Mapping[str, str] | None = None,
+        balanced: bool = True,
+        extra_shapes: Literal["error", "drop"] = "error",
+    ) -> None:
+        if not isinstance(frame, pd.DataFrame):
+            raise PanelError(
+                f"frame must be a pandas DataFrame, got {type(frame).__name__}; "
+                "read files with nqp_spatial.read_panel"
+            )
+        data = _keyed(frame, unit, period)
+        if balanced:
+            _require_balanced(data)
+        notes: list[str] = []
+        shapes = None
+        if geometry is not None:
+            shapes = _shapes(geometry, unit, data.index.levels[0], extra_shapes, notes)
+        self._set(data, shapes, dict(labels or {}), tuple(notes), unit, period or "period")
+
+    def _set(
+        self,
+        frame: pd.DataFrame,
+        geometry: gpd.GeoDataFrame | None,
+        labels: dict[str, str],
+        notes: tuple[str, ...],
+        unit_name: str,
+        period_name: str,
+    ) -> None:
+        for name, value in [
+            ("frame", frame),
+            ("geometry", geometry),
+            ("labels", labels),
+            ("notes", notes),
+            ("unit_name", unit_name),
+            ("period_name", period_name),
+        ]:
+            object.__setattr__(self, name, value)
+
+    def _replace(
+        self,
+        frame: pd.DataFrame,
+        *,
+        note: str | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> SpatialPanel:
+        """Return a panel of a changed frame, with the geometries of the units that it still has."""
+        frame.index = frame.index.remove_unused_levels()
+        units = frame.index.levels[0]
+        geometry = None if self.geometry is None else self.geometry.loc[units]
+        panel = object.__new__(SpatialPanel)
+        panel._set(
+            frame,
+            geometry,
+            dict(self.labels if labels is None else labels),
+            self.notes + ((note,) if note else ()),
+            self.unit_name,
+            self.period_name,
+        )
+        return panel
+
+    # -- what it holds -----------------------------------------------------------------------------
+
+    @property
+    def units(self) -> pd.Index:
+        """Ids of the units, sorted."""
+        return self._level(0)
+
+    @property
+    def periods(self) -> pd.Index:
+        """Periods, sorted."""
+        return self._level(1)
+
+    def _level(self, number: int) -> pd.Index:
+        index = self.frame.index
+        assert isinstance(index, pd.MultiIndex)
+        return index.levels[number]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.units)
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods."""
+        return len(self.periods)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every unit is there in every period."""
+        return len(self.frame) == self.n_units * self.n_periods
+
+    def __repr__(self) -> str:
+        span = (
+            f" ({_plain(self.periods[0])} to {_plain(self.periods[-1])})"
+            if self.n_periods > 1
+            else ""
+        )
+        columns = self.frame.shape[1]
+        shape = "no geometry" if self.geometry is None else f"geometry in {_crs(self.geometry)}"
+        balance = "" if self.is_balanced else ", UNBALANCED"
+        notes = f", {len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else ""
+        return (
+            f"SpatialPanel: {self.n_units} units x {self.n_periods} "
+            f"period{'s' * (self.n_periods != 1)}{span}{balance}, "
+            f"{columns} column{'s' * (columns != 1)}, {shape}{notes}"
+        )
+
+    def label(self, column: str) -> str:
+        """Return the display label of a column, or its name."""
+        return self.labels.get(column, column)
+
+    # -- views -------------------------------------------------------------------------------------
+
+    def wide(self, column: str) -> pd.DataFrame:
+        """Return one column as a table, units by periods.
+
+        Parameters
+        ----------
+        column : str
+            Name of a column.
+
+        Returns
+        -------
+        DataFrame
+            Shape (n_units, n_periods); missing cells stay missing.
+
+        Raises
+        ------
+        UnknownColumnError
+            If the panel has no such column.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 2], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id").wide("x").shape
+        (2, 1)
+        """
+        self.require_columns([column])
+        return self.frame[column].unstack("period")
+
+    def values(self, column: str) -> np.ndarray:
+        """Return one numeric column as an array, complete and finite, units by periods.
+
+        Parameters
+        ----------
+        column : str
+            Name of a numeric column.
+
+        Returns
+        -------
+        ndarray
+            Shape (n_units, n_periods), float.
+
+        Raises
+        ------
+        UnknownColumnError, UnbalancedPanelError, MissingValuesError, DomainError
+            If the column is absent, or has cells that cannot be worked with.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [2, 1], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id").values("x").tolist()
+        [[0.7], [0.5]]
+        """
+        self.require_complete([column])
+        series = self.frame[column]
+        if not pd.api.types.is_numeric_dtype(series):
+            raise PanelError(
+                f"column {column!r} must be numeric, it is of type {series.dtype}; "
+                "convert it with panel.assign or in the data"
+            )
+        array = series.to_numpy(dtype=float)
+        infinite = ~np.isfinite(array)
+        if infinite.any():
+            raise DomainError(
+                f"column {column!r} is infinite for {self._cells(infinite)}; "
+                "a logarithm of zero or a division by zero made it: mend the data first"
+            )
+        return np.asarray(array.reshape(self.n_units, self.n_periods))
+
+    def at(self, period: Hashable) -> pd.DataFrame:
+        """Return the data of one period.
+
+        Parameters
+        ----------
+        period : hashable
+            One of `periods`.
+
+        Returns
+        -------
+        GeoDataFrame or DataFrame
+            Indexed by unit; with geometry where the panel has one.
+
+        Raises
+        ------
+        PanelError
+            If the panel has no such period.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1], "year": [2019, 2020], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id", period="year").at(2020)["x"].tolist()
+        [0.7]
+        """
+        self.require_periods([period])
+        data = self.frame.xs(period, level="period")
+        if self.geometry is None:
+            return data
+        import geopandas as gpd
+
+        shapes = self.geometry.geometry.reindex(data.index)
+        plain = data.drop(columns=[shapes.name], errors="ignore")
+        return gpd.GeoDataFrame(plain, geometry=shapes, crs=self.geometry.crs)
+
+    # -- new panels --------------------------------------------------------------------------------
+
+    def assign(self, labels: Mapping[str, str] | None = None, **columns: Any) -> SpatialPanel:
+        """Return a panel with new or changed columns.
+
+        Parameters
+        ----------
+        labels : mapping, optional
+            Labels to add.
+        **columns : callable, Series, array or scalar
+            As in `pandas.DataFrame.assign`; a callable gets the frame. A Series is aligned by
+            (unit, period).
+
+        Returns
+        -------
+        SpatialPanel
+
+        Raises
+        ------
+        DomainError
+            If a transformation is undefined for some cells (a logarithm of a non-positive value,
+            a division by zero); the cells are named.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> panel = SpatialPanel(pd.DataFrame({"id": [1, 2], "x": [1.0, 0.0]}), unit="id")
+        >>> panel.assign(double=lambda d: 2 * d["x"]).frame["double"].tolist()
+        [2.0, 0.0]
+        >>> panel.assign(log_x=lambda d: np.log(d["x"]))
+        Traceback (most recent call last):
+        ...
+        nqp_spatial.errors.DomainError: column 'log_x' is undefined ... for unit 2, period 0; ...
+        """
+        try:
+            with np.errstate(divide="raise", invalid="raise"):
+                frame = self.frame.assign(**columns)
+            undefined = False
+        except FloatingPointError:
+            with np.errstate(all="ignore"):
+                frame = self.frame.assign(**columns)
+            undefined = True
+        for name in columns:
+            bad = _undefined(frame[name], count_missing=undefined)
+            if bad.any():
+                raise DomainError(
+                    f"column {name!r} is undefined (not finite) for {self._cells(bad)}; "
+                    "logarithms need positive values and divisors must not be zero: "
+                    "mend or leave out these cells first"
+                )
+        return self._replace(frame, labels={**self.labels, **(labels or {})})
+
+    def select(
+        self,
+        *,
+        periods: Iterable[Hashable] | None = None,
+        units: Iterable[Hashable] | None = None,
+    ) -> SpatialPanel:
+        """Return the panel of some periods or units.
+
+        Parameters
+        ----------
+        periods, units : iterable, optional
+            What to keep; all if not given. The order does not matter.
+
+        Returns
+        -------
+        SpatialPanel
+
+        Raises
+        ------
+        PanelError, UnmatchedIdsError
+            If a period or a unit is not in the panel.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1], "year": [2019, 2020], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id", period="year").select(periods=[2020]).n_periods
+        1
+        """
+        frame, said = self.frame, []
+        if periods is not None:
+            wanted = list(periods)
+            self.require_periods(wanted)
+            frame = frame[frame.index.isin(wanted, level="period")]
+            said.append(f"{len(set(wanted))} of {self.n_periods} periods")
+        if units is not None:
+            ids = pd.Index(list(units))
+            unknown = ids.difference(self.units, sort=False)
+            if len(unknown):
+                raise UnmatchedIdsError(
+                    f"the panel has no unit {sample(unknown)}; its units are like "
+                    f"{sample(self.units)}{_type_hint(unknown, self.units)}"
+                )
+            frame = frame[frame.index.isin(ids, level="unit")]
+            said.append(f"{ids.nunique()} of {self.n_units} units")
+        if frame.empty:
+            raise PanelError("the selection is empty; name at least one unit and one period")
+        return self._replace(frame.copy(), note="selected " + " and ".join(said) if said else None)
+
+    def balance(self, *, how: BalanceMethod, columns: Iterable[str] | None = None) -> SpatialPanel:
+        """Return a panel without gaps, by an explicit choice that is written into `notes`.
+
+        Parameters
+        ----------
+        how : {"drop-units", "drop-periods", "interpolate"}
+            ``drop-units`` keeps the units that are complete in every period; ``drop-periods`` the
+            periods that are complete for every unit; ``interpolate`` fills numeric gaps linearly
+            over the periods of the same unit, inside its first and last value only.
+        columns : iterable of str, optional
+            Columns that must be complete; all if not given.
+
+        Returns
+        -------
+        SpatialPanel
+
+        Raises
+        ------
+        UnbalancedPanelError
+            If nothing would be left, or if gaps at the ends of a unit's series cannot be
+            interpolated.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1, 2], "year": [1, 2, 1], "x": [1.0, 2.0, 3.0]})
+        >>> panel = SpatialPanel(frame, unit="id", period="year", balanced=False)
+        >>> panel.balance(how="drop-units").notes
+        ('balanced by dropping 1 of 2 units: 2',)
+        """
+        if how not in ("drop-units", "drop-periods", "interpolate"):
+            raise OptionError(
+                f"how must be 'drop-units', 'drop-periods' or 'interpolate', got {how!r}"
+            )
+        names = list(self.frame.columns) if columns is None else list(columns)
+        self.require_columns(names)
+        grid = pd.MultiIndex.from_product([self.units, self.periods], names=["unit", "period"])
+        full = self.frame.reindex(grid)
+        gaps = full[names].isna().any(axis=1) | ~grid.isin(self.frame.index)
+        if not gaps.any():
+            return self
+        if how == "interpolate":
+            return self._interpolated(full, names, gaps)
+        level = "unit" if how == "drop-units" else "period"
+        everyone = self.units if level == "unit" else self.periods
+        dropped = gaps[gaps].index.get_level_values(level).unique()
+        if len(dropped) == len(everyone):
+            raise UnbalancedPanelError(
+                f"every {level} has a gap in {sample(names)}: dropping {level}s leaves nothing; "
+                "name fewer columns, or balance the other way"
+            )
+        kept = full[~full.index.isin(dropped, level=level)]
+        note = (
+            f"balanced by dropping {len(dropped)} of {len(everyone)} {level}s: "
+            f"{sample(dropped, 10)}"
+        )
+        return self._replace(kept.copy(), note=note)
+
+    def _interpolated(self, full: pd.DataFrame, names: list[str], gaps: pd.Series) -> SpatialPanel:
+        text = [name for name in names if not pd.api.types.is_numeric_dtype(full[name])]
+        if full[text].isna().to_numpy().any():
+            raise UnbalancedPanelError(
+                f"columns {sample(text)} are not numeric and cannot be interpolated; "
+                "name the numeric columns in columns="
+            )
+        filled = full.copy()
+        steps = np.asarray(self.periods, dtype=float)
+        for name in names:
+            wide = full[name].unstack("period")
+            wide.columns = pd.Index(steps)
+            done = wide.astype(float).interpolate(method="index", axis=1, limit_area="inside")
+            filled[name] = done.to_numpy().ravel()
+        left = filled[names].isna().any(axis=1)
+        if left.any():
+            cells = list(left[left].index)
+            raise UnbalancedPanelError(
+                f"gaps at the ends of a series cannot be interpolated: (unit, period) "
+                f"{sample(cells)}; drop these units or periods first"
+            )
+        note = (
+            f"interpolated {int(gaps.sum())} cells of {sample(names)} linearly over "
+            f"{self.period_name}: {sample(gaps[gaps].index, 10)}"
+        )
+        return self._replace(filled, note=note)
+
+    # -- checks that other modules share -----------------------------------------------------------
+
+    def require_columns(self, columns: Iterable[str]) -> None:
+        """Raise `UnknownColumnError` unless the panel has every column named."""
+        unknown = [name for name in columns if name not in self.frame.columns]
+        if unknown:
+            raise UnknownColumnError(
+                f"the panel has no column {sample(unknown)}; its columns are "
+                f"{sample(self.frame.columns, 20)}"
+            )
+
+    def require_periods(self, periods: Iterable[Hashable]) -> None:
+        """Raise `PanelError` unless the panel has every period named."""
+        unknown = [period for period in periods if period not in self.periods]
+        if unknown:
+            raise PanelError(
+                f"the panel has no period {sample(unknown)}; its periods are "
+                f"{sample(self.periods, 8)}"
+            )
+
+    def require_balanced(self) -> None:
+        """Raise `UnbalancedPanelError`, naming absent pairs, unless the panel is balanced."""
+        _require_balanced(self.frame)
+
+    def require_complete(self, columns: Iterable[str]) -> None:
+        """Raise unless the panel is balanced and has every cell of the columns named."""
+        names = list(columns)
+        self.require_columns(names)
+        self.require_balanced()
+        missing = self.frame[names].isna()
+        if missing.to_numpy().any():
+            parts = [
+                f"{name!r} for {self._cells(missing[name].to_numpy())}"
+                for name in names
+                if missing[name].any()
+            ]
+            raise MissingValuesError(
+                f"missing values in column {'; '.join(parts)}. Nothing is dropped or filled "
+                "silently: use panel.balance(how=..., columns=[...]) or panel.select(...)"
+            )
+
+    def require_geometry(self) -> gpd.GeoDataFrame:
+        """Return the geometries, or raise `GeometryError` if the panel has none."""
+        if self.geometry is None:
+            raise GeometryError(
+                "this needs the units' geometries and the panel has none; "
+                "pass geometry= to SpatialPanel or read_panel"
+            )
+        return self.geometry
+
+    def _cells(self, mask: np.ndarray | pd.Series) -> str:
+        rows = self.frame.index[np.asarray(mask, dtype=bool)]
+        if len(rows) == 1:
+            unit, period = rows[0]
+            return f"unit {_plain(unit)!r}, period {_plain(period)!r}"
+        pairs = [(_plain(u), _plain(p)) for u, p in rows[:5]]
+        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+        return f"{len(rows)} cells, (unit, period) {sample(pairs)}{more}"
+
+
+def check_same_ids(
+    ours: pd.Index, theirs: pd.Index, *, our_name: str, their_name: str, advice: str
+) -> None:
+    """Raise unless two sets of ids are the same, showing samples from both sides.
+
+    Parameters
+    ----------
+    ours, theirs : Index
+        Unique ids, in any order.
+    our_name, their_name : str
+        How to call the two sides in the message.
+    advice : str
+        What the caller can do about it.
+
+    Raises
+    ------
+    UnmatchedIdsError
+        If the sets differ.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> check_same_ids(pd.Index([1, 2]), pd.Index([2, 3]), our_name="panel",
+    ...                their_name="weights", advice="build both from one list")
+    Traceback (most recent call last):
+    ...
+    nqp_spatial.errors.UnmatchedIdsError: ids of panel and weights differ: ...
+    """
+    only_ours = ours.difference(theirs, sort=False)
+    only_theirs = theirs.difference(ours, sort=False)
+    if not len(only_ours) and not len(only_theirs):
+        return
+    parts = [f"ids of {our_name} and {their_name} differ:"]
+    if len(only_ours):
+        parts.append(f"{len(only_ours)} of {len(ours)} only in {our_name} ({sample(only_ours)});")
+    if len(only_theirs):
+        parts.append(
+            f"{len(only_theirs)} of {len(theirs)} only in {their_name} ({sample(only_theirs)});"
+        )
+    raise UnmatchedIdsError(f"{' '.join(parts)} {advice}{_type_hint(ours, theirs)}")
+
+
+def _type_hint(ours: pd.Index, theirs: pd.Index) -> str:
+    """Say so where ids would match if both were written as text."""
+    if not (len(ours) and len(theirs)):
+        return ""
+    one, other = type(_plain(ours[0])).__name__, type(_plain(theirs[0])).__name__
+    if one == other or not set(map(str, ours)) & set(map(str, theirs)):
+        return ""
+    return f" (the ids are {one} on one side and {other} on the other: convert one side)"
+
+
+def _plain(value: Any) -> Any:
+    """Return a numpy scalar as the Python value that it prints like."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _crs(geometry: gpd.GeoDataFrame) -> str:
+    return "no CRS" if geometry.crs is None else str(geometry.crs.name)
+
+
+def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:
+    if not pd.api.types.is_numeric_dtype(column):
+        return np.zeros(len(column), dtype=bool)
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(np.isinf(values) | (np.isnan(values) & count_missing))
+
+
+def _keyed(frame: pd.DataFrame, unit: str, period: str | None) -> pd.DataFrame:
+    """Return a copy of the frame indexed by (unit, period), unique and sorted."""
+    keys = [unit] if period is None else [unit, period]
+    index_names = [name for name in frame.index.names if name in keys]
+    data = frame.reset_index(level=index_names) if index_names else frame
+    for key in keys:
+        if key not in data.columns:
+            raise UnknownColumnError(
+                f"the frame has no column {key!r}; its columns are {sample(data.columns, 20)}"
+            )
+    if data.empty:
+        raise PanelError("the frame has no rows; pass one row for each unit and period")
+    absent = data[keys].isna().any(axis=1)
+    if absent.any():
+        raise MissingValuesError(
+            f"{int(absent.sum())} rows have no {' or '.join(keys)}, at row labels "
+            f"{sample(data.index[absent])}; every row needs both"
+        )
+    columns = [data[unit], pd.Series(0, index=data.index) if period is None else data[period]]
+    index = pd.MultiIndex.from_arrays(columns, names=["unit", "period"])
+    repeated = index.duplicated()
+    if repeated.any():
+        raise DuplicateKeysError(
+            f"{int(repeated.sum())} (unit, period) pairs occur more than once: "
+            f"{sample(index[repeated].unique())}; keep one row for each pair, or name a period"
+        )
+    data = data.drop(columns=keys).set_axis(index, axis=0)
+    try:
+        data = data.sort_index()
+    except TypeError as error:
+        raise PanelError(
+            f"ids or periods of mixed types cannot be sorted ({error}); convert them to one type"
+        ) from error
+    data.index = data.index.remove_unused_levels()
+    return data
+
+
+def _require_balanced(data: pd.DataFrame) -> None:
+    units, periods = data.index.levels
+    absent_count = len(units) * len(periods) - len(data)
+    if absent_count:
+        grid = pd.MultiIndex.from_product([units, periods])
+        absent = grid.difference(data.index, sort=False)
+        raise UnbalancedPanelError(
+            f"the panel is unbalanced: {absent_count} of {len(grid)} (unit, period) pairs are "
+            f"absent: {sample(absent)}; add them, or pass balanced=False and then choose "
+            "panel.balance(how='drop-units' | 'drop-periods' | 'interpolate')"
+        )
+
+
+def _shapes(
+    geometry: gpd.GeoDataFrame,
+    unit: str,
+    units: pd.Index,
+    extra_shapes: str,
+    notes: list[str],
+) -> gpd.GeoDataFrame:
+    """Return the geometries indexed by unit, in the order of the panel's units."""
+    if extra_shapes not in ("error", "drop"):
+        raise OptionError(f"extra_shapes must be 'error' or 'drop', got {extra_shapes!r}")
+    if not hasattr(geometry, "geometry"):
+        raise GeometryError(
+            f"geometry must be a GeoDataFrame, got {type(geometry).__name__}; "
+            "read it with geopandas.read_file, or pass the path to read_panel"
+        )
+    shapes = geometry.set_index(unit) if unit in geometry.columns else geometry.copy()
+    shapes.index.name = "unit"
+    repeated = shapes.index.duplicated()
+    if repeated.any():
+        raise DuplicateKeysError(
+            f"{int(repeated.sum())} units have more than one geometry: "
+            f"{sample(shapes.index[repeated].unique())}; dissolve them into one row a unit"
+        )
+    extra = shapes.index.difference(units, sort=False)
+    if len(extra) and extra_shapes == "drop" and len(extra) < len(shapes):
+        notes.append(f"left out {len(extra)} geometries without data: {sample(extra, 10)}")
+        shapes = shapes.drop(index=extra)
+    check_same_ids(
+        units,
+        shapes.index,
+        our_name="frame",
+        their_name="geometry",
+        advice="mend the ids, or pass extra_shapes='drop' for geometries without data",
+    )
+    shapes = shapes.loc[units]
+    empty = shapes.geometry.isna() | shapes.geometry.is_empty
+    if empty.any():
+        raise GeometryError(
+            f"{int(empty.sum())} units have no geometry: {sample(shapes.index[empty])}; "
+            "give each unit a polygon or point"
+        )
+    return shapes

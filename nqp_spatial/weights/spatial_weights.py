@@ -1,0 +1,460 @@
+"""`SpatialWeights`: who is a neighbour of whom, and how much; and the one way to align ids."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from nqp_spatial.errors import IslandError, OptionError, UnmatchedIdsError, WeightsError, sample
+from nqp_spatial.panel import check_same_ids
+
+if TYPE_CHECKING:
+    from libpysal.graph import Graph
+    from libpysal.weights import W
+
+__all__ = ["SpatialWeights", "Standardization", "WeightsSpec", "as_weights", "finish"]
+
+Standardization = Literal["row", "spectral", "minmax", "none"]
+Islands = Literal["error", "keep"]
+
+_STANDARDIZED_WORDS = {
+    "row": "row-standardised",
+    "spectral": "divided by the spectral radius",
+    "minmax": "divided by the smaller of the largest row and column sums",
+    "none": "not standardised",
+}
+
+
+@dataclass(frozen=True)
+class WeightsSpec:
+    """How a weights matrix was made.
+
+    Attributes
+    ----------
+    kind : str
+        The family in words, such as ``"queen contiguity"``.
+    parameters : dict
+        What it takes to make it again.
+    standardization : {"row", "spectral", "minmax", "none"}
+        How the raw weights were scaled.
+    islands : str
+        How units without neighbours were treated.
+
+    Examples
+    --------
+    >>> WeightsSpec("queen contiguity", {"order": 1}, "row").describe()
+    'queen contiguity (order = 1), row-standardised'
+    """
+
+    kind: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    standardization: Standardization = "none"
+    islands: str = "none present"
+
+    def describe(self) -> str:
+        """Return the specification in words fit for a table note."""
+        inside = ", ".join(
+            f"{name} = {value}" for name, value in self.parameters.items() if value is not None
+        )
+        words = f"{self.kind} ({inside})" if inside else self.kind
+        if self.islands not in ("none present", ""):
+            words += f", islands: {self.islands}"
+        return f"{words}, {_STANDARDIZED_WORDS[self.standardization]}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpatialWeights:
+    """Spatial weights: rows receive, columns send, ``w[i, j]`` is the weight of j for i.
+
+    Make one with the functions of `nqp_spatial.weights`. It wraps a `libpysal.graph.Graph`, holds
+    the specification, and remembers the raw weights, so that every standardisation starts from
+    them.
+
+    Attributes
+    ----------
+    graph : libpysal.graph.Graph
+        The standardised weights.
+    spec : WeightsSpec
+        How they were made.
+    units : Index
+        Ids in the order of the rows of `sparse`.
+    sparse : scipy.sparse.csr_array
+        The standardised matrix, shape (n, n).
+    raw : scipy.sparse.csr_array
+        The matrix before standardisation.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq, pandas as pd
+    >>> edges = pd.DataFrame({"focal": ["a", "b", "b", "c"], "neighbor": ["b", "a", "c", "b"]})
+    >>> w = nq.weights.from_edges(edges).standardize("row")
+    >>> w
+    SpatialWeights: edge list, row-standardised; 3 units, 4 links, 0 islands, 1 component
+    >>> w.lag(pd.Series({"a": 1.0, "b": 5.0, "c": 3.0})).tolist()
+    [5.0, 2.0, 5.0]
+    """
+
+    graph: Graph
+    spec: WeightsSpec
+    units: pd.Index
+    sparse: sparse.csr_array
+    raw: sparse.csr_array
+    # Numbers that later modules derive from W once and keep with it (log-determinants, traces).
+    cache: dict[Hashable, Any] = field(default_factory=dict)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.units)
+
+    @property
+    def n_links(self) -> int:
+        """Number of non-zero weights."""
+        return int(self.sparse.nnz)
+
+    @cached_property
+    def islands(self) -> pd.Index:
+        """Units without neighbours: their row of the matrix is empty."""
+        return self.units[np.diff(self.sparse.indptr) == 0]
+
+    @cached_property
+    def components(self) -> pd.Series:
+        """Number of the (weakly) connected component of each unit, counted from zero."""
+        _, labels = csgraph.connected_components(self.sparse, directed=True, connection="weak")
+        return pd.Series(labels, index=self.units, name="component")
+
+    @cached_property
+    def rows_add_to_one(self) -> bool:
+        """Whether every row adds to one, islands included (which then do not exist)."""
+        return bool(np.allclose(self.sparse.sum(axis=1), 1.0, rtol=0, atol=1e-12))
+
+    def __repr__(self) -> str:
+        components = int(self.components.max()) + 1
+        return (
+            f"SpatialWeights: {self.spec.describe()}; {self.n_units} units, {self.n_links} links, "
+            f"{len(self.islands)} island{'s' * (len(self.islands) != 1)}, "
+            f"{components} component{'s' * (components != 1)}"
+        )
+
+    def standardize(self, how: Standardization) -> SpatialWeights:
+        """Return weights standardised another way; this object stays as it is.
+
+        Parameters
+        ----------
+        how : {"row", "spectral", "minmax", "none"}
+            ``row`` divides each row by its sum (the row of an island stays zero); ``spectral``
+            divides by the largest modulus of an eigenvalue; ``minmax`` by the smaller of the
+            largest row sum and the largest column sum (Kelejian and Prucha 2010, p. 56); ``none``
+            gives the raw weights.
+
+        Returns
+        -------
+        SpatialWeights
+
+        Raises
+        ------
+        OptionError
+            If `how` is none of these.
+        WeightsError
+            If a row with links adds to zero.
+
+        Examples
+        --------
+        >>> import nqp_spatial as nq, pandas as pd
+        >>> w = nq.weights.from_edges(pd.DataFrame({"focal": [1, 2], "neighbor": [2, 1],
+        ...                                         "weight": [4.0, 1.0]}), weight="weight")
+        >>> w.standardize("spectral").sparse.toarray().round(6).tolist()
+        [[0.0, 2.0], [0.5, 0.0]]
+        """
+        matrix = _standardized(self.raw, self.units, how)
+        spec = replace(self.spec, standardization=how)
+        return SpatialWeights(_graph(matrix, self.units), spec, self.units, matrix, self.raw)
+
+    def lag(self, values: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
+        """Return the spatial lag ``W x``, labelled.
+
+        Parameters
+        ----------
+        values : Series or DataFrame
+            Indexed by unit, in any order. A Series indexed by (unit, period) is lagged within
+            each period.
+
+        Returns
+        -------
+        Series or DataFrame
+            Like `values`, in the order of its own index.
+
+        Raises
+        ------
+        UnmatchedIdsError
+            If the ids of values and weights differ.
+        """
+        if isinstance(values, pd.Series) and isinstance(values.index, pd.MultiIndex):
+            wide = values.unstack(values.index.names[1])
+            lagged = self.lag(wide).stack()
+            return lagged.reindex(values.index).rename(values.name)
+        self._match(values.index, "values")
+        ordered = values.reindex(self.units)
+        result = self.sparse @ ordered.to_numpy(dtype=float)
+        if isinstance(values, pd.Series):
+            return pd.Series(result, index=self.units, name=values.name).reindex(values.index)
+        return pd.DataFrame(result, index=self.units, columns=values.columns).reindex(values.index)
+
+    def aligned(self, units: pd.Index, name: str = "panel") -> sparse.csr_array:
+        """Return the matrix with rows and columns in the order of `units`.
+
+        Parameters
+        ----------
+        units : Index
+            The same ids as `self.units`, in any order.
+        name : str
+            How to call the other side in an error.
+
+        Returns
+        -------
+        scipy.sparse.csr_array
+
+        Raises
+        ------
+        UnmatchedIdsError
+            If the ids differ; weights are never cut or padded silently.
+        """
+        if units.equals(self.units):
+            return self.sparse
+        return _permuted(self.sparse, self._positions(units, name))
+
+    def reordered(self, units: pd.Index, name: str = "panel") -> SpatialWeights:
+        """Return the same weights with units in another order, or these if it is theirs."""
+        if units.equals(self.units):
+            return self
+        order = self._positions(units, name)
+        matrix = _permuted(self.sparse, order)
+        raw = _permuted(self.raw, order)
+        return SpatialWeights(_graph(matrix, units), self.spec, units, matrix, raw)
+
+    def _positions(self, units: pd.Index, name: str) -> np.ndarray:
+        self._match(units, name)
+        return np.asarray(self.units.get_indexer(units))
+
+    def _match(self, ids: pd.Index, name: str) -> None:
+        check_same_ids(
+            ids,
+            self.units,
+            our_name=name,
+            their_name="weights",
+            advice="build the weights from the same panel, or cut one side with "
+            "panel.select(units=...) or weights.subset(units)",
+        )
+
+    def subset(self, units: pd.Index | list[Any]) -> SpatialWeights:
+        """Return weights among some units only, standardised again from the raw weights.
+
+        Parameters
+        ----------
+        units : Index or list
+            Ids to keep, in the order wanted.
+
+        Returns
+        -------
+        SpatialWeights
+
+        Raises
+        ------
+        UnmatchedIdsError
+            If a unit has no row in the weights.
+        """
+        wanted = pd.Index(units)
+        unknown = wanted.difference(self.units, sort=False)
+        if len(unknown):
+            raise UnmatchedIdsError(
+                f"the weights have no unit {sample(unknown)}; theirs are like {sample(self.units)}"
+            )
+        raw = _permuted(self.raw, self.units.get_indexer(wanted))
+        parameters = {**self.spec.parameters, "subset of": f"{self.n_units} units"}
+        spec = replace(self.spec, parameters=parameters, islands="kept where the cut made them")
+        if (np.diff(raw.indptr) > 0).all():
+            spec = replace(spec, islands="none present")
+        matrix = _standardized(raw, wanted, spec.standardization)
+        return SpatialWeights(_graph(matrix, wanted), spec, wanted, matrix, raw)
+
+    def to_W(self) -> W:
+        """Return a new `libpysal.weights.W` for packages that want one."""
+        return self.graph.to_W()
+
+    def describe(self) -> pd.Series:
+        """Return facts of the matrix: size, links, neighbours a unit, islands, components."""
+        neighbors = np.diff(self.sparse.indptr)
+        return pd.Series(
+            {
+                "specification": self.spec.describe(),
+                "units": self.n_units,
+                "links": self.n_links,
+                "share of links, %": 100 * self.n_links / self.n_units**2,
+                "fewest neighbours": int(neighbors.min()),
+                "mean neighbours": float(neighbors.mean()),
+                "most neighbours": int(neighbors.max()),
+                "islands": len(self.islands),
+                "components": int(self.components.max()) + 1,
+                "symmetric links": _symmetric_pattern(self.sparse),
+                "rows add to one": self.rows_add_to_one,
+            },
+            name="weights",
+        )
+
+
+def finish(
+    raw: sparse.csr_array,
+    units: pd.Index,
+    spec: WeightsSpec,
+    *,
+    standardize: Standardization,
+    islands: Islands,
+) -> SpatialWeights:
+    """Check raw weights and standardise them: the last step of every builder.
+
+    Parameters
+    ----------
+    raw : csr_array
+        Weights, shape (n, n).
+    units : Index
+        Unique ids in the order of the rows.
+    spec : WeightsSpec
+        Kind and parameters; standardisation and islands are filled in here.
+    standardize : {"row", "spectral", "minmax", "none"}
+        As in `SpatialWeights.standardize`.
+    islands : {"error", "keep"}
+        Whether units without neighbours are an error.
+
+    Returns
+    -------
+    SpatialWeights
+
+    Raises
+    ------
+    IslandError
+        If there are islands and they are not to be kept.
+    WeightsError
+        If weights are not finite or ids repeat.
+    OptionError
+        If an option is unknown.
+    """
+    if islands not in ("error", "keep"):
+        raise OptionError(f"islands must be 'error' or 'keep' here, got {islands!r}")
+    if units.has_duplicates:
+        raise WeightsError(f"ids occur more than once: {sample(units[units.duplicated()])}")
+    matrix = sparse.csr_array(raw, dtype=float, copy=True)
+    matrix.setdiag(0.0)
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    if not np.isfinite(matrix.data).all():
+        rows = np.repeat(np.arange(len(units)), np.diff(matrix.indptr))
+        bad = units[np.unique(rows[~np.isfinite(matrix.data)])]
+        raise WeightsError(f"weights are missing or infinite in the rows of units {sample(bad)}")
+    alone = units[np.diff(matrix.indptr) == 0]
+    if len(alone):
+        if islands == "error":
+            raise IslandError(
+                f"{len(alone)} of {len(units)} units have no neighbours: {sample(alone)}; "
+                "attach them (islands='nearest' of contiguity), widen the neighbourhood, or "
+                "accept them (islands='keep')"
+            )
+        spec = replace(spec, islands=f"kept, {len(alone)} without neighbours")
+    scaled = _standardized(matrix, units, standardize)
+    spec = replace(spec, standardization=standardize)
+    return SpatialWeights(_graph(scaled, units), spec, units, scaled, matrix)
+
+
+def as_weights(weights: SpatialWeights | Graph | W) -> SpatialWeights:
+    """Return what the caller passed as `SpatialWeights`, with the weights as they are.
+
+    Parameters
+    ----------
+    weights : SpatialWeights, libpysal.graph.Graph or libpysal.weights.W
+        Any of the three; it is not changed.
+
+    Returns
+    -------
+    SpatialWeights
+
+    Raises
+    ------
+    OptionError
+        If it is none of the three.
+    """
+    if isinstance(weights, SpatialWeights):
+        return weights
+    if hasattr(weights, "adjacency") and hasattr(weights, "unique_ids"):
+        units, matrix = weights.unique_ids, weights.sparse
+        kind = "libpysal Graph"
+        transform = str(getattr(weights, "transformation", "O"))
+    elif hasattr(weights, "id_order") and hasattr(weights, "neighbors"):
+        units, matrix = pd.Index(weights.id_order), weights.sparse
+        kind, transform = "libpysal W", str(weights.transform)
+    else:
+        raise OptionError(
+            "weights must be SpatialWeights, libpysal.graph.Graph or libpysal.weights.W, "
+            f"got {type(weights).__name__}; see nqp_spatial.weights.from_edges and from_dense"
+        )
+    spec = WeightsSpec(kind, {"transform": transform.upper()})
+    result = finish(
+        sparse.csr_array(matrix), pd.Index(units), spec, standardize="none", islands="keep"
+    )
+    if result.rows_add_to_one:
+        # The numbers are as given; only the words for them are better known now.
+        return replace(result, spec=replace(result.spec, standardization="row"))
+    return result
+
+
+def _standardized(raw: sparse.csr_array, units: pd.Index, how: str) -> sparse.csr_array:
+    if how == "none":
+        return raw
+    if how == "row":
+        return _row_standardized(raw, units)
+    if how == "spectral":
+        from nqp_spatial.weights.spectrum import spectral_radius
+
+        return sparse.csr_array(raw / spectral_radius(raw))
+    if how == "minmax":
+        sums = abs(raw)
+        divisor = min(sums.sum(axis=1).max(), sums.sum(axis=0).max())
+        return sparse.csr_array(raw / divisor)
+    raise OptionError(f"standardize must be 'row', 'spectral', 'minmax' or 'none', got {how!r}")
+
+
+def _row_standardized(raw: sparse.csr_array, units: pd.Index) -> sparse.csr_array:
+    sums = np.asarray(raw.sum(axis=1)).ravel()
+    counts = np.diff(raw.indptr)
+    zero = (counts > 0) & (sums == 0)
+    if zero.any():
+        raise WeightsError(
+            f"rows with links add to zero, so they cannot be row-standardised: units "
+            f"{sample(units[zero])}; use another standardisation or mend the weights"
+        )
+    divisors = np.repeat(np.where(counts > 0, sums, 1.0), counts)
+    return sparse.csr_array((raw.data / divisors, raw.indices, raw.indptr), shape=raw.shape)
+
+
+def _graph(matrix: sparse.csr_array, units: pd.Index) -> Graph:
+    from libpysal.graph import Graph
+
+    return Graph.from_sparse(sparse.coo_array(matrix), ids=units)
+
+
+def _permuted(matrix: sparse.csr_array, order: np.ndarray) -> sparse.csr_array:
+    result = sparse.csr_array(matrix[order][:, order])
+    result.sort_indices()
+    return result
+
+
+def _symmetric_pattern(matrix: sparse.csr_array) -> bool:
+    pattern = sparse.csr_array(
+        (np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape
+    )
+    return bool(abs(pattern - pattern.T).nnz == 0)
