@@ -1,0 +1,172 @@
+"""From a formula and a panel to arrays: y, X and their spatial lags, units by periods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from nqp_spatial.errors import (
+    DomainError,
+    OptionError,
+    PanelError,
+    UnknownColumnError,
+    sample,
+)
+from nqp_spatial.panel import SpatialPanel
+
+__all__ = ["Design", "build_design"]
+
+INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True)
+class Design:
+    """Arrays of a model, before effects are swept out.
+
+    Attributes
+    ----------
+    outcome : str
+        Name of y.
+    names, lagged : tuple of str
+        Columns of X; those of which W X enters.
+    y, lag_y : ndarray
+        Shape (n_units, n_periods); ``lag_y`` is W y, or zeros of no use where there is no rho.
+    z : ndarray
+        ``[X, W X]``, shape (n_units, n_periods, columns).
+    """
+
+    outcome: str
+    names: tuple[str, ...]
+    lagged: tuple[str, ...]
+    y: np.ndarray
+    lag_y: np.ndarray
+    z: np.ndarray
+
+
+def build_design(
+    formula: str,
+    panel: SpatialPanel,
+    matrix: sparse.csr_array | None,
+    *,
+    keep_intercept: bool,
+    has_lags: bool,
+    durbin: str | Iterable[str] | None,
+) -> Design:
+    """Evaluate the formula on the panel and lag what the model lags.
+
+    Parameters
+    ----------
+    formula : str
+        In the syntax of formulaic, ``"y ~ x1 + np.log(x2) + C(group)"``.
+    panel : SpatialPanel
+        Balanced and complete in the columns that the formula uses.
+    matrix : csr_array or None
+        W in the order of the panel's units, if anything is lagged.
+    keep_intercept : bool
+        False where fixed effects take its place.
+    has_lags : bool
+        Whether W X enters.
+    durbin : str or iterable of str, optional
+        The part of X to lag, as the right side of a formula or as column names; all if not given.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    UnknownColumnError, MissingValuesError, UnbalancedPanelError, DomainError, OptionError
+        If the formula cannot be evaluated everywhere.
+    """
+    y, x = _evaluate(formula, panel)
+    if y.shape[1] != 1:
+        raise OptionError(
+            f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
+        )
+    names = [str(name) for name in x.columns if keep_intercept or name != INTERCEPT]
+    shape = (panel.n_units, panel.n_periods)
+    outcome = y.iloc[:, 0].to_numpy(dtype=float).reshape(shape)
+    values = x[names].to_numpy(dtype=float).reshape(*shape, len(names))
+    lagged: list[str] = []
+    lag_y, z = np.zeros_like(outcome), values
+    if matrix is not None:
+        lag_y = matrix @ outcome
+    if has_lags and matrix is not None:
+        lagged = _lagged_names(durbin, names, panel)
+        columns = [names.index(name) for name in lagged]
+        wx = matrix @ values[:, :, columns].reshape(shape[0], -1)
+        z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
+    return Design(str(y.columns[0]), tuple(names), tuple(lagged), outcome, lag_y, z)
+
+
+def _evaluate(formula: str, panel: SpatialPanel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    import formulaic
+    from formulaic.errors import FormulaicError
+
+    if not isinstance(formula, str) or formula.count("~") != 1:
+        raise OptionError(f"the formula must read 'y ~ x1 + x2', got {formula!r}")
+    try:
+        parsed = formulaic.Formula(formula)
+        needed = {str(name) for name in parsed.required_variables}
+    except (FormulaicError, SyntaxError) as error:
+        raise OptionError(f"the formula {formula!r} cannot be read: {error}") from error
+    if any("lag(" in str(term) for side in (parsed.lhs, parsed.rhs) for term in side):
+        # formulaic's lag() shifts rows, which in a panel would leak one unit into the next.
+        raise OptionError(
+            "lag() in a formula shifts rows across units; make a lagged column with "
+            "panel.assign(x_lag=lambda d: d.groupby('unit')['x'].shift()) instead"
+        )
+    unknown = sorted(needed - set(map(str, panel.frame.columns)))
+    if unknown:
+        panel.require_columns(unknown)
+    panel.require_complete([name for name in panel.frame.columns if str(name) in needed])
+    try:
+        with np.errstate(all="ignore"):
+            matrices = parsed.get_model_matrix(panel.frame, na_action="ignore")
+    except FormulaicError as error:
+        raise PanelError(f"the formula {formula!r} cannot be evaluated: {error}") from error
+    y, x = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
+    for side in (y, x):
+        _require_finite(side, panel, formula)
+    return y, x
+
+
+def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> None:
+    bad = ~np.isfinite(side.to_numpy(dtype=float))
+    if bad.any():
+        columns = side.columns[bad.any(axis=0)]
+        rows = panel.frame.index[bad.any(axis=1)]
+        raise DomainError(
+            f"in {formula!r}, {sample(columns)} is undefined for {len(rows)} (unit, period): "
+            f"{sample(rows)}; logarithms need positive values: mend or leave out these cells"
+        )
+
+
+def _lagged_names(
+    durbin: str | Iterable[str] | None, names: list[str], panel: SpatialPanel
+) -> list[str]:
+    """Return the columns of X to lag; the intercept never is, its lag being itself."""
+    candidates = [name for name in names if name != INTERCEPT]
+    if durbin is None:
+        return candidates
+    if isinstance(durbin, str) and durbin not in candidates:
+        import formulaic
+
+        matrix: Any = formulaic.Formula(f"0 + {durbin}").get_model_matrix(
+            panel.frame, na_action="ignore"
+        )
+        wanted = [str(name) for name in pd.DataFrame(matrix).columns]
+    else:
+        wanted = [durbin] if isinstance(durbin, str) else [str(name) for name in durbin]
+    unknown = [name for name in wanted if name not in candidates]
+    if unknown:
+        raise UnknownColumnError(
+            f"durbin names {sample(unknown)}, which are not among the regressors "
+            f"{sample(candidates, 20)}; put them on the right side of the formula first"
+        )
+    return [name for name in candidates if name in wanted]

@@ -1,0 +1,157 @@
+"""Sweeping fixed effects out, and what the likelihood must know about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, sample
+from nqp_spatial.regression.design import Design
+from nqp_spatial.regression.spec import RegressionSpec
+
+__all__ = ["Counts", "Projection", "counts_of", "project", "swept"]
+
+_EFFECT_WORDS = {
+    "none": "an intercept",
+    "unit": "unit fixed effects",
+    "period": "period fixed effects",
+    "two-way": "unit and period fixed effects",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many observations and copies of ``ln|I - rho W|`` the likelihood has.
+
+    Attributes
+    ----------
+    observations : int
+        Divisor of the sum of squares in sigma2.
+    copies : int
+        Number of periods that each contribute one log-determinant.
+    less_one : int
+        1 where periods are swept out by the orthonormal transformation, so that each
+        log-determinant loses the share of W's eigenvalue one, ``ln(1 - rho)``; else 0.
+    """
+
+    observations: int
+    copies: int
+    less_one: int
+
+
+def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> Counts:
+    """Return the counts of the dummy-variable or the transformed likelihood.
+
+    The orthonormal transformation (Lee and Yu 2010, sections 2 and 4) turns T periods into T - 1
+    where unit effects are swept out and n units into n - 1 where period effects are; quadratic
+    forms are the same as with demeaned data. The bias correction starts from the likelihood with
+    the unit effects transformed away and the period effects left as dummies.
+    """
+    n, t, less_one = n_units, n_periods, 0
+    if spec.correction in ("transformation", "bias") and spec.sweeps_units:
+        t -= 1
+    if spec.correction == "transformation" and spec.sweeps_periods:
+        n -= 1
+        less_one = 1
+    return Counts(n * t, t, less_one)
+
+
+def swept(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
+    """Return a new array less its means over periods, units or both.
+
+    Parameters
+    ----------
+    array : ndarray
+        Shape (n_units, n_periods) or (n_units, n_periods, columns).
+    spec : RegressionSpec
+        Which effects to sweep out.
+
+    Returns
+    -------
+    ndarray
+    """
+    result = array
+    if spec.sweeps_units:
+        result = result - result.mean(axis=1, keepdims=True)
+    if spec.sweeps_periods:
+        result = result - result.mean(axis=0, keepdims=True)
+    return result
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Everything the concentrated likelihood needs of the data.
+
+    Attributes
+    ----------
+    z : ndarray
+        Swept regressors, shape (N, K).
+    y, lag_y : ndarray
+        Swept outcome and its spatial lag, shape (N,).
+    coef_y, coef_lag : ndarray
+        Least-squares coefficients of y and W y on z, shape (K,).
+    left_y, left_lag : ndarray
+        Their residuals, shape (N,).
+    gram_inverse : ndarray
+        ``(z'z)^-1``, shape (K, K).
+    """
+
+    z: np.ndarray
+    y: np.ndarray
+    lag_y: np.ndarray
+    coef_y: np.ndarray
+    coef_lag: np.ndarray
+    left_y: np.ndarray
+    left_lag: np.ndarray
+    gram_inverse: np.ndarray
+
+
+def project(design: Design, spec: RegressionSpec) -> Projection:
+    """Sweep effects out and project y and W y on the regressors.
+
+    Raises
+    ------
+    AbsorbedRegressorError
+        If the effects leave nothing of a regressor; it is named.
+    CollinearityError
+        If regressors are linearly dependent; the dependence is named.
+    """
+    names = [*design.names, *(f"W {name}" for name in design.lagged)]
+    z = swept(design.z, spec).reshape(-1, len(names))
+    y, lag_y = swept(design.y, spec).ravel(), swept(design.lag_y, spec).ravel()
+    before = np.sqrt((design.z**2).sum(axis=(0, 1)))
+    norms = np.sqrt((z**2).sum(axis=0))
+    gone = norms <= 1e-10 * before
+    if gone.any():
+        raise AbsorbedRegressorError(
+            f"regressors {sample(np.array(names)[gone])} do not vary once "
+            f"{_EFFECT_WORDS[spec.effects]} are taken out; leave them out or change effects="
+        )
+    if not names:
+        empty = np.empty(0)
+        return Projection(z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)))
+    q, r = scipy.linalg.qr(z / norms, mode="economic", check_finite=False)
+    _require_independent(r, names)
+    both = np.column_stack([y, lag_y])
+    along = q.T @ both
+    coefs = scipy.linalg.solve_triangular(r, along) / norms[:, None]
+    left = both - q @ along
+    inverse = scipy.linalg.solve_triangular(r, np.eye(len(names))) / norms[:, None]
+    return Projection(
+        z, y, lag_y, coefs[:, 0], coefs[:, 1], left[:, 0], left[:, 1], inverse @ inverse.T
+    )
+
+
+def _require_independent(r: np.ndarray, names: list[str]) -> None:
+    dependent = np.flatnonzero(np.abs(np.diag(r)) < 1e-9)
+    if not len(dependent):
+        return
+    first = int(dependent[0])
+    shares = scipy.linalg.lstsq(r[:first, :first], r[:first, first])[0]
+    partners = [name for name, share in zip(names, shares, strict=False) if abs(share) > 1e-7]
+    raise CollinearityError(
+        f"regressor {names[first]!r} is a linear combination of {sample(partners)} (once effects "
+        "are taken out); leave one of them out"
+    )
