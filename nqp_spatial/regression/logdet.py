@@ -28,11 +28,19 @@ from scipy import sparse
 from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression.quadrature import probe_quadrature
+from nqp_spatial.regression.quadrature import PROBES, STEPS, probe_quadrature
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 from nqp_spatial.weights.spectrum import spectral_radius, symmetrizer
 
-__all__ = ["Curve", "FactorLogDet", "LogDet", "NodeLogDet", "factorize", "log_determinant"]
+__all__ = [
+    "Curve",
+    "FactorLogDet",
+    "LogDet",
+    "NodeLogDet",
+    "factorize",
+    "log_determinant",
+    "rough_log_determinant",
+]
 
 LogDetMethod = Literal["exact", "factor", "lanczos", "auto"]
 
@@ -404,6 +412,22 @@ def log_determinant(
     return found
 
 
+def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | None:
+    """Return a log-determinant that is cheap and good to a fraction of a standard error of rho.
+
+    A dozen probes tell where the maximum is for less than one factorisation costs, so that the
+    factorisations can all go where they count. None where the fine one is cheap itself.
+    """
+    if fine.method != "factor":
+        return None
+    if "rough logdet" not in weights.cache:
+        weights.cache["rough logdet"] = _stochastic(
+            weights, symmetrizer(weights.sparse), 1 / fine.interval[1], 0, probes=12, steps=20
+        )
+    found: LogDet = weights.cache["rough logdet"]
+    return found
+
+
 def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> LogDet:
     matrix, n = weights.sparse, weights.n_units
     scale = symmetrizer(matrix)
@@ -417,7 +441,26 @@ def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> L
     radius = 1.0 if weights.rows_add_to_one else spectral_radius(matrix)
     if method == "factor":
         return FactorLogDet(matrix, radius=radius, real_spectrum=scale is not None)
-    found = probe_quadrature(matrix, scale, deflate=weights.rows_add_to_one, seed=seed)
+    return _stochastic(weights, scale, radius, seed, probes=PROBES, steps=STEPS)
+
+
+def _stochastic(
+    weights: SpatialWeights,
+    scale: np.ndarray | None,
+    radius: float,
+    seed: int | None,
+    *,
+    probes: int,
+    steps: int,
+) -> NodeLogDet:
+    found = probe_quadrature(
+        weights.sparse,
+        scale,
+        deflate=weights.rows_add_to_one,
+        seed=seed,
+        probes=probes,
+        steps=steps,
+    )
     return NodeLogDet(
         found.nodes,
         found.node_weights,

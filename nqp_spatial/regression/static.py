@@ -13,7 +13,12 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression import information as info
 from nqp_spatial.regression.design import Design, build_design
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood, maximize
-from nqp_spatial.regression.logdet import LogDet, LogDetMethod, log_determinant
+from nqp_spatial.regression.logdet import (
+    LogDet,
+    LogDetMethod,
+    log_determinant,
+    rough_log_determinant,
+)
 from nqp_spatial.regression.results import Convergence, RegressionResult
 from nqp_spatial.regression.spec import (
     Correction,
@@ -228,7 +233,7 @@ def _spatial(
     seed: int | None,
 ) -> tuple[info.Estimate, np.ndarray, float, Convergence, tuple[str, ...]]:
     likelihood = ConcentratedLikelihood.of(projection, counts, determinant)
-    best = maximize(likelihood)
+    best = maximize(likelihood, rough_log_determinant(w, determinant))
     estimate = info.estimate_at(best.rho, projection, counts, likelihood)
     loglik = likelihood.value(best.rho)
     notes: list[str] = []

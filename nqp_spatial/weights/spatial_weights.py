@@ -387,6 +387,8 @@ def as_weights(weights: SpatialWeights | Graph | W) -> SpatialWeights:
     ------
     OptionError
         If it is none of the three.
+    IslandError
+        If it is row-standardised and has rows without neighbours.
     """
     if isinstance(weights, SpatialWeights):
         return weights
@@ -403,8 +405,16 @@ def as_weights(weights: SpatialWeights | Graph | W) -> SpatialWeights:
             f"got {type(weights).__name__}; see nqp_spatial.weights.from_edges and from_dense"
         )
     spec = WeightsSpec(kind, {"transform": transform.upper()})
+    given = sparse.csr_array(matrix)
+    sums = np.asarray(given.sum(axis=1)).ravel()
+    # A zero row among rows that add to one says that somebody standardised over an island.
+    standardized = bool(np.allclose(sums[sums != 0], 1.0, rtol=0, atol=1e-12))
     result = finish(
-        sparse.csr_array(matrix), pd.Index(units), spec, standardize="none", islands="keep"
+        given,
+        pd.Index(units),
+        spec,
+        standardize="none",
+        islands="error" if standardized else "keep",
     )
     if result.rows_add_to_one:
         # The numbers are as given; only the words for them are better known now.

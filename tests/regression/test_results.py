@@ -1,0 +1,128 @@
+"""What a result shows: labels, summary, tables for other programs, provenance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import nqp_spatial as nq
+
+FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
+
+
+@pytest.fixture(scope="module")
+def result(states):
+    panel, w = states
+    return nq.fit(FORMULA, panel, w)
+
+
+def test_vectors_are_labelled(result, states):
+    panel, _ = states
+    assert result.params.index.names == ["block", "variable"]
+    assert result.params.index[-1] == ("spatial", "rho")
+    assert ("wx", "lemp") in result.params.index
+    assert result.cov.index.equals(result.params.index)
+    assert result.resid.index.equals(panel.frame.index)
+    assert result.nobs == 816
+
+
+def test_inference_is_consistent(result):
+    z = result.params / result.std_errors
+    np.testing.assert_allclose(result.pvalues, 2 * stats.norm.sf(np.abs(z)))
+    interval = result.conf_int(0.9)
+    np.testing.assert_allclose(
+        interval["conf_high"] - result.params, 1.6448536269514722 * result.std_errors
+    )
+
+
+def test_aic_and_bic(result):
+    assert result.aic == pytest.approx(20 - 2 * result.loglik)
+    assert result.bic == pytest.approx(10 * np.log(816) - 2 * result.loglik)
+
+
+def test_summary_fits_a_terminal_and_says_what_was_done(result):
+    text = str(result.summary)
+    assert max(map(len, text.splitlines())) <= 80
+    for words in ("SDM", "queen contiguity", "transformation", "rho", "not effects"):
+        assert words in text
+    assert repr(result.summary) == text
+
+
+def test_html(result):
+    html = result._repr_html_()
+    assert "<table" in html
+    assert "Spatial Durbin" in html
+    assert "<table" in result.effects(method="delta")._repr_html_()
+
+
+def test_maketables_reads_the_result(result):
+    import maketables
+
+    table = maketables.ETable([result])
+    html = table.make(type="gt").as_raw_html()
+    assert "W × Public capital (log)" in html
+    assert "0.412" in html
+    assert result.__maketables_stat__("N") == 816
+    assert result.__maketables_fixef_string__ == "unit+period"
+
+
+def test_robust_covariance_under_normal_errors_is_the_usual_one(lattice, simulate):
+    w = lattice(20, 20)
+    panel = simulate(w, 10)
+    usual = nq.fit("y ~ x1 + x2", panel, w).std_errors
+    robust = nq.fit("y ~ x1 + x2", panel, w, covariance="robust").std_errors
+    np.testing.assert_allclose(robust, usual, rtol=0.05)
+
+
+@pytest.mark.parametrize("effects", ["none", "two-way"])
+def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(
+    lattice, simulate, effects
+):
+    """With exponential errors sigma2 varies twice as much as under normality; rho hardly."""
+    w = lattice(10, 10)
+
+    def errors(rng, shape):
+        return rng.exponential(size=shape) - 1  # skewness 2, kurtosis 9
+
+    found, usual, robust = [], [], []
+    for seed in range(150):
+        panel = simulate(w, 6, seed=seed, errors=errors, beta=(1.0,), theta=(0.5,))
+        formula = "y ~ x1"
+        if effects == "none":  # no effects in the data either
+            panel = panel.assign(
+                x1=lambda d, s=seed: np.random.default_rng(s).normal(size=len(d))
+            )
+            rng = np.random.default_rng(1000 + seed)
+            x = panel.values("x1")
+            right = x + 0.5 * (w.sparse @ x) + errors(rng, x.shape)
+            y = np.linalg.solve(np.eye(100) - 0.4 * w.sparse.toarray(), right)
+            panel = panel.assign(y=y.ravel())
+        one = nq.fit(formula, panel, w, effects=effects)
+        two = nq.fit(formula, panel, w, effects=effects, covariance="robust")
+        found.append(one.sigma2)
+        usual.append(one.sigma2_std_error)
+        robust.append(two.sigma2_std_error)
+    spread = np.std(found, ddof=1)
+    assert np.mean(usual) < 0.65 * spread
+    assert np.mean(robust) == pytest.approx(spread, rel=0.15)
+
+
+def test_cross_section_without_periods(columbus):
+    panel, w = columbus
+    res = nq.fit("CRIME ~ INC", panel, w, effects="none")
+    assert res.n_periods == 1
+    assert res.spec.correction == "none"
+    assert isinstance(res.resid, pd.Series)
+
+
+def test_libpysal_weights_serve_as_they_are(columbus):
+    panel, w = columbus
+    from_graph = nq.fit("CRIME ~ INC", panel, w.graph, effects="none")
+    old = w.to_W()
+    from_w = nq.fit("CRIME ~ INC", panel, old, effects="none")
+    ours = nq.fit("CRIME ~ INC", panel, w, effects="none")
+    np.testing.assert_allclose(from_graph.params, ours.params, rtol=1e-9)
+    np.testing.assert_allclose(from_w.params, ours.params, rtol=1e-9)
+    assert old.transform == w.to_W().transform
