@@ -37,7 +37,7 @@ def test_point_effects_equal_the_definition(fitted):
 
 
 def test_theta_is_part_of_direct_effects(lattice, simulate):
-    """Several packages report beta * tr(I - rho W)^-1 / n as the direct effect of a Durbin model."""
+    """Several packages report beta tr(I - rho W)^-1 / n as a Durbin model's direct effect."""
     w = lattice(7, 7)
     panel = simulate(w, 8, rho=0.6, beta=(1.0,), theta=(0.8,), sigma=0.1)
     res = nq.fit("y ~ x1", panel, w)
@@ -104,7 +104,11 @@ def test_slx_and_ols_effects_are_linear(lattice, simulate):
         assert table.loc[name, "direct"] == pytest.approx(slx.params["x", name])
         assert table.loc[name, "indirect"] == pytest.approx(mean_row_sum * slx.params["wx", name])
     ols = nq.fit("y ~ x1", panel, model="ols", effects="unit")
-    assert ols.effects().table().loc["x1"].tolist() == [ols.params["x", "x1"], 0, ols.params.iloc[0]]
+    assert ols.effects().table().loc["x1"].tolist() == [
+        ols.params["x", "x1"],
+        0,
+        ols.params.iloc[0],
+    ]
 
 
 def test_unit_effects_equal_the_matrix(fitted):

@@ -49,7 +49,9 @@ def test_ids_of_weights_and_panel_must_match(small, lattice):
     with pytest.raises(UnmatchedIdsError, match=r"only in weights \(16, 17.*panel\.select"):
         nq.fit("y ~ x1", panel, lattice(5, 4))
     frame = panel.frame.reset_index()
-    text = nq.SpatialPanel(frame.assign(unit=frame["unit"].astype(str)), unit="unit", period="period")
+    text = nq.SpatialPanel(
+        frame.assign(unit=frame["unit"].astype(str)), unit="unit", period="period"
+    )
     with pytest.raises(UnmatchedIdsError, match="str on one side and int on the other"):
         nq.fit("y ~ x1", text, lattice(4, 4))
 

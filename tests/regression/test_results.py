@@ -77,9 +77,7 @@ def test_robust_covariance_under_normal_errors_is_the_usual_one(lattice, simulat
 
 
 @pytest.mark.parametrize("effects", ["none", "two-way"])
-def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(
-    lattice, simulate, effects
-):
+def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(lattice, simulate, effects):
     """With exponential errors sigma2 varies twice as much as under normality; rho hardly."""
     w = lattice(10, 10)
 
@@ -91,9 +89,7 @@ def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(
         panel = simulate(w, 6, seed=seed, errors=errors, beta=(1.0,), theta=(0.5,))
         formula = "y ~ x1"
         if effects == "none":  # no effects in the data either
-            panel = panel.assign(
-                x1=lambda d, s=seed: np.random.default_rng(s).normal(size=len(d))
-            )
+            panel = panel.assign(x1=lambda d, s=seed: np.random.default_rng(s).normal(size=len(d)))
             rng = np.random.default_rng(1000 + seed)
             x = panel.values("x1")
             right = x + 0.5 * (w.sparse @ x) + errors(rng, x.shape)
