@@ -21,6 +21,7 @@ from nqp_spatial.regression.transform import Counts, Projection
 
 __all__ = ["ConcentratedLikelihood", "Maximum", "maximize"]
 
+_WINDOW = 6.5  # half-width, in standard errors, of the range prepared for draws
 _EDGE = 1e-6  # relative closeness to the end of the interval that counts as its edge
 
 
@@ -119,13 +120,14 @@ def maximize(likelihood: ConcentratedLikelihood, rough: LogDet | None = None) ->
         If Newton steps do not settle.
     """
     radius = likelihood.logdet.interval[1] ** -1
-    near = _search(likelihood if rough is None else _with(likelihood, rough), radius)
-    # Before the window exists, its width comes from the residuals' share of the curvature, which
-    # is the smaller part; the log-determinant's share only makes the window narrower.
-    rho, width = near, np.inf
+    first = likelihood if rough is None else _with(likelihood, rough)
+    rho, width = _search(first, radius), np.inf
     for _ in range(3):
-        guess = 1 / np.sqrt(max(-_bend_of_squares(likelihood, rho), 1e-300))
-        likelihood.logdet.focus(rho, 8 * guess)
+        # The search's own curvature gives the window; without it, that of the residuals alone,
+        # which is the smaller part and so errs on the wide side.
+        bend = first.bend(rho) if rough is not None else _bend_of_squares(likelihood, rho)
+        guess = 1 / np.sqrt(max(-bend, 1e-300))
+        likelihood.logdet.focus(rho, _WINDOW * guess)
         rho, steps = _newton(likelihood, rho, radius)
         width = 1 / np.sqrt(-likelihood.bend(rho)) if likelihood.bend(rho) < 0 else np.inf
         if np.isfinite(width):

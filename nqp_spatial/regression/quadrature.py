@@ -19,6 +19,7 @@ __all__ = ["ProbeQuadrature", "exact_moments", "probe_quadrature"]
 
 PROBES = 50
 STEPS = 50
+_BASIS_ENTRIES = 2e7  # numbers that Krylov bases may hold at once (160 MB)
 
 
 @dataclass(frozen=True)
@@ -145,40 +146,56 @@ def _lanczos(
 def _arnoldi(
     matrix: sparse.csr_array, start: np.ndarray, steps: int, deflate: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Orthogonal Krylov bases, probe by probe, for W that no scaling makes symmetric.
+    """Orthogonal Krylov bases, for W that no scaling makes symmetric.
 
     With rows adding to one and J the projection off the constant, J W^k = (J W)^k, so that
     iterating with J W from J z takes the eigenvalue one out.
     """
     n, probes = start.shape
-    all_nodes = np.zeros((probes, steps), dtype=complex)
-    all_weights = np.zeros((probes, steps), dtype=complex)
-    for probe in range(probes):
-        vector = start[:, probe] - (start[:, probe].mean() if deflate else 0.0)
-        length = np.linalg.norm(vector)
-        basis = np.empty((steps + 1, n))
-        basis[0] = vector / length
-        hessenberg = np.zeros((steps + 1, steps))
-        size = steps
-        for step in range(steps):
-            fresh = matrix @ basis[step]
-            if deflate:
-                fresh -= fresh.mean()
-            for _ in range(2):  # once more, for orthogonality to rounding
-                along = basis[: step + 1] @ fresh
-                fresh -= along @ basis[: step + 1]
-                hessenberg[: step + 1, step] += along
-            hessenberg[step + 1, step] = np.linalg.norm(fresh)
-            if hessenberg[step + 1, step] < 1e-10:
-                size = step + 1
-                break
-            basis[step + 1] = fresh / hessenberg[step + 1, step]
-        nodes, vectors = np.linalg.eig(hessenberg[:size, :size])
-        first = np.zeros(size)
-        first[0] = length**2
-        all_nodes[probe, :size] = nodes
-        all_weights[probe, :size] = vectors[0] * np.linalg.solve(vectors, first)
-    return all_nodes, all_weights
+    nodes = np.zeros((probes, steps), dtype=complex)
+    node_weights = np.zeros((probes, steps), dtype=complex)
+    at_once = max(1, int(_BASIS_ENTRIES / (n * (steps + 1))))
+    for first in range(0, probes, at_once):
+        block = slice(first, min(first + at_once, probes))
+        nodes[block], node_weights[block] = _arnoldi_block(
+            matrix, start[:, block].T.copy(), steps, deflate
+        )
+    return nodes, node_weights
+
+
+def _arnoldi_block(
+    matrix: sparse.csr_array, vectors: np.ndarray, steps: int, deflate: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Iterate some probes side by side; `vectors` has shape (probes, n)."""
+    probes, n = vectors.shape
+    if deflate:
+        vectors -= vectors.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(vectors, axis=1)
+    basis = np.empty((probes, steps + 1, n))
+    basis[:, 0] = vectors / lengths[:, None]
+    hessenberg = np.zeros((probes, steps + 1, steps))
+    for step in range(steps):
+        fresh = np.ascontiguousarray((matrix @ basis[:, step].T).T)
+        if deflate:
+            fresh -= fresh.mean(axis=1, keepdims=True)
+        known = basis[:, : step + 1]
+        for _ in range(2):  # once more, for orthogonality to rounding
+            along = np.matmul(known, fresh[:, :, None])
+            fresh -= np.matmul(along.transpose(0, 2, 1), known)[:, 0]
+            hessenberg[:, : step + 1, step] += along[:, :, 0]
+        norms = np.linalg.norm(fresh, axis=1)
+        if (norms < 1e-10).any():
+            # A Krylov space is used up: the quadrature is exact from here on.
+            steps = step + 1
+            break
+        hessenberg[:, step + 1, step] = norms
+        basis[:, step + 1] = fresh / norms[:, None]
+    nodes, eigenvectors = np.linalg.eig(hessenberg[:, :steps, :steps])
+    first = np.zeros((probes, steps, 1))
+    first[:, 0, 0] = lengths**2
+    node_weights = eigenvectors[:, 0, :] * np.linalg.solve(eigenvectors, first)[:, :, 0]
+    missing = hessenberg.shape[2] - steps
+    return np.pad(nodes, ((0, 0), (0, missing))), np.pad(node_weights, ((0, 0), (0, missing)))
 
 
 def _calibrate(

@@ -305,12 +305,13 @@ class RegressionResult:
         self,
     ) -> tuple[list[str], np.ndarray, np.ndarray, tuple[int, int], np.ndarray]:
         """Return names, parameters and covariance without the intercept, and where theta goes."""
-        keep = [key for key in self.params.index if key[1] != INTERCEPT]
-        names = [name for block, name in keep if block == "x"]
-        lagged = [name for block, name in keep if block == "wx"]
+        keys = list(self.params.index)
+        keep = [at for at, key in enumerate(keys) if key[1] != INTERCEPT]
+        names = [keys[at][1] for at in keep if keys[at][0] == "x"]
+        lagged = [keys[at][1] for at in keep if keys[at][0] == "wx"]
         positions = np.array([names.index(name) for name in lagged], dtype=int)
-        coefs = self.params[keep].to_numpy()
-        cov = self.cov.loc[keep, keep].to_numpy()
+        coefs = self.params.to_numpy()[keep]
+        cov = self.cov.to_numpy()[np.ix_(keep, keep)]
         return names, coefs, cov, (len(names), len(lagged)), positions
 
     def _kernel(self) -> tuple[float, float, float, float]:

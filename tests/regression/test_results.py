@@ -62,7 +62,7 @@ def test_maketables_reads_the_result(result):
 
     table = maketables.ETable([result])
     html = table.make(type="gt").as_raw_html()
-    assert "W × Public capital (log)" in html
+    assert "W &times; Public capital (log)" in html
     assert "0.412" in html
     assert result.__maketables_stat__("N") == 816
     assert result.__maketables_fixef_string__ == "unit+period"
