@@ -92,7 +92,7 @@ class RegressionResult:
     >>> panel = nq.datasets.us_public_capital()
     >>> w = nq.weights.contiguity(panel)
     >>> res = nq.fit("lgsp ~ lpcap + lpc + lemp + unemp", panel, w, model="sar", effects="unit")
-    >>> round(res.params["spatial", "rho"], 4)
+    >>> round(float(res.params["spatial", "rho"]), 4)
     0.2747
     """
 

@@ -133,7 +133,7 @@ def fit(
     >>> panel = nq.datasets.us_public_capital()
     >>> w = nq.weights.contiguity(panel)
     >>> res = nq.fit("lgsp ~ lpcap + lpc + lemp + unemp", panel, w, effects="two-way")
-    >>> round(res.params["spatial", "rho"], 4)
+    >>> round(float(res.params["spatial", "rho"]), 4)
     0.4124
     """
     check_options(
