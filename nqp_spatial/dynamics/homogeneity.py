@@ -1,4 +1,4 @@
-"""Do transition probabilities depend on a group, such as the neighbours' state?
+"""Tests whether transition probabilities depend on a group, such as the neighbours' state.
 
 For counts ``n_gij`` (group g, from i to j) and pooled probabilities ``p_ij``, the null is
 ``p_ij|g = p_ij`` (Bickenbach and Bode 2003, equations 16 to 19):
@@ -6,9 +6,12 @@ For counts ``n_gij`` (group g, from i to j) and pooled probabilities ``p_ij``, t
     LR   = 2 sum n_gij ln[ n_gij / (n_gi. p_ij) ]
     chi2 = sum (n_gij - n_gi. p_ij)^2 / (n_gi. p_ij)      over cells with p_ij > 0.
 
-Degrees of freedom can be counted over the cells that the sample can fill, or over all cells. In one
-published-size table the two give p = 0.002 and p = 0.165 for one statistic, so both are reported
-and named. The first is the one of Bickenbach and Bode; the second keeps cells that can never differ.
+Degrees of freedom can be counted over the cells that the sample fills, or over all cells. For one
+statistic of one table the two give p = 0.002 and p = 0.165, so both are reported and named. The
+first is Bickenbach and Bode's; the second keeps cells that can never differ.
+
+Both take moves for independent. Where units and their neighbours keep their states for long, the
+statistic varies more than chi-square does, and the permutation test is the one to read.
 """
 
 from __future__ import annotations

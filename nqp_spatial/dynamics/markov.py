@@ -97,8 +97,8 @@ def markov(
     states : int
         Number of states.
     discretize : {"pooled-quantiles", "period-quantiles"} or sequence of float
-        Cuts by quantiles of all values, of each period's values, or as given (`states` - 1 numbers).
-        Intervals are closed on the right.
+        Cuts by quantiles of all values, of each period's values, or as given (one fewer than
+        `states`). Intervals are closed on the right.
     step : int
         Periods between start and end of a move.
     relative : bool

@@ -12,7 +12,7 @@ from scipy import sparse
 from nqp_spatial.dynamics import chains
 from nqp_spatial.dynamics.homogeneity import homogeneity_statistics, homogeneity_tests
 from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
-from nqp_spatial.dynamics.states import Discretization, States, classify, values_of
+from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SpatialMarkovResult", "spatial_markov"]
 
 NULL = "transition probabilities do not depend on the neighbours' state"
-_BATCH_ENTRIES = 4_000_000  # numbers that one batch of permutations holds at once (32 MB)
+_BATCH = 25  # permutations that one worker does at a time
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -102,9 +102,8 @@ class SpatialMarkovResult:
 
     def _repr_html_(self) -> str:
         table = self.probabilities.assign(moves=self.counts.sum(axis=1))
-        return table.to_html(float_format=lambda x: f"{x:.3f}") + self.tests_table.to_html(
-            float_format=lambda x: f"{x:.4g}"
-        )
+        tests = self.tests_table.to_html(float_format=lambda x: f"{x:.4g}")
+        return str(table.to_html(float_format=lambda x: f"{x:.3f}")) + str(tests)
 
 
 def spatial_markov(
@@ -291,54 +290,31 @@ def _permuted_statistics(
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    # Batches depend on the size of the data only, so that results do not depend on n_jobs.
-    size = max(1, min(permutations, _BATCH_ENTRIES // values.size))
-    starts = range(0, permutations, size)
-    seeds = np.random.SeedSequence(seed).spawn(len(starts))
-    jobs = (
-        delayed(_batch)(matrix, values, own, near, step, min(size, permutations - start), one)
-        for start, one in zip(starts, seeds, strict=True)
-    )
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    given = near.rule == "given cuts"
+    shares = np.empty(0) if given else np.arange(1, near.count) / near.count
+    moves = own.codes[:, :-step] * own.count + own.codes[:, step:]
+    rng = np.random.default_rng(seed)
+    # Batches and their order do not depend on n_jobs, so neither do the results.
+    starts = range(0, permutations, _BATCH)
+
+    def batch(start: int) -> tuple[object, ...]:
+        size = min(_BATCH, permutations - start)
+        order = np.broadcast_to(np.arange(len(values)), (size, len(values)))
+        return (
+            matrix.indptr, matrix.indices, matrix.data, values, moves,
+            rng.permuted(order, axis=1), shares, near.cuts if given else np.empty(0),
+            near.rule == "period quantiles", own.count**2,
+        )  # fmt: skip
+
+    jobs = (delayed(_statistics)(batch(start), own.count) for start in starts)
+    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
     bar = tqdm(results, total=len(starts), desc="permutations", disable=not progress)
     return np.concatenate(list(bar))
 
 
-def _batch(
-    matrix: sparse.csr_array,
-    values: np.ndarray,
-    own: States,
-    near: States,
-    step: int,
-    size: int,
-    seed: np.random.SeedSequence,
-) -> np.ndarray:
-    n, t = values.shape
-    rng = np.random.default_rng(seed)
-    places = rng.permuted(np.broadcast_to(np.arange(n)[:, None], (n, size)), axis=0)
-    # (n, size, t): the unit at each place in each relocation, with its history.
-    lags = (matrix @ values[places].reshape(n, size * t)).reshape(n, size, t)
-    neighbour = _relocated_states(lags, near)
-    moves = own.codes[:, :-step] * own.count + own.codes[:, step:]
-    key = neighbour[:, :, :-step] * own.count**2 + moves[places]
-    cells = near.count * own.count**2
-    key += (np.arange(size) * cells)[None, :, None]
-    counts = np.bincount(key.ravel(), minlength=size * cells)
-    shaped = counts.reshape(size, near.count, own.count, own.count)
-    return np.stack(homogeneity_statistics(shaped), axis=-1)
+def _statistics(arguments: tuple[object, ...], states: int) -> np.ndarray:
+    from nqp_spatial.dynamics._kernels import relocated_counts
 
-
-def _relocated_states(lags: np.ndarray, near: States) -> np.ndarray:
-    """Return neighbour states of relocated units by the rule that gave the observed ones."""
-    n, size, t = lags.shape
-    if near.rule == "given cuts":
-        return classify(lags.reshape(n, size * t), near.cuts).reshape(lags.shape)
-    shares = np.arange(1, near.count) / near.count
-    if near.rule == "period quantiles":
-        cuts = np.quantile(lags, shares, axis=0)  # (cuts, size, t)
-    else:
-        cuts = np.quantile(lags, shares, axis=(0, 2))[:, :, None]
-    codes = np.zeros(lags.shape, dtype=np.intp)
-    for one in cuts:  # a handful of cuts, each one comparison of whole arrays
-        codes += lags > one[None]
-    return codes
+    counts = relocated_counts(*arguments)
+    shape = (*counts.shape[:2], states, states)
+    return np.stack(homogeneity_statistics(counts.reshape(shape)), axis=-1)

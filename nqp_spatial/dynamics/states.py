@@ -1,7 +1,7 @@
 """From values to states: which class of the distribution a unit is in.
 
-Intervals are closed on the right: a value's state is the number of cuts strictly below it, so that a
-value on a cut is in the lower state.
+Intervals are closed on the right: a value's state is the number of cuts strictly below it, so that
+a value on a cut is in the lower state.
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ def classify(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     >>> classify(np.array([[1.0, 2.0, 3.0]]), np.array([2.0])).tolist()
     [[0, 0, 1]]
     """
-    return np.asarray((values[:, :, None] > cuts).sum(axis=2))
+    codes = np.zeros(values.shape, dtype=np.int64)
+    for cut in np.moveaxis(cuts, -1, 0):  # a handful; each one comparison of the whole array
+        codes += values > cut
+    return codes
 
 
 def discretize(values: np.ndarray, states: int, how: Discretization, *, what: str) -> States:

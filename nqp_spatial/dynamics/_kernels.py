@@ -1,0 +1,145 @@
+"""Compiled loops for permutations of spatial Markov chains.
+
+A relocation costs one pass over the links, an exact selection of a few order statistics, and one
+pass of counting; nothing is sorted and nothing of the size of all relocations is held.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+__all__ = ["relocated_counts"]
+
+_BINS = 2048
+
+
+@njit(cache=True, nogil=True)
+def _order_statistics(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return the values of ascending ranks, exactly, by way of a histogram.
+
+    All but the few values that share a bin with a wanted rank are only counted.
+    """
+    low, high = values[0], values[0]
+    for v in values:
+        low = min(low, v)
+        high = max(high, v)
+    found = np.empty(len(ranks))
+    if high == low:
+        found[:] = low
+        return found
+    scale = (_BINS - 1) / (high - low)
+    counts = np.zeros(_BINS, dtype=np.int64)
+    for v in values:
+        counts[int((v - low) * scale)] += 1
+    wanted = np.full(_BINS, -1, dtype=np.int64)  # which bins hold a rank, and where it is kept
+    total, at, kept = 0, 0, 0
+    before = np.empty(len(ranks), dtype=np.int64)
+    slot = np.empty(len(ranks), dtype=np.int64)
+    starts = np.zeros(len(ranks) + 1, dtype=np.int64)
+    for b in range(_BINS):
+        while at < len(ranks) and ranks[at] < total + counts[b]:
+            if wanted[b] < 0:
+                wanted[b] = kept
+                starts[kept + 1] = starts[kept] + counts[b]
+                kept += 1
+            slot[at], before[at] = wanted[b], total
+            at += 1
+        total += counts[b]
+    gathered = np.empty(starts[kept])
+    filled = starts[:kept].copy()
+    for v in values:
+        where = wanted[int((v - low) * scale)]
+        if where >= 0:
+            gathered[filled[where]] = v
+            filled[where] += 1
+    for one in range(kept):
+        gathered[starts[one] : starts[one + 1]].sort()
+    for one in range(len(ranks)):
+        found[one] = gathered[starts[slot[one]] + ranks[one] - before[one]]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def quantiles(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return quantiles with linear interpolation between order statistics."""
+    size = len(values)
+    ranks = np.empty(2 * len(shares), dtype=np.int64)
+    for one in range(len(shares)):
+        low = int(np.floor((size - 1) * shares[one]))
+        ranks[2 * one], ranks[2 * one + 1] = low, min(low + 1, size - 1)
+    ends = _order_statistics(values, ranks)
+    result = np.empty(len(shares))
+    for one in range(len(shares)):
+        part = (size - 1) * shares[one] - ranks[2 * one]
+        result[one] = ends[2 * one] + part * (ends[2 * one + 1] - ends[2 * one])
+    return result
+
+
+@njit(cache=True, nogil=True)
+def relocated_counts(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    values: np.ndarray,
+    moves: np.ndarray,
+    places: np.ndarray,
+    shares: np.ndarray,
+    cuts: np.ndarray,
+    by_period: bool,
+    cells: int,
+) -> np.ndarray:
+    """Count moves by the neighbours' state, for each relocation of the units.
+
+    Parameters
+    ----------
+    indptr, indices, weights : ndarray
+        W as compressed rows.
+    values : ndarray
+        Shape (n_units, n_periods).
+    moves : ndarray of int
+        Code of each move (start times states plus end), shape (n_units, n_periods - step).
+    places : ndarray of int
+        Unit at each place, shape (relocations, n_units).
+    shares : ndarray
+        Shares of the quantiles that cut the lags; empty where cuts are given.
+    cuts : ndarray
+        Given cuts, or empty.
+    by_period : bool
+        Whether each period has quantiles of its own.
+    cells : int
+        Number of codes of moves.
+
+    Returns
+    -------
+    ndarray of int
+        Shape (relocations, neighbour states, cells).
+    """
+    n, t = values.shape
+    groups = max(len(shares), len(cuts)) + 1
+    counts = np.zeros((len(places), groups, cells), dtype=np.int64)
+    lags = np.empty((n, t))
+    for one in range(len(places)):
+        place = places[one]
+        for i in range(n):
+            lags[i] = 0.0
+            for link in range(indptr[i], indptr[i + 1]):
+                sender, weight = place[indices[link]], weights[link]
+                for s in range(t):
+                    lags[i, s] += weight * values[sender, s]
+        limits = np.empty((t, groups - 1))
+        if len(cuts):
+            limits[:] = cuts
+        elif by_period:
+            for s in range(t):
+                limits[s] = quantiles(lags[:, s].copy(), shares)
+        else:
+            limits[:] = quantiles(lags.ravel(), shares)
+        for i in range(n):
+            unit = place[i]
+            for s in range(moves.shape[1]):
+                group = 0
+                for c in range(groups - 1):
+                    group += lags[i, s] > limits[s, c]
+                counts[one, group, moves[unit, s]] += 1
+    return counts
