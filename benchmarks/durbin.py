@@ -8,7 +8,7 @@ the regressors, which any likelihood by sparse factorisations has to pay.
 
 from __future__ import annotations
 
-import time
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from scipy.sparse import linalg as sla
 from scipy.spatial import cKDTree
 
 import nqp_spatial as nq
-from benchmarks.measure import measure
+from benchmarks.measure import measure, row
 from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
 
 PERIODS = 10
@@ -79,7 +79,7 @@ def ours(kind: str, n: int):
 
 
 def peer(kind: str, n: int):
-    """spreg on the same data; its weights object and arrays are made beforehand."""
+    """Spreg on the same data; its weights object and arrays are made beforehand."""
     import spreg
 
     w, panel = data(kind, n)
@@ -121,36 +121,17 @@ def floor(kind: str, n: int):
 
 def rows() -> list[dict]:
     """Run all cases."""
+    kinds = ("contiguity", "nearest")
     table = []
-    for n in (287, 1000, 3000):
-        for kind in ("contiguity", "nearest"):
-            a = measure("benchmarks.durbin:ours", kind, n)
-            b = measure("benchmarks.durbin:peer", kind, n, repeats=1 if n > 1000 else 3, warm=n <= 1000)
-            assert abs(a.facts["rho"] - b.facts["rho"]) < 1e-4, "the two do not fit the same model"
-            table.append(row(f"SDM, unit effects, {kind}, n = {n}", a, "spreg ML_LagFE", b))
-    for n in (10_000, 100_000):
-        for kind in ("contiguity", "nearest"):
-            a = measure("benchmarks.durbin:ours", kind, n, repeats=3 if n < 100_000 else 1, warm=False)
-            b = measure("benchmarks.durbin:floor", kind, n, repeats=3 if n < 100_000 else 1, warm=False)
-            table.append(row(f"SDM, unit effects, {kind}, n = {n}", a, "floor", b))
+    for n, kind in product((287, 1000, 3000), kinds):
+        a = measure("benchmarks.durbin:ours", kind, n)
+        small = n <= 1000
+        b = measure("benchmarks.durbin:peer", kind, n, repeats=3 if small else 1, warm=small)
+        assert abs(a.facts["rho"] - b.facts["rho"]) < 1e-4, "the two do not fit the same model"
+        table.append(row(f"SDM, unit effects, {kind}, n = {n}", a, "spreg ML_LagFE", b))
+    for n, kind in product((10_000, 100_000), kinds):
+        once = {"repeats": 3 if n < 100_000 else 1, "warm": False}
+        a = measure("benchmarks.durbin:ours", kind, n, **once)
+        b = measure("benchmarks.durbin:floor", kind, n, **once)
+        table.append(row(f"SDM, unit effects, {kind}, n = {n}", a, "floor", b))
     return table
-
-
-def row(case: str, a, peer_name: str, b) -> dict:
-    """Return one line of the table."""
-    return {
-        "case": case,
-        "peer": peer_name,
-        "ours, s": round(a.seconds, 4),
-        "peer, s": round(b.seconds, 4),
-        "peer/ours": round(b.seconds / a.seconds, 2),
-        "ours, MiB": round(a.added_mib),
-        "peer, MiB": round(b.added_mib),
-        "ours peak, MiB": round(a.peak_mib),
-    }
-
-
-if __name__ == "__main__":
-    start = time.perf_counter()
-    print(pd.DataFrame(rows()).to_string(index=False))
-    print(f"{time.perf_counter() - start:.0f} s")

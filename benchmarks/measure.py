@@ -55,3 +55,17 @@ def measure(case: str, *arguments, repeats: int = 5, warm: bool = True) -> Measu
         return ours.recv()
     finally:
         child.join()
+
+
+def row(case: str, ours: Measurement, peer_name: str, peer: Measurement) -> dict:
+    """Return one line of the table."""
+    return {
+        "case": case,
+        "peer": peer_name,
+        "ours, s": round(ours.seconds, 4),
+        "peer, s": round(peer.seconds, 4),
+        "peer/ours": round(peer.seconds / ours.seconds, 2),
+        "ours, MiB": round(ours.added_mib),
+        "peer, MiB": round(peer.added_mib),
+        "ours peak, MiB": round(ours.peak_mib),
+    }
