@@ -1,4 +1,4 @@
-"""Spatial Markov chain of 3 000 units over 20 periods beside giddy, with and without permutations."""
+"""Spatial Markov chain of 3 000 units over 20 periods, beside giddy, also with permutations."""
 
 from __future__ import annotations
 

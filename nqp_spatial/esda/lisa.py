@@ -42,7 +42,10 @@ class LisaResult:
         where significant. With `fdr` also ``q_value``. A unit without neighbours has missing lag,
         statistic, p-value and quadrant.
     moran_i : float
-        Global Moran's I, the slope of the lag on the value.
+        Global Moran's I.
+    standardized : DataFrame
+        ``z``, the value in standard deviations from its mean, and ``lag_z``, its spatial lag: the
+        axes of Moran's scatter plot. Where rows of W add to one the slope is Moran's I.
     variable, label : str
         Column and its display label.
     period : hashable
@@ -67,6 +70,7 @@ class LisaResult:
 
     frame: pd.DataFrame
     moran_i: float
+    standardized: pd.DataFrame
     variable: str
     label: str
     period: Hashable
@@ -224,6 +228,7 @@ def lisa(
     return LisaResult(
         frame=frame,
         moran_i=float(len(z) / w.sparse.sum() * (z @ lags) / squares),
+        standardized=pd.DataFrame({"z": z, "lag_z": lags}, index=one.units) / z.std(),
         variable=variable,
         label=panel.label(variable),
         period=period,

@@ -1,1 +1,18 @@
-"""Being built."""
+"""Figures at journal size, from the package's results."""
+
+from nqp_spatial.plots.coefficients import effects
+from nqp_spatial.plots.maps import choropleth, lisa_map
+from nqp_spatial.plots.scatter import moran_scatter
+from nqp_spatial.plots.theme import COLUMN, PAGE, save
+from nqp_spatial.plots.transition_matrix import transitions
+
+__all__ = [
+    "COLUMN",
+    "PAGE",
+    "choropleth",
+    "effects",
+    "lisa_map",
+    "moran_scatter",
+    "save",
+    "transitions",
+]

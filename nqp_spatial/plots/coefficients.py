@@ -1,0 +1,119 @@
+"""Direct, indirect and total effects with their intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nqp_spatial.errors import OptionError
+from nqp_spatial.plots.theme import COLUMN, MUTED, PALETTE, check_fonts, new_figure, themed
+from nqp_spatial.regression import EffectsResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["effects"]
+
+_LOOKS = {
+    "direct": (PALETTE[0], "o", "Direct"),
+    "indirect": (PALETTE[1], "s", "Indirect"),
+    "total": (PALETTE[7], "D", "Total"),
+}
+
+
+def effects(
+    result: EffectsResult,
+    *,
+    variables: list[str] | None = None,
+    share_scale: bool | None = None,
+    title: str | None = None,
+    width: float = COLUMN,
+) -> Figure:
+    """Draw direct, indirect and total effects with confidence intervals.
+
+    Parameters
+    ----------
+    result : EffectsResult
+        From ``fit(...).effects(...)``.
+    variables : list of str, optional
+        Which, and in which order; all if not given.
+    share_scale : bool, optional
+        Whether variables share one axis. By default they do unless their sizes differ by more than
+        a factor of ten; then each has an axis of its own.
+    title : str, optional
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    OptionError
+        If a variable has no effects here.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
+    >>> figure = nq.plots.effects(res.effects(seed=0))
+    """
+    frame = result.frame
+    names = list(dict.fromkeys(frame["variable"])) if variables is None else list(variables)
+    unknown = [name for name in names if name not in set(frame["variable"])]
+    if unknown or not names:
+        raise OptionError(
+            f"no effects of {', '.join(map(str, unknown)) or 'no variable'}; there are effects "
+            f"of {', '.join(dict.fromkeys(frame['variable']))}"
+        )
+    if share_scale is None:
+        reach = [
+            frame.loc[frame["variable"] == name, ["conf_low", "conf_high"]].abs().to_numpy().max()
+            for name in names
+        ]
+        share_scale = bool(max(reach) <= 10 * min(reach))
+    with themed():
+        count = len(names)
+        figure, axes = new_figure(
+            width,
+            0.42 * count + 0.85 if share_scale else 0.72 * count + 0.75,
+            1 if share_scale else count,
+        )
+        for place, name in enumerate(names):
+            ax = axes[0 if share_scale else place, 0]
+            at = place if share_scale else 0
+            _intervals(ax, result, name, at)
+        for row, ax in enumerate(axes[:, 0]):
+            shown = names if share_scale else [names[row]]
+            ax.set_yticks(range(len(shown)), [result.labels.get(name, name) for name in shown])
+            ax.set_ylim(len(shown) - 0.5, -0.5)
+            ax.axvline(0, color=MUTED, lw=0.6, zorder=1)
+            ax.tick_params(axis="y", length=0)
+            ax.spines["left"].set_visible(False)
+            ax.margins(x=0.06)
+            ax.locator_params(axis="x", nbins=6)
+        axes[-1, 0].set_xlabel(f"Effect, with {100 * result.level:g} % interval")
+        handles, texts = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles[:3], texts[:3], loc="outside upper right", ncols=3, handlelength=1)
+        if title:
+            axes[0, 0].set_title(title)
+    check_fonts(figure)
+    return figure
+
+
+def _intervals(ax: Axes, result: EffectsResult, name: str, at: int) -> None:
+    """Draw the three effects of one variable, one above the other."""
+    rows = result.frame[result.frame["variable"] == name].set_index("effect")
+    for step, (kind, (colour, marker, text)) in enumerate(_LOOKS.items()):
+        row = rows.loc[kind]
+        ends = np.array([row["conf_low"], row["conf_high"]], dtype=float)
+        y = at + 0.24 * (step - 1)
+        ax.plot(ends, [y, y], color=colour, lw=1.2, solid_capstyle="butt", zorder=2)
+        ax.plot(
+            row["estimate"], y, marker, color=colour, ms=4, mec="white", mew=0.4, zorder=3,
+            label=text, ls="",
+        )  # fmt: skip

@@ -1,0 +1,399 @@
+"""Maps: classes of a variable, and clusters of local association."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError, sample
+from nqp_spatial.esda import LisaResult
+from nqp_spatial.panel import SpatialPanel, check_same_ids
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    LIGHT,
+    PALETTE,
+    check_fonts,
+    new_figure,
+    themed,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+__all__ = ["CLUSTER_COLOURS", "choropleth", "lisa_map"]
+
+CLUSTER_COLOURS = {
+    "High-High": "#b2182b",
+    "Low-Low": "#2166ac",
+    "High-Low": "#f4a582",
+    "Low-High": "#92c5de",
+    "Not significant": "#ececec",
+    "No neighbours": "#ffffff",
+}
+_SCHEMES = {
+    "quantiles": "Quantiles",
+    "natural-breaks": "FisherJenks",
+    "equal-intervals": "EqualInterval",
+}
+_NO_DATA = "No data"
+_LEGEND_ROW = 0.155  # inches
+_HATCHED = "////"
+
+
+def choropleth(
+    panel: SpatialPanel,
+    variable: str | pd.Series,
+    *,
+    period: Hashable | None = None,
+    scheme: str = "quantiles",
+    classes: int = 5,
+    breaks: Sequence[float] | None = None,
+    centre: float | None = None,
+    cmap: str | None = None,
+    digits: int | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    crs: Any = "auto",
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a map of classes of a variable.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        With geometry, polygons or points.
+    variable : str or Series
+        A column of the panel, or values by unit. Text and categories get a colour each.
+    period : hashable, optional
+        Which period of a column; may be left out for a cross-section.
+    scheme : {"quantiles", "natural-breaks", "equal-intervals"}
+        How classes are cut, by mapclassify; intervals are closed on the right.
+    classes : int
+        Number of classes.
+    breaks : sequence of float, optional
+        Upper bounds of all classes but the last, instead of a scheme: one legend for several maps.
+    centre : float, optional
+        A value, such as 0 or 1, that parts two sides: it takes the place of the nearest break,
+        and colours diverge there.
+    cmap : str, optional
+        A matplotlib colour map; the defaults are colour-blind safe.
+    digits : int, optional
+        Decimal places of the legend.
+    title, label : str, optional
+        Title of the map and of the legend (by default the column's label and its period).
+    crs : "auto", None, or anything that geopandas takes
+        Projection to draw in. ``auto`` draws data in degrees in an equal-area conic projection that
+        fits them, and projected data as they are; None draws as they are.
+    width : float
+        Inches; see `COLUMN` and `PAGE`.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    GeometryError, PanelError, UnknownColumnError, UnmatchedIdsError, OptionError
+        If there is no geometry, no such column or period, ids do not match, or an option is
+        unknown.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> ax = nq.plots.choropleth(nq.datasets.us_income(), "income", period=2009)
+    >>> ax.get_legend().get_title().get_text()
+    'Income per head, dollars, 2009'
+    """
+    shapes = _shapes(panel, crs)
+    values, name = _values(panel, variable, period)
+    if _is_text(values):
+        groups, colours, counts = _categories(values)
+    else:
+        groups, colours, counts = _classified(values, scheme, classes, breaks, centre, cmap, digits)
+    return _draw(
+        shapes,
+        groups,
+        colours,
+        [f"{text} ({count})" for text, count in counts.items()],
+        label if label is not None else name,
+        title,
+        width,
+        ax,
+    )
+
+
+def lisa_map(
+    lisa: LisaResult,
+    panel: SpatialPanel,
+    *,
+    title: str | None = None,
+    crs: Any = "auto",
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the clusters of local association on the map.
+
+    Parameters
+    ----------
+    lisa : LisaResult
+        From `nqp_spatial.esda.lisa`.
+    panel : SpatialPanel
+        With the geometry of the same units.
+    title, crs, width, ax
+        As in `choropleth`; the title is by default the variable's label and the period.
+
+    Returns
+    -------
+    Axes
+        The legend has the number of units in each class, the threshold and the permutations.
+
+    Raises
+    ------
+    GeometryError, UnmatchedIdsError
+        If the panel has no geometry, or not of the same units.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> lisa = nq.esda.lisa(panel, "income", nq.weights.contiguity(panel), period=2009, seed=0)
+    >>> nq.plots.lisa_map(lisa, panel).get_legend().get_title().get_text()
+    'Local Moran, p < 0.05, 999 permutations'
+    """
+    shapes = _shapes(panel, crs)
+    check_same_ids(
+        shapes.index,
+        lisa.frame.index,
+        our_name="panel",
+        their_name="lisa",
+        advice="pass the panel that the LISA was computed from",
+    )
+    several = panel.n_periods > 1
+    named = f"{lisa.label}, {lisa.period}" if several else lisa.label
+    return _draw(
+        shapes,
+        lisa.frame["cluster"],
+        {name: CLUSTER_COLOURS[name] for name in lisa.counts.index},
+        [f"{name} ({count})" for name, count in lisa.counts.items()],
+        f"Local Moran, {lisa.criterion()}",
+        title if title is not None else named,
+        width,
+        ax,
+    )
+
+
+def _draw(
+    shapes: gpd.GeoDataFrame,
+    groups: pd.Series,
+    colours: dict[Any, Any],
+    entries: list[str],
+    legend: str,
+    title: str | None,
+    width: float,
+    ax: Axes | None,
+) -> Axes:
+    """Draw each group in its colour, and a legend below the map."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    left, bottom, right, top = shapes.total_bounds
+    points = shapes.geom_type.isin(["Point", "MultiPoint"]).all()
+    columns = 2 if width < 1.5 * COLUMN else 3
+    legend_rows = -(-len(entries) // columns) + 1 + legend.count("\n")
+    with themed():
+        if ax is None:
+            ratio = (top - bottom) / max(right - left, 1e-12)
+            height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 0.6) * _LEGEND_ROW
+            height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
+            ax = new_figure(width, height)[1][0, 0]
+        size = float(np.clip(2400 * (width / COLUMN) ** 2 / len(shapes), 2, 40))
+        handles: list[Artist] = []
+        groups = groups.reindex(shapes.index)
+        for name, colour in colours.items():
+            members = shapes[groups.isna() if name == _NO_DATA else groups == name]
+            hatch = _HATCHED if name in (_NO_DATA, "No neighbours") else None
+            if points:
+                look = {"markersize": size, "edgecolor": INK, "linewidth": 0.25}
+                handles.append(
+                    Line2D([], [], ls="", marker="o", ms=4.5, mfc=colour, mec=INK, mew=0.3)
+                )
+            else:
+                look = {"edgecolor": "#8a8a8a" if hatch else "white", "linewidth": 0.3}
+                handles.append(Patch(facecolor=colour, edgecolor="#8a8a8a", lw=0.3, hatch=hatch))
+                look["hatch"] = hatch
+            if len(members):
+                members.plot(ax=ax, color=colour, aspect=None, **look)
+        ax.set_aspect("equal")
+        ax.set_axis_off()
+        if title:
+            ax.set_title(wrapped(title, width))
+        ax.margins(0.01)
+        ax.legend(
+            handles,
+            entries,
+            title=legend,
+            alignment="left",
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0.0),
+            ncols=columns,
+            handlelength=1.2,
+            handleheight=0.9,
+            columnspacing=1.2,
+            labelspacing=0.35,
+            borderaxespad=0.3,
+        )
+    check_fonts(ax)
+    return ax
+
+
+def _shapes(panel: SpatialPanel, crs: Any) -> gpd.GeoDataFrame:
+    """Return the geometries in the projection to draw them in."""
+    shapes = panel.require_geometry()
+    if crs is None:
+        return shapes
+    if isinstance(crs, str) and crs == "auto":
+        if shapes.crs is None or not shapes.crs.is_geographic:
+            return shapes
+        west, south, east, north = shapes.total_bounds
+        if east - west > 150 or max(abs(south), abs(north)) > 84:
+            return shapes  # a conic projection would tear the map
+        # Standard parallels at one sixth from either end, the usual choice for a map of a country.
+        sixth = (north - south) / 6
+        crs = (
+            f"+proj=aea +lat_1={south + sixth} +lat_2={north - sixth} "
+            f"+lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
+        )
+        if abs(2 * (south + north)) < 1:  # parallels that mirror each other make no cone
+            crs = f"+proj=cea +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
+    return shapes.to_crs(crs)
+
+
+def _values(
+    panel: SpatialPanel, variable: str | pd.Series, period: Hashable | None
+) -> tuple[pd.Series, str]:
+    """Return values by unit and what to call them."""
+    if isinstance(variable, pd.Series):
+        unknown = variable.index.difference(panel.units, sort=False)
+        if len(unknown) or variable.index.has_duplicates:
+            raise UnmatchedIdsError(
+                f"values must have one row a unit of the panel; not in it or repeated: "
+                f"{sample(unknown if len(unknown) else variable.index)}"
+            )
+        return variable.reindex(panel.units), str(variable.name or "")
+    panel.require_columns([variable])
+    if period is None:
+        if panel.n_periods > 1:
+            raise PanelError(
+                f"the panel has {panel.n_periods} periods: name one, as in "
+                f"period={panel.periods.tolist()[-1]!r}"
+            )
+        period = panel.periods[0]
+    panel.require_periods([period])
+    values = panel.frame[variable].xs(period, level="period").reindex(panel.units)
+    name = panel.label(variable)
+    return values, f"{name}, {period}" if panel.n_periods > 1 else name
+
+
+def _is_text(values: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+
+
+def _categories(values: pd.Series) -> tuple[pd.Series, dict[Any, Any], dict[str, int]]:
+    groups = values.astype("category")
+    names = list(groups.cat.categories)
+    if len(names) > len(PALETTE):
+        raise OptionError(
+            f"{len(names)} categories are more than the {len(PALETTE)} colours that readers can "
+            "tell apart; group them first"
+        )
+    colours = dict(zip(names, PALETTE, strict=False))
+    counts = {str(name): int((groups == name).sum()) for name in names}
+    return _with_missing(groups.astype(object), colours, counts)
+
+
+def _classified(
+    values: pd.Series,
+    scheme: str,
+    classes: int,
+    breaks: Sequence[float] | None,
+    centre: float | None,
+    cmap: str | None,
+    digits: int | None,
+) -> tuple[pd.Series, dict[Any, Any], dict[str, int]]:
+    """Cut values into classes; return the class of each unit, colours and counts."""
+    import matplotlib as mpl
+
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        raise PanelError("there is no value to draw: all are missing")
+    inner = np.array(breaks, dtype=float) if breaks is not None else _cuts(known, scheme, classes)
+    if centre is not None and len(inner):
+        # It takes the place of the nearest break, so that no sliver of a class comes to be.
+        inner[np.argmin(np.abs(inner - centre))] = centre
+    inner = np.unique(inner)
+    codes = np.searchsorted(inner, numbers, side="left").astype(float)
+    codes[~np.isfinite(numbers)] = np.nan
+    count = len(inner) + 1
+    if centre is None:
+        shades = mpl.colormaps[cmap or "YlGnBu"](np.linspace(0.12, 0.95, count))
+    else:
+        below = int(np.searchsorted(inner, centre)) + 1
+        side = max(below, count - below)
+        steps = (np.arange(count) - below + 0.5) / side  # equal shades for equal ranks
+        shades = mpl.colormaps[cmap or "RdBu_r"](0.5 + 0.42 * steps)
+    bounds = np.concatenate([[known.min()], inner, [known.max()]])
+    texts = _interval_texts(bounds, digits)
+    groups = pd.Series(codes, index=values.index)
+    colours: dict[Any, Any] = {float(k): tuple(shade) for k, shade in enumerate(shades)}
+    counts = {texts[k]: int((codes == k).sum()) for k in range(count)}
+    return _with_missing(groups, colours, counts)
+
+
+def _with_missing(
+    groups: pd.Series, colours: dict[Any, Any], counts: dict[str, int]
+) -> tuple[pd.Series, dict[Any, Any], dict[str, int]]:
+    absent = int(groups.isna().sum())
+    if absent:
+        colours, counts = {**colours, _NO_DATA: LIGHT}, {**counts, _NO_DATA: absent}
+    return groups, colours, counts
+
+
+def _cuts(known: np.ndarray, scheme: str, classes: int) -> np.ndarray:
+    import mapclassify
+
+    if scheme not in _SCHEMES:
+        raise OptionError(f"scheme must be one of {', '.join(_SCHEMES)}, got {scheme!r}")
+    distinct = len(np.unique(known))
+    count = min(classes, distinct)
+    if count < 2:
+        return np.empty(0)
+    return np.asarray(getattr(mapclassify, _SCHEMES[scheme])(known, k=count).bins[:-1])
+
+
+def _interval_texts(bounds: np.ndarray, digits: int | None) -> list[str]:
+    """Return 'from to' of each class, with as few digits as keep the bounds apart."""
+    if digits is None:
+        gaps = np.diff(np.unique(bounds))
+        smallest = gaps.min() if len(gaps) else 1.0
+        digits = int(np.clip(np.ceil(-np.log10(smallest)), 0, 6))
+    texts = [f"{bound:,.{digits}f}" for bound in bounds]
+    join = " to " if bounds[0] < 0 else "–"
+    named = [f"{low}{join}{high}" for low, high in pairwise(texts)]
+    # A break beyond the data (common breaks of several maps) bounds a class that may be empty.
+    if len(bounds) > 2 and bounds[0] > bounds[1]:
+        named[0] = f"≤ {texts[1]}"
+    if len(bounds) > 2 and bounds[-1] < bounds[-2]:
+        named[-1] = f"> {texts[-2]}"
+    return named

@@ -1,0 +1,222 @@
+"""One look for all figures: sizes, colours, fonts, and how they are saved.
+
+The theme is applied to a figure while it is drawn; matplotlib's global settings stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
+
+from nqp_spatial.errors import FontWarning, OptionError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLUMN", "PAGE", "check_fonts", "figure_of", "new_figure", "save", "themed", "wrapped"]
+
+#: Width of a journal's column and of its page, in inches.
+COLUMN, PAGE = 3.5, 7.2
+
+# Okabe and Ito (2008): told apart by readers with any of the common colour deficiencies.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+INK, MUTED, LIGHT = "#222222", "#6e6e6e", "#ececec"
+
+_LATIN_FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
+_CJK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "SimHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Arial Unicode MS",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK TC",
+    "Droid Sans Fallback",
+    "SimSun",
+    "Noto Serif CJK SC",
+)
+_CJK = re.compile(
+    "[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]"
+)
+
+
+@cache
+def _fonts() -> tuple[list[str], bool]:
+    """Return the fonts to use, in order of preference, and whether one of them draws CJK text."""
+    from matplotlib import font_manager
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    latin = [name for name in _LATIN_FONTS if name in there]
+    cjk = [name for name in _CJK_FONTS if name in there]
+    return [*latin, *cjk[:1]], bool(cjk)
+
+
+def wrapped(text: str, width: float) -> str:
+    """Return a title broken into lines that fit a width in inches; wide characters count twice."""
+    room, lines, used = max(int(width * 14.5), 8), [""], 0
+    for word in re.findall(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+|\s+", text):
+        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
+        if used + size > room and lines[-1]:
+            lines.append("")
+            used = 0
+        if lines[-1] or not word.isspace():
+            lines[-1] += word
+            used += size
+    return "\n".join(line.rstrip() for line in lines)
+
+
+@contextmanager
+def themed() -> Iterator[None]:
+    """Draw with the package's settings; matplotlib's own come back afterwards."""
+    import matplotlib as mpl
+
+    settings: dict[Any, Any] = {
+        "font.family": _fonts()[0],
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 8,
+        "axes.edgecolor": MUTED,
+        "axes.labelcolor": INK,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.unicode_minus": False,  # some CJK fonts have no minus sign
+        "text.color": INK,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "legend.fontsize": 7,
+        "legend.title_fontsize": 7,
+        "legend.frameon": False,
+        "hatch.linewidth": 0.4,
+        "figure.constrained_layout.use": True,
+        "figure.constrained_layout.h_pad": 0.06,
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def new_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]:
+    """Return a new figure of a size in inches and an array of its axes; call it under `themed`."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
+
+
+def figure_of(drawn: Figure | Axes) -> Figure:
+    """Return the figure that an axes belongs to, or the figure itself."""
+    from matplotlib.figure import Figure
+
+    if isinstance(drawn, Figure):
+        return drawn
+    if hasattr(drawn, "get_figure"):
+        found = drawn.get_figure()
+        if isinstance(found, Figure):
+            return found
+    raise OptionError(
+        f"wanted a matplotlib figure or axes, as plots return them; got {type(drawn).__name__}"
+    )
+
+
+def check_fonts(drawn: Figure | Axes) -> None:
+    """Warn if a figure has Chinese, Japanese or Korean text and no font here can draw it."""
+    from matplotlib.text import Text
+
+    if _fonts()[1]:
+        return
+    for text in figure_of(drawn).findobj(Text):
+        if isinstance(text, Text) and _CJK.search(text.get_text()):
+            warnings.warn(
+                f"the text {text.get_text()!r} needs a font with Chinese characters and none is "
+                f"installed: boxes will show. Install one of {', '.join(_CJK_FONTS[:5])} (on "
+                "Debian the package fonts-noto-cjk) and start Python again",
+                FontWarning,
+                stacklevel=3,
+            )
+            return
+
+
+def save(
+    drawn: Figure | Axes,
+    path: str | Path,
+    *,
+    formats: Sequence[str] = ("png", "pdf"),
+    dpi: int = 300,
+) -> list[Path]:
+    """Save a figure in several formats, at the size it was drawn for.
+
+    Parameters
+    ----------
+    drawn : Figure or Axes
+        What a function of `nqp_spatial.plots` returned.
+    path : path
+        Without ending; folders are made if need be. With an ending of its own (``map.svg``), that
+        format alone is written.
+    formats : sequence of str
+        Such as ``"png"``, ``"pdf"``, ``"svg"``, ``"eps"``, ``"tiff"``.
+    dpi : int
+        Dots per inch of raster formats.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    OptionError
+        If a format is unknown, or `drawn` is no figure.
+
+    Examples
+    --------
+    >>> import tempfile, nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> drawn = nq.plots.choropleth(panel, "income", period=2009)
+    >>> [path.name for path in nq.plots.save(drawn, tempfile.mkdtemp() + "/income")]
+    ['income.png', 'income.pdf']
+    """
+    import matplotlib as mpl
+
+    figure = figure_of(drawn)
+    known = figure.canvas.get_supported_filetypes()
+    base = Path(path)
+    ending = base.suffix.lstrip(".").lower()
+    if ending in known:
+        base, formats = base.with_suffix(""), (ending,)
+    unknown = [name for name in formats if name not in known]
+    if unknown:
+        raise OptionError(
+            f"figures cannot be saved as {', '.join(unknown)}; known formats are "
+            f"{', '.join(sorted(known))}"
+        )
+    base.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    # Text stays text in vector files: type 42 fonts, which journals ask for.
+    with mpl.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}):
+        for name in formats:
+            target = base.with_name(f"{base.name}.{name}")
+            figure.savefig(target, dpi=dpi)
+            written.append(target)
+    return written

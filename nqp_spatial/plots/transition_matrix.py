@@ -1,0 +1,138 @@
+"""Heat maps of transition probabilities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.dynamics import MarkovResult, SpatialMarkovResult
+from nqp_spatial.errors import OptionError
+from nqp_spatial.plots.theme import COLUMN, INK, PAGE, check_fonts, new_figure, themed, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+__all__ = ["transitions"]
+
+
+def transitions(
+    result: MarkovResult | SpatialMarkovResult,
+    *,
+    title: str | None = None,
+    width: float | None = None,
+    columns: int = 3,
+) -> Figure:
+    """Draw the transition probabilities of a chain, or of a chain for each neighbour state.
+
+    Parameters
+    ----------
+    result : MarkovResult or SpatialMarkovResult
+        From `nqp_spatial.dynamics`.
+    title : str, optional
+        Of the whole figure.
+    width : float, optional
+        Inches; a column for one chain, a page for several.
+    columns : int
+        Matrices side by side, for a spatial chain.
+
+    Returns
+    -------
+    Figure
+        Rows are states now, with the number of moves that start there; columns states next.
+        Rows never visited are hatched. All matrices share one scale from 0 to 1.
+
+    Raises
+    ------
+    OptionError
+        If the result is not of a chain.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> chain = nq.dynamics.markov(nq.datasets.us_income(), "relative_income", states=5)
+    >>> len(nq.plots.transitions(chain).axes)
+    2
+    """
+    if isinstance(result, MarkovResult):
+        chains = [("", result.probabilities, result.counts)]
+    elif isinstance(result, SpatialMarkovResult):
+        chains = [("All", result.pooled.probabilities, result.pooled.counts)]
+        for name in result.ergodic.index:
+            chains.append(
+                (f"Neighbours {name}", result.probabilities.loc[name], result.counts.loc[name])
+            )
+    else:
+        raise OptionError(
+            "transitions draws what nqp_spatial.dynamics.markov or spatial_markov returned, "
+            f"got {type(result).__name__}"
+        )
+    many = len(chains) > 1
+    wide = width or (PAGE if many else COLUMN)
+    across = min(columns, len(chains))
+    down = -(-len(chains) // across)
+    cell = (wide - 0.5) / across
+    with themed():
+        figure, axes = new_figure(wide, down * (cell * 0.86 + 0.3) + 0.25, down, across)
+        image = None
+        for place, ax in enumerate(axes.ravel()):
+            if place >= len(chains):
+                ax.set_axis_off()
+                continue
+            name, p, counts = chains[place]
+            image = _matrix(ax, p, counts, small=many)
+            ax.set_title(name if many else "", fontweight="normal", fontsize=8)
+            if place % across == 0:
+                ax.set_ylabel("State now (moves)")
+            if place + across >= len(chains):
+                ax.set_xlabel(f"State {_later(result.step)}")
+        assert image is not None
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, pad=0.015)
+        bar.set_label("Transition probability")
+        bar.outline.set_visible(False)
+        if many:  # the matrices have room for the numbers of states only
+            names = "; ".join(str(name) for name in chains[0][1].index)
+            figure.supxlabel(wrapped(f"States {names}", wide * 1.15), x=0.01, ha="left", fontsize=7)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=8.5, fontweight="bold")
+    check_fonts(figure)
+    return figure
+
+
+def _later(step: int) -> str:
+    return "in the next period" if step == 1 else f"{step} periods later"
+
+
+def _matrix(ax: Axes, p: pd.DataFrame, counts: pd.DataFrame, *, small: bool) -> AxesImage:
+    """Draw one matrix; return the image, for the colour bar."""
+    values = p.to_numpy(dtype=float)
+    size = len(values)
+    image = ax.imshow(
+        np.ma.masked_invalid(values), cmap="Blues", vmin=0, vmax=1, aspect="auto"
+    )  # fmt: skip
+    for i, row in enumerate(values):
+        if np.isnan(row).all():
+            ax.axhspan(i - 0.5, i + 0.5, facecolor="white", edgecolor="#8a8a8a", hatch="////", lw=0)
+            continue
+        for j, value in enumerate(row):
+            ax.text(
+                j, i, f"{value:.2f}", ha="center", va="center",
+                fontsize=6 if small and size > 4 else 7,
+                color="white" if value > 0.55 else INK,
+            )  # fmt: skip
+    moves = counts.sum(axis=1).to_numpy()
+    short = [str(name).split(":")[0] for name in p.index]
+    full = [str(name) for name in p.index]
+    ax.set_xticks(range(size), short if small else full, rotation=0 if small else 30)
+    if not small:
+        for text in ax.get_xticklabels():
+            text.set_horizontalalignment("right")
+            text.set_rotation_mode("anchor")
+    names = short if small else full
+    ax.set_yticks(range(size), [f"{n} ({m:,.0f})" for n, m in zip(names, moves, strict=True)])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return image
