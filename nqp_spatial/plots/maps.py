@@ -214,7 +214,7 @@ def _draw(
     with themed():
         if ax is None:
             ratio = (top - bottom) / max(right - left, 1e-12)
-            height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 0.6) * _LEGEND_ROW
+            height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 1.4) * _LEGEND_ROW
             height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
             ax = new_figure(width, height)[1][0, 0]
         size = float(np.clip(2400 * (width / COLUMN) ** 2 / len(shapes), 2, 40))
@@ -390,7 +390,8 @@ def _interval_texts(bounds: np.ndarray, digits: int | None) -> list[str]:
         digits = int(np.clip(np.ceil(-np.log10(smallest)), 0, 6))
     texts = [f"{bound:,.{digits}f}" for bound in bounds]
     join = " to " if bounds[0] < 0 else "–"
-    named = [f"{low}{join}{high}" for low, high in pairwise(texts)]
+    # A class of one value is that value.
+    named = [low if low == high else f"{low}{join}{high}" for low, high in pairwise(texts)]
     # A break beyond the data (common breaks of several maps) bounds a class that may be empty.
     if len(bounds) > 2 and bounds[0] > bounds[1]:
         named[0] = f"≤ {texts[1]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.esda import LisaResult
 from nqp_spatial.plots.maps import CLUSTER_COLOURS
@@ -78,11 +79,7 @@ def moran_scatter(
         level = float(at["lag_z"].mean() - slope * at["z"].mean())
         ax.plot(ends, level + slope * ends, color=INK, lw=1, zorder=2.5)
         order = lisa.frame.loc[at.index, "local_i"].abs().sort_values(ascending=False)
-        for unit in order.index[:annotate]:
-            ax.annotate(
-                str(unit), at.loc[unit, ["z", "lag_z"]].to_numpy(), (3, 3),
-                textcoords="offset points", fontsize=6,
-            )  # fmt: skip
+        _name_points(ax, at, list(order.index[:annotate]), width)
         ax.set_xlabel("Value, standard deviations from the mean")
         ax.set_ylabel("Its spatial lag")
         named = f"{lisa.label}, {lisa.period}"
@@ -100,3 +97,34 @@ def moran_scatter(
         )
     check_fonts(ax)
     return ax
+
+
+def _name_points(ax: Axes, at: pd.DataFrame, units: list[object], width: float) -> None:
+    """Write names beside points, each on the side where it covers least."""
+    # Points (1/72 inch) on a drawing area of about this size: near enough to keep names apart.
+    spans = at.max() - at.min()
+    scale = 72 * 0.8 * width / spans.to_numpy()
+    places = at.to_numpy() * scale
+    taken = [(*(place - 2.5), *(place + 2.5)) for place in places]
+    for unit in units:
+        here = at.loc[unit].to_numpy()
+        x, y = here * scale
+        long, tall = 3.8 * len(str(unit)), 6.0
+        options = []
+        for right, up in ((True, True), (False, True), (True, False), (False, False)):
+            left, low = (x + 3 if right else x - 3 - long), (y + 2 if up else y - 2 - tall)
+            box = (left, low, left + long, low + tall)
+            options.append((sum(_overlap(box, other) for other in taken), right, up, box))
+        _, right, up, box = min(options, key=lambda option: option[0])
+        taken.append(box)
+        ax.annotate(
+            str(unit), here, (3 if right else -3, 2 if up else -2), textcoords="offset points",
+            ha="left" if right else "right", va="bottom" if up else "top", fontsize=6,
+        )  # fmt: skip
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Return the area that two boxes (left, low, right, high) share."""
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    tall = min(one[3], other[3]) - max(one[1], other[1])
+    return max(wide, 0.0) * max(tall, 0.0)
