@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def read_panel(
     labels: Mapping[str, str] | None = None,
     balanced: bool = True,
     extra_shapes: Literal["error", "drop"] = "error",
+    geometry_unit: str | None = None,
     **options: Any,
 ) -> SpatialPanel:
     r"""Read a panel from a table and, optionally, a map.
@@ -47,9 +48,12 @@ def read_panel(
     unit, period : str
         Columns of ids and periods.
     geometry : path or GeoDataFrame, optional
-        Map as shp, gpkg or geojson with a column named `unit`.
+        Map as shp, gpkg or geojson.
     labels, balanced, extra_shapes
         As in `SpatialPanel`.
+    geometry_unit : str, optional
+        Column of the map with the ids, if it is not named `unit` (shapefiles cut names to ten
+        characters).
     **options
         Passed to the pandas reader, such as ``sheet_name=`` or ``encoding=``.
 
@@ -63,6 +67,8 @@ def read_panel(
         If the file's ending is not one of those above.
     FileNotFoundError
         If there is no such file.
+    UnknownColumnError
+        If the map has no column of ids.
     PanelError, UnmatchedIdsError
         As in `SpatialPanel`.
 
@@ -82,9 +88,13 @@ def read_panel(
         )
     found = dict(_stata_labels(path)) if suffix == ".dta" else {}
     frame = _READERS[suffix](path, **options)
-    shapes = geometry
-    if isinstance(geometry, str | Path):
-        shapes = _read_map(Path(geometry))
+    shapes = (
+        _read_map(Path(geometry), geometry_unit or unit)
+        if isinstance(geometry, str | Path)
+        else geometry
+    )
+    if geometry_unit is not None and shapes is not None:
+        shapes = shapes.rename(columns={geometry_unit: unit})
     return SpatialPanel(
         frame,
         unit=unit,
@@ -96,7 +106,7 @@ def read_panel(
     )
 
 
-def _read_map(path: Path) -> gpd.GeoDataFrame:
+def _read_map(path: Path, unit: str) -> gpd.GeoDataFrame:
     import geopandas as gpd
 
     if path.suffix.lower() not in _MAPS:
@@ -105,7 +115,13 @@ def _read_map(path: Path) -> gpd.GeoDataFrame:
         )
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    return gpd.read_file(path)
+    shapes = gpd.read_file(path)
+    if unit not in shapes.columns:
+        raise UnknownColumnError(
+            f"the map {path.name!r} has no column {unit!r} to match units by; its columns are "
+            f"{sample(shapes.columns, 20)}; name the right one in geometry_unit="
+        )
+    return shapes
 
 
 def _stata_labels(path: Path) -> dict[str, str]:

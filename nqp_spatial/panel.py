@@ -671,12 +671,14 @@ def _keyed(frame: pd.DataFrame, unit: str, period: str | None) -> pd.DataFrame:
             f"{sample(index[repeated].unique())}; keep one row for each pair, or name a period"
         )
     data = data.drop(columns=keys).set_axis(index, axis=0)
-    try:
-        data = data.sort_index()
-    except TypeError as error:
-        raise PanelError(
-            f"ids or periods of mixed types cannot be sorted ({error}); convert them to one type"
-        ) from error
+    for key, column in zip(keys, columns, strict=False):
+        kinds = sorted({type(_plain(value)).__name__ for value in column.unique()})
+        if len(kinds) > 1 and set(kinds) != {"int", "float"}:
+            # Such ids have no order, and the rows' order would stand in for it.
+            raise PanelError(
+                f"{key!r} has values of several types ({', '.join(kinds)}): convert them to one"
+            )
+    data = data.sort_index()
     data.index = data.index.remove_unused_levels()
     return data
 

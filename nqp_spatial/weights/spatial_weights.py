@@ -197,7 +197,7 @@ class SpatialWeights:
             If the ids of values and weights differ.
         """
         if isinstance(values, pd.Series) and isinstance(values.index, pd.MultiIndex):
-            wide = values.unstack(values.index.names[1])
+            wide = values.unstack(1)
             lagged = self.lag(wide).stack()
             return lagged.reindex(values.index).rename(values.name)
         self._match(values.index, "values")

@@ -1,0 +1,329 @@
+"""Figures, by what they draw: colours, counts, texts, sizes; and that nothing global changes."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from shapely.geometry import Point, box
+
+import nqp_spatial as nq
+from nqp_spatial.errors import (
+    FontWarning,
+    GeometryError,
+    OptionError,
+    PanelError,
+    UnknownColumnError,
+    UnmatchedIdsError,
+)
+from nqp_spatial.plots import maps, theme
+from nqp_spatial.plots.scatter import _overlap
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def grid():
+    """25 squares in a projected system, values 0 to 24."""
+    squares = [box(i % 5, i // 5, i % 5 + 1, i // 5 + 1) for i in range(25)]
+    shapes = gpd.GeoDataFrame({"id": range(25)}, geometry=squares, crs="EPSG:3857")
+    frame = pd.DataFrame({"id": range(25), "x": np.arange(25.0), "kind": list("abcde") * 5})
+    return nq.SpatialPanel(frame, unit="id", geometry=shapes, labels={"x": "Income, yuan"})
+
+
+@pytest.fixture(scope="module")
+def chains():
+    panel = nq.datasets.us_income()
+    w = nq.weights.contiguity(panel)
+    one = nq.dynamics.markov(panel, "relative_income", states=5)
+    many = nq.dynamics.spatial_markov(panel, "relative_income", w, states=5, lag_states=3)
+    return panel, w, one, many
+
+
+def legend_of(ax):
+    legend = ax.get_legend()
+    return legend.get_title().get_text(), [text.get_text() for text in legend.get_texts()]
+
+
+def drawn_colours(ax):
+    return [to_hex(c.get_facecolor()[0]) for c in ax.collections for _ in c.get_paths()]
+
+
+# -- maps ------------------------------------------------------------------------------------------
+
+
+def test_choropleth_draws_every_unit_in_its_class(grid):
+    ax = nq.plots.choropleth(grid, "x", breaks=[4, 19])
+    title, entries = legend_of(ax)
+    assert title == "Income, yuan"
+    assert entries == ["0–4 (5)", "4–19 (15)", "19–24 (5)"]
+    colours = drawn_colours(ax)
+    assert [colours.count(c) for c in dict.fromkeys(colours)] == [5, 15, 5]
+    assert ax.get_figure().get_size_inches()[0] == theme.COLUMN
+
+
+@pytest.mark.parametrize("scheme", ["quantiles", "natural-breaks", "equal-intervals"])
+def test_schemes_count_every_unit_once(grid, scheme):
+    _, entries = legend_of(nq.plots.choropleth(grid, "x", scheme=scheme))
+    assert len(entries) == 5
+    assert sum(int(entry.split("(")[1][:-1]) for entry in entries) == 25
+
+
+def test_a_centre_parts_two_colours(grid):
+    ax = nq.plots.choropleth(grid, grid.frame["x"].droplevel("period") - 12, centre=0.0)
+    _, entries = legend_of(ax)
+    assert sum(" to 0" in entry for entry in entries) == 1
+    assert sum(entry.startswith("0 to") for entry in entries) == 1
+    patches = ax.get_legend().get_patches()
+    blue = [p.get_facecolor()[2] > p.get_facecolor()[0] for p in patches]
+    assert blue == [entry.startswith("-") for entry in entries]
+
+
+def test_missing_values_are_shown_as_missing(grid):
+    values = pd.Series(np.arange(20.0), index=range(20), name="index")
+    ax = nq.plots.choropleth(grid, values)
+    title, entries = legend_of(ax)
+    assert title == "index"
+    assert entries[-1] == "No data (5)"
+    assert ax.get_legend().get_patches()[-1].get_hatch()
+    assert len(drawn_colours(ax)) == 25
+
+
+def test_breaks_beyond_the_data_do_not_lie(grid):
+    _, entries = legend_of(nq.plots.choropleth(grid, "x", breaks=[-5, 10, 30]))
+    assert entries == ["≤ -5 (0)", "-5–10 (11)", "10–30 (14)", "> 30 (0)"]
+
+
+def test_categories_and_constants(grid):
+    _, entries = legend_of(nq.plots.choropleth(grid, "kind"))
+    assert entries == [f"{letter} (5)" for letter in "abcde"]
+    _, entries = legend_of(nq.plots.choropleth(grid, pd.Series(2.0, index=range(25))))
+    assert entries == ["2 (25)"]
+    with pytest.raises(OptionError, match="25 categories are more than"):
+        nq.plots.choropleth(grid, pd.Series([str(i) for i in range(25)], index=range(25)))
+
+
+def test_points_are_drawn_as_points():
+    points = gpd.GeoDataFrame(
+        {"id": range(6)}, geometry=[Point(100 + i, 30 + i) for i in range(6)], crs="EPSG:4326"
+    )
+    panel = nq.SpatialPanel(
+        pd.DataFrame({"id": range(6), "x": range(6)}), unit="id", geometry=points
+    )
+    ax = nq.plots.choropleth(panel, "x", classes=2)
+    assert sum(len(c.get_offsets()) for c in ax.collections) == 6
+
+
+def test_degrees_are_projected_so_that_areas_compare(states):
+    panel, _ = states
+    ratio = []
+    for crs in ("auto", None):
+        shapes = maps._shapes(panel, crs)
+        true = panel.geometry.to_crs("EPSG:5070").area
+        drawn = shapes.geometry.set_crs(None, allow_override=True).area / true
+        ratio.append(drawn.std() / drawn.mean())
+    assert ratio[0] < 1e-3 < 0.05 < ratio[1]
+    assert maps._shapes(panel, "EPSG:5070").crs == "EPSG:5070"
+
+
+def test_lisa_map(chains):
+    panel, w, *_ = chains
+    lisa = nq.esda.lisa(panel, "income", w, period=2009, permutations=199, seed=0)
+    ax = nq.plots.lisa_map(lisa, panel)
+    title, entries = legend_of(ax)
+    assert title == "Local Moran, p < 0.05, 199 permutations"
+    assert entries == [f"{name} ({count})" for name, count in lisa.counts.items()]
+    assert [e.split(" (")[0] for e in entries] == list(maps.CLUSTER_COLOURS)[:5]
+    colours = drawn_colours(ax)
+    assert len(colours) == 48
+    for name, count in lisa.counts.items():
+        assert colours.count(maps.CLUSTER_COLOURS[name]) == count
+    assert ax.get_title(loc="left") == "Income per head, dollars, 2009"
+    with pytest.raises(UnmatchedIdsError, match="ids of panel and lisa differ"):
+        nq.plots.lisa_map(lisa, panel.select(units=panel.units[:40]))
+
+
+def test_lisa_map_shows_units_without_neighbours(grid):
+    w = nq.weights.contiguity(grid).subset(list(range(24))).standardize("none")
+    edges = pd.DataFrame(w.graph.adjacency.reset_index())
+    w = nq.weights.from_edges(edges, units=range(25), islands="keep", standardize="row")
+    ax = nq.plots.lisa_map(nq.esda.lisa(grid, "x", w, permutations=99, seed=0), grid)
+    assert legend_of(ax)[1][-1] == "No neighbours (1)"
+
+
+def test_map_errors(grid, chains):
+    panel, *_ = chains
+    with pytest.raises(UnknownColumnError, match="no column 'z'"):
+        nq.plots.choropleth(grid, "z")
+    with pytest.raises(PanelError, match="81 periods: name one, as in period=2009"):
+        nq.plots.choropleth(panel, "income")
+    with pytest.raises(PanelError, match="no period 1800"):
+        nq.plots.choropleth(panel, "income", period=1800)
+    with pytest.raises(OptionError, match="scheme must be one of"):
+        nq.plots.choropleth(grid, "x", scheme="jenks")
+    with pytest.raises(UnmatchedIdsError, match="99"):
+        nq.plots.choropleth(grid, pd.Series([1.0], index=[99]))
+    with pytest.raises(PanelError, match="all are missing"):
+        nq.plots.choropleth(grid, pd.Series(np.nan, index=range(25)))
+    bare = nq.SpatialPanel(pd.DataFrame({"id": [1, 2], "x": [1, 2]}), unit="id")
+    with pytest.raises(GeometryError, match="needs the units' geometries"):
+        nq.plots.choropleth(bare, "x")
+
+
+# -- other figures ---------------------------------------------------------------------------------
+
+
+def test_moran_scatter_has_slope_i(chains):
+    panel, w, *_ = chains
+    lisa = nq.esda.lisa(panel, "relative_income", w, period=1929, permutations=199, seed=0)
+    ax = nq.plots.moran_scatter(lisa, annotate=4)
+    line = ax.lines[-1]
+    slope = np.diff(line.get_ydata()) / np.diff(line.get_xdata())
+    assert slope[0] == pytest.approx(lisa.moran_i)
+    assert slope[0] == pytest.approx(
+        np.polyfit(lisa.standardized["z"], lisa.standardized["lag_z"], 1)[0]
+    )
+    assert sum(len(c.get_offsets()) for c in ax.collections) == 48
+    texts = {text.get_text() for text in ax.texts}
+    largest = lisa.frame["local_i"].abs().nlargest(4).index
+    assert texts == {*largest, f"Moran's I = {lisa.moran_i:.3f}"}
+    assert _overlap((0, 0, 2, 2), (1, 1, 3, 3)) == 1
+    assert _overlap((0, 0, 1, 1), (2, 0, 3, 1)) == 0
+
+
+def test_transitions_show_every_probability(chains):
+    *_, one, many = chains
+    figure = nq.plots.transitions(one)
+    shown = [float(text.get_text()) for text in figure.axes[0].texts]
+    np.testing.assert_allclose(shown, one.probabilities.to_numpy().ravel(), atol=0.005)
+    assert "(773)" in figure.axes[0].get_yticklabels()[0].get_text()
+    figure = nq.plots.transitions(many)
+    filled = [ax for ax in figure.axes if ax.images]
+    assert len(filled) == 1 + 3
+    shown = [float(t.get_text()) for ax in filled[1:] for t in ax.texts]
+    expected = many.probabilities.dropna().to_numpy().ravel()
+    np.testing.assert_allclose(shown, expected, atol=0.005)
+    assert figure.get_size_inches()[0] == theme.PAGE
+    assert len({tuple(ax.images[0].get_clim()) for ax in filled}) == 1
+    with pytest.raises(OptionError, match="transitions draws what"):
+        nq.plots.transitions(one.probabilities)
+
+
+def test_unvisited_rows_are_hatched():
+    frame = pd.DataFrame({"id": [0, 0, 1, 1], "t": [0, 1] * 2, "x": [1.0, 2, 2, 3]})
+    panel = nq.SpatialPanel(frame, unit="id", period="t")
+    chain = nq.dynamics.markov(panel, "x", states=2, discretize=[2.0])
+    ax = nq.plots.transitions(chain).axes[0]
+    assert len(ax.texts) == 2
+    assert [p.get_hatch() for p in ax.patches] == ["////"]
+
+
+def test_effects_draw_estimates_and_intervals(states):
+    panel, w = states
+    result = nq.fit("lgsp ~ lpc + lemp + unemp", panel, w, effects="two-way").effects(seed=0)
+    figure = nq.plots.effects(result)
+    assert len(figure.axes) == 3  # unemployment is of another size: an axis each
+    for ax, (_, rows) in zip(
+        figure.axes, result.frame.groupby("variable", sort=False), strict=True
+    ):
+        intervals = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2][:3]
+        np.testing.assert_allclose(intervals, rows[["conf_low", "conf_high"]])
+        points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() in "osD"]
+        np.testing.assert_allclose(points, rows["estimate"])
+    shared = nq.plots.effects(result, variables=["lemp", "lpc"])
+    assert len(shared.axes) == 1
+    labels = [text.get_text() for text in shared.axes[0].get_yticklabels()]
+    assert labels == ["Employment (log)", "Private capital (log)"]
+    assert "95 % interval" in shared.axes[0].get_xlabel()
+    with pytest.raises(OptionError, match="no effects of gdp; there are effects of lpc, lemp"):
+        nq.plots.effects(result, variables=["gdp"])
+
+
+# -- theme and files -------------------------------------------------------------------------------
+
+
+def test_settings_of_matplotlib_stay_as_they_are(grid, tmp_path):
+    before = dict(mpl.rcParams)
+    nq.plots.save(nq.plots.choropleth(grid, "x"), tmp_path / "map")
+    assert dict(mpl.rcParams) == before
+
+
+def test_draws_into_a_given_axes(grid):
+    figure, (left, right) = plt.subplots(1, 2)
+    assert nq.plots.choropleth(grid, "x", ax=right) is right
+    assert not left.collections
+    assert plt.get_fignums() == [figure.number]
+
+
+def test_save(grid, tmp_path):
+    ax = nq.plots.choropleth(grid, "x")
+    written = nq.plots.save(ax, tmp_path / "deep" / "map.v1")
+    assert [path.name for path in written] == ["map.v1.png", "map.v1.pdf"]
+    image = plt.imread(written[0])
+    width, height = ax.get_figure().get_size_inches()
+    assert image.shape[:2] == (int(height * 300), int(width * 300))
+    assert written[1].read_bytes().startswith(b"%PDF")
+    assert [p.name for p in nq.plots.save(ax, tmp_path / "map.svg")] == ["map.svg"]
+    with pytest.raises(OptionError, match="cannot be saved as doc"):
+        nq.plots.save(ax, tmp_path / "map", formats=("doc",))
+    with pytest.raises(OptionError, match="got list"):
+        nq.plots.save([ax], tmp_path / "map")
+
+
+def test_nothing_leaves_the_page(grid, chains):
+    """Titles, legends and labels lie inside the figure, also a long and a Chinese title."""
+    panel, w, one, many = chains
+    lisa = nq.esda.lisa(panel, "income", w, period=2009, permutations=99, seed=0)
+    cjk = theme._fonts()[1]
+    figures = [
+        nq.plots.lisa_map(lisa, panel, title="A title that is far too long for one line " * 2),
+        nq.plots.choropleth(grid, "x", title="新质生产力水平" * 5 if cjk else "plain"),
+        nq.plots.moran_scatter(lisa),
+        nq.plots.transitions(one),
+        nq.plots.transitions(many, title="Moves"),
+    ]
+    for drawn in figures:
+        figure = theme.figure_of(drawn)
+        figure.canvas.draw()
+        box_ = figure.get_tightbbox()
+        width, height = figure.get_size_inches()
+        assert box_.x0 > -0.02
+        assert box_.y0 > -0.02
+        assert box_.x1 < width + 0.02
+        assert box_.y1 < height + 0.02
+
+
+def test_wrapped():
+    assert theme.wrapped("short", 3.5) == "short"
+    lines = theme.wrapped(
+        "one two three four five six seven eight nine ten eleven twelve", 2
+    ).split("\n")
+    assert all(len(line) <= 29 for line in lines)
+    assert " ".join(lines).split()[-1] == "twelve"
+    assert max(map(len, theme.wrapped("城" * 60, 3.5).split("\n"))) == 25
+
+
+def test_a_missing_cjk_font_is_said(grid, monkeypatch):
+    monkeypatch.setattr(theme, "_fonts", lambda: (["DejaVu Sans"], False))
+    with pytest.warns(FontWarning, match="needs a font with Chinese characters"):
+        nq.plots.choropleth(grid, "x", label="收入")
+    nq.plots.choropleth(grid, "x", label="income")  # and nothing is said without such text
+
+
+def test_cjk_text_is_drawn_where_a_font_is_there(grid):
+    if not theme._fonts()[1]:
+        pytest.skip("no font with Chinese characters is installed")
+    ax = nq.plots.choropleth(grid, "x", label="收入", title="中国")
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of glyphs that no font has
+        ax.get_figure().canvas.draw()

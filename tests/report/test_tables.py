@@ -1,0 +1,88 @@
+"""Tables: every format holds the numbers of the result."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+
+import pytest
+
+import nqp_spatial as nq
+from nqp_spatial.errors import OptionError
+
+FORMULA = "lgsp ~ lpcap + lpc + unemp"
+
+
+@pytest.fixture(scope="module")
+def models(states):
+    panel, w = states
+    return {
+        "SAR": nq.fit(FORMULA, panel, w, model="sar", effects="unit"),
+        "SDM & co": nq.fit(FORMULA, panel, w, effects="two-way", correction="transformation"),
+    }
+
+
+def text_of(path):
+    if path.suffix == ".docx":
+        with zipfile.ZipFile(path) as archive:
+            xml = archive.read("word/document.xml").decode()
+        return re.sub(r"<[^>]+>", " ", xml)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ending", ["docx", "tex", "html"])
+def test_regression_tables_hold_the_numbers(models, tmp_path, ending):
+    path = nq.report.regression_table(models, tmp_path / f"deep/models.{ending}", caption="Output")
+    text = text_of(path)
+    for res in models.values():
+        for block in ("x", "wx"):
+            for key in res.params.index[res.params.index.get_level_values(0) == block]:
+                assert f"{abs(res.params[key]):.3f}" in text
+                assert f"{res.std_errors[key]:.3f}" in text
+        assert f"{res.params['spatial', 'rho']:.3f}" in text
+    assert "Public capital (log)" in text
+    assert "816" in text
+    assert "queen contiguity, row-standardised" in text
+    assert "transformation" in text
+    assert "Output" in text
+
+
+@pytest.mark.parametrize("ending", ["docx", "tex", "html"])
+def test_effects_tables_hold_the_numbers(models, tmp_path, ending):
+    effects = {name: res.effects(draws=500, seed=0) for name, res in models.items()}
+    path = nq.report.effects_table(effects, tmp_path / f"effects.{ending}", digits=4)
+    text = text_of(path)
+    for one in effects.values():
+        for row in one.frame.itertuples():
+            assert f"{abs(row.estimate):.4f}" in text
+            assert f"({row.std_error:.4f})" in text
+    for heading in ("Direct effects", "Indirect effects", "Total effects"):
+        assert heading in text
+    assert "500 draws from the asymptotic distribution" in text
+
+
+def test_stars_and_signs(models, tmp_path):
+    res = models["SDM & co"]
+    text = text_of(nq.report.regression_table(res, tmp_path / "one.html"))
+    for key in (("x", "lpc"), ("x", "lpcap")):
+        stars = "*" * sum(res.pvalues[key] < level for level in (0.01, 0.05, 0.1))
+        found = re.search(rf"{abs(res.params[key]):.3f}(\*+|(?!\*))", text)
+        assert found is not None
+        assert found.group(1) == stars
+
+
+def test_latex_is_escaped(models, tmp_path):
+    text = text_of(nq.report.regression_table(models, tmp_path / "m.tex", caption="50 % & more"))
+    assert r"SDM \& co" in text
+    assert r"50 \% \& more" in text
+    assert r"$\rho$" in text
+    assert not re.search(r"(?<!\\)%", text.split(r"\begin{tab", 1)[1])
+
+
+def test_errors(models, tmp_path):
+    with pytest.raises(OptionError, match=r"file ending in \.docx, \.tex, \.html; got 'm\.xlsx'"):
+        nq.report.regression_table(models, tmp_path / "m.xlsx")
+    with pytest.raises(OptionError, match=r"at least one RegressionResult, got \['float'\]"):
+        nq.report.regression_table([1.0], tmp_path / "m.tex")
+    with pytest.raises(OptionError, match="got nothing"):
+        nq.report.effects_table([], tmp_path / "m.tex")
