@@ -20,7 +20,8 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.errors import StabilityWarning
-from nqp_spatial.regression.logdet import Curve, LogDet, factorize
+from nqp_spatial.regression.factors import factorize
+from nqp_spatial.regression.logdet import Curve, LogDet
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["EffectsResult", "effect_kernel", "row_sum_curve", "simulate", "unit_effects"]

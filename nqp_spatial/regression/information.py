@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from nqp_spatial.regression.factors import factorize
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood
-from nqp_spatial.regression.logdet import LogDet, factorize
+from nqp_spatial.regression.logdet import LogDet
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.transform import Counts, Projection, swept
 

@@ -7,7 +7,7 @@ the function, behind one interface:
 exact
     all eigenvalues, for small n;
 factor
-    sparse LU factorisations at a handful of Chebyshev nodes around the estimate;
+    sparse factorisations at a handful of Chebyshev nodes around the estimate;
 lanczos
     stochastic quadrature from a few dozen probes, with the traces of W, W^2, W^3 and W^4 matched
     exactly, for very large n.
@@ -25,9 +25,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.polynomial import Chebyshev
 from scipy import sparse
-from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.regression.factors import ordered_system
 from nqp_spatial.regression.quadrature import PROBES, STEPS, probe_quadrature
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 from nqp_spatial.weights.spectrum import spectral_radius, symmetrizer
@@ -37,7 +37,6 @@ __all__ = [
     "FactorLogDet",
     "LogDet",
     "NodeLogDet",
-    "factorize",
     "log_determinant",
     "rough_log_determinant",
 ]
@@ -260,7 +259,7 @@ def _term(nodes: np.ndarray, rho: float, order: int) -> np.ndarray:
 
 
 class FactorLogDet:
-    """The log-determinant from sparse LU factorisations, interpolated where it is used often.
+    """The log-determinant from sparse factorisations, interpolated where it is used often.
 
     Parameters
     ----------
@@ -280,7 +279,7 @@ class FactorLogDet:
         self.interval = (-1 / radius, 1 / radius) if radius > 0 else (-np.inf, np.inf)
         self.factorizations = 0
         self._strip = np.pi / 2 if real_spectrum else np.pi / 4
-        self._system = OrderedSystem(matrix)
+        self._system = ordered_system(matrix)
         self._known: dict[float, float] = {}
         self._windows: list[Curve] = []
 
@@ -336,67 +335,6 @@ class FactorLogDet:
             )
             self._windows.append(window)
         return window
-
-
-class OrderedSystem:
-    """``I - rho W`` for many rho: one fill-reducing ordering and one pattern serve them all.
-
-    Parameters
-    ----------
-    matrix : csr_array
-        W, shape (n, n).
-    """
-
-    def __init__(self, matrix: sparse.csr_array) -> None:
-        self._matrix = matrix
-        self._ordered: sparse.csc_matrix | None = None
-
-    def logdet(self, rho: float) -> float:
-        """Return ``ln|I - rho W|``; the first call finds the ordering."""
-        if self._ordered is None:
-            factor = factorize(self._matrix, rho)
-            order = np.argsort(factor.perm_c)
-            self._prepare(sparse.csc_matrix(self._matrix[order][:, order]))
-        else:
-            self._ordered.data = self._identity - rho * self._links
-            factor = sla.splu(self._ordered, permc_spec="NATURAL", **_PIVOTING)
-        return float(np.log(np.abs(factor.U.diagonal())).sum())
-
-    def _prepare(self, ordered: sparse.csc_matrix) -> None:
-        """Keep the pattern of I + W, with the entries of I and of W beside it."""
-        n = ordered.shape[0]
-        # Adding two on the diagonal keeps its entries whatever W has there.
-        pattern = sparse.csc_matrix(2 * sparse.eye_array(n, format="csc") + abs(ordered))
-        pattern.sort_indices()
-        columns = np.repeat(np.arange(n), np.diff(pattern.indptr))
-        diagonal = pattern.indices == columns
-        ordered.sort_indices()
-        links = np.zeros(pattern.nnz)
-        links[~diagonal] = ordered.data
-        self._identity, self._links = diagonal.astype(float), links
-        self._ordered = pattern
-
-
-_PIVOTING = {"diag_pivot_thresh": 1e-3, "options": {"SymmetricMode": True}}
-
-
-def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
-    """Return the LU factors of ``I - rho W``.
-
-    Parameters
-    ----------
-    matrix : csr_array
-        W, shape (n, n).
-    rho : float
-        Inside the admissible interval, where the diagonal needs little pivoting.
-
-    Returns
-    -------
-    scipy.sparse.linalg.SuperLU
-    """
-    n = matrix.shape[0]
-    system = sparse.csc_matrix(sparse.eye_array(n, format="csc") - rho * matrix)
-    return sla.splu(system, permc_spec="MMD_AT_PLUS_A", **_PIVOTING)
 
 
 def log_determinant(

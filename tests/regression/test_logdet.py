@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -9,6 +11,7 @@ from scipy import sparse
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import log_determinant
+from nqp_spatial.regression.factors import CholeskySystem, OrderedSystem, ordered_system
 from nqp_spatial.regression.logdet import Curve
 from nqp_spatial.regression.quadrature import exact_moments
 
@@ -123,3 +126,20 @@ def test_curve_near_the_edge_needs_no_more_nodes():
 def test_unknown_method(lattice):
     with pytest.raises(OptionError, match="logdet must be"):
         log_determinant(lattice(3, 3), "cholesky")
+
+
+def test_cholmod_equals_lu(lattice, neighbours):
+    """Where it is installed it serves every W that is similar to a symmetric one."""
+    pytest.importorskip("sksparse.cholmod", reason="the extra cholmod is not installed")
+    for w in (lattice(30, 30), lattice(30, 30, standardize="spectral")):
+        chosen = ordered_system(w.sparse)
+        assert isinstance(chosen, CholeskySystem)
+        for rho in (-0.95, -0.3, 0.0, 0.4, 0.99):
+            expected = OrderedSystem(w.sparse).logdet(rho)
+            assert chosen.logdet(rho) == pytest.approx(expected, rel=1e-10, abs=1e-10)
+    assert isinstance(ordered_system(neighbours(100).sparse), OrderedSystem)
+
+
+def test_without_cholmod_superlu_serves(lattice, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sksparse.cholmod", None)
+    assert isinstance(ordered_system(lattice(5, 5).sparse), OrderedSystem)

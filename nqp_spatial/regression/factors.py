@@ -1,0 +1,125 @@
+"""Sparse factorisations of ``I - rho W``: by SuperLU, or by CHOLMOD where it is installed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import linalg as sla
+
+from nqp_spatial.weights.spectrum import symmetrizer
+
+__all__ = ["CholeskySystem", "OrderedSystem", "factorize", "ordered_system"]
+
+_PIVOTING = {"diag_pivot_thresh": 1e-3, "options": {"SymmetricMode": True}}
+
+
+class System(Protocol):
+    """Log-determinants of ``I - rho W`` for many rho."""
+
+    def logdet(self, rho: float) -> float:
+        """Return ``ln|I - rho W|`` at a rho inside the admissible interval."""
+        ...
+
+
+def ordered_system(matrix: sparse.csr_array) -> System:
+    """Return the fastest system that serves this W and is installed."""
+    scale = symmetrizer(matrix)
+    if scale is not None:
+        try:
+            return CholeskySystem(matrix, scale)
+        except ImportError:
+            pass
+    return OrderedSystem(matrix)
+
+
+class CholeskySystem:
+    """``I - rho W`` for a W similar to a symmetric matrix, by CHOLMOD (extra ``cholmod``).
+
+    ``D W D^-1`` is symmetric and has the determinant of W; inside the admissible interval
+    ``I - rho D W D^-1`` is positive definite.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    scale : ndarray
+        Diagonal of D, from `symmetrizer`.
+
+    Raises
+    ------
+    ImportError
+        If scikit-sparse is not installed.
+    """
+
+    def __init__(self, matrix: sparse.csr_array, scale: np.ndarray) -> None:
+        from sksparse.cholmod import analyze
+
+        left, right = sparse.diags_array(scale), sparse.diags_array(1 / scale)
+        self._links = sparse.csc_matrix(left @ matrix @ right)
+        self._identity = sparse.csc_matrix(sparse.eye_array(matrix.shape[0]))
+        self._factor = analyze(self._identity + abs(self._links))
+
+    def logdet(self, rho: float) -> float:
+        """Return ``ln|I - rho W|``."""
+        self._factor.cholesky_inplace(self._identity - rho * self._links)
+        return float(self._factor.logdet())
+
+
+class OrderedSystem:
+    """``I - rho W`` for many rho: one fill-reducing ordering and one pattern serve them all.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    """
+
+    def __init__(self, matrix: sparse.csr_array) -> None:
+        self._matrix = matrix
+        self._ordered: sparse.csc_matrix | None = None
+
+    def logdet(self, rho: float) -> float:
+        """Return ``ln|I - rho W|``; the first call finds the ordering."""
+        if self._ordered is None:
+            factor = factorize(self._matrix, rho)
+            order = np.argsort(factor.perm_c)
+            self._prepare(sparse.csc_matrix(self._matrix[order][:, order]))
+        else:
+            self._ordered.data = self._identity - rho * self._links
+            factor = sla.splu(self._ordered, permc_spec="NATURAL", **_PIVOTING)
+        return float(np.log(np.abs(factor.U.diagonal())).sum())
+
+    def _prepare(self, ordered: sparse.csc_matrix) -> None:
+        """Keep the pattern of I + W, with the entries of I and of W beside it."""
+        n = ordered.shape[0]
+        # Adding two on the diagonal keeps its entries whatever W has there.
+        pattern = sparse.csc_matrix(2 * sparse.eye_array(n, format="csc") + abs(ordered))
+        pattern.sort_indices()
+        columns = np.repeat(np.arange(n), np.diff(pattern.indptr))
+        diagonal = pattern.indices == columns
+        ordered.sort_indices()
+        links = np.zeros(pattern.nnz)
+        links[~diagonal] = ordered.data
+        self._identity, self._links = diagonal.astype(float), links
+        self._ordered = pattern
+
+
+def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
+    """Return the LU factors of ``I - rho W``.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    rho : float
+        Inside the admissible interval, where the diagonal needs little pivoting.
+
+    Returns
+    -------
+    scipy.sparse.linalg.SuperLU
+    """
+    n = matrix.shape[0]
+    system = sparse.csc_matrix(sparse.eye_array(n, format="csc") - rho * matrix)
+    return sla.splu(system, permc_spec="MMD_AT_PLUS_A", **_PIVOTING)
