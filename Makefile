@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test test-slow check lint types contract bench clean
+.PHONY: help setup figures test test-slow check lint types contract docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ test: $(STAMP)  ## run the tests (without the slow ones)
 test-slow: $(STAMP)  ## run the calibration and other slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow -q
 
-check: lint types contract  ## lint, types and import contract
+check: lint types contract docs  ## lint, types, import contract, docs
 
 lint: $(STAMP)  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -48,6 +48,9 @@ types: $(STAMP)  ## mypy, strict
 
 contract: $(STAMP)  ## import-linter: one river, no back-flow
 	$(BIN)/lint-imports
+
+docs: $(STAMP)  ## what the documents say holds: their code runs, what they name is there
+	$(BIN)/python -m pytest tests/test_docs.py -q
 
 bench: $(STAMP)  ## speed beside peers, as ratios
 	$(BIN)/python -m benchmarks

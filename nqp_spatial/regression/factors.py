@@ -8,8 +8,6 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-from nqp_spatial.weights.spectrum import symmetrizer
-
 __all__ = ["CholeskySystem", "OrderedSystem", "factorize", "ordered_system"]
 
 _PIVOTING = {"diag_pivot_thresh": 1e-3, "options": {"SymmetricMode": True}}
@@ -23,9 +21,16 @@ class System(Protocol):
         ...
 
 
-def ordered_system(matrix: sparse.csr_array) -> System:
-    """Return the fastest system that serves this W and is installed."""
-    scale = symmetrizer(matrix)
+def ordered_system(matrix: sparse.csr_array, scale: np.ndarray | None) -> System:
+    """Return the fastest system that serves this W and is installed.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    scale : ndarray or None
+        What makes W symmetric, from `symmetrizer`.
+    """
     if scale is not None:
         try:
             return CholeskySystem(matrix, scale)

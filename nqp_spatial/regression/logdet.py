@@ -267,19 +267,22 @@ class FactorLogDet:
         W, shape (n, n).
     radius : float
         Its spectral radius.
-    real_spectrum : bool
-        Whether all eigenvalues are known to be real, which lets fewer nodes serve.
+    scale : ndarray or None
+        What makes W symmetric, from `symmetrizer`. Its eigenvalues are then real, fewer nodes
+        serve, and Cholesky factors do where they are to be had.
     """
 
     method = "factor"
 
-    def __init__(self, matrix: sparse.csr_array, *, radius: float, real_spectrum: bool) -> None:
+    def __init__(
+        self, matrix: sparse.csr_array, *, radius: float, scale: np.ndarray | None
+    ) -> None:
         self.matrix = matrix
         self.radius = radius
         self.interval = (-1 / radius, 1 / radius) if radius > 0 else (-np.inf, np.inf)
         self.factorizations = 0
-        self._strip = np.pi / 2 if real_spectrum else np.pi / 4
-        self._system = ordered_system(matrix)
+        self._strip = np.pi / 4 if scale is None else np.pi / 2
+        self._system = ordered_system(matrix, scale)
         self._known: dict[float, float] = {}
         self._windows: list[Curve] = []
 
@@ -415,7 +418,7 @@ def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> L
         return NodeLogDet(values, np.ones_like(values.real), radius=radius, method="exact")
     radius = 1.0 if weights.rows_add_to_one else spectral_radius(matrix)
     if method == "factor":
-        return FactorLogDet(matrix, radius=radius, real_spectrum=scale is not None)
+        return FactorLogDet(matrix, radius=radius, scale=scale)
     return _stochastic(weights, scale, radius, seed, probes=PROBES, steps=STEPS)
 
 

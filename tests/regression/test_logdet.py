@@ -14,6 +14,7 @@ from nqp_spatial.regression import log_determinant
 from nqp_spatial.regression.factors import CholeskySystem, OrderedSystem, ordered_system
 from nqp_spatial.regression.logdet import Curve
 from nqp_spatial.regression.quadrature import exact_moments
+from nqp_spatial.weights.spectrum import symmetrizer
 
 GRID = np.array([-0.9, -0.7, -0.3, -0.05, 0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
 
@@ -132,14 +133,15 @@ def test_cholmod_equals_lu(lattice, neighbours):
     """Where it is installed it serves every W that is similar to a symmetric one."""
     pytest.importorskip("sksparse.cholmod", reason="the extra cholmod is not installed")
     for w in (lattice(30, 30), lattice(30, 30, standardize="spectral")):
-        chosen = ordered_system(w.sparse)
+        chosen = ordered_system(w.sparse, symmetrizer(w.sparse))
         assert isinstance(chosen, CholeskySystem)
         for rho in (-0.95, -0.3, 0.0, 0.4, 0.99):
             expected = OrderedSystem(w.sparse).logdet(rho)
             assert chosen.logdet(rho) == pytest.approx(expected, rel=1e-10, abs=1e-10)
-    assert isinstance(ordered_system(neighbours(100).sparse), OrderedSystem)
+    assert isinstance(ordered_system(neighbours(100).sparse, None), OrderedSystem)
 
 
 def test_without_cholmod_superlu_serves(lattice, monkeypatch):
     monkeypatch.setitem(sys.modules, "sksparse.cholmod", None)
-    assert isinstance(ordered_system(lattice(5, 5).sparse), OrderedSystem)
+    matrix = lattice(5, 5).sparse
+    assert isinstance(ordered_system(matrix, symmetrizer(matrix)), OrderedSystem)

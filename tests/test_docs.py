@@ -1,0 +1,43 @@
+"""What the documents say holds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "methods.md"]
+
+
+def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} == {"effects.docx", "lisa.png", "lisa.pdf"}
+    plt.close("all")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_and_names_exist(document):
+    """Paths and public functions that a document names are there."""
+    import nqp_spatial as nq
+
+    text = document.read_text()
+    for path in re.findall(r"`((?:examples|docs|tests|benchmarks|shapefiles)/[\w/.]+)`", text):
+        assert (ROOT / path).exists(), path
+    folders = "weights|esda|dynamics|plots|report|datasets"
+    for folder, name in re.findall(rf"`(?:nq\.)?({folders})\.(\w+)", text):
+        assert hasattr(getattr(nq, folder), name), f"{folder}.{name}"
+
+
+def test_targets_of_make_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for document in DOCUMENTS:
+        for target in re.findall(r"`make ([a-z-]+)`", document.read_text()):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
