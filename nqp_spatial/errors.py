@@ -32,6 +32,7 @@ __all__ = [
     "UnknownColumnError",
     "UnmatchedIdsError",
     "WeightsError",
+    "plain",
     "sample",
 ]
 
@@ -145,13 +146,13 @@ def sample(values: Iterable[object], size: int = 5) -> str:
     "'a'"
     """
     items = list(values)
-    shown = ", ".join(repr(_plain(item)) for item in items[:size])
+    shown = ", ".join(repr(plain(item)) for item in items[:size])
     rest = len(items) - size
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Return a numpy scalar, or each one in a tuple, as the Python value that it prints like."""
     if isinstance(value, tuple):
-        return tuple(_plain(part) for part in value)
+        return tuple(plain(part) for part in value)
     return value.item() if hasattr(value, "item") else value

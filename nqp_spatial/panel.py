@@ -15,7 +15,6 @@ import pandas as pd
 
 from nqp_spatial.errors import (
     DomainError,
-    DuplicateKeysError,
     GeometryError,
     MissingValuesError,
     OptionError,
@@ -23,13 +22,15 @@ from nqp_spatial.errors import (
     UnbalancedPanelError,
     UnknownColumnError,
     UnmatchedIdsError,
+    plain,
     sample,
 )
+from nqp_spatial.keys import keyed, matched_shapes, require_balanced, type_hint
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["SpatialPanel", "check_same_ids"]
+__all__ = ["SpatialPanel"]
 
 BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
 
@@ -122,13 +123,13 @@ class SpatialPanel:
                 f"frame must be a pandas DataFrame, got {type(frame).__name__}; "
                 "read files with nqp_spatial.read_panel"
             )
-        data = _keyed(frame, unit, period)
+        data = keyed(frame, unit, period)
         if balanced:
-            _require_balanced(data)
+            require_balanced(data)
         notes: list[str] = []
         shapes = None
         if geometry is not None:
-            shapes = _shapes(geometry, unit, data.index.levels[0], extra_shapes, notes)
+            shapes = matched_shapes(geometry, unit, data.index.levels[0], extra_shapes, notes)
         self._set(data, shapes, dict(labels or {}), tuple(notes), unit, period or "period")
 
     def _set(
@@ -206,7 +207,7 @@ class SpatialPanel:
 
     def __repr__(self) -> str:
         span = (
-            f" ({_plain(self.periods[0])} to {_plain(self.periods[-1])})"
+            f" ({plain(self.periods[0])} to {plain(self.periods[-1])})"
             if self.n_periods > 1
             else ""
         )
@@ -423,7 +424,7 @@ class SpatialPanel:
             if len(unknown):
                 raise UnmatchedIdsError(
                     f"the panel has no unit {sample(unknown)}; its units are like "
-                    f"{sample(self.units)}{_type_hint(unknown, self.units)}"
+                    f"{sample(self.units)}{type_hint(unknown, self.units)}"
                 )
             frame = frame[frame.index.isin(ids, level="unit")]
             said.append(f"{ids.nunique()} of {self.n_units} units")
@@ -538,7 +539,7 @@ class SpatialPanel:
 
     def require_balanced(self) -> None:
         """Raise `UnbalancedPanelError`, naming absent pairs, unless the panel is balanced."""
-        _require_balanced(self.frame)
+        require_balanced(self.frame)
 
     def require_complete(self, columns: Iterable[str]) -> None:
         """Raise unless the panel is balanced and has every cell of the columns named."""
@@ -570,67 +571,10 @@ class SpatialPanel:
         rows = self.frame.index[np.asarray(mask, dtype=bool)]
         if len(rows) == 1:
             unit, period = rows[0]
-            return f"unit {_plain(unit)!r}, period {_plain(period)!r}"
-        pairs = [(_plain(u), _plain(p)) for u, p in rows[:5]]
+            return f"unit {plain(unit)!r}, period {plain(period)!r}"
+        pairs = [(plain(u), plain(p)) for u, p in rows[:5]]
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
         return f"{len(rows)} cells, (unit, period) {sample(pairs)}{more}"
-
-
-def check_same_ids(
-    ours: pd.Index, theirs: pd.Index, *, our_name: str, their_name: str, advice: str
-) -> None:
-    """Raise unless two sets of ids are the same, showing samples from both sides.
-
-    Parameters
-    ----------
-    ours, theirs : Index
-        Unique ids, in any order.
-    our_name, their_name : str
-        How to call the two sides in the message.
-    advice : str
-        What the caller can do about it.
-
-    Raises
-    ------
-    UnmatchedIdsError
-        If the sets differ.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> check_same_ids(pd.Index([1, 2]), pd.Index([2, 3]), our_name="panel",
-    ...                their_name="weights", advice="build both from one list")
-    Traceback (most recent call last):
-    ...
-    nqp_spatial.errors.UnmatchedIdsError: ids of panel and weights differ: ...
-    """
-    only_ours = ours.difference(theirs, sort=False)
-    only_theirs = theirs.difference(ours, sort=False)
-    if not len(only_ours) and not len(only_theirs):
-        return
-    parts = [f"ids of {our_name} and {their_name} differ:"]
-    if len(only_ours):
-        parts.append(f"{len(only_ours)} of {len(ours)} only in {our_name} ({sample(only_ours)});")
-    if len(only_theirs):
-        parts.append(
-            f"{len(only_theirs)} of {len(theirs)} only in {their_name} ({sample(only_theirs)});"
-        )
-    raise UnmatchedIdsError(f"{' '.join(parts)} {advice}{_type_hint(ours, theirs)}")
-
-
-def _type_hint(ours: pd.Index, theirs: pd.Index) -> str:
-    """Say so where ids would match if both were written as text."""
-    if not (len(ours) and len(theirs)):
-        return ""
-    one, other = type(_plain(ours[0])).__name__, type(_plain(theirs[0])).__name__
-    if one == other or not set(map(str, ours)) & set(map(str, theirs)):
-        return ""
-    return f" (the ids are {one} on one side and {other} on the other: convert one side)"
-
-
-def _plain(value: Any) -> Any:
-    """Return a numpy scalar as the Python value that it prints like."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _crs(geometry: gpd.GeoDataFrame) -> str:
@@ -642,99 +586,3 @@ def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:
         return np.zeros(len(column), dtype=bool)
     values = column.to_numpy(dtype=float, na_value=np.nan)
     return np.asarray(np.isinf(values) | (np.isnan(values) & count_missing))
-
-
-def _keyed(frame: pd.DataFrame, unit: str, period: str | None) -> pd.DataFrame:
-    """Return a copy of the frame indexed by (unit, period), unique and sorted."""
-    keys = [unit] if period is None else [unit, period]
-    index_names = [name for name in frame.index.names if name in keys]
-    data = frame.reset_index(level=index_names) if index_names else frame
-    for key in keys:
-        if key not in data.columns:
-            raise UnknownColumnError(
-                f"the frame has no column {key!r}; its columns are {sample(data.columns, 20)}"
-            )
-    if data.empty:
-        raise PanelError("the frame has no rows; pass one row for each unit and period")
-    absent = data[keys].isna().any(axis=1)
-    if absent.any():
-        raise MissingValuesError(
-            f"{int(absent.sum())} rows have no {' or '.join(keys)}, at row labels "
-            f"{sample(data.index[absent])}; every row needs both"
-        )
-    columns = [data[unit], pd.Series(0, index=data.index) if period is None else data[period]]
-    index = pd.MultiIndex.from_arrays(columns, names=["unit", "period"])
-    repeated = index.duplicated()
-    if repeated.any():
-        raise DuplicateKeysError(
-            f"{int(repeated.sum())} (unit, period) pairs occur more than once: "
-            f"{sample(index[repeated].unique())}; keep one row for each pair, or name a period"
-        )
-    data = data.drop(columns=keys).set_axis(index, axis=0)
-    for key, column in zip(keys, columns, strict=False):
-        kinds = sorted({type(_plain(value)).__name__ for value in column.unique()})
-        if len(kinds) > 1 and set(kinds) != {"int", "float"}:
-            # Such ids have no order, and the rows' order would stand in for it.
-            raise PanelError(
-                f"{key!r} has values of several types ({', '.join(kinds)}): convert them to one"
-            )
-    data = data.sort_index()
-    data.index = data.index.remove_unused_levels()
-    return data
-
-
-def _require_balanced(data: pd.DataFrame) -> None:
-    units, periods = data.index.levels
-    absent_count = len(units) * len(periods) - len(data)
-    if absent_count:
-        grid = pd.MultiIndex.from_product([units, periods])
-        absent = grid.difference(data.index, sort=False)
-        raise UnbalancedPanelError(
-            f"the panel is unbalanced: {absent_count} of {len(grid)} (unit, period) pairs are "
-            f"absent: {sample(absent)}; add them, or pass balanced=False and then choose "
-            "panel.balance(how='drop-units' | 'drop-periods' | 'interpolate')"
-        )
-
-
-def _shapes(
-    geometry: gpd.GeoDataFrame,
-    unit: str,
-    units: pd.Index,
-    extra_shapes: str,
-    notes: list[str],
-) -> gpd.GeoDataFrame:
-    """Return the geometries indexed by unit, in the order of the panel's units."""
-    if extra_shapes not in ("error", "drop"):
-        raise OptionError(f"extra_shapes must be 'error' or 'drop', got {extra_shapes!r}")
-    if not hasattr(geometry, "geometry"):
-        raise GeometryError(
-            f"geometry must be a GeoDataFrame, got {type(geometry).__name__}; "
-            "read it with geopandas.read_file, or pass the path to read_panel"
-        )
-    shapes = geometry.set_index(unit) if unit in geometry.columns else geometry.copy()
-    shapes.index.name = "unit"
-    repeated = shapes.index.duplicated()
-    if repeated.any():
-        raise DuplicateKeysError(
-            f"{int(repeated.sum())} units have more than one geometry: "
-            f"{sample(shapes.index[repeated].unique())}; dissolve them into one row a unit"
-        )
-    extra = shapes.index.difference(units, sort=False)
-    if len(extra) and extra_shapes == "drop" and len(extra) < len(shapes):
-        notes.append(f"left out {len(extra)} geometries without data: {sample(extra, 10)}")
-        shapes = shapes.drop(index=extra)
-    check_same_ids(
-        units,
-        shapes.index,
-        our_name="frame",
-        their_name="geometry",
-        advice="mend the ids, or pass extra_shapes='drop' for geometries without data",
-    )
-    shapes = shapes.loc[units]
-    empty = shapes.geometry.isna() | shapes.geometry.is_empty
-    if empty.any():
-        raise GeometryError(
-            f"{int(empty.sum())} units have no geometry: {sample(shapes.index[empty])}; "
-            "give each unit a polygon or point"
-        )
-    return shapes

@@ -9,10 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from scipy import sparse
 
 import nqp_spatial as nq
 from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
+
+# The same examples each time, so that a gate does not fail by chance; with
+# HYPOTHESIS_PROFILE=explore new ones are looked for.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = Path(__file__).parent / "reference"

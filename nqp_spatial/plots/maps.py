@@ -11,7 +11,8 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError, sample
 from nqp_spatial.esda import LisaResult
-from nqp_spatial.panel import SpatialPanel, check_same_ids
+from nqp_spatial.keys import check_same_ids
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,

@@ -165,8 +165,9 @@ def _search(likelihood: ConcentratedLikelihood, radius: float) -> float:
         raise BoundaryError(
             f"the likelihood of rho rises up to the {side} edge of its interval "
             f"({-1 / radius:.4g}, {1 / radius:.4g}): spatial dependence of this form explains "
-            "the data without limit. Check for units that repeat each other, a common trend that "
-            "effects='two-way' would take out, or another weights matrix"
+            "the data without limit, or hardly anything is left to tell it by. Check for units "
+            "that repeat each other, a common trend that effects='two-way' would take out, and "
+            "weights so dense that period effects take nearly all of Wy"
         )
     return float(np.tanh(found.x)) / radius
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from nqp_spatial.errors import IslandError, OptionError, UnmatchedIdsError, WeightsError, sample
-from nqp_spatial.panel import check_same_ids
+from nqp_spatial.keys import check_same_ids
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph

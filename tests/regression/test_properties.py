@@ -5,12 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
 import nqp_spatial as nq
+from nqp_spatial.errors import BoundaryError
 from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
+
+
+def fit(*arguments, **options):
+    """Fit, where the data let: a dense W beside period effects can leave rho at the edge."""
+    try:
+        return nq.fit(*arguments, **options)
+    except BoundaryError:
+        assume(False)
+
 
 SLOW = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -60,11 +70,11 @@ def test_order_of_rows_and_units_changes_nothing(seed, effects, model, standardi
     shuffled = frame.sample(frac=1, random_state=seed)
     order = w.units[rng.permutation(15)]
     matrix_before = w.sparse.toarray()
-    one = nq.fit(
+    one = fit(
         "y ~ x1 + x2", nq.SpatialPanel(frame, unit="id", period="t"), w,
         model=model, effects=effects,
     )  # fmt: skip
-    two = nq.fit(
+    two = fit(
         "y ~ x1 + x2", nq.SpatialPanel(shuffled, unit="id", period="t"), w.reordered(order),
         model=model, effects=effects,
     )  # fmt: skip
@@ -83,7 +93,7 @@ def test_effects_add_up_and_equal_the_matrix(seed, standardize):
     rng = np.random.default_rng(seed)
     w = random_weights(rng, 15, standardize)
     panel = nq.SpatialPanel(random_panel(rng, w, 5), unit="id", period="t")
-    res = nq.fit("y ~ x1 + x2", panel, w, effects="unit")
+    res = fit("y ~ x1 + x2", panel, w, effects="unit")
     table = res.effects(method="delta").table()
     np.testing.assert_allclose(table["direct"] + table["indirect"], table["total"], rtol=1e-12)
     rho = res.params["spatial", "rho"]
@@ -108,8 +118,7 @@ def test_units_of_measurement_do_not_matter(seed, scale, shift):
     frame = random_panel(rng, w, 5)
     rescaled = frame.assign(x1=frame["x1"] * scale + shift)
     one, two = (
-        nq.fit("y ~ x1 + x2", nq.SpatialPanel(f, unit="id", period="t"), w)
-        for f in (frame, rescaled)
+        fit("y ~ x1 + x2", nq.SpatialPanel(f, unit="id", period="t"), w) for f in (frame, rescaled)
     )
     assert two.params["spatial", "rho"] == pytest.approx(one.params["spatial", "rho"], abs=1e-7)
     assert two.params["x", "x1"] * scale == pytest.approx(one.params["x", "x1"], rel=1e-5)
