@@ -9,7 +9,7 @@ from scipy import sparse
 
 from nqp_spatial.errors import GeometryError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.weights.distance import nearest
+from nqp_spatial.weights.places import places_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
     Standardization,
@@ -89,7 +89,7 @@ def contiguity(
     words = "none present"
     alone = np.flatnonzero(np.diff(matrix.indptr) == 0)
     if len(alone) and islands == "nearest":
-        matrix = _attached(matrix, alone, nearest(panel, 1)[alone, 0])
+        matrix = _attached(matrix, alone, places_of(panel).nearest(1)[alone, 0])
         words = f"{len(alone)} linked both ways with the nearest unit"
     if order > 1:
         matrix = _steps_away(matrix, order)

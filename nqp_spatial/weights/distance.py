@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.spatial import cKDTree
 
-from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
+from nqp_spatial.errors import GeometryError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.weights.places import Metric, places_of
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
@@ -17,15 +21,15 @@ from nqp_spatial.weights.spatial_weights import (
     finish,
 )
 
-__all__ = ["inverse_distance", "knn", "nearest"]
-
-EARTH_RADIUS_KM = 6371.0088  # mean radius of the WGS 84 ellipsoid (IUGG 1980)
+__all__ = ["bands", "distance_band", "exponential", "inverse_distance", "knn"]
 
 
 def knn(
     panel: SpatialPanel,
     *,
     k: int = 6,
+    symmetrize: Literal["either", "both"] | None = None,
+    metric: Metric = "haversine",
     standardize: Standardization = "row",
 ) -> SpatialWeights:
     """Weights of the k nearest units: ``w_ij = 1`` if j is among the k nearest of i.
@@ -36,6 +40,11 @@ def knn(
         With geometries; distances are between points, or centroids of polygons.
     k : int
         Number of neighbours. Ties are broken by the order of units.
+    symmetrize : {"either", "both"}, optional
+        Link i and j if either is among the other's nearest, or only if both are.
+    metric : {"haversine", "geodesic"}
+        Great circles on the sphere, or geodesics on the WGS 84 ellipsoid (by pyproj), where
+        coordinates are geographic.
     standardize : {"row", "spectral", "minmax", "none"}
         As in `SpatialWeights.standardize`.
 
@@ -49,7 +58,9 @@ def knn(
     GeometryError, CrsError
         If there are no geometries, or no CRS that gives distances.
     OptionError
-        If k is not between 1 and n - 1.
+        If k is not between 1 and n - 1, or another option is unknown.
+    IslandError
+        If ``symmetrize="both"`` leaves units without neighbours.
 
     Examples
     --------
@@ -60,11 +71,68 @@ def knn(
     n = panel.n_units
     if not (isinstance(k, int) and 1 <= k < n):
         raise OptionError(f"k must be a whole number from 1 to {n - 1} for {n} units, got {k!r}")
-    neighbors = nearest(panel, k)
+    if symmetrize not in (None, "either", "both"):
+        raise OptionError(f"symmetrize must be 'either', 'both' or None, got {symmetrize!r}")
+    neighbors = places_of(panel, metric).nearest(k)
     rows = np.repeat(np.arange(n), k)
     matrix = sparse.csr_array((np.ones(n * k), (rows, neighbors.ravel())), shape=(n, n))
-    spec = WeightsSpec("k nearest neighbours", {"k": k})
+    if symmetrize == "either":
+        matrix = sparse.csr_array(matrix.maximum(matrix.T))
+    elif symmetrize == "both":
+        matrix = sparse.csr_array(matrix.multiply(matrix.T))
+    parameters = {"k": k, "linked if": symmetrize, "metric": _said(metric)}
+    spec = WeightsSpec("k nearest neighbours", parameters)
     return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
+
+
+def distance_band(
+    panel: SpatialPanel,
+    *,
+    cutoff_km: float,
+    power: float = 0.0,
+    metric: Metric = "haversine",
+    islands: Islands = "error",
+    standardize: Standardization = "row",
+) -> SpatialWeights:
+    """Weights of all units within a distance: ``w_ij = d_ij ** -power`` if ``d_ij <= cutoff``.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        With geometries.
+    cutoff_km : float
+        The distance, in kilometres; pairs at it are linked.
+    power : float
+        The decay exponent; 0 for equal weights.
+    metric, standardize
+        As in `knn`.
+    islands : {"error", "keep"}
+        Units with nobody within the cutoff.
+
+    Returns
+    -------
+    SpatialWeights
+
+    Raises
+    ------
+    GeometryError, CrsError, IslandError, OptionError
+        As in `inverse_distance`.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> w = nq.weights.distance_band(nq.datasets.us_income(), cutoff_km=800)
+    >>> w.spec.describe()
+    'distance band (cutoff_km = 800.0), row-standardised'
+    """
+    if not power >= 0:
+        raise OptionError(f"power must be zero or positive, got {power!r}")
+    _positive(cutoff_km=cutoff_km)
+    return _by_distance(
+        panel, "distance band", (lambda km: km**-power) if power else np.ones_like,
+        {"cutoff_km": float(cutoff_km), "power": float(power) or None},
+        cutoff_km, metric, islands, standardize, apart=power > 0,
+    )  # fmt: skip
 
 
 def inverse_distance(
@@ -72,6 +140,7 @@ def inverse_distance(
     *,
     power: float = 1.0,
     cutoff_km: float | None = None,
+    metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
 ) -> SpatialWeights:
@@ -86,10 +155,10 @@ def inverse_distance(
     cutoff_km : float, optional
         Pairs farther apart have no weight. Without it every pair has one, and the matrix is as
         large as a dense one.
+    metric, standardize
+        As in `knn`.
     islands : {"error", "keep"}
         Units with nobody within the cutoff.
-    standardize : {"row", "spectral", "minmax", "none"}
-        As in `SpatialWeights.standardize`.
 
     Returns
     -------
@@ -113,111 +182,201 @@ def inverse_distance(
     >>> w.spec.describe()
     'inverse distance (power = 1.0, cutoff_km = 800.0), row-standardised'
     """
-    if not power > 0:
-        raise OptionError(f"power must be positive, got {power!r}")
-    if cutoff_km is not None and not cutoff_km > 0:
-        raise OptionError(f"cutoff_km must be positive, got {cutoff_km!r}")
-    points, to_km = _points(panel)
-    tree = cKDTree(points)
-    reach = np.inf if cutoff_km is None else _chord(cutoff_km, to_km)
-    pairs = tree.query_pairs(reach * (1 + 1e-12), output_type="ndarray")
-    km = to_km(np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1))
-    same = km <= 1e-9
-    if same.any():
-        names = [(panel.units[i], panel.units[j]) for i, j in pairs[same][:5]]
-        raise GeometryError(
-            f"{int(same.sum())} pairs of units lie on the same point, so that an inverse distance "
-            f"is infinite: {sample(names)}; move one of each or use weights.knn"
-        )
-    if cutoff_km is not None:
-        pairs, km = pairs[km <= cutoff_km], km[km <= cutoff_km]
-    n = panel.n_units
-    both = (np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]]))
-    matrix = sparse.csr_array((np.tile(km**-power, 2), both), shape=(n, n))
-    parameters = {
-        "power": float(power),
-        "cutoff_km": None if cutoff_km is None else float(cutoff_km),
-    }
-    spec = WeightsSpec("inverse distance", parameters)
-    return finish(matrix, panel.units, spec, standardize=standardize, islands=islands)
+    _positive(power=power, cutoff_km=cutoff_km)
+    return _by_distance(
+        panel, "inverse distance", lambda km: km**-power,
+        {"power": float(power), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
+        cutoff_km, metric, islands, standardize, apart=True,
+    )  # fmt: skip
 
 
-def nearest(panel: SpatialPanel, k: int) -> np.ndarray:
-    """Return the positions of the k nearest other units of each unit, nearest first.
+def exponential(
+    panel: SpatialPanel,
+    *,
+    scale_km: float,
+    cutoff_km: float | None = None,
+    metric: Metric = "haversine",
+    islands: Islands = "error",
+    standardize: Standardization = "row",
+) -> SpatialWeights:
+    """Weights that fall exponentially with distance: ``w_ij = exp(-d_ij / h)``.
 
     Parameters
     ----------
     panel : SpatialPanel
         With geometries.
-    k : int
-        Number of neighbours.
+    scale_km : float
+        h, the distance at which a weight has fallen to 37 %.
+    cutoff_km : float, optional
+        Pairs farther apart have no weight; by default none is cut, and the matrix is as large as
+        a dense one.
+    metric, standardize
+        As in `knn`.
+    islands : {"error", "keep"}
+        Units with nobody within the cutoff.
 
     Returns
     -------
-    ndarray of int
-        Shape (n, k).
+    SpatialWeights
+
+    Raises
+    ------
+    GeometryError, CrsError, IslandError, OptionError
+        As in `inverse_distance`.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> nq.weights.exponential(nq.datasets.us_income(), scale_km=200, cutoff_km=1000).n_units
+    48
     """
-    points, _ = _points(panel)
-    n = len(points)
-    # A unit is usually its own nearest; with coincident points it may not be, so it is looked for.
-    _, found = cKDTree(points).query(points, k=min(k + 1, n))
-    own = found == np.arange(n)[:, None]
-    own[~own.any(axis=1), -1] = True
-    return np.asarray(found[~own].reshape(n, -1))
+    _positive(scale_km=scale_km, cutoff_km=cutoff_km)
+    return _by_distance(
+        panel, "exponential decay", lambda km: np.exp(-km / scale_km),
+        {"scale_km": float(scale_km), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
+        cutoff_km, metric, islands, standardize, apart=False,
+    )  # fmt: skip
 
 
-def _points(panel: SpatialPanel) -> tuple[np.ndarray, _ToKm]:
-    """Return coordinates in which straight lines order pairs by distance, and the way to km.
+def bands(
+    panel: SpatialPanel,
+    *,
+    edges_km: Sequence[float],
+    power: float = 0.0,
+    metric: Metric = "haversine",
+    islands: Islands = "error",
+    standardize: Standardization = "row",
+) -> dict[tuple[float, float], SpatialWeights]:
+    """Weights of rings of distance, which add up to the weights of the whole disc.
 
-    Geographic coordinates become points on the unit sphere, whose chords grow with the great
-    circle between them (haversine in another form), so that one tree serves globe and plane.
+    ``w_ij = d_ij ** -power`` if ``low < d_ij <= high``, on the common normalisation: each row is
+    divided by its sum over all bands.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        With geometries.
+    edges_km : sequence of float
+        Ascending edges, such as ``[0, 100, 200, 400]``; the first is at or above zero.
+    power, metric, islands, standardize
+        As in `distance_band`, of the whole disc.
+
+    Returns
+    -------
+    dict
+        ``(low, high)`` to SpatialWeights; islands of a ring are kept. Their sum is
+        `distance_band` with the last edge (less what lies within the first).
+
+    Raises
+    ------
+    OptionError
+        If edges are not ascending.
+    GeometryError, CrsError, IslandError
+        As in `distance_band`.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> rings = nq.weights.bands(nq.datasets.us_income(), edges_km=[0, 500, 1000])
+    >>> list(rings)
+    [(0.0, 500.0), (500.0, 1000.0)]
     """
-    shapes = panel.require_geometry()
-    crs = shapes.crs
-    if crs is None:
-        raise CrsError(
-            "the geometries have no CRS, so distances have no unit; "
-            "set it with geometry.set_crs(...) before making the panel"
+    edges = [float(edge) for edge in edges_km]
+    if len(edges) < 2 or edges[0] < 0 or any(b <= a for a, b in pairwise(edges)):
+        raise OptionError(f"edges_km must be two or more ascending numbers from 0, got {edges}")
+    if not power >= 0:
+        raise OptionError(f"power must be zero or positive, got {power!r}")
+    whole = _by_distance(
+        panel, "distance bands", (lambda km: km**-power) if power else np.ones_like,
+        {"edges_km": edges, "power": float(power) or None},
+        edges[-1], metric, islands, standardize, apart=power > 0, beyond_km=edges[0],
+    )  # fmt: skip
+    km = places_of(panel, metric).distance(*links_of(whole.sparse))
+    found = {}
+    for low, high in pairwise(edges):
+        inside = (km > low) & (km <= high)
+        if low == 0:
+            inside |= km == 0
+        kind = f"({low:g}, {high:g}] km of {whole.spec.describe()}"
+        found[low, high] = part_of(whole, inside, kind)
+    return found
+
+
+def links_of(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """Return receiver and sender of each stored weight, in the order in which they are stored."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
+
+
+def part_of(whole: SpatialWeights, kept: np.ndarray, kind: str) -> SpatialWeights:
+    """Return some links of a matrix with the weights that they have there.
+
+    Parameters
+    ----------
+    whole : SpatialWeights
+        The matrix.
+    kept : ndarray of bool
+        Which of its links, in the order of `whole.sparse`.
+    kind : str
+        The part in words.
+
+    Returns
+    -------
+    SpatialWeights
+        On the common normalisation: parts of a whole add up to it exactly.
+    """
+    matrix = whole.sparse.copy()
+    matrix.data = np.where(kept, matrix.data, 0.0)
+    return finish(matrix, whole.units, WeightsSpec(kind), standardize="none", islands="keep")
+
+
+def _by_distance(
+    panel: SpatialPanel,
+    kind: str,
+    weight: Callable[[np.ndarray], np.ndarray],
+    parameters: dict[str, object],
+    cutoff_km: float | None,
+    metric: Metric,
+    islands: Islands,
+    standardize: Standardization,
+    *,
+    apart: bool,
+    beyond_km: float = 0.0,
+) -> SpatialWeights:
+    """Weigh every pair within the cutoff by a function of its kilometres."""
+    pairs, km = places_of(panel, metric).pairs(cutoff_km)
+    if apart:
+        require_apart(panel.units, pairs, km)
+    if beyond_km:
+        pairs, km = pairs[km > beyond_km], km[km > beyond_km]
+    spec = WeightsSpec(kind, {**parameters, "metric": _said(metric)})
+    return finish(
+        symmetric(pairs, weight(km), panel.n_units), panel.units, spec,
+        standardize=standardize, islands=islands,
+    )  # fmt: skip
+
+
+def symmetric(pairs: np.ndarray, values: np.ndarray, n: int) -> sparse.csr_array:
+    """Return the matrix with each value at (i, j) and at (j, i)."""
+    both = (np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]]))
+    return sparse.csr_array((np.tile(values, 2), both), shape=(n, n))
+
+
+def require_apart(units: pd.Index, pairs: np.ndarray, km: np.ndarray) -> None:
+    """Raise `GeometryError`, naming them, if two units lie on the same point."""
+    same = km <= 1e-9
+    if same.any():
+        names = [(units[i], units[j]) for i, j in pairs[same][:5]]
+        raise GeometryError(
+            f"{int(same.sum())} pairs of units lie on the same point, so that an inverse distance "
+            f"is infinite: {sample(names)}; move one of each or use weights.knn"
         )
-    if crs.is_geographic:
-        points = _centroids(shapes.geometry)
-        if (np.abs(points[:, 1]) > 90).any() or (np.abs(points[:, 0]) > 360).any():
-            raise CrsError(
-                f"the CRS ({crs.name}) is in degrees but coordinates are beyond 90 or 360; "
-                "the CRS does not fit the data"
-            )
-        lon, lat = np.radians(points).T
-        ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-        return ball, _ToKm(globe=True, scale=EARTH_RADIUS_KM)
-    points = _centroids(shapes.geometry)
-    metres = float(crs.axis_info[0].unit_conversion_factor)
-    return points, _ToKm(globe=False, scale=metres / 1000)
 
 
-class _ToKm:
-    """Turn straight-line distances into kilometres, and back."""
-
-    def __init__(self, *, globe: bool, scale: float) -> None:
-        self.globe = globe
-        self.scale = scale
-
-    def __call__(self, chord: np.ndarray) -> np.ndarray:
-        if self.globe:
-            return 2 * self.scale * np.arcsin(np.clip(chord / 2, 0, 1))
-        return chord * self.scale
+def _said(metric: Metric) -> str | None:
+    return None if metric == "haversine" else metric
 
 
-def _chord(km: float, to_km: _ToKm) -> float:
-    if to_km.globe:
-        return float(2 * np.sin(min(km / (2 * to_km.scale), np.pi / 2)))
-    return km / to_km.scale
-
-
-def _centroids(geometry: pd.Series) -> np.ndarray:
-    """Return points as they are and centroids of everything else, shape (n, 2)."""
-    import shapely
-
-    # In degrees a planar centroid is the mean of the outline's area in degrees: within a city or
-    # province it differs from the centroid on the globe by far less than the unit's own size.
-    points = shapely.centroid(geometry.to_numpy())
-    return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
+def _positive(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise OptionError(f"{name} must be positive, got {value!r}")

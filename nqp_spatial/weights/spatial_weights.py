@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -239,6 +240,10 @@ class SpatialWeights:
         raw = _permuted(self.raw, order)
         return SpatialWeights(_graph(matrix, units), self.spec, units, matrix, raw)
 
+    def renamed(self, units: pd.Index) -> SpatialWeights:
+        """Return the same weights with other ids, in the order of `units`."""
+        return SpatialWeights(_graph(self.sparse, units), self.spec, units, self.sparse, self.raw)
+
     def _positions(self, units: pd.Index, name: str) -> np.ndarray:
         self._match(units, name)
         return np.asarray(self.units.get_indexer(units))
@@ -287,6 +292,43 @@ class SpatialWeights:
     def to_W(self) -> W:
         """Return a new `libpysal.weights.W` for packages that want one."""
         return self.graph.to_W()
+
+    def write(
+        self, path: str | Path, *, layout: Literal["edges", "dense", "matrix"] = "edges"
+    ) -> Path:
+        """Write the weights to a file that `nqp_spatial.weights.read` and other programs read.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``gal`` (neighbours only), ``gwt``, ``csv``, ``xlsx`` or ``parquet`` (which also
+            keeps the specification and the raw weights). Its folder is made if need be.
+        layout : {"edges", "dense", "matrix"}
+            Of csv and xlsx: a list of links; a square table with ids; or bare numbers in the order
+            of `units`, as Stata reads them.
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        OptionError
+            If the ending or the layout is unknown.
+        WeightsError
+            If ids hold spaces, which gal and gwt cannot.
+
+        Examples
+        --------
+        >>> import tempfile, nqp_spatial as nq
+        >>> w = nq.weights.contiguity(nq.datasets.us_income())
+        >>> w.write(tempfile.mkdtemp() + "/states.gwt").name
+        'states.gwt'
+        """
+        from nqp_spatial.weights.files import write
+
+        return write(self, path, layout=layout)
 
     def describe(self) -> pd.Series:
         """Return facts of the matrix: size, links, neighbours a unit, islands, components."""

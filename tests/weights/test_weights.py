@@ -21,7 +21,7 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
     WeightsError,
 )
-from nqp_spatial.weights.distance import EARTH_RADIUS_KM
+from nqp_spatial.weights.places import EARTH_RADIUS_KM
 
 
 def panel_of(geometry, crs=None, ids=None):
@@ -101,7 +101,8 @@ def test_higher_orders_are_shortest_paths(order):
 
 
 def test_islands():
-    shapes = [*(box(i, 0, i + 1, 1) for i in range(3)), box(3.5, 0, 4.5, 1), box(90, 0, 91, 1)]
+    corners = [0, 1, 2, 3.5, 90]
+    shapes = [box(1000 * x, 0, 1000 * x + 1000, 1000) for x in corners]
     panel = panel_of(shapes, crs="EPSG:3857")
     with pytest.raises(IslandError, match=r"2 of 5 units have no neighbours: 3, 4; attach them"):
         nq.weights.contiguity(panel)

@@ -1,0 +1,267 @@
+"""Weights from what units have: economic distance, its direction, gravity."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy import sparse
+
+from nqp_spatial.errors import DomainError, OptionError, WeightsError, sample
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.weights.distance import links_of, require_apart, symmetric
+from nqp_spatial.weights.places import Metric, places_of
+from nqp_spatial.weights.spatial_weights import (
+    Islands,
+    SpatialWeights,
+    Standardization,
+    WeightsSpec,
+    as_weights,
+    finish,
+)
+
+if TYPE_CHECKING:
+    from libpysal.graph import Graph
+    from libpysal.weights import W
+
+__all__ = ["directed_economic", "economic", "gravity"]
+
+
+def economic(
+    panel: SpatialPanel,
+    variable: str,
+    *,
+    periods: Iterable[Hashable] | None = None,
+    base: SpatialWeights | Graph | W | None = None,
+    floor: float | None = None,
+    standardize: Standardization = "row",
+) -> SpatialWeights:
+    """Weights that fall with economic distance: ``w_ij = 1 / |m_i - m_j|``.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        Complete in the variable over the periods; no geometry is needed.
+    variable : str
+        What units have, such as income per head; m is its mean over the periods.
+    periods : iterable, optional
+        Periods of the mean, all by default. Periods before the sample keep W exogenous.
+    base : SpatialWeights, Graph or W, optional
+        Only its links get a weight; without it every pair does, and the matrix is dense.
+    floor : float, optional
+        Smallest difference that counts, for units with equal values; ties are an error without.
+    standardize : {"row", "spectral", "minmax", "none"}
+        As in `SpatialWeights.standardize`.
+
+    Returns
+    -------
+    SpatialWeights
+
+    Raises
+    ------
+    WeightsError
+        If two units have the same mean and there is no floor; they are named.
+    PanelError, UnmatchedIdsError, OptionError
+        If values are missing, ids differ, or the floor is not positive.
+
+    Notes
+    -----
+    A matrix made from the regressors or the outcome of a model is not exogenous to it.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> w = nq.weights.economic(panel, "income", periods=range(1929, 1939), floor=1)
+    >>> w.spec.describe()
+    'economic distance (variable = income, periods = 1929 to 1938, floor = 1), row-standardised'
+    """
+    if floor is not None and not floor > 0:
+        raise OptionError(f"floor must be positive, got {floor!r}")
+    mass, when = _means(panel, variable, periods)
+    rows, columns, around = _pairs(panel, base)
+    gap = np.abs(mass[rows] - mass[columns])
+    if floor is not None:
+        gap = np.maximum(gap, floor)
+    tied = gap <= 1e-14 * np.abs(mass).max()  # means of the same numbers differ by rounding only
+    if tied.any():
+        tied &= (rows < columns) | ~tied[rows < columns].any()
+        pairs = list(zip(panel.units[rows[tied]], panel.units[columns[tied]], strict=True))
+        raise WeightsError(
+            f"units have the same mean of {variable!r}, so that their weight is infinite: "
+            f"{sample(pairs)}; "
+            "pass floor=, the smallest difference that counts"
+        )
+    parameters = {"variable": variable, "periods": when, "floor": floor, "links": around}
+    matrix = _matrix(rows, columns, 1 / gap, panel.n_units)
+    spec = WeightsSpec("economic distance", parameters)
+    islands: Islands = "error" if base is None else "keep"
+    return finish(matrix, panel.units, spec, standardize=standardize, islands=islands)
+
+
+def directed_economic(
+    panel: SpatialPanel,
+    variable: str,
+    *,
+    base: SpatialWeights | Graph | W,
+    relative_to: Literal["receiver", "mean"] = "receiver",
+    periods: Iterable[Hashable] | None = None,
+    standardize: Standardization = "row",
+) -> SpatialWeights:
+    """Weights that run from rich to poor: ``w_ij = b_ij m_j / m_i`` or ``b_ij m_j / mean(m)``.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        Complete in the variable over the periods.
+    variable : str
+        A positive variable; m is its mean over the periods.
+    base : SpatialWeights, Graph or W
+        b, the weights by distance or contiguity; those before standardisation are used.
+    relative_to : {"receiver", "mean"}
+        What the sender's m is divided by. Row-standardisation cancels either.
+    periods, standardize
+        As in `economic`.
+
+    Returns
+    -------
+    SpatialWeights
+        Asymmetric.
+
+    Raises
+    ------
+    DomainError
+        If a mean is not positive; the units are named.
+    PanelError, UnmatchedIdsError, OptionError
+        If values are missing, ids differ, or an option is unknown.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> w = nq.weights.directed_economic(panel, "income", base=nq.weights.contiguity(panel))
+    >>> w.rows_add_to_one
+    True
+    """
+    if relative_to not in ("receiver", "mean"):
+        raise OptionError(f"relative_to must be 'receiver' or 'mean', got {relative_to!r}")
+    mass, when = _means(panel, variable, periods, positive=True)
+    around = as_weights(base).reordered(panel.units)
+    rows, columns = links_of(around.raw)
+    matrix = around.raw.copy()
+    divisor = mass[rows] if relative_to == "receiver" else mass.mean()
+    matrix.data = matrix.data * mass[columns] / divisor
+    parameters = {
+        "variable": variable, "relative to": relative_to, "periods": when, "on": around.spec.kind,
+    }  # fmt: skip
+    spec = WeightsSpec("directed economic", parameters)
+    return finish(matrix, panel.units, spec, standardize=standardize, islands="keep")
+
+
+def gravity(
+    panel: SpatialPanel,
+    variable: str,
+    *,
+    power: float = 2.0,
+    cutoff_km: float | None = None,
+    periods: Iterable[Hashable] | None = None,
+    metric: Metric = "haversine",
+    islands: Islands = "error",
+    standardize: Standardization = "row",
+) -> SpatialWeights:
+    """Weights of the gravity model: ``w_ij = m_i m_j / d_ij ** power``.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        With geometries; complete in the variable over the periods.
+    variable : str
+        A positive mass, such as gross product; m is its mean over the periods.
+    power : float
+        The decay exponent.
+    cutoff_km : float, optional
+        Pairs farther apart have no weight; by default none is cut.
+    periods : iterable, optional
+        Periods of the mean, all by default.
+    metric : {"haversine", "geodesic"}
+        As in `knn`.
+    islands : {"error", "keep"}
+        Units with nobody within the cutoff.
+    standardize : {"row", "spectral", "minmax", "none"}
+        As in `SpatialWeights.standardize`; by rows the receiver's mass cancels.
+
+    Returns
+    -------
+    SpatialWeights
+
+    Raises
+    ------
+    DomainError
+        If a mean is not positive; the units are named.
+    GeometryError, CrsError, IslandError, PanelError, OptionError
+        As in `inverse_distance`, and if values are missing.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> nq.weights.gravity(nq.datasets.us_income(), "income", cutoff_km=1000).n_units
+    48
+    """
+    if not power > 0:
+        raise OptionError(f"power must be positive, got {power!r}")
+    if cutoff_km is not None and not cutoff_km > 0:
+        raise OptionError(f"cutoff_km must be positive, got {cutoff_km!r}")
+    mass, when = _means(panel, variable, periods, positive=True)
+    pairs, km = places_of(panel, metric).pairs(cutoff_km)
+    require_apart(panel.units, pairs, km)
+    values = mass[pairs[:, 0]] * mass[pairs[:, 1]] / km**power
+    parameters = {
+        "variable": variable, "power": float(power), "cutoff_km": cutoff_km, "periods": when,
+        "metric": None if metric == "haversine" else metric,
+    }  # fmt: skip
+    spec = WeightsSpec("gravity", parameters)
+    return finish(
+        symmetric(pairs, values, panel.n_units), panel.units, spec,
+        standardize=standardize, islands=islands,
+    )  # fmt: skip
+
+
+def _means(
+    panel: SpatialPanel,
+    variable: str,
+    periods: Iterable[Hashable] | None,
+    *,
+    positive: bool = False,
+) -> tuple[np.ndarray, str | None]:
+    """Return the mean of a variable over the periods, and the periods in words."""
+    wanted = None if periods is None else list(periods)
+    some = panel if wanted is None else panel.select(periods=wanted)
+    mass = some.values(variable).mean(axis=1)
+    low = mass <= 0
+    if positive and low.any():
+        raise DomainError(
+            f"the mean of {variable!r} must be positive; it is not for units "
+            f"{sample(panel.units[low])}"
+        )
+    if wanted is None:
+        return mass, None
+    first, last = some.periods.tolist()[0], some.periods.tolist()[-1]
+    return mass, f"{first} to {last}" if some.n_periods > 1 else str(first)
+
+
+def _pairs(
+    panel: SpatialPanel, base: SpatialWeights | Graph | W | None
+) -> tuple[np.ndarray, np.ndarray, str | None]:
+    """Return receiver and sender of each link of the base, or of all pairs."""
+    if base is None:
+        n = panel.n_units
+        rows, columns = np.divmod(np.arange(n * n), n)
+        apart = rows != columns
+        return rows[apart], columns[apart], None
+    around = as_weights(base).reordered(panel.units)
+    return *links_of(around.raw), around.spec.kind
+
+
+def _matrix(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, n: int) -> sparse.csr_array:
+    return sparse.csr_array((values, (rows, columns)), shape=(n, n))

@@ -1,0 +1,103 @@
+"""Weights of points that are neighbours in a triangulation, by libpysal."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from scipy import sparse
+
+from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.weights.places import Places, places_of
+from nqp_spatial.weights.spatial_weights import (
+    SpatialWeights,
+    Standardization,
+    WeightsSpec,
+    finish,
+)
+
+__all__ = ["triangulation"]
+
+
+def triangulation(
+    panel: SpatialPanel,
+    *,
+    kind: Literal["delaunay", "gabriel", "relative"] = "delaunay",
+    standardize: Standardization = "row",
+) -> SpatialWeights:
+    """Weights of points that a triangulation links, for maps of points without borders.
+
+    ``delaunay``: i and j share an edge of the Delaunay triangulation; ``gabriel``: nobody lies in
+    the circle that has i and j as its diameter; ``relative``: nobody is nearer to both than they
+    are to each other.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        With points, or polygons that stand for their centroids; four units or more.
+    kind : {"delaunay", "gabriel", "relative"}
+        Each has fewer links than the one before.
+    standardize : {"row", "spectral", "minmax", "none"}
+        As in `SpatialWeights.standardize`.
+
+    Returns
+    -------
+    SpatialWeights
+        Symmetric before standardisation, in one component.
+
+    Raises
+    ------
+    GeometryError
+        If units lie on the same point.
+    CrsError
+        If there is no CRS, or units in degrees span more than a third of the globe.
+    OptionError
+        If the kind is unknown.
+
+    Notes
+    -----
+    Coordinates in degrees are projected stereographically around their middle first. Circles stay
+    circles in it, so that the Delaunay triangulation is that of the sphere.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> w = nq.weights.triangulation(nq.datasets.us_income(), kind="gabriel")
+    >>> len(w.islands), int(w.components.max())
+    (0, 0)
+    """
+    if kind not in ("delaunay", "gabriel", "relative"):
+        raise OptionError(f"kind must be 'delaunay', 'gabriel' or 'relative', got {kind!r}")
+    points = _plane(places_of(panel))
+    _, first, counts = np.unique(points, axis=0, return_index=True, return_counts=True)
+    if (counts > 1).any():
+        raise GeometryError(
+            f"units share their point with others: {sample(panel.units[first[counts > 1]])}; "
+            "move one of each"
+        )
+    from libpysal.graph import Graph
+
+    method = {"delaunay": "delaunay", "gabriel": "gabriel", "relative": "relative_neighborhood"}
+    graph = Graph.build_triangulation(points, method=method[kind], kernel=None)
+    matrix = sparse.csr_array(graph.sparse)
+    names = {"delaunay": "Delaunay triangulation", "gabriel": "Gabriel graph"}
+    spec = WeightsSpec(names.get(kind, "relative neighbourhood graph"))
+    return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
+
+
+def _plane(places: Places) -> np.ndarray:
+    """Return planar coordinates, stereographic around the middle for points on the globe."""
+    if places.degrees is None:
+        return places.points
+    middle = places.points.mean(axis=0)
+    middle /= np.linalg.norm(middle)
+    height = places.points @ middle
+    if height.min() < 0.5:
+        raise CrsError(
+            "units span more than a third of the globe, which no plane shows; use weights.knn"
+        )
+    east = np.cross([0.0, 0.0, 1.0], middle)
+    east /= np.linalg.norm(east)
+    axes = np.column_stack([east, np.cross(middle, east)])
+    return np.asarray(2 * (places.points @ axes) / (1 + height)[:, None])
