@@ -1,5 +1,34 @@
 """Data sets that install with the package or with a dependency."""
 
+from nqp_spatial.datasets.china import (
+    china_prefectures,
+    china_provinces,
+    china_sea_line,
+    city_schemes,
+    hu_side,
+    region_schemes,
+)
+from nqp_spatial.datasets.papers import (
+    base_stations_5g,
+    gdp_gaps,
+    hu_line_shares,
+    industry_clusters,
+    industry_plans,
+)
 from nqp_spatial.datasets.us_states import us_income, us_public_capital
 
-__all__ = ["us_income", "us_public_capital"]
+__all__ = [
+    "base_stations_5g",
+    "china_prefectures",
+    "china_provinces",
+    "china_sea_line",
+    "city_schemes",
+    "gdp_gaps",
+    "hu_line_shares",
+    "hu_side",
+    "industry_clusters",
+    "industry_plans",
+    "region_schemes",
+    "us_income",
+    "us_public_capital",
+]
