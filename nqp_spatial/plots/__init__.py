@@ -1,6 +1,7 @@
 """Figures at journal size, from the package's results."""
 
 from nqp_spatial.plots.coefficients import effects
+from nqp_spatial.plots.connections import neighbour_histogram, weights_map
 from nqp_spatial.plots.maps import choropleth, lisa_map
 from nqp_spatial.plots.scatter import moran_scatter
 from nqp_spatial.plots.theme import COLUMN, PAGE, save
@@ -13,6 +14,8 @@ __all__ = [
     "effects",
     "lisa_map",
     "moran_scatter",
+    "neighbour_histogram",
     "save",
     "transitions",
+    "weights_map",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError, sampl
 from nqp_spatial.esda import LisaResult
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.plots.ground import Ground, ground_of
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
@@ -47,6 +48,7 @@ _SCHEMES = {
 _NO_DATA = "No data"
 _LEGEND_ROW = 0.155  # inches
 _HATCHED = "////"
+_HATCHED_GROUPS = (_NO_DATA, "No neighbours")
 
 
 def choropleth(
@@ -63,6 +65,8 @@ def choropleth(
     title: str | None = None,
     label: str | None = None,
     crs: Any = "auto",
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
+    inset: str | None = None,
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -94,6 +98,11 @@ def choropleth(
     crs : "auto", None, or anything that geopandas takes
         Projection to draw in. ``auto`` draws data in degrees in an equal-area conic projection that
         fits them, and projected data as they are; None draws as they are.
+    basemap : GeoDataFrame, several of them, or "china", optional
+        What to draw around the units: areas in light grey with borders over the units, and lines.
+        ``china`` is `nqp_spatial.datasets.china_provinces` and `china_sea_line`.
+    inset : {"south-china-sea"}, optional
+        Draw that sea in a box at the lower right, and the main map down to Hainan.
     width : float
         Inches; see `COLUMN` and `PAGE`.
     ax : Axes, optional
@@ -116,14 +125,14 @@ def choropleth(
     >>> ax.get_legend().get_title().get_text()
     'Income per head, dollars, 2009'
     """
-    shapes = _shapes(panel, crs)
+    ground = ground_of(panel, crs, basemap, inset)
     values, name = _values(panel, variable, period)
     if _is_text(values):
         groups, colours, counts = _categories(values)
     else:
         groups, colours, counts = _classified(values, scheme, classes, breaks, centre, cmap, digits)
     return _draw(
-        shapes,
+        ground,
         groups,
         colours,
         [f"{text} ({count})" for text, count in counts.items()],
@@ -140,6 +149,8 @@ def lisa_map(
     *,
     title: str | None = None,
     crs: Any = "auto",
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
+    inset: str | None = None,
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -151,7 +162,7 @@ def lisa_map(
         From `nqp_spatial.esda.lisa`.
     panel : SpatialPanel
         With the geometry of the same units.
-    title, crs, width, ax
+    title, crs, basemap, inset, width, ax
         As in `choropleth`; the title is by default the variable's label and the period.
 
     Returns
@@ -172,9 +183,9 @@ def lisa_map(
     >>> nq.plots.lisa_map(lisa, panel).get_legend().get_title().get_text()
     'Local Moran, p < 0.05, 999 permutations'
     """
-    shapes = _shapes(panel, crs)
+    ground = ground_of(panel, crs, basemap, inset)
     check_same_ids(
-        shapes.index,
+        ground.shapes.index,
         lisa.frame.index,
         our_name="panel",
         their_name="lisa",
@@ -183,7 +194,7 @@ def lisa_map(
     several = panel.n_periods > 1
     named = f"{lisa.label}, {lisa.period}" if several else lisa.label
     return _draw(
-        shapes,
+        ground,
         lisa.frame["cluster"],
         {name: CLUSTER_COLOURS[name] for name in lisa.counts.index},
         [f"{name} ({count})" for name, count in lisa.counts.items()],
@@ -195,7 +206,7 @@ def lisa_map(
 
 
 def _draw(
-    shapes: gpd.GeoDataFrame,
+    ground: Ground,
     groups: pd.Series,
     colours: dict[Any, Any],
     entries: list[str],
@@ -208,8 +219,48 @@ def _draw(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    left, bottom, right, top = shapes.total_bounds
+    shapes = ground.shapes
     points = shapes.geom_type.isin(["Point", "MultiPoint"]).all()
+    size = float(np.clip(2400 * (width / COLUMN) ** 2 / len(shapes), 2, 40))
+    groups = groups.reindex(shapes.index)
+
+    def look(name: Any, scale: float) -> dict[str, Any]:
+        if points:
+            return {"markersize": size * scale**2, "edgecolor": INK, "linewidth": 0.25 * scale}
+        if name in _HATCHED_GROUPS:
+            return {"edgecolor": "#8a8a8a", "linewidth": 0.3 * scale, "hatch": _HATCHED}
+        # Many small units would be all border.
+        thin = 0.3 * min(1.0, (100 / len(shapes)) ** 0.5)
+        return {"edgecolor": "white", "linewidth": thin * scale}
+
+    def paint(target: Axes, scale: float) -> None:
+        for name, colour in colours.items():
+            members = shapes[groups.isna() if name == _NO_DATA else groups == name]
+            if len(members):
+                members.plot(ax=target, color=colour, aspect=None, **look(name, scale))
+
+    handles: list[Artist] = []
+    for name, colour in colours.items():
+        if points:
+            handles.append(Line2D([], [], ls="", marker="o", ms=4.5, mfc=colour, mec=INK, mew=0.3))
+        else:
+            hatch = _HATCHED if name in _HATCHED_GROUPS else None
+            handles.append(Patch(facecolor=colour, edgecolor="#8a8a8a", lw=0.3, hatch=hatch))
+    return drawn_map(ground, paint, handles, entries, legend, title, width, ax)
+
+
+def drawn_map(
+    ground: Ground,
+    paint: Callable[[Axes, float], None],
+    handles: Sequence[Artist],
+    entries: Sequence[str],
+    legend: str,
+    title: str | None,
+    width: float,
+    ax: Axes | None,
+) -> Axes:
+    """Draw a map on its ground, with a legend below it, in a new figure unless one is given."""
+    left, bottom, right, top = ground.bounds
     columns = 2 if width < 1.5 * COLUMN else 3
     legend_rows = -(-len(entries) // columns) + 1 + legend.count("\n")
     with themed():
@@ -218,28 +269,11 @@ def _draw(
             height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 1.4) * _LEGEND_ROW
             height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
             ax = new_figure(width, height)[1][0, 0]
-        size = float(np.clip(2400 * (width / COLUMN) ** 2 / len(shapes), 2, 40))
-        handles: list[Artist] = []
-        groups = groups.reindex(shapes.index)
-        for name, colour in colours.items():
-            members = shapes[groups.isna() if name == _NO_DATA else groups == name]
-            hatch = _HATCHED if name in (_NO_DATA, "No neighbours") else None
-            if points:
-                look = {"markersize": size, "edgecolor": INK, "linewidth": 0.25}
-                handles.append(
-                    Line2D([], [], ls="", marker="o", ms=4.5, mfc=colour, mec=INK, mew=0.3)
-                )
-            else:
-                look = {"edgecolor": "#8a8a8a" if hatch else "white", "linewidth": 0.3}
-                handles.append(Patch(facecolor=colour, edgecolor="#8a8a8a", lw=0.3, hatch=hatch))
-                look["hatch"] = hatch
-            if len(members):
-                members.plot(ax=ax, color=colour, aspect=None, **look)
-        ax.set_aspect("equal")
+            ax.set_anchor("N")  # what room is left is the legend's
+        ground.draw(ax, paint)
         ax.set_axis_off()
         if title:
             ax.set_title(wrapped(title, width))
-        ax.margins(0.01)
         ax.legend(
             handles,
             entries,
@@ -256,28 +290,6 @@ def _draw(
         )
     check_fonts(ax)
     return ax
-
-
-def _shapes(panel: SpatialPanel, crs: Any) -> gpd.GeoDataFrame:
-    """Return the geometries in the projection to draw them in."""
-    shapes = panel.require_geometry()
-    if crs is None:
-        return shapes
-    if isinstance(crs, str) and crs == "auto":
-        if shapes.crs is None or not shapes.crs.is_geographic:
-            return shapes
-        west, south, east, north = shapes.total_bounds
-        if east - west > 150 or max(abs(south), abs(north)) > 84:
-            return shapes  # a conic projection would tear the map
-        # Standard parallels at one sixth from either end, the usual choice for a map of a country.
-        sixth = (north - south) / 6
-        crs = (
-            f"+proj=aea +lat_1={south + sixth} +lat_2={north - sixth} "
-            f"+lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
-        )
-        if abs(2 * (south + north)) < 1:  # parallels that mirror each other make no cone
-            crs = f"+proj=cea +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
-    return shapes.to_crs(crs)
 
 
 def _values(

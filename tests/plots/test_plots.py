@@ -8,8 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
-from shapely.geometry import Point, box
+from pyproj import Transformer
+from shapely.geometry import LineString, Point, box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import (
@@ -21,6 +23,7 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
 )
 from nqp_spatial.plots import maps, theme
+from nqp_spatial.plots.ground import ground_of
 from nqp_spatial.plots.scatter import _overlap
 
 
@@ -55,6 +58,15 @@ def legend_of(ax):
 
 def drawn_colours(ax):
     return [to_hex(c.get_facecolor()[0]) for c in ax.collections for _ in c.get_paths()]
+
+
+@pytest.fixture(scope="module")
+def china():
+    """Prefectures of three provinces on the coast of the South China Sea."""
+    units = nq.datasets.china_prefectures()
+    units = units[units["province_adcode"].isin([440000, 450000, 460000])].reset_index()
+    shapes = units[["adcode", "geometry"]]
+    return nq.SpatialPanel(units.drop(columns="geometry"), unit="adcode", geometry=shapes)
 
 
 # -- maps ------------------------------------------------------------------------------------------
@@ -126,12 +138,105 @@ def test_degrees_are_projected_so_that_areas_compare(states):
     panel, _ = states
     ratio = []
     for crs in ("auto", None):
-        shapes = maps._shapes(panel, crs)
+        shapes = ground_of(panel, crs).shapes
         true = panel.geometry.to_crs("EPSG:5070").area
         drawn = shapes.geometry.set_crs(None, allow_override=True).area / true
         ratio.append(drawn.std() / drawn.mean())
     assert ratio[0] < 1e-3 < 0.05 < ratio[1]
-    assert maps._shapes(panel, "EPSG:5070").crs == "EPSG:5070"
+    assert ground_of(panel, "EPSG:5070").shapes.crs == "EPSG:5070"
+
+
+def test_a_map_of_china_is_drawn_whole(china):
+    """All provinces and the ten dashes, in the main map and again in the inset."""
+    ax = nq.plots.choropleth(china, "province_en", basemap="china", inset="south-china-sea")
+    (inset,) = ax.child_axes
+    for axes in (ax, inset):
+        lines = [c for c in axes.collections if isinstance(c, LineCollection)]
+        assert sorted(len(c.get_segments()) for c in lines)[0] == 10
+        assert sum(len(c.get_paths()) for c in axes.collections if c.get_zorder() == 0) >= 34
+        assert axes.get_aspect() == 1
+        assert not (axes.axison and axes.get_xlabel())
+    # The main map ends south of Hainan and north of the reefs, which the inset holds.
+    to = Transformer.from_crs("EPSG:4326", ground_of(china, "auto", "china").shapes.crs)
+    hainan, reef = to.transform(18.3, 109.5), to.transform(9.0, 114.0)
+    assert ax.get_ylim()[0] < hainan[1] < ax.get_ylim()[1]
+    assert ax.get_ylim()[0] > reef[1]
+    for place in (hainan, reef):
+        assert inset.get_xlim()[0] < place[0] < inset.get_xlim()[1]
+        assert inset.get_ylim()[0] < place[1] < inset.get_ylim()[1]
+    # The box covers nothing that is drawn: Taiwan and the dashes east of it lie to its left.
+    ax.get_figure().canvas.draw()
+    box_ = inset.get_window_extent()
+    taiwan = ax.transData.transform(to.transform(23.5, 122.1))
+    assert taiwan[0] < box_.x0
+    whole = nq.plots.choropleth(china, "province_en", basemap="china")
+    assert whole.get_ylim()[0] < reef[1]
+    assert not whole.child_axes
+
+
+def test_a_base_map_of_ones_own(grid):
+    around = gpd.GeoDataFrame(geometry=[box(-5, -5, 10, 10)], crs="EPSG:3857")
+    river = gpd.GeoDataFrame(geometry=[LineString([(0, 0), (5, 5)])], crs="EPSG:3857").to_crs(4326)
+    ax = nq.plots.choropleth(grid, "x", basemap=[around, river])
+    assert ax.get_xlim() == pytest.approx((-5.15, 10.15))
+    bare = gpd.GeoDataFrame(geometry=[box(-5, -5, 10, 10)])
+    with pytest.raises(GeometryError, match="a layer of the base map have no CRS"):
+        nq.plots.choropleth(grid, "x", basemap=bare)
+    with pytest.raises(OptionError, match=r"basemap must be 'china'.*got 'france'"):
+        nq.plots.choropleth(grid, "x", basemap="france")
+    with pytest.raises(OptionError, match="one is a str"):
+        nq.plots.choropleth(grid, "x", basemap=["roads.shp"])
+    with pytest.raises(OptionError, match="inset must be None or one of south-china-sea"):
+        nq.plots.choropleth(grid, "x", inset="hawaii")
+
+
+def test_weights_map_draws_each_link_once(grid):
+    """Links a-b, b-a, b-c in the first row, so c has no row; two units apart; others alone."""
+    edges = pd.DataFrame({"focal": [0, 1, 1, 10, 11], "neighbor": [1, 0, 2, 11, 10]})
+    w = nq.weights.from_edges(edges, units=range(25), islands="keep", standardize="none")
+    before = w.sparse.copy()
+    ax = nq.plots.weights_map(w, grid)
+    _, entries = legend_of(ax)
+    assert entries == [
+        "Link both ways (2)",
+        "Link one way (1)",
+        "Component 1 (2)",
+        "Component 2 (2)",
+        "No neighbours (21)",
+    ]
+    both, one = (c.get_segments() for c in ax.collections if isinstance(c, LineCollection))
+    ends = [sorted(map(tuple, segment)) for segment in both]
+    assert ends == [[(0.5, 0.5), (1.5, 0.5)], [(0.5, 2.5), (1.5, 2.5)]]
+    assert sorted(map(tuple, one[0])) == [(1.5, 0.5), (2.5, 0.5)]
+    assert (w.sparse != before).nnz == 0
+    # Whatever the order of units in the weights.
+    again = nq.plots.weights_map(w.reordered(pd.Index(range(24, -1, -1))), grid)
+    assert legend_of(again)[1] == entries
+
+
+def test_weights_map_of_the_strongest_links(grid, states):
+    panel, _ = states
+    w = nq.weights.inverse_distance(panel)
+    ax = nq.plots.weights_map(w, panel, strongest=2)
+    title, entries = legend_of(ax)
+    assert title == "Links: the 2 of largest weight of each unit"
+    both, one = (int(entry.split("(")[1][:-1]) for entry in entries[:2])
+    assert 2 * both + one == 2 * 48
+    assert ax.get_title(loc="left").startswith("Inverse distance")
+    with pytest.raises(OptionError, match="strongest must be at least 1"):
+        nq.plots.weights_map(w, panel, strongest=0)
+    with pytest.raises(UnmatchedIdsError, match="ids of panel and weights differ"):
+        nq.plots.weights_map(w, grid)
+
+
+def test_neighbour_histogram(grid):
+    ax = nq.plots.neighbour_histogram(nq.weights.contiguity(grid, kind="rook"))
+    assert [int(bar.get_height()) for bar in ax.patches] == [4, 12, 9]  # corners, sides, inside
+    assert ax.get_xlabel() == "Neighbours of a unit (dashed: mean, 3.2)"
+    edges = pd.DataFrame({"focal": [0, 1], "neighbor": [1, 0]})
+    w = nq.weights.from_edges(edges, units=range(25), islands="keep")
+    ax = nq.plots.neighbour_histogram(w)
+    assert [text.get_text() for text in ax.texts] == ["23 without neighbours"]
 
 
 def test_lisa_map(chains):
@@ -278,7 +383,7 @@ def test_save(grid, tmp_path):
         nq.plots.save([ax], tmp_path / "map")
 
 
-def test_nothing_leaves_the_page(grid, chains):
+def test_nothing_leaves_the_page(grid, chains, china):
     """Titles, legends and labels lie inside the figure, also a long and a Chinese title."""
     panel, w, one, many = chains
     lisa = nq.esda.lisa(panel, "income", w, period=2009, permutations=99, seed=0)
@@ -289,6 +394,9 @@ def test_nothing_leaves_the_page(grid, chains):
         nq.plots.moran_scatter(lisa),
         nq.plots.transitions(one),
         nq.plots.transitions(many, title="Moves"),
+        nq.plots.weights_map(w, panel),
+        nq.plots.neighbour_histogram(w),
+        nq.plots.choropleth(china, "point_lat", basemap="china", inset="south-china-sea"),
     ]
     for drawn in figures:
         figure = theme.figure_of(drawn)

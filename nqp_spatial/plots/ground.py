@@ -1,0 +1,213 @@
+"""What lies under and around the units of a map: projection, base map, inset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nqp_spatial.errors import GeometryError, OptionError
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.plots.theme import MUTED
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from matplotlib.axes import Axes
+
+__all__ = ["Ground", "ground_of"]
+
+_LAND, _BORDER = "#f5f5f3", "#8a8a8a"
+# The conic projection of atlases of China.
+_CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units=m"
+
+
+@dataclass(frozen=True)
+class Inset:
+    """A part of the map that is drawn in a box of its own, and what the main map then shows.
+
+    Bounds are west, south, east, north in degrees. `share` is the box's part of the map's width,
+    and `room` what the map is widened by, so that the box covers none of it.
+    """
+
+    window: tuple[float, float, float, float]
+    main: tuple[float, float, float, float]
+    share: float
+    room: float
+
+
+INSETS = {"south-china-sea": Inset((106, 2.5, 123.5, 24), (73, 17.8, 136, 54), 0.15, 0.09)}
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """Units and base map in the projection to draw them in.
+
+    Attributes
+    ----------
+    shapes : GeoDataFrame
+        The units.
+    layers : list of GeoDataFrame
+        The base map.
+    inset : Inset or None
+        What to draw in a box of its own.
+    """
+
+    shapes: gpd.GeoDataFrame
+    layers: list[gpd.GeoDataFrame]
+    inset: Inset | None
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return left, bottom, right, top of the main map, in the projection's units."""
+        frames = [self.shapes.geometry, *(layer.geometry for layer in self.layers)]
+        if self.inset:
+            clip = self.inset.main
+            frames = [
+                frame.to_crs("EPSG:4326").clip_by_rect(*clip).to_crs(frame.crs) for frame in frames
+            ]
+        every = np.array([frame.total_bounds for frame in frames])
+        low, high = np.nanmin(every[:, :2], axis=0), np.nanmax(every[:, 2:], axis=0)
+        if self.inset:
+            high[0] += self.inset.room * (high[0] - low[0])
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    def draw(self, ax: Axes, paint: Callable[[Axes, float], None]) -> None:
+        """Draw the base map, the units (by `paint`, with a scale for sizes) and the inset."""
+        self._draw_once(ax, paint, 1.0)
+        left, bottom, right, top = self.bounds
+        margin = 0.01 * (right - left)
+        ax.set_xlim(left - margin, right + margin)
+        ax.set_ylim(bottom - margin, top + margin)
+        if self.inset is None:
+            return
+        west, south, east, north = self._projected(self.inset.window)
+        tall = (north - south) / (east - west) * (right - left) / (top - bottom)
+        box = ax.inset_axes(
+            (1 - self.inset.share, 0.0, self.inset.share, self.inset.share * tall), zorder=5
+        )
+        self._draw_once(box, paint, self.inset.share * (right - left) / (east - west))
+        box.set_xlim(west, east)
+        box.set_ylim(south, north)
+        box.set(xticks=[], yticks=[], xlabel="", ylabel="")
+        box.set_label("inset")
+        for spine in box.spines.values():
+            spine.set(visible=True, edgecolor=MUTED, linewidth=0.5)
+
+    def _draw_once(self, ax: Axes, paint: Callable[[Axes, float], None], scale: float) -> None:
+        for layer in self.layers:
+            if _has_areas(layer):
+                layer.plot(ax=ax, color=_LAND, edgecolor="none", aspect=None, zorder=0)
+        paint(ax, scale)
+        for layer in self.layers:
+            lines = layer.boundary if _has_areas(layer) else layer.geometry
+            width = 0.35 if _has_areas(layer) else 0.8 * scale**0.5
+            lines.plot(ax=ax, color=_BORDER, linewidth=width, aspect=None, zorder=3)
+        ax.set_aspect("equal")
+
+    def _projected(
+        self, degrees: tuple[float, float, float, float]
+    ) -> tuple[float, float, float, float]:
+        from pyproj import Transformer
+
+        to = Transformer.from_crs("EPSG:4326", self.shapes.crs, always_xy=True)
+        west, south, east, north = to.transform_bounds(*degrees)
+        return west, south, east, north
+
+
+def ground_of(
+    panel: SpatialPanel,
+    crs: Any,
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
+    inset: str | None = None,
+) -> Ground:
+    """Return the ground to draw a panel's units on.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        With geometry.
+    crs, basemap, inset
+        As in `nqp_spatial.plots.choropleth`.
+
+    Returns
+    -------
+    Ground
+
+    Raises
+    ------
+    GeometryError
+        If the panel or a layer has no geometry, or no CRS where one is needed.
+    OptionError
+        If an option is unknown.
+    """
+    shapes = panel.require_geometry()
+    layers = _layers(basemap)
+    if inset is not None and inset not in INSETS:
+        raise OptionError(f"inset must be None or one of {', '.join(INSETS)}, got {inset!r}")
+    if layers or inset:
+        without = [frame.crs is None for frame in (shapes, *layers)]
+        if any(without):
+            raise GeometryError(
+                f"{'the units' if without[0] else 'a layer of the base map'} have no CRS, so they "
+                "cannot be laid over each other; set it with set_crs(...)"
+            )
+    if isinstance(crs, str) and crs == "auto":
+        crs = _CHINA if isinstance(basemap, str) or inset else _fitting(shapes, layers)
+    if crs is None:
+        return Ground(shapes, [layer.to_crs(shapes.crs) for layer in layers], _known(inset))
+    return Ground(shapes.to_crs(crs), [layer.to_crs(crs) for layer in layers], _known(inset))
+
+
+def _known(inset: str | None) -> Inset | None:
+    return None if inset is None else INSETS[inset]
+
+
+def _layers(
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None,
+) -> list[gpd.GeoDataFrame]:
+    import geopandas as gpd
+
+    if basemap is None:
+        return []
+    if isinstance(basemap, str):
+        if basemap != "china":
+            raise OptionError(
+                f"basemap must be 'china', a GeoDataFrame or several of them, got {basemap!r}"
+            )
+        from nqp_spatial.datasets import china_provinces, china_sea_line
+
+        return [china_provinces(), china_sea_line()]
+    layers = [basemap] if isinstance(basemap, gpd.GeoDataFrame) else list(basemap)
+    for layer in layers:
+        if not isinstance(layer, gpd.GeoDataFrame):
+            raise OptionError(
+                f"basemap must be 'china', a GeoDataFrame or several of them; one is a "
+                f"{type(layer).__name__}"
+            )
+    return layers
+
+
+def _has_areas(layer: gpd.GeoDataFrame) -> bool:
+    return bool(layer.geom_type.isin(["Polygon", "MultiPolygon"]).all())
+
+
+def _fitting(shapes: gpd.GeoDataFrame, layers: list[gpd.GeoDataFrame]) -> Any:
+    """Return an equal-area projection that fits units and base map, or None to leave them."""
+    if shapes.crs is None or not shapes.crs.is_geographic:
+        return None
+    every = np.array([frame.to_crs(shapes.crs).total_bounds for frame in (shapes, *layers)])
+    west, south = every[:, :2].min(axis=0)
+    east, north = every[:, 2:].max(axis=0)
+    if east - west > 150 or max(abs(south), abs(north)) > 84:
+        return None  # a conic projection would tear the map
+    if abs(2 * (south + north)) < 1:  # parallels that mirror each other make no cone
+        return f"+proj=cea +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
+    # Standard parallels at one sixth from either end, the usual choice for a map of a country.
+    sixth = (north - south) / 6
+    return (
+        f"+proj=aea +lat_1={south + sixth} +lat_2={north - sixth} "
+        f"+lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
+    )
