@@ -30,6 +30,7 @@ figures: $(STAMP)  ## run the examples; figures and tables go to output/
 	$(BIN)/python examples/01_us_income_clubs.py
 	$(BIN)/python examples/02_public_capital_spillovers.py
 	$(BIN)/python examples/03_china_cities.py
+	$(BIN)/python examples/04_industry_clusters.py
 
 test: $(STAMP)  ## run the tests (without the slow ones)
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" -q

@@ -1,8 +1,8 @@
 """332 Chinese cities: clusters of night light, moves between classes, and spillovers.
 
 Needs data that may not be passed on: set NQP_DATA to the folder that holds data/china_cities. The
-light of 2013-2020 is used, because the sensor changed before 2013. Cities are drawn as points: the
-polygons that come with the data are cells around them, not boundaries, and no map of China.
+light of 2013-2020 is used, because the sensor changed before 2013. Cities are matched by code with
+the boundaries of the package; the polygons of the data are cells around points, no boundaries.
 """
 
 import os
@@ -16,6 +16,7 @@ import nqp_spatial as nq
 
 OUTPUT = Path("output")
 SEED = 2024
+CHINA = {"basemap": "china", "inset": "south-china-sea"}
 LABELS = {
     "light": "Log mean night light",
     "built": "Built-up share, %",
@@ -25,28 +26,45 @@ LABELS = {
 }
 
 
-def read(folder: Path) -> tuple[nq.SpatialPanel, nq.weights.SpatialWeights]:
-    """Panel of 2013-2020 with the cities' points, and queen contiguity of their cells."""
-    cities = pd.read_csv(folder / "cities.csv")
-    points = gpd.GeoDataFrame(
-        cities[["city_id"]],
-        geometry=gpd.points_from_xy(cities["lon"], cities["lat"]),
-        crs="EPSG:4326",
+def boundaries(cities: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Match the cities with boundaries by code, or else by name, and report what has none."""
+    found = nq.datasets.match_prefectures(cities["city_id"])
+    missed = found["adcode"].isna().to_numpy()
+    if missed.any():
+        by_name = nq.datasets.match_prefectures(cities.loc[missed, "name_zh"])
+        found.loc[missed, ["adcode", "how"]] = by_name[["adcode", "how"]].to_numpy()
+    print("Cities matched with boundaries by", found["how"].value_counts().to_dict())
+    lost = found["adcode"].isna().to_numpy()
+    if lost.any():
+        raise SystemExit(f"no boundaries for {cities.loc[lost, 'name_zh'].tolist()}")
+    shapes = nq.datasets.china_prefectures().geometry.loc[found["adcode"].astype(int)]
+    return gpd.GeoDataFrame(
+        {"city_id": cities["city_id"].to_numpy()}, geometry=shapes.to_numpy(), crs=shapes.crs
     )
+
+
+def read(folder: Path) -> tuple[nq.SpatialPanel, nq.weights.SpatialWeights]:
+    """Panel of 2013-2020 with boundaries, and their contiguity."""
+    cities = pd.read_csv(folder / "cities.csv")
     frame = pd.read_csv(folder / "panel.csv")
     panel = nq.SpatialPanel(
         frame[frame["year"] >= 2013],
         unit="city_id",
         period="year",
-        geometry=points,
+        geometry=boundaries(cities),
         labels=LABELS,
     ).assign(
         light=lambda d: np.log(d["total_meanlight"]),
         built=lambda d: d["built_up_share_pct"],
         urban=lambda d: d["urban_pop_share_pct"],
     )
-    edges = pd.read_csv(folder / "queen_edges.csv")
-    return panel, nq.weights.from_edges(edges, standardize="row")
+    # Not all units of China are in the data: a city whose neighbours are not is joined to the
+    # nearest one.
+    w = nq.weights.contiguity(panel, islands="nearest")
+    cells = nq.weights.from_edges(pd.read_csv(folder / "queen_edges.csv"))
+    print("Contiguity of boundaries against that of the data's cells")
+    print(nq.weights.compare(w, cells, panel.wide("light")).round(3).to_string())
+    return panel, w
 
 
 def main() -> None:
@@ -59,9 +77,10 @@ def main() -> None:
     print(panel, w, sep="\n")
 
     lisa = nq.esda.lisa(panel, "light", w, period=2020, permutations=9999, seed=SEED)
-    nq.plots.save(nq.plots.lisa_map(lisa, panel), OUTPUT / "03_lisa_light_2020")
+    nq.plots.save(nq.plots.lisa_map(lisa, panel, **CHINA), OUTPUT / "03_lisa_light_2020")
     nq.plots.save(nq.plots.moran_scatter(lisa), OUTPUT / "03_moran_scatter_2020")
-    nq.plots.save(nq.plots.choropleth(panel, "light", period=2020), OUTPUT / "03_light_2020")
+    drawn = nq.plots.choropleth(panel, "light", period=2020, **CHINA)
+    nq.plots.save(drawn, OUTPUT / "03_light_2020")
     print(lisa)
 
     chain = nq.dynamics.spatial_markov(

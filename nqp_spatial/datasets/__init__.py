@@ -8,6 +8,7 @@ from nqp_spatial.datasets.china import (
     hu_side,
     region_schemes,
 )
+from nqp_spatial.datasets.matching import match_prefectures
 from nqp_spatial.datasets.papers import (
     base_stations_5g,
     gdp_gaps,
@@ -28,6 +29,7 @@ __all__ = [
     "hu_side",
     "industry_clusters",
     "industry_plans",
+    "match_prefectures",
     "region_schemes",
     "us_income",
     "us_public_capital",

@@ -3,6 +3,7 @@
 from nqp_spatial.plots.coefficients import effects
 from nqp_spatial.plots.connections import neighbour_histogram, weights_map
 from nqp_spatial.plots.maps import choropleth, lisa_map
+from nqp_spatial.plots.matrix import weights_matrix
 from nqp_spatial.plots.scatter import moran_scatter
 from nqp_spatial.plots.theme import COLUMN, PAGE, save
 from nqp_spatial.plots.transition_matrix import transitions
@@ -18,4 +19,5 @@ __all__ = [
     "save",
     "transitions",
     "weights_map",
+    "weights_matrix",
 ]

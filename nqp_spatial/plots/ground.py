@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ground", "ground_of"]
 
-_LAND, _BORDER = "#f5f5f3", "#8a8a8a"
+# Land without units is white: light grey already says that a unit is not significant.
+_LAND, _BORDER = "#ffffff", "#8a8a8a"
 # The conic projection of atlases of China.
 _CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units=m"
 

@@ -367,7 +367,8 @@ def _classified(
         steps = (np.arange(count) - below + 0.5) / side  # equal shades for equal ranks
         shades = mpl.colormaps[cmap or "RdBu_r"](0.5 + 0.42 * steps)
     bounds = np.concatenate([[known.min()], inner, [known.max()]])
-    texts = _interval_texts(bounds, digits)
+    whole = pd.api.types.is_integer_dtype(values) and (inner == np.round(inner)).all()
+    texts = _counts_texts(bounds) if whole and digits is None else _interval_texts(bounds, digits)
     groups = pd.Series(codes, index=values.index)
     colours: dict[Any, Any] = {float(k): tuple(shade) for k, shade in enumerate(shades)}
     counts = {texts[k]: int((codes == k).sum()) for k in range(count)}
@@ -393,6 +394,24 @@ def _cuts(known: np.ndarray, scheme: str, classes: int) -> np.ndarray:
     if count < 2:
         return np.empty(0)
     return np.asarray(getattr(mapclassify, _SCHEMES[scheme])(known, k=count).bins[:-1])
+
+
+def _counts_texts(bounds: np.ndarray) -> list[str]:
+    """Return 'from-to' of classes of whole numbers, both ends in the class."""
+    texts = []
+    for k, (low, high) in enumerate(pairwise(bounds)):
+        first = low if k == 0 else low + 1
+        last = high
+        if k == 0 and low > high:  # common breaks of several maps, beyond the data of this one
+            texts.append(f"≤ {high:,.0f}")
+        elif first > last:
+            texts.append(f"> {low:,.0f}")
+        elif first == last:
+            texts.append(f"{last:,.0f}")
+        else:
+            join = " to " if bounds[0] < 0 else "–"
+            texts.append(f"{first:,.0f}{join}{last:,.0f}")
+    return texts
 
 
 def _interval_texts(bounds: np.ndarray, digits: int | None) -> list[str]:

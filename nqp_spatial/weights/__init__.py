@@ -1,7 +1,7 @@
 """Spatial weights: the type, and one function for each way to make one."""
 
 from nqp_spatial.weights.combined import across, nested, partition, within
-from nqp_spatial.weights.comparison import compare
+from nqp_spatial.weights.comparison import compare, compare_groups
 from nqp_spatial.weights.contiguity import contiguity
 from nqp_spatial.weights.distance import (
     bands,
@@ -23,6 +23,7 @@ __all__ = [
     "across",
     "bands",
     "compare",
+    "compare_groups",
     "contiguity",
     "directed_economic",
     "distance_band",

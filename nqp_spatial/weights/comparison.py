@@ -1,4 +1,4 @@
-"""How much two weights matrices have in common."""
+"""What two weights matrices have in common, and what groups of units have."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
+from nqp_spatial.keys import check_same_ids
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
-__all__ = ["compare"]
+__all__ = ["compare", "compare_groups"]
 
 
 def compare(
@@ -78,3 +80,109 @@ def compare(
         lags = [np.asarray(w.lag(values), dtype=float).ravel() for w in (one, other)]
         found["lag_correlation"] = float(np.corrcoef(lags[0], lags[1])[0, 1])
     return pd.Series(found, name="comparison", dtype=float)
+
+
+def compare_groups(
+    weights: SpatialWeights | Graph | W,
+    groups: pd.Series,
+    *,
+    permutations: int = 9999,
+    seed: int | None = None,
+) -> pd.Series:
+    """Compare the weights of pairs within groups with those of pairs between groups.
+
+    The difference of the two means over all pairs i, j (i not j; a pair without a link weighs
+    zero) is tested by dealing the groups out anew among the units.
+
+    Parameters
+    ----------
+    weights : SpatialWeights, Graph or W
+        Such as similarities; n units. Usually not row-standardised.
+    groups : Series
+        Group of each unit, indexed by unit.
+    permutations : int
+        Random relabellings.
+    seed : int, optional
+
+    Returns
+    -------
+    Series
+        ``pairs_within``, ``pairs_between`` (ordered pairs), ``mean_within``, ``mean_between``,
+        ``difference``, ``p_greater`` (of a difference at least as large) and ``p_two_sided``.
+
+    Raises
+    ------
+    UnmatchedIdsError
+        If a unit has no group, or a group is given for an unknown unit.
+    OptionError
+        If there is one group only, or no pair within groups.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> plans = nq.datasets.industry_plans()
+    >>> schemes = nq.datasets.region_schemes().set_index("province_en")
+    >>> clusters = schemes.loc[schemes["scheme"] == "city_cluster", "region"]
+    >>> w = nq.weights.similarity(plans.T, measure="jaccard", standardize="none")
+    >>> found = nq.weights.compare_groups(w, clusters, seed=0)
+    >>> found[["mean_within", "mean_between"]].round(3).tolist()
+    [0.389, 0.366]
+    """
+    given = as_weights(weights)
+    check_same_ids(
+        groups.index,
+        given.units,
+        our_name="groups",
+        their_name="weights",
+        advice="give one group for each unit of the weights",
+    )
+    if groups.isna().any():
+        raise UnmatchedIdsError(
+            f"units without a group: {sample(groups.index[groups.isna()])}; name one for each, or "
+            "take a subset of the weights"
+        )
+    codes, names = pd.factorize(groups.reindex(given.units))
+    n = len(codes)
+    sizes = np.bincount(codes)
+    within = int((sizes * (sizes - 1)).sum())
+    between = n * (n - 1) - within
+    if not within or not between:
+        raise OptionError(
+            f"wanted pairs within and between groups, got {len(names)} groups of sizes "
+            f"{sorted(sizes.tolist(), reverse=True)[:5]}"
+        )
+    links = given.sparse.tocoo()
+    total = links.data.sum()
+
+    def difference(labels: np.ndarray) -> np.ndarray:
+        same = labels[..., links.row] == labels[..., links.col]
+        inside = (same * links.data).sum(axis=-1)
+        return np.asarray(inside / within - (total - inside) / between)
+
+    observed = float(difference(codes))
+    rng = np.random.default_rng(seed)
+    # A batch of relabellings at a time, so that memory grows with the links alone.
+    batch = max(1, 5_000_000 // max(links.nnz, 1))
+    drawn = np.concatenate(
+        [
+            difference(rng.permuted(np.tile(codes, (min(batch, permutations - start), 1)), axis=1))
+            for start in range(0, permutations, batch)
+        ]
+    )
+    tie = 1e-12 * max(abs(observed), abs(total) / (n * n))
+    greater = (drawn >= observed - tie).sum()
+    extreme = (np.abs(drawn) >= abs(observed) - tie).sum()
+    inside = (codes[links.row] == codes[links.col]) @ links.data
+    return pd.Series(
+        {
+            "pairs_within": within,
+            "pairs_between": between,
+            "mean_within": inside / within,
+            "mean_between": (total - inside) / between,
+            "difference": observed,
+            "p_greater": (1 + greater) / (1 + permutations),
+            "p_two_sided": (1 + extreme) / (1 + permutations),
+        },
+        name="groups",
+        dtype=float,
+    )

@@ -114,6 +114,16 @@ def test_breaks_beyond_the_data_do_not_lie(grid):
     assert entries == ["≤ -5 (0)", "-5–10 (11)", "10–30 (14)", "> 30 (0)"]
 
 
+def test_classes_of_counts_name_the_numbers_in_them(grid):
+    counts = pd.Series([0] * 12 + [1] * 5 + [2, 2, 3, 4, 5, 5, 6, 6], index=range(25))
+    _, entries = legend_of(nq.plots.choropleth(grid, counts, breaks=[0, 1, 4]))
+    assert entries == ["0 (12)", "1 (5)", "2–4 (4)", "5–6 (4)"]
+    _, entries = legend_of(nq.plots.choropleth(grid, counts, breaks=[0, 4, 9]))
+    assert entries == ["0 (12)", "1–4 (9)", "5–9 (4)", "> 9 (0)"]
+    _, entries = legend_of(nq.plots.choropleth(grid, counts.astype(float), breaks=[0, 1, 4]))
+    assert entries[2] == "1–4 (4)"
+
+
 def test_categories_and_constants(grid):
     _, entries = legend_of(nq.plots.choropleth(grid, "kind"))
     assert entries == [f"{letter} (5)" for letter in "abcde"]
@@ -237,6 +247,22 @@ def test_neighbour_histogram(grid):
     w = nq.weights.from_edges(edges, units=range(25), islands="keep")
     ax = nq.plots.neighbour_histogram(w)
     assert [text.get_text() for text in ax.texts] == ["23 without neighbours"]
+
+
+def test_weights_matrix_shows_every_weight_by_group():
+    values = np.array([[0, 0.5, 0.1], [0.5, 0, 0.2], [0.1, 0.2, 0]])
+    w = nq.weights.from_dense(values, ["a", "b", "c"], standardize="none")
+    groups = pd.Series({"c": "south", "b": "north", "a": "south"})
+    ax = nq.plots.weights_matrix(w, groups=groups, label="Similarity")
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "c", "b"]
+    assert [t.get_text() for t in ax.texts] == ["0.10", "0.50", "0.10", "0.20", "0.50", "0.20"]
+    assert [line.get_xdata()[0] for line in ax.lines if len(set(line.get_xdata())) == 1] == [1.5]
+    assert ax.figure.axes[1].get_ylabel() == "Similarity"
+    many = nq.weights.from_dense(np.ones((61, 61)) - np.eye(61), range(61))
+    with pytest.raises(OptionError, match="heat map of 61 units cannot be read: 60 at most"):
+        nq.plots.weights_matrix(many)
+    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
+        nq.plots.weights_matrix(w, groups=groups.iloc[:2])
 
 
 def test_lisa_map(chains):

@@ -498,3 +498,37 @@ def test_compare(panel):
     cosine = lags[0] @ lags[1] / np.sqrt((lags[0] @ lags[0]) * (lags[1] @ lags[1]))
     assert found["lag_similarity"] == pytest.approx(cosine, abs=0.01)
     assert nq.weights.compare(a, a)[["jaccard", "lag_similarity"]].tolist() == pytest.approx([1, 1])
+
+
+def test_groups_are_compared_by_pairs_and_by_relabelling():
+    """Against the definition over all pairs, and the exact distribution over all relabellings."""
+    from itertools import permutations
+
+    rng = np.random.default_rng(5)
+    values = rng.random((6, 6)) * (rng.random((6, 6)) < 0.8)
+    np.fill_diagonal(values, 0)
+    units = list("abcdef")
+    groups = pd.Series([1, 1, 2, 2, 2, 3], index=units)
+    w = nq.weights.from_dense(values, units, standardize="none", islands="keep")
+
+    def difference(labels):
+        same = np.equal.outer(labels, labels) & ~np.eye(6, dtype=bool)
+        other = ~np.equal.outer(labels, labels)
+        return values[same].mean() - values[other].mean()
+
+    found = nq.weights.compare_groups(w, groups.iloc[::-1], permutations=4999, seed=0)
+    assert found["pairs_within"] == 8
+    assert found["pairs_between"] == 22
+    assert found["difference"] == pytest.approx(difference(groups.to_numpy()))
+    assert found["mean_within"] - found["mean_between"] == pytest.approx(found["difference"])
+    every = np.array([difference(np.array(one)) for one in permutations(groups)])
+    exact = (every >= found["difference"] - 1e-12).mean()
+    assert found["p_greater"] == pytest.approx(exact, abs=0.03)
+    exact = (abs(every) >= abs(found["difference"]) - 1e-12).mean()
+    assert found["p_two_sided"] == pytest.approx(exact, abs=0.03)
+    with pytest.raises(OptionError, match="wanted pairs within and between groups, got 1 groups"):
+        nq.weights.compare_groups(w, pd.Series(1, index=units))
+    with pytest.raises(UnmatchedIdsError, match="units without a group: 'b'"):
+        nq.weights.compare_groups(w, groups.astype(object).where(groups.index != "b"))
+    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
+        nq.weights.compare_groups(w, groups.iloc[1:])

@@ -1,0 +1,68 @@
+"""Places of a table find their unit, or are reported."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import nqp_spatial as nq
+from nqp_spatial.errors import UnmatchedIdsError
+
+
+@pytest.mark.parametrize(
+    ("place", "adcode", "how"),
+    [
+        (330100, 330100, "code"),
+        ("330100", 330100, "code"),
+        (330100.0, 330100, "code"),
+        (542400, 540600, "former code"),
+        (110100, 110000, "former code"),
+        ("杭州市", 330100, "name"),
+        ("杭州", 330100, "short name"),
+        ("毕节地区", 520500, "short name"),
+        ("延边", 222400, "short name"),
+        ("大兴安岭", 232700, "short name"),
+        ("襄樊市", 420600, "former name"),
+        ("Hangzhou", 330100, "English name"),
+        ("suzhou (jiangsu)", 320500, "English name"),
+        ("Suzhou", None, "ambiguous"),
+        ("巢湖市", None, "none"),
+        (371200, None, "none"),
+        ("", None, "none"),
+    ],
+)
+def test_matches(place, adcode, how):
+    found = nq.datasets.match_prefectures([place]).iloc[0]
+    assert found["how"] == how
+    assert (found["adcode"] == adcode) if adcode else found["adcode"] is pd.NA
+
+
+def test_provinces_tell_homonyms_apart():
+    found = nq.datasets.match_prefectures(["Suzhou", "Suzhou"], ["Anhui", "江苏省"])
+    assert found["adcode"].tolist() == [341300, 320500]
+    wrong = nq.datasets.match_prefectures(["杭州"], ["江苏"])
+    assert wrong["how"].tolist() == ["none"]
+
+
+def test_every_unit_finds_itself():
+    units = nq.datasets.china_prefectures()
+    for names in (units.index, units["name_zh"], units["name_en"]):
+        found = nq.datasets.match_prefectures(names)
+        assert found["adcode"].tolist() == units.index.tolist()
+
+
+def test_order_is_kept_and_repeats_are_an_error():
+    found = nq.datasets.match_prefectures(["杭州", "不知道", "宁波"])
+    assert found["place"].tolist() == ["杭州", "不知道", "宁波"]
+    assert found["adcode"].isna().tolist() == [False, True, False]
+    with pytest.raises(UnmatchedIdsError, match=r"several places mean one unit: .*杭州"):
+        nq.datasets.match_prefectures(["杭州", "杭州市"])
+    with pytest.raises(UnmatchedIdsError, match="2 places but 1 provinces"):
+        nq.datasets.match_prefectures(["杭州", "宁波"], ["浙江"])
+
+
+def test_332_cities_by_code_and_by_name(nqp_data):
+    cities = pd.read_csv(nqp_data / "data" / "china_cities" / "cities.csv")
+    for column in ("city_id", "name_zh"):
+        found = nq.datasets.match_prefectures(cities[column])
+        assert found["adcode"].tolist() == cities["city_id"].tolist()
