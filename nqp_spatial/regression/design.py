@@ -35,9 +35,13 @@ class Design:
     names, lagged : tuple of str
         Columns of X; those of which W X enters.
     y, lag_y : ndarray
-        Shape (n_units, n_periods); ``lag_y`` is W y, or zeros of no use where there is no rho.
+        Shape (n_units, periods); ``lag_y`` is W y, or zeros of no use where there is no rho. A
+        dynamic model has one period less than the panel.
     z : ndarray
-        ``[X, W X]``, shape (n_units, n_periods, columns).
+        ``[X, W X, y_(t-1), W y_(t-1)]``, as far as the model has them, shape (n_units, periods,
+        columns).
+    columns : tuple of str
+        Names of the columns of z, for messages.
     """
 
     outcome: str
@@ -46,16 +50,18 @@ class Design:
     y: np.ndarray
     lag_y: np.ndarray
     z: np.ndarray
+    columns: tuple[str, ...]
 
 
 def build_design(
     formula: str,
     panel: SpatialPanel,
-    matrix: sparse.csr_array | None,
+    lag_y: sparse.csr_array | None,
+    lag_x: sparse.csr_array | None,
     *,
     keep_intercept: bool,
-    has_lags: bool,
     durbin: str | Iterable[str] | None,
+    dynamics: tuple[str, ...] = (),
 ) -> Design:
     """Evaluate the formula on the panel and lag what the model lags.
 
@@ -65,14 +71,15 @@ def build_design(
         In the syntax of formulaic, ``"y ~ x1 + np.log(x2) + C(group)"``.
     panel : SpatialPanel
         Balanced and complete in the columns that the formula uses.
-    matrix : csr_array or None
-        W in the order of the panel's units, if anything is lagged.
+    lag_y, lag_x : csr_array or None
+        W of the outcome and W of the regressors, in the order of the panel's units, where the
+        model has them.
     keep_intercept : bool
         False where fixed effects take its place.
-    has_lags : bool
-        Whether W X enters.
     durbin : str or iterable of str, optional
         The part of X to lag, as the right side of a formula or as column names; all if not given.
+    dynamics : tuple of str
+        "tau" for y_(t-1), "eta" for W y_(t-1).
 
     Returns
     -------
@@ -93,15 +100,21 @@ def build_design(
     outcome = y.iloc[:, 0].to_numpy(dtype=float).reshape(shape)
     values = x[names].to_numpy(dtype=float).reshape(*shape, len(names))
     lagged: list[str] = []
-    lag_y, z = np.zeros_like(outcome), values
-    if matrix is not None:
-        lag_y = matrix @ outcome
-    if has_lags and matrix is not None:
+    spread = np.zeros_like(outcome) if lag_y is None else np.asarray(lag_y @ outcome)
+    z = values
+    if lag_x is not None:
         lagged = _lagged_names(durbin, names, panel)
         columns = [names.index(name) for name in lagged]
-        wx = matrix @ values[:, :, columns].reshape(shape[0], -1)
+        wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
-    return Design(str(y.columns[0]), tuple(names), tuple(lagged), outcome, lag_y, z)
+    titles = [*names, *(f"W {name}" for name in lagged)]
+    if dynamics:
+        past = {"tau": outcome[:, :-1, None], "eta": spread[:, :-1, None]}
+        z = np.concatenate([z[:, 1:], *(past[name] for name in dynamics)], axis=2)
+        outcome, spread = outcome[:, 1:], spread[:, 1:]
+        words = {"tau": "last period's outcome", "eta": "last period's W outcome"}
+        titles += [words[name] for name in dynamics]
+    return Design(str(y.columns[0]), tuple(names), tuple(lagged), outcome, spread, z, tuple(titles))
 
 
 def _evaluate(formula: str, panel: SpatialPanel) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,7 +1,8 @@
-"""Information matrices of (beta, theta, rho, sigma2), the bias correction, and the QML sandwich.
+"""Information matrices of (coefficients, rho, lam, sigma2), bias correction, and QML sandwich.
 
-Notation: ``G = W (I - rho W)^-1``, ``z`` the swept regressors, ``eta = E(y)`` the structural part
-``(I - rho W)^-1 (X beta + W X theta + effects)``, M the sweeping projection.
+Notation: ``A = I - rho W_y``, ``B = I - lam W_u``, ``G = W_y A^-1``, ``F = B G B^-1``,
+``H = W_u B^-1``, z the swept regressors, ``eta`` the structural part (regressors and effects), M
+the sweeping projection, e the swept and filtered residuals.
 """
 
 from __future__ import annotations
@@ -19,170 +20,276 @@ from nqp_spatial.regression.transform import Counts, Projection, swept
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "robust"]
 
-# Up to this size G is formed once as a dense matrix (its trace of squares is then exact); beyond,
-# tr G'G is estimated from random probes through sparse factorisations.
+# Up to this size F and H are formed once, block by block (their traces are then exact); beyond,
+# traces of products are estimated from random probes through sparse factorisations.
 DENSE_UP_TO = 4000
 PROBES = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
     """A point in the parameter space, and the data it belongs to.
 
     Attributes
     ----------
     coefs : ndarray
-        beta and theta, shape (K,).
-    rho, sigma2 : float
+        Of the columns of z, shape (K,).
+    rho, lam, sigma2 : float
     projection : Projection
     counts : Counts
+    active : tuple of int
+        Which of (rho, lam) the model has.
     """
 
     coefs: np.ndarray
     rho: float
+    lam: float
     sigma2: float
     projection: Projection
     counts: Counts
+    active: tuple[int, ...] = ()
 
     @property
-    def residuals(self) -> np.ndarray:
-        """Swept residuals, shape (N,)."""
+    def disturbances(self) -> np.ndarray:
+        """Swept u, shape (N,)."""
         p = self.projection
         return np.asarray(p.y - self.rho * p.lag_y - p.z @ self.coefs)
 
+    @property
+    def lagged_disturbances(self) -> np.ndarray:
+        """Swept W_u u, shape (N,); zeros where errors are not spatial."""
+        if self.projection.by_u is None:
+            return np.zeros_like(self.projection.y)
+        z, y, lag_y = self.projection.by_u
+        return np.asarray(y - self.rho * lag_y - z @ self.coefs)
+
+    @property
+    def residuals(self) -> np.ndarray:
+        """Swept and filtered residuals e, shape (N,)."""
+        return self.disturbances - self.lam * self.lagged_disturbances
+
+    @property
+    def filtered(self) -> tuple[np.ndarray, np.ndarray]:
+        """Swept B z and B W y, shapes (N, K) and (N,)."""
+        p = self.projection
+        if p.by_u is None:
+            return p.z, p.lag_y
+        return p.z - self.lam * p.by_u[0], p.lag_y - self.lam * p.by_u[2]
+
+    @property
+    def kept(self) -> list[int]:
+        """Rows of the matrices of (coefs, rho, lam, sigma2) that the model has."""
+        k = len(self.coefs)
+        return [*range(k), *(k + which for which in self.active), k + 2]
+
 
 def estimate_at(
-    rho: float, projection: Projection, counts: Counts, likelihood: ConcentratedLikelihood
+    at: np.ndarray, projection: Projection, likelihood: ConcentratedLikelihood
 ) -> Estimate:
-    """Return the parameters that maximise the likelihood given rho."""
+    """Return the parameters that maximise the likelihood given (rho, lam)."""
+    rho, lam = float(at[0]), float(at[1])
     coefs = projection.coef_y - rho * projection.coef_lag
-    sigma2 = likelihood.sum_of_squares(rho) / counts.observations
-    return Estimate(coefs, rho, sigma2, projection, counts)
+    squares, counts = likelihood.squares, likelihood.counts
+    if squares.filtered and len(coefs):
+        turned = squares.parts(lam)[3]
+        coefs = coefs + projection.unscale @ (turned @ np.array([1.0, -rho]))
+    sigma2 = squares.derivatives(at)[0] / counts.observations
+    return Estimate(coefs, rho, lam, sigma2, projection, counts, tuple(likelihood.active))
 
 
-def observed(estimate: Estimate, logdet: LogDet) -> np.ndarray:
-    """Return minus the Hessian of the log-likelihood, shape (K + 2, K + 2).
+def observed(estimate: Estimate, logdets: tuple[LogDet | None, LogDet | None]) -> np.ndarray:
+    """Return minus the Hessian of the log-likelihood in the parameters that the model has.
 
-    The only trace in it is tr G^2 = -L''(rho).
+    The only traces in it are tr G^2 = -L_y''(rho) and tr H^2 = -L_u''(lam).
     """
-    p, s2, rho = estimate.projection, estimate.sigma2, estimate.rho
-    m, less_one = estimate.counts.copies, estimate.counts.less_one
-    e = estimate.residuals
-    trace = -float(logdet.second_derivative(rho)) - less_one / (1 - rho) ** 2
-    k = len(estimate.coefs)
-    h = np.zeros((k + 2, k + 2))
-    h[:k, :k] = p.z.T @ p.z / s2
-    h[:k, k] = p.z.T @ p.lag_y / s2
-    h[:k, k + 1] = p.z.T @ e / s2**2
-    h[k, k] = m * trace + p.lag_y @ p.lag_y / s2
-    h[k, k + 1] = p.lag_y @ e / s2**2
-    h[k + 1, k + 1] = e @ e / s2**3 - estimate.counts.observations / (2 * s2**2)
-    return _mirrored(h)
+    s2, counts = estimate.sigma2, estimate.counts
+    z, lag_y = estimate.filtered
+    e, q = estimate.residuals, estimate.lagged_disturbances
+    traces = [
+        0.0
+        if logdet is None
+        else -float(logdet.second_derivative(x)) - counts.less_one / (1 - x) ** 2
+        for logdet, x in zip(logdets, (estimate.rho, estimate.lam), strict=True)
+    ]
+    k, m = len(estimate.coefs), counts.copies
+    h = np.zeros((k + 3, k + 3))
+    h[:k, :k] = z.T @ z / s2
+    h[:k, k] = z.T @ lag_y / s2
+    h[:k, k + 2] = z.T @ e / s2**2
+    h[k, k] = m * traces[0] + lag_y @ lag_y / s2
+    h[k, k + 2] = lag_y @ e / s2**2
+    if estimate.projection.by_u is not None:
+        z_u, _, lag_y_u = estimate.projection.by_u
+        h[:k, k + 1] = (z_u.T @ e + z.T @ q) / s2
+        h[k, k + 1] = (lag_y_u @ e + lag_y @ q) / s2
+        h[k + 1, k + 1] = m * traces[1] + q @ q / s2
+        h[k + 1, k + 2] = q @ e / s2**2
+    h[k + 2, k + 2] = e @ e / s2**3 - counts.observations / (2 * s2**2)
+    return _mirrored(h)[np.ix_(estimate.kept, estimate.kept)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spill:
-    """Moments of G that the expected information needs, at one rho.
+    """Moments of F and H that the expected information needs, at one estimate.
 
     Attributes
     ----------
-    trace, trace_square, trace_cross : float
-        tr G, tr G^2, tr G'G, each less the share of the periods swept out.
+    traces : ndarray
+        tr F and tr H, each less the share of the periods swept out, shape (2,).
+    products : ndarray
+        ``tr(P Q) + tr(P'Q)`` for P, Q each of (F, H), less that share, shape (2, 2).
     mean_part : ndarray
-        Swept ``G (X beta + W X theta + effects)``, shape (N,).
-    diagonal : ndarray or None
-        Diagonal of ``J G`` (J sweeps period means, if any), shape (n,); None if not asked for.
+        Swept ``B G eta``, shape (N,).
+    diagonals : ndarray or None
+        Diagonals of ``J F`` and ``J H`` (J sweeps period means, if any), shape (n, 2); None if not
+        asked for.
     note : str
-        How tr G'G was had, if not exactly.
+        How the products were had, if not exactly.
     """
 
-    trace: float
-    trace_square: float
-    trace_cross: float
+    traces: np.ndarray
+    products: np.ndarray
     mean_part: np.ndarray
-    diagonal: np.ndarray | None
+    diagonals: np.ndarray | None
     note: str
 
 
 def spill(
     estimate: Estimate,
     structural: np.ndarray,
-    matrix: sparse.csr_array,
-    logdet: LogDet,
+    matrices: tuple[sparse.csr_array | None, sparse.csr_array | None],
+    logdets: tuple[LogDet | None, LogDet | None],
     spec: RegressionSpec,
     *,
     diagonal: bool = False,
     seed: int | None = 0,
 ) -> Spill:
-    """Compute the moments of G.
+    """Compute the moments of F and H.
 
     Parameters
     ----------
     estimate : Estimate
     structural : ndarray
-        ``X beta + W X theta + effects``, shape (n_units, n_periods).
-    matrix : csr_array
-        W.
-    logdet : LogDet
+        Regressors and effects, shape (n_units, n_periods).
+    matrices : tuple of csr_array or None
+        W_y and W_u.
+    logdets : tuple of LogDet or None
+        Theirs.
     spec : RegressionSpec
     diagonal : bool
-        Whether the diagonal is needed (by the sandwich), which costs n solves.
+        Whether diagonals are needed (by the sandwich), which costs n solves.
     seed : int, optional
         For the probes at large n.
     """
-    rho, n = estimate.rho, matrix.shape[0]
-    less_one = estimate.counts.less_one
-    factor = factorize(matrix, rho)
-    mean_part = swept(matrix @ factor.solve(np.asarray(structural, order="F")), spec).ravel()
-    ones = factor.solve(matrix.T @ np.ones(n), trans="T")  # G'1
-    note, diag = "", None
+    at, less_one = (estimate.rho, estimate.lam), estimate.counts.less_one
+    pair = _Pair(matrices, at, spec)
+    n = structural.shape[0]
+    traces, products = np.zeros(2), np.zeros((2, 2))
+    for which, logdet in enumerate(logdets):
+        if logdet is not None:
+            x = at[which]
+            traces[which] = -float(logdet.derivative(x)) - less_one / (1 - x)
+            # tr(PP) is known; what is added to it below is tr(P'P).
+            products[which, which] = -float(logdet.second_derivative(x)) - less_one / (1 - x) ** 2
+    note, diagonals = "", np.zeros((n, 2))
+    ones = np.column_stack([pair.times(which, np.ones(n), transposed=True) for which in (0, 1)])
     if n <= DENSE_UP_TO or diagonal:
-        cross, diag = _exact_cross(factor, matrix, ones, centred=spec.sweeps_periods)
+        blocks = (_unit_columns(n, start) for start in range(0, n, 500))
+        for start, unit in zip(range(0, n, 500), blocks, strict=True):
+            f, h = pair.times(0, unit), pair.times(1, unit)
+            products += [[(f * f).sum(), (f * h).sum()], [0.0, (h * h).sum()]]
+            if all(logdet is not None for logdet in logdets):
+                products[0, 1] += (f * pair.times(1, unit, transposed=True)).sum()
+            own = np.arange(unit.shape[1])
+            diagonals[start + own] = np.column_stack([f[start + own, own], h[start + own, own]])
     else:
         rng = np.random.default_rng(seed)
         probes = rng.choice(np.array([-1.0, 1.0]), size=(n, PROBES))
-        each = ((matrix @ factor.solve(probes)) ** 2).sum(axis=0)
-        cross = float(each.mean())
-        error = each.std(ddof=1) / np.sqrt(PROBES) / cross
-        note = f"tr G'G estimated from {PROBES} probes, relative error {error:.1e}"
-    trace = -float(logdet.derivative(rho)) - less_one / (1 - rho)
-    square = -float(logdet.second_derivative(rho)) - less_one / (1 - rho) ** 2
-    cross -= less_one * float(ones @ ones) / n
-    return Spill(trace, square, cross, mean_part, diag if diagonal else None, note)
+        f, h = pair.times(0, probes), pair.times(1, probes)
+        back = pair.times(0, probes, transposed=True)
+        each = np.array([(f * f).sum(axis=0), (h * h).sum(axis=0), (f * h + back * h).sum(axis=0)])
+        means = each.mean(axis=1)
+        products += [[means[0], means[2]], [0.0, means[1]]]
+        worst = max(
+            float(row.std(ddof=1) / np.sqrt(PROBES) / max(abs(row.mean()), 1e-300))
+            for row in each[:2]
+            if row.any()
+        )
+        note = f"traces of squares estimated from {PROBES} probes, relative error {worst:.1e}"
+    if less_one:
+        products[0, 0] -= ones[:, 0] @ ones[:, 0] / n
+        products[1, 1] -= ones[:, 1] @ ones[:, 1] / n
+        if all(logdet is not None for logdet in logdets):
+            products[0, 1] -= ones[:, 0] @ ones[:, 1] / n + 1 / ((1 - at[0]) * (1 - at[1]))
+    if spec.sweeps_periods:
+        diagonals -= ones / n  # 1'P, the column sums
+    products[1, 0] = products[0, 1]
+    mean_part = swept(pair.filtered_spill(structural), spec).ravel()
+    return Spill(traces, products, mean_part, diagonals if diagonal else None, note)
 
 
-def _exact_cross(
-    factor: object, matrix: sparse.csr_array, ones: np.ndarray, *, centred: bool
-) -> tuple[float, np.ndarray]:
-    """Return tr G'G and the diagonal of J G from n solves, in blocks of columns."""
-    n = matrix.shape[0]
-    cross, diagonal = 0.0, np.empty(n)
-    for start in range(0, n, 500):
-        stop = min(start + 500, n)
-        unit = np.zeros((n, stop - start))
-        unit[np.arange(start, stop), np.arange(stop - start)] = 1.0
-        columns = matrix @ factor.solve(unit)  # type: ignore[attr-defined]
-        cross += float((columns**2).sum())
-        diagonal[start:stop] = columns[np.arange(start, stop), np.arange(stop - start)]
-    if centred:
-        diagonal -= ones / n  # ones'G = column sums
-    return cross, diagonal
+class _Pair:
+    """Products with F and H, from two sparse factorisations."""
+
+    def __init__(
+        self,
+        matrices: tuple[sparse.csr_array | None, sparse.csr_array | None],
+        at: tuple[float, float],
+        spec: RegressionSpec,
+    ) -> None:
+        self.outcome = matrices[0] if spec.has_rho else None
+        self.error = matrices[1] if spec.has_lam else None
+        self.lam = at[1]
+        self.a = None if self.outcome is None else factorize(self.outcome, at[0])
+        self.b = None if self.error is None else factorize(self.error, at[1])
+
+    def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+        """Return F x or H x (``which`` 0 or 1), or F'x or H'x."""
+        x = np.asarray(x, order="F")
+        if which == 1:
+            if self.error is None or self.b is None:
+                return np.zeros_like(x)
+            if transposed:
+                return np.asarray(self.b.solve(np.asarray(self.error.T @ x, order="F"), trans="T"))
+            return np.asarray(self.error @ self.b.solve(x))
+        if self.outcome is None or self.a is None:
+            return np.zeros_like(x)
+        if transposed:
+            x = x if self.error is None else x - self.lam * (self.error.T @ x)
+            x = self.a.solve(np.asarray(self.outcome.T @ x, order="F"), trans="T")
+            return np.asarray(x if self.b is None else self.b.solve(x, trans="T"))
+        x = x if self.b is None else self.b.solve(x)
+        x = self.outcome @ self.a.solve(np.asarray(x, order="F"))
+        return np.asarray(x if self.error is None else x - self.lam * (self.error @ x))
+
+    def filtered_spill(self, structural: np.ndarray) -> np.ndarray:
+        """Return B G eta."""
+        if self.outcome is None or self.a is None:
+            return np.zeros_like(structural)
+        found = self.outcome @ self.a.solve(np.asarray(structural, order="F"))
+        return np.asarray(found if self.error is None else found - self.lam * (self.error @ found))
+
+
+def _unit_columns(n: int, start: int) -> np.ndarray:
+    stop = min(start + 500, n)
+    unit = np.zeros((n, stop - start))
+    unit[np.arange(start, stop), np.arange(stop - start)] = 1.0
+    return unit
 
 
 def expected(estimate: Estimate, moments: Spill) -> np.ndarray:
-    """Return the expected information, shape (K + 2, K + 2) (Lee and Yu 2010, section 2.2)."""
-    p, s2, counts = estimate.projection, estimate.sigma2, estimate.counts
-    k = len(estimate.coefs)
-    h = np.zeros((k + 2, k + 2))
-    h[:k, :k] = p.z.T @ p.z / s2
-    h[:k, k] = p.z.T @ moments.mean_part / s2
-    h[k, k] = (
-        counts.copies * (moments.trace_square + moments.trace_cross)
-        + moments.mean_part @ moments.mean_part / s2
-    )
-    h[k, k + 1] = counts.copies * moments.trace / s2
-    h[k + 1, k + 1] = counts.observations / (2 * s2**2)
-    return _mirrored(h)
+    """Return the expected information (Lee and Yu 2010, section 2.2, with spatial errors)."""
+    s2, counts = estimate.sigma2, estimate.counts
+    z = estimate.filtered[0]
+    k, m = len(estimate.coefs), counts.copies
+    h = np.zeros((k + 3, k + 3))
+    h[:k, :k] = z.T @ z / s2
+    h[:k, k] = z.T @ moments.mean_part / s2
+    h[k : k + 2, k : k + 2] = m * moments.products
+    h[k, k] += moments.mean_part @ moments.mean_part / s2
+    h[k : k + 2, k + 2] = m * moments.traces / s2
+    h[k + 2, k + 2] = counts.observations / (2 * s2**2)
+    return _mirrored(h)[np.ix_(estimate.kept, estimate.kept)]
 
 
 def robust(
@@ -195,38 +302,40 @@ def robust(
 ) -> np.ndarray:
     """Return the QML sandwich covariance, right when errors are not normal (Lee 2004).
 
-    The score is linear and quadratic in the errors: ``z'e / s2``, ``(b'e + e'Ae - tr)/s2`` with
-    ``b = M G eta``, ``A = M (I kron G)``, and ``(e'Me - N s2) / (2 s2^2)``. Its variance is the
+    The score is linear and quadratic in the errors: ``z'e / s2``, ``(b'e + e'Fe - tr F)/s2`` with
+    ``b = M B G eta``, ``(e'He - tr H)/s2``, and ``(e'Me - N s2) / (2 s2^2)``. Its variance is the
     expected information plus terms in the third and fourth moment of the errors and the diagonals
-    of A and M. The moments are those of the residuals, put right for the sweeping.
+    of M F, M H and M. The moments are those of the residuals, put right for the sweeping.
 
     Parameters
     ----------
     bread : ndarray
-        Information that is inverted, shape (K + 2, K + 2).
+        Information that is inverted.
     information : ndarray
         The expected information.
     estimate, moments, spec
-        As above; ``moments.diagonal`` is needed.
+        As above; ``moments.diagonals`` are needed.
     shape : tuple
         (n_units, n_periods).
 
     Returns
     -------
     ndarray
-        Covariance, shape (K + 2, K + 2).
+        Covariance.
     """
     n, t = shape
-    s2, p, k = estimate.sigma2, estimate.projection, len(estimate.coefs)
+    s2, k = estimate.sigma2, len(estimate.coefs)
+    z = estimate.filtered[0]
     third, fourth = _error_moments(estimate.residuals, spec, n, t)
     shrink = (1 - 1 / t) if spec.sweeps_units else 1.0
-    assert moments.diagonal is not None
-    diag_a = np.repeat(shrink * moments.diagonal, t)
-    diag_m = np.full(n * t, shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0))
-    linear = np.column_stack([p.z / s2, moments.mean_part / s2, np.zeros(n * t)])
-    square = np.zeros((n * t, k + 2))
-    square[:, k] = diag_a / s2
-    square[:, k + 1] = diag_m / (2 * s2**2)
+    assert moments.diagonals is not None
+    linear = np.zeros((n * t, k + 3))
+    linear[:, :k] = z / s2
+    linear[:, k] = moments.mean_part / s2
+    square = np.zeros((n * t, k + 3))
+    square[:, k : k + 2] = np.repeat(shrink * moments.diagonals, t, axis=0) / s2
+    square[:, k + 2] = shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0) / (2 * s2**2)
+    linear, square = linear[:, estimate.kept], square[:, estimate.kept]
     skew = third * (linear.T @ square)
     extra = skew + skew.T + (fourth - 3 * s2**2) * (square.T @ square)
     inverse = _scaled_inverse(bread)
@@ -257,25 +366,45 @@ def _error_moments(
     return third, fourth
 
 
-def bias_corrected(estimate: Estimate, information: np.ndarray) -> Estimate:
-    """Return the estimate less its bias from period dummies (Lee and Yu 2010, section 4).
+def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarray) -> Estimate:
+    """Return the estimate less its bias, the inverse information times the mean of the score.
 
-    With m copies of the log-determinant and period effects left in as dummies, the score at the
-    truth has mean ``-(0, m / (1 - rho), m / (2 sigma2))``, because ``tr(J G) = tr G - 1/(1 - rho)``
-    where the rows of W add to one. The bias is the inverse information times that mean.
+    Parameters
+    ----------
+    estimate : Estimate
+    information : ndarray
+        In the parameters that the model has.
+    score : ndarray
+        Minus the mean of the score at the truth, in (coefs, rho, lam, sigma2).
     """
-    k, m = len(estimate.coefs), estimate.counts.copies
-    score = np.zeros(k + 2)
-    score[k] = m / (1 - estimate.rho)
-    score[k + 1] = m / (2 * estimate.sigma2)
-    step = _scaled_inverse(information) @ score
+    k = len(estimate.coefs)
+    step = np.zeros(k + 3)
+    step[estimate.kept] = _scaled_inverse(information) @ score[estimate.kept]
     return Estimate(
         estimate.coefs + step[:k],
         estimate.rho + step[k],
-        estimate.sigma2 + step[k + 1],
+        estimate.lam + step[k + 1],
+        estimate.sigma2 + step[k + 2],
         estimate.projection,
         estimate.counts,
+        estimate.active,
     )
+
+
+def score_bias_of_periods(estimate: Estimate) -> np.ndarray:
+    """Return minus the mean of the score where period effects are dummies.
+
+    With m copies of the log-determinant it is ``m (0, 1 / (1 - rho), 1 / (1 - lam),
+    1 / (2 sigma2))``, because ``tr(J G) = tr G - 1/(1 - rho)`` where the rows of W add to one (Lee
+    and Yu 2010, section 4).
+    """
+    score = np.zeros(len(estimate.coefs) + 3)
+    score[-3:] = (
+        1 / (1 - estimate.rho),
+        1 / (1 - estimate.lam),
+        1 / (2 * estimate.sigma2),
+    )
+    return estimate.counts.copies * score
 
 
 def covariance_of(information: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -13,9 +14,10 @@ from scipy import stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.regression import effects as impacts
 from nqp_spatial.regression.design import INTERCEPT
-from nqp_spatial.regression.effects import EffectsResult
+from nqp_spatial.regression.effects import EffectsResult, Slopes
 from nqp_spatial.regression.logdet import LogDet
 from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.regression.terms import Terms
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["Convergence", "RegressionResult", "Summary"]
@@ -65,7 +67,7 @@ class RegressionResult:
     weights_spec : str
         The weights in words; empty if there are none.
     params : Series
-        Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``spatial``.
+        Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``dynamic``, ``spatial``.
     cov : DataFrame
         Their covariance.
     sigma2 : float
@@ -75,9 +77,11 @@ class RegressionResult:
         Maximised log-likelihood.
     nobs, n_units, n_periods : int
     df_resid : float
-        Degrees of freedom of t tests; infinite (normal) for models with rho.
+        Degrees of freedom of t tests; infinite (normal) but for static ``ols`` and
+        ``slx``.
     resid, fitted : Series
-        By (unit, period); ``fitted = y - resid``, given the neighbours' outcomes.
+        By (unit, period); ``fitted = y - resid``, given the neighbours' outcomes (and, where
+        errors are spatial, their errors): ``resid`` are the innovations e.
     fixed_effects : dict
         ``constant``, ``unit`` and ``period`` as the model has them; effects add to zero.
     rsquared_within : float
@@ -114,8 +118,13 @@ class RegressionResult:
     convergence: Convergence | None
     notes: tuple[str, ...]
     labels: dict[str, str]
-    weights: SpatialWeights | None = field(default=None)
+    terms: Terms = field(default_factory=Terms)
     logdet: LogDet | None = field(default=None)
+
+    @property
+    def weights(self) -> SpatialWeights | None:
+        """Weights of W y, or else of W X or W u; None where the model has none."""
+        return self.terms.y or self.terms.x or self.terms.u
 
     # -- inference ---------------------------------------------------------------------------------
 
@@ -131,7 +140,7 @@ class RegressionResult:
 
     @property
     def pvalues(self) -> pd.Series:
-        """Two-sided p-values: t for models without rho, normal for models with it."""
+        """Two-sided p-values: t for static linear models, normal otherwise."""
         tail = stats.t.sf(np.abs(self.tvalues), self.df_resid)
         return pd.Series(2 * tail, index=self.params.index, name="p_value")
 
@@ -172,6 +181,7 @@ class RegressionResult:
         self,
         draws: int = 1000,
         *,
+        horizons: Sequence[int] = (),
         seed: int | None = 0,
         method: Literal["draws", "delta"] = "draws",
         level: float = 0.95,
@@ -179,17 +189,23 @@ class RegressionResult:
         """Return direct, indirect and total effects with inference.
 
         ``S_k = (I - rho W)^-1 (beta_k I + theta_k W)``; direct is its mean diagonal, total its mean
-        row sum, indirect the rest, for any W. Estimates are at the point estimate.
+        row sum, indirect the rest, for any W. Estimates are at the point estimate. A dynamic model
+        has short-run effects, which are these, and long-run effects,
+        ``((1 - tau) I - (rho + eta) W)^-1 (beta_k I + theta_k W)``.
 
         Parameters
         ----------
         draws : int
             Draws from the asymptotic normal distribution of the parameters.
+        horizons : sequence of int
+            For a dynamic model with rows of W that add to one: also the effects h periods after x
+            changed for one period, for each h. They add up to the long run.
         seed : int, optional
             Seed of the draws.
         method : {"draws", "delta"}
-            Standard errors and quantiles of the draws, or derivatives. Models without rho are
-            linear, so that the delta method is exact and always used.
+            Standard errors and quantiles of the draws, or derivatives. Static models without rho
+            are linear, so that the delta method is exact and always used. Effects at horizons are
+            always by draws.
         level : float
             Confidence level.
 
@@ -200,11 +216,12 @@ class RegressionResult:
         Raises
         ------
         OptionError
-            If an option is out of range.
+            If an option is out of range, or no draw is stable.
 
         Notes
         -----
-        Source: LeSage and Pace (2009), section 2.7 and equation 5.44 for the draws.
+        Sources: LeSage and Pace (2009), section 2.7 and equation 5.44 for the draws; Debarsy, Ertur
+        and LeSage (2012) for horizons.
 
         Examples
         --------
@@ -219,31 +236,36 @@ class RegressionResult:
         if not (isinstance(draws, int) and draws >= 2):
             raise OptionError(f"draws must be a whole number of at least 2, got {draws!r}")
         _checked(level)
-        names, coefs, cov, split, positions = self._slopes()
-        beta, theta = impacts.spread(coefs[:-1] if self.spec.has_rho else coefs, split, positions)
-        g, s, g1, s1 = self._kernel()
-        point = impacts.effect_kernel(self._rho, beta, theta, g, s)
-        discarded = 0
-        if method == "draws" and self.spec.has_rho:
-            assert self.weights is not None and self.logdet is not None
-            drawn, discarded = impacts.simulate(
-                coefs, cov, split, self.weights, self.logdet,
-                draws=draws, seed=seed, positions=positions,
-            )  # fmt: skip
+        slopes, kernels = self._slopes(), impacts.Kernels(self.terms, self.logdet)
+        names: list[str] = ["short-run", "long-run"] if self.spec.is_dynamic else ["static"]
+        self._require_stable(slopes, kernels, names)
+        linear = not (self.spec.has_rho or self.spec.is_dynamic)
+        tail = (1 - level) / 2
+        discarded, rows, sample = 0, [], None
+        drawn: dict[str, np.ndarray] = {}
+        if (method == "draws" and not linear) or len(horizons):
+            drawn, sample = impacts.simulate(slopes, names, kernels, draws=draws, seed=seed)
+            discarded = draws - len(sample)
             impacts.warn_discarded(discarded, draws)
-            spread = drawn.std(axis=0, ddof=1)
-            tail = (1 - level) / 2
-            low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-        else:
-            gradient = impacts.delta_gradient(
-                beta, theta, self._rho, (g, s, g1, s1), split, positions, has_rho=self.spec.has_rho
-            )
-            spread = np.sqrt(np.einsum("kep,pq,keq->ke", gradient, cov, gradient))
-            reach = float(stats.t.ppf(0.5 + level / 2, self.df_resid)) * spread
-            low, high = point - reach, point + reach
-        simulated = method == "draws" and self.spec.has_rho
+        for horizon in names:
+            beta, theta = slopes.spread(slopes.coefs)
+            x, divisor = slopes.reach(slopes.coefs, horizon)
+            kernel = kernels.values(np.atleast_1d(x))[:, 0]
+            point = impacts.effects_of(x, divisor, beta, theta, kernel)
+            if method == "draws" and not linear:
+                spread = drawn[horizon].std(axis=0, ddof=1)
+                low, high = np.quantile(drawn[horizon], [tail, 1 - tail], axis=0)
+            else:
+                gradient = impacts.delta_gradient(slopes, horizon, kernels)
+                spread = np.sqrt(np.einsum("kep,pq,keq->ke", gradient, slopes.cov, gradient))
+                reach = float(stats.t.ppf(0.5 + level / 2, self.df_resid)) * spread
+                low, high = point - reach, point + reach
+            rows.append(impacts.effects_frame(slopes.names, horizon, point, spread, (low, high)))
+        if len(horizons) and sample is not None:
+            rows += self._paths(slopes, sample, horizons, tail)
+        simulated = method == "draws" and not linear
         return EffectsResult(
-            frame=impacts.effects_frame(names, point, spread, (low, high)),
+            frame=pd.concat(rows, ignore_index=True),
             method="draws" if simulated else "delta",
             draws=draws if simulated else 0,
             discarded=discarded,
@@ -253,13 +275,45 @@ class RegressionResult:
             title=f"{self.spec.describe()}; {self.weights_spec}",
         )
 
-    def unit_effects(self, variable: str) -> pd.DataFrame:
+    def _paths(
+        self, slopes: Slopes, sample: np.ndarray, horizons: Sequence[int], tail: float
+    ) -> list[pd.DataFrame]:
+        """Return effects by horizon, with inference from the draws."""
+        if not self.spec.is_dynamic:
+            raise OptionError("horizons are of dynamic models; fit with time_lag=True")
+        if any(not isinstance(h, int | np.integer) or h < 0 for h in horizons):
+            raise OptionError(f"horizons must be whole numbers from 0, got {list(horizons)}")
+        w = self.terms.y or self.terms.x
+        one = self.terms.y is self.terms.x or self.terms.x is None or self.terms.y is None
+        if w is None or not one or not w.rows_add_to_one:
+            raise OptionError(
+                "effects by horizon need one W whose rows add to one; without it there are "
+                "short-run and long-run effects"
+            )
+        spectrum = impacts.Spectrum(w)
+        steps = [int(h) for h in horizons]
+        points = spectrum.paths(slopes, slopes.coefs[None, :], steps)
+        drawn = spectrum.paths(slopes, sample, steps)
+        return [
+            impacts.effects_frame(
+                slopes.names,
+                h,
+                points[h][0],
+                drawn[h].std(axis=0, ddof=1),
+                tuple(np.quantile(drawn[h], [tail, 1 - tail], axis=0)),
+            )
+            for h in steps
+        ]
+
+    def unit_effects(self, variable: str, *, horizon: str | None = None) -> pd.DataFrame:
         """Return what a change of one regressor does at each unit: own, received, sent.
 
         Parameters
         ----------
         variable : str
             One of the regressors.
+        horizon : {"short-run", "long-run"}, optional
+            Of a dynamic model; the short run if not given.
 
         Returns
         -------
@@ -273,6 +327,8 @@ class RegressionResult:
         ------
         UnknownColumnError
             If it is not a regressor.
+        OptionError
+            If the model has no such horizon, or is not stable there.
 
         Examples
         --------
@@ -282,47 +338,59 @@ class RegressionResult:
         >>> res.unit_effects("lpc").columns.tolist()
         ['own', 'received', 'sent']
         """
-        names, coefs, _, split, positions = self._slopes()
-        if variable not in names:
+        slopes = self._slopes()
+        if variable not in slopes.names:
             raise UnknownColumnError(
-                f"{variable!r} is not a regressor of this model; they are {sample(names, 20)}"
+                f"{variable!r} is not a regressor of this model; they are "
+                f"{sample(slopes.names, 20)}"
             )
-        beta, theta = impacts.spread(coefs[:-1] if self.spec.has_rho else coefs, split, positions)
-        at = names.index(variable)
-        units = self.resid.index.levels[0]
-        if self.weights is None:
-            zero = np.zeros(len(units))
-            return pd.DataFrame({"own": beta[at] + zero, "received": zero, "sent": zero}, units)
+        known = ("short-run", "long-run") if self.spec.is_dynamic else ("static",)
+        chosen = known[0] if horizon is None else horizon
+        if chosen not in known:
+            raise OptionError(f"horizon must be one of {', '.join(known)}, got {horizon!r}")
+        self._require_stable(slopes, impacts.Kernels(self.terms, self.logdet), [chosen])
+        beta, theta = slopes.spread(slopes.coefs)
+        at = slopes.names.index(variable)
+        x, divisor = slopes.reach(slopes.coefs, chosen)
         return impacts.unit_effects(
-            self.weights.sparse, self._rho, float(beta[at]), float(theta[at]), units
+            self.terms,
+            float(x),
+            float(divisor),
+            float(beta[at]),
+            float(theta[at]),
+            self.resid.index.levels[0],
         )
 
-    @property
-    def _rho(self) -> float:
-        return float(self.params["spatial", "rho"]) if self.spec.has_rho else 0.0
-
-    def _slopes(
-        self,
-    ) -> tuple[list[str], np.ndarray, np.ndarray, tuple[int, int], np.ndarray]:
-        """Return names, parameters and covariance without the intercept, and where theta goes."""
+    def _slopes(self) -> Slopes:
+        """Return the parameters of effects: without the intercept, and without lam."""
         keys = list(self.params.index)
-        keep = [at for at, key in enumerate(keys) if key[1] != INTERCEPT]
+        keep = [
+            at
+            for at, (block, name) in enumerate(keys)
+            if not (block == "x" and name == INTERCEPT) and (block, name) != ("spatial", "lam")
+        ]
         names = [keys[at][1] for at in keep if keys[at][0] == "x"]
         lagged = [keys[at][1] for at in keep if keys[at][0] == "wx"]
-        positions = np.array([names.index(name) for name in lagged], dtype=int)
-        coefs = self.params.to_numpy()[keep]
-        cov = self.cov.to_numpy()[np.ix_(keep, keep)]
-        return names, coefs, cov, (len(names), len(lagged)), positions
+        return Slopes(
+            names,
+            np.array([names.index(name) for name in lagged], dtype=int),
+            self.spec.dynamics,
+            self.spec.has_rho,
+            self.params.to_numpy()[keep],
+            self.cov.to_numpy()[np.ix_(keep, keep)],
+        )
 
-    def _kernel(self) -> tuple[float, float, float, float]:
-        if self.weights is None:
-            return 0.0, 0.0, 0.0, 0.0
-        if not self.spec.has_rho:
-            matrix = self.weights.sparse
-            mean_row_sum = float(matrix.sum()) / self.weights.n_units
-            return 0.0, mean_row_sum, 0.0, 0.0
-        assert self.logdet is not None
-        return impacts.kernel_slopes(self.weights, self.logdet, self._rho)
+    def _require_stable(
+        self, slopes: Slopes, kernels: impacts.Kernels, horizons: Sequence[str]
+    ) -> None:
+        low, high = kernels.interval
+        for horizon in horizons:
+            x, divisor = slopes.reach(slopes.coefs, horizon)
+            if not (low < x < high and divisor > 0):
+                raise OptionError(
+                    f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
+                    "grow without end), so it has no effects there; see the note on tau + rho + eta"
+                )
 
     # -- display -----------------------------------------------------------------------------------
 
@@ -360,7 +428,7 @@ class RegressionResult:
             f"AIC: {self.aic:.2f}   BIC: {self.bic:.2f}",
             f"R2 within: {self.rsquared_within:.4f}",
         ]
-        if self.spec.has_rho or self.spec.has_lags:
+        if self.spec.has_rho or self.spec.has_lags or self.spec.is_dynamic:
             foot.append("Coefficients of a model with spatial lags are not effects: see .effects()")
         foot += [f"Note: {note}" for note in self.notes]
         return Summary("\n".join([*head, "", rows, "", *foot]))
@@ -407,6 +475,9 @@ class RegressionResult:
     def __maketables_var_labels__(self) -> dict[str, str]:
         labels = {key: self.labels.get(key, key) for _, key in self.params.index}
         lagged = {_flat(k): f"W × {labels[k[1]]}" for k in self.params.index if k[0] == "wx"}
+        past = {("dynamic", "tau"): "{} (t-1)", ("dynamic", "eta"): "W × {} (t-1)"}
+        for key in self.params.index.intersection(list(past)):
+            lagged[_flat(key)] = past[key].format(self.label(self.spec.outcome))
         return {**labels, **lagged, self.spec.outcome: self.label(self.spec.outcome)}
 
     @property
@@ -440,7 +511,9 @@ class RegressionResult:
 
 def _flat(key: tuple[str, str]) -> str:
     block, name = key
-    return f"W × {name}" if block == "wx" else name
+    if block == "wx":
+        return f"W × {name}"
+    return {"tau": "y(t-1)", "eta": "W × y(t-1)"}[name] if block == "dynamic" else name
 
 
 def _checked(level: float) -> float:

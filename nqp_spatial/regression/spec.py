@@ -9,7 +9,7 @@ from nqp_spatial.errors import OptionError
 
 __all__ = ["Correction", "Covariance", "Effects", "Model", "RegressionSpec"]
 
-Model = Literal["ols", "slx", "sar", "sdm"]
+Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"]
 Effects = Literal["none", "unit", "period", "two-way"]
 Correction = Literal["auto", "none", "transformation", "bias"]
 Covariance = Literal["observed", "expected", "robust"]
@@ -18,7 +18,10 @@ _MODEL_WORDS = {
     "ols": "Linear model",
     "slx": "Spatially lagged X model (SLX)",
     "sar": "Spatial autoregressive model (SAR)",
+    "sem": "Spatial error model (SEM)",
     "sdm": "Spatial Durbin model (SDM)",
+    "sdem": "Spatial Durbin error model (SDEM)",
+    "sac": "Spatial autoregressive model with spatial errors (SAC)",
 }
 _EFFECTS_WORDS = {
     "none": "no fixed effects",
@@ -26,15 +29,26 @@ _EFFECTS_WORDS = {
     "period": "period fixed effects",
     "two-way": "unit and period fixed effects",
 }
-_PLANNED_MODELS = ("sem", "sdem", "sac")
 
 
 @dataclass(frozen=True)
 class RegressionSpec:
     """What is estimated, and how.
 
-    ``y = rho W y + X beta + W X theta + mu_i + lambda_t + e``; ``ols`` has neither rho nor theta,
-    ``slx`` theta only, ``sar`` rho only, ``sdm`` both.
+    ``y_t = rho W y_t + tau y_(t-1) + eta W y_(t-1) + X_t beta + W X_t theta + mu + nu_t + u_t``,
+    ``u_t = lam W u_t + e_t``. Each model has some of these terms:
+
+    ========  =====  ========  =====
+    model     W y    W X       W u
+    ========  =====  ========  =====
+    ols
+    slx              theta
+    sar       rho
+    sem                        lam
+    sdm       rho    theta
+    sdem             theta     lam
+    sac       rho              lam
+    ========  =====  ========  =====
 
     Attributes
     ----------
@@ -46,11 +60,13 @@ class RegressionSpec:
         Columns of X.
     lagged : tuple of str
         Columns of X of which W X enters.
-    model : {"ols", "slx", "sar", "sdm"}
+    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
     effects : {"none", "unit", "period", "two-way"}
     correction : {"none", "transformation", "bias"}
         What was done about the incidental parameters, after "auto" was resolved.
     covariance : {"observed", "expected", "robust"}
+    time_lag, space_time_lag : bool
+        Whether tau and eta are in it.
 
     Examples
     --------
@@ -66,16 +82,38 @@ class RegressionSpec:
     effects: Effects = "two-way"
     correction: Correction = "none"
     covariance: Covariance = "observed"
+    time_lag: bool = False
+    space_time_lag: bool = False
 
     @property
     def has_rho(self) -> bool:
         """Whether W y enters."""
-        return self.model in ("sar", "sdm")
+        return self.model in ("sar", "sdm", "sac")
 
     @property
     def has_lags(self) -> bool:
         """Whether W X enters."""
-        return self.model in ("slx", "sdm")
+        return self.model in ("slx", "sdm", "sdem")
+
+    @property
+    def has_lam(self) -> bool:
+        """Whether the errors are spatially autoregressive."""
+        return self.model in ("sem", "sdem", "sac")
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether outcomes of the period before enter."""
+        return self.time_lag or self.space_time_lag
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether least squares is all there is to it, with its exact t distribution."""
+        return not (self.has_rho or self.has_lam or self.is_dynamic)
+
+    @property
+    def dynamics(self) -> tuple[str, ...]:
+        """Names of the dynamic parameters."""
+        return ("tau",) * self.time_lag + ("eta",) * self.space_time_lag
 
     @property
     def sweeps_units(self) -> bool:
@@ -89,25 +127,18 @@ class RegressionSpec:
 
     def describe(self) -> str:
         """Return model and effects in words."""
-        return f"{_MODEL_WORDS[self.model]}, {_EFFECTS_WORDS[self.effects]}"
+        words = _MODEL_WORDS[self.model]
+        if self.is_dynamic:
+            words = f"Dynamic {words[0].lower()}{words[1:]}"
+        return f"{words}, {_EFFECTS_WORDS[self.effects]}"
 
 
-def check_options(
-    *,
-    model: str,
-    effects: str,
-    correction: str,
-    covariance: str,
-    time_lag: bool,
-    space_time_lag: bool,
-) -> None:
+def check_options(*, model: str, effects: str, correction: str, covariance: str) -> None:
     """Raise `OptionError` for an option that is unknown or not offered by this version."""
-    if model in _PLANNED_MODELS or effects == "random" or time_lag or space_time_lag:
+    if effects == "random":
         raise OptionError(
-            f"model {model!r}, effects {effects!r}, time_lag={time_lag}, "
-            f"space_time_lag={space_time_lag}: this version fits static ols, slx, sar and sdm "
-            "with no, unit, period or two-way fixed effects; error models, random effects and "
-            "dynamics are not part of it yet"
+            "effects='random' is not part of this version; it has no, unit, period and two-way "
+            "fixed effects"
         )
     for name, value, known in [
         ("model", model, tuple(_MODEL_WORDS)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+from scipy import sparse
 
 from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, sample
 from nqp_spatial.regression.design import Design
@@ -48,11 +49,16 @@ def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> Counts:
     where unit effects are swept out and n units into n - 1 where period effects are; quadratic
     forms are the same as with demeaned data. The bias correction starts from the likelihood with
     the unit effects transformed away and the period effects left as dummies.
+
+    In a dynamic model the unit effects stay dummies, because the transformation would mix the past
+    with the present: what can be transformed away is the period effects (Lee and Yu 2010b).
     """
     n, t, less_one = n_units, n_periods, 0
-    if spec.correction in ("transformation", "bias") and spec.sweeps_units:
+    transforms = spec.correction in ("transformation", "bias")
+    if transforms and spec.sweeps_units and not spec.is_dynamic:
         t -= 1
-    if spec.correction == "transformation" and spec.sweeps_periods:
+    bias_of_units = spec.correction == "bias" and spec.is_dynamic
+    if spec.sweeps_periods and (spec.correction == "transformation" or bias_of_units):
         n -= 1
         less_one = 1
     return Counts(n * t, t, less_one)
@@ -80,7 +86,7 @@ def swept(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
     return result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Projection:
     """Everything the concentrated likelihood needs of the data.
 
@@ -94,8 +100,10 @@ class Projection:
         Least-squares coefficients of y and W y on z, shape (K,).
     left_y, left_lag : ndarray
         Their residuals, shape (N,).
-    gram_inverse : ndarray
-        ``(z'z)^-1``, shape (K, K).
+    unscale : ndarray
+        ``r^-1`` of ``z = q r`` with orthonormal q: takes coefficients of q to those of z.
+    by_u : tuple of ndarray or None
+        ``W_u z, W_u y, W_u W y``, swept after the lag, where errors are spatial.
     """
 
     z: np.ndarray
@@ -105,11 +113,30 @@ class Projection:
     coef_lag: np.ndarray
     left_y: np.ndarray
     left_lag: np.ndarray
-    gram_inverse: np.ndarray
+    unscale: np.ndarray
+    by_u: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    @property
+    def gram_inverse(self) -> np.ndarray:
+        """Return ``(z'z)^-1``, shape (K, K)."""
+        return np.asarray(self.unscale @ self.unscale.T)
 
 
-def project(design: Design, spec: RegressionSpec) -> Projection:
+def project(
+    design: Design, spec: RegressionSpec, errors: sparse.csr_array | None = None
+) -> Projection:
     """Sweep effects out and project y and W y on the regressors.
+
+    Parameters
+    ----------
+    design : Design
+    spec : RegressionSpec
+    errors : csr_array, optional
+        W of the errors.
+
+    Returns
+    -------
+    Projection
 
     Raises
     ------
@@ -118,7 +145,7 @@ def project(design: Design, spec: RegressionSpec) -> Projection:
     CollinearityError
         If regressors are linearly dependent; the dependence is named.
     """
-    names = [*design.names, *(f"W {name}" for name in design.lagged)]
+    names = list(design.columns)
     z = swept(design.z, spec).reshape(-1, len(names))
     y, lag_y = swept(design.y, spec).ravel(), swept(design.lag_y, spec).ravel()
     before = np.sqrt((design.z**2).sum(axis=(0, 1)))
@@ -129,9 +156,10 @@ def project(design: Design, spec: RegressionSpec) -> Projection:
             f"regressors {sample(np.array(names)[gone])} do not vary once "
             f"{_EFFECT_WORDS[spec.effects]} are taken out; leave them out or change effects="
         )
+    by_u = None if errors is None else _lagged_by(errors, design, spec)
     if not names:
         empty = np.empty(0)
-        return Projection(z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)))
+        return Projection(z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)), by_u)
     q, r = scipy.linalg.qr(z / norms, mode="economic", check_finite=False)
     _require_independent(r, names)
     both = np.column_stack([y, lag_y])
@@ -139,8 +167,19 @@ def project(design: Design, spec: RegressionSpec) -> Projection:
     coefs = scipy.linalg.solve_triangular(r, along) / norms[:, None]
     left = both - q @ along
     inverse = scipy.linalg.solve_triangular(r, np.eye(len(names))) / norms[:, None]
-    return Projection(
-        z, y, lag_y, coefs[:, 0], coefs[:, 1], left[:, 0], left[:, 1], inverse @ inverse.T
+    return Projection(z, y, lag_y, coefs[:, 0], coefs[:, 1], left[:, 0], left[:, 1], inverse, by_u)
+
+
+def _lagged_by(
+    matrix: sparse.csr_array, design: Design, spec: RegressionSpec
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return z, y and W y lagged once more, then swept: first lag, then demean."""
+    n, t, k = design.z.shape
+    z = (matrix @ design.z.reshape(n, t * k)).reshape(n, t, k)
+    return (
+        swept(z, spec).reshape(n * t, k),
+        swept(matrix @ design.y, spec).ravel(),
+        swept(matrix @ design.lag_y, spec).ravel(),
     )
 
 

@@ -7,8 +7,7 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, StabilityWarning, UnknownColumnError
-from nqp_spatial.regression.effects import delta_gradient, effect_kernel, kernel_slopes
-from nqp_spatial.regression.logdet import log_determinant
+from nqp_spatial.regression.effects import Kernels, delta_gradient, effects_of
 
 
 def brute_force(w, rho, beta, theta):
@@ -64,26 +63,28 @@ def test_draws_equal_brute_force_draws(neighbours, simulate):
     np.testing.assert_allclose(frame["conf_high"], np.quantile(each, 0.975, axis=0), rtol=1e-8)
 
 
-def test_delta_gradient_equals_numerical_derivatives(fitted):
-    res, w = fitted
-    logdet = log_determinant(w, "exact")
-    split, positions = (2, 1), np.array([0])
-    at = res.params.to_numpy()
+def gradient_by_differences(res, horizon):
+    """Analytic derivatives of effects, and those by central differences."""
+    slopes, kernels = res._slopes(), Kernels(res.terms, res.logdet)
 
-    def effects_of(p):
-        theta = np.array([p[2], 0.0])
-        g, s, _, _ = kernel_slopes(w, logdet, float(p[3]))
-        return effect_kernel(p[3], p[:2], theta, g, s)
+    def effects_at(coefs):
+        beta, theta = slopes.spread(coefs)
+        x, divisor = slopes.reach(coefs, horizon)
+        return effects_of(x, divisor, beta, theta, kernels.values(np.atleast_1d(x))[:, 0])
 
-    kernel = kernel_slopes(w, logdet, float(at[3]))
-    ours = delta_gradient(
-        at[:2], np.array([at[2], 0.0]), at[3], kernel, split, positions, has_rho=True
-    )
-    for j in range(4):
-        step = np.zeros(4)
+    numerical = []
+    for j in range(len(slopes.coefs)):
+        step = np.zeros(len(slopes.coefs))
         step[j] = 1e-5
-        numerical = (effects_of(at + step) - effects_of(at - step)) / 2e-5
-        np.testing.assert_allclose(ours[:, :, j], numerical, rtol=1e-6, atol=1e-8)
+        up, down = effects_at(slopes.coefs + step), effects_at(slopes.coefs - step)
+        numerical.append((up - down) / 2e-5)
+    return delta_gradient(slopes, horizon, kernels), np.stack(numerical, axis=-1)
+
+
+def test_delta_gradient_equals_numerical_derivatives(fitted):
+    res, _ = fitted
+    ours, numerical = gradient_by_differences(res, "static")
+    np.testing.assert_allclose(ours, numerical, rtol=1e-6, atol=1e-8)
 
 
 def test_delta_and_draws_agree_where_the_sample_is_large(lattice, simulate):

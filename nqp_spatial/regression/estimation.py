@@ -1,0 +1,490 @@
+"""`fit`: estimate a spatial regression, from formula to result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.regression import information as info
+from nqp_spatial.regression.design import Design, build_design
+from nqp_spatial.regression.dynamics import lag_parameters, score_bias_of_units
+from nqp_spatial.regression.likelihood import ConcentratedLikelihood, Squares, maximize
+from nqp_spatial.regression.logdet import (
+    LogDet,
+    LogDetMethod,
+    log_determinant,
+    rough_log_determinant,
+)
+from nqp_spatial.regression.results import Convergence, RegressionResult
+from nqp_spatial.regression.spec import (
+    Correction,
+    Covariance,
+    Effects,
+    Model,
+    RegressionSpec,
+    check_options,
+)
+from nqp_spatial.regression.terms import Terms, terms_of
+from nqp_spatial.regression.transform import Counts, Projection, counts_of, project
+from nqp_spatial.weights.spatial_weights import SpatialWeights
+
+if TYPE_CHECKING:
+    from libpysal.graph import Graph
+    from libpysal.weights import W
+
+__all__ = ["fit"]
+
+
+def fit(
+    formula: str,
+    panel: SpatialPanel,
+    weights: SpatialWeights | Graph | W | Mapping[str, SpatialWeights | Graph | W] | None = None,
+    *,
+    model: Model = "sdm",
+    effects: Effects = "two-way",
+    durbin: str | Iterable[str] | None = None,
+    time_lag: bool = False,
+    space_time_lag: bool = False,
+    correction: Correction = "auto",
+    covariance: Covariance = "observed",
+    logdet: LogDetMethod = "auto",
+    seed: int | None = 0,
+) -> RegressionResult:
+    """Estimate a spatial regression by maximum likelihood.
+
+    ``y_t = rho W y_t + tau y_(t-1) + eta W y_(t-1) + X_t beta + W X_t theta + mu + nu_t + u_t``,
+    ``u_t = lam W u_t + e_t``, e iid (0, sigma2).
+
+    Parameters
+    ----------
+    formula : str
+        ``"y ~ x1 + np.log(x2)"`` in the syntax of formulaic. With fixed effects the intercept is
+        left out.
+    panel : SpatialPanel
+        Balanced, complete in the columns used. A cross-section is a panel of one period.
+    weights : SpatialWeights, Graph or W, or mapping of these
+        W, used as it is (never re-standardised), matched by ids. Not needed for ``ols``. A mapping
+        with the keys "y", "x", "u" (those that the model has) gives W y, W X and W u matrices of
+        their own.
+    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
+        Which spatial terms enter: none, W X, W y, W u, W y and W X, W X and W u, W y and W u.
+    effects : {"none", "unit", "period", "two-way"}
+        Fixed effects. A cross-section takes "none".
+    durbin : str or list of str, optional
+        The regressors to lag, if not all: a column, a list, or the right side of a formula.
+    time_lag, space_time_lag : bool
+        Whether y_(t-1) and W y_(t-1) enter. The first period then only serves as the past of the
+        second.
+    correction : {"auto", "none", "transformation", "bias"}
+        What to do about the incidental parameters (Lee and Yu 2010). ``none`` is the
+        dummy-variable likelihood: sigma2 is too small by (T-1)/T with unit effects, and with
+        period effects rho is biased by order 1/n. ``transformation`` takes the effects out by
+        orthonormal transformations; with period effects it needs rows of W that add to one.
+        ``bias`` subtracts the bias from period dummies, after unit effects are transformed away.
+        ``auto``:
+
+        ==================  =======================  ===========================
+        effects             rows of W add to one     rows of W do not add to one
+        ==================  =======================  ===========================
+        none                none                     none
+        unit                transformation           transformation
+        period              transformation           none
+        two-way             transformation           none
+        ==================  =======================  ===========================
+
+        In a dynamic model unit effects bias tau, eta and rho by order 1/T. ``bias``, which is also
+        what ``auto`` does, takes this off (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
+        period effects are transformed away. The formula is of first order: with some ten periods
+        or fewer and tau beyond 0.7, part of the bias is left.
+    covariance : {"observed", "expected", "robust"}
+        Inverse of the observed (default) or expected information, or the QML sandwich that stays
+        right when the errors are not normal (Lee 2004). None of these is robust to
+        heteroskedasticity. ``ols`` and ``slx`` have the least-squares covariance (with degrees of
+        freedom), for "robust" with the same moments as the others.
+    logdet : {"auto", "exact", "factor", "lanczos"}
+        How ln|I - rho W| and ln|I - lam W| are had; see `regression.log_determinant`.
+    seed : int, optional
+        For random probes, where there are any.
+
+    Returns
+    -------
+    RegressionResult
+
+    Raises
+    ------
+    OptionError
+        If options are unknown or exclude each other.
+    PanelError
+        If data are missing, undefined or unbalanced; cells are named.
+    UnmatchedIdsError
+        If ids of panel and weights differ.
+    CollinearityError, AbsorbedRegressorError
+        If coefficients are not identified; the columns are named.
+    BoundaryError
+        If rho or lam runs to the edge of its interval.
+    ConvergenceError
+        If the maximum cannot be found, or a dynamic model to be corrected is not stable.
+
+    Notes
+    -----
+    Wy is formed first and then demeaned. With period or two-way effects the other order, which
+    some programs use, is not the dummy-variable likelihood unless W is doubly stochastic.
+    ``sigma2`` divides the sum of squares by N T, or by what the transformation leaves:
+    N (T-1), (N-1) T, (N-1)(T-1).
+
+    Sources: Elhorst (2014), chapter 3; Lee and Yu (2010), Journal of Econometrics 154, 165-185;
+    Lee (2004), Econometrica 72, 1899-1925; Yu, de Jong and Lee (2008), Journal of Econometrics
+    146, 118-134; Lee and Yu (2010b), Econometric Theory 26, 564-597.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> w = nq.weights.contiguity(panel)
+    >>> res = nq.fit("lgsp ~ lpcap + lpc + lemp + unemp", panel, w, effects="two-way")
+    >>> round(float(res.params["spatial", "rho"]), 4)
+    0.4124
+    """
+    check_options(model=model, effects=effects, correction=correction, covariance=covariance)
+    _check_shape(panel, effects, dynamic=time_lag or space_time_lag)
+    draft = RegressionSpec(
+        formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag
+    )
+    needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
+    terms = terms_of(weights, panel, needed, model)
+    chosen, notes = _resolve(correction, draft, terms)
+    design = build_design(
+        formula, panel, _matrix(terms.y), _matrix(terms.x),
+        keep_intercept=effects == "none", durbin=durbin, dynamics=draft.dynamics,
+    )  # fmt: skip
+    spec = replace(
+        draft,
+        outcome=design.outcome,
+        regressors=design.names,
+        lagged=design.lagged,
+        correction=chosen,
+    )
+    projection = project(design, spec, _matrix(terms.u))
+    counts = counts_of(spec, panel.n_units, design.y.shape[1])
+    if spec.is_linear:
+        estimate, cov, loglik = _linear(spec, projection, counts, design)
+        return _result(panel, design, spec, estimate, cov, loglik, None, notes, terms, None)
+    determinants = _Determinants(
+        None if terms.y is None else log_determinant(terms.y, logdet, seed=seed),
+        None if terms.u is None else log_determinant(terms.u, logdet, seed=seed),
+    )
+    estimate, cov, loglik, convergence, more = _likely(
+        design, spec, projection, counts, terms, determinants, seed
+    )
+    return _result(
+        panel, design, spec, estimate, cov, loglik, convergence, (*notes, *more), terms,
+        determinants.outcome,
+    )  # fmt: skip
+
+
+def _matrix(weights: SpatialWeights | None) -> sparse.csr_array | None:
+    return None if weights is None else weights.sparse
+
+
+@dataclass(frozen=True)
+class _Determinants:
+    """Log-determinants of W_y and W_u; the former also where only y_(t-1) is lagged by it."""
+
+    outcome: LogDet | None
+    error: LogDet | None
+
+    def active(self, spec: RegressionSpec) -> tuple[LogDet | None, LogDet | None]:
+        """Return those that the likelihood has."""
+        return (
+            self.outcome if spec.has_rho else None,
+            self.error if spec.has_lam else None,
+        )
+
+
+def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
+    if not isinstance(panel, SpatialPanel):
+        raise PanelError(
+            f"panel must be a SpatialPanel, got {type(panel).__name__}; "
+            "make one with SpatialPanel(frame, unit=..., period=...) or read_panel"
+        )
+    panel.require_balanced()
+    if panel.n_periods == 1 and effects in ("unit", "period", "two-way"):
+        raise OptionError(
+            f"effects={effects!r} needs more than one period and this panel has one; "
+            "use effects='none' for a cross-section"
+        )
+    if not dynamic:
+        return
+    least = 3 if effects in ("unit", "two-way") else 2
+    if panel.n_periods < least:
+        raise OptionError(
+            f"a dynamic model with effects={effects!r} needs {least} periods or more, this panel "
+            f"has {panel.n_periods}"
+        )
+    # A lag is of the period before only if no period is left out.
+    steps = _steps(panel.periods)
+    if steps is not None and len(set(steps)) > 1:
+        raise PanelError(
+            f"a dynamic model needs periods at equal steps, these go by {sorted(set(steps))}: "
+            "select periods that follow each other, or add those that are missing"
+        )
+
+
+def _steps(periods: pd.Index) -> list[float] | None:
+    """Return differences of numeric periods; None if they are something else."""
+    if not pd.api.types.is_numeric_dtype(periods):
+        return None
+    return [float(step) for step in np.diff(periods.to_numpy(dtype=float))]
+
+
+def _resolve(
+    correction: str, spec: RegressionSpec, terms: Terms
+) -> tuple[Correction, tuple[str, ...]]:
+    """Return the correction to use, and what should be said about it."""
+    stochastic = terms.rows_add_to_one
+    if terms.u is not None and spec.sweeps_periods and not terms.u.rows_add_to_one:
+        raise OptionError(
+            f"spatial errors with {spec.effects} effects need weights whose rows add to one, or "
+            "the filtered period dummies are dummies no more; standardise them with "
+            "weights.standardize('row')"
+        )
+    if spec.effects == "none":
+        return "none", ()
+    if spec.is_dynamic and spec.sweeps_units:
+        return _resolve_dynamic(correction, spec, stochastic)
+    if correction == "auto":
+        if spec.effects == "unit" or stochastic:
+            return "transformation", ()
+        return "none", (
+            "rows of W do not add to one, so period effects cannot be transformed away: "
+            "dummy-variable likelihood, rho biased by order 1/n",
+        )
+    if correction in ("transformation", "bias") and spec.effects != "unit":
+        _require_stochastic(correction, spec, stochastic)
+        if correction == "bias" and (spec.has_rho or spec.has_lam):
+            return "bias", (
+                "bias-corrected: the log-likelihood is the maximum of the uncorrected one",
+            )
+    if correction == "bias":
+        # Unit effects alone bias sigma2 only, and models without rho have nothing else to correct:
+        # the transformation is the exact form of that correction.
+        return "transformation", ("with these effects the bias correction is the transformation",)
+    return ("none" if correction == "none" else "transformation"), ()
+
+
+def _resolve_dynamic(
+    correction: str, spec: RegressionSpec, stochastic: bool
+) -> tuple[Correction, tuple[str, ...]]:
+    if correction == "transformation":
+        raise OptionError(
+            "unit effects of a dynamic model cannot be transformed away, the past being among the "
+            "regressors; use correction='bias' (the default) or 'none'"
+        )
+    if correction == "none":
+        return "none", ("not corrected: unit effects bias tau, eta and rho by order 1/T",)
+    if spec.effects == "two-way" and not stochastic and correction == "auto":
+        return "none", (
+            "rows of W do not add to one, so period effects cannot be transformed away and the "
+            "dynamic bias is not corrected: of order 1/T in tau, eta and rho",
+        )
+    if spec.effects == "two-way":
+        _require_stochastic(correction, spec, stochastic)
+    return "bias", ("bias-corrected: the log-likelihood is the maximum of the uncorrected one",)
+
+
+def _require_stochastic(correction: str, spec: RegressionSpec, stochastic: bool) -> None:
+    if not stochastic:
+        raise OptionError(
+            f"correction={correction!r} with {spec.effects} effects needs weights whose rows add "
+            "to one; standardise them with weights.standardize('row'), or use "
+            "correction='none'"
+        )
+
+
+def _likely(
+    design: Design,
+    spec: RegressionSpec,
+    projection: Projection,
+    counts: Counts,
+    terms: Terms,
+    determinants: _Determinants,
+    seed: int | None,
+) -> tuple[info.Estimate, np.ndarray, float, Convergence, tuple[str, ...]]:
+    """Maximum likelihood, its correction, and its covariance."""
+    logdets = determinants.active(spec)
+    likelihood = ConcentratedLikelihood(counts, Squares(projection), logdets)
+    rough = tuple(
+        None if fine is None or w is None else rough_log_determinant(w, fine)
+        for w, fine in zip((terms.y, terms.u), logdets, strict=True)
+    )
+    best = maximize(likelihood, (rough[0], rough[1]))
+    estimate = info.estimate_at(best.at, projection, likelihood)
+    loglik = likelihood.value(best.at)
+    notes: list[str] = []
+
+    def moments(at: info.Estimate, *, diagonal: bool = False) -> info.Spill:
+        structural = design.y - at.rho * design.lag_y - at.disturbances.reshape(design.y.shape)
+        found = info.spill(
+            at, structural, (_matrix(terms.y), _matrix(terms.u)), logdets, spec,
+            diagonal=diagonal, seed=seed,
+        )  # fmt: skip
+        if found.note and found.note not in notes:
+            notes.append(found.note)
+        return found
+
+    if spec.correction == "bias":
+        information = info.expected(estimate, moments(estimate))
+        if spec.is_dynamic and spec.sweeps_units:
+            score = score_bias_of_units(
+                estimate, spec, design.y.shape[0], determinants.outcome, logdets[1]
+            )
+        else:
+            score = info.score_bias_of_periods(estimate)
+        estimate = info.bias_corrected(estimate, information, score)
+    if spec.covariance == "observed":
+        cov = info.covariance_of(info.observed(estimate, logdets))
+    elif spec.covariance == "expected":
+        cov = info.covariance_of(info.expected(estimate, moments(estimate)))
+    else:
+        found = moments(estimate, diagonal=True)
+        cov = info.robust(
+            info.observed(estimate, logdets), info.expected(estimate, found),
+            estimate, found, spec, (design.y.shape[0], design.y.shape[1]),
+        )  # fmt: skip
+    # An error dL' in the derivative moves the root of the score by m dL' times its variance.
+    noise = 0.0
+    for which, error in zip(likelihood.active, best.std_errors, strict=True):
+        logdet = logdets[which]
+        assert logdet is not None
+        noise = max(noise, counts.copies * logdet.error(float(best.at[which]))[1] * float(error))
+    first = next((logdet for logdet in logdets if logdet is not None), None)
+    convergence = Convergence(
+        best.iterations, best.slope, "" if first is None else first.method, noise,
+        (-np.inf, np.inf) if first is None else first.interval,
+    )  # fmt: skip
+    if noise > 0.1:
+        notes.append(
+            f"the stochastic log-determinant adds an error of {noise:.2f} standard errors to rho"
+        )
+    notes += _stability(estimate, spec)
+    return estimate, cov, loglik, convergence, tuple(notes)
+
+
+def _stability(estimate: info.Estimate, spec: RegressionSpec) -> list[str]:
+    if not spec.is_dynamic:
+        return []
+    tau, eta = lag_parameters(estimate.coefs, spec)
+    total = tau + estimate.rho + eta
+    verdict = (
+        "stable" if total < 1 and abs(tau) < 1 else "not stable: long-run effects mean nothing"
+    )
+    return [f"tau + rho + eta = {total:.4f}: {verdict}"]
+
+
+def _linear(
+    spec: RegressionSpec, projection: Projection, counts: Counts, design: Design
+) -> tuple[info.Estimate, np.ndarray, float]:
+    """Least squares: no rho, sigma2 of the likelihood, covariance with degrees of freedom."""
+    squares = float(projection.left_y @ projection.left_y)
+    sigma2 = squares / counts.observations
+    estimate = info.Estimate(projection.coef_y, 0.0, 0.0, sigma2, projection, counts)
+    k = len(estimate.coefs)
+    free = _df_resid(spec, design, k)
+    if free <= 0:
+        raise PanelError(
+            f"{design.y.size} observations leave no degrees of freedom for "
+            f"{k} regressors and {spec.effects} effects"
+        )
+    cov = np.zeros((k + 1, k + 1))
+    cov[:k, :k] = squares / free * projection.gram_inverse
+    cov[k, k] = 2 * sigma2**2 / counts.observations
+    loglik = -counts.observations / 2 * (np.log(2 * np.pi * sigma2) + 1)
+    return estimate, cov, float(loglik)
+
+
+def _df_resid(spec: RegressionSpec, design: Design, k: int) -> int:
+    n, t = int(design.y.shape[0]), int(design.y.shape[1])
+    left = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
+    return left - k
+
+
+def _result(
+    panel: SpatialPanel,
+    design: Design,
+    spec: RegressionSpec,
+    estimate: info.Estimate,
+    cov: np.ndarray,
+    loglik: float,
+    convergence: Convergence | None,
+    notes: tuple[str, ...],
+    terms: Terms,
+    determinant: LogDet | None,
+) -> RegressionResult:
+    keys = [("x", name) for name in design.names] + [("wx", name) for name in design.lagged]
+    keys += [("dynamic", name) for name in spec.dynamics]
+    values = list(estimate.coefs)
+    for name in ("rho",) * spec.has_rho + ("lam",) * spec.has_lam:
+        keys.append(("spatial", name))
+        values.append(estimate.rho if name == "rho" else estimate.lam)
+    index = pd.MultiIndex.from_tuples(keys, names=["block", "variable"])
+    if not keys:
+        index = pd.MultiIndex.from_arrays([[], []], names=["block", "variable"])
+    count = len(keys)
+    left = estimate.residuals
+    shape = (panel.n_units, panel.n_periods)
+    rows = panel.frame.index[
+        np.arange(len(panel.frame)).reshape(shape)[:, shape[1] - design.y.shape[1] :].ravel()
+    ]
+    total = float((estimate.projection.y**2).sum())
+    if spec.effects == "none":
+        total -= len(left) * float(estimate.projection.y.mean()) ** 2
+    free = float(_df_resid(spec, design, count)) if spec.is_linear else np.inf
+    for w in terms.given:
+        if len(w.islands):
+            words = f"{len(w.islands)} units have no neighbours: their spatial lags are zero"
+            notes = (*notes, words)
+    return RegressionResult(
+        spec=spec,
+        weights_spec=terms.describe(),
+        params=pd.Series(values, index=index, name="estimate", dtype=float),
+        cov=pd.DataFrame(cov[:count, :count], index=index, columns=index),
+        sigma2=estimate.sigma2,
+        sigma2_std_error=float(np.sqrt(cov[-1, -1])),
+        loglik=loglik,
+        nobs=design.y.size,
+        n_units=panel.n_units,
+        n_periods=design.y.shape[1],
+        df_resid=free,
+        resid=pd.Series(left, index=rows, name="resid"),
+        fitted=pd.Series(design.y.ravel() - left, index=rows, name="fitted"),
+        fixed_effects=_fixed_effects(panel, design, spec, estimate),
+        rsquared_within=1 - float(left @ left) / total,
+        convergence=convergence,
+        notes=notes,
+        labels=dict(panel.labels),
+        terms=terms,
+        logdet=determinant,
+    )
+
+
+def _fixed_effects(
+    panel: SpatialPanel, design: Design, spec: RegressionSpec, estimate: info.Estimate
+) -> dict[str, object]:
+    if spec.effects == "none":
+        return {}
+    gap = design.y - estimate.rho * design.lag_y - design.z @ estimate.coefs
+    constant = float(gap.mean())
+    found: dict[str, object] = {"constant": constant}
+    if spec.sweeps_units:
+        found["unit"] = pd.Series(gap.mean(axis=1) - constant, index=panel.units, name="unit")
+    if spec.sweeps_periods:
+        periods = panel.periods[panel.n_periods - gap.shape[1] :]
+        found["period"] = pd.Series(gap.mean(axis=0) - constant, index=periods, name="period")
+    return found
