@@ -236,6 +236,7 @@ class RegressionResult:
         if not (isinstance(draws, int) and draws >= 2):
             raise OptionError(f"draws must be a whole number of at least 2, got {draws!r}")
         _checked(level)
+        self._require_horizons(horizons)
         slopes, kernels = self._slopes(), impacts.Kernels(self.terms, self.logdet)
         names: list[str] = ["short-run", "long-run"] if self.spec.is_dynamic else ["static"]
         self._require_stable(slopes, kernels, names)
@@ -275,10 +276,9 @@ class RegressionResult:
             title=f"{self.spec.describe()}; {self.weights_spec}",
         )
 
-    def _paths(
-        self, slopes: Slopes, sample: np.ndarray, horizons: Sequence[int], tail: float
-    ) -> list[pd.DataFrame]:
-        """Return effects by horizon, with inference from the draws."""
+    def _require_horizons(self, horizons: Sequence[int]) -> None:
+        if not len(horizons):
+            return
         if not self.spec.is_dynamic:
             raise OptionError("horizons are of dynamic models; fit with time_lag=True")
         if any(not isinstance(h, int | np.integer) or h < 0 for h in horizons):
@@ -290,6 +290,13 @@ class RegressionResult:
                 "effects by horizon need one W whose rows add to one; without it there are "
                 "short-run and long-run effects"
             )
+
+    def _paths(
+        self, slopes: Slopes, sample: np.ndarray, horizons: Sequence[int], tail: float
+    ) -> list[pd.DataFrame]:
+        """Return effects by horizon, with inference from the draws."""
+        w = self.terms.y or self.terms.x
+        assert w is not None
         spectrum = impacts.Spectrum(w)
         steps = [int(h) for h in horizons]
         points = spectrum.paths(slopes, slopes.coefs[None, :], steps)

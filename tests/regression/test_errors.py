@@ -147,14 +147,10 @@ def test_durbin_subsets(small):
 
 def test_options(small):
     panel, w = small
-    with pytest.raises(OptionError, match="model must be one of ols, slx, sar, sdm"):
+    with pytest.raises(OptionError, match="model must be one of ols, slx, sar, sem, sdm"):
         nq.fit("y ~ x1", panel, w, model="durbin")
     with pytest.raises(OptionError, match="effects must be one of"):
         nq.fit("y ~ x1", panel, w, effects="twoways")
-    with pytest.raises(OptionError, match="not part of it yet"):
-        nq.fit("y ~ x1", panel, w, model="sem")
-    with pytest.raises(OptionError, match="not part of it yet"):
-        nq.fit("y ~ x1", panel, w, time_lag=True)
     with pytest.raises(OptionError, match="needs weights"):
         nq.fit("y ~ x1", panel)
     with pytest.raises(OptionError, match="weights must be SpatialWeights"):
