@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression import information as info
-from nqp_spatial.regression.design import Design, build_design
+from nqp_spatial.regression.design import Design
 from nqp_spatial.regression.dynamics import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood, Squares, maximize
 from nqp_spatial.regression.logdet import (
@@ -22,6 +21,7 @@ from nqp_spatial.regression.logdet import (
     log_determinant,
     rough_log_determinant,
 )
+from nqp_spatial.regression.problem import matrix_of, pose
 from nqp_spatial.regression.results import Convergence, RegressionResult
 from nqp_spatial.regression.spec import (
     Correction,
@@ -32,7 +32,7 @@ from nqp_spatial.regression.spec import (
     check_options,
 )
 from nqp_spatial.regression.terms import Terms, terms_of
-from nqp_spatial.regression.transform import Counts, Projection, counts_of, project
+from nqp_spatial.regression.transform import Counts, Projection
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 if TYPE_CHECKING:
@@ -160,37 +160,22 @@ def fit(
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = terms_of(weights, panel, needed, model)
     chosen, notes = _resolve(correction, draft, terms)
-    design = build_design(
-        formula, panel, _matrix(terms.y), _matrix(terms.x),
-        keep_intercept=effects == "none", durbin=durbin, dynamics=draft.dynamics,
-    )  # fmt: skip
-    spec = replace(
-        draft,
-        outcome=design.outcome,
-        regressors=design.names,
-        lagged=design.lagged,
-        correction=chosen,
-    )
-    projection = project(design, spec, _matrix(terms.u))
-    counts = counts_of(spec, panel.n_units, design.y.shape[1])
+    problem = pose(panel, replace(draft, correction=chosen), terms, durbin)
+    spec, design = problem.spec, problem.design
     if spec.is_linear:
-        estimate, cov, loglik = _linear(spec, projection, counts, design)
+        estimate, cov, loglik = _linear(spec, problem.projection, problem.counts, design)
         return _result(panel, design, spec, estimate, cov, loglik, None, notes, terms, None)
     determinants = _Determinants(
         None if terms.y is None else log_determinant(terms.y, logdet, seed=seed),
         None if terms.u is None else log_determinant(terms.u, logdet, seed=seed),
     )
     estimate, cov, loglik, convergence, more = _likely(
-        design, spec, projection, counts, terms, determinants, seed
+        design, spec, problem.projection, problem.counts, terms, determinants, seed
     )
     return _result(
         panel, design, spec, estimate, cov, loglik, convergence, (*notes, *more), terms,
         determinants.outcome,
     )  # fmt: skip
-
-
-def _matrix(weights: SpatialWeights | None) -> sparse.csr_array | None:
-    return None if weights is None else weights.sparse
 
 
 @dataclass(frozen=True)
@@ -332,7 +317,7 @@ def _likely(
     def moments(at: info.Estimate, *, diagonal: bool = False) -> info.Spill:
         structural = design.y - at.rho * design.lag_y - at.disturbances.reshape(design.y.shape)
         found = info.spill(
-            at, structural, (_matrix(terms.y), _matrix(terms.u)), logdets, spec,
+            at, structural, (matrix_of(terms.y), matrix_of(terms.u)), logdets, spec,
             diagonal=diagonal, seed=seed,
         )  # fmt: skip
         if found.note and found.note not in notes:

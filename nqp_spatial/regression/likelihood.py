@@ -76,6 +76,11 @@ class Squares:
             coefs,
         )
 
+    def log_volume(self, lam: float) -> float:
+        """Return ``ln|z'B'B z| - ln|z'z|``."""
+        a0, a1, a2 = (part[2:, 2:] for part in self._gram)
+        return float(np.linalg.slogdet(a0 - lam * a1 + lam**2 * a2)[1])
+
     def derivatives(self, at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return S, its gradient (2,) and its Hessian (2, 2) at (rho, lam)."""
         k, k1, k2, _ = self.parts(float(at[1]))

@@ -1,0 +1,342 @@
+"""`diagnostics`: the specification path of papers, from least squares to a Durbin model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.errors import OptionError
+from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test, tests_frame
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.regression import residual_checks as checks
+from nqp_spatial.regression.estimation import fit
+from nqp_spatial.regression.posterior import posterior_probabilities
+from nqp_spatial.regression.problem import pose
+from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.regression.score_tests import score_tests
+from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
+from nqp_spatial.regression.terms import Terms
+from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+
+if TYPE_CHECKING:
+    from libpysal.graph import Graph
+    from libpysal.weights import W
+
+__all__ = ["DiagnosticsResult", "diagnostics"]
+
+_FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class DiagnosticsResult:
+    """Tests of the specification, and what they recommend.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each test: ``group, name, null, statistic, distribution, df, p_value, rule``.
+    tests : dict
+        The tests themselves, by name.
+    recommendation : str
+        A model in words, and the rule that led to it.
+    model : str
+        The model's short name.
+    models : dict of RegressionResult
+        The fits that were compared.
+    criteria : DataFrame
+        Log-likelihood, parameters, AIC and BIC of each model.
+    posterior : DataFrame
+        Posterior probabilities of SLX, SDM and SDEM.
+    moran : DataFrame
+        Moran's I of the least-squares residuals by period.
+    exponent : float
+        Exponent of cross-sectional dependence of these residuals; missing for one or two periods.
+    level : float
+        At which the recommendation reads p-values.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> w = nq.weights.contiguity(panel)
+    >>> found = nq.diagnostics(panel, "lgsp ~ lpcap + lpc + lemp + unemp", w)
+    >>> found.model
+    'sdm'
+    """
+
+    table: pd.DataFrame
+    tests: dict[str, HypothesisTest | NotApplicable]
+    recommendation: str
+    model: str
+    models: dict[Model, RegressionResult]
+    criteria: pd.DataFrame
+    posterior: pd.DataFrame
+    moran: pd.DataFrame
+    exponent: float
+    level: float
+
+    def __repr__(self) -> str:
+        shown = self.table[["group", "name", "statistic", "df", "p_value"]].to_string(
+            index=False, float_format=lambda x: f"{x:.4g}", na_rep=""
+        )
+        return f"{shown}\n\n{self.criteria.round(3).to_string()}\n\n{self.recommendation}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"{self.table.to_html(index=False, float_format=lambda x: f'{x:.4g}', na_rep='')}"
+            f"{self.criteria.round(3).to_html()}<p>{self.recommendation}</p>"
+        )
+
+
+def diagnostics(
+    panel: SpatialPanel,
+    formula: str,
+    weights: SpatialWeights | Graph | W,
+    *,
+    effects: Effects = "two-way",
+    correction: Correction = "auto",
+    level: float = 0.05,
+) -> DiagnosticsResult:
+    """Test a specification, from least squares to a spatial Durbin model, and recommend one.
+
+    Score tests for a spatial lag and a spatial error in the model without either; likelihood ratio
+    and Wald tests of the Durbin model against the models that it contains; joint tests of unit and
+    period effects; dependence, normality and heteroskedasticity of residuals; information criteria;
+    posterior probabilities.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        Balanced and complete in the columns used.
+    formula : str
+        As in `fit`.
+    weights : SpatialWeights, Graph or W
+    effects : {"none", "unit", "period", "two-way"}
+    correction : {"auto", "none", "transformation"}
+        As in `fit`, for all models.
+    level : float
+        Of the tests in the recommendation.
+
+    Returns
+    -------
+    DiagnosticsResult
+
+    Raises
+    ------
+    OptionError
+        If an option is unknown.
+    PanelError, UnmatchedIdsError, CollinearityError
+        As in `fit`.
+
+    Notes
+    -----
+    The rule (Elhorst 2010): if a score test finds dependence, the Durbin model is estimated and
+    tested against the lag model (theta = 0) and the error model (theta + rho beta = 0). A
+    simplification is accepted if it is not rejected and the robust score tests point to the same
+    model; otherwise the Durbin model stays. If no score test finds dependence, the model with W X
+    is tested against least squares.
+
+    The tests are taken one after another at the same level, so that the level of the whole is not
+    `level`. The joint tests of effects compare dummy-variable likelihoods: with few periods, that
+    of unit effects rejects too often.
+
+    Sources: Elhorst (2010), Spatial Economic Analysis 5, 9-28; Elhorst (2014), section 3.4;
+    Burridge (1981) for the common factor.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> w = nq.weights.contiguity(panel)
+    >>> found = nq.diagnostics(panel, "lgsp ~ lpcap + lpc + lemp + unemp", w)
+    >>> found.tests["LR: SDM against SAR"].p_value < 0.05
+    True
+    """
+    if correction == "bias":
+        raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
+    if not 0 < level < 1:
+        raise OptionError(f"level must lie between 0 and 1, got {level!r}")
+    w = as_weights(weights).reordered(panel.units)
+    if not w.rows_add_to_one and effects in ("period", "two-way"):
+        raise OptionError(
+            f"diagnostics with {effects} effects need weights whose rows add to one, because they "
+            "fit error models; standardise them with weights.standardize('row')"
+        )
+    models = {
+        name: fit(formula, panel, w, model=name, effects=effects, correction=correction)
+        for name in _FITTED
+    }
+    draft = RegressionSpec(formula, "", (), (), "ols", effects, models["ols"].spec.correction)
+    problem = pose(panel, draft, Terms())
+    residuals = models["ols"].resid.to_numpy().reshape(panel.n_units, panel.n_periods)
+    groups: dict[str, dict[str, HypothesisTest | NotApplicable]] = {
+        "Score tests of the linear model": dict(score_tests(problem, w)),
+        "Simplifications of the Durbin model": _simplifications(models),
+        "Effects (SDM, dummies)": _effects_tests(formula, panel, w, effects),
+        "Residuals of the linear model": _residual_tests(residuals, problem.projection.z),
+    }
+    tests = {name: test for group in groups.values() for name, test in group.items()}
+    table = pd.concat(
+        [tests_frame(group.values()).assign(group=name) for name, group in groups.items() if group],
+        ignore_index=True,
+    )
+    table.insert(0, "group", table.pop("group"))
+    model, words = _recommend(tests, level)
+    criteria = pd.DataFrame(
+        {
+            "log-likelihood": {name: one.loglik for name, one in models.items()},
+            "parameters": {name: one.n_params for name, one in models.items()},
+            "AIC": {name: one.aic for name, one in models.items()},
+            "BIC": {name: one.bic for name, one in models.items()},
+        }
+    )
+    return DiagnosticsResult(
+        table=table,
+        tests=tests,
+        recommendation=words,
+        model=model,
+        models=dict(models),
+        criteria=criteria,
+        posterior=posterior_probabilities(formula, panel, w, effects=effects),
+        moran=checks.moran_by_period(residuals, w.sparse, panel.periods),
+        exponent=(
+            checks.cross_section_exponent(residuals) if panel.n_periods > 2 else float("nan")
+        ),
+        level=level,
+    )
+
+
+def _simplifications(
+    models: dict[Model, RegressionResult],
+) -> dict[str, HypothesisTest | NotApplicable]:
+    """Likelihood ratio and Wald tests of the Durbin model against what it contains."""
+    durbin = models["sdm"]
+    lags = len(durbin.spec.lagged)
+    found: dict[str, HypothesisTest | NotApplicable] = {}
+    smaller: tuple[tuple[Model, str, int], ...] = (
+        ("sar", "theta = 0", lags),
+        ("sem", "theta + rho beta = 0", lags),
+        ("slx", "rho = 0", 1),
+    )
+    for name, null, df in smaller:
+        title = f"LR: SDM against {name.upper()}"
+        statistic = 2 * (durbin.loglik - models[name].loglik)
+        found[title] = chi2_test(title, null, statistic, df)
+    title = "LR: SDEM against SEM"
+    statistic = 2 * (models["sdem"].loglik - models["sem"].loglik)
+    found[title] = chi2_test(title, "theta = 0", statistic, lags)
+    theta = durbin.params["wx"].to_numpy()
+    names = list(durbin.spec.lagged)
+    beta = durbin.params["x"].loc[names].to_numpy()
+    rho = float(durbin.params["spatial", "rho"])
+    at = [durbin.params.index.get_loc(("wx", name)) for name in names]
+    own = [durbin.params.index.get_loc(("x", name)) for name in names]
+    last = durbin.params.index.get_loc(("spatial", "rho"))
+    size = len(durbin.params)
+    plain = np.zeros((lags, size))
+    plain[np.arange(lags), at] = 1.0
+    common = plain.copy()
+    common[np.arange(lags), own] = rho
+    common[:, last] = beta
+    only_rho = np.zeros((1, size))
+    only_rho[0, last] = 1.0
+    for short, null, gap, gradient in (
+        ("SAR", "theta = 0", theta, plain),
+        ("SEM", "theta + rho beta = 0", theta + rho * beta, common),
+        ("SLX", "rho = 0", np.array([rho]), only_rho),
+    ):
+        middle = gradient @ durbin.cov.to_numpy() @ gradient.T
+        title = f"Wald: SDM against {short}"
+        statistic = float(gap @ np.linalg.solve(middle, gap))
+        found[title] = chi2_test(title, null, statistic, len(gap))
+    return found
+
+
+def _effects_tests(
+    formula: str, panel: SpatialPanel, w: SpatialWeights, effects: str
+) -> dict[str, HypothesisTest | NotApplicable]:
+    """Joint likelihood ratio tests of unit and of period effects, in the Durbin model."""
+    n, t = panel.n_units, panel.n_periods
+
+    def loglik(kind: Effects) -> float:
+        return fit(formula, panel, w, effects=kind, correction="none").loglik
+
+    found: dict[str, HypothesisTest | NotApplicable] = {}
+    if effects in ("unit", "two-way"):
+        rest: Effects = "none" if effects == "unit" else "period"
+        title = "LR: unit effects"
+        statistic = 2 * (loglik(effects) - loglik(rest))  # type: ignore[arg-type]
+        found[title] = chi2_test(title, "no unit effects", statistic, n - 1)
+    if effects in ("period", "two-way"):
+        rest = "none" if effects == "period" else "unit"
+        title = "LR: period effects"
+        statistic = 2 * (loglik(effects) - loglik(rest))  # type: ignore[arg-type]
+        found[title] = chi2_test(title, "no period effects", statistic, t - 1)
+    return found
+
+
+def _residual_tests(
+    residuals: np.ndarray, regressors: np.ndarray
+) -> dict[str, HypothesisTest | NotApplicable]:
+    found: dict[str, HypothesisTest | NotApplicable] = {}
+    if residuals.shape[1] > 2:
+        found["Pesaran CD"] = checks.pesaran_cd(residuals)
+    found["Jarque-Bera"] = checks.normality_test(residuals)
+    found["Koenker-Bassett"] = checks.heteroskedasticity_test(residuals.ravel(), regressors)
+    return found
+
+
+def _recommend(tests: dict[str, HypothesisTest | NotApplicable], level: float) -> tuple[str, str]:
+    """Return a model and the sentence that gives the reason."""
+
+    def rejects(name: str) -> bool:
+        return bool(tests[name].p_value < level)
+
+    def p(name: str) -> str:
+        value = tests[name].p_value
+        return "p < 0.0001" if value < 1e-4 else f"p = {value:.4f}"
+
+    rule = f"Rule: Elhorst (2010), tests at {level:g}."
+    lag, error = rejects("LM lag"), rejects("LM error")
+    if not (lag or error):
+        start = (
+            f"Neither a spatial lag (LM, {p('LM lag')}) nor a spatial error ({p('LM error')}) is "
+            "found in the linear model."
+        )
+        if not rejects("Wald: SDM against SLX") and not rejects("LR: SDM against SAR"):
+            return "ols", f"{start} Recommended: the linear model. {rule}"
+        if rejects("LR: SDM against SLX"):
+            return "sdm", (
+                f"{start} With W X in it, rho is not zero (LR, {p('LR: SDM against SLX')}). "
+                f"Recommended: the spatial Durbin model (SDM). {rule}"
+            )
+        return "slx", f"{start} W X matters. Recommended: SLX. {rule}"
+    start = (
+        f"The linear model has spatial dependence (LM lag, {p('LM lag')}; LM error, "
+        f"{p('LM error')})."
+    )
+    to_lag, to_error = rejects("robust LM lag"), rejects("robust LM error")
+    not_lag, not_error = rejects("LR: SDM against SAR"), rejects("LR: SDM against SEM")
+    tried = (
+        f"The Durbin model against the lag model: {p('LR: SDM against SAR')}; against the error "
+        f"model: {p('LR: SDM against SEM')} (LR)."
+    )
+    if not not_lag and to_lag and not to_error:
+        return "sar", (
+            f"{start} {tried} theta = 0 is not rejected, and the robust LM tests point to the lag. "
+            f"Recommended: SAR. {rule}"
+        )
+    if not not_error and to_error and not to_lag:
+        return "sem", (
+            f"{start} {tried} The common factor is not rejected, and the robust LM tests point to "
+            f"the error. Recommended: SEM. {rule}"
+        )
+    reason = (
+        "Both simplifications are rejected."
+        if not_lag and not_error
+        else "A simplification is not rejected, but the robust LM tests do not point to it alone."
+    )
+    return "sdm", f"{start} {tried} {reason} Recommended: the spatial Durbin model (SDM). {rule}"

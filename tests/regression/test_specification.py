@@ -1,0 +1,308 @@
+"""Specification tests against independent programs, definitions and simulations."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import integrate, stats
+
+import nqp_spatial as nq
+from nqp_spatial.errors import OptionError
+from nqp_spatial.regression import information as info
+from nqp_spatial.regression import posterior_probabilities
+from nqp_spatial.regression import residual_checks as checks
+from nqp_spatial.regression.logdet import log_determinant
+from nqp_spatial.regression.posterior import log_marginal
+from nqp_spatial.regression.problem import pose
+from nqp_spatial.regression.score_tests import score_tests
+from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.regression.terms import Terms
+from nqp_spatial.regression.transform import swept
+
+FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
+NAMES = {
+    "lml": "LM lag",
+    "lme": "LM error",
+    "rlml": "robust LM lag",
+    "rlme": "robust LM error",
+}
+
+
+def linear(panel, formula, effects, correction="none"):
+    return pose(panel, RegressionSpec(formula, "", (), (), "ols", effects, correction), Terms())
+
+
+@pytest.mark.parametrize(
+    ("kind", "effects"),
+    [("pooling", "none"), ("within_individual", "unit"), ("within_twoways", "two-way")],
+)
+def test_score_tests_of_produc(nqp_data, kind, effects):
+    """Against splm's slmtest.
+
+    With two-way effects splm lags what it has demeaned. That is a test in another model (reference
+    README, point 1); on data demeaned beforehand ours gives its numbers.
+    """
+    folder = nqp_data / "reference" / "produc"
+    panel = nq.SpatialPanel(pd.read_csv(folder / "panel.csv"), unit="state", period="year")
+    edges = pd.read_csv(folder / "weights.csv")
+    w = nq.weights.from_edges(edges, focal="origin", neighbor="dest", weight="weight")
+    truth = json.loads((folder / "splm_fixed_effects.json").read_text())["slmtest"][kind]
+    if kind == "within_twoways":
+        frame = panel.frame[["lgsp", "lpcap", "lpc", "lemp", "unemp"]]
+        for level in ("unit", "period"):
+            frame = frame - frame.groupby(level=level).transform("mean")
+        ours = score_tests(linear(panel, FORMULA, effects), w.reordered(panel.units))
+        assert ours["LM lag"].statistic == pytest.approx(truth["lml"]["stat"], rel=0.01)
+        panel = nq.SpatialPanel(frame.reset_index(), unit="unit", period="period")
+        problem = linear(panel, FORMULA.replace("~", "~ 0 +"), "none")
+    else:
+        problem = linear(panel, FORMULA, effects)
+    found = score_tests(problem, w.reordered(panel.units))
+    for short, name in NAMES.items():
+        assert found[name].statistic == pytest.approx(truth[short]["stat"], rel=1e-6)
+        assert found[name].p_value == pytest.approx(truth[short]["p"], rel=1e-5)
+
+
+def test_columbus(columbus, reference):
+    """Against spdep's lm.LMtests and spatialreg's LR tests."""
+    panel, w = columbus
+    truth = reference("columbus")
+    found = nq.diagnostics(panel, "CRIME ~ INC + HOVAL", w, effects="none")
+    theirs = {
+        "LM lag": "LMlag",
+        "LM error": "LMerr",
+        "robust LM lag": "RLMlag",
+        "robust LM error": "RLMerr",
+        "LM both": "SARMA",
+    }
+    for ours, name in theirs.items():
+        assert found.tests[ours].statistic == pytest.approx(
+            truth["LM_tests"][name]["stat"], rel=1e-6
+        )
+    for ours, name in {"SAR": "sdm_vs_sar", "SLX": "sdm_vs_slx"}.items():
+        test = found.tests[f"LR: SDM against {ours}"]
+        assert test.statistic == pytest.approx(truth["LR"][name]["stat"], rel=1e-6)
+        assert test.df == truth["LR"][name]["df"]
+    # The lag model: theta = 0 is not rejected; the robust tests do not decide at 5 %.
+    assert found.model == "sdm"
+    assert nq.diagnostics(panel, "CRIME ~ INC + HOVAL", w, effects="none", level=0.1).model == "sar"
+
+
+@pytest.mark.parametrize("correction", ["none", "transformation"])
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+def test_score_tests_are_quadratic_forms_of_score_and_information(
+    neighbours, simulate, effects, correction
+):
+    """LM = s' I^-1 s with the likelihood's own slope and expected information at zero."""
+    w = neighbours(25, 4)
+    panel = simulate(w, 6, rho=0.2, theta=(0.0, 0.0), seed=4)
+    problem = linear(panel, "y ~ x1 + x2", effects, correction)
+    found = score_tests(problem, w)
+    logdet = log_determinant(w, "exact")
+    for name, model, which in (("LM lag", "sar", 0), ("LM error", "sem", 1)):
+        draft = RegressionSpec("y ~ x1 + x2", "", (), (), model, effects, correction)
+        full = pose(panel, draft, Terms(w if which == 0 else None, None, w if which else None))
+        p = full.projection
+        s2 = float(p.left_y @ p.left_y) / full.counts.observations
+        at = info.Estimate(p.coef_y, 0.0, 0.0, s2, p, full.counts, (which,))
+        structural = full.design.y - p.left_y.reshape(full.design.y.shape)
+        logdets = (logdet, None) if which == 0 else (None, logdet)
+        matrices = (w.sparse, None) if which == 0 else (None, w.sparse)
+        moments = info.spill(at, structural, matrices, logdets, full.spec)
+        information = info.expected(at, moments)
+        lagged = p.lag_y if which == 0 else at.lagged_disturbances
+        # Slope of the log-determinants at zero: -m tr(W), less the share of the periods.
+        score = np.zeros(len(information))
+        score[-2] = p.left_y @ lagged / s2 + full.counts.copies * full.counts.less_one
+        statistic = score @ np.linalg.solve(information, score)
+        if correction == "none" and effects == "two-way":
+            # The classical statistic has tr(W) = 0 and the trace of all of W: as printed.
+            assert found[name].statistic == pytest.approx(statistic, rel=0.1)
+        else:
+            assert found[name].statistic == pytest.approx(statistic, rel=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effects", ["none", "unit", "two-way"])
+def test_score_tests_hold_their_size(lattice, effects):
+    """Without dependence each test rejects in 5 % of 1 000 panels, to binomial error."""
+    w = lattice(8, 8)
+    p_values = []
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        x, e = rng.normal(size=(2, 64, 5)), rng.normal(size=(64, 5))
+        y = x[0] - 0.5 * x[1] + e
+        if effects != "none":
+            y = y + rng.normal(size=(64, 1))
+        if effects == "two-way":
+            y = y + rng.normal(size=(1, 5))
+        frame = pd.DataFrame({"y": y.ravel(), "x1": x[0].ravel(), "x2": x[1].ravel()})
+        frame["id"], frame["t"] = np.repeat(np.arange(64), 5), np.tile(np.arange(5), 64)
+        panel = nq.SpatialPanel(frame, unit="id", period="t")
+        correction = "none" if effects == "none" else "transformation"
+        tests = score_tests(linear(panel, "y ~ x1 + x2", effects, correction), w)
+        p_values.append([test.p_value for test in tests.values()])
+    rates = (np.array(p_values) < 0.05).mean(axis=0)
+    assert (np.abs(rates - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 1000)).all(), rates
+
+
+@pytest.mark.parametrize(
+    ("recommended", "truth"),
+    [
+        ("ols", {"rho": 0.0, "theta": (0.0, 0.0)}),
+        ("sdm", {"rho": 0.5, "theta": (0.8, -0.5)}),
+        ("sar", {"rho": 0.5, "theta": (0.0, 0.0)}),
+    ],
+)
+def test_the_path_finds_what_made_the_data(lattice, simulate, truth, recommended):
+    """In most of ten panels: each of several tests at 5 % may go wrong."""
+    w = lattice(9, 9)
+    models = []
+    for seed in range(10):
+        found = nq.diagnostics(simulate(w, 6, seed=seed, **truth), "y ~ x1 + x2", w)
+        models.append(found.model)
+    assert models.count(recommended) >= 7, models
+    assert "Rule: Elhorst (2010), tests at 0.05." in found.recommendation
+    assert found.posterior["probability"].sum() == pytest.approx(1)
+    assert set(found.table["group"]) >= {"Score tests of the linear model"}
+    assert len(found.moran) == 6
+    assert "<table" in found._repr_html_()
+    assert "log-likelihood" in repr(found)
+
+
+def test_a_common_factor_is_found(lattice):
+    from tests.regression.test_family import simulated
+
+    w = lattice(14, 14)
+    panel = simulated("sem", w, w, w, 8, seed=3)
+    assert nq.diagnostics(panel, "y ~ x1 + x2", w).model == "sem"
+
+
+def test_wald_and_likelihood_ratio_agree_in_large_samples(lattice, simulate):
+    w = lattice(20, 20)
+    tests = nq.diagnostics(simulate(w, 6, theta=(0.1, 0.0)), "y ~ x1 + x2", w).tests
+    for name in ("SAR", "SEM"):
+        wald, ratio = tests[f"Wald: SDM against {name}"], tests[f"LR: SDM against {name}"]
+        assert wald.statistic == pytest.approx(ratio.statistic, rel=0.05)
+
+
+def test_effects_tests_are_differences_of_dummy_likelihoods(lattice, simulate):
+    w = lattice(6, 6)
+    panel = simulate(w, 6)
+    tests = nq.diagnostics(panel, "y ~ x1", w).tests
+    both = nq.fit("y ~ x1", panel, w, correction="none").loglik
+    unit = nq.fit("y ~ x1", panel, w, effects="unit", correction="none").loglik
+    assert tests["LR: period effects"].statistic == pytest.approx(2 * (both - unit))
+    assert (tests["LR: unit effects"].df, tests["LR: period effects"].df) == (35, 5)
+
+
+# -- residuals -------------------------------------------------------------------------------------
+
+
+def test_pesaran_cd_by_its_definition():
+    e = np.random.default_rng(0).normal(size=(12, 9)) + 0.2
+    r = np.corrcoef(e)
+    pairs = r[np.triu_indices(12, 1)].sum()
+    truth = np.sqrt(2 * 9 / (12 * 11)) * pairs
+    assert checks.pesaran_cd(e).statistic == pytest.approx(truth)
+
+
+def test_pesaran_cd_is_standard_normal_under_independence():
+    rng = np.random.default_rng(1)
+    found = [checks.pesaran_cd(rng.normal(size=(60, 10))).statistic for _ in range(800)]
+    assert stats.kstest(found, "norm").pvalue > 0.001
+
+
+def test_exponent_by_its_definition_and_at_its_ends():
+    rng = np.random.default_rng(2)
+    e = rng.normal(size=(40, 60)) + np.outer(rng.random(40), rng.normal(size=60))
+    r = np.corrcoef(e)
+    bound = stats.norm.ppf(1 - 0.1 / (2 * np.sqrt(40))) / np.sqrt(60)
+    kept = np.where(abs(r) > bound, r, 0.0)
+    assert checks.cross_section_exponent(e) == pytest.approx(np.log(kept.sum()) / (2 * np.log(40)))
+    assert checks.cross_section_exponent(rng.normal(size=(300, 200))) < 0.7
+    assert checks.cross_section_exponent(rng.normal(size=(300, 200)) + rng.normal(size=200)) > 0.9
+
+
+def test_moran_by_period_is_esdas(states):
+    panel, w = states
+    values = panel.values("unemp")
+    ours = checks.moran_by_period(values, w.sparse, panel.periods)
+    theirs = nq.esda.moran(panel, "unemp", w, permutations=0).frame
+    np.testing.assert_allclose(ours["moran_i"], theirs["moran_i"])
+    np.testing.assert_allclose(ours["z"], theirs["z_norm"])
+
+
+def test_koenker_is_statsmodels():
+    from statsmodels.stats.diagnostic import het_breuschpagan
+
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(200, 2))
+    e = np.exp(0.3 * x[:, 0]) * rng.normal(size=200)
+    theirs = het_breuschpagan(e, np.column_stack([np.ones(200), x]), robust=True)
+    ours = checks.heteroskedasticity_test(e, x)
+    assert (ours.statistic, ours.p_value) == pytest.approx(theirs[:2])
+
+
+# -- posterior probabilities -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["slx", "sdm", "sdem"])
+def test_marginal_likelihood_by_quadrature(neighbours, simulate, model):
+    """Dense determinants, least squares at each point, adaptive integration."""
+    w = neighbours(15, 3)
+    panel = simulate(w, 4, seed=1)
+    terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
+    problem = pose(panel, RegressionSpec("y ~ x1 + x2", "", (), (), model, "unit", "none"), terms)
+    y, z = problem.projection.y, problem.projection.z
+    dense, n, t = w.sparse.toarray(), 15, 4
+    lag_y = swept(dense @ problem.design.y, problem.spec).ravel()
+    freedom = (n * t - z.shape[1]) / 2
+
+    def height(x):
+        target, design = y, z
+        if model == "sdm":
+            target = y - x * lag_y
+        elif model == "sdem":
+            b = np.kron(np.eye(n) - x * dense, np.eye(t))
+            target, design = b @ y, b @ z
+        e = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
+        logdet = 0.0 if model == "slx" else t * np.linalg.slogdet(np.eye(n) - x * dense)[1]
+        volume = np.linalg.slogdet(design.T @ design)[1]
+        return logdet - volume / 2 - freedom * np.log(e @ e)
+
+    from scipy.special import gammaln
+
+    constant = gammaln(freedom) - freedom * np.log(np.pi)
+    if model == "slx":
+        truth = constant + height(0.0)
+    else:
+        top = max(height(x) for x in np.linspace(-0.95, 0.95, 200))
+        area = integrate.quad(lambda x: np.exp(height(x) - top), -1, 1, limit=200)[0]
+        truth = constant + top + np.log(area / 2)
+    assert log_marginal(problem) == pytest.approx(truth, abs=1e-6)
+
+
+def test_posterior_finds_the_matrix_and_the_model(lattice, neighbours, simulate):
+    w, wrong = lattice(9, 9), neighbours(81, 4, seed=7)
+    panel = simulate(w, 6, rho=0.5, theta=(0.8, 0.5), seed=2)
+    found = posterior_probabilities("y ~ x1 + x2", panel, {"right": w, "wrong": wrong})
+    best = found.loc[found["probability"].idxmax()]
+    assert (best["weights"], best["model"]) == ("right", "sdm")
+    assert best["probability"] > 0.99
+    with pytest.raises(OptionError, match="models must be among slx, sdm, sdem"):
+        posterior_probabilities("y ~ x1", panel, w, models=["sar"])
+
+
+def test_options(lattice, simulate):
+    w = lattice(5, 5)
+    panel = simulate(w, 5)
+    with pytest.raises(OptionError, match="tests need likelihoods"):
+        nq.diagnostics(panel, "y ~ x1", w, correction="bias")
+    with pytest.raises(OptionError, match="level must lie between 0 and 1"):
+        nq.diagnostics(panel, "y ~ x1", w, level=5)
+    with pytest.raises(OptionError, match="need weights whose rows add to one"):
+        nq.diagnostics(panel, "y ~ x1", w.standardize("spectral"))
