@@ -42,6 +42,8 @@ class Design:
         columns).
     columns : tuple of str
         Names of the columns of z, for messages.
+    means : tuple of (str, str)
+        Block ("mean" or "wmean") and name of the unit means among them.
     """
 
     outcome: str
@@ -51,6 +53,7 @@ class Design:
     lag_y: np.ndarray
     z: np.ndarray
     columns: tuple[str, ...]
+    means: tuple[tuple[str, str], ...] = ()
 
 
 def build_design(
@@ -62,6 +65,7 @@ def build_design(
     keep_intercept: bool,
     durbin: str | Iterable[str] | None,
     dynamics: tuple[str, ...] = (),
+    with_means: bool = False,
 ) -> Design:
     """Evaluate the formula on the panel and lag what the model lags.
 
@@ -80,6 +84,8 @@ def build_design(
         The part of X to lag, as the right side of a formula or as column names; all if not given.
     dynamics : tuple of str
         "tau" for y_(t-1), "eta" for W y_(t-1).
+    with_means : bool
+        Whether unit means of the regressors that vary over time enter too.
 
     Returns
     -------
@@ -108,13 +114,31 @@ def build_design(
         wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
     titles = [*names, *(f"W {name}" for name in lagged)]
+    means: list[tuple[str, str]] = []
+    if with_means:
+        keys = [("mean", name) for name in names] + [("wmean", name) for name in lagged]
+        average = z.mean(axis=1, keepdims=True)
+        spread_within = np.abs(z - average).max(axis=(0, 1))
+        vary = np.flatnonzero(spread_within > 1e-10 * np.abs(z).max(axis=(0, 1)))
+        means = [keys[at] for at in vary]
+        titles += [f"unit mean of {titles[at]}" for at in vary]
+        z = np.concatenate([z, np.repeat(average[:, :, vary], z.shape[1], axis=1)], axis=2)
     if dynamics:
         past = {"tau": outcome[:, :-1, None], "eta": spread[:, :-1, None]}
         z = np.concatenate([z[:, 1:], *(past[name] for name in dynamics)], axis=2)
         outcome, spread = outcome[:, 1:], spread[:, 1:]
         words = {"tau": "last period's outcome", "eta": "last period's W outcome"}
         titles += [words[name] for name in dynamics]
-    return Design(str(y.columns[0]), tuple(names), tuple(lagged), outcome, spread, z, tuple(titles))
+    return Design(
+        str(y.columns[0]),
+        tuple(names),
+        tuple(lagged),
+        outcome,
+        spread,
+        z,
+        tuple(titles),
+        tuple(means),
+    )
 
 
 def _evaluate(formula: str, panel: SpatialPanel) -> tuple[pd.DataFrame, pd.DataFrame]:

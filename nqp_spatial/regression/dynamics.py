@@ -55,7 +55,7 @@ def score_bias_of_units(
     Returns
     -------
     ndarray
-        In (coefs, rho, lam, sigma2).
+        In (coefs, rho, lam, phi, sigma2).
 
     Raises
     ------
@@ -91,12 +91,12 @@ def score_bias_of_units(
         middle = (r + rho) / 2
         thrice = g_slope(middle) if outcome is not None else 0.0
         twice = g(middle) + middle * thrice
-    score = np.zeros(len(estimate.coefs) + 3)
+    score = np.zeros(len(estimate.coefs) + 4)
     first = len(estimate.coefs) - len(spec.dynamics)
     for at, name in enumerate(spec.dynamics, start=first):
         score[at] = inverse if name == "tau" else lagged
-    score[-3] = (tau * twice + eta * thrice) / (1 - tau) + g(rho)
+    score[-4] = (tau * twice + eta * thrice) / (1 - tau) + g(rho)
     if error is not None:
-        score[-2] = -float(error.derivative(lam)) - less_one / (1 - lam)
+        score[-3] = -float(error.derivative(lam)) - less_one / (1 - lam)
     score[-1] = size / (2 * estimate.sigma2)
     return score

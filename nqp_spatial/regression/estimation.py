@@ -32,7 +32,7 @@ from nqp_spatial.regression.spec import (
     check_options,
 )
 from nqp_spatial.regression.terms import Terms, terms_of
-from nqp_spatial.regression.transform import Counts, Projection
+from nqp_spatial.regression.transform import Counts, Projection, unit_means
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 if TYPE_CHECKING:
@@ -75,8 +75,12 @@ def fit(
         their own.
     model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
         Which spatial terms enter: none, W X, W y, W u, W y and W X, W X and W u, W y and W u.
-    effects : {"none", "unit", "period", "two-way"}
-        Fixed effects. A cross-section takes "none".
+    effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
+        Fixed effects; or random unit effects, and these with the unit means of the regressors
+        (Mundlak 1978), which makes the coefficients those of fixed effects where the means take up
+        all of the correlation. Period effects beside random ones go into the formula, ``C(year)``.
+        With spatial errors the unit effects are lagged as the errors are (Kapoor, Kelejian and
+        Prucha 2007). A cross-section takes "none".
     durbin : str or list of str, optional
         The regressors to lag, if not all: a column, a list, or the right side of a formula.
     time_lag, space_time_lag : bool
@@ -141,7 +145,8 @@ def fit(
 
     Sources: Elhorst (2014), chapter 3; Lee and Yu (2010), Journal of Econometrics 154, 165-185;
     Lee (2004), Econometrica 72, 1899-1925; Yu, de Jong and Lee (2008), Journal of Econometrics
-    146, 118-134; Lee and Yu (2010b), Econometric Theory 26, 564-597.
+    146, 118-134; Lee and Yu (2010b), Econometric Theory 26, 564-597; Elhorst (2014), section 3.3.2,
+    for random effects.
 
     Examples
     --------
@@ -200,13 +205,18 @@ def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
             "make one with SpatialPanel(frame, unit=..., period=...) or read_panel"
         )
     panel.require_balanced()
-    if panel.n_periods == 1 and effects in ("unit", "period", "two-way"):
+    if panel.n_periods == 1 and effects != "none":
         raise OptionError(
             f"effects={effects!r} needs more than one period and this panel has one; "
             "use effects='none' for a cross-section"
         )
     if not dynamic:
         return
+    if effects in ("random", "correlated-random"):
+        raise OptionError(
+            "a dynamic model with random effects needs a model of where each unit started, which "
+            "is not offered; use effects='unit' or 'two-way'"
+        )
     least = 3 if effects in ("unit", "two-way") else 2
     if panel.n_periods < least:
         raise OptionError(
@@ -240,7 +250,11 @@ def _resolve(
             "the filtered period dummies are dummies no more; standardise them with "
             "weights.standardize('row')"
         )
-    if spec.effects == "none":
+    if spec.has_phi and spec.covariance == "robust":
+        raise OptionError(
+            "covariance='robust' is not offered with random effects; use 'observed' or 'expected'"
+        )
+    if spec.keeps_intercept:
         return "none", ()
     if spec.is_dynamic and spec.sweeps_units:
         return _resolve_dynamic(correction, spec, stochastic)
@@ -304,15 +318,25 @@ def _likely(
 ) -> tuple[info.Estimate, np.ndarray, float, Convergence, tuple[str, ...]]:
     """Maximum likelihood, its correction, and its covariance."""
     logdets = determinants.active(spec)
-    likelihood = ConcentratedLikelihood(counts, Squares(projection), logdets)
+    squares = Squares(projection, random=spec.has_phi)
+    likelihood = ConcentratedLikelihood(counts, squares, logdets)
     rough = tuple(
         None if fine is None or w is None else rough_log_determinant(w, fine)
         for w, fine in zip((terms.y, terms.u), logdets, strict=True)
     )
-    best = maximize(likelihood, (rough[0], rough[1]))
+    notes: list[str] = []
+    pooled = replace(likelihood, counts=replace(counts, units=0))
+    best = maximize(pooled, (rough[0], rough[1]))
+    if spec.has_phi:
+        # phi = 1 is where there is no variance between units. If the likelihood still rises there,
+        # units differ less than their errors alone make them, and the bound is the estimate.
+        if likelihood.derivatives(best.at)[0][-1] < 0:
+            best = maximize(likelihood, (rough[0], rough[1]))
+        else:
+            likelihood = pooled
+            notes.append("the variance of the unit effects is estimated as zero: phi = 1")
     estimate = info.estimate_at(best.at, projection, likelihood)
     loglik = likelihood.value(best.at)
-    notes: list[str] = []
 
     def moments(at: info.Estimate, *, diagonal: bool = False) -> info.Spill:
         structural = design.y - at.rho * design.lag_y - at.disturbances.reshape(design.y.shape)
@@ -346,8 +370,9 @@ def _likely(
     # An error dL' in the derivative moves the root of the score by m dL' times its variance.
     noise = 0.0
     for which, error in zip(likelihood.active, best.std_errors, strict=True):
-        logdet = logdets[which]
-        assert logdet is not None
+        logdet = logdets[which] if which < 2 else None
+        if logdet is None:
+            continue
         noise = max(noise, counts.copies * logdet.error(float(best.at[which]))[1] * float(error))
     first = next((logdet for logdet in logdets if logdet is not None), None)
     convergence = Convergence(
@@ -413,22 +438,26 @@ def _result(
     determinant: LogDet | None,
 ) -> RegressionResult:
     keys = [("x", name) for name in design.names] + [("wx", name) for name in design.lagged]
-    keys += [("dynamic", name) for name in spec.dynamics]
+    keys += [*design.means, *(("dynamic", name) for name in spec.dynamics)]
     values = list(estimate.coefs)
-    for name in ("rho",) * spec.has_rho + ("lam",) * spec.has_lam:
-        keys.append(("spatial", name))
-        values.append(estimate.rho if name == "rho" else estimate.lam)
+    own = (("spatial", "rho"), ("spatial", "lam"), ("random", "phi"))
+    for which in estimate.active:
+        keys.append(own[which])
+        values.append((estimate.rho, estimate.lam, estimate.phi)[which])
     index = pd.MultiIndex.from_tuples(keys, names=["block", "variable"])
     if not keys:
         index = pd.MultiIndex.from_arrays([[], []], names=["block", "variable"])
     count = len(keys)
-    left = estimate.residuals
+    left = estimate.innovations
+    if spec.has_phi:
+        # Less the best linear unbiased prediction of the unit effects.
+        left = left - (1 - estimate.phi**2) * unit_means(left, design.y.shape[1])
     shape = (panel.n_units, panel.n_periods)
     rows = panel.frame.index[
         np.arange(len(panel.frame)).reshape(shape)[:, shape[1] - design.y.shape[1] :].ravel()
     ]
     total = float((estimate.projection.y**2).sum())
-    if spec.effects == "none":
+    if spec.keeps_intercept:
         total -= len(left) * float(estimate.projection.y.mean()) ** 2
     free = float(_df_resid(spec, design, count)) if spec.is_linear else np.inf
     for w in terms.given:
@@ -462,6 +491,12 @@ def _result(
 def _fixed_effects(
     panel: SpatialPanel, design: Design, spec: RegressionSpec, estimate: info.Estimate
 ) -> dict[str, object]:
+    if spec.has_phi:
+        shape = design.y.shape
+        means = estimate.innovations.reshape(shape).mean(axis=1)
+        shrunk = (1 - estimate.phi**2) * means
+        variance = estimate.sigma2 * (1 / estimate.phi**2 - 1) / shape[1]
+        return {"unit": pd.Series(shrunk, panel.units, name="unit"), "variance": variance}
     if spec.effects == "none":
         return {}
     gap = design.y - estimate.rho * design.lag_y - design.z @ estimate.coefs

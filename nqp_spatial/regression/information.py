@@ -1,8 +1,9 @@
-"""Information matrices of (coefficients, rho, lam, sigma2), bias correction, and QML sandwich.
+"""Information matrices of (coefficients, rho, lam, phi, sigma2), bias correction, QML sandwich.
 
 Notation: ``A = I - rho W_y``, ``B = I - lam W_u``, ``G = W_y A^-1``, ``F = B G B^-1``,
 ``H = W_u B^-1``, z the swept regressors, ``eta`` the structural part (regressors and effects), M
-the sweeping projection, e the swept and filtered residuals.
+the sweeping projection, e the swept and filtered residuals. With random unit effects, series have
+their unit means weighted by phi instead (`Estimate.weighted`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from nqp_spatial.regression.factors import factorize
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood
 from nqp_spatial.regression.logdet import LogDet
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.regression.transform import Counts, Projection, swept
+from nqp_spatial.regression.transform import Counts, Projection, swept, unit_means
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "robust"]
 
@@ -34,11 +35,11 @@ class Estimate:
     ----------
     coefs : ndarray
         Of the columns of z, shape (K,).
-    rho, lam, sigma2 : float
+    rho, lam, phi, sigma2 : float
     projection : Projection
     counts : Counts
     active : tuple of int
-        Which of (rho, lam) the model has.
+        Which of (rho, lam, phi) the model has.
     """
 
     coefs: np.ndarray
@@ -48,6 +49,13 @@ class Estimate:
     projection: Projection
     counts: Counts
     active: tuple[int, ...] = ()
+    phi: float = 1.0
+
+    def weighted(self, array: np.ndarray) -> np.ndarray:
+        """Return a series with its unit means weighted by phi, shape (N, ...)."""
+        if not self.counts.units:
+            return array
+        return array - (1 - self.phi) * unit_means(array, self.projection.periods)
 
     @property
     def disturbances(self) -> np.ndarray:
@@ -57,44 +65,56 @@ class Estimate:
 
     @property
     def lagged_disturbances(self) -> np.ndarray:
-        """Swept W_u u, shape (N,); zeros where errors are not spatial."""
+        """Swept and weighted W_u u, shape (N,); zeros where errors are not spatial."""
         if self.projection.by_u is None:
             return np.zeros_like(self.projection.y)
         z, y, lag_y = self.projection.by_u
-        return np.asarray(y - self.rho * lag_y - z @ self.coefs)
+        return self.weighted(y - self.rho * lag_y - z @ self.coefs)
+
+    @property
+    def innovations(self) -> np.ndarray:
+        """Swept and filtered residuals, random effects in them, shape (N,)."""
+        found = self.disturbances
+        if self.projection.by_u is not None:
+            z, y, lag_y = self.projection.by_u
+            found = found - self.lam * (y - self.rho * lag_y - z @ self.coefs)
+        return np.asarray(found)
 
     @property
     def residuals(self) -> np.ndarray:
-        """Swept and filtered residuals e, shape (N,)."""
-        return self.disturbances - self.lam * self.lagged_disturbances
+        """Swept, filtered and weighted residuals e, shape (N,)."""
+        return self.weighted(self.innovations)
 
     @property
     def filtered(self) -> tuple[np.ndarray, np.ndarray]:
-        """Swept B z and B W y, shapes (N, K) and (N,)."""
+        """Swept, filtered and weighted z and W y, shapes (N, K) and (N,)."""
         p = self.projection
         if p.by_u is None:
-            return p.z, p.lag_y
-        return p.z - self.lam * p.by_u[0], p.lag_y - self.lam * p.by_u[2]
+            return self.weighted(p.z), self.weighted(p.lag_y)
+        return (
+            self.weighted(p.z - self.lam * p.by_u[0]),
+            self.weighted(p.lag_y - self.lam * p.by_u[2]),
+        )
 
     @property
     def kept(self) -> list[int]:
-        """Rows of the matrices of (coefs, rho, lam, sigma2) that the model has."""
+        """Rows of the matrices of (coefs, rho, lam, phi, sigma2) that the model has."""
         k = len(self.coefs)
-        return [*range(k), *(k + which for which in self.active), k + 2]
+        return [*range(k), *(k + which for which in self.active), k + 3]
 
 
 def estimate_at(
     at: np.ndarray, projection: Projection, likelihood: ConcentratedLikelihood
 ) -> Estimate:
-    """Return the parameters that maximise the likelihood given (rho, lam)."""
-    rho, lam = float(at[0]), float(at[1])
+    """Return the parameters that maximise the likelihood given (rho, lam, phi)."""
+    rho, lam, phi = (float(x) for x in at)
     coefs = projection.coef_y - rho * projection.coef_lag
     squares, counts = likelihood.squares, likelihood.counts
     if squares.filtered and len(coefs):
-        turned = squares.parts(lam)[3]
+        turned = squares.parts(lam, phi)[3]
         coefs = coefs + projection.unscale @ (turned @ np.array([1.0, -rho]))
     sigma2 = squares.derivatives(at)[0] / counts.observations
-    return Estimate(coefs, rho, lam, sigma2, projection, counts, tuple(likelihood.active))
+    return Estimate(coefs, rho, lam, sigma2, projection, counts, tuple(likelihood.active), phi)
 
 
 def observed(estimate: Estimate, logdets: tuple[LogDet | None, LogDet | None]) -> np.ndarray:
@@ -112,19 +132,28 @@ def observed(estimate: Estimate, logdets: tuple[LogDet | None, LogDet | None]) -
         for logdet, x in zip(logdets, (estimate.rho, estimate.lam), strict=True)
     ]
     k, m = len(estimate.coefs), counts.copies
-    h = np.zeros((k + 3, k + 3))
+    h = np.zeros((k + 4, k + 4))
     h[:k, :k] = z.T @ z / s2
     h[:k, k] = z.T @ lag_y / s2
-    h[:k, k + 2] = z.T @ e / s2**2
+    h[:k, k + 3] = z.T @ e / s2**2
     h[k, k] = m * traces[0] + lag_y @ lag_y / s2
-    h[k, k + 2] = lag_y @ e / s2**2
+    h[k, k + 3] = lag_y @ e / s2**2
     if estimate.projection.by_u is not None:
-        z_u, _, lag_y_u = estimate.projection.by_u
+        z_u, _, lag_y_u = (estimate.weighted(part) for part in estimate.projection.by_u)
         h[:k, k + 1] = (z_u.T @ e + z.T @ q) / s2
         h[k, k + 1] = (lag_y_u @ e + lag_y @ q) / s2
         h[k + 1, k + 1] = m * traces[1] + q @ q / s2
-        h[k + 1, k + 2] = q @ e / s2**2
-    h[k + 2, k + 2] = e @ e / s2**3 - counts.observations / (2 * s2**2)
+        h[k + 1, k + 3] = q @ e / s2**2
+    if counts.units:
+        # The part of e in the unit means is phi times theirs: its derivative by phi is theirs.
+        phi = estimate.phi
+        means = unit_means(e, estimate.projection.periods)
+        h[:k, k + 2] = -2 * z.T @ means / (phi * s2)
+        h[k, k + 2] = -2 * lag_y @ means / (phi * s2)
+        h[k + 1, k + 2] = -2 * q @ means / (phi * s2)
+        h[k + 2, k + 2] = counts.units / phi**2 + means @ means / (phi**2 * s2)
+        h[k + 2, k + 3] = -means @ means / (phi * s2**2)
+    h[k + 3, k + 3] = e @ e / s2**3 - counts.observations / (2 * s2**2)
     return _mirrored(h)[np.ix_(estimate.kept, estimate.kept)]
 
 
@@ -224,7 +253,7 @@ def spill(
     if spec.sweeps_periods:
         diagonals -= ones / n  # 1'P, the column sums
     products[1, 0] = products[0, 1]
-    mean_part = swept(pair.filtered_spill(structural), spec).ravel()
+    mean_part = estimate.weighted(swept(pair.filtered_spill(structural), spec).ravel())
     return Spill(traces, products, mean_part, diagonals if diagonal else None, note)
 
 
@@ -281,14 +310,18 @@ def expected(estimate: Estimate, moments: Spill) -> np.ndarray:
     """Return the expected information (Lee and Yu 2010, section 2.2, with spatial errors)."""
     s2, counts = estimate.sigma2, estimate.counts
     z = estimate.filtered[0]
-    k, m = len(estimate.coefs), counts.copies
-    h = np.zeros((k + 3, k + 3))
+    k, m, phi = len(estimate.coefs), counts.copies, estimate.phi
+    h = np.zeros((k + 4, k + 4))
     h[:k, :k] = z.T @ z / s2
     h[:k, k] = z.T @ moments.mean_part / s2
     h[k : k + 2, k : k + 2] = m * moments.products
     h[k, k] += moments.mean_part @ moments.mean_part / s2
-    h[k : k + 2, k + 2] = m * moments.traces / s2
-    h[k + 2, k + 2] = counts.observations / (2 * s2**2)
+    h[k : k + 2, k + 3] = m * moments.traces / s2
+    if counts.units:
+        h[k : k + 2, k + 2] = -2 * moments.traces / phi
+        h[k + 2, k + 2] = 2 * counts.units / phi**2
+        h[k + 2, k + 3] = -counts.units / (phi * s2)
+    h[k + 3, k + 3] = counts.observations / (2 * s2**2)
     return _mirrored(h)[np.ix_(estimate.kept, estimate.kept)]
 
 
@@ -329,12 +362,12 @@ def robust(
     third, fourth = _error_moments(estimate.residuals, spec, n, t)
     shrink = (1 - 1 / t) if spec.sweeps_units else 1.0
     assert moments.diagonals is not None
-    linear = np.zeros((n * t, k + 3))
+    linear = np.zeros((n * t, k + 4))
     linear[:, :k] = z / s2
     linear[:, k] = moments.mean_part / s2
-    square = np.zeros((n * t, k + 3))
+    square = np.zeros((n * t, k + 4))
     square[:, k : k + 2] = np.repeat(shrink * moments.diagonals, t, axis=0) / s2
-    square[:, k + 2] = shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0) / (2 * s2**2)
+    square[:, k + 3] = shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0) / (2 * s2**2)
     linear, square = linear[:, estimate.kept], square[:, estimate.kept]
     skew = third * (linear.T @ square)
     extra = skew + skew.T + (fourth - 3 * s2**2) * (square.T @ square)
@@ -375,16 +408,16 @@ def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarra
     information : ndarray
         In the parameters that the model has.
     score : ndarray
-        Minus the mean of the score at the truth, in (coefs, rho, lam, sigma2).
+        Minus the mean of the score at the truth, in (coefs, rho, lam, phi, sigma2).
     """
     k = len(estimate.coefs)
-    step = np.zeros(k + 3)
+    step = np.zeros(k + 4)
     step[estimate.kept] = _scaled_inverse(information) @ score[estimate.kept]
     return Estimate(
         estimate.coefs + step[:k],
         estimate.rho + step[k],
         estimate.lam + step[k + 1],
-        estimate.sigma2 + step[k + 2],
+        estimate.sigma2 + step[k + 3],
         estimate.projection,
         estimate.counts,
         estimate.active,
@@ -398,10 +431,11 @@ def score_bias_of_periods(estimate: Estimate) -> np.ndarray:
     1 / (2 sigma2))``, because ``tr(J G) = tr G - 1/(1 - rho)`` where the rows of W add to one (Lee
     and Yu 2010, section 4).
     """
-    score = np.zeros(len(estimate.coefs) + 3)
-    score[-3:] = (
+    score = np.zeros(len(estimate.coefs) + 4)
+    score[-4:] = (
         1 / (1 - estimate.rho),
         1 / (1 - estimate.lam),
+        0.0,
         1 / (2 * estimate.sigma2),
     )
     return estimate.counts.copies * score

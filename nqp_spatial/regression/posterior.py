@@ -144,7 +144,7 @@ def log_marginal(problem: Problem) -> float:
     if counts.less_one:
         logs = logs - counts.copies * np.log1p(-x)
     for at, value in enumerate(x):
-        pair = np.array([value, 0.0]) if which == 0 else np.array([0.0, value])
+        pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
         logs[at] -= freedom * np.log(squares.derivatives(pair)[0])
         if which == 1:
             logs[at] -= squares.log_volume(float(value)) / 2

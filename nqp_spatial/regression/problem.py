@@ -70,9 +70,10 @@ def pose(
         panel,
         matrix_of(terms.y),
         matrix_of(terms.x),
-        keep_intercept=draft.effects == "none",
+        keep_intercept=draft.keeps_intercept,
         durbin=durbin,
         dynamics=draft.dynamics,
+        with_means=draft.effects == "correlated-random",
     )
     spec = replace(draft, outcome=design.outcome, regressors=design.names, lagged=design.lagged)
     projection = project(design, spec, matrix_of(terms.u))

@@ -67,7 +67,8 @@ class RegressionResult:
     weights_spec : str
         The weights in words; empty if there are none.
     params : Series
-        Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``dynamic``, ``spatial``.
+        Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``mean`` and
+        ``wmean`` (unit means), ``dynamic``, ``spatial``, ``random``.
     cov : DataFrame
         Their covariance.
     sigma2 : float
@@ -83,7 +84,8 @@ class RegressionResult:
         By (unit, period); ``fitted = y - resid``, given the neighbours' outcomes (and, where
         errors are spatial, their errors): ``resid`` are the innovations e.
     fixed_effects : dict
-        ``constant``, ``unit`` and ``period`` as the model has them; effects add to zero.
+        ``constant``, ``unit`` and ``period`` as the model has them; effects add to zero. With
+        random effects their predictions, ``unit``, and their ``variance``.
     rsquared_within : float
         Share of the variance of y, effects taken out, that is not left in the residuals.
     convergence : Convergence or None
@@ -374,7 +376,8 @@ class RegressionResult:
         keep = [
             at
             for at, (block, name) in enumerate(keys)
-            if not (block == "x" and name == INTERCEPT) and (block, name) != ("spatial", "lam")
+            if block in ("x", "wx", "dynamic", "spatial")
+            and (block, name) not in (("x", INTERCEPT), ("spatial", "lam"))
         ]
         names = [keys[at][1] for at in keep if keys[at][0] == "x"]
         lagged = [keys[at][1] for at in keep if keys[at][0] == "wx"]
@@ -520,6 +523,8 @@ def _flat(key: tuple[str, str]) -> str:
     block, name = key
     if block == "wx":
         return f"W × {name}"
+    if block in ("mean", "wmean"):
+        return f"mean of {'W × ' if block == 'wmean' else ''}{name}"
     return {"tau": "y(t-1)", "eta": "W × y(t-1)"}[name] if block == "dynamic" else name
 
 

@@ -10,7 +10,7 @@ from nqp_spatial.errors import OptionError
 __all__ = ["Correction", "Covariance", "Effects", "Model", "RegressionSpec"]
 
 Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"]
-Effects = Literal["none", "unit", "period", "two-way"]
+Effects = Literal["none", "unit", "period", "two-way", "random", "correlated-random"]
 Correction = Literal["auto", "none", "transformation", "bias"]
 Covariance = Literal["observed", "expected", "robust"]
 
@@ -28,6 +28,8 @@ _EFFECTS_WORDS = {
     "unit": "unit fixed effects",
     "period": "period fixed effects",
     "two-way": "unit and period fixed effects",
+    "random": "random unit effects",
+    "correlated-random": "correlated random unit effects",
 }
 
 
@@ -61,7 +63,7 @@ class RegressionSpec:
     lagged : tuple of str
         Columns of X of which W X enters.
     model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
-    effects : {"none", "unit", "period", "two-way"}
+    effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
     correction : {"none", "transformation", "bias"}
         What was done about the incidental parameters, after "auto" was resolved.
     covariance : {"observed", "expected", "robust"}
@@ -101,6 +103,16 @@ class RegressionSpec:
         return self.model in ("sem", "sdem", "sac")
 
     @property
+    def has_phi(self) -> bool:
+        """Whether unit effects are random."""
+        return self.effects in ("random", "correlated-random")
+
+    @property
+    def keeps_intercept(self) -> bool:
+        """Whether no fixed effects take the intercept's place."""
+        return not (self.sweeps_units or self.sweeps_periods)
+
+    @property
     def is_dynamic(self) -> bool:
         """Whether outcomes of the period before enter."""
         return self.time_lag or self.space_time_lag
@@ -108,7 +120,7 @@ class RegressionSpec:
     @property
     def is_linear(self) -> bool:
         """Whether least squares is all there is to it, with its exact t distribution."""
-        return not (self.has_rho or self.has_lam or self.is_dynamic)
+        return not (self.has_rho or self.has_lam or self.is_dynamic or self.has_phi)
 
     @property
     def dynamics(self) -> tuple[str, ...]:
@@ -135,11 +147,6 @@ class RegressionSpec:
 
 def check_options(*, model: str, effects: str, correction: str, covariance: str) -> None:
     """Raise `OptionError` for an option that is unknown or not offered by this version."""
-    if effects == "random":
-        raise OptionError(
-            "effects='random' is not part of this version; it has no, unit, period and two-way "
-            "fixed effects"
-        )
     for name, value, known in [
         ("model", model, tuple(_MODEL_WORDS)),
         ("effects", effects, tuple(_EFFECTS_WORDS)),

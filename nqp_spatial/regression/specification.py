@@ -104,7 +104,8 @@ def diagnostics(
 
     Score tests for a spatial lag and a spatial error in the model without either; likelihood ratio
     and Wald tests of the Durbin model against the models that it contains; joint tests of unit and
-    period effects; dependence, normality and heteroskedasticity of residuals; information criteria;
+    period effects; random against fixed unit effects (Hausman; Mundlak; both without period
+    effects); dependence, normality and heteroskedasticity of residuals; information criteria;
     posterior probabilities.
 
     Parameters
@@ -176,6 +177,7 @@ def diagnostics(
         "Score tests of the linear model": dict(score_tests(problem, w)),
         "Simplifications of the Durbin model": _simplifications(models),
         "Effects (SDM, dummies)": _effects_tests(formula, panel, w, effects),
+        "Random or fixed unit effects (SDM)": _random_tests(formula, panel, w, effects),
         "Residuals of the linear model": _residual_tests(residuals, problem.projection.z),
     }
     tests = {name: test for group in groups.values() for name, test in group.items()}
@@ -275,6 +277,43 @@ def _effects_tests(
         title = "LR: period effects"
         statistic = 2 * (loglik(effects) - loglik(rest))  # type: ignore[arg-type]
         found[title] = chi2_test(title, "no period effects", statistic, t - 1)
+    return found
+
+
+def _random_tests(
+    formula: str, panel: SpatialPanel, w: SpatialWeights, effects: str
+) -> dict[str, HypothesisTest | NotApplicable]:
+    """Test whether random unit effects are uncorrelated with the regressors, in two ways."""
+    if effects not in ("unit", "two-way"):
+        return {}
+    fixed = fit(formula, panel, w, effects="unit", covariance="expected")
+    random = fit(formula, panel, w, effects="random", covariance="expected")
+    # Slopes alone: rho is estimated from within and between, and much the same in both.
+    shared = [key for key in fixed.params.index if key[0] in ("x", "wx")]
+    gap = (fixed.params.loc[shared] - random.params.loc[shared]).to_numpy()
+    # Both with the error variance of the random model, or the difference may not be positive
+    # definite; under the null the two variances agree.
+    spread = fixed.cov.loc[shared, shared] * (random.sigma2 / fixed.sigma2)
+    spread = (spread - random.cov.loc[shared, shared]).to_numpy()
+    null = "unit effects are uncorrelated with the regressors"
+    name = "Hausman"
+    found: dict[str, HypothesisTest | NotApplicable] = {}
+    scale = 1 / np.sqrt(np.abs(np.diag(spread)))
+    if np.linalg.eigvalsh(spread * np.outer(scale, scale)).min() > 1e-8:
+        statistic = float(gap @ np.linalg.solve(spread, gap))
+        found[name] = chi2_test(name, null, statistic, len(gap), "unit against random effects")
+    else:
+        found[name] = NotApplicable(
+            name, null, "the difference of the covariances is not positive definite: see Mundlak"
+        )
+    means = fit(formula, panel, w, effects="correlated-random", covariance="expected")
+    keys = [key for key in means.params.index if key[0] in ("mean", "wmean")]
+    if keys:
+        at = means.params.loc[keys].to_numpy()
+        middle = means.cov.loc[keys, keys].to_numpy()
+        statistic = float(at @ np.linalg.solve(middle, at))
+        title = "Mundlak"
+        found[title] = chi2_test(title, null, statistic, len(at), "unit means of regressors")
     return found
 
 

@@ -19,6 +19,8 @@ _EFFECT_WORDS = {
     "unit": "unit fixed effects",
     "period": "period fixed effects",
     "two-way": "unit and period fixed effects",
+    "random": "an intercept",
+    "correlated-random": "an intercept",
 }
 
 
@@ -32,6 +34,8 @@ class Counts:
         Divisor of the sum of squares in sigma2.
     copies : int
         Number of periods that each contribute one log-determinant.
+    units : int
+        Number of units whose effects are random; 0 where none are.
     less_one : int
         1 where periods are swept out by the orthonormal transformation, so that each
         log-determinant loses the share of W's eigenvalue one, ``ln(1 - rho)``; else 0.
@@ -40,6 +44,7 @@ class Counts:
     observations: int
     copies: int
     less_one: int
+    units: int = 0
 
 
 def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> Counts:
@@ -61,7 +66,7 @@ def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> Counts:
     if spec.sweeps_periods and (spec.correction == "transformation" or bias_of_units):
         n -= 1
         less_one = 1
-    return Counts(n * t, t, less_one)
+    return Counts(n * t, t, less_one, n_units if spec.has_phi else 0)
 
 
 def swept(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
@@ -86,6 +91,13 @@ def swept(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
     return result
 
 
+def unit_means(array: np.ndarray, periods: int) -> np.ndarray:
+    """Return the mean over periods in each unit, repeated; rows are units by periods."""
+    shape = (-1, periods, *array.shape[1:])
+    means = array.reshape(shape).mean(axis=1, keepdims=True)
+    return np.broadcast_to(means, array.reshape(shape).shape).reshape(array.shape)
+
+
 @dataclass(frozen=True, eq=False)
 class Projection:
     """Everything the concentrated likelihood needs of the data.
@@ -104,6 +116,7 @@ class Projection:
         ``r^-1`` of ``z = q r`` with orthonormal q: takes coefficients of q to those of z.
     by_u : tuple of ndarray or None
         ``W_u z, W_u y, W_u W y``, swept after the lag, where errors are spatial.
+    periods : int
     """
 
     z: np.ndarray
@@ -115,6 +128,7 @@ class Projection:
     left_lag: np.ndarray
     unscale: np.ndarray
     by_u: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    periods: int = 1
 
     @property
     def gram_inverse(self) -> np.ndarray:
@@ -159,7 +173,9 @@ def project(
     by_u = None if errors is None else _lagged_by(errors, design, spec)
     if not names:
         empty = np.empty(0)
-        return Projection(z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)), by_u)
+        return Projection(
+            z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)), by_u, design.y.shape[1]
+        )
     q, r = scipy.linalg.qr(z / norms, mode="economic", check_finite=False)
     _require_independent(r, names)
     both = np.column_stack([y, lag_y])
@@ -167,7 +183,18 @@ def project(
     coefs = scipy.linalg.solve_triangular(r, along) / norms[:, None]
     left = both - q @ along
     inverse = scipy.linalg.solve_triangular(r, np.eye(len(names))) / norms[:, None]
-    return Projection(z, y, lag_y, coefs[:, 0], coefs[:, 1], left[:, 0], left[:, 1], inverse, by_u)
+    return Projection(
+        z,
+        y,
+        lag_y,
+        coefs[:, 0],
+        coefs[:, 1],
+        left[:, 0],
+        left[:, 1],
+        inverse,
+        by_u,
+        design.y.shape[1],
+    )
 
 
 def _lagged_by(

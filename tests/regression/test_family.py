@@ -165,10 +165,10 @@ def test_slopes_of_the_concentrated_likelihood(neighbours):
         Squares(estimate.projection),
         (log_determinant(w, "exact"), log_determinant(v, "exact")),
     )
-    at = np.array([0.2, -0.3])
+    at = np.array([0.2, -0.3, 1.0])
     gradient, hessian = likelihood.derivatives(at)
     for j in range(2):
-        step = np.zeros(2)
+        step = np.zeros(3)
         step[j] = 1e-5
         difference = (likelihood.value(at + step) - likelihood.value(at - step)) / 2e-5
         assert gradient[j] == pytest.approx(difference, rel=1e-6)
@@ -187,7 +187,7 @@ def _estimate_of(res, panel, w, v):
         panel,
         w.sparse,
         w.sparse if spec.has_lags else None,
-        keep_intercept=spec.effects == "none",
+        keep_intercept=spec.keeps_intercept,
         durbin=None,
         dynamics=spec.dynamics,
     )
@@ -493,11 +493,11 @@ def test_the_dynamic_bias_by_dense_matrices(lattice, model, effects):
         return np.trace(basis.T @ matrix @ basis)
 
     k = len(estimate.coefs)
-    truth = np.zeros(k + 3)
+    truth = np.zeros(k + 4)
     truth[k - 2], truth[k - 1] = trace(inverse), trace(dense @ inverse)
     truth[k] = trace(g @ (tau * np.eye(30) + eta * dense) @ inverse) + trace(g)
     truth[k + 1] = trace(h) if model == "sac" else 0.0
-    truth[k + 2] = basis.shape[1] / (2 * res.sigma2)
+    truth[k + 3] = basis.shape[1] / (2 * res.sigma2)
     np.testing.assert_allclose(ours, truth, rtol=1e-8, atol=1e-9)
 
 
@@ -599,8 +599,6 @@ def test_recovery_of_a_large_dynamic_panel(lattice):
 def test_options_of_the_family(lattice):
     w = lattice(5, 5)
     panel = simulated("sdm", w, w, w, 6, tau=0.3)
-    with pytest.raises(OptionError, match="effects='random' is not part of this version"):
-        nq.fit("y ~ x1", panel, w, effects="random")
     with pytest.raises(OptionError, match="cannot be transformed away, the past being among"):
         nq.fit("y ~ x1", panel, w, time_lag=True, correction="transformation")
     with pytest.raises(OptionError, match="needs 3 periods or more, this panel has 2"):
