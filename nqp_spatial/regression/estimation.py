@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression import information as info
+from nqp_spatial.regression import sandwich
 from nqp_spatial.regression.design import Design
 from nqp_spatial.regression.dynamics import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood, Squares, maximize
@@ -107,11 +108,14 @@ def fit(
         what ``auto`` does, takes this off (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
         period effects are transformed away. The formula is of first order: with some ten periods
         or fewer and tau beyond 0.7, part of the bias is left.
-    covariance : {"observed", "expected", "robust"}
+    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
         Inverse of the observed (default) or expected information, or the QML sandwich that stays
-        right when the errors are not normal (Lee 2004). None of these is robust to
-        heteroskedasticity. ``ols`` and ``slx`` have the least-squares covariance (with degrees of
-        freedom), for "robust" with the same moments as the others.
+        right when the errors are not normal (Lee 2004). ``cluster`` is also right when errors of a
+        unit depend on each other over time; it needs many units. ``driscoll-kraay`` (1998) is right
+        when they depend on each other across units too; it needs many periods, some thirty. None of
+        these helps where unequal variances bias rho itself (Lin and Lee 2010). ``ols`` and ``slx``
+        have the least-squares covariance (with degrees of freedom), for "robust" with the same
+        moments as the others.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are had; see `regression.log_determinant`.
     seed : int, optional
@@ -250,9 +254,10 @@ def _resolve(
             "the filtered period dummies are dummies no more; standardise them with "
             "weights.standardize('row')"
         )
-    if spec.has_phi and spec.covariance == "robust":
+    if spec.has_phi and spec.covariance not in ("observed", "expected"):
         raise OptionError(
-            "covariance='robust' is not offered with random effects; use 'observed' or 'expected'"
+            f"covariance={spec.covariance!r} is not offered with random effects; use 'observed' or "
+            "'expected'"
         )
     if spec.keeps_intercept:
         return "none", ()
@@ -358,15 +363,11 @@ def _likely(
             score = info.score_bias_of_periods(estimate)
         estimate = info.bias_corrected(estimate, information, score)
     if spec.covariance == "observed":
-        cov = info.covariance_of(info.observed(estimate, logdets))
+        cov = info.scaled_inverse(info.observed(estimate, logdets))
     elif spec.covariance == "expected":
-        cov = info.covariance_of(info.expected(estimate, moments(estimate)))
+        cov = info.scaled_inverse(info.expected(estimate, moments(estimate)))
     else:
-        found = moments(estimate, diagonal=True)
-        cov = info.robust(
-            info.observed(estimate, logdets), info.expected(estimate, found),
-            estimate, found, spec, (design.y.shape[0], design.y.shape[1]),
-        )  # fmt: skip
+        cov = _sandwich(estimate, moments, logdets, terms, spec, design)
     # An error dL' in the derivative moves the root of the score by m dL' times its variance.
     noise = 0.0
     for which, error in zip(likelihood.active, best.std_errors, strict=True):
@@ -385,6 +386,27 @@ def _likely(
         )
     notes += _stability(estimate, spec)
     return estimate, cov, loglik, convergence, tuple(notes)
+
+
+def _sandwich(
+    estimate: info.Estimate,
+    moments: Callable[..., info.Spill],
+    logdets: tuple[LogDet | None, LogDet | None],
+    terms: Terms,
+    spec: RegressionSpec,
+    design: Design,
+) -> np.ndarray:
+    bread = info.observed(estimate, logdets)
+    shape = (design.y.shape[0], design.y.shape[1])
+    if spec.covariance == "driscoll-kraay":
+        return sandwich.driscoll_kraay(bread, estimate, shape)
+    found = moments(estimate, diagonal=True)
+    if spec.covariance == "cluster":
+        pair = info.Pair(
+            (matrix_of(terms.y), matrix_of(terms.u)), (estimate.rho, estimate.lam), spec
+        )
+        return sandwich.clustered(bread, estimate, found, pair, spec, shape)
+    return sandwich.robust(bread, info.expected(estimate, found), estimate, found, spec, shape)
 
 
 def _stability(estimate: info.Estimate, spec: RegressionSpec) -> list[str]:
@@ -415,6 +437,13 @@ def _linear(
     cov = np.zeros((k + 1, k + 1))
     cov[:k, :k] = squares / free * projection.gram_inverse
     cov[k, k] = 2 * sigma2**2 / counts.observations
+    if spec.covariance in ("cluster", "driscoll-kraay"):
+        shape = (design.y.shape[0], design.y.shape[1])
+        bread = info.observed(estimate, (None, None))
+        if spec.covariance == "cluster":
+            cov = sandwich.clustered(bread, estimate, None, None, spec, shape)
+        else:
+            cov = sandwich.driscoll_kraay(bread, estimate, shape)
     loglik = -counts.observations / 2 * (np.log(2 * np.pi * sigma2) + 1)
     return estimate, cov, float(loglik)
 

@@ -1,4 +1,4 @@
-"""Information matrices of (coefficients, rho, lam, phi, sigma2), bias correction, QML sandwich.
+"""Information matrices of (coefficients, rho, lam, phi, sigma2), and bias correction.
 
 Notation: ``A = I - rho W_y``, ``B = I - lam W_u``, ``G = W_y A^-1``, ``F = B G B^-1``,
 ``H = W_u B^-1``, z the swept regressors, ``eta`` the structural part (regressors and effects), M
@@ -19,7 +19,7 @@ from nqp_spatial.regression.logdet import LogDet
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.transform import Counts, Projection, swept, unit_means
 
-__all__ = ["Estimate", "bias_corrected", "expected", "observed", "robust"]
+__all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
 # Up to this size F and H are formed once, block by block (their traces are then exact); beyond,
 # traces of products are estimated from random probes through sparse factorisations.
@@ -211,7 +211,7 @@ def spill(
         For the probes at large n.
     """
     at, less_one = (estimate.rho, estimate.lam), estimate.counts.less_one
-    pair = _Pair(matrices, at, spec)
+    pair = Pair(matrices, at, spec)
     n = structural.shape[0]
     traces, products = np.zeros(2), np.zeros((2, 2))
     for which, logdet in enumerate(logdets):
@@ -257,7 +257,7 @@ def spill(
     return Spill(traces, products, mean_part, diagonals if diagonal else None, note)
 
 
-class _Pair:
+class Pair:
     """Products with F and H, from two sparse factorisations."""
 
     def __init__(
@@ -325,80 +325,6 @@ def expected(estimate: Estimate, moments: Spill) -> np.ndarray:
     return _mirrored(h)[np.ix_(estimate.kept, estimate.kept)]
 
 
-def robust(
-    bread: np.ndarray,
-    information: np.ndarray,
-    estimate: Estimate,
-    moments: Spill,
-    spec: RegressionSpec,
-    shape: tuple[int, int],
-) -> np.ndarray:
-    """Return the QML sandwich covariance, right when errors are not normal (Lee 2004).
-
-    The score is linear and quadratic in the errors: ``z'e / s2``, ``(b'e + e'Fe - tr F)/s2`` with
-    ``b = M B G eta``, ``(e'He - tr H)/s2``, and ``(e'Me - N s2) / (2 s2^2)``. Its variance is the
-    expected information plus terms in the third and fourth moment of the errors and the diagonals
-    of M F, M H and M. The moments are those of the residuals, put right for the sweeping.
-
-    Parameters
-    ----------
-    bread : ndarray
-        Information that is inverted.
-    information : ndarray
-        The expected information.
-    estimate, moments, spec
-        As above; ``moments.diagonals`` are needed.
-    shape : tuple
-        (n_units, n_periods).
-
-    Returns
-    -------
-    ndarray
-        Covariance.
-    """
-    n, t = shape
-    s2, k = estimate.sigma2, len(estimate.coefs)
-    z = estimate.filtered[0]
-    third, fourth = _error_moments(estimate.residuals, spec, n, t)
-    shrink = (1 - 1 / t) if spec.sweeps_units else 1.0
-    assert moments.diagonals is not None
-    linear = np.zeros((n * t, k + 4))
-    linear[:, :k] = z / s2
-    linear[:, k] = moments.mean_part / s2
-    square = np.zeros((n * t, k + 4))
-    square[:, k : k + 2] = np.repeat(shrink * moments.diagonals, t, axis=0) / s2
-    square[:, k + 3] = shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0) / (2 * s2**2)
-    linear, square = linear[:, estimate.kept], square[:, estimate.kept]
-    skew = third * (linear.T @ square)
-    extra = skew + skew.T + (fourth - 3 * s2**2) * (square.T @ square)
-    inverse = _scaled_inverse(bread)
-    return np.asarray(inverse @ (information + extra) @ inverse)
-
-
-def _error_moments(
-    residuals: np.ndarray, spec: RegressionSpec, n: int, t: int
-) -> tuple[float, float]:
-    """Return third and fourth moments of the errors from those of the swept residuals.
-
-    A swept residual is a weighted sum of errors with the weights of a row of M; sums of the
-    weights' powers come in closed form because M is a Kronecker product of centring matrices.
-    """
-
-    def power_sum(size: int, power: int) -> float:
-        return float((1 - 1 / size) ** power + (size - 1) * (-1 / size) ** power)
-
-    powers = {
-        power: (power_sum(t, power) if spec.sweeps_units else 1.0)
-        * (power_sum(n, power) if spec.sweeps_periods else 1.0)
-        for power in (2, 3, 4)
-    }
-    second = float((residuals**2).mean()) / powers[2]
-    third = float((residuals**3).mean()) / powers[3] if powers[3] > 1e-8 else 0.0
-    fourth = float((residuals**4).mean())
-    fourth = (fourth - 3 * second**2 * (powers[2] ** 2 - powers[4])) / powers[4]
-    return third, fourth
-
-
 def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarray) -> Estimate:
     """Return the estimate less its bias, the inverse information times the mean of the score.
 
@@ -412,7 +338,7 @@ def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarra
     """
     k = len(estimate.coefs)
     step = np.zeros(k + 4)
-    step[estimate.kept] = _scaled_inverse(information) @ score[estimate.kept]
+    step[estimate.kept] = scaled_inverse(information) @ score[estimate.kept]
     return Estimate(
         estimate.coefs + step[:k],
         estimate.rho + step[k],
@@ -441,12 +367,7 @@ def score_bias_of_periods(estimate: Estimate) -> np.ndarray:
     return estimate.counts.copies * score
 
 
-def covariance_of(information: np.ndarray) -> np.ndarray:
-    """Return the inverse information."""
-    return _scaled_inverse(information)
-
-
-def _scaled_inverse(matrix: np.ndarray) -> np.ndarray:
+def scaled_inverse(matrix: np.ndarray) -> np.ndarray:
     """Invert after scaling to a unit diagonal: units of measurement must not decide precision."""
     scale = 1 / np.sqrt(np.diag(matrix))
     return np.asarray(np.linalg.inv(matrix * np.outer(scale, scale)) * np.outer(scale, scale))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from nqp_spatial.errors import OptionError
 
@@ -12,7 +12,7 @@ __all__ = ["Correction", "Covariance", "Effects", "Model", "RegressionSpec"]
 Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"]
 Effects = Literal["none", "unit", "period", "two-way", "random", "correlated-random"]
 Correction = Literal["auto", "none", "transformation", "bias"]
-Covariance = Literal["observed", "expected", "robust"]
+Covariance = Literal["observed", "expected", "robust", "cluster", "driscoll-kraay"]
 
 _MODEL_WORDS = {
     "ols": "Linear model",
@@ -66,7 +66,7 @@ class RegressionSpec:
     effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
     correction : {"none", "transformation", "bias"}
         What was done about the incidental parameters, after "auto" was resolved.
-    covariance : {"observed", "expected", "robust"}
+    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
     time_lag, space_time_lag : bool
         Whether tau and eta are in it.
 
@@ -151,7 +151,7 @@ def check_options(*, model: str, effects: str, correction: str, covariance: str)
         ("model", model, tuple(_MODEL_WORDS)),
         ("effects", effects, tuple(_EFFECTS_WORDS)),
         ("correction", correction, ("auto", "none", "transformation", "bias")),
-        ("covariance", covariance, ("observed", "expected", "robust")),
+        ("covariance", covariance, get_args(Covariance)),
     ]:
         if value not in known:
             raise OptionError(f"{name} must be one of {', '.join(known)}; got {value!r}")
