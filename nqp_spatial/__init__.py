@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from nqp_spatial.io import read_panel
     from nqp_spatial.panel import SpatialPanel
-    from nqp_spatial.regression import diagnostics, fit
+    from nqp_spatial.regression import compare, diagnostics, fit
 
 __version__ = "0.1.0"
 
@@ -37,6 +37,7 @@ _FOLDERS = (
 )
 _NAMES = {
     "SpatialPanel": "nqp_spatial.panel",
+    "compare": "nqp_spatial.regression",
     "diagnostics": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
@@ -44,6 +45,7 @@ _NAMES = {
 
 __all__ = [
     "SpatialPanel",
+    "compare",
     "datasets",
     "diagnostics",
     "dynamics",

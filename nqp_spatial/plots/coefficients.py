@@ -53,7 +53,7 @@ def effects(
     Raises
     ------
     OptionError
-        If a variable has no effects here.
+        If a variable has no effects here, or the result has several horizons.
 
     Examples
     --------
@@ -63,6 +63,12 @@ def effects(
     >>> figure = nq.plots.effects(res.effects(seed=0))
     """
     frame = result.frame
+    horizons = list(dict.fromkeys(frame["horizon"]))
+    if len(horizons) > 1:
+        raise OptionError(
+            f"the effects are at {len(horizons)} horizons ({', '.join(map(str, horizons[:4]))}): "
+            f"draw one, as in result.at({horizons[0]!r})"
+        )
     names = list(dict.fromkeys(frame["variable"])) if variables is None else list(variables)
     unknown = [name for name in names if name not in set(frame["variable"])]
     if unknown or not names:

@@ -1,5 +1,6 @@
 """Spatial regressions: one specification, one likelihood."""
 
+from nqp_spatial.regression.comparison import Comparison, compare, robustness
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.estimation import fit
 from nqp_spatial.regression.logdet import LogDet, log_determinant
@@ -9,13 +10,16 @@ from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.specification import DiagnosticsResult, diagnostics
 
 __all__ = [
+    "Comparison",
     "DiagnosticsResult",
     "EffectsResult",
     "LogDet",
     "RegressionResult",
     "RegressionSpec",
+    "compare",
     "diagnostics",
     "fit",
     "log_determinant",
     "posterior_probabilities",
+    "robustness",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -21,18 +21,65 @@ _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
 <body>{body}</body></html>
 """
-_PANELS = {"direct": "Direct effects", "indirect": "Indirect effects", "total": "Total effects"}
+# Built-in words of tables, English and Chinese.
+_WORDS = {
+    "en": {
+        "coefficients": "Coefficients",
+        "direct": "Direct effects",
+        "indirect": "Indirect effects",
+        "total": "Total effects",
+        "short-run": "short run",
+        "long-run": "long run",
+        "horizon": "after {} periods",
+        "fit": "Model",
+        "unit": "Unit effects",
+        "period": "Period effects",
+        "yes": "yes",
+        "no": "no",
+        "random": "random",
+        "N": "Observations",
+        "ll": "Log-likelihood",
+        "aic": "AIC",
+        "r2": "R² within",
+        "constant": "Constant",
+        "mean": "mean of {}",
+    },
+    "zh": {
+        "coefficients": "系数",
+        "direct": "直接效应",
+        "indirect": "间接效应",
+        "total": "总效应",
+        "short-run": "短期",
+        "long-run": "长期",
+        "horizon": "{}期后",
+        "fit": "模型",
+        "unit": "个体效应",
+        "period": "时间效应",
+        "yes": "是",
+        "no": "否",
+        "random": "随机",
+        "N": "观测值",
+        "ll": "对数似然",
+        "aic": "AIC",
+        "r2": "组内R²",
+        "constant": "常数项",
+        "mean": "{}的均值",
+    },
+}
 
 
 def regression_table(
     results: RegressionResult | Sequence[RegressionResult] | Mapping[str, RegressionResult],
     path: str | Path,
     *,
+    effects: bool | Mapping[str, EffectsResult] = False,
+    statistic: Literal["se", "t"] = "se",
     caption: str | None = None,
     notes: str = "",
     digits: int = 3,
+    lang: Literal["en", "zh"] = "en",
 ) -> Path:
-    """Write models side by side to a file.
+    """Write models side by side to a file, with effects below the coefficients if asked for.
 
     Parameters
     ----------
@@ -40,12 +87,19 @@ def regression_table(
         The models; the keys of a mapping head the columns.
     path : path
         Ends in .docx, .tex or .html, which decides the format. Its folder is made if need be.
+    effects : bool or mapping
+        Panels of direct, indirect and total effects; true for those of 1 000 draws and seed 0, or
+        results of `RegressionResult.effects` by the same headings.
+    statistic : {"se", "t"}
+        What stands in parentheses: standard errors or t (z) statistics.
     caption : str, optional
         Title of the table.
     notes : str
         Added to the built-in note on standard errors, weights and corrections.
     digits : int
         Decimal places.
+    lang : {"en", "zh"}
+        Language of the built-in words; the note stays English.
 
     Returns
     -------
@@ -55,45 +109,115 @@ def regression_table(
     Raises
     ------
     OptionError
-        If the ending is unknown or there are no results.
+        If the ending or an option is unknown, or there are no results.
 
     Examples
     --------
     >>> import tempfile, nqp_spatial as nq
     >>> panel = nq.datasets.us_public_capital()
     >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
-    >>> regression_table(res, tempfile.mkdtemp() + "/models.tex").name
+    >>> regression_table(res, tempfile.mkdtemp() + "/models.tex", effects=True).name
     'models.tex'
     """
     import maketables
 
     models = _named(results, RegressionResult)
     target = _target(path)
-    clean = _tex if target.suffix == ".tex" else str
-    labels: dict[str, str] = {}
-    for model in models.values():
-        known = model.__maketables_var_labels__
-        for name in [*model.__maketables_coef_table__.index, model.spec.outcome]:
-            labels[name] = clean(known.get(name, name))
-    labels["rho"] = r"$\rho$ (Wy)" if target.suffix == ".tex" else "ρ (Wy)"
-    table = maketables.ETable(
-        list(models.values()),
-        signif_code=[STARS[0], STARS[1], STARS[2]],
-        coef_fmt=f"b:.{digits}f* \n (se:.{digits}f)",
-        labels=labels,
-        felabels={"unit": "Unit effects", "period": "Period effects"},
-        model_stats=["N", "ll", "sigma2", "r2_within"],
-        model_stats_labels={
-            "N": "Observations",
-            "ll": "Log-likelihood",
-            "sigma2": r"$\sigma^2$" if target.suffix == ".tex" else "σ²",
-            "r2_within": r"$R^2$ within" if target.suffix == ".tex" else "R² within",
-        },
-        model_heads=None if _plain(models) else [clean(name) for name in models],
-        notes=clean(_regression_note(models, notes)),
+    if statistic not in ("se", "t"):
+        raise OptionError(f"statistic must be 'se' or 't', got {statistic!r}")
+    words = _words(lang)
+    tex = target.suffix == ".tex"
+    clean = _tex if tex else str
+    impacts: dict[str, EffectsResult] = {}
+    if effects is True:
+        impacts = {name: model.effects(seed=0) for name, model in models.items()}
+    elif effects:
+        impacts = dict(effects)
+        if set(impacts) != set(models):
+            raise OptionError(
+                f"effects must have the headings of the models, {', '.join(models)}; got "
+                f"{', '.join(map(str, impacts))}"
+            )
+    columns = {}
+    for name, model in models.items():
+        parts = [_coefficients(model, statistic, digits, words, tex)]
+        if name in impacts:
+            parts.append(_effects_column(impacts[name], digits, words, statistic))
+        parts.append(_facts(model, digits, words, tex))
+        columns[name] = pd.concat(parts)
+    rows = _rows(list(columns.values()))
+    cells = pd.DataFrame({clean(n): column.reindex(rows) for n, column in columns.items()})
+    cells.index = pd.MultiIndex.from_tuples([(clean(a), clean(b)) for a, b in rows])
+    table = maketables.MTable(
+        cells.fillna(""),
+        notes=clean(_regression_note(models, impacts, statistic, notes)),
         caption=None if caption is None else clean(caption),
+        rgroup_display=True,
     )
     return _write(table, target)
+
+
+def _words(lang: str) -> dict[str, str]:
+    if lang not in _WORDS:
+        raise OptionError(f"lang must be one of {', '.join(_WORDS)}, got {lang!r}")
+    return _WORDS[lang]
+
+
+def _rows(columns: list[pd.Series]) -> list[tuple[str, str]]:
+    """Return the rows of all columns: panels as they first come, rows in them likewise."""
+    keys = list(dict.fromkeys(key for column in columns for key in column.index))
+    panels = list(dict.fromkeys(panel for panel, _ in keys))
+    return [key for panel in panels for key in keys if key[0] == panel]
+
+
+def _cell(value: float, error: float, p: float, statistic: str, digits: int) -> str:
+    stars = "*" * sum(p < level for level in STARS)
+    inside = error if statistic == "se" else value / error if error > 0 else float("nan")
+    return f"{value:.{digits}f}{stars}\n({inside:.{digits if statistic == 'se' else 2}f})"
+
+
+def _coefficients(
+    model: RegressionResult, statistic: str, digits: int, words: dict[str, str], tex: bool
+) -> pd.Series:
+    greek = {
+        "rho": (r"$\rho$ (Wy)", "ρ (Wy)"),
+        "lam": (r"$\lambda$ (Wu)", "λ (Wu)"),
+        "phi": (r"$\varphi$", "φ"),
+    }
+    outcome = model.label(model.spec.outcome)
+    cells = {}
+    for key, row in model.table.iterrows():
+        block, name = key
+        label = words["constant"] if name == "Intercept" else model.label(name)
+        if block in ("spatial", "random"):
+            label = greek[name][0 if tex else 1]
+        elif block == "dynamic":
+            label = f"{'W × ' if name == 'eta' else ''}{outcome} (t-1)"
+        elif block in ("wx", "wmean"):
+            label = f"W × {label}"
+        if block in ("mean", "wmean"):
+            label = words["mean"].format(label)
+        cells[words["coefficients"], label] = _cell(
+            row["estimate"], row["std_error"], row["p_value"], statistic, digits
+        )
+    return pd.Series(cells, dtype=object)
+
+
+def _facts(model: RegressionResult, digits: int, words: dict[str, str], tex: bool) -> pd.Series:
+    spec = model.spec
+    unit = words["random"] if spec.has_phi else words["yes" if spec.sweeps_units else "no"]
+    facts = {
+        words["unit"]: unit,
+        words["period"]: words["yes" if spec.sweeps_periods else "no"],
+        words["N"]: f"{model.nobs:,}",
+        words["ll"]: f"{model.loglik:,.{digits}f}",
+        words["aic"]: f"{model.aic:,.{digits}f}",
+        r"$\sigma^2$" if tex else "σ²": f"{model.sigma2:.{digits + 1}g}",
+        r"$R^2$ within" if tex and words is _WORDS["en"] else words["r2"]: (
+            f"{model.rsquared_within:.{digits}f}"
+        ),
+    }
+    return pd.Series({(words["fit"], name): value for name, value in facts.items()}, dtype=object)
 
 
 def effects_table(
@@ -103,6 +227,7 @@ def effects_table(
     caption: str | None = None,
     notes: str = "",
     digits: int = 3,
+    lang: Literal["en", "zh"] = "en",
 ) -> Path:
     """Write direct, indirect and total effects to a file, one panel an effect.
 
@@ -118,6 +243,8 @@ def effects_table(
         Added to the built-in note on inference.
     digits : int
         Decimal places.
+    lang : {"en", "zh"}
+        Language of the built-in words; the note stays English.
 
     Returns
     -------
@@ -142,9 +269,13 @@ def effects_table(
     columns = _named(effects, EffectsResult)
     target = _target(path)
     clean = _tex if target.suffix == ".tex" else str
-    cells = {clean(name): _effects_column(one, digits, clean) for name, one in columns.items()}
+    words = _words(lang)
+    found = {name: _effects_column(one, digits, words, "se") for name, one in columns.items()}
+    rows = _rows(list(found.values()))
+    cells = pd.DataFrame({clean(name): column.reindex(rows) for name, column in found.items()})
+    cells.index = pd.MultiIndex.from_tuples([(clean(a), clean(b)) for a, b in rows])
     table = maketables.MTable(
-        pd.DataFrame(cells).fillna(""),
+        cells.fillna(""),
         notes=clean(_effects_note(columns, notes)),
         caption=None if caption is None else clean(caption),
         rgroup_display=True,
@@ -167,10 +298,6 @@ def _named(results: Any, kind: type) -> dict[str, Any]:
     return dict(results)
 
 
-def _plain(models: Mapping[str, Any]) -> bool:
-    return all(re.fullmatch(r"\(\d+\)", name) for name in models)
-
-
 def _target(path: str | Path) -> Path:
     target = Path(path)
     if target.suffix not in ENDINGS:
@@ -181,26 +308,48 @@ def _target(path: str | Path) -> Path:
     return target
 
 
-def _effects_column(effects: EffectsResult, digits: int, clean: Any) -> pd.Series:
-    values, keys = [], []
-    for kind, heading in _PANELS.items():
-        for row in effects.frame[effects.frame["effect"] == kind].itertuples():
-            stars = "*" * sum(row.p_value < level for level in STARS)
-            values.append(f"{row.estimate:.{digits}f}{stars}\n({row.std_error:.{digits}f})")
-            keys.append((heading, clean(effects.labels.get(row.variable, row.variable))))
-    return pd.Series(values, index=pd.MultiIndex.from_tuples(keys))
+def _effects_column(
+    effects: EffectsResult, digits: int, words: dict[str, str], statistic: str
+) -> pd.Series:
+    """Return cells by panel (an effect at a horizon) and variable."""
+    cells = {}
+    for horizon in dict.fromkeys(effects.frame["horizon"]):
+        at = effects.frame[effects.frame["horizon"] == horizon]
+        said = words.get(horizon, "") if isinstance(horizon, str) else words["horizon"]
+        said = said.format(horizon)
+        for kind in ("direct", "indirect", "total"):
+            heading = f"{words[kind]}, {said}" if said else words[kind]
+            for row in at[at["effect"] == kind].itertuples():
+                label = effects.labels.get(row.variable, row.variable)
+                cells[heading, label] = _cell(
+                    row.estimate, row.std_error, row.p_value, statistic, digits
+                )
+    return pd.Series(cells, dtype=object)
 
 
-def _regression_note(models: Mapping[str, RegressionResult], notes: str) -> str:
-    parts = [f"Standard errors in parentheses. {_STARS_NOTE}"]
+def _regression_note(
+    models: Mapping[str, RegressionResult],
+    impacts: Mapping[str, EffectsResult],
+    statistic: str,
+    notes: str,
+) -> str:
+    inside = "Standard errors" if statistic == "se" else "t statistics"
+    parts = [f"{inside} in parentheses. {_STARS_NOTE}"]
     facts: dict[str, list[str]] = {
         "Model": [one.spec.model.upper() for one in models.values()],
         "Weights": [one.weights_spec for one in models.values()],
         "Correction": [one.spec.correction for one in models.values()],
         "Covariance": [one.spec.covariance for one in models.values()],
+        "Inference on effects by": [_inference(one) for one in impacts.values()],
     }
     parts += [_per_column(words, values) for words, values in facts.items()]
     return " ".join([*(part for part in parts if part), notes]).strip()
+
+
+def _inference(effects: EffectsResult) -> str:
+    if effects.draws:
+        return f"{effects.draws} draws from the asymptotic distribution"
+    return "the delta method"
 
 
 def _per_column(words: str, values: list[str]) -> str:
@@ -214,10 +363,7 @@ def _per_column(words: str, values: list[str]) -> str:
 
 
 def _effects_note(columns: Mapping[str, EffectsResult], notes: str) -> str:
-    how = [
-        f"{one.draws} draws from the asymptotic distribution" if one.draws else "the delta method"
-        for one in columns.values()
-    ]
+    how = [_inference(one) for one in columns.values()]
     titles = [one.title for one in columns.values()]
     parts = [
         f"Standard errors in parentheses. {_STARS_NOTE}",
