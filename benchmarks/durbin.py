@@ -16,34 +16,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.sparse import linalg as sla
-from scipy.spatial import cKDTree
 
 import nqp_spatial as nq
+from benchmarks.cases import weights
 from benchmarks.measure import measure, row
-from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
 
 PERIODS = 10
 RHO, BETA, THETA = 0.4, (1.0, 0.5), (0.3, -0.2)
-
-
-def weights(kind: str, n: int) -> nq.weights.SpatialWeights:
-    """Queen contiguity on a lattice of about n cells, or six nearest of n random points."""
-    if kind == "contiguity":
-        side = int(np.sqrt(n))
-
-        def path(size: int) -> sparse.dia_array:
-            beside = np.ones(size - 1)
-            return sparse.diags_array([beside, np.ones(size), beside], offsets=[-1, 0, 1])
-
-        links = sparse.csr_array(sparse.kron(path(side), path(n // side)))
-    else:
-        _, found = cKDTree(np.random.default_rng(1).random((n, 2))).query(
-            np.random.default_rng(1).random((n, 2)), 7
-        )
-        rows = np.repeat(np.arange(n), 6)
-        links = sparse.csr_array((np.ones(6 * n), (rows, found[:, 1:].ravel())), shape=(n, n))
-    units = pd.RangeIndex(links.shape[0], name="unit")
-    return finish(links, units, WeightsSpec(kind), standardize="row", islands="error")
 
 
 def data(kind: str, n: int) -> tuple[nq.weights.SpatialWeights, nq.SpatialPanel]:

@@ -190,6 +190,10 @@ class SpatialPanel:
         assert isinstance(index, pd.MultiIndex)
         return index.levels[number]
 
+    def __sizeof__(self) -> int:
+        """Return the bytes of the data; by this a Dask client knows to send them only once."""
+        return int(self.frame.memory_usage().sum())
+
     @property
     def n_units(self) -> int:
         """Number of units."""

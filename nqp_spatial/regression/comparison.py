@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.estimation import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
-from nqp_spatial.weights.spatial_weights import SpatialWeights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -157,6 +157,7 @@ def robustness(
     models: Iterable[Model] = ("sdm",),
     effects: Iterable[Effects] = ("two-way",),
     n_jobs: int = 1,
+    progress: bool = False,
     **options: object,
 ) -> dict[str, RegressionResult]:
     """Fit every combination of formula, weights, model and effects.
@@ -171,7 +172,9 @@ def robustness(
         As in `fit`.
     n_jobs : int
         Parallel workers, through joblib: with ``joblib.parallel_config(backend="dask")`` they are
-        those of a Dask cluster. Results are the same for any number.
+        those of a Dask cluster. Results are the same to the last bit for any number.
+    progress : bool
+        Whether to show a progress bar.
     **options
         Passed on to `fit`.
 
@@ -194,6 +197,7 @@ def robustness(
     ['4 nearest, sar', '4 nearest, sdm', '6 nearest, sar', '6 nearest, sdm']
     """
     from joblib import Parallel, delayed
+    from tqdm import tqdm
 
     lists: dict[str, list[str]] = {
         "formulas": [formulas] if isinstance(formulas, str) else list(formulas),
@@ -206,13 +210,17 @@ def robustness(
         raise OptionError(f"nothing to fit: {', '.join(empty)} must not be empty")
     grid = list(product(*lists.values()))
     varying = [at for at, values in enumerate(lists.values()) if len(values) > 1] or [2]
-    # One task for each matrix and formula: a worker gets the panel and its matrix once, and what
-    # is derived from the matrix serves all its models.
+    # One task for each matrix and formula. A worker gets the panel and its matrix once, and what is
+    # derived from the matrix serves all models of the task; it starts without any, so that results
+    # do not depend on what was fitted elsewhere before.
+    matched = {name: as_weights(given) for name, given in weights.items()}
     pairs = list(product(lists["formulas"], lists["weights"]))
-    found = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_all)(formula, panel, weights[name], lists["models"], lists["effects"], options)
+    tasks = (
+        delayed(_fit_all)(formula, panel, matched[name], lists["models"], lists["effects"], options)
         for formula, name in pairs
     )
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    found = tqdm(results, total=len(pairs), desc="weights x formulas", disable=not progress)
     by_pair = dict(zip(pairs, found, strict=True))
     return {
         ", ".join(point[at] for at in varying): by_pair[point[0], point[1]][point[2], point[3]]
@@ -223,12 +231,13 @@ def robustness(
 def _fit_all(
     formula: str,
     panel: SpatialPanel,
-    weights: SpatialWeights | Graph | W,
+    weights: SpatialWeights,
     models: list[Model],
     effects: list[Effects],
     options: dict[str, object],
 ) -> dict[tuple[str, str], RegressionResult]:
+    fresh = replace(weights, cache={})
     return {
-        (model, kind): fit(formula, panel, weights, model=model, effects=kind, **options)  # type: ignore[arg-type]
+        (model, kind): fit(formula, panel, fresh, model=model, effects=kind, **options)  # type: ignore[arg-type]
         for model, kind in product(models, effects)
     }

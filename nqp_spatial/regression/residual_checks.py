@@ -84,8 +84,9 @@ def pesaran_cd(residuals: np.ndarray) -> HypothesisTest:
 
     Notes
     -----
-    Sources: Pesaran (2004; 2015, Econometric Reviews 34). Once period effects are taken out the
-    statistic is biased downwards (Juodis and Reese 2022): the rule says so.
+    Sources: Pesaran (2004; 2015, Econometric Reviews 34). Not for residuals of a model with period
+    effects: they add to zero in every period, so that the statistic is about -sqrt(T / 2)
+    whatever the dependence (Juodis and Reese 2022).
 
     Examples
     --------
@@ -104,7 +105,7 @@ def pesaran_cd(residuals: np.ndarray) -> HypothesisTest:
         "normal",
         None,
         float(2 * stats.norm.sf(abs(statistic))),
-        "two-sided; biased downwards where period effects were taken out",
+        "two-sided; of residuals before period effects are taken out",
     )
 
 

@@ -53,7 +53,8 @@ class DiagnosticsResult:
     moran : DataFrame
         Moran's I of the least-squares residuals by period.
     exponent : float
-        Exponent of cross-sectional dependence of these residuals; missing for one or two periods.
+        Exponent of cross-sectional dependence of the least-squares residuals before period effects
+        are taken out; missing for one or two periods.
     level : float
         At which the recommendation reads p-values.
 
@@ -141,8 +142,10 @@ def diagnostics(
     is tested against least squares.
 
     The tests are taken one after another at the same level, so that the level of the whole is not
-    `level`. The joint tests of effects compare dummy-variable likelihoods: with few periods, that
-    of unit effects rejects too often.
+    `level`. Pesaran's CD and the exponent are of the residuals before period effects are taken out,
+    because afterwards they add to zero in every period and the test always rejects (Juodis and
+    Reese 2022). The joint tests of effects compare dummy-variable likelihoods: with few periods,
+    that of unit effects rejects too often.
 
     Sources: Elhorst (2010), Spatial Economic Analysis 5, 9-28; Elhorst (2014), section 3.4;
     Burridge (1981) for the common factor.
@@ -172,13 +175,21 @@ def diagnostics(
     }
     draft = RegressionSpec(formula, "", (), (), "ols", effects, models["ols"].spec.correction)
     problem = pose(panel, draft, Terms())
-    residuals = models["ols"].resid.to_numpy().reshape(panel.n_units, panel.n_periods)
+    shape = (panel.n_units, panel.n_periods)
+    residuals = models["ols"].resid.to_numpy().reshape(shape)
+    # Period effects are themselves dependence across units, and residuals without them add to zero
+    # in every period, which draws CD to minus infinity and leaves the exponent nothing to measure.
+    before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
+    loose = residuals
+    if effects in before:
+        loose = fit(formula, panel, model="ols", effects=before[effects]).resid.to_numpy()
+        loose = loose.reshape(shape)
     groups: dict[str, dict[str, HypothesisTest | NotApplicable]] = {
         "Score tests of the linear model": dict(score_tests(problem, w)),
-        "Simplifications of the Durbin model": _simplifications(models),
-        "Effects (SDM, dummies)": _effects_tests(formula, panel, w, effects),
-        "Random or fixed unit effects (SDM)": _random_tests(formula, panel, w, effects),
-        "Residuals of the linear model": _residual_tests(residuals, problem.projection.z),
+        "Simplifications of the Durbin model": simplification_tests(models),
+        "Effects (SDM, dummies)": fixed_effects_tests(formula, panel, w, effects),
+        "Random or fixed unit effects (SDM)": random_effects_tests(formula, panel, w, effects),
+        "Residuals of the linear model": residual_tests(residuals, loose, problem.projection.z),
     }
     tests = {name: test for group in groups.values() for name, test in group.items()}
     table = pd.concat(
@@ -204,14 +215,12 @@ def diagnostics(
         criteria=criteria,
         posterior=posterior_probabilities(formula, panel, w, effects=effects),
         moran=checks.moran_by_period(residuals, w.sparse, panel.periods),
-        exponent=(
-            checks.cross_section_exponent(residuals) if panel.n_periods > 2 else float("nan")
-        ),
+        exponent=(checks.cross_section_exponent(loose) if panel.n_periods > 2 else float("nan")),
         level=level,
     )
 
 
-def _simplifications(
+def simplification_tests(
     models: dict[Model, RegressionResult],
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Likelihood ratio and Wald tests of the Durbin model against what it contains."""
@@ -257,7 +266,7 @@ def _simplifications(
     return found
 
 
-def _effects_tests(
+def fixed_effects_tests(
     formula: str, panel: SpatialPanel, w: SpatialWeights, effects: str
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Joint likelihood ratio tests of unit and of period effects, in the Durbin model."""
@@ -280,7 +289,7 @@ def _effects_tests(
     return found
 
 
-def _random_tests(
+def random_effects_tests(
     formula: str, panel: SpatialPanel, w: SpatialWeights, effects: str
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Test whether random unit effects are uncorrelated with the regressors, in two ways."""
@@ -317,12 +326,13 @@ def _random_tests(
     return found
 
 
-def _residual_tests(
-    residuals: np.ndarray, regressors: np.ndarray
+def residual_tests(
+    residuals: np.ndarray, loose: np.ndarray, regressors: np.ndarray
 ) -> dict[str, HypothesisTest | NotApplicable]:
+    """Test residuals; `loose` are those before period effects were taken out."""
     found: dict[str, HypothesisTest | NotApplicable] = {}
-    if residuals.shape[1] > 2:
-        found["Pesaran CD"] = checks.pesaran_cd(residuals)
+    if loose.shape[1] > 2:
+        found["Pesaran CD"] = checks.pesaran_cd(loose)
     found["Jarque-Bera"] = checks.normality_test(residuals)
     found["Koenker-Bassett"] = checks.heteroskedasticity_test(residuals.ravel(), regressors)
     return found

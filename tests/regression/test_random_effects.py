@@ -9,7 +9,7 @@ from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression.specification import _random_tests
+from nqp_spatial.regression.specification import random_effects_tests
 from tests.regression.test_family import MODELS, numerical_hessian, weights_for
 
 TRUTH = {"rho": 0.35, "lam": 0.3}
@@ -209,7 +209,7 @@ def test_hausman_and_mundlak_hold_their_size(lattice):
     rejected = []
     for seed in range(400):
         panel = simulated("sdm", w, w, w, 5, seed=seed)
-        tests = _random_tests("y ~ x1 + x2", panel, w, "unit")
+        tests = random_effects_tests("y ~ x1 + x2", panel, w, "unit")
         rejected.append([tests[name].p_value < 0.05 for name in ("Hausman", "Mundlak")])
     rates = np.mean(rejected, axis=0)
     assert (np.abs(rates - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 400)).all(), rates

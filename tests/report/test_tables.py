@@ -86,3 +86,55 @@ def test_errors(models, tmp_path):
         nq.report.regression_table([1.0], tmp_path / "m.tex")
     with pytest.raises(OptionError, match="got nothing"):
         nq.report.effects_table([], tmp_path / "m.tex")
+
+
+@pytest.mark.parametrize("ending", ["docx", "tex", "html"])
+def test_effects_stand_below_the_coefficients(models, tmp_path, ending):
+    text = text_of(nq.report.regression_table(models, tmp_path / f"m.{ending}", effects=True))
+    places = [text.index(words) for words in ("Coefficients", "Direct effects", "Total effects")]
+    assert places == sorted(places)
+    for res in models.values():
+        for row in res.effects(1000, seed=0).frame.itertuples():
+            assert f"{abs(row.estimate):.3f}" in text
+            assert f"({row.std_error:.3f})" in text
+    given = {name: res.effects(method="delta") for name, res in models.items()}
+    text = text_of(nq.report.regression_table(models, tmp_path / f"d.{ending}", effects=given))
+    assert "Inference on effects by: the delta method" in text
+
+
+def test_t_statistics_in_place_of_standard_errors(models, tmp_path):
+    res = models["SAR"]
+    text = text_of(nq.report.regression_table(res, tmp_path / "t.html", statistic="t"))
+    for key in res.params.index:
+        assert f"({res.tvalues[key]:.2f})" in text
+    assert "t statistics in parentheses" in text
+
+
+def test_chinese_words(models, tmp_path):
+    text = text_of(
+        nq.report.regression_table(models, tmp_path / "zh.docx", effects=True, lang="zh")
+    )
+    for words in ("系数", "直接效应", "间接效应", "总效应", "个体效应", "观测值", "对数似然"):
+        assert words in text
+    assert "Direct effects" not in text
+
+
+def test_dynamic_models_have_panels_for_both_runs(states, tmp_path):
+    panel, w = states
+    res = nq.fit("unemp ~ lpc + lemp", panel, w, effects="unit", time_lag=True)
+    text = text_of(nq.report.regression_table(res, tmp_path / "dynamic.html", effects=True))
+    assert "Direct effects, short run" in text
+    assert "Indirect effects, long run" in text
+    assert "(t-1)" in text
+    assert f"{res.params['dynamic', 'tau']:.3f}" in text
+
+
+def test_errors_of_options(models, tmp_path):
+    with pytest.raises(OptionError, match="lang must be one of en, zh, got 'fr'"):
+        nq.report.regression_table(models, tmp_path / "m.tex", lang="fr")
+    with pytest.raises(OptionError, match="statistic must be 'se' or 't'"):
+        nq.report.regression_table(models, tmp_path / "m.tex", statistic="p")
+    with pytest.raises(OptionError, match="effects must have the headings of the models"):
+        nq.report.regression_table(
+            models, tmp_path / "m.tex", effects={"other": models["SAR"].effects()}
+        )

@@ -1,0 +1,115 @@
+"""Models side by side, and the same grid in one process, in several, and on a Dask cluster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config
+
+import nqp_spatial as nq
+from nqp_spatial.errors import OptionError
+from nqp_spatial.regression import robustness
+
+FORMULA = "lgsp ~ lpc + lemp"
+
+
+@pytest.fixture(scope="module")
+def candidates(states):
+    panel, queen = states
+    return {"queen": queen, "six nearest": nq.weights.knn(panel, k=6)}
+
+
+def test_columns_are_the_models(states, candidates):
+    panel, _ = states
+    models = {
+        "sar": nq.fit(FORMULA, panel, candidates["queen"], model="sar"),
+        "sdm": nq.fit(FORMULA, panel, candidates["six nearest"]),
+    }
+    found = nq.compare(models, seed=3)
+    for name, res in models.items():
+        own = found.params[name].dropna()
+        assert own.to_dict() == res.params.to_dict()
+        assert found.std_errors[name].dropna().to_dict() == res.std_errors.to_dict()
+        assert found.criteria.loc[name, "AIC"] == res.aic
+        frame = res.effects(1000, seed=3).frame.set_index(["variable", "horizon", "effect"])
+        pd.testing.assert_series_equal(
+            found.effects_table[name].dropna(), frame["estimate"], check_names=False
+        )
+    assert np.isnan(found.params.loc[("wx", "lpc"), "sar"])
+    assert found.notes == ()
+    assert "lpc" in repr(found)
+    assert "<table" in found._repr_html_()
+
+
+def test_what_does_not_compare_is_said(states):
+    panel, w = states
+    short = panel.select(periods=panel.periods[:10])
+    different = nq.compare({"all": nq.fit(FORMULA, panel, w), "short": nq.fit(FORMULA, short, w)})
+    assert "different observations" in different.notes[0]
+    loose = nq.compare({e: nq.fit(FORMULA, panel, w, effects=e) for e in ("unit", "two-way")})
+    assert "criteria do not compare" in loose.notes[0]
+    with pytest.raises(OptionError, match="got nothing"):
+        nq.compare({})
+    with pytest.raises(OptionError, match="something else at wrong"):
+        nq.compare({"wrong": 1.0})
+
+
+def test_the_grid_is_every_combination(states, candidates):
+    panel, _ = states
+    found = robustness(
+        [FORMULA, "lgsp ~ lpc"], panel, candidates, models=("sar", "sdm"), effects=("unit",)
+    )
+    assert len(found) == 8
+    one = found["lgsp ~ lpc, six nearest, sar"]
+    assert one.spec.model == "sar"
+    alone = nq.fit("lgsp ~ lpc", panel, candidates["six nearest"], model="sar", effects="unit")
+    np.testing.assert_allclose(one.params, alone.params, rtol=1e-12)
+    with pytest.raises(OptionError, match="models must not be empty"):
+        robustness(FORMULA, panel, candidates, models=())
+
+
+def same_bits(one, other):
+    assert list(one) == list(other)
+    for name, res in one.items():
+        for field in ("params", "cov", "resid", "fitted"):
+            assert getattr(res, field).equals(getattr(other[name], field)), (name, field)
+        assert res.loglik == other[name].loglik
+
+
+def test_several_processes_give_the_same_bits(states, candidates):
+    panel, _ = states
+    options = {"models": ("sar", "sdm"), "logdet": "factor"}
+    alone = robustness(FORMULA, panel, candidates, **options)
+    same_bits(alone, robustness(FORMULA, panel, candidates, n_jobs=2, **options))
+    # Nor does it matter what was fitted with the weights before.
+    same_bits(alone, robustness(FORMULA, panel, candidates, **options))
+
+
+def test_a_dask_cluster_gives_the_same_bits(states, candidates, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    panel, _ = states
+    formulas = [FORMULA, "lgsp ~ lpc", "lgsp ~ lemp", "lgsp ~ unemp"]
+    alone = robustness(formulas, panel, candidates, models=("sar", "sem"))
+    moran = nq.esda.moran(panel, "lgsp", candidates["queen"], permutations=199, seed=1)
+    sent = []
+
+    def counted(weights):
+        sent.append(weights.spec.kind)
+        return dict(weights.__dict__)
+
+    monkeypatch.setattr(nq.weights.SpatialWeights, "__getstate__", counted, raising=False)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        spread = robustness(formulas, panel, candidates, models=("sar", "sem"), n_jobs=-1)
+        assert len(sent) == 2, "four formulas use each matrix, and it is sent once"
+        permuted = nq.esda.moran(
+            panel, "lgsp", candidates["queen"], permutations=199, seed=1, n_jobs=-1
+        )
+    same_bits(alone, spread)
+    pd.testing.assert_frame_equal(moran.frame, permuted.frame, check_exact=True)
