@@ -122,7 +122,11 @@ def test_chinese_words(models, tmp_path):
 def test_dynamic_models_have_panels_for_both_runs(states, tmp_path):
     panel, w = states
     res = nq.fit("unemp ~ lpc + lemp", panel, w, effects="unit", time_lag=True)
-    text = text_of(nq.report.regression_table(res, tmp_path / "dynamic.html", effects=True))
+    text = text_of(
+        nq.report.regression_table(
+            {"dynamic": res}, tmp_path / "m.html", effects={"dynamic": res.effects(method="delta")}
+        )
+    )
     assert "Direct effects, short run" in text
     assert "Indirect effects, long run" in text
     assert "(t-1)" in text
