@@ -19,7 +19,7 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.panel import SpatialPanel
 
-__all__ = ["Design", "build_design"]
+__all__ = ["Design", "build_design", "evaluate"]
 
 INTERCEPT = "Intercept"
 
@@ -96,7 +96,7 @@ def build_design(
     UnknownColumnError, MissingValuesError, UnbalancedPanelError, DomainError, OptionError
         If the formula cannot be evaluated everywhere.
     """
-    y, x = _evaluate(formula, panel)
+    y, x = evaluate(formula, panel)
     if y.shape[1] != 1:
         raise OptionError(
             f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
@@ -141,7 +141,8 @@ def build_design(
     )
 
 
-def _evaluate(formula: str, panel: SpatialPanel) -> tuple[pd.DataFrame, pd.DataFrame]:
+def evaluate(formula: str, panel: SpatialPanel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both sides of a formula as columns, one row for each unit and period."""
     import formulaic
     from formulaic.errors import FormulaicError
 

@@ -28,12 +28,14 @@ from nqp_spatial.regression.spec import (
     Correction,
     Covariance,
     Effects,
+    Estimator,
     Model,
     RegressionSpec,
     check_options,
 )
 from nqp_spatial.regression.terms import Terms, terms_of
 from nqp_spatial.regression.transform import Counts, Projection, unit_means
+from nqp_spatial.regression.two_stage import two_stage
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 if TYPE_CHECKING:
@@ -56,9 +58,12 @@ def fit(
     correction: Correction = "auto",
     covariance: Covariance = "observed",
     logdet: LogDetMethod = "auto",
+    estimator: Estimator = "ml",
+    endogenous: str | Iterable[str] = (),
+    instruments: str | None = None,
     seed: int | None = 0,
 ) -> RegressionResult:
-    """Estimate a spatial regression by maximum likelihood.
+    """Estimate a spatial regression, by maximum likelihood or two-stage least squares.
 
     ``y_t = rho W y_t + tau y_(t-1) + eta W y_(t-1) + X_t beta + W X_t theta + mu + nu_t + u_t``,
     ``u_t = lam W u_t + e_t``, e iid (0, sigma2).
@@ -118,6 +123,17 @@ def fit(
         moments as the others.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are had; see `regression.log_determinant`.
+    estimator : {"ml", "gs2sls"}
+        Maximum likelihood, or generalised spatial two-stage least squares: W y is instrumented by
+        W X and W^2 X (W^2 X and W^3 X where W X is in the model), and lam is had from moments that
+        hold under any variances of the errors (Kelejian and Prucha 2010). It is less precise than
+        likelihood, and right under heteroskedasticity where likelihood is not; take it with
+        ``covariance="robust"``. Fixed effects are swept out. Not for dynamic models and random
+        effects; lam with "observed" or "robust" only.
+    endogenous : str or list of str
+        With "gs2sls": regressors of the formula that are correlated with the errors.
+    instruments : str, optional
+        With "gs2sls": the right side of a formula of variables outside the model that move them.
     seed : int, optional
         For random probes, where there are any.
 
@@ -161,16 +177,29 @@ def fit(
     >>> round(float(res.params["spatial", "rho"]), 4)
     0.4124
     """
-    check_options(model=model, effects=effects, correction=correction, covariance=covariance)
+    check_options(
+        model=model, effects=effects, correction=correction, covariance=covariance,
+        estimator=estimator,
+    )  # fmt: skip
     _check_shape(panel, effects, dynamic=time_lag or space_time_lag)
     draft = RegressionSpec(
-        formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag
-    )
+        formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
+        estimator,
+    )  # fmt: skip
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = terms_of(weights, panel, needed, model)
+    _check_estimator(draft, correction, endogenous, instruments)
     chosen, notes = _resolve(correction, draft, terms)
     problem = pose(panel, replace(draft, correction=chosen), terms, durbin)
     spec, design = problem.spec, problem.design
+    if estimator == "gs2sls":
+        found = two_stage(problem, panel, endogenous, instruments)
+        determinant = None if terms.y is None else log_determinant(terms.y, logdet, seed=seed)
+        result = _result(
+            panel, design, spec, found.estimate, found.cov, np.nan, None,
+            (*notes, *found.notes), terms, determinant,
+        )  # fmt: skip
+        return replace(result, tests=found.tests)
     if spec.is_linear:
         estimate, cov, loglik = _linear(spec, problem.projection, problem.counts, design)
         return _result(panel, design, spec, estimate, cov, loglik, None, notes, terms, None)
@@ -236,6 +265,40 @@ def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
         )
 
 
+def _check_estimator(
+    spec: RegressionSpec,
+    correction: str,
+    endogenous: str | Iterable[str],
+    instruments: str | None,
+) -> None:
+    """Refuse what two-stage least squares cannot do, and instruments without it."""
+    if spec.estimator == "ml":
+        if endogenous or instruments is not None:
+            raise OptionError(
+                "endogenous regressors and instruments are for estimator='gs2sls'; likelihood "
+                "takes all regressors as exogenous"
+            )
+        return
+    if spec.is_dynamic or spec.has_phi:
+        kind = "dynamic models" if spec.is_dynamic else f"effects={spec.effects!r}"
+        raise OptionError(f"estimator='gs2sls' is not offered for {kind}; use estimator='ml'")
+    if correction not in ("auto", "none"):
+        raise OptionError(
+            "two-stage least squares has no incidental parameters to correct for; leave "
+            f"correction='auto', not {correction!r}"
+        )
+    if spec.has_lam and spec.covariance not in ("observed", "expected", "robust"):
+        raise OptionError(
+            f"covariance={spec.covariance!r} is not offered for lam by estimator='gs2sls'; use "
+            "'observed' or 'robust'"
+        )
+    if spec.model in ("ols", "slx") and not endogenous:
+        raise OptionError(
+            f"model {spec.model!r} has nothing to instrument; name endogenous regressors, or use "
+            "estimator='ml', which is least squares here"
+        )
+
+
 def _steps(periods: pd.Index) -> list[float] | None:
     """Return differences of numeric periods; None if they are something else."""
     if not pd.api.types.is_numeric_dtype(periods):
@@ -261,6 +324,8 @@ def _resolve(
         )
     if spec.keeps_intercept:
         return "none", ()
+    if spec.estimator == "gs2sls":
+        return "transformation", ()  # of sigma2 only: its divisor is what the sweeping leaves
     if spec.is_dynamic and spec.sweeps_units:
         return _resolve_dynamic(correction, spec, stochastic)
     if correction == "auto":

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
+from nqp_spatial.hypotheses import HypothesisTest, NotApplicable
 from nqp_spatial.regression import effects as impacts
 from nqp_spatial.regression.design import INTERCEPT
 from nqp_spatial.regression.effects import EffectsResult, Slopes
@@ -75,7 +76,7 @@ class RegressionResult:
         Error variance: sum of squares over the observations of the likelihood (`Counts`).
     sigma2_std_error : float
     loglik : float
-        Maximised log-likelihood.
+        Maximised log-likelihood; missing, as are AIC and BIC, without likelihood.
     nobs, n_units, n_periods : int
     df_resid : float
         Degrees of freedom of t tests; infinite (normal) but for static ``ols`` and
@@ -91,6 +92,9 @@ class RegressionResult:
     convergence : Convergence or None
     notes : tuple of str
     labels : dict
+    tests : dict
+        Of instruments, where there are any: ``J``, whether those beyond the needed number are
+        uncorrelated with the errors.
 
     Examples
     --------
@@ -122,6 +126,7 @@ class RegressionResult:
     labels: dict[str, str]
     terms: Terms = field(default_factory=Terms)
     logdet: LogDet | None = field(default=None)
+    tests: dict[str, HypothesisTest | NotApplicable] = field(default_factory=dict)
 
     @property
     def weights(self) -> SpatialWeights | None:
@@ -434,10 +439,13 @@ class RegressionResult:
         )
         rows = body.to_string(index=False, float_format=lambda x: f"{x:.4g}")
         foot = [
-            f"sigma2: {self.sigma2:.6g}   Log-likelihood: {self.loglik:.4f}   "
-            f"AIC: {self.aic:.2f}   BIC: {self.bic:.2f}",
-            f"R2 within: {self.rsquared_within:.4f}",
+            f"sigma2: {self.sigma2:.6g}   R2 within: {self.rsquared_within:.4f}",
         ]
+        if np.isfinite(self.loglik):
+            foot.append(
+                f"Log-likelihood: {self.loglik:.4f}   AIC: {self.aic:.2f}   BIC: {self.bic:.2f}"
+            )
+        foot += [repr(test) for test in self.tests.values()]
         if self.spec.has_rho or self.spec.has_lags or self.spec.is_dynamic:
             foot.append("Coefficients of a model with spatial lags are not effects: see .effects()")
         foot += [f"Note: {note}" for note in self.notes]

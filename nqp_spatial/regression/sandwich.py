@@ -8,7 +8,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression.information import DENSE_UP_TO, Estimate, Pair, Spill, scaled_inverse
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["clustered", "driscoll_kraay", "robust"]
+__all__ = ["clustered", "driscoll_kraay", "over_periods", "robust"]
 
 
 def robust(
@@ -177,11 +177,29 @@ def driscoll_kraay(
     score[:, k + 3] = (e**2).sum(axis=0) / (2 * s2**2)
     # At the maximum each score adds up to the derivative of the log-determinant: its share is off.
     score[:, k:] -= score[:, k:].mean(axis=0)
-    score = score[:, estimate.kept]
+    inverse = scaled_inverse(bread)
+    return np.asarray(inverse @ over_periods(score[:, estimate.kept], lags) @ inverse)
+
+
+def over_periods(score: np.ndarray, lags: int | None = None) -> np.ndarray:
+    """Return the variance of the sum of scores by period, shape (T, K), by a Bartlett kernel.
+
+    Parameters
+    ----------
+    score : ndarray
+        Shape (T, K).
+    lags : int, optional
+        As in `driscoll_kraay`.
+
+    Returns
+    -------
+    ndarray
+        Shape (K, K).
+    """
+    t = len(score)
     width = int(4 * (t / 100) ** (2 / 9)) if lags is None else lags
     meat = score.T @ score
     for lag in range(1, min(width, t - 1) + 1):
         cross = score[lag:].T @ score[:-lag]
         meat += (1 - lag / (width + 1)) * (cross + cross.T)
-    inverse = scaled_inverse(bread)
-    return np.asarray(inverse @ meat @ inverse)
+    return np.asarray(meat)

@@ -7,12 +7,13 @@ from typing import Literal, get_args
 
 from nqp_spatial.errors import OptionError
 
-__all__ = ["Correction", "Covariance", "Effects", "Model", "RegressionSpec"]
+__all__ = ["Correction", "Covariance", "Effects", "Estimator", "Model", "RegressionSpec"]
 
 Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"]
 Effects = Literal["none", "unit", "period", "two-way", "random", "correlated-random"]
 Correction = Literal["auto", "none", "transformation", "bias"]
 Covariance = Literal["observed", "expected", "robust", "cluster", "driscoll-kraay"]
+Estimator = Literal["ml", "gs2sls"]
 
 _MODEL_WORDS = {
     "ols": "Linear model",
@@ -69,6 +70,8 @@ class RegressionSpec:
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
     time_lag, space_time_lag : bool
         Whether tau and eta are in it.
+    estimator : {"ml", "gs2sls"}
+        Maximum likelihood, or generalised spatial two-stage least squares.
 
     Examples
     --------
@@ -86,6 +89,7 @@ class RegressionSpec:
     covariance: Covariance = "observed"
     time_lag: bool = False
     space_time_lag: bool = False
+    estimator: Estimator = "ml"
 
     @property
     def has_rho(self) -> bool:
@@ -120,7 +124,8 @@ class RegressionSpec:
     @property
     def is_linear(self) -> bool:
         """Whether least squares is all there is to it, with its exact t distribution."""
-        return not (self.has_rho or self.has_lam or self.is_dynamic or self.has_phi)
+        spatial = self.has_rho or self.has_lam
+        return not (spatial or self.is_dynamic or self.has_phi or self.estimator == "gs2sls")
 
     @property
     def dynamics(self) -> tuple[str, ...]:
@@ -142,16 +147,20 @@ class RegressionSpec:
         words = _MODEL_WORDS[self.model]
         if self.is_dynamic:
             words = f"Dynamic {words[0].lower()}{words[1:]}"
-        return f"{words}, {_EFFECTS_WORDS[self.effects]}"
+        words = f"{words}, {_EFFECTS_WORDS[self.effects]}"
+        return f"{words}, by GS2SLS" if self.estimator == "gs2sls" else words
 
 
-def check_options(*, model: str, effects: str, correction: str, covariance: str) -> None:
+def check_options(
+    *, model: str, effects: str, correction: str, covariance: str, estimator: str
+) -> None:
     """Raise `OptionError` for an option that is unknown or not offered by this version."""
     for name, value, known in [
         ("model", model, tuple(_MODEL_WORDS)),
         ("effects", effects, tuple(_EFFECTS_WORDS)),
         ("correction", correction, ("auto", "none", "transformation", "bias")),
         ("covariance", covariance, get_args(Covariance)),
+        ("estimator", estimator, get_args(Estimator)),
     ]:
         if value not in known:
             raise OptionError(f"{name} must be one of {', '.join(known)}; got {value!r}")
