@@ -4,6 +4,7 @@ from nqp_spatial.plots.coefficients import effects
 from nqp_spatial.plots.connections import neighbour_histogram, weights_map
 from nqp_spatial.plots.maps import choropleth, lisa_map
 from nqp_spatial.plots.matrix import weights_matrix
+from nqp_spatial.plots.model_maps import residual_map, unit_effects_map
 from nqp_spatial.plots.scatter import moran_scatter
 from nqp_spatial.plots.theme import COLUMN, PAGE, save
 from nqp_spatial.plots.transition_matrix import transitions
@@ -16,8 +17,10 @@ __all__ = [
     "lisa_map",
     "moran_scatter",
     "neighbour_histogram",
+    "residual_map",
     "save",
     "transitions",
+    "unit_effects_map",
     "weights_map",
     "weights_matrix",
 ]

@@ -421,6 +421,10 @@ def _interval_texts(bounds: np.ndarray, digits: int | None) -> list[str]:
         smallest = gaps.min() if len(gaps) else 1.0
         digits = int(np.clip(np.ceil(-np.log10(smallest)), 0, 6))
     texts = [f"{bound:,.{digits}f}" for bound in bounds]
+    # Two classes must not come to have one name, whatever digits were asked for.
+    while digits < 12 and len(set(texts)) < len(np.unique(bounds)):
+        digits += 1
+        texts = [f"{bound:,.{digits}f}" for bound in bounds]
     join = " to " if bounds[0] < 0 else "–"
     # A class of one value is that value.
     named = [low if low == high else f"{low}{join}{high}" for low, high in pairwise(texts)]

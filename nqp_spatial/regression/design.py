@@ -44,6 +44,9 @@ class Design:
         Names of the columns of z, for messages.
     means : tuple of (str, str)
         Block ("mean" or "wmean") and name of the unit means among them.
+    recipes : tuple
+        formulaic's specifications of both sides, by which other data become columns in the same
+        way.
     """
 
     outcome: str
@@ -54,6 +57,7 @@ class Design:
     z: np.ndarray
     columns: tuple[str, ...]
     means: tuple[tuple[str, str], ...] = ()
+    recipes: tuple[Any, Any] = (None, None)
 
 
 def build_design(
@@ -96,7 +100,7 @@ def build_design(
     UnknownColumnError, MissingValuesError, UnbalancedPanelError, DomainError, OptionError
         If the formula cannot be evaluated everywhere.
     """
-    y, x = evaluate(formula, panel)
+    y, x, recipes = evaluate(formula, panel)
     if y.shape[1] != 1:
         raise OptionError(
             f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
@@ -138,11 +142,14 @@ def build_design(
         z,
         tuple(titles),
         tuple(means),
+        recipes,
     )
 
 
-def evaluate(formula: str, panel: SpatialPanel) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both sides of a formula as columns, one row for each unit and period."""
+def evaluate(
+    formula: str, panel: SpatialPanel
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Any, Any]]:
+    """Return both sides of a formula as columns, and the recipes that other data can follow."""
     import formulaic
     from formulaic.errors import FormulaicError
 
@@ -171,7 +178,40 @@ def evaluate(formula: str, panel: SpatialPanel) -> tuple[pd.DataFrame, pd.DataFr
     y, x = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
     for side in (y, x):
         _require_finite(side, panel, formula)
-    return y, x
+    return y, x, (matrices.lhs.model_spec, matrices.rhs.model_spec)
+
+
+def evaluated_with(recipe: Any, panel: SpatialPanel, formula: str) -> pd.DataFrame:
+    """Return the columns of a recipe for another panel, with the levels and centres of the first.
+
+    Parameters
+    ----------
+    recipe : formulaic.ModelSpec
+    panel : SpatialPanel
+    formula : str
+        For messages.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    UnknownColumnError, MissingValuesError, DomainError, PanelError
+        If the panel lacks columns or cells, or has levels that the first did not have.
+    """
+    from formulaic.errors import FormulaicError
+
+    needed = sorted(str(name) for name in recipe.required_variables)
+    panel.require_columns(needed)
+    panel.require_complete(needed)
+    try:
+        with np.errstate(all="ignore"):
+            x = pd.DataFrame(recipe.get_model_matrix(panel.frame, na_action="ignore"))
+    except FormulaicError as error:
+        raise PanelError(f"the formula {formula!r} cannot be evaluated: {error}") from error
+    _require_finite(x, panel, formula)
+    return x
 
 
 def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> None:

@@ -572,18 +572,23 @@ def _result(
         df_resid=free,
         resid=pd.Series(left, index=rows, name="resid"),
         fitted=pd.Series(design.y.ravel() - left, index=rows, name="fitted"),
-        fixed_effects=_fixed_effects(panel, design, spec, estimate),
+        fixed_effects=_fixed_effects(panel, design, spec, estimate, terms),
         rsquared_within=1 - float(left @ left) / total,
         convergence=convergence,
         notes=notes,
         labels=dict(panel.labels),
         terms=terms,
         logdet=determinant,
+        recipes=design.recipes,
     )
 
 
 def _fixed_effects(
-    panel: SpatialPanel, design: Design, spec: RegressionSpec, estimate: info.Estimate
+    panel: SpatialPanel,
+    design: Design,
+    spec: RegressionSpec,
+    estimate: info.Estimate,
+    terms: Terms,
 ) -> dict[str, object]:
     if spec.has_phi:
         shape = design.y.shape
@@ -594,11 +599,20 @@ def _fixed_effects(
     if spec.effects == "none":
         return {}
     gap = design.y - estimate.rho * design.lag_y - design.z @ estimate.coefs
-    constant = float(gap.mean())
-    found: dict[str, object] = {"constant": constant}
+    found: dict[str, object] = {}
+    by_unit = gap.mean(axis=1) if spec.sweeps_units else np.zeros(len(gap))
     if spec.sweeps_units:
-        found["unit"] = pd.Series(gap.mean(axis=1) - constant, index=panel.units, name="unit")
+        found["unit"] = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
+    constant = float(gap.mean())
     if spec.sweeps_periods:
+        # Where errors are spatial it is their innovations that add to zero in each period.
+        weights = np.full(len(gap), 1 / len(gap))
+        if terms.u is not None:
+            weights = weights - estimate.lam * (terms.u.sparse.T @ weights)
+            weights /= weights.sum()
+        by_period = weights @ (gap - by_unit[:, None])
+        if not spec.sweeps_units:
+            constant = float(by_period.mean())
         periods = panel.periods[panel.n_periods - gap.shape[1] :]
-        found["period"] = pd.Series(gap.mean(axis=0) - constant, index=periods, name="period")
-    return found
+        found["period"] = pd.Series(by_period - by_period.mean(), index=periods, name="period")
+    return {"constant": constant, **found}

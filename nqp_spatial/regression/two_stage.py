@@ -141,7 +141,7 @@ def _instruments(
     blocks, base = [own], [own[:, :, names != INTERCEPT]]
     if given is not None:
         outcome = spec.formula.split("~")[0]
-        _, columns = evaluate(f"{outcome} ~ {given}", panel)
+        _, columns, _ = evaluate(f"{outcome} ~ {given}", panel)
         kept = [name for name in columns.columns if name != INTERCEPT]
         extra = columns[kept].to_numpy(dtype=float).reshape(*design.y.shape, len(kept))
         blocks.append(extra)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import geopandas as gpd
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -461,3 +463,35 @@ def test_cjk_text_is_drawn_where_a_font_is_there(grid):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib warns of glyphs that no font has
         ax.get_figure().canvas.draw()
+
+
+def test_residual_map_draws_residuals_over_sigma(states):
+    panel, w = states
+    res = nq.fit("lgsp ~ lpc + lemp", panel, w)
+    ax = nq.plots.residual_map(res, panel, period=1986)
+    scaled = res.resid.xs(1986, level="period") / np.sqrt(res.sigma2)
+    counts = pd.cut(scaled, [-np.inf, -2, -1, 1, 2, np.inf]).value_counts(sort=False)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [int(re.search(r"\((\d+)\)", text).group(1)) for text in texts] == counts.tolist()
+    assert ax.get_legend().get_title().get_text() == "Residual / sigma, 1986"
+    with pytest.raises(nq.errors.PanelError, match="got period=None"):
+        nq.plots.residual_map(res, panel)
+
+
+def test_unit_effects_map_draws_each_side(states):
+    panel, w = states
+    res = nq.fit("lgsp ~ lpc + lemp", panel, w)
+    for side, words in (("received", "received from all others"), ("sent", "sent to all others")):
+        ax = nq.plots.unit_effects_map(res, panel, "lpc", side)
+        legend = ax.get_legend()
+        assert legend.get_title().get_text() == f"Private capital (log): {words}"
+        assert len(legend.get_texts()) == 5
+    with pytest.raises(OptionError, match="side must be one of own, received, sent"):
+        nq.plots.unit_effects_map(res, panel, "lpc", "both")
+
+
+def test_few_digits_do_not_give_two_classes_one_name():
+    panel = nq.datasets.us_income().select(periods=[2009])
+    values = pd.Series(np.linspace(0.025, 0.028, panel.n_units), index=panel.units)
+    texts = nq.plots.choropleth(panel, values, digits=2).get_legend().get_texts()
+    assert len({text.get_text() for text in texts}) == 5

@@ -1,0 +1,142 @@
+"""What a model says of each unit, on the map: residuals, and what it receives and sends."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.plots.maps import choropleth
+from nqp_spatial.regression import RegressionResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["residual_map", "unit_effects_map"]
+
+Side = Literal["own", "received", "sent"]
+_SIDES = {
+    "own": "own effect",
+    "received": "received from all others",
+    "sent": "sent to all others",
+}
+
+
+def residual_map(
+    result: RegressionResult,
+    panel: SpatialPanel,
+    *,
+    period: Hashable | None = None,
+    ax: Axes | None = None,
+    **options: Any,
+) -> Axes:
+    """Draw the residuals of one period, in standard errors of the regression.
+
+    Clusters of one colour are dependence that the model has left.
+
+    Parameters
+    ----------
+    result : RegressionResult
+    panel : SpatialPanel
+        With the geometry of its units.
+    period : hashable, optional
+        May be left out for a cross-section.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+    **options
+        Passed on to `choropleth`, such as ``basemap``, ``inset``, ``title``, ``breaks``.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    PanelError
+        If there is no such period.
+    GeometryError, UnmatchedIdsError
+        As in `choropleth`.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
+    >>> ax = nq.plots.residual_map(res, panel, period=1986)
+    >>> ax.get_legend().get_title().get_text()
+    'Residual / sigma, 1986'
+    """
+    table = result.resid.unstack()
+    if period is None and table.shape[1] == 1:
+        period = table.columns[0]
+    if period not in table.columns:
+        raise PanelError(
+            f"residuals are of the periods {sample(table.columns, 20)}; got period={period!r}"
+        )
+    values = table[period] / np.sqrt(result.sigma2)
+    look = {"breaks": [-2, -1, 1, 2], "cmap": "RdBu_r", "digits": 0}
+    name = f"Residual / sigma, {period}" if table.shape[1] > 1 else "Residual / sigma"
+    return choropleth(panel, values, ax=ax, **{**look, "label": name, **options})
+
+
+def unit_effects_map(
+    result: RegressionResult,
+    panel: SpatialPanel,
+    variable: str,
+    side: Side = "received",
+    *,
+    horizon: str | None = None,
+    ax: Axes | None = None,
+    **options: Any,
+) -> Axes:
+    """Draw what a change of one regressor does at each unit.
+
+    Parameters
+    ----------
+    result : RegressionResult
+    panel : SpatialPanel
+        With the geometry of its units.
+    variable : str
+        One of the regressors.
+    side : {"own", "received", "sent"}
+        As in `RegressionResult.unit_effects`.
+    horizon : {"short-run", "long-run"}, optional
+        Of a dynamic model.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+    **options
+        Passed on to `choropleth`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    OptionError
+        If the side is unknown. What `unit_effects` and `choropleth` raise is passed on.
+
+    Notes
+    -----
+    Units differ by their place in W alone: the coefficients are those of all. With row-standardised
+    W and one matrix for W y and W X, all units receive about the same, and what they send tells
+    them apart.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
+    >>> ax = nq.plots.unit_effects_map(res, panel, "lpc", "sent")
+    >>> ax.get_legend().get_title().get_text()
+    'Private capital (log): sent to all others'
+    """
+    if side not in get_args(Side):
+        raise OptionError(f"side must be one of {', '.join(get_args(Side))}, got {side!r}")
+    values = result.unit_effects(variable, horizon=horizon)[side]
+    words = f"{result.label(variable)}: {_SIDES[side]}"
+    words = words if horizon is None else f"{words}, {horizon}"
+    return choropleth(panel, values, ax=ax, **{"label": words, **options})
