@@ -22,7 +22,14 @@ from nqp_spatial.errors import (
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["check_same_ids", "keyed", "matched_shapes", "require_balanced", "type_hint"]
+__all__ = [
+    "balancing_choices",
+    "check_same_ids",
+    "keyed",
+    "matched_shapes",
+    "require_balanced",
+    "type_hint",
+]
 
 
 def check_same_ids(
@@ -126,8 +133,21 @@ def require_balanced(data: pd.DataFrame) -> None:
         raise UnbalancedPanelError(
             f"the panel is unbalanced: {absent_count} of {len(grid)} (unit, period) pairs are "
             f"absent: {sample(absent)}; add them, or pass balanced=False and then choose "
-            "panel.balance(how='drop-units' | 'drop-periods' | 'interpolate')"
+            f"{balancing_choices(units, periods, absent)}"
         )
+
+
+def balancing_choices(units: pd.Index, periods: pd.Index, gaps: pd.MultiIndex) -> str:
+    """Return the ways to balance a panel with gaps, and what each would leave."""
+    left = {
+        how: f"{len(whole) - gaps.get_level_values(level).nunique()} of {len(whole)} {how[5:]}"
+        for level, (how, whole) in enumerate([("drop-units", units), ("drop-periods", periods)])
+    }
+    return (
+        f"panel.balance(how='drop-units'), which leaves {left['drop-units']}; 'drop-periods', "
+        f"which leaves {left['drop-periods']}; or 'interpolate', which fills gaps inside a unit's "
+        "series from its neighbours in time"
+    )
 
 
 def matched_shapes(

@@ -25,7 +25,13 @@ from nqp_spatial.errors import (
     plain,
     sample,
 )
-from nqp_spatial.keys import keyed, matched_shapes, require_balanced, type_hint
+from nqp_spatial.keys import (
+    balancing_choices,
+    keyed,
+    matched_shapes,
+    require_balanced,
+    type_hint,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -557,9 +563,11 @@ class SpatialPanel:
                 for name in names
                 if missing[name].any()
             ]
+            gaps = self.frame.index[missing.any(axis=1)]
             raise MissingValuesError(
                 f"missing values in column {'; '.join(parts)}. Nothing is dropped or filled "
-                "silently: use panel.balance(how=..., columns=[...]) or panel.select(...)"
+                "silently: use panel.select(...), or, with columns=[...], "
+                f"{balancing_choices(self.units, self.periods, gaps)}"
             )
 
     def require_geometry(self) -> gpd.GeoDataFrame:

@@ -175,3 +175,24 @@ def test_no_degrees_of_freedom(lattice, simulate):
     panel = simulate(lattice(2, 2), 2)
     with pytest.raises((PanelError, CollinearityError)):
         nq.fit("y ~ x1 + x2", panel, lattice(2, 2), model="slx")
+
+
+def test_gaps_are_named_with_what_each_way_out_leaves(states):
+    """The message of a panel with gaps, and the panel that each of its choices makes."""
+    panel, w = states
+    gone = np.arange(len(panel.frame)) % 100 == 0
+    holes = panel.assign(lpc=panel.frame["lpc"].where(~gone))
+    with pytest.raises(MissingValuesError) as caught:
+        nq.fit("lgsp ~ lpc", holes, w)
+    words = str(caught.value)
+    assert "9 cells, (unit, period) ('AL', 1970), ('CT', 1985)" in words
+    units = holes.balance(how="drop-units", columns=["lpc"])
+    periods = holes.balance(how="drop-periods", columns=["lpc"])
+    assert f"leaves {units.n_units} of 48 units" in words
+    assert f"leaves {periods.n_periods} of 17 periods" in words
+    assert "by dropping 9 of 48 units" in units.notes[-1]
+    res = nq.fit("lgsp ~ lpc", units, w.subset(units.units).standardize("row"))
+    assert res.nobs == 39 * 17
+    frame = panel.frame.reset_index().iloc[5:]
+    with pytest.raises(nq.errors.UnbalancedPanelError, match=r"leaves 47 of 48 units; .* 12 of 17"):
+        nq.SpatialPanel(frame, unit="unit", period="period")
