@@ -14,11 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse import csgraph
 
 __all__ = ["ProbeQuadrature", "exact_moments", "probe_quadrature"]
 
 PROBES = 50
 STEPS = 50
+# Orthogonal bases cost the square of their length; (rho / (1 + sqrt(1 - rho^2)))^36 is below 1e-5
+# up to rho = 0.95, far below the noise of the probes.
+ARNOLDI_STEPS = 36
+_ORDERED_FROM = 20_000
 _BASIS_ENTRIES = 2e7  # numbers that Krylov bases may hold at once (160 MB)
 
 
@@ -75,12 +80,17 @@ def probe_quadrature(
     """
     n = matrix.shape[0]
     steps = min(steps, n - 1)
+    if n > _ORDERED_FROM:
+        # Neighbours next to each other in memory: products are several times faster.
+        order = csgraph.reverse_cuthill_mckee(sparse.csr_array(matrix + matrix.T), True)
+        matrix = sparse.csr_array(matrix[order][:, order])
+        scale = None if scale is None else scale[order]
     rng = np.random.default_rng(seed)
     start = rng.choice(np.array([-1.0, 1.0]), size=(n, probes))
     if scale is not None:
         nodes, node_weights = _lanczos(matrix, scale, start, steps, deflate)
     else:
-        nodes, node_weights = _arnoldi(matrix, start, steps, deflate)
+        nodes, node_weights = _arnoldi(matrix, start, min(steps, ARNOLDI_STEPS), deflate)
     ones = int(deflate)
     probe_weights, residual_maker = _calibrate(
         nodes, node_weights, exact_moments(matrix) - ones, n - ones
@@ -179,11 +189,16 @@ def _arnoldi_block(
         if deflate:
             fresh -= fresh.mean(axis=1, keepdims=True)
         known = basis[:, : step + 1]
-        for _ in range(2):  # once more, for orthogonality to rounding
+        norms = np.linalg.norm(fresh, axis=1)
+        for _ in range(2):
+            before = norms
             along = np.matmul(known, fresh[:, :, None])
             fresh -= np.matmul(along.transpose(0, 2, 1), known)[:, 0]
             hessenberg[:, : step + 1, step] += along[:, :, 0]
-        norms = np.linalg.norm(fresh, axis=1)
+            norms = np.linalg.norm(fresh, axis=1)
+            # Once more where cancellation may have cost orthogonality (Daniel et al. 1976).
+            if (norms > 0.5 * before).all():
+                break
         if (norms < 1e-10).any():
             # A Krylov space is used up: the quadrature is exact from here on.
             steps = step + 1
