@@ -1,13 +1,26 @@
-"""Run every benchmark and print one table."""
+"""Run every benchmark, or those named, and print one table; ``growth`` is a table of its own."""
 
+import sys
 import time
 
 import pandas as pd
 
-from benchmarks import durbin, spatial_markov, weights_builders
+from benchmarks import durbin, panel_models, spatial_markov, weights_builders
+
+TABLES = {
+    "durbin": durbin.rows,
+    "panel_models": panel_models.rows,
+    "spatial_markov": spatial_markov.rows,
+    "weights_builders": weights_builders.rows,
+}
 
 if __name__ == "__main__":
     start = time.perf_counter()
-    found = pd.DataFrame([*durbin.rows(), *spatial_markov.rows(), *weights_builders.rows()])
-    print(found.to_string(index=False))
+    wanted = sys.argv[1:] or [*TABLES, "growth"]
+    pd.set_option("display.max_colwidth", None)
+    found = [line for name in wanted if name != "growth" for line in TABLES[name]()]
+    if found:
+        print(pd.DataFrame(found).to_string(index=False))
+    if "growth" in wanted:
+        print(panel_models.growth().to_string(index=False))
     print(f"\n{time.perf_counter() - start:.0f} s in all; seconds are medians of single calls")

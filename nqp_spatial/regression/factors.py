@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import scipy.linalg
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-__all__ = ["CholeskySystem", "OrderedSystem", "factorize", "ordered_system"]
+__all__ = ["CholeskySystem", "DenseFactor", "OrderedSystem", "factorize", "ordered_system"]
 
 _PIVOTING = {"diag_pivot_thresh": 1e-3, "options": {"SymmetricMode": True}}
 
@@ -128,3 +129,23 @@ def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
     n = matrix.shape[0]
     system = sparse.csc_matrix(sparse.eye_array(n, format="csc") - rho * matrix)
     return sla.splu(system, permc_spec="MMD_AT_PLUS_A", **_PIVOTING)
+
+
+class DenseFactor:
+    """``I - rho W`` of few units in dense LU form, for solving n columns at once.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    rho : float
+    """
+
+    def __init__(self, matrix: sparse.csr_array, rho: float) -> None:
+        dense = np.eye(matrix.shape[0]) - rho * matrix.toarray()
+        self._lu = scipy.linalg.lu_factor(dense, overwrite_a=True, check_finite=False)
+
+    def solve(self, x: np.ndarray, trans: str = "N") -> np.ndarray:
+        """Return ``(I - rho W)^-1 x``, or of the transpose where `trans` is "T"."""
+        found = scipy.linalg.lu_solve(self._lu, x, trans=int(trans == "T"), check_finite=False)
+        return np.asarray(found)

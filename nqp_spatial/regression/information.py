@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse import linalg as sla
 
-from nqp_spatial.regression.factors import factorize
+from nqp_spatial.regression.factors import DenseFactor, factorize
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood
 from nqp_spatial.regression.logdet import LogDet
 from nqp_spatial.regression.spec import RegressionSpec
@@ -25,6 +26,7 @@ __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse
 # traces of products are estimated from random probes through sparse factorisations.
 DENSE_UP_TO = 4000
 PROBES = 200
+_BLOCK = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,8 +225,8 @@ def spill(
     note, diagonals = "", np.zeros((n, 2))
     ones = np.column_stack([pair.times(which, np.ones(n), transposed=True) for which in (0, 1)])
     if n <= DENSE_UP_TO or diagonal:
-        blocks = (_unit_columns(n, start) for start in range(0, n, 500))
-        for start, unit in zip(range(0, n, 500), blocks, strict=True):
+        blocks = (_unit_columns(n, start) for start in range(0, n, _BLOCK))
+        for start, unit in zip(range(0, n, _BLOCK), blocks, strict=True):
             f, h = pair.times(0, unit), pair.times(1, unit)
             products += [[(f * f).sum(), (f * h).sum()], [0.0, (h * h).sum()]]
             if all(logdet is not None for logdet in logdets):
@@ -269,8 +271,8 @@ class Pair:
         self.outcome = matrices[0] if spec.has_rho else None
         self.error = matrices[1] if spec.has_lam else None
         self.lam = at[1]
-        self.a = None if self.outcome is None else factorize(self.outcome, at[0])
-        self.b = None if self.error is None else factorize(self.error, at[1])
+        self.a = None if self.outcome is None else _factor(self.outcome, at[0])
+        self.b = None if self.error is None else _factor(self.error, at[1])
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Return F x or H x (``which`` 0 or 1), or F'x or H'x."""
@@ -299,8 +301,13 @@ class Pair:
         return np.asarray(found if self.error is None else found - self.lam * (self.error @ found))
 
 
+def _factor(matrix: sparse.csr_array, at: float) -> DenseFactor | sla.SuperLU:
+    """Return what solves with I - at W: F of so few units is one dense block anyway."""
+    return DenseFactor(matrix, at) if matrix.shape[0] <= _BLOCK else factorize(matrix, at)
+
+
 def _unit_columns(n: int, start: int) -> np.ndarray:
-    stop = min(start + 500, n)
+    stop = min(start + _BLOCK, n)
     unit = np.zeros((n, stop - start))
     unit[np.arange(start, stop), np.arange(stop - start)] = 1.0
     return unit
