@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test test-slow check lint types contract docs bench clean
+.PHONY: help setup figures test test-slow check lint types contract docs bench calibrate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ docs: $(STAMP)  ## what the documents say holds: their code runs, what they name
 
 bench: $(STAMP)  ## speed beside peers, as ratios
 	$(BIN)/python -m benchmarks
+
+calibrate: $(STAMP)  ## bias, coverage and size by simulation: an hour; tables go to benchmarks/
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibrate
 
 clean:  ## remove what the targets made, .venv included
 	rm -rf $(VENV) output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,7 +2,8 @@
 
 A spatial Durbin model with state and year effects of gross state product on public and private
 capital, employment and unemployment (Munnell's data, 48 states, 1970-1986), by dummy-variable
-maximum likelihood and by Lee and Yu's (2010) transformation. Writes tables and figures to output/.
+maximum likelihood and by Lee and Yu's (2010) transformation: the tests that lead to it, what it
+says of effects, and whether that hangs on the weights. Writes tables and figures to output/.
 """
 
 from pathlib import Path
@@ -20,6 +21,11 @@ def main() -> None:
     w = nq.weights.contiguity(panel)
     print(panel, w, sep="\n")
 
+    # The specification path of a paper: score tests, simplifications, effects, residuals.
+    found = nq.diagnostics(panel, FORMULA, w)
+    print(found)
+    found.table.to_csv(OUTPUT / "02_specification.csv", index=False, float_format="%.6g")
+
     models = {
         "Dummy variables": nq.fit(FORMULA, panel, w, effects="two-way", correction="none"),
         "Lee-Yu": nq.fit(FORMULA, panel, w, effects="two-way", correction="transformation"),
@@ -34,20 +40,29 @@ def main() -> None:
     effects["Lee-Yu"].frame.to_csv(OUTPUT / "02_effects.csv", index=False, float_format="%.6g")
     nq.plots.save(nq.plots.effects(effects["Lee-Yu"]), OUTPUT / "02_effects")
 
+    # Does the answer hang on who counts as a neighbour?
+    candidates = {
+        "Queen": w,
+        "6 nearest": nq.weights.knn(panel, k=6),
+        "Inverse distance": nq.weights.inverse_distance(panel, cutoff_km=1500),
+    }
+    grid = nq.regression.robustness(FORMULA, panel, candidates)
+    print(nq.compare(grid, seed=SEED))
+    for name, lang in (("02_weights.docx", "en"), ("02_weights_zh.docx", "zh")):
+        nq.report.regression_table(grid, OUTPUT / name, effects=True, lang=lang, caption=title)
+
+    last = nq.plots.residual_map(models["Lee-Yu"], panel, period=1986)
+    nq.plots.save(last, OUTPUT / "02_map_residuals")
+
     # The same effects state by state: what one more unit of private capital everywhere else gives
     # a state, and what one more unit here gives all others together.
     units = models["Lee-Yu"].unit_effects("lpc")
     units.to_csv(OUTPUT / "02_unit_effects.csv", float_format="%.6g")
-    words = {
-        "own": "Effect of own private capital",
-        "received": "Effect received from other states",
-        "sent": "Effect sent to other states",
-    }
-    for column, label in words.items():
-        drawn = nq.plots.choropleth(
-            panel, units[column], scheme="natural-breaks", label=f"{label}, elasticity"
+    for side in ("own", "received", "sent"):
+        drawn = nq.plots.unit_effects_map(
+            models["Lee-Yu"], panel, "lpc", side, scheme="natural-breaks"
         )
-        nq.plots.save(drawn, OUTPUT / f"02_map_{column}")
+        nq.plots.save(drawn, OUTPUT / f"02_map_{side}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,15 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
     plt.close("all")
 
 
+def test_the_code_of_the_methods_runs():
+    pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    text = (ROOT / "docs" / "methods.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "methods.md", "exec"), {"__name__": "methods"})
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_and_names_exist(document):
     """Paths and public functions that a document names are there."""
@@ -31,7 +40,7 @@ def test_files_and_names_exist(document):
     text = document.read_text()
     for path in re.findall(r"`((?:examples|docs|tests|benchmarks|shapefiles)/[\w/.]+)`", text):
         assert (ROOT / path).exists(), path
-    folders = "weights|esda|dynamics|plots|report|datasets"
+    folders = "weights|esda|dynamics|plots|report|datasets|regression"
     for folder, name in re.findall(rf"`(?:nq\.)?({folders})\.(\w+)", text):
         assert hasattr(getattr(nq, folder), name), f"{folder}.{name}"
 
