@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError
@@ -210,8 +211,8 @@ def _facts(model: RegressionResult, digits: int, words: dict[str, str], tex: boo
         words["unit"]: unit,
         words["period"]: words["yes" if spec.sweeps_periods else "no"],
         words["N"]: f"{model.nobs:,}",
-        words["ll"]: f"{model.loglik:,.{digits}f}",
-        words["aic"]: f"{model.aic:,.{digits}f}",
+        words["ll"]: f"{model.loglik:,.{digits}f}" if np.isfinite(model.loglik) else "",
+        words["aic"]: f"{model.aic:,.{digits}f}" if np.isfinite(model.loglik) else "",
         r"$\sigma^2$" if tex else "σ²": f"{model.sigma2:.{digits + 1}g}",
         r"$R^2$ within" if tex and words is _WORDS["en"] else words["r2"]: (
             f"{model.rsquared_within:.{digits}f}"
@@ -338,6 +339,9 @@ def _regression_note(
     facts: dict[str, list[str]] = {
         "Model": [one.spec.model.upper() for one in models.values()],
         "Weights": [one.weights_spec for one in models.values()],
+        "Estimated by": [
+            "GS2SLS" if one.spec.estimator == "gs2sls" else "likelihood" for one in models.values()
+        ],
         "Correction": [one.spec.correction for one in models.values()],
         "Covariance": [one.spec.covariance for one in models.values()],
         "Inference on effects by": [_inference(one) for one in impacts.values()],

@@ -142,3 +142,14 @@ def test_errors_of_options(models, tmp_path):
         nq.report.regression_table(
             models, tmp_path / "m.tex", effects={"other": models["SAR"].effects()}
         )
+
+
+def test_models_without_likelihood_leave_its_cells_empty(states, tmp_path):
+    panel, w = states
+    models = {
+        "ML": nq.fit(FORMULA, panel, w, model="sar"),
+        "2SLS": nq.fit(FORMULA, panel, w, model="sar", estimator="gs2sls"),
+    }
+    text = text_of(nq.report.regression_table(models, tmp_path / "m.html"))
+    assert "nan" not in text
+    assert "Estimated by: (1) likelihood; (2) GS2SLS." in text
