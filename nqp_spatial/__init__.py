@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         plots,
         regression,
         report,
+        spillovers,
         weights,
     )
     from nqp_spatial.io import read_panel
@@ -33,6 +34,7 @@ _FOLDERS = (
     "plots",
     "regression",
     "report",
+    "spillovers",
     "weights",
 )
 _NAMES = {
@@ -56,6 +58,7 @@ __all__ = [
     "read_panel",
     "regression",
     "report",
+    "spillovers",
     "weights",
 ]
 

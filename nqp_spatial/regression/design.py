@@ -19,7 +19,7 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.panel import SpatialPanel
 
-__all__ = ["Design", "build_design", "evaluate"]
+__all__ = ["Design", "build_design", "evaluate", "evaluated_with", "lagged_names"]
 
 INTERCEPT = "Intercept"
 
@@ -113,7 +113,7 @@ def build_design(
     spread = np.zeros_like(outcome) if lag_y is None else np.asarray(lag_y @ outcome)
     z = values
     if lag_x is not None:
-        lagged = _lagged_names(durbin, names, panel)
+        lagged = lagged_names(durbin, names, panel)
         columns = [names.index(name) for name in lagged]
         wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
@@ -225,7 +225,7 @@ def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> No
         )
 
 
-def _lagged_names(
+def lagged_names(
     durbin: str | Iterable[str] | None, names: list[str], panel: SpatialPanel
 ) -> list[str]:
     """Return the columns of X to lag; the intercept never is, its lag being itself."""

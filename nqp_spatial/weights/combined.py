@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
-__all__ = ["across", "nested", "partition", "within"]
+__all__ = ["across", "group_codes", "nested", "partition", "within"]
 
 
 def nested(
@@ -187,7 +187,7 @@ def partition(
     [(False, False), (False, True), (True, False), (True, True)]
     """
     whole = as_weights(weights)
-    codes, names = _codes(whole, groups)
+    codes, names = group_codes(whole, groups)
     rows, columns = links_of(whole.sparse)
     found: dict[tuple[Hashable, Hashable], SpatialWeights] = {}
     for a, receiver in enumerate(names):
@@ -206,7 +206,7 @@ def _by_zone(
     standardize: Standardization,
 ) -> SpatialWeights:
     whole = as_weights(weights)
-    codes, _ = _codes(whole, zone)
+    codes, _ = group_codes(whole, zone)
     rows, columns = links_of(whole.sparse)
     name = f" of {zone.name}" if zone.name is not None else ""
     kind = f"links {'within' if same else 'across'} zones{name} of {whole.spec.describe()}"
@@ -221,7 +221,7 @@ def _standardized(weights: SpatialWeights) -> SpatialWeights:
     return weights.standardize("row") if weights.spec.standardization == "none" else weights
 
 
-def _codes(weights: SpatialWeights, groups: pd.Series) -> tuple[np.ndarray, list[Hashable]]:
+def group_codes(weights: SpatialWeights, groups: pd.Series) -> tuple[np.ndarray, list[Hashable]]:
     """Return the number of each unit's group, in the order of the weights, and the groups."""
     if not isinstance(groups, pd.Series | Mapping):
         raise OptionError(

@@ -1,0 +1,5 @@
+"""Whom a spillover reaches, in which direction, across which border."""
+
+from nqp_spatial.spillovers.partitioned import EffectsMatrix, PartitionedResult, partitioned
+
+__all__ = ["EffectsMatrix", "PartitionedResult", "partitioned"]

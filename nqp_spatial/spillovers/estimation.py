@@ -1,0 +1,217 @@
+"""A Durbin model with several spatial lags: from data to estimate and covariance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse import linalg as sla
+
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.regression.design import INTERCEPT, Design, build_design, lagged_names
+from nqp_spatial.regression.information import scaled_inverse
+from nqp_spatial.regression.spec import Effects, RegressionSpec
+from nqp_spatial.regression.transform import project, swept
+from nqp_spatial.spillovers.several_lags import LagLikelihood, Summit, lags_of
+
+__all__ = ["SeveralLags", "estimate"]
+
+
+@dataclass(frozen=True, eq=False)
+class SeveralLags:
+    """An estimated model ``y = sum_k rho_k W_k y + Z b + effects + e``.
+
+    Attributes
+    ----------
+    params : Series
+        By (block, variable, part): blocks "x", "wx", "spatial".
+    cov : DataFrame
+    sigma2, loglik : float
+        The log-likelihood is that of the maximum, before correction.
+    y_parts, x_parts : dict of csr_array
+        W_k of the outcome and W_l of the regressors, by part.
+    regressors, lagged : tuple of str
+    nobs, n_units, n_periods : int
+    summit : Summit
+    corrected : bool
+        Whether the bias from period dummies was taken off.
+    resid : Series
+    """
+
+    params: pd.Series
+    cov: pd.DataFrame
+    sigma2: float
+    loglik: float
+    y_parts: dict[str, sparse.csr_array]
+    x_parts: dict[str, sparse.csr_array]
+    regressors: tuple[str, ...]
+    lagged: tuple[str, ...]
+    nobs: int
+    n_units: int
+    n_periods: int
+    summit: Summit
+    corrected: bool
+    resid: pd.Series
+
+    @property
+    def rho(self) -> np.ndarray:
+        """Return the estimates of rho, in the order of ``y_parts``."""
+        return np.asarray(self.params)[len(self.params) - len(self.y_parts) :]
+
+
+def estimate(
+    formula: str,
+    panel: SpatialPanel,
+    y_parts: Mapping[str, sparse.csr_array],
+    x_parts: Mapping[str, sparse.csr_array],
+    *,
+    members: Mapping[str, np.ndarray],
+    effects: Effects,
+    durbin: str | Iterable[str] | None,
+    correct: bool,
+) -> SeveralLags:
+    """Estimate by maximum likelihood.
+
+    Parameters
+    ----------
+    formula : str
+    panel : SpatialPanel
+    y_parts, x_parts : mapping of csr_array
+        W_k and W_l by name, in the order of the panel's units.
+    members : mapping of ndarray
+        By name, which units have coefficients of their own on X, each shape (n,).
+    effects : {"none", "unit", "period", "two-way"}
+    durbin : str or iterable of str, optional
+        Which regressors to lag.
+    correct : bool
+        Whether to take off the bias from period dummies.
+    """
+    keep = effects == "none"
+    plain = build_design(formula, panel, None, None, keep_intercept=keep, durbin=None)
+    lagged = tuple(lagged_names(durbin, list(plain.names), panel)) if x_parts else ()
+    spec = RegressionSpec(
+        formula, plain.outcome, plain.names, lagged, "sdm", effects,
+        "transformation" if effects == "unit" else "none",
+    )  # fmt: skip
+    design, keys = _stacked(plain, x_parts, members, lagged)
+    projection = project(design, spec)
+    n, t = plain.y.shape
+    lag_y = np.stack([swept(matrix @ plain.y, spec).ravel() for matrix in y_parts.values()], axis=1)
+    q = projection.z @ projection.unscale
+    along = q.T @ lag_y
+    left = np.column_stack([projection.left_y, lag_y - q @ along])
+    copies = t - 1 if spec.sweeps_units else t
+    lags = lags_of(list(y_parts.values()))
+    likelihood = LagLikelihood(lags, left.T @ left, copies, n * copies)
+    summit = likelihood.maximize(_starts(likelihood, list(y_parts)))
+    rho, sigma2 = summit.rho, likelihood.squares(summit.rho) / likelihood.observations
+    coefs = projection.coef_y - projection.unscale @ along @ rho
+    corrected = correct and spec.sweeps_periods
+
+    def information_at(coefs: np.ndarray, rho: np.ndarray, sigma2: float) -> np.ndarray:
+        return _information(projection.z, lag_y, projection.y, coefs, rho, sigma2, likelihood)
+
+    if corrected:
+        information = information_at(coefs, rho, sigma2)
+        score = np.zeros(len(information))
+        total = sum(at * matrix for at, matrix in zip(rho, y_parts.values(), strict=True))
+        system = sparse.csc_array(sparse.eye_array(n) - total)
+        spread = sla.spsolve(system, np.ones(n))
+        score[len(coefs) : -1] = [
+            copies * float((matrix @ spread).sum()) / n for matrix in y_parts.values()
+        ]
+        score[-1] = copies / (2 * sigma2)
+        step = scaled_inverse(information) @ score
+        coefs, rho = coefs + step[: len(coefs)], rho + step[len(coefs) : -1]
+        sigma2 = sigma2 + float(step[-1])
+    cov = scaled_inverse(information_at(coefs, rho, sigma2))[:-1, :-1]
+    keys += [("spatial", "rho", part) for part in y_parts]
+    index = pd.MultiIndex.from_tuples(keys, names=["block", "variable", "part"])
+    e = projection.y - lag_y @ rho - projection.z @ coefs
+    return SeveralLags(
+        params=pd.Series(np.concatenate([coefs, rho]), index, name="estimate"),
+        cov=pd.DataFrame(cov, index, index),
+        sigma2=sigma2,
+        loglik=summit.loglik,
+        y_parts=dict(y_parts),
+        x_parts=dict(x_parts),
+        regressors=plain.names,
+        lagged=lagged,
+        nobs=n * t,
+        n_units=n,
+        n_periods=t,
+        summit=summit,
+        corrected=corrected,
+        resid=pd.Series(e, panel.frame.index, name="resid"),
+    )
+
+
+def _stacked(
+    plain: Design,
+    x_parts: Mapping[str, sparse.csr_array],
+    members: Mapping[str, np.ndarray],
+    lagged: tuple[str, ...],
+) -> tuple[Design, list[tuple[str, str, str]]]:
+    """Return the design with regressors by group and by block of W, and the keys of its columns."""
+    n, t, _ = plain.z.shape
+    columns, keys = [], []
+    for at, name in enumerate(plain.names):
+        if name == INTERCEPT:
+            columns.append(plain.z[:, :, at])
+            keys.append(("x", name, next(iter(members)) if len(members) == 1 else "all"))
+            continue
+        for group, inside in members.items():
+            columns.append(plain.z[:, :, at] * inside[:, None])
+            keys.append(("x", name, group))
+    for part, matrix in x_parts.items():
+        for name in lagged:
+            columns.append(matrix @ plain.z[:, :, plain.names.index(name)])
+            keys.append(("wx", name, part))
+    z = np.stack(columns, axis=2) if columns else np.zeros((n, t, 0))
+    titles = [f"{'W ' if block == 'wx' else ''}{name}, {part}" for block, name, part in keys]
+    return replace(plain, z=z, lagged=lagged, columns=tuple(titles)), keys
+
+
+def _starts(likelihood: LagLikelihood, parts: list[str]) -> list[np.ndarray]:
+    """Return the best common rho on all blocks, zero, and that rho within groups only."""
+    ones = np.ones(len(parts))
+    grid = [-0.4, 0.0, 0.3, 0.6, 0.85]
+    heights = [likelihood.value(at * ones) for at in grid]
+    common = grid[int(np.argmax(heights))] * ones
+    inside = [
+        part == "within" or (" <- " in part and len(set(part.split(" <- "))) == 1) for part in parts
+    ]
+    starts = [common]
+    if len(parts) > 1:
+        starts.append(0 * ones)
+        if any(inside) and not all(inside):
+            starts.append(common * np.array(inside))
+    unique: list[np.ndarray] = []
+    for start in starts:
+        if not any(np.array_equal(start, other) for other in unique):
+            unique.append(start)
+    return unique
+
+
+def _information(
+    z: np.ndarray,
+    lag_y: np.ndarray,
+    y: np.ndarray,
+    coefs: np.ndarray,
+    rho: np.ndarray,
+    sigma2: float,
+    likelihood: LagLikelihood,
+) -> np.ndarray:
+    """Return minus the Hessian in (coefs, rho, sigma2)."""
+    e = y - lag_y @ rho - z @ coefs
+    right = np.column_stack([z, lag_y])
+    k, size = z.shape[1], right.shape[1]
+    h = np.empty((size + 1, size + 1))
+    h[:-1, :-1] = right.T @ right / sigma2
+    h[k:-1, k:-1] -= likelihood.copies * likelihood.lags.derivatives(rho)[1]
+    h[:-1, -1] = h[-1, :-1] = right.T @ e / sigma2**2
+    h[-1, -1] = e @ e / sigma2**3 - likelihood.observations / (2 * sigma2**2)
+    return h

@@ -1,0 +1,298 @@
+"""Partitioned models: nested cases, brute force, derivatives of effects, recovery, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize
+
+import nqp_spatial as nq
+from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError
+from nqp_spatial.spillovers import partitioned
+from nqp_spatial.spillovers.several_lags import DenseLags, SparseLags
+
+FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
+SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
+ONE = {"rho": "none", "theta": "none", "beta": "none", "correction": "none"}
+
+
+@pytest.fixture(scope="module")
+def south(states):
+    panel, _ = states
+    return pd.Series(np.where(panel.units.isin(SOUTH), "south", "rest"), panel.units)
+
+
+@pytest.mark.parametrize("effects", ["none", "unit", "period"])
+def test_all_blocks_tied_is_the_plain_durbin_model(states, south, effects):
+    panel, w = states
+    mine = partitioned(FORMULA, panel, w, groups=south, effects=effects, **ONE)
+    correction = "transformation" if effects == "unit" else "none"
+    plain = nq.fit(FORMULA, panel, w, effects=effects, correction=correction)
+    np.testing.assert_allclose(mine.params, plain.params, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(mine.std_errors, plain.std_errors, rtol=1e-8)
+    assert mine.loglik == pytest.approx(plain.loglik, abs=1e-8)
+    frame = plain.effects(method="delta").frame.set_index(["variable", "effect"])
+    for variable in ("lpc", "unemp"):
+        own = mine.effects_matrix(variable).frame
+        whole = own[(own["receiver"] == "all") & (own["sender"] == "all")].set_index("effect")
+        for column in ("estimate", "std_error", "conf_low"):
+            np.testing.assert_allclose(
+                whole[column], frame.loc[variable][column].loc[whole.index], rtol=1e-8
+            )
+
+
+def test_the_correction_is_that_of_the_plain_model(states, south):
+    """Lee and Yu's by the expected information, this by the observed: within a tenth of an s.e."""
+    panel, w = states
+    mine = partitioned(FORMULA, panel, w, groups=south, rho="none", theta="none", beta="none")
+    plain = nq.fit(FORMULA, panel, w, correction="bias")
+    raw = partitioned(FORMULA, panel, w, groups=south, **ONE)
+    at = plain.params.index.get_loc(("spatial", "rho"))
+    taken = mine.params.iloc[at] - raw.params.iloc[at]
+    awaited = plain.params.iloc[at] - raw.params.iloc[at]
+    assert taken == pytest.approx(awaited, rel=0.25)
+    assert (abs(mine.params.to_numpy() - plain.params) < 0.1 * plain.std_errors).all()
+
+
+@pytest.mark.parametrize("split", ["both", "receiver", "sender", "within-across"])
+def test_brute_force_likelihood(states, south, split):
+    """Dummies, dense determinants and a general optimiser, in all parameters at once."""
+    panel, w = states
+    panel = panel.select(periods=panel.periods[:5])
+    res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit", rho=split, theta=split)
+    n, t = panel.n_units, panel.n_periods
+    y, x = (panel.values(k).reshape(n, t) for k in ("lgsp", "lpc"))
+    y, x = (v - v.mean(axis=1, keepdims=True) for v in (y, x))
+    dense, inside = w.sparse.toarray(), (south == "south").to_numpy()
+    label = {
+        "both": lambda a, b: (a, b),
+        "receiver": lambda a, b: a,
+        "sender": lambda a, b: b,
+        "within-across": lambda a, b: a == b,
+    }[split]
+    cells = [(False, False), (False, True), (True, False), (True, True)]
+    kinds = list(dict.fromkeys(label(a, b) for a, b in cells))
+    parts = []
+    for kind in kinds:
+        keep = np.array([[label(a, b) == kind for b in inside] for a in inside])
+        parts.append(dense * keep)
+    columns = [x * ~inside[:, None], x * inside[:, None], *(part @ x for part in parts)]
+    z = np.stack([column.ravel() for column in columns], axis=1)
+    lags = [(part @ y).ravel() for part in parts]
+
+    def minus(theta):
+        rho, b, log_s2 = theta[: len(parts)], theta[len(parts) : -1], theta[-1]
+        system = np.eye(n) - sum(r * part for r, part in zip(rho, parts, strict=True))
+        e = y.ravel() - sum(r * lag for r, lag in zip(rho, lags, strict=True)) - z @ b
+        sign, logdet = np.linalg.slogdet(system)
+        if sign <= 0:
+            return 1e10
+        s2 = np.exp(log_s2)
+        return n * (t - 1) / 2 * np.log(2 * np.pi * s2) - (t - 1) * logdet + e @ e / (2 * s2)
+
+    rho = res.fit.rho
+    found = np.concatenate([rho, res.params[: z.shape[1]], [np.log(res.fit.sigma2)]])
+    assert -minus(found) == pytest.approx(res.loglik, rel=1e-10)
+    slope = optimize.approx_fprime(found, minus, 1e-7)
+    assert (
+        np.abs(
+            slope[:-1]
+            * res.std_errors.to_numpy()[[*range(z.shape[1], len(res.params)), *range(z.shape[1])]]
+        ).max()
+        < 1e-2
+    )
+    start = found + 0.02 * np.random.default_rng(0).normal(size=len(found))
+    other = optimize.minimize(minus, start, method="BFGS")
+    assert -other.fun <= res.loglik + 1e-6
+    # The covariance from second differences of the same function.
+    h = 1e-4 * np.maximum(np.abs(found), 0.1)
+    hessian = np.empty((len(found), len(found)))
+    for i in range(len(found)):
+        for j in range(len(found)):
+            di, dj = np.eye(len(found))[i] * h[i], np.eye(len(found))[j] * h[j]
+            hessian[i, j] = (
+                minus(found + di + dj)
+                - minus(found + di - dj)
+                - minus(found - di + dj)
+                + minus(found - di - dj)
+            ) / (4 * h[i] * h[j])
+    errors = np.sqrt(np.diag(np.linalg.inv(hessian)))[:-1]
+    order = [*range(z.shape[1], len(res.params)), *range(z.shape[1])]
+    np.testing.assert_allclose(res.std_errors.to_numpy()[order], errors, rtol=5e-3)
+
+
+def dense_effects(res, variable, params):
+    """S^-1 M from the parameters, by dense matrices."""
+    fit, n = res.fit, res.fit.n_units
+    system, m = np.eye(n), np.zeros((n, n))
+    for (block, name, part), value in params.items():
+        if block == "spatial":
+            system -= value * fit.y_parts[part].toarray()
+        elif block == "x" and name == variable:
+            m += value * np.diag(res.members[part].astype(float))
+        elif block == "wx" and name == variable:
+            m += value * fit.x_parts[part].toarray()
+    return np.linalg.solve(system, m)
+
+
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+def test_effects_are_derivatives(states, south, effects):
+    panel, w = states
+    res = partitioned(FORMULA, panel, w, groups=south, effects=effects)
+    found = res.effects_matrix("lpc")
+    e = dense_effects(res, "lpc", res.params)
+    inside = {name: (south == name).to_numpy() for name in ("rest", "south")}
+
+    def of(e, a, b):
+        return e[np.ix_(inside[a], inside[b])].sum() / inside[a].sum()
+
+    for a in inside:
+        for b in inside:
+            direct = np.diag(e)[inside[a]].mean() if a == b else 0.0
+            assert found.matrix().loc[a, b] == pytest.approx(of(e, a, b), rel=1e-9)
+            assert found.matrix("indirect").loc[a, b] == pytest.approx(
+                of(e, a, b) - direct, rel=1e-9, abs=1e-12
+            )
+    # What adds up, adds up.
+    table, sizes = found.matrix(), np.array([inside[a].sum() for a in ("rest", "south")])
+    assert table.loc["all", "all"] == pytest.approx(e.sum() / len(e), rel=1e-10)
+    np.testing.assert_allclose(table["all"], table[["rest", "south"]].sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(
+        table.loc["all"], sizes @ table.loc[["rest", "south"]] / sizes.sum(), rtol=1e-12
+    )
+    both = found.matrix("direct").fillna(0.0) + found.matrix("indirect")
+    np.testing.assert_allclose(both, table, rtol=1e-12)
+    # Standard errors by numerical derivatives in every parameter.
+    params, step = res.params, 1e-6
+    for effect, a, b in (("total", "south", "rest"), ("direct", "south", "south")):
+        gradient = []
+        for key in params.index:
+            values = []
+            for sign in (1, -1):
+                moved = params.copy()
+                moved[key] += sign * step
+                e = dense_effects(res, "lpc", moved)
+                values.append(of(e, a, b) if effect == "total" else np.diag(e)[inside[a]].mean())
+            gradient.append((values[0] - values[1]) / (2 * step))
+        error = np.sqrt(np.array(gradient) @ res.cov.to_numpy() @ np.array(gradient))
+        assert found.matrix(effect, "std_error").loc[a, b] == pytest.approx(error, rel=1e-5)
+
+
+def test_two_forms_of_the_log_determinant(lattice):
+    w = lattice(9, 9).sparse
+    halves = np.arange(81) < 40
+    parts = [w * np.outer(a, b) for a in (halves, ~halves) for b in (halves, ~halves)]
+    parts = [type(w)(part) for part in parts]
+    rho = np.array([0.3, -0.1, 0.4, 0.6])
+    dense, sparse = DenseLags(parts), SparseLags(parts)
+    assert sparse.value(rho) == pytest.approx(dense.value(rho), abs=1e-11)
+    for a, b, tolerance in zip(
+        dense.derivatives(rho), sparse.derivatives(rho), (1e-10, 1e-5), strict=True
+    ):
+        np.testing.assert_allclose(a, b, atol=tolerance * np.abs(a).max())
+
+
+def test_tests_by_hand_and_by_refitting(states, south):
+    panel, w = states
+    res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    keys = [key for key in res.params.index if key[0] == "spatial"]
+    rho = res.params[keys].droplevel([0, 1])
+    cov = res.cov.loc[keys, keys].to_numpy()
+    gap = rho["rest <- south"] - rho["south <- rest"]
+    variance = cov[1, 1] + cov[2, 2] - 2 * cov[1, 2]
+    test = res.tests["cross blocks equal: rho"]
+    assert test.statistic == pytest.approx(gap**2 / variance)
+    assert test.df == 1
+    lr = res.lr_tests()
+    receiver = partitioned(
+        "lgsp ~ lpc", panel, w, groups=south, effects="unit", rho="receiver", theta="receiver"
+    )
+    assert lr["equal by sender"].statistic == pytest.approx(2 * (res.loglik - receiver.loglik))
+    assert lr["equal by sender"].df == 4
+    plain = partitioned(
+        "lgsp ~ lpc", panel, w, groups=south, effects="unit", rho="none", theta="none"
+    )
+    assert lr["all blocks equal"].statistic == pytest.approx(2 * (res.loglik - plain.loglik))
+    tied = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit", rho="none")
+    assert "tied in the model" in repr(tied.tests["equal by receiver: rho"])
+    with pytest.raises(OptionError, match="compare with rho='both'"):
+        tied.lr_tests()
+
+
+def test_errors_say_what_to_do(states, south):
+    panel, w = states
+    with pytest.raises(OptionError, match="two or more, all units are in 'all of them'"):
+        partitioned("lgsp ~ lpc", panel, w, groups=pd.Series("all of them", panel.units))
+    with pytest.raises(OptionError, match="rho must be one of both, receiver, sender"):
+        partitioned("lgsp ~ lpc", panel, w, groups=south, rho="columns")
+    with pytest.raises(OptionError, match="theta must name the coefficient of every"):
+        partitioned("lgsp ~ lpc", panel, w, groups=south, theta={("rest", "rest"): "a"})
+    lonely = pd.Series(np.where(panel.units == "ME", "far", "rest"), panel.units)
+    with pytest.raises(WeightsError, match="no links far <- far"):
+        partitioned("lgsp ~ lpc", panel, w, groups=lonely)
+    res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    with pytest.raises(UnknownColumnError, match="'lemp' is not a regressor"):
+        res.effects_matrix("lemp")
+    with pytest.raises(OptionError, match="effects must be one of none, unit, period, two-way"):
+        partitioned("lgsp ~ lpc", panel, w, groups=south, effects="random")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+def test_planted_coefficients_are_covered(lattice, effects):
+    w = lattice(15, 20)
+    n, t = 300, 6
+    core = np.add.outer(np.arange(15) // 5, np.arange(20) // 5).ravel() % 2 == 0
+    dense = w.sparse.toarray()
+    parts = {
+        (a, b): dense * np.outer(core == a, core == b) for a in (False, True) for b in (False, True)
+    }
+    rho = {(False, False): 0.2, (False, True): 0.5, (True, False): 0.05, (True, True): 0.4}
+    theta = {(False, False): 0.1, (False, True): 0.4, (True, False): -0.1, (True, True): 0.2}
+    inverse = np.linalg.inv(np.eye(n) - sum(rho[k] * parts[k] for k in parts))
+    beta = np.where(core, 1.0, 0.6)
+    groups = pd.Series(np.where(core, "core", "rest"), w.units)
+    name = {False: "rest", True: "core"}
+    m = np.diag(beta) + sum(theta[k] * parts[k] for k in parts)
+    e = inverse @ m
+    true = {
+        (name[a], name[b]): e[np.ix_(core == a, core == b)].sum() / (core == a).sum()
+        for a, b in parts
+    }
+    inside, effects_inside, rejected = [], [], []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        mu, nu = rng.normal(size=(n, 1)), rng.normal(size=(1, t))
+        x = rng.normal(size=(n, t)) + 0.5 * mu
+        right = m @ x + mu + rng.normal(size=(n, t)) + (nu if effects == "two-way" else 0)
+        y = inverse @ right
+        panel = nq.SpatialPanel(
+            pd.DataFrame(
+                {
+                    "id": np.repeat(np.arange(n), t),
+                    "t": np.tile(np.arange(t), n),
+                    "y": y.ravel(),
+                    "x": x.ravel(),
+                }
+            ),
+            unit="id",
+            period="t",
+        )
+        res = partitioned("y ~ x", panel, w, groups=groups, effects=effects)
+        limits = res.conf_int()
+        keys = [("spatial", "rho", f"{name[a]} <- {name[b]}") for a, b in parts]
+        keys += [("wx", "x", f"{name[a]} <- {name[b]}") for a, b in parts]
+        aims = np.array([*rho.values(), *theta.values()])
+        inside.append(
+            (limits.loc[keys, "conf_low"].to_numpy() < aims)
+            & (aims < limits.loc[keys, "conf_high"].to_numpy())
+        )
+        found = res.effects_matrix("x")
+        low, high = found.matrix("total", "conf_low"), found.matrix("total", "conf_high")
+        effects_inside.append([low.loc[k] < v < high.loc[k] for k, v in true.items()])
+        rejected.append(res.tests["cross blocks equal: rho and theta"].p_value < 0.05)
+    margin = 3.5 * np.sqrt(0.95 * 0.05 / 150)
+    assert (abs(np.mean(inside, axis=0) - 0.95) < margin).all(), np.mean(inside, axis=0)
+    assert (abs(np.mean(effects_inside, axis=0) - 0.95) < margin).all()
+    assert np.mean(rejected) > 0.5  # the planted directions differ
