@@ -2,6 +2,7 @@
 
 from nqp_spatial.plots.coefficients import effects
 from nqp_spatial.plots.connections import neighbour_histogram, weights_map
+from nqp_spatial.plots.group_matrix import effects_matrix
 from nqp_spatial.plots.maps import choropleth, lisa_map
 from nqp_spatial.plots.matrix import weights_matrix
 from nqp_spatial.plots.model_maps import residual_map, unit_effects_map
@@ -14,6 +15,7 @@ __all__ = [
     "PAGE",
     "choropleth",
     "effects",
+    "effects_matrix",
     "lisa_map",
     "moran_scatter",
     "neighbour_histogram",

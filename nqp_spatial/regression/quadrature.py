@@ -19,7 +19,7 @@ from scipy.sparse import csgraph
 __all__ = ["ProbeQuadrature", "exact_moments", "probe_quadrature"]
 
 PROBES = 50
-STEPS = 50
+STEPS = 40  # exact up to degree 80: below 1e-4 of the largest term even at rho = 0.99
 # Orthogonal bases cost the square of their length; (rho / (1 + sqrt(1 - rho^2)))^36 is below 1e-5
 # up to rho = 0.95, far below the noise of the probes.
 ARNOLDI_STEPS = 36
@@ -128,23 +128,26 @@ def _lanczos(
     current = start - np.outer(leading, leading @ start) if deflate else start.copy()
     lengths = np.linalg.norm(current, axis=0)
     current /= lengths
-    previous = np.zeros_like(current)
+    previous, buffer = np.zeros_like(current), np.empty_like(current)
     diagonal = np.empty((steps, start.shape[1]))
     beside = np.zeros((steps, start.shape[1]))
     for step in range(steps):
+        # In place throughout: for a million units the arrays are large, and new ones slow.
         fresh = symmetric @ current
         if step:
-            fresh -= previous * beside[step - 1]
+            previous *= beside[step - 1]
+            fresh -= previous
         diagonal[step] = np.einsum("ij,ij->j", fresh, current)
-        fresh -= current * diagonal[step]
-        if deflate:  # rounding would let the eigenvector back in
-            fresh -= np.outer(leading, leading @ fresh)
-        beside[step] = np.linalg.norm(fresh, axis=0)
+        fresh -= np.multiply(current, diagonal[step], out=buffer)
+        if deflate and step % 4 == 3:  # rounding lets the eigenvector back in, slowly
+            fresh -= np.multiply(leading[:, None], leading @ fresh, out=buffer)
+        beside[step] = np.sqrt(np.einsum("ij,ij->j", fresh, fresh))
         if (beside[step] < 1e-10).any():
             # A Krylov space is used up: the quadrature is exact from here on.
             steps = step + 1
             break
-        previous, current = current, fresh / beside[step]
+        fresh /= beside[step]
+        previous, current = current, fresh
     tridiagonal = np.zeros((start.shape[1], steps, steps))
     at = np.arange(steps)
     tridiagonal[:, at, at] = diagonal[:steps].T

@@ -126,7 +126,7 @@ class PartitionedResult:
 
     formula: str
     weights_spec: str
-    effects: str
+    effects: FixedEffects
     fit: SeveralLags
     groups: Groups
     members: dict[str, np.ndarray]
@@ -293,7 +293,7 @@ class PartitionedResult:
             parts,
             parts if self.fit.x_parts else {},
             members=self.members,
-            effects=self.effects,  # type: ignore[arg-type]
+            effects=self.effects,
             durbin=self.again["durbin"],
             correct=False,
         )

@@ -1,0 +1,111 @@
+"""Effects from group to group as a matrix: rows receive, columns send."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from nqp_spatial.errors import OptionError
+from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed
+from nqp_spatial.spillovers import EffectsMatrix
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
+
+__all__ = ["effects_matrix"]
+
+
+def effects_matrix(
+    result: EffectsMatrix,
+    *,
+    effect: Literal["indirect", "total"] = "total",
+    title: str | None = None,
+    label: str | None = None,
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw effects of one regressor from group to group, with their intervals.
+
+    Parameters
+    ----------
+    result : EffectsMatrix
+        From `PartitionedResult.effects_matrix`.
+    effect : {"indirect", "total"}
+    title : str, optional
+        By default what is drawn, of which regressor.
+    label : str, optional
+        Name of the regressor in the title.
+    width : float
+        Inches.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+        Cells hold the estimate and its interval. Colours diverge from zero; a cell whose interval
+        holds zero is hatched.
+
+    Raises
+    ------
+    OptionError
+        If the effect is unknown.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
+    >>> south = south.map({True: "South", False: "Rest"})
+    >>> w = nq.weights.contiguity(panel)
+    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_xlabel()
+    'Sender (hatched: the interval holds zero)'
+    """
+    if effect not in ("indirect", "total"):
+        raise OptionError(f"effect must be 'indirect' or 'total', got {effect!r}")
+    table = result.matrix(effect)
+    low, high = result.matrix(effect, "conf_low"), result.matrix(effect, "conf_high")
+    groups = [name for name in table.index if name != "all"]
+    rows, columns = [*groups, "all"], [*groups, "all"]
+    values = table.loc[rows, columns].to_numpy()
+    reach = float(np.abs(values).max()) or 1.0
+    size = len(rows)
+    with themed():
+        if ax is None:
+            ax = new_figure(width, min(width, 0.62 * size + 0.8))[1][0, 0]
+        image = ax.imshow(values, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
+        for i, a in enumerate(rows):
+            for j, b in enumerate(columns):
+                bounds = float(low.loc[a, b]), float(high.loc[a, b])
+                if bounds[0] <= 0 <= bounds[1]:
+                    ax.add_patch(_hatched(i, j))
+                text = f"{values[i, j]:.3f}\n[{bounds[0]:.3f}, {bounds[1]:.3f}]"
+                ax.text(
+                    j, i, text, ha="center", va="center", fontsize=6.5, linespacing=1.3,
+                    color="white" if abs(values[i, j]) > 0.6 * reach else INK,
+                    bbox={"facecolor": image.cmap(image.norm(values[i, j])), "lw": 0, "pad": 1},
+                )  # fmt: skip
+        names = [name if name != "all" else "all groups" for name in rows]
+        ax.set_xticks(range(size), names)
+        ax.set_yticks(range(size), [n if n != "all groups" else "average unit" for n in names])
+        # The margins are sums and averages of the cells: a line keeps them apart.
+        ax.axhline(size - 1.5, color="white", lw=3)
+        ax.axvline(size - 1.5, color="white", lw=3)
+        ax.set_xlabel("Sender (hatched: the interval holds zero)")
+        ax.set_ylabel("Receiver")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        named = label if label is not None else result.variable
+        words = f"{effect.capitalize()} effects of {named}, {result.level:.0%} intervals"
+        ax.set_title(words if title is None else title)
+    check_fonts(ax)
+    return ax
+
+
+def _hatched(row: int, column: int) -> Rectangle:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", ec="#b0b0b0", lw=0)
