@@ -97,23 +97,19 @@ def simulate(design: Design, replication: int) -> nq.SpatialPanel:
     mu = rng.normal(size=(n, 1))
     x = rng.normal(size=(2, n, long))
     e = rng.normal(size=(n, long))
-    if design.effects in ("unit", "two-way", "correlated-random"):
+    if design.effects in ("unit", "two-way"):
         x += 0.5 * mu
     if design.effects == "correlated-random":
-        # The effects depend on the means of x as the model has them, and on luck.
-        means = x.mean(axis=2, keepdims=True)
-        mu = 0.5 * means[0] - 0.3 * means[1] + rng.normal(size=(n, 1))
-        if design.model == "sdm":
-            mu = mu + 0.4 * (w @ means[0])
+        x += rng.normal(size=(2, n, 1))
     if "random" in design.effects:
-        # The part that is random is lagged with the errors (Kapoor, Kelejian and Prucha).
-        spread = _inverse(n, t, design.lam)
+        # What is random in the effects is lagged with the errors (Kapoor, Kelejian and Prucha).
+        right = _inverse(n, t, design.lam) @ (mu + e)
         if design.effects == "correlated-random":
-            luck = rng.normal(size=(n, 1))
-            fixed = mu
-        else:
-            luck, fixed = mu, 0.0
-        right = spread @ (luck + e) + fixed
+            # The rest depends on the means of x, as the model has them.
+            means = x.mean(axis=2, keepdims=True)
+            right = right + 0.5 * means[0] - 0.3 * means[1]
+            if design.model == "sdm":
+                right = right + 0.4 * (w @ means[0])
     else:
         right = _inverse(n, t, design.lam) @ e
         if design.effects in ("unit", "two-way"):

@@ -111,8 +111,10 @@ def fit(
 
         In a dynamic model unit effects bias tau, eta and rho by order 1/T. ``bias``, which is also
         what ``auto`` does, takes this off (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
-        period effects are transformed away. The formula is of first order: with some ten periods
-        or fewer and tau beyond 0.7, part of the bias is left.
+        period effects are transformed away. The formula is of first order and the standard errors
+        do not allow for it: in simulations 95 % intervals of tau hold the truth in 93 % of samples
+        with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five periods and tau =
+        0.7; with thirty periods in 93 to 95 % (benchmarks/calibration_estimates.csv).
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
         Inverse of the observed (default) or expected information, or the QML sandwich that stays
         right when the errors are not normal (Lee 2004). ``cluster`` is also right when errors of a
@@ -162,6 +164,9 @@ def fit(
     some programs use, is not the dummy-variable likelihood unless W is doubly stochastic.
     ``sigma2`` divides the sum of squares by N T, or by what the transformation leaves:
     N (T-1), (N-1) T, (N-1)(T-1).
+
+    In samples of some 500 observations likelihood puts rho and lam a tenth to a quarter of a
+    standard error too low; effects are off by less than a tenth, and intervals cover.
 
     Sources: Elhorst (2014), chapter 3; Lee and Yu (2010), Journal of Econometrics 154, 165-185;
     Lee (2004), Econometrica 72, 1899-1925; Yu, de Jong and Lee (2008), Journal of Econometrics
