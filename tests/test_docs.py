@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "methods.md"]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "docs" / "methods.md",
+    ROOT / "docs" / "spillovers.md",
+]
 
 
 def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
@@ -40,7 +45,7 @@ def test_files_and_names_exist(document):
     text = document.read_text()
     for path in re.findall(r"`((?:examples|docs|tests|benchmarks|shapefiles)/[\w/.]+)`", text):
         assert (ROOT / path).exists(), path
-    folders = "weights|esda|dynamics|plots|report|datasets|regression"
+    folders = "weights|esda|dynamics|plots|report|datasets|regression|spillovers"
     for folder, name in re.findall(rf"`(?:nq\.)?({folders})\.(\w+)", text):
         assert hasattr(getattr(nq, folder), name), f"{folder}.{name}"
 

@@ -1,13 +1,27 @@
-"""Whom a spillover reaches, in which direction, across which border."""
+"""Whom a spillover reaches, in which direction, across which border, how far."""
 
-from nqp_spatial.spillovers.barrier import BarrierResult, BorderDecay, barrier
-from nqp_spatial.spillovers.partitioned import EffectsMatrix, PartitionedResult, partitioned
+from nqp_spatial.spillovers.borders import BarrierResult, BorderDecay, barrier
+from nqp_spatial.spillovers.distances import (
+    DistanceDecay,
+    ReachResult,
+    distance_decay,
+    reach,
+    reach_links_beyond,
+    reach_links_within,
+)
+from nqp_spatial.spillovers.partition import EffectsMatrix, PartitionedResult, partitioned
 
 __all__ = [
     "BarrierResult",
     "BorderDecay",
+    "DistanceDecay",
     "EffectsMatrix",
     "PartitionedResult",
+    "ReachResult",
     "barrier",
+    "distance_decay",
     "partitioned",
+    "reach",
+    "reach_links_beyond",
+    "reach_links_within",
 ]

@@ -18,7 +18,7 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.spillovers.blocks import ALL, Groups, groups_of
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
 from nqp_spatial.spillovers.group_effects import group_effects
-from nqp_spatial.spillovers.partitioned import FixedEffects, column_of
+from nqp_spatial.spillovers.partition import FixedEffects, column_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from scipy import stats
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError
 from nqp_spatial.spillovers import barrier, partitioned
-from nqp_spatial.spillovers.barrier import fieller
+from nqp_spatial.spillovers.borders import fieller
 
 REGIONS = {
     "Northeast": "CT ME MA NH RI VT NJ NY PA",
