@@ -7,20 +7,24 @@ from nqp_spatial.plots.maps import choropleth, lisa_map
 from nqp_spatial.plots.matrix import weights_matrix
 from nqp_spatial.plots.model_maps import residual_map, unit_effects_map
 from nqp_spatial.plots.scatter import moran_scatter
+from nqp_spatial.plots.spillover_curves import border_loss, reach, threshold
 from nqp_spatial.plots.theme import COLUMN, PAGE, save
 from nqp_spatial.plots.transition_matrix import transitions
 
 __all__ = [
     "COLUMN",
     "PAGE",
+    "border_loss",
     "choropleth",
     "effects",
     "effects_matrix",
     "lisa_map",
     "moran_scatter",
     "neighbour_histogram",
+    "reach",
     "residual_map",
     "save",
+    "threshold",
     "transitions",
     "unit_effects_map",
     "weights_map",

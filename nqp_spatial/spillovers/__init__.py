@@ -10,6 +10,7 @@ from nqp_spatial.spillovers.distances import (
     reach_links_within,
 )
 from nqp_spatial.spillovers.partition import EffectsMatrix, PartitionedResult, partitioned
+from nqp_spatial.spillovers.thresholds import ThresholdResult, threshold
 
 __all__ = [
     "BarrierResult",
@@ -18,10 +19,12 @@ __all__ = [
     "EffectsMatrix",
     "PartitionedResult",
     "ReachResult",
+    "ThresholdResult",
     "barrier",
     "distance_decay",
     "partitioned",
     "reach",
     "reach_links_beyond",
     "reach_links_within",
+    "threshold",
 ]

@@ -14,10 +14,10 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.design import INTERCEPT, Design, build_design, lagged_names
 from nqp_spatial.regression.information import scaled_inverse
 from nqp_spatial.regression.spec import Effects, RegressionSpec
-from nqp_spatial.regression.transform import project, swept
+from nqp_spatial.regression.transform import Projection, project, swept
 from nqp_spatial.spillovers.several_lags import LagLikelihood, Summit, lags_of
 
-__all__ = ["SeveralLags", "estimate"]
+__all__ = ["Posed", "Prepared", "SeveralLags", "estimate", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,102 @@ class SeveralLags:
         return np.asarray(self.params)[len(self.params) - len(self.y_parts) :]
 
 
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A model with given matrices, ready to be maximised.
+
+    Attributes
+    ----------
+    projection : Projection
+    lag_y : ndarray
+        Swept W_k y, shape (N, K).
+    along : ndarray
+        Their coordinates on the orthonormal regressors.
+    likelihood : LagLikelihood
+    keys : tuple
+        Of the columns of the regressors.
+    """
+
+    projection: Projection
+    lag_y: np.ndarray
+    along: np.ndarray
+    likelihood: LagLikelihood
+    keys: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Formula and panel as arrays: what stays the same while matrices change.
+
+    Attributes
+    ----------
+    plain : Design
+        Outcome and regressors, without lags.
+    spec : RegressionSpec
+    lagged : tuple of str
+        Regressors to lag.
+    members : mapping of ndarray
+        By name, which units have coefficients of their own on X.
+    """
+
+    plain: Design
+    spec: RegressionSpec
+    lagged: tuple[str, ...]
+    members: Mapping[str, np.ndarray]
+
+    def pose(
+        self, y_parts: Mapping[str, sparse.csr_array], x_parts: Mapping[str, sparse.csr_array]
+    ) -> Posed:
+        """Lag, sweep and project.
+
+        Matrices are n x n; or, where links change over time, (n T) x (n T) with a block for each
+        period, rows ordered by unit and period. With unit effects the log-determinants of the T
+        blocks then count (T - 1) / T each, which centres the score exactly and is the
+        transformation where the blocks are one.
+        """
+        plain, spec = self.plain, self.spec
+        design, keys = _stacked(plain, x_parts, self.members, self.lagged if x_parts else ())
+        projection = project(design, spec)
+        n, t = plain.y.shape
+        lag_y = np.stack(
+            [swept(_lag(matrix, plain.y), spec).ravel() for matrix in y_parts.values()], axis=1
+        )
+        q = projection.z @ projection.unscale
+        along = q.T @ lag_y
+        left = np.column_stack([projection.left_y, lag_y - q @ along])
+        matrices = list(y_parts.values())
+        blocks = matrices[0].shape[0] // n
+        periods = t - 1 if spec.sweeps_units else t
+        likelihood = LagLikelihood(lags_of(matrices), left.T @ left, periods / blocks, n * periods)
+        return Posed(projection, lag_y, along, likelihood, tuple(keys))
+
+
+def prepare(
+    formula: str,
+    panel: SpatialPanel,
+    *,
+    members: Mapping[str, np.ndarray],
+    effects: Effects,
+    durbin: str | Iterable[str] | None,
+) -> Prepared:
+    """Evaluate the formula; arguments as in `estimate`."""
+    keep = effects == "none"
+    plain = build_design(formula, panel, None, None, keep_intercept=keep, durbin=None)
+    lagged = tuple(lagged_names(durbin, list(plain.names), panel))
+    spec = RegressionSpec(
+        formula, plain.outcome, plain.names, lagged, "sdm", effects,
+        "transformation" if effects == "unit" else "none",
+    )  # fmt: skip
+    return Prepared(plain, spec, lagged, members)
+
+
+def _lag(matrix: sparse.csr_array, array: np.ndarray) -> np.ndarray:
+    """Return W times an array of units by periods, W one matrix or one block for each period."""
+    if matrix.shape[0] == array.shape[0]:
+        return np.asarray(matrix @ array)
+    return np.asarray(matrix @ array.ravel()).reshape(array.shape)
+
+
 def estimate(
     formula: str,
     panel: SpatialPanel,
@@ -89,27 +185,19 @@ def estimate(
     correct : bool
         Whether to take off the bias from period dummies.
     """
-    keep = effects == "none"
-    plain = build_design(formula, panel, None, None, keep_intercept=keep, durbin=None)
-    lagged = tuple(lagged_names(durbin, list(plain.names), panel)) if x_parts else ()
-    spec = RegressionSpec(
-        formula, plain.outcome, plain.names, lagged, "sdm", effects,
-        "transformation" if effects == "unit" else "none",
+    prepared = prepare(
+        formula, panel, members=members, effects=effects, durbin=durbin if x_parts else ()
+    )
+    posed = prepared.pose(y_parts, x_parts)
+    plain, projection, lag_y, likelihood = (
+        prepared.plain, posed.projection, posed.lag_y, posed.likelihood,
     )  # fmt: skip
-    design, keys = _stacked(plain, x_parts, members, lagged)
-    projection = project(design, spec)
     n, t = plain.y.shape
-    lag_y = np.stack([swept(matrix @ plain.y, spec).ravel() for matrix in y_parts.values()], axis=1)
-    q = projection.z @ projection.unscale
-    along = q.T @ lag_y
-    left = np.column_stack([projection.left_y, lag_y - q @ along])
-    copies = t - 1 if spec.sweeps_units else t
-    lags = lags_of(list(y_parts.values()))
-    likelihood = LagLikelihood(lags, left.T @ left, copies, n * copies)
+    copies, along, keys = likelihood.copies, posed.along, list(posed.keys)
     summit = likelihood.maximize(_starts(likelihood, list(y_parts)))
     rho, sigma2 = summit.rho, likelihood.squares(summit.rho) / likelihood.observations
     coefs = projection.coef_y - projection.unscale @ along @ rho
-    corrected = correct and spec.sweeps_periods
+    corrected = correct and prepared.spec.sweeps_periods
 
     def information_at(coefs: np.ndarray, rho: np.ndarray, sigma2: float) -> np.ndarray:
         return _information(projection.z, lag_y, projection.y, coefs, rho, sigma2, likelihood)
@@ -118,8 +206,8 @@ def estimate(
         information = information_at(coefs, rho, sigma2)
         score = np.zeros(len(information))
         total = sum(at * matrix for at, matrix in zip(rho, y_parts.values(), strict=True))
-        system = sparse.csc_array(sparse.eye_array(n) - total)
-        spread = sla.spsolve(system, np.ones(n))
+        system = sparse.csc_array(sparse.eye_array(total.shape[0]) - total)
+        spread = sla.spsolve(system, np.ones(total.shape[0]))
         score[len(coefs) : -1] = [
             copies * float((matrix @ spread).sum()) / n for matrix in y_parts.values()
         ]
@@ -139,7 +227,7 @@ def estimate(
         y_parts=dict(y_parts),
         x_parts=dict(x_parts),
         regressors=plain.names,
-        lagged=lagged,
+        lagged=prepared.lagged if x_parts else (),
         nobs=n * t,
         n_units=n,
         n_periods=t,
@@ -168,7 +256,7 @@ def _stacked(
             keys.append(("x", name, group))
     for part, matrix in x_parts.items():
         for name in lagged:
-            columns.append(matrix @ plain.z[:, :, plain.names.index(name)])
+            columns.append(_lag(matrix, plain.z[:, :, plain.names.index(name)]))
             keys.append(("wx", name, part))
     z = np.stack(columns, axis=2) if columns else np.zeros((n, t, 0))
     titles = [f"{'W ' if block == 'wx' else ''}{name}, {part}" for block, name, part in keys]

@@ -155,13 +155,15 @@ class LagLikelihood:
     lags : Lags
     cross : ndarray
         Cross products C of the residuals of y and of each W_k y, shape (K + 1, K + 1).
-    copies, observations : int
-        m and N.
+    copies : float
+        m.
+    observations : int
+        N.
     """
 
     lags: Lags
     cross: np.ndarray
-    copies: int
+    copies: float
     observations: int
 
     def squares(self, rho: np.ndarray) -> float:
