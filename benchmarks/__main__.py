@@ -5,12 +5,13 @@ import time
 
 import pandas as pd
 
-from benchmarks import durbin, panel_models, spatial_markov, weights_builders
+from benchmarks import durbin, panel_models, spatial_markov, spillovers, weights_builders
 
 TABLES = {
     "durbin": durbin.rows,
     "panel_models": panel_models.rows,
     "spatial_markov": spatial_markov.rows,
+    "spillovers": spillovers.rows,
     "weights_builders": weights_builders.rows,
 }
 

@@ -17,7 +17,8 @@ __all__ = ["DenseLags", "LagLikelihood", "Lags", "SparseLags", "Summit", "lags_o
 
 DENSE_UP_TO = 700
 _COMPLEX_STEP = 1e-30
-_DIFFERENCE = 1e-4
+_DIFFERENCE = 1e-6  # of gradients that are exact to rounding
+_SAME_HILL = 0.02
 
 
 class Lags(Protocol):
@@ -114,13 +115,10 @@ class SparseLags:
 
     def derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient by complex steps and the Hessian by differences of it."""
+        here = self._gradient(rho)
         steps = _DIFFERENCE * np.eye(len(rho))
-        rows = [
-            (self._gradient(rho + step) - self._gradient(rho - step)) / (2 * _DIFFERENCE)
-            for step in steps
-        ]
-        hessian = np.array(rows)
-        return self._gradient(rho), (hessian + hessian.T) / 2
+        hessian = np.array([(self._gradient(rho + step) - here) / _DIFFERENCE for step in steps])
+        return here, (hessian + hessian.T) / 2
 
 
 @dataclass(frozen=True)
@@ -199,23 +197,27 @@ class LagLikelihood:
         failed: Exception | None = None
         for start in starts:
             try:
-                found.append(self._climb(start))
+                found.append(self._climb(start, found))
             except (BoundaryError, ConvergenceError) as error:
                 failed = error
         if not found:
             assert failed is not None
             raise failed
         best = max(found, key=lambda summit: summit.loglik)
-        hills = 1 + sum(
-            float(np.abs(one.rho - best.rho).max()) > 1e-4 and one.loglik < best.loglik - 1e-6
-            for one in found
-        )
+        different: list[Summit] = []
+        for one in found:
+            if all(np.abs(one.rho - other.rho).max() > 1e-4 for other in different):
+                different.append(one)
+        hills = len(different)
         return Summit(best.rho, best.loglik, best.iterations, best.slope, hills)
 
-    def _climb(self, start: np.ndarray) -> Summit:
+    def _climb(self, start: np.ndarray, known: Sequence[Summit]) -> Summit:
         rho = np.array(start, dtype=float)
         height = self.value(rho)
         for iteration in range(60):
+            for summit in known:
+                if np.abs(rho - summit.rho).max() < _SAME_HILL:
+                    return summit  # the rest of the way is known
             gradient, hessian = self.derivatives(rho)
             # Where the surface is no hill yet, go up along its own axes by their curvatures' size.
             values, axes = np.linalg.eigh(hessian)
