@@ -26,7 +26,7 @@ from nqp_spatial.regression.problem import Problem, matrix_of
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.transform import swept
 
-__all__ = ["TwoStage", "two_stage"]
+__all__ = ["TwoStage", "basis", "score_variance", "strength", "two_stage"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def two_stage(
             "linearly independent: name more with instruments='z1 + z2'"
         )
     titles = np.array([*design.columns, "W y"])[: z.shape[1]]
-    notes = tuple(_strength(z[:, at], titles[at], h, exogenous) for at in np.flatnonzero(moving))
+    notes = tuple(strength(z[:, at], titles[at], h, exogenous) for at in np.flatnonzero(moving))
     shape = (design.y.shape[0], design.y.shape[1])
     moments = _Moments(matrix_of(problem.terms.u), spec, shape, bool(moving.any()))
     first = _second_stage(problem, h, 0.0)
@@ -158,10 +158,10 @@ def _instruments(
             blocks.append(lagged)
     stacked = swept(np.concatenate(blocks, axis=2), spec)
     stacked = stacked.reshape(-1, stacked.shape[2])
-    return _basis(stacked), _basis(stacked[:, : own.shape[2]])
+    return basis(stacked), basis(stacked[:, : own.shape[2]])
 
 
-def _basis(columns: np.ndarray) -> np.ndarray:
+def basis(columns: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of the column space; dependent columns add nothing."""
     norms = np.sqrt((columns**2).sum(axis=0))
     columns = columns[:, norms > 0] / norms[norms > 0]
@@ -171,7 +171,7 @@ def _basis(columns: np.ndarray) -> np.ndarray:
     return np.asarray(q[:, np.abs(np.diag(r)) > 1e-9])
 
 
-def _strength(column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarray) -> str:
+def strength(column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarray) -> str:
     """Return the F of the instruments beyond the exogenous regressors, in words."""
     explained, before = h.T @ column, exogenous.T @ column
     more = h.shape[1] - exogenous.shape[1]
@@ -179,6 +179,51 @@ def _strength(column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarr
     left = float(column @ column - explained @ explained) / (len(column) - h.shape[1])
     words = f"first stage of {title}: F = {gain / left:.1f} of {more} instruments"
     return f"{words}; they are weak, and the intervals too short" if gain < 10 * left else words
+
+
+def score_variance(
+    columns: np.ndarray,
+    e: np.ndarray,
+    sigma2: float,
+    spec: RegressionSpec,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """Return the variance of columns'e under ``spec.covariance``.
+
+    Parameters
+    ----------
+    columns : ndarray
+        Swept, shape (N, K).
+    e : ndarray
+        Swept residuals, shape (N,).
+    sigma2 : float
+    spec : RegressionSpec
+    shape : tuple
+        (n_units, n_periods).
+
+    Returns
+    -------
+    ndarray
+        Shape (K, K).
+    """
+    n, t = shape
+    if spec.covariance in ("observed", "expected"):
+        return np.asarray(sigma2 * (columns.T @ columns))
+    score = (columns * e[:, None]).reshape(n, t, -1)
+    if spec.covariance == "driscoll-kraay":
+        return sandwich.over_periods(score.sum(axis=0))
+    if spec.covariance == "cluster" or (spec.sweeps_units and t == 2):
+        by_unit = score.sum(axis=1)
+        return np.asarray(by_unit.T @ by_unit * n / (n - 1))
+    plain = np.einsum("itk,itl->kl", score, score)
+    if not spec.sweeps_units:
+        return np.asarray(plain)
+    # A squared swept error holds the variances of all periods of its unit; what the others add is
+    # taken off (Stock and Watson 2008, Econometrica 76, equation 6).
+    x = columns.reshape(n, t, -1)
+    variances = (e.reshape(n, t) ** 2).sum(axis=1) / (t - 1)
+    mixed = np.einsum("itk,itl,i->kl", x, x, variances)
+    return np.asarray((t * plain - mixed) / (t - 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,24 +253,8 @@ class _Stage:
 
     def meat(self, columns: np.ndarray) -> np.ndarray:
         """Return the variance of columns'e under the covariance that was asked for."""
-        (n, t), spec, e = self.shape, self.spec, self.estimate.innovations
-        if spec.covariance in ("observed", "expected"):
-            return np.asarray(self.estimate.sigma2 * (columns.T @ columns))
-        score = (columns * e[:, None]).reshape(n, t, -1)
-        if spec.covariance == "driscoll-kraay":
-            return sandwich.over_periods(score.sum(axis=0))
-        if spec.covariance == "cluster" or (spec.sweeps_units and t == 2):
-            by_unit = score.sum(axis=1)
-            return np.asarray(by_unit.T @ by_unit * n / (n - 1))
-        plain = np.einsum("itk,itl->kl", score, score)
-        if not spec.sweeps_units:
-            return np.asarray(plain)
-        # A squared swept error holds the variances of all periods of its unit; what the others add
-        # is taken off (Stock and Watson 2008, Econometrica 76, equation 6).
-        x = columns.reshape(n, t, -1)
-        variances = (e.reshape(n, t) ** 2).sum(axis=1) / (t - 1)
-        mixed = np.einsum("itk,itl,i->kl", x, x, variances)
-        return np.asarray((t * plain - mixed) / (t - 2))
+        e = self.estimate.innovations
+        return score_variance(columns, e, self.estimate.sigma2, self.spec, self.shape)
 
     def covariance(self) -> np.ndarray:
         """Return the covariance of (coefs, rho, sigma2)."""

@@ -10,14 +10,16 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
+from nqp_spatial.errors import OptionError
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.design import INTERCEPT, Design, build_design, lagged_names
 from nqp_spatial.regression.information import scaled_inverse
-from nqp_spatial.regression.spec import Effects, RegressionSpec
+from nqp_spatial.regression.spec import Covariance, Effects, RegressionSpec
 from nqp_spatial.regression.transform import Projection, project, swept
-from nqp_spatial.spillovers.several_lags import LagLikelihood, Summit, lags_of
+from nqp_spatial.regression.two_stage import basis, score_variance, strength
+from nqp_spatial.spillovers.several_lags import LagLikelihood, Summit, lags_of, radius_of
 
-__all__ = ["Posed", "Prepared", "SeveralLags", "estimate", "prepare"]
+__all__ = ["Posed", "Prepared", "SeveralLags", "estimate", "estimate_two_stage", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +237,91 @@ def estimate(
         corrected=corrected,
         resid=pd.Series(e, panel.frame.index, name="resid"),
     )
+
+
+def estimate_two_stage(
+    formula: str,
+    panel: SpatialPanel,
+    y_parts: Mapping[str, sparse.csr_array],
+    x_parts: Mapping[str, sparse.csr_array],
+    *,
+    members: Mapping[str, np.ndarray],
+    effects: Effects,
+    durbin: str | Iterable[str] | None,
+    covariance: Covariance,
+) -> tuple[SeveralLags, tuple[str, ...]]:
+    """Estimate by two-stage least squares; also return how strong the instruments are.
+
+    W_k y are instrumented by the regressors and by W_k X, W_k W X and W_k W W X, W the sum of the
+    W_k, less what is linearly dependent.
+
+    Parameters
+    ----------
+    formula, panel, y_parts, x_parts, members, effects, durbin
+        As in `estimate`.
+    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
+
+    Raises
+    ------
+    OptionError
+        If there are too few instruments.
+    """
+    prepared = prepare(
+        formula, panel, members=members, effects=effects, durbin=durbin if x_parts else ()
+    )
+    spec, plain = replace(prepared.spec, covariance=covariance), prepared.plain
+    posed = prepared.pose(y_parts, x_parts)
+    projection, n, t = posed.projection, *plain.y.shape
+    whole = sparse.csr_array(sum(y_parts.values()))
+    x = plain.z[:, :, [name != INTERCEPT for name in plain.names]]
+    columns, passed = [projection.z], x.reshape(n, -1)
+    for _ in range(3):
+        for matrix in y_parts.values():
+            lagged = np.asarray(matrix @ passed).reshape(x.shape)
+            columns.append(swept(lagged, spec).reshape(n * t, -1))
+        passed = np.asarray(whole @ passed)
+    h, exogenous = basis(np.column_stack(columns)), basis(projection.z)
+    z = np.column_stack([projection.z, posed.lag_y])
+    if h.shape[1] < z.shape[1]:
+        raise OptionError(
+            f"{z.shape[1]} coefficients have {h.shape[1]} independent instruments: add regressors, "
+            "or tie coefficients"
+        )
+    fitted = h @ (h.T @ z)
+    bread = np.linalg.inv(fitted.T @ fitted)
+    delta = bread @ (fitted.T @ projection.y)
+    e = projection.y - z @ delta
+    sigma2 = float(e @ e) / posed.likelihood.observations
+    cov = bread @ score_variance(fitted, e, sigma2, spec, (n, t)) @ bread
+    keys = [*posed.keys, *(("spatial", "rho", part) for part in y_parts)]
+    index = pd.MultiIndex.from_tuples(keys, names=["block", "variable", "part"])
+    rho = delta[projection.z.shape[1] :]
+    fit = SeveralLags(
+        params=pd.Series(delta, index, name="estimate"),
+        cov=pd.DataFrame(cov, index, index),
+        sigma2=sigma2,
+        loglik=float("nan"),
+        y_parts=dict(y_parts),
+        x_parts=dict(x_parts),
+        regressors=plain.names,
+        lagged=prepared.lagged if x_parts else (),
+        nobs=n * t,
+        n_units=n,
+        n_periods=t,
+        summit=Summit(rho, float("nan"), 0, 0.0, 1),
+        corrected=False,
+        resid=pd.Series(e, panel.frame.index, name="resid"),
+    )
+    notes = tuple(
+        strength(posed.lag_y[:, at], f"W y, {part}", h, exogenous)
+        for at, part in enumerate(y_parts)
+    )
+    radius = radius_of(list(y_parts.values()), rho)
+    if radius >= 1:
+        notes += (
+            f"not stable: the spectral radius of sum rho W is {radius:.3f}; no effects exist",
+        )
+    return fit, notes
 
 
 def _stacked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from scipy import sparse, stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.regression.spec import Covariance, Estimator
 from nqp_spatial.spillovers.blocks import (
     ALL,
     Groups,
@@ -22,8 +23,9 @@ from nqp_spatial.spillovers.blocks import (
     groups_of,
     split_matrices,
 )
-from nqp_spatial.spillovers.estimation import SeveralLags, estimate
+from nqp_spatial.spillovers.estimation import SeveralLags, estimate, estimate_two_stage
 from nqp_spatial.spillovers.group_effects import group_effects
+from nqp_spatial.spillovers.several_lags import radius_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -182,11 +184,17 @@ class PartitionedResult:
         ------
         UnknownColumnError
             If it is not a regressor.
+        OptionError
+            If the estimate is not stable.
         """
         if variable not in self.fit.regressors:
             raise UnknownColumnError(
                 f"{variable!r} is not a regressor of this model; they are "
                 f"{sample(list(self.fit.regressors), 20)}"
+            )
+        if (radius := radius_of(list(self.fit.y_parts.values()), self.fit.rho)) >= 1:
+            raise OptionError(
+                f"the estimate is not stable (spectral radius {radius:.3f}): it has no effects"
             )
         found = group_effects(self.fit, variable, self.groups, self.members)
         names, share = self.groups.names, self.groups.sizes / self.groups.sizes.sum()
@@ -262,6 +270,8 @@ class PartitionedResult:
         OptionError
             If the model has ties of its own, so that the smaller models are not inside it.
         """
+        if np.isnan(self.loglik):
+            raise OptionError("two-stage least squares has no likelihood; see `tests`")
         if self.again["rho"] != "both" or self.again["theta"] != "both":
             raise OptionError("likelihood ratio tests compare with rho='both' and theta='both'")
         names = self.groups.names
@@ -407,6 +417,8 @@ def partitioned(
     beta: Literal["group", "none"] = "group",
     durbin: str | Iterable[str] | None = None,
     correction: Literal["auto", "none"] = "auto",
+    estimator: Estimator = "ml",
+    covariance: Covariance = "observed",
 ) -> PartitionedResult:
     """Estimate a Durbin model whose spillovers differ by the groups of receiver and sender.
 
@@ -436,6 +448,11 @@ def partitioned(
     correction : {"auto", "none"}
         Unit effects are transformed away (exact). ``auto`` takes the bias off that period dummies
         bring; the log-likelihood stays that of the maximum.
+    estimator : {"ml", "gs2sls"}
+        Maximum likelihood; or two-stage least squares, with W X, W^2 X and W^3 X by block as
+        instruments, which is less precise and right under unequal variances too.
+    covariance : {"observed", "robust", "cluster", "driscoll-kraay"}
+        As in `fit`; other than "observed" with "gs2sls" only.
 
     Returns
     -------
@@ -477,6 +494,16 @@ def partitioned(
         raise OptionError(f"beta must be 'group' or 'none', got {beta!r}")
     if correction not in ("auto", "none"):
         raise OptionError(f"correction must be 'auto' or 'none', got {correction!r}")
+    if estimator not in get_args(Estimator):
+        raise OptionError(f"estimator must be 'ml' or 'gs2sls', got {estimator!r}")
+    if covariance not in get_args(Covariance):
+        known_covariances = ", ".join(get_args(Covariance))
+        raise OptionError(f"covariance must be one of {known_covariances}; got {covariance!r}")
+    if estimator == "ml" and covariance != "observed":
+        raise OptionError(
+            f"covariance={covariance!r} is offered with estimator='gs2sls'; likelihood has "
+            "'observed'"
+        )
     panel.require_balanced()
     if panel.n_periods == 1 and effects != "none":
         raise OptionError(f"effects={effects!r} needs more than one period; use effects='none'")
@@ -487,17 +514,15 @@ def partitioned(
         members = {name: parts.codes == at for at, name in enumerate(parts.names)}
     y_parts = split_matrices(w, parts, rho, "rho")
     x_parts = {} if theta is None else split_matrices(w, parts, theta, "theta")
-    fit = estimate(
-        formula,
-        panel,
-        y_parts,
-        x_parts,
-        members=members,
-        effects=effects,
-        durbin=durbin,
-        correct=correction == "auto",
-    )
     notes = [_WORDS]
+    options: dict[str, Any] = {"members": members, "effects": effects, "durbin": durbin}
+    if estimator == "gs2sls":
+        fit, strengths = estimate_two_stage(
+            formula, panel, y_parts, x_parts, covariance=covariance, **options
+        )
+        notes += strengths
+    else:
+        fit = estimate(formula, panel, y_parts, x_parts, correct=correction == "auto", **options)
     if fit.summit.hills > 1:
         notes.append(f"{fit.summit.hills} different maxima were found; this is the highest")
     if fit.corrected:

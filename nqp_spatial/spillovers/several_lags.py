@@ -13,7 +13,7 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import BoundaryError, ConvergenceError
 from nqp_spatial.weights.spectrum import spectral_radius
 
-__all__ = ["DenseLags", "LagLikelihood", "Lags", "SparseLags", "Summit", "lags_of"]
+__all__ = ["DenseLags", "LagLikelihood", "Lags", "SparseLags", "Summit", "lags_of", "radius_of"]
 
 DENSE_UP_TO = 700
 _COMPLEX_STEP = 1e-30

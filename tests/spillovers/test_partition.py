@@ -296,3 +296,91 @@ def test_planted_coefficients_are_covered(lattice, effects):
     assert (abs(np.mean(inside, axis=0) - 0.95) < margin).all(), np.mean(inside, axis=0)
     assert (abs(np.mean(effects_inside, axis=0) - 0.95) < margin).all()
     assert np.mean(rejected) > 0.5  # the planted directions differ
+
+
+def unequal(w, periods, seed, rho):
+    """A panel of two groups with variances that depend on x."""
+    rng, n = np.random.default_rng(seed), w.n_units
+    core = np.arange(n) % 3 == 0
+    dense = w.sparse.toarray()
+    system = np.eye(n)
+    for a in (False, True):
+        for b in (False, True):
+            system = system - rho[a, b] * dense * np.outer(core == a, core == b)
+    x = rng.normal(size=(2, n, periods))
+    e = rng.normal(size=(n, periods)) * np.sqrt(0.3 + x[0] ** 2)
+    y = np.linalg.solve(system, 2 * x[0] - x[1] + rng.normal(size=(n, 1)) + e)
+    frame = pd.DataFrame(
+        {
+            "id": np.repeat(np.arange(n), periods),
+            "t": np.tile(np.arange(periods), n),
+            "y": y.ravel(),
+            "x1": x[0].ravel(),
+            "x2": x[1].ravel(),
+        }
+    )
+    groups = pd.Series(np.where(core, "core", "rest"), w.units)
+    return nq.SpatialPanel(frame, unit="id", period="t"), groups
+
+
+RHO = {(False, False): 0.3, (False, True): 0.1, (True, False): 0.2, (True, True): 0.4}
+
+
+@pytest.mark.parametrize("covariance", ["observed", "cluster"])
+def test_two_stages_are_dummies_for_linearmodels(lattice, covariance):
+    iv = pytest.importorskip("linearmodels.iv", reason="the extra examples is not installed")
+    w = lattice(6, 7)
+    panel, groups = unequal(w, 5, 1, RHO)
+    n, t = 42, 5
+    res = partitioned(
+        "y ~ x1 + x2", panel, w, groups=groups, theta=None, beta="none", effects="unit",
+        estimator="gs2sls", covariance=covariance,
+    )  # fmt: skip
+    v = {k: panel.values(k).reshape(n, t) for k in ("y", "x1", "x2")}
+    core = (groups == "core").to_numpy()
+    dense = w.sparse.toarray()
+    parts = [dense * np.outer(core == a, core == b) for a in (True, False) for b in (True, False)]
+    dummies = np.kron(np.eye(n), np.ones((t, 1)))
+    exogenous = np.column_stack([v["x1"].ravel(), v["x2"].ravel(), dummies])
+    lags = np.column_stack([(part @ v["y"]).ravel() for part in parts])
+    powers = [np.eye(n), dense, dense @ dense]
+    excluded = np.column_stack(
+        [(p @ (m @ v[k])).ravel() for m in powers for p in parts for k in ("x1", "x2")]
+    )
+    model = iv.IV2SLS(v["y"].ravel(), exogenous, lags, excluded)
+    kind = {"cov_type": "unadjusted", "debiased": False}
+    scale = t / (t - 1)
+    if covariance == "cluster":
+        kind = {"cov_type": "clustered", "clusters": np.repeat(np.arange(n), t), "debiased": False}
+        scale = n / (n - 1)
+    peer = model.fit(**kind)
+    own = [*range(2), *range(len(peer.params) - 4, len(peer.params))]
+    np.testing.assert_allclose(res.params, peer.params.to_numpy()[own], rtol=1e-7)
+    np.testing.assert_allclose(
+        res.std_errors, np.sqrt(scale) * peer.std_errors.to_numpy()[own], rtol=1e-7
+    )
+    assert sum("first stage of W y" in note for note in res.notes) == 4
+    assert np.isfinite(res.effects_matrix("x1").frame["std_error"]).all()
+    with pytest.raises(OptionError, match="has no likelihood"):
+        res.lr_tests()
+    with pytest.raises(OptionError, match="is offered with estimator='gs2sls'"):
+        partitioned("y ~ x1", panel, w, groups=groups, covariance="cluster")
+
+
+@pytest.mark.slow
+def test_two_stages_cover_with_unequal_variances(lattice):
+    w = lattice(15, 15)
+    inside = []
+    names = {False: "rest", True: "core"}
+    keys = [("spatial", "rho", f"{names[a]} <- {names[b]}") for a, b in RHO]
+    for seed in range(200):
+        panel, groups = unequal(w, 5, seed, RHO)
+        res = partitioned(
+            "y ~ x1 + x2", panel, w, groups=groups, theta=None, effects="unit",
+            estimator="gs2sls", covariance="robust",
+        )  # fmt: skip
+        limits = res.conf_int().loc[keys]
+        aims = np.array(list(RHO.values()))
+        inside.append((limits["conf_low"] < aims) & (aims < limits["conf_high"]))
+    margin = 3.5 * np.sqrt(0.95 * 0.05 / 200)
+    assert (abs(np.mean(inside, axis=0) - 0.95) < margin).all(), np.mean(inside, axis=0)
