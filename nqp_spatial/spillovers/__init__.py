@@ -10,7 +10,7 @@ from nqp_spatial.spillovers.distances import (
     reach_links_within,
 )
 from nqp_spatial.spillovers.partition import EffectsMatrix, PartitionedResult, partitioned
-from nqp_spatial.spillovers.thresholds import ThresholdResult, threshold
+from nqp_spatial.spillovers.thresholds import SecondThreshold, ThresholdResult, threshold
 
 __all__ = [
     "BarrierResult",
@@ -19,6 +19,7 @@ __all__ = [
     "EffectsMatrix",
     "PartitionedResult",
     "ReachResult",
+    "SecondThreshold",
     "ThresholdResult",
     "barrier",
     "distance_decay",

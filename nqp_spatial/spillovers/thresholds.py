@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -17,6 +17,7 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import Prepared, SeveralLags, estimate, prepare
 from nqp_spatial.spillovers.partition import FixedEffects
+from nqp_spatial.spillovers.several_lags import LagLikelihood
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -26,12 +27,35 @@ if TYPE_CHECKING:
 __all__ = ["ThresholdResult", "threshold"]
 
 On = Literal["sender", "receiver", "difference"]
-BELOW, ABOVE = "below", "above"
+BELOW, BETWEEN, ABOVE = "below", "between", "above"
+_NAMES = {0: (ALL,), 1: (BELOW, ABOVE), 2: (BELOW, BETWEEN, ABOVE)}
 _WORDS = {
     "sender": "of the sender",
     "receiver": "of the receiver",
     "difference": "of the sender less that of the receiver",
 }
+
+
+@dataclass(frozen=True, eq=False)
+class SecondThreshold:
+    """A second threshold beside the first.
+
+    Attributes
+    ----------
+    gammas : tuple of float
+        Both, ascending; the first found again given the second (Hansen 1999, section 5).
+    test : HypothesisTest or NotApplicable
+        One threshold against two, by bootstrap from the model with one.
+    profile : DataFrame
+        As that of the first, of the candidates for the second given the first.
+    fit : SeveralLags
+        The model at both; parts "below", "between" and "above".
+    """
+
+    gammas: tuple[float, float]
+    test: HypothesisTest | NotApplicable
+    profile: pd.DataFrame
+    fit: SeveralLags
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -57,6 +81,8 @@ class ThresholdResult:
     replications : int
         Bootstrap samples that gave a statistic.
     note : str
+    second : SecondThreshold or None
+        If it was asked for.
 
     Examples
     --------
@@ -83,6 +109,7 @@ class ThresholdResult:
     level: float
     replications: int
     note: str
+    second: SecondThreshold | None = None
 
     @property
     def params(self) -> pd.Series:
@@ -104,6 +131,9 @@ class ThresholdResult:
             table.to_string(float_format=lambda x: f"{x:.4g}"),
             self.note,
         ]
+        if self.second is not None:
+            low, high = self.second.gammas
+            lines.insert(3, f"Two thresholds: {low:.6g} and {high:.6g}; {self.second.test!r}")
         return "\n".join(lines)
 
 
@@ -117,15 +147,16 @@ class _Links:
     scores: np.ndarray
     size: int
 
-    def parts(self, gamma: float) -> dict[str, sparse.csr_array]:
-        """Return the links at or below gamma and those above."""
-        high = self.scores > gamma
+    def parts(self, gammas: Sequence[float]) -> dict[str, sparse.csr_array]:
+        """Return the links by the thresholds that their score passes; all of them if none."""
+        level = np.searchsorted(np.sort(gammas), self.scores, side="left")
         return {
             name: sparse.csr_array(
                 (self.weights[kept], (self.rows[kept], self.columns[kept])),
                 shape=(self.size, self.size),
             )
-            for name, kept in ((BELOW, ~high), (ABOVE, high))
+            for at, name in enumerate(_NAMES[len(gammas)])
+            for kept in [level == at]
         }
 
 
@@ -179,6 +210,7 @@ def threshold(
     on: On = "sender",
     effects: FixedEffects = "two-way",
     gamma: float | None = None,
+    second: bool = False,
     durbin: str | Iterable[str] | None = None,
     lag_regressors: bool = True,
     grid: int = 60,
@@ -210,6 +242,8 @@ def threshold(
     gamma : float, optional
         A known threshold, such as 0 for "difference": spillovers from higher to lower against the
         reverse. Then nothing is searched, and `tests` are the tests of the hypothesis.
+    second : bool
+        Whether to look for a second threshold, given the first, and to test for it.
     durbin : str or list of str, optional
         The regressors to lag, if not all.
     lag_regressors : bool
@@ -288,46 +322,34 @@ def threshold(
             )
     else:
         candidates = np.array([float(gamma)])
-    plain, heights = _heights(prepared, links, candidates, lag_regressors)
+    search = _Search(prepared, links, lag_regressors, n_jobs, progress)
+    plain, heights = search.heights(candidates, ())
     if not np.isfinite(heights).any():
         raise BoundaryError(
             "at no threshold has the likelihood a maximum inside the region where the model is "
             "stable; tie more, or leave W X out"
         )
-    top = int(np.argmax(heights))
-    chosen, best = float(candidates[top]), float(heights[top])
-    profile = pd.DataFrame(
-        {
-            "loglik": heights,
-            "lr": 2 * (best - heights),
-            "share_above": [(links.scores > c).mean() for c in candidates],
-        },
-        index=pd.Index(candidates, name="gamma"),
-    )
+    profile = _profile(candidates, heights, links)
+    chosen, best = float(profile["loglik"].idxmax()), float(heights.max())
     inside = candidates[profile["lr"] <= _quantile_of_lr(level)]
-    parts = links.parts(chosen)
-    fit = estimate(
-        formula, panel, parts, parts if lag_regressors else {}, members=members, effects=effects,
-        durbin=durbin, correct=True,
-    )  # fmt: skip
-    statistic = 2 * (best - plain)
-    null = f"no threshold of {name} {_WORDS[on]}"
-    test: HypothesisTest | NotApplicable
-    drawn = np.empty(0)
-    if gamma is not None:
-        df = 1 + len(fit.lagged)
-        test = chi2_test("LR: threshold given", null, statistic, df)
-    elif replications == 0:
-        test = NotApplicable("sup LR", null, "replications=0: no bootstrap was asked for")
-    else:
-        drawn = _bootstrap(
-            prepared, w, links, candidates, lag_regressors, replications, seed, n_jobs, progress
-        )
-        p = (1 + float((drawn >= statistic).sum())) / (1 + len(drawn))
-        test = HypothesisTest(
-            "sup LR", null, statistic, "bootstrap", None, p,
-            f"{len(drawn)} samples from the model without a threshold",
+
+    def fitted(gammas: Sequence[float]) -> SeveralLags:
+        parts = links.parts(gammas)
+        return estimate(
+            formula, panel, parts, parts if lag_regressors else {}, members=members,
+            effects=effects, durbin=durbin, correct=True,
         )  # fmt: skip
+
+    fit = fitted([chosen])
+    null = f"no threshold of {name} {_WORDS[on]}"
+    if gamma is not None:
+        test = chi2_test("LR: threshold given", null, 2 * (best - plain), 1 + len(fit.lagged))
+    else:
+        test = search.test(2 * (best - plain), candidates, (), replications, seed, null)
+    two = None
+    if second:
+        two = _second(search, candidates, chosen, best, trim, replications, seed, fitted)
+    rule = test.rule if isinstance(test, HypothesisTest) else ""
     return ThresholdResult(
         gamma=chosen,
         conf_low=float(inside.min()),
@@ -340,72 +362,138 @@ def threshold(
         on=on,
         formula=formula,
         level=level,
-        replications=len(drawn),
+        replications=int(rule.split()[0]) if rule[:1].isdigit() else 0,
         note="If the score was made from the outcome, these are associations.",
+        second=two,
     )
 
 
-def _heights(
-    prepared: Prepared, links: _Links, candidates: np.ndarray, lag_regressors: bool
-) -> tuple[float, np.ndarray]:
-    """Return the log-likelihood without a threshold and at each candidate."""
-    whole = {ALL: sparse.csr_array(sum(links.parts(np.inf).values()))}
-    posed = prepared.pose(whole, whole if lag_regressors else {})
-    start = posed.likelihood.maximize([np.array([at]) for at in (0.0, 0.5)])
-    heights, rho = [], np.repeat(start.rho, 2)
-    for gamma in candidates:
-        parts = links.parts(gamma)
-        try:
-            likelihood = prepared.pose(parts, parts if lag_regressors else {}).likelihood
-            # From the last candidate's maximum, and from the common rho: hills may change places.
-            found = likelihood.maximize([rho, np.repeat(start.rho, 2)])
-        except (BoundaryError, CollinearityError):
-            heights.append(-np.inf)
-            continue
-        rho = found.rho
-        heights.append(found.loglik)
-    return start.loglik, np.array(heights)
+def _profile(candidates: np.ndarray, heights: np.ndarray, links: _Links) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "loglik": heights,
+            "lr": 2 * (heights.max() - heights),
+            "share_above": [(links.scores > c).mean() for c in candidates],
+        },
+        index=pd.Index(candidates, name="gamma"),
+    )
 
 
-def _bootstrap(
-    prepared: Prepared,
-    w: SpatialWeights,
-    links: _Links,
+def _second(
+    search: _Search,
     candidates: np.ndarray,
-    lag_regressors: bool,
+    first: float,
+    best: float,
+    trim: float,
     replications: int,
     seed: int | None,
-    n_jobs: int,
-    progress: bool,
-) -> np.ndarray:
-    """Return sup LR in samples from the model without a threshold."""
-    from joblib import Parallel, delayed
-    from tqdm import tqdm
+    fitted: Callable[[Sequence[float]], SeveralLags],
+) -> SecondThreshold:
+    """Look for a second threshold given the first, and for the first given the second."""
+    scores = search.links.scores
 
-    seeds = np.random.SeedSequence(seed).spawn(replications)
-    tasks = (
-        delayed(_one_sample)(prepared, w, links, candidates, lag_regressors, one) for one in seeds
+    def apart(given: float) -> np.ndarray:
+        between = [
+            ((scores > min(c, given)) & (scores <= max(c, given))).mean() for c in candidates
+        ]
+        return candidates[np.array(between) >= trim]
+
+    left = apart(first)
+    if len(left) < 1:
+        raise PanelError(
+            "no candidate for a second threshold leaves enough links between the two; take a "
+            "smaller trim="
+        )
+    _, heights = search.heights(left, (first,))
+    if not np.isfinite(heights).any():
+        raise BoundaryError("with two thresholds the likelihood has no maximum inside the region")
+    other = float(left[int(np.argmax(heights))])
+    again = apart(other)
+    _, refined = search.heights(again, (other,))
+    low, high = sorted((other, float(again[int(np.argmax(refined))])))
+    statistic = 2 * (float(heights.max()) - best)
+    test = search.test(statistic, left, (first,), replications, seed, "one threshold, not two")
+    return SecondThreshold(
+        (low, high), test, _profile(left, heights, search.links), fitted([low, high])
     )
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
-    drawn = np.array(
-        list(tqdm(results, total=replications, desc="bootstrap", disable=not progress))
-    )
-    return np.asarray(drawn[np.isfinite(drawn)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """What every search over candidates shares."""
+
+    prepared: Prepared
+    links: _Links
+    lag_regressors: bool
+    n_jobs: int
+    progress: bool
+
+    def likelihood(self, gammas: Sequence[float]) -> LagLikelihood:
+        """Return the likelihood of the model with these thresholds."""
+        parts = self.links.parts(gammas)
+        return self.prepared.pose(parts, parts if self.lag_regressors else {}).likelihood
+
+    def heights(self, candidates: np.ndarray, given: tuple[float, ...]) -> tuple[float, np.ndarray]:
+        """Return the log-likelihood without a further threshold and at each candidate for it."""
+        count = len(given) + 1
+        start = self.likelihood(given).maximize([np.full(count, at) for at in (0.0, 0.5)])
+        common = np.full(count + 1, float(start.rho.mean()))
+        heights, rho = [], common
+        for gamma in candidates:
+            try:
+                # From the last candidate's maximum, and from the common rho: hills may change
+                # places.
+                found = self.likelihood((*given, gamma)).maximize([rho, common])
+            except (BoundaryError, CollinearityError):
+                heights.append(-np.inf)
+                continue
+            rho = found.rho
+            heights.append(found.loglik)
+        return start.loglik, np.array(heights)
+
+    def test(
+        self,
+        statistic: float,
+        candidates: np.ndarray,
+        given: tuple[float, ...],
+        replications: int,
+        seed: int | None,
+        null: str,
+    ) -> HypothesisTest | NotApplicable:
+        """Compare sup LR with its values in samples from the model with the thresholds given."""
+        from joblib import Parallel, delayed
+        from tqdm import tqdm
+
+        if replications == 0:
+            return NotApplicable("sup LR", null, "replications=0: no bootstrap was asked for")
+        seeds = np.random.SeedSequence(seed).spawn(replications)
+        alone = replace(self, n_jobs=1, progress=False)
+        tasks = (delayed(_one_sample)(alone, candidates, given, one) for one in seeds)
+        results = Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks)
+        bar = tqdm(results, total=replications, desc="bootstrap", disable=not self.progress)
+        drawn = np.array(list(bar))
+        drawn = drawn[np.isfinite(drawn)]
+        p = (1 + float((drawn >= statistic).sum())) / (1 + len(drawn))
+        words = f"{len(given)} threshold{'s' * (len(given) != 1)}" if given else "a threshold"
+        kind = "with" if given else "without"
+        return HypothesisTest(
+            "sup LR", null, statistic, "bootstrap", None, p,
+            f"{len(drawn)} samples from the model {kind} {words}",
+        )  # fmt: skip
 
 
 def _one_sample(
-    prepared: Prepared,
-    w: SpatialWeights,
-    links: _Links,
+    search: _Search,
     candidates: np.ndarray,
-    lag_regressors: bool,
+    given: tuple[float, ...],
     seed: np.random.SeedSequence,
 ) -> float:
-    plain = prepared.plain
+    """Return sup LR in one sample from the model with the thresholds given."""
+    prepared, plain = search.prepared, search.prepared.plain
     n, t = plain.y.shape
-    whole = {ALL: w.sparse}
-    posed = prepared.pose(whole, whole if lag_regressors else {})
-    found = posed.likelihood.maximize([np.zeros(1), np.full(1, 0.5)])
+    parts = search.links.parts(given)
+    posed = prepared.pose(parts, parts if search.lag_regressors else {})
+    found = posed.likelihood.maximize([np.full(len(parts), at) for at in (0.0, 0.5)])
     p = posed.projection
     coefs = p.coef_y - p.unscale @ posed.along @ found.rho
     fitted = (p.z @ coefs).reshape(n, t)
@@ -413,11 +501,13 @@ def _one_sample(
     # Swept residuals vary less than errors do; effects themselves drop out when sweeping.
     e = e * np.sqrt(n * t / posed.likelihood.observations)
     drawn = e[np.random.default_rng(seed).integers(0, n, n)]
-    system = sparse.csc_matrix(sparse.eye_array(n) - float(found.rho[0]) * w.sparse)
-    y = sla.splu(system).solve(np.asarray(fitted + drawn, order="F"))
-    again = replace(prepared, plain=replace(plain, y=y))
+    total = sum(at * matrix for at, matrix in zip(found.rho, parts.values(), strict=True))
+    system = sparse.csc_matrix(sparse.eye_array(search.links.size) - total)
+    right = fitted + drawn if search.links.size == n else (fitted + drawn).ravel()
+    y = sla.splu(system).solve(np.asarray(right, order="F")).reshape(n, t)
+    again = replace(search, prepared=replace(prepared, plain=replace(plain, y=y)))
     try:
-        without, heights = _heights(again, links, candidates, lag_regressors)
+        without, heights = again.heights(candidates, given)
     except BoundaryError:
         return float("nan")
     return float(2 * (heights.max() - without))

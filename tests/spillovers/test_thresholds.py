@@ -197,3 +197,68 @@ def test_the_bootstrap_keeps_its_size(lattice):
         p.append(res.test.p_value)
     rejected = np.mean(np.array(p) <= 0.2)
     assert abs(rejected - 0.2) < 3.5 * np.sqrt(0.2 * 0.8 / 40)
+
+
+def two_steps(w, score, seed, periods=8):
+    """A panel in which senders' links carry 0, 0.35 and 0.7 as their score passes 0.35 and 0.7."""
+    rng, n = np.random.default_rng(seed), w.n_units
+    rho = np.select([score <= 0.35, score <= 0.7], [0.0, 0.35], 0.7)
+    dense = w.sparse.toarray()
+    x, mu = rng.normal(size=(n, periods)), rng.normal(size=(n, 1))
+    right = x + 0.5 * (dense * rho) @ x + mu + rng.normal(size=(n, periods))
+    y = np.linalg.solve(np.eye(n) - dense * rho, right)
+    frame = pd.DataFrame(
+        {
+            "id": np.repeat(np.arange(n), periods),
+            "t": np.tile(np.arange(periods), n),
+            "y": y.ravel(),
+            "x": x.ravel(),
+        }
+    )
+    return nq.SpatialPanel(frame, unit="id", period="t")
+
+
+def test_a_second_threshold(lattice):
+    """Found near the planted pair; likelihoods are those of the partition by three groups."""
+    w = lattice(14, 14)
+    score = np.random.default_rng(0).random(196)
+    panel = two_steps(w, score, seed=1)
+    named = pd.Series(score, w.units, name="synergy")
+    res = threshold(
+        "y ~ x", panel, w, score=named, effects="unit", grid=25, replications=0, second=True
+    )
+    low, high = res.second.gammas
+    assert low < high
+    assert abs(low - 0.35) < 0.12
+    assert abs(high - 0.7) < 0.12
+    groups = pd.Series(np.select([score <= low, score <= high], ["a", "b"], "c"), w.units)
+    tied = partitioned(
+        "y ~ x", panel, w, groups=groups, rho="sender", theta="sender", beta="none", effects="unit"
+    )
+    assert res.second.fit.loglik == pytest.approx(tied.loglik, abs=1e-6)
+    assert list(res.second.fit.y_parts) == ["below", "between", "above"]
+    assert "Two thresholds" in repr(res)
+    one = threshold("y ~ x", panel, w, score=named, gamma=res.gamma, effects="unit")
+    best = res.second.profile["loglik"].max()
+    assert best > one.fit.loglik
+
+
+@pytest.mark.slow
+def test_a_second_threshold_is_significant(lattice):
+    w = lattice(12, 12)
+    score = np.random.default_rng(0).random(144)
+    panel = two_steps(w, score, seed=1)
+    named = pd.Series(score, w.units, name="synergy")
+    tested = threshold(
+        "y ~ x",
+        panel,
+        w,
+        score=named,
+        effects="unit",
+        grid=6,
+        replications=9,
+        second=True,
+        n_jobs=2,
+    )
+    assert tested.second.test.p_value == pytest.approx(0.1)  # the least that nine samples allow
+    assert tested.second.test.rule == "9 samples from the model with 1 threshold"
