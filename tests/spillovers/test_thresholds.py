@@ -220,12 +220,12 @@ def two_steps(w, score, seed, periods=8):
 
 def test_a_second_threshold(lattice):
     """Found near the planted pair; likelihoods are those of the partition by three groups."""
-    w = lattice(12, 12)
-    score = np.random.default_rng(0).random(144)
+    w = lattice(14, 14)
+    score = np.random.default_rng(0).random(196)
     panel = two_steps(w, score, seed=1)
     named = pd.Series(score, w.units, name="synergy")
     res = threshold(
-        "y ~ x", panel, w, score=named, effects="unit", grid=14, replications=0, second=True
+        "y ~ x", panel, w, score=named, effects="unit", grid=20, replications=0, second=True
     )
     low, high = res.second.gammas
     assert low < high
