@@ -16,9 +16,18 @@ from nqp_spatial.datasets.papers import (
     industry_clusters,
     industry_plans,
 )
+from nqp_spatial.datasets.simulated import (
+    CityTruth,
+    Planted,
+    SimulatedCities,
+    simulate_cities,
+)
 from nqp_spatial.datasets.us_states import us_income, us_public_capital
 
 __all__ = [
+    "CityTruth",
+    "Planted",
+    "SimulatedCities",
     "base_stations_5g",
     "china_prefectures",
     "china_provinces",
@@ -31,6 +40,7 @@ __all__ = [
     "industry_plans",
     "match_prefectures",
     "region_schemes",
+    "simulate_cities",
     "us_income",
     "us_public_capital",
 ]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ThresholdResult", "threshold"]
 
 On = Literal["sender", "receiver", "difference"]
+_CLOSER = 25  # values looked at around the best candidate
 BELOW, BETWEEN, ABOVE = "below", "between", "above"
 _NAMES = {0: (ALL,), 1: (BELOW, ABOVE), 2: (BELOW, BETWEEN, ABOVE)}
 _WORDS = {
@@ -67,7 +68,9 @@ class ThresholdResult:
     gamma : float
         The threshold: links whose score is at or below it are "below".
     conf_low, conf_high : float
-        Values of gamma that a likelihood ratio test does not reject (Hansen 2000).
+        Interval of the values of gamma that a likelihood ratio test does not reject (Hansen 2000),
+        as far as the next values that it does: between two values of the profile nothing is known.
+        Where none is rejected, the end of the search.
     test : HypothesisTest or NotApplicable
         No threshold against one, by bootstrap.
     profile : DataFrame
@@ -249,7 +252,7 @@ def threshold(
     lag_regressors : bool
         Whether W X is in the model.
     grid : int
-        Candidates, quantiles of the links' scores.
+        Candidates, quantiles of the links' scores; then 25 more around the best.
     trim : float
         Least share of the links on each side.
     replications : int
@@ -329,9 +332,17 @@ def threshold(
             "at no threshold has the likelihood a maximum inside the region where the model is "
             "stable; tie more, or leave W X out"
         )
+    # The bootstrap searches the candidates; gamma and its interval are looked for more closely.
+    best, asked = float(heights.max()), candidates
+    if gamma is None:
+        closer = _between(links.scores, *_interval(candidates, heights, level))
+        _, found = search.heights(closer, ())
+        every = np.append(candidates, closer)
+        order = np.argsort(every)
+        candidates, heights = every[order], np.append(heights, found)[order]
     profile = _profile(candidates, heights, links)
-    chosen, best = float(profile["loglik"].idxmax()), float(heights.max())
-    inside = candidates[profile["lr"] <= _quantile_of_lr(level)]
+    chosen = float(profile["loglik"].idxmax())
+    low, high = _interval(candidates, heights, level)
 
     def fitted(gammas: Sequence[float]) -> SeveralLags:
         parts = links.parts(gammas)
@@ -345,15 +356,16 @@ def threshold(
     if gamma is not None:
         test = chi2_test("LR: threshold given", null, 2 * (best - plain), 1 + len(fit.lagged))
     else:
-        test = search.test(2 * (best - plain), candidates, (), replications, seed, null)
+        test = search.test(2 * (best - plain), asked, (), replications, seed, null)
     two = None
     if second:
-        two = _second(search, candidates, chosen, best, trim, replications, seed, fitted)
+        top = float(heights.max())
+        two = _second(search, asked, chosen, top, trim, replications, seed, fitted)
     rule = test.rule if isinstance(test, HypothesisTest) else ""
     return ThresholdResult(
         gamma=chosen,
-        conf_low=float(inside.min()),
-        conf_high=float(inside.max()),
+        conf_low=low,
+        conf_high=high,
         test=test,
         profile=profile,
         fit=fit,
@@ -366,6 +378,21 @@ def threshold(
         note="If the score was made from the outcome, these are associations.",
         second=two,
     )
+
+
+def _interval(candidates: np.ndarray, heights: np.ndarray, level: float) -> tuple[float, float]:
+    """Return the rejected candidates next to those that are not, or the ends of the search."""
+    kept = np.flatnonzero(2 * (heights.max() - heights) <= _quantile_of_lr(level))
+    low, high = max(kept[0] - 1, 0), min(kept[-1] + 1, len(candidates) - 1)
+    return float(candidates[low]), float(candidates[high])
+
+
+def _between(scores: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return up to `_CLOSER` observed scores inside an interval."""
+    inside = np.unique(scores[(scores > low) & (scores < high)])
+    if len(inside) <= _CLOSER:
+        return inside
+    return np.asarray(inside[np.linspace(0, len(inside) - 1, _CLOSER).round().astype(int)])
 
 
 def _profile(candidates: np.ndarray, heights: np.ndarray, links: _Links) -> pd.DataFrame:

@@ -132,9 +132,14 @@ def test_the_profile_and_its_interval(lattice):
     )
     at = res.profile["loglik"].idxmax()
     assert at == res.gamma
-    inside = res.profile.index[res.profile["lr"] <= -2 * np.log(1 - np.sqrt(0.9))]
-    assert (res.conf_low, res.conf_high) == (inside.min(), inside.max())
-    for gamma in res.profile.index[[2, 15]]:
+    assert res.profile.index.is_monotonic_increasing
+    assert 30 < len(res.profile) <= 30 + 25
+    kept = (res.profile["lr"] <= -2 * np.log(1 - np.sqrt(0.9))).to_numpy()
+    inside, gammas = np.flatnonzero(kept), res.profile.index
+    # As far as the neighbours that are rejected.
+    assert res.conf_low == gammas[inside[0] - 1]
+    assert res.conf_high == gammas[inside[-1] + 1]
+    for gamma in (*gammas[[2, 15]], res.gamma):
         fixed = threshold("y ~ x", panel, w, score="score", gamma=gamma, effects="unit")
         assert fixed.fit.loglik == pytest.approx(res.profile.loc[gamma, "loglik"], abs=1e-6)
     assert "no bootstrap" in repr(res.test)
@@ -173,11 +178,7 @@ def test_a_planted_threshold_is_found_and_covered(lattice):
         res = threshold("y ~ x", panel, w, score="score", effects="unit", replications=0, grid=40)
         between = score[(score > min(res.gamma, 0.6)) & (score <= max(res.gamma, 0.6))]
         found.append(len(between))
-        # The truth may lie between candidates: its neighbours in the grid count.
-        grid = res.profile.index.to_numpy()
-        low = grid[grid <= res.conf_low].max()
-        high = np.append(grid, np.inf)[np.searchsorted(grid, res.conf_high) + 1]
-        inside.append(low <= 0.6 <= high)
+        inside.append(res.conf_low <= 0.6 <= res.conf_high)
     assert np.mean(inside) > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 30)
     assert np.median(found) <= 6
 
@@ -247,7 +248,7 @@ def test_a_second_threshold(lattice):
 def test_a_second_threshold_is_significant(lattice):
     w = lattice(12, 12)
     score = np.random.default_rng(0).random(144)
-    panel = two_steps(w, score, seed=1)
+    panel = two_steps(w, score, seed=1, periods=20)
     named = pd.Series(score, w.units, name="synergy")
     tested = threshold(
         "y ~ x",
@@ -255,7 +256,7 @@ def test_a_second_threshold_is_significant(lattice):
         w,
         score=named,
         effects="unit",
-        grid=6,
+        grid=12,
         replications=9,
         second=True,
         n_jobs=2,

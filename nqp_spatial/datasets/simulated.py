@@ -1,0 +1,435 @@
+"""`simulate_cities`: cities on the real map of China whose every parameter is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from nqp_spatial.datasets._planting import (
+    Links,
+    club_paths,
+    indicators,
+    links_on_sphere,
+    persistent,
+    solved,
+)
+from nqp_spatial.datasets.china import china_prefectures
+from nqp_spatial.errors import OptionError
+from nqp_spatial.panel import SpatialPanel
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["CityTruth", "Planted", "SimulatedCities", "simulate_cities"]
+
+FORMULA = "{} ~ relations + human_capital"
+KNN, DECAY = "knn(cities, k=8)", "inverse_distance(cities, power={power:g}, cutoff_km={cutoff:g})"
+NEAREST, CUTOFF_KM = 8, 600.0
+CENTRE, PERIPHERY = "centre", "periphery"
+
+# The indicators of the index, by dimension: direction, weight, least and largest value, label.
+_INDEX = {
+    "new": {
+        "patents": ("+", 0.18, 0.1, 95.0, "Invention patents per 10 000 people"),
+        "research": ("+", 0.14, 0.05, 6.5, "Research and development, % of GDP"),
+        "digital": ("+", 0.12, 0.2, 18.0, "Employed in digital industries, %"),
+        "robots": ("+", 0.10, 0.5, 420.0, "Robots per 10 000 workers"),
+    },
+    "quality": {
+        "productivity": ("+", 0.16, 2.1, 48.0, "GDP per worker, 10 000 yuan"),
+        "green_patents": ("+", 0.10, 0.01, 9.0, "Green patents per 10 000 people"),
+        "energy": ("-", 0.11, 0.15, 3.2, "Energy per GDP, t of coal per 10 000 yuan"),
+        "so2": ("-", 0.09, 0.02, 14.0, "SO2 per GDP, kg per 10 000 yuan"),
+    },
+}
+_RELATIONS = {
+    "relations": {
+        "marketisation": ("+", 0.40, 1.0, 12.0, "Marketisation, points"),
+        "private_jobs": ("+", 0.35, 12.0, 88.0, "Employed in private firms, %"),
+        "permit_days": ("-", 0.25, 2.0, 60.0, "Days to open a firm"),
+    },
+}
+# Coefficients in units of the standard deviation of a shock to the regressors.
+_BETA = {
+    "relations": {CENTRE: 0.9, PERIPHERY: 0.5},
+    "human_capital": {CENTRE: 0.4, PERIPHERY: 0.4},
+}
+_RHO = {
+    (CENTRE, CENTRE): 0.35,
+    (CENTRE, PERIPHERY): 0.10,
+    (PERIPHERY, CENTRE): 0.60,
+    (PERIPHERY, PERIPHERY): 0.25,
+}
+_THETA = {
+    "relations": {
+        (CENTRE, CENTRE): 0.30,
+        (CENTRE, PERIPHERY): 0.00,
+        (PERIPHERY, CENTRE): 0.60,
+        (PERIPHERY, PERIPHERY): 0.15,
+    },
+    "human_capital": {
+        (CENTRE, CENTRE): 0.10,
+        (CENTRE, PERIPHERY): 0.10,
+        (PERIPHERY, CENTRE): 0.10,
+        (PERIPHERY, PERIPHERY): 0.10,
+    },
+}
+_PLAIN_RHO, _PLAIN_BETA = 0.55, {"relations": 0.7, "human_capital": 0.4}
+_PLAIN_THETA = {"relations": 0.4, "human_capital": 0.1}
+_KAPPA, _POWER, _GAMMA, _BELOW = 0.8, 1.5, 0.55, 0.25
+_CLUB_LEVEL = {1: 1.05, 2: 1.0, 3: 0.95}
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """One outcome, the model that made it, and its parameters.
+
+    Attributes
+    ----------
+    outcome, formula : str
+    weights : str
+        The call of `nqp_spatial.weights` that gives the links, with ``cities`` the panel.
+    params : Series
+        By (block, variable, part), with the names that estimates have: the two go side by side.
+    sigma2 : float
+        Variance of the errors.
+    more : dict
+        What the mechanism is known by: shares, exponents, thresholds.
+    """
+
+    outcome: str
+    formula: str
+    weights: str
+    params: pd.Series
+    sigma2: float
+    more: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class CityTruth:
+    """Every parameter of simulated cities.
+
+    Attributes
+    ----------
+    index_weights, relations_weights : DataFrame
+        By indicator: ``dimension, direction, weight``. After min-max scaling over all cities and
+        years the weighted sums are the columns ``nqp`` and ``relations`` exactly.
+    clubs : Series
+        By city, 1 (richest) to 3: the club to which ``gdp_pc`` converges.
+    club_levels : Series
+        By club, the limit of its log GDP per head over that of the mean path.
+    blocks : Planted
+        Of ``nqp``: rho and theta by receiver and sender, beta by receiver; groups ``cluster``.
+    border : Planted
+        Of ``nqp_border``: links across provinces count ``exp(-kappa)``; ``more`` has kappa and
+        the share lost.
+    distance : Planted
+        Of ``nqp_distance``: links weaken as a power of distance; ``more`` has power and cutoff_km.
+    threshold : Planted
+        Of ``nqp_threshold``: spillovers of senders whose ``synergy`` of the year exceeds gamma.
+    gradient : Series
+        What each of the three readings of centre adds to the mean of ``nqp``, before spillovers.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> truth = nq.datasets.simulate_cities(seed=0).truth
+    >>> truth.index_weights.groupby("dimension")["weight"].sum().sum().round(12)
+    np.float64(1.0)
+    """
+
+    index_weights: pd.DataFrame
+    relations_weights: pd.DataFrame
+    clubs: pd.Series
+    club_levels: pd.Series
+    blocks: Planted
+    border: Planted
+    distance: Planted
+    threshold: Planted
+    gradient: pd.Series
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class SimulatedCities(SpatialPanel):
+    """A `SpatialPanel` that knows how it was made; what is derived from it is a plain panel.
+
+    Attributes
+    ----------
+    truth : CityTruth
+    """
+
+    truth: CityTruth
+
+
+def simulate_cities(
+    seed: int | None = 0, *, first: int = 2012, last: int = 2021
+) -> SimulatedCities:
+    """Draw Chinese cities with planted index weights, clubs, spillovers, borders and threshold.
+
+    On the real map of 336 prefecture-level cities, with W row-standardised, unit effects mu and
+    common years nu::
+
+        nqp_t           = sum_ab rho_ab W_ab y_t + X_t beta_a + sum_ab W_ab X_t theta_ab
+        nqp_border_t    = rho V y_t + X_t beta + V X_t theta,  V = W_within + exp(-kappa) W_across
+        nqp_distance_t  = rho D y_t + X_t beta + D X_t theta,  d_ij ** -power before rows add to 1
+        nqp_threshold_t = rho_1 W_t(s <= gamma) y_t + rho_2 W_t(s > gamma) y_t + X_t beta + ...
+
+    each plus ``mu + nu_t + e_t``, X the columns ``relations`` and ``human_capital``. They are four
+    worlds with the same cities and regressors: a city panel has one outcome, and an estimator of
+    one mechanism is not right where another is at work too.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Of `numpy.random.default_rng`; the same for the same seed.
+    first, last : int
+        Years.
+
+    Returns
+    -------
+    SimulatedCities
+        A panel of 336 cities (``adcode``) and the years, with geometry and ``truth``. Columns:
+        the four outcomes (nqp is an index in [0, 1]; the others have its scale); ``relations`` (an
+        index in [0, 1]) and ``human_capital``; eight indicators of nqp and three of relations;
+        ``synergy`` in (0, 1), a score that is not made from the outcomes; ``gdp_pc``, yuan;
+        ``population``, 10 000; ``name_en``, ``province``, ``region4``; and three readings of
+        centre and periphery, ``east`` (the East against the rest), ``cluster`` (inside an
+        agglomeration) and ``core`` (36 cities).
+
+    Raises
+    ------
+    OptionError
+        If there are fewer than two years.
+    MissingDependencyError
+        If the boundary files are not there.
+
+    Notes
+    -----
+    The readings are of three scales; they are not subsets of each other (12 core cities lie in no
+    agglomeration). Clubs follow Phillips and Sul (2007): log GDP per head is ``delta_it m_t`` with
+    ``delta_it - delta_club`` of order ``1 / (log(t + 1) sqrt(t))``. Sansha and the counties that
+    provinces administer directly are left out. Names of indicators and their ranges are there to
+    look real; no number is a measurement.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> cities.n_units, cities.n_periods
+    (336, 10)
+    >>> cities.truth.blocks.params["spatial", "rho", "periphery <- centre"]
+    np.float64(0.6)
+    """
+    if last - first < 1:
+        raise OptionError(f"last must be later than first, got {first} and {last}")
+    rng = np.random.default_rng(seed)
+    years = np.arange(first, last + 1)
+    n, t = len(_cities()), len(years)
+    cities = _cities()
+    near, far = _links()
+    centre = {
+        "east": cities["region3"].eq("East").to_numpy(),
+        "cluster": cities["agglomeration"].notna().to_numpy(),
+        "core": cities["core"].to_numpy(dtype=bool),
+    }
+    gradient = {"east": 0.9, "cluster": 0.9, "core": 2.2}
+    height = sum(gradient[name] * centre[name] for name in centre)
+    # Places resemble their neighbours: a smooth field beside each city's own.
+    field = near.whole @ (near.whole @ rng.normal(size=n)) * 2.0
+    base = height + 1.5 * np.expm1(0.55 * (field + rng.normal(size=n)))
+
+    relations = 0.5 * base[:, None] + 0.25 * np.arange(t) + persistent(rng, near, n, t)
+    relations_frame, relations_weights, (offset, unit) = indicators(rng, relations, _RELATIONS)
+    relations_index = (relations - offset) / unit
+    capital = 9.0 + 0.3 * base[:, None] + 0.12 * np.arange(t) + persistent(rng, near, n, t)
+    x = {"relations": relations, "human_capital": capital}
+
+    logit = 0.35 * (base - base.mean())[:, None] + 0.05 * (np.arange(t) - t / 2)
+    synergy = 1 / (1 + np.exp(-logit - 0.8 * persistent(rng, near, n, t)))
+    worlds = _worlds(near, far, centre["cluster"], synergy)
+    common = 2.0 + base[:, None] + 0.08 * np.arange(t)
+    outcomes = {}
+    for name, world in worlds.items():
+        direct = sum(np.where(centre["cluster"], *world.beta[k])[:, None] * x[k] for k in x)
+        lagged = [
+            (m, sum(world.theta[k][part] * x[k] for k in x)) for part, m in world.parts.items()
+        ]
+        right = common + direct + rng.normal(scale=0.5, size=(n, t))
+        outcomes[name] = solved(world.parts, world.rho, lagged, right)
+    nqp_frame, index_weights, (nqp_offset, nqp_unit) = indicators(rng, outcomes["nqp"], _INDEX)
+
+    club = np.digitize(base + 0.6 * rng.normal(size=n), np.quantile(base, [0.35, 0.75]))
+    clubs = 3 - club
+    levels = np.array([_CLUB_LEVEL[int(c)] for c in clubs])
+    income = club_paths(rng, levels, t)
+
+    truths = {name: _planted(name, world, unit, nqp_unit, 0.25) for name, world in worlds.items()}
+    frame = pd.DataFrame(
+        {
+            "adcode": np.repeat(cities.index.to_numpy(), t),
+            "year": np.tile(years, n),
+            **{c: np.repeat(cities[s].to_numpy(), t) for c, s in _CARRIED.items()},
+            **{c: np.repeat(np.where(v, CENTRE, PERIPHERY), t) for c, v in centre.items()},
+            **{name: ((y - nqp_offset) / nqp_unit).ravel() for name, y in outcomes.items()},
+            "relations": relations_index.ravel(),
+            "human_capital": capital.ravel(),
+            "synergy": synergy.ravel(),
+            "gdp_pc": np.exp(income).ravel(),
+            "population": np.exp(
+                (5.6 + 0.25 * height + 0.6 * rng.normal(size=n))[:, None] + 0.004 * np.arange(t)
+            ).ravel(),
+            **nqp_frame,
+            **relations_frame,
+        }
+    )
+    panel = object.__new__(SimulatedCities)
+    shapes = cities[["geometry"]].rename_axis("adcode").reset_index()
+    SpatialPanel.__init__(
+        panel, frame, unit="adcode", period="year", geometry=shapes, labels=_labels()
+    )
+    truth = CityTruth(
+        index_weights=index_weights,
+        relations_weights=relations_weights,
+        clubs=pd.Series(clubs, panel.units, name="club"),
+        club_levels=pd.Series(_CLUB_LEVEL, name="level").rename_axis("club"),
+        blocks=truths["nqp"],
+        border=truths["nqp_border"],
+        distance=truths["nqp_distance"],
+        threshold=truths["nqp_threshold"],
+        gradient=pd.Series(gradient, name="added") / nqp_unit,
+    )
+    object.__setattr__(panel, "truth", truth)
+    return panel
+
+
+_CARRIED = {"name_en": "name_en", "province": "province_en", "region4": "region4"}
+
+
+@dataclass(frozen=True, eq=False)
+class _World:
+    """Links by the coefficient they share, coefficients, and how estimates name them."""
+
+    parts: dict[str, sparse.csr_array]
+    rho: dict[str, float]
+    theta: dict[str, dict[str, float]]
+    beta: dict[str, tuple[float, float]]  # of the centre, of the periphery
+    beta_by_group: bool
+    weights: str
+    more: dict[str, Any]
+
+
+def _worlds(
+    near: Links, far: Links, in_cluster: np.ndarray, synergy: np.ndarray
+) -> dict[str, _World]:
+    """Return the four mechanisms."""
+    knn = f"nq.weights.{KNN}"
+    groups = np.where(in_cluster, CENTRE, PERIPHERY)
+    pairs = [(a, b) for a in (CENTRE, PERIPHERY) for b in (CENTRE, PERIPHERY)]
+    blocks = {
+        f"{a} <- {b}": near.where((groups[near.rows] == a) & (groups[near.columns] == b))
+        for a, b in pairs
+    }
+    plain_beta = {k: (b, b) for k, b in _PLAIN_BETA.items()}
+    same = near.zone[near.rows] == near.zone[near.columns]
+    left = float(np.exp(-_KAPPA))
+    border = {"within province": near.where(same), "across province": near.where(~same)}
+    above = synergy[near.columns] > _GAMMA
+    threshold = {"below": near.by_period(~above), "above": near.by_period(above)}
+    distance = {"all": far.whole}
+
+    def scaled(factors: dict[str, float], base: dict[str, float]) -> dict[str, dict[str, float]]:
+        return {k: {part: b * f for part, f in factors.items()} for k, b in base.items()}
+
+    lost = {"within province": 1.0, "across province": left}
+    passed = {"below": _BELOW, "above": 1.0}
+    return {
+        "nqp": _World(
+            blocks,
+            {f"{a} <- {b}": _RHO[a, b] for a, b in pairs},
+            {k: {f"{a} <- {b}": v[a, b] for a, b in pairs} for k, v in _THETA.items()},
+            {k: (v[CENTRE], v[PERIPHERY]) for k, v in _BETA.items()},
+            True, knn, {"groups": "cluster"},
+        ),
+        "nqp_border": _World(
+            border, {p: _PLAIN_RHO * f for p, f in lost.items()}, scaled(lost, _PLAIN_THETA),
+            plain_beta, False, knn,
+            {"zone": "province", "kappa": _KAPPA, "share_lost": 1 - left},
+        ),
+        "nqp_distance": _World(
+            distance, {"all": _PLAIN_RHO}, scaled({"all": 1.0}, _PLAIN_THETA), plain_beta, False,
+            f"nq.weights.{DECAY.format(power=_POWER, cutoff=CUTOFF_KM)}",
+            {"power": _POWER, "cutoff_km": CUTOFF_KM},
+        ),
+        "nqp_threshold": _World(
+            threshold, {p: _PLAIN_RHO * f for p, f in passed.items()},
+            scaled(passed, _PLAIN_THETA), plain_beta, False, knn,
+            {"score": "synergy", "on": "sender", "gamma": _GAMMA},
+        ),
+    }  # fmt: skip
+
+
+def _planted(name: str, world: _World, unit: float, nqp_unit: float, sigma2: float) -> Planted:
+    """Return the parameters in the units of the columns.
+
+    An index (y - a) / b is linear in y: rho stays, coefficients of X are divided by b and, for
+    the regressor that is an index itself, multiplied by its own unit.
+    """
+    scale = {"relations": unit / nqp_unit, "human_capital": 1 / nqp_unit}
+    values: dict[tuple[str, str, str], float] = {}
+    for k, (inside, outside) in world.beta.items():
+        named = {CENTRE: inside, PERIPHERY: outside} if world.beta_by_group else {"all": inside}
+        values |= {("x", k, part): b * scale[k] for part, b in named.items()}
+    for k, by_part in world.theta.items():
+        values |= {("wx", k, part): b * scale[k] for part, b in by_part.items()}
+    values |= {("spatial", "rho", part): r for part, r in world.rho.items()}
+    index = pd.MultiIndex.from_tuples(values, names=["block", "variable", "part"])
+    return Planted(
+        outcome=name,
+        formula=FORMULA.format(name),
+        weights=world.weights,
+        params=pd.Series(list(values.values()), index, name="truth"),
+        sigma2=sigma2 / nqp_unit**2,
+        more=world.more,
+    )
+
+
+def _labels() -> dict[str, str]:
+    every = {**_INDEX, **_RELATIONS}
+    return {
+        "nqp": "New quality productive forces (index)",
+        "nqp_border": "The index, where borders weaken links",
+        "nqp_distance": "The index, where distance weakens links",
+        "nqp_threshold": "The index, where links need synergy",
+        "relations": "Production relations (index)",
+        "human_capital": "Years of schooling",
+        "synergy": "Synergy (score)",
+        "gdp_pc": "GDP per head, yuan",
+        "population": "Population, 10 000",
+        "east": "East",
+        "cluster": "Agglomeration",
+        "core": "Core city",
+        **{name: v[-1] for dimension in every.values() for name, v in dimension.items()},
+    }
+
+
+@lru_cache(maxsize=1)
+def _cities() -> gpd.GeoDataFrame:
+    every = china_prefectures()
+    sansha = 460300  # hundreds of kilometres of sea around
+    chosen = every["region4"].notna() & (every.index % 100 == 0) & (every.index != sansha)
+    return every[chosen].sort_index()
+
+
+@lru_cache(maxsize=1)
+def _links() -> tuple[Links, Links]:
+    cities = _cities()
+    zone = cities["province_adcode"].to_numpy()
+    return (
+        links_on_sphere(cities.geometry, zone, nearest=NEAREST),
+        links_on_sphere(cities.geometry, zone, power=_POWER, cutoff_km=CUTOFF_KM),
+    )
