@@ -2,6 +2,7 @@
 
 from nqp_spatial.plots.coefficients import effects
 from nqp_spatial.plots.connections import neighbour_histogram, weights_map
+from nqp_spatial.plots.group_arrows import effects_arrows
 from nqp_spatial.plots.group_matrix import effects_matrix
 from nqp_spatial.plots.maps import choropleth, lisa_map
 from nqp_spatial.plots.matrix import weights_matrix
@@ -17,6 +18,7 @@ __all__ = [
     "border_loss",
     "choropleth",
     "effects",
+    "effects_arrows",
     "effects_matrix",
     "lisa_map",
     "moran_scatter",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.patches import FancyArrowPatch
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
+from nqp_spatial.plots.ground import ground_of
 
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
 
@@ -83,3 +85,39 @@ def test_border_loss_draws_shares_and_limits(states, south):
     drawn = ax.lines[0].get_xdata()
     if limits["kind"] == "bounded" and abs(limits["conf_low"]) < 3:
         np.testing.assert_allclose(drawn, [limits["conf_low"], limits["conf_high"]])
+
+
+def test_arrows_go_from_sender_to_receiver(states, south):
+    panel, w = states
+    found = nq.spillovers.partitioned(
+        "lgsp ~ lpc + lemp", panel, w, groups=south, effects="unit"
+    ).effects_matrix("lpc")
+    ax = nq.plots.effects_arrows(found, panel, south)
+    value = found.matrix("indirect")
+    low, high = found.matrix("indirect", "conf_low"), found.matrix("indirect", "conf_high")
+    arrows = [p for p in ax.patches if isinstance(p, FancyArrowPatch)]
+    assert len(arrows) == 2
+    shapes = panel.geometry.to_crs(ax_crs(panel))
+    mean = {g: shapes[south == g].centroid.x.mean() for g in ("Rest", "South")}
+    widths = {}
+    for arrow in arrows:
+        (start, _), (end, _) = arrow._posA_posB
+        sender = min(mean, key=lambda g: abs(mean[g] - start))
+        receiver = min(mean, key=lambda g: abs(mean[g] - end))
+        assert sender != receiver
+        widths[receiver, sender] = arrow.get_linewidth()
+        holds = low.loc[receiver, sender] <= 0 <= high.loc[receiver, sender]
+        assert (arrow.get_linestyle() != "-") == holds
+    texts = [t.get_text() for t in ax.texts]
+    for receiver in mean:
+        assert f"{receiver}\nwithin: {value.loc[receiver, receiver]:.3f}" in texts
+        for sender in set(mean) - {receiver}:
+            assert f"{value.loc[receiver, sender]:.3f}" in texts
+    order = sorted(widths, key=lambda pair: abs(value.loc[pair]))
+    assert widths[order[0]] < widths[order[1]]
+    with pytest.raises(OptionError, match="groups must be those of the result"):
+        nq.plots.effects_arrows(found, panel, south.replace("South", "Sunny"))
+
+
+def ax_crs(panel):
+    return ground_of(panel, "auto").shapes.crs
