@@ -31,6 +31,7 @@ figures: $(STAMP)  ## run the examples; figures and tables go to output/
 	$(BIN)/python examples/02_public_capital_spillovers.py
 	$(BIN)/python examples/03_china_cities.py
 	$(BIN)/python examples/04_industry_clusters.py
+	$(BIN)/python examples/05_centre_periphery.py
 
 test: $(STAMP)  ## run the tests (without the slow ones)
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" -q

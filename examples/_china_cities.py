@@ -1,0 +1,74 @@
+"""The panel of 332 Chinese cities that `NQP_DATA` names, with the boundaries of the package.
+
+The data may not be passed on. The light of 2013-2020 is used, because the sensor changed before
+2013. Cities are matched by code with the boundaries; the polygons of the data are cells around
+points, no boundaries.
+"""
+
+import os
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+import nqp_spatial as nq
+
+LABELS = {
+    "light": "Log mean night light",
+    "built": "Built-up share, %",
+    "urban": "Share living on built-up land, %",
+    "income": "Real GDP per head (log)",
+    "total_meanlight": "Mean night light",
+    "light_per_head": "Log night light per 1 000 people",
+}
+
+COLUMNS = ["city_id", "name_en", "province_zh", "region4", "is_core"]
+
+
+def data_folder() -> Path | None:
+    """Return the folder of the data, or none."""
+    folder = Path(os.environ.get("NQP_DATA", "../shared")) / "data" / "china_cities"
+    return folder if folder.is_dir() else None
+
+
+def boundaries(cities: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Match the cities with boundaries by code, or else by name, and report what has none."""
+    found = nq.datasets.match_prefectures(cities["city_id"])
+    missed = found["adcode"].isna().to_numpy()
+    if missed.any():
+        by_name = nq.datasets.match_prefectures(cities.loc[missed, "name_zh"])
+        found.loc[missed, ["adcode", "how"]] = by_name[["adcode", "how"]].to_numpy()
+    print("Cities matched with boundaries by", found["how"].value_counts().to_dict())
+    lost = found["adcode"].isna().to_numpy()
+    if lost.any():
+        raise SystemExit(f"no boundaries for {cities.loc[lost, 'name_zh'].tolist()}")
+    shapes = nq.datasets.china_prefectures().geometry.loc[found["adcode"].astype(int)]
+    return gpd.GeoDataFrame(
+        {"city_id": cities["city_id"].to_numpy()}, geometry=shapes.to_numpy(), crs=shapes.crs
+    )
+
+
+def read_cities(folder: Path) -> tuple[nq.SpatialPanel, nq.weights.SpatialWeights]:
+    """Panel of 2013-2020 with boundaries, and their contiguity."""
+    cities = pd.read_csv(folder / "cities.csv")
+    frame = pd.read_csv(folder / "panel.csv")
+    panel = nq.SpatialPanel(
+        frame[frame["year"] >= 2013].merge(cities[COLUMNS], on="city_id"),
+        unit="city_id",
+        period="year",
+        geometry=boundaries(cities),
+        labels=LABELS,
+    ).assign(
+        light=lambda d: np.log(d["total_meanlight"]),
+        built=lambda d: d["built_up_share_pct"],
+        urban=lambda d: d["urban_pop_share_pct"],
+        light_per_head=lambda d: np.log(d["light_per_1000_persons"]),
+    )
+    # Not all units of China are in the data: a city whose neighbours are not is joined to the
+    # nearest one.
+    w = nq.weights.contiguity(panel, islands="nearest")
+    cells = nq.weights.from_edges(pd.read_csv(folder / "queen_edges.csv"))
+    print("Contiguity of boundaries against that of the data's cells")
+    print(nq.weights.compare(w, cells, panel.wide("light")).round(3).to_string())
+    return panel, w
