@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed
+from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed, wrapped
 from nqp_spatial.spillovers import EffectsMatrix
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def effects_matrix(
         ax.spines[:].set_visible(False)
         named = label if label is not None else result.variable
         words = f"{effect.capitalize()} effects of {named}, {result.level:.0%} intervals"
-        ax.set_title(words if title is None else title)
+        ax.set_title(wrapped(words if title is None else title, 0.8 * width))
     check_fonts(ax)
     return ax
 

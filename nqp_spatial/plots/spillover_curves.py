@@ -94,9 +94,12 @@ def reach(
         ax.set_xlim(-0.6, len(rows) - 0.4)
         ax.set_xlabel("Distance, km")
         ax.set_ylabel(f"Indirect effect of {label if label is not None else variable}")
-        ax.legend(loc="best", handlelength=1)
+        # Above the axes: inside, any corner may hold a band.
+        ax.legend(
+            loc="lower right", bbox_to_anchor=(1, 1), ncols=2, handlelength=1, borderaxespad=0.2
+        )
         if title:
-            ax.set_title(title)
+            ax.set_title(title, pad=16)
     check_fonts(ax)
     return ax
 
