@@ -1,0 +1,187 @@
+"""`gaps`: how far groups are apart, and who catches up."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.errors import OptionError
+from nqp_spatial.inequality.measured import groups_by_unit
+from nqp_spatial.panel import SpatialPanel
+
+__all__ = ["GapsResult", "gaps", "intransitive"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GapsResult:
+    """Levels of groups and gaps between them.
+
+    Attributes
+    ----------
+    levels : DataFrame
+        Periods by groups.
+    frame : DataFrame
+        By (ahead, behind, period), ahead the group with the larger mean over the first period:
+        ``difference``, ``ratio`` (missing where the levels are not both positive), ``change`` (of
+        the difference since the first period), ``change_percent`` (missing where the first
+        difference is not positive, which has no percentage), ``sign_switch`` (the difference has
+        another sign than at first), ``catch_up`` (growth of the group behind less that of the
+        group ahead since the period before, log points a period).
+    variable, group : str
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> nq.inequality.gaps(cities, "gdp_pc", group="east").frame.loc["centre", "periphery"].shape
+    (10, 6)
+    """
+
+    levels: pd.DataFrame
+    frame: pd.DataFrame
+    variable: str
+    group: str
+
+    def __repr__(self) -> str:
+        return (
+            f"Gaps of {self.variable} between groups of {self.group}\n"
+            f"{self.frame.to_string(float_format=lambda x: f'{x:.4g}')}"
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html(float_format=lambda x: f"{x:.4g}"))
+
+
+def gaps(
+    panel: SpatialPanel,
+    variable: str,
+    *,
+    group: str | pd.Series,
+    how: Literal["mean", "sum"] = "mean",
+    weights: str | None = None,
+) -> GapsResult:
+    """Compare the levels of groups over time, pair by pair.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+    variable : str
+        Of any sign; ratios and growth are given where levels are positive.
+    group : str or Series
+        A column that does not change over periods, or groups by unit.
+    how : {"mean", "sum"}
+        The level of a group.
+    weights : str, optional
+        Column of weights of the mean, such as population for a variable per head.
+
+    Returns
+    -------
+    GapsResult
+
+    Raises
+    ------
+    OptionError
+        If an option is unknown, or weights are given for a sum.
+    PanelError
+        If a unit has no group.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> found = nq.inequality.gaps(cities, "nqp", group="region4")
+    >>> found.levels.columns.tolist()
+    ['Central', 'East', 'Northeast', 'West']
+    """
+    if how not in ("mean", "sum"):
+        raise OptionError(f"how must be 'mean' or 'sum', got {how!r}")
+    if how == "sum" and weights is not None:
+        raise OptionError("weights are of a mean; a sum has none")
+    x = panel.values(variable).T
+    w = np.ones_like(x) if weights is None else panel.values(weights).T
+    codes, names = groups_by_unit(panel, group)
+    member = (codes[:, None] == np.arange(len(names))).astype(float)
+    level = (w * x) @ member
+    if how == "mean":
+        level = level / (w @ member)
+    levels = pd.DataFrame(level, panel.periods, pd.Index(names, name="group"))
+    order = levels.iloc[0].sort_values(ascending=False, kind="stable").index
+    frame = pd.concat(
+        {(a, b): _pair(levels[a], levels[b]) for a, b in itertools.combinations(order, 2)},
+        names=["ahead", "behind"],
+    )
+    named = group if isinstance(group, str) else str(group.name or "group")
+    return GapsResult(levels, frame, variable, named)
+
+
+def intransitive(differences: pd.Series, *, tolerance: float = 0.0) -> pd.DataFrame:
+    """Find triples of published differences that contradict each other.
+
+    The differences of a, b and c must obey ``d(a, c) = d(a, b) + d(b, c)``.
+
+    Parameters
+    ----------
+    differences : Series
+        By (one, other): the level of one less that of the other. Either order may be given.
+    tolerance : float
+        By how much sums may miss, such as for rounding.
+
+    Returns
+    -------
+    DataFrame
+        One row for each triple that does not add up: ``a, b, c, stated`` (d(a, c)), ``implied``
+        (by the other two) and ``off``.
+
+    Raises
+    ------
+    OptionError
+        If the index does not name pairs.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> pairs = [("East", "West"), ("East", "Central"), ("Central", "West")]
+    >>> said = pd.Series([25_003, 15_000, 10_103], pd.MultiIndex.from_tuples(pairs))
+    >>> intransitive(said)[["implied", "off"]].to_numpy().tolist()
+    [[25103.0, -100.0]]
+    """
+    if differences.index.nlevels != 2:
+        raise OptionError("differences must be indexed by (one, other)")
+    said: dict[tuple[object, object], float] = {}
+    for (a, b), value in differences.items():
+        said[a, b], said[b, a] = float(value), -float(value)
+    names = list(dict.fromkeys(itertools.chain.from_iterable(differences.index)))
+    rows = []
+    for a, b, c in itertools.combinations(names, 3):
+        if (a, b) in said and (b, c) in said and (a, c) in said:
+            # From the highest to the lowest: the widest gap is put to the test of the two inside.
+            a, b, c = max(
+                itertools.permutations((a, b, c)), key=lambda three: said[three[0], three[2]]
+            )
+            implied = said[a, b] + said[b, c]
+            if abs(said[a, c] - implied) > tolerance:
+                rows.append((a, b, c, said[a, c], implied, said[a, c] - implied))
+    return pd.DataFrame(rows, columns=["a", "b", "c", "stated", "implied", "off"])
+
+
+def _pair(ahead: pd.Series, behind: pd.Series) -> pd.DataFrame:
+    difference = ahead - behind
+    positive = (ahead > 0) & (behind > 0)
+    first = difference.iloc[0]
+    change = difference - first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = np.log(behind.where(positive)).diff() - np.log(ahead.where(positive)).diff()
+    return pd.DataFrame(
+        {
+            "difference": difference,
+            "ratio": (ahead / behind).where(positive),
+            "change": change,
+            "change_percent": 100 * change / first if first > 0 else np.nan,
+            "sign_switch": np.sign(difference) * np.sign(first) < 0,
+            "catch_up": growth,
+        }
+    )

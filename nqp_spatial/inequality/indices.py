@@ -1,0 +1,249 @@
+"""`indices`: one table of measures of inequality and polarisation, by period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.errors import OptionError
+from nqp_spatial.inequality._kernels import group_gaps
+from nqp_spatial.inequality.measured import groups_by_unit, measured, resampled
+from nqp_spatial.panel import SpatialPanel
+
+__all__ = ["esteban_ray", "indices"]
+
+ZERO_ALLOWED = ("gini", "theil_t", "ge2", "cv", "wolfson")
+Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def indices(
+    panel: SpatialPanel,
+    variable: str,
+    *,
+    which: Sequence[str] | None = None,
+    weights: str | None = None,
+    replications: int = 0,
+    level: float = 0.95,
+    seed: int | None = 0,
+) -> pd.DataFrame:
+    """Measure the inequality of each period.
+
+    With shares w of the population, m the mean, r = y/m:
+
+    ``gini``: sum w_i w_j |y_i - y_j| / (2 m); ``theil_t``: sum w r ln r; ``theil_l``: -sum w ln r;
+    ``ge2``: sum w (r^2 - 1) / 2; ``atkinson_0.5``, ``atkinson_1``, ``atkinson_2``:
+    1 - (sum w r^(1-e))^(1/(1-e)), the geometric mean at e = 1; ``cv``: standard deviation over m;
+    ``log_variance``: variance of ln y; ``wolfson``: 4 (m / median) (1/2 - L(1/2) - gini / 2), L the
+    Lorenz curve.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+    variable : str
+        Positive; zero is allowed for gini, theil_t, ge2, cv and wolfson.
+    which : list of str, optional
+        Names of measures; all by default, or those that allow zeros where there are some.
+    weights : str, optional
+        Column of the units' population.
+    replications : int
+        Bootstrap samples for intervals; units are drawn with all their periods.
+    level : float
+    seed : int, optional
+
+    Returns
+    -------
+    DataFrame
+        Periods by measures; with replications columns (measure, "estimate" | "low" | "high").
+
+    Raises
+    ------
+    OptionError
+        If a measure is unknown.
+    DomainError
+        If a value is negative, or zero where logarithms are taken.
+
+    Notes
+    -----
+    Sources: Cowell, F. (2011), Measuring Inequality; Atkinson, A. (1970), Journal of Economic
+    Theory 2, 244-263; Wolfson, M. (1994), American Economic Review 84, 353-358. ``wolfson`` is of
+    polarisation: it grows where the middle empties, and need not fall with a transfer to the poor.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> table = nq.inequality.indices(panel, "income", which=["gini", "theil_t"])
+    >>> table.loc[[1929, 2009]].round(3).to_numpy().tolist()
+    [[0.201, 0.063], [0.079, 0.01]]
+    """
+    if which is None:
+        zeros = (panel.values(variable) == 0).any()
+        which = [name for name in _MEASURES if not zeros or name in ZERO_ALLOWED]
+    if unknown := [name for name in which if name not in _MEASURES]:
+        raise OptionError(f"unknown measures {unknown}; there are {', '.join(_MEASURES)}")
+    if replications < 0 or not 0 < level < 1:
+        raise OptionError("replications must be at least 0 and level between 0 and 1")
+    logs = [name for name in which if name not in ZERO_ALLOWED]
+    sign = "positive" if logs else "non-negative"
+    needs = logs[0] if logs else "a measure of inequality"
+    data = measured(panel, variable, weights, sign, needs)  # type: ignore[arg-type]
+
+    def found(w: np.ndarray) -> np.ndarray:
+        w = w / w.sum(axis=1, keepdims=True)
+        return np.array([_MEASURES[name](data.values, w) for name in which])
+
+    table = pd.DataFrame(found(data.weights).T, data.periods, list(which))
+    if not replications:
+        return table
+    drawn = [found(data.weights * some) for some in resampled(panel.n_units, replications, seed)]
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return pd.concat(
+        {
+            name: pd.DataFrame(
+                {"estimate": table[name], "low": low[at], "high": high[at]}, data.periods
+            )
+            for at, name in enumerate(which)
+        },
+        axis=1,
+    )
+
+
+def esteban_ray(
+    panel: SpatialPanel,
+    variable: str,
+    *,
+    group: str | pd.Series,
+    alpha: float = 1.3,
+    weights: str | None = None,
+) -> pd.Series:
+    """Measure the polarisation of groups in each period.
+
+    ``ER = sum_jh p_j^(1 + alpha) p_h |m_j - m_h| / m``, p the groups' shares of the population and
+    m_j their means.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+    variable : str
+        Non-negative.
+    group : str or Series
+        A column that does not change over periods, or groups by unit.
+    alpha : float
+        Weight of identification with one's own group, from 0 (a Gini coefficient between groups,
+        doubled) to 1.6.
+    weights : str, optional
+        Column of the units' population.
+
+    Returns
+    -------
+    Series
+        By period.
+
+    Raises
+    ------
+    OptionError
+        If alpha is out of range or there is one group.
+    DomainError
+        If a value is negative.
+
+    Notes
+    -----
+    Source: Esteban, J. and Ray, D. (1994), On the measurement of polarization, Econometrica 62,
+    819-851, equation 3, of values over their mean.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> len(nq.inequality.esteban_ray(cities, "nqp", group="region4"))
+    10
+    """
+    if not 0 <= alpha <= 1.6:
+        raise OptionError(f"alpha must lie between 0 and 1.6, got {alpha!r}")
+    data = measured(panel, variable, weights, "non-negative", "polarisation")
+    codes, _ = groups_by_unit(panel, group)
+    member = codes[:, None] == np.arange(codes.max() + 1)
+    p = data.weights @ member
+    means = (data.weights * data.values) @ member / p
+    apart = np.abs(means[:, :, None] - means[:, None, :])
+    total = np.einsum("tj,th,tjh->t", p ** (1 + alpha), p, apart)
+    return pd.Series(total / (p * means).sum(axis=1), data.periods, name="esteban_ray")
+
+
+def _gini(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    order = np.argsort(y, axis=1, kind="stable")
+    n = y.shape[1]
+    gaps, means, _ = group_gaps(y, order, np.zeros(n, dtype=np.int64), w, np.ones((1, n)), 1)
+    return np.asarray(gaps[0, :, 0, 0] / (2 * means[0, :, 0]))
+
+
+def _relative(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.asarray(y / (w * y).sum(axis=1, keepdims=True))
+
+
+def _theil_t(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    r = _relative(y, w)
+    return np.asarray((w * r * np.log(np.where(r > 0, r, 1.0))).sum(axis=1))
+
+
+def _theil_l(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.asarray(-(w * np.log(_relative(y, w))).sum(axis=1))
+
+
+def _ge2(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.asarray((w * (_relative(y, w) ** 2 - 1)).sum(axis=1) / 2)
+
+
+def _atkinson(aversion: float) -> Measure:
+    def measure(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+        r = _relative(y, w)
+        if aversion == 1:
+            return np.asarray(1 - np.exp((w * np.log(r)).sum(axis=1)))
+        power = 1 - aversion
+        return np.asarray(1 - (w * r**power).sum(axis=1) ** (1 / power))
+
+    return measure
+
+
+def _cv(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt(2 * np.maximum(_ge2(y, w), 0)))
+
+
+def _log_variance(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    log = np.log(y)
+    mean = (w * log).sum(axis=1, keepdims=True)
+    return np.asarray((w * (log - mean) ** 2).sum(axis=1))
+
+
+def _wolfson(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    found = []
+    for values, weights, gini in zip(y, w, _gini(y, w), strict=True):
+        order = np.argsort(values, kind="stable")
+        x, share = values[order], weights[order]
+        kept = share > 0
+        x, share = x[kept], share[kept]
+        population = np.append(0.0, np.cumsum(share))
+        lorenz = np.append(0.0, np.cumsum(share * x)) / (share @ x)
+        half = np.interp(0.5, population, lorenz)
+        # Where the half falls between two units, their mean: copies of all units change nothing.
+        low = x[np.searchsorted(population[1:], 0.5 - 1e-12)]
+        high = x[min(np.searchsorted(population[1:], 0.5 + 1e-12), len(x) - 1)]
+        median = (low + high) / 2
+        found.append(np.nan if median == 0 else 4 * (share @ x) / median * (0.5 - half - gini / 2))
+    return np.array(found)
+
+
+_MEASURES: dict[str, Measure] = {
+    "gini": _gini,
+    "theil_t": _theil_t,
+    "theil_l": _theil_l,
+    "ge2": _ge2,
+    "atkinson_0.5": _atkinson(0.5),
+    "atkinson_1": _atkinson(1.0),
+    "atkinson_2": _atkinson(2.0),
+    "cv": _cv,
+    "log_variance": _log_variance,
+    "wolfson": _wolfson,
+}
