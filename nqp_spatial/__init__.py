@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nqp_spatial import (
+        composite,
         datasets,
         dynamics,
         errors,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FOLDERS = (
+    "composite",
     "datasets",
     "dynamics",
     "errors",
@@ -50,6 +52,7 @@ _NAMES = {
 __all__ = [
     "SpatialPanel",
     "compare",
+    "composite",
     "datasets",
     "diagnostics",
     "dynamics",

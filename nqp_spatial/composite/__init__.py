@@ -1,0 +1,7 @@
+"""Composite indices from indicators, and how systems go together."""
+
+from nqp_spatial.composite.coupling import CouplingResult, coupling
+from nqp_spatial.composite.index import CompositeIndex, index
+from nqp_spatial.composite.robustness import rank_intervals
+
+__all__ = ["CompositeIndex", "CouplingResult", "coupling", "index", "rank_intervals"]

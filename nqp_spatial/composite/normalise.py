@@ -1,0 +1,102 @@
+"""Indicators of different units made comparable: between their least and largest, or otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
+from nqp_spatial.panel import SpatialPanel
+
+__all__ = ["Normalisation", "normalised"]
+
+Normalisation = Literal["min-max", "min-max-by-period", "z-score", "target", "base-year"]
+
+
+def normalised(
+    panel: SpatialPanel,
+    directions: Mapping[str, str],
+    how: Normalisation,
+    *,
+    targets: Mapping[str, tuple[float, float]] | None = None,
+    base: Hashable | None = None,
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return scaled indicators, larger is better, and the numbers they were scaled by.
+
+    Returns
+    -------
+    values : ndarray
+        Shape (units, periods, indicators).
+    steps : DataFrame
+        By indicator: ``direction``, and ``min, max``, ``mean, std``, ``worst, best`` or ``base``.
+
+    Raises
+    ------
+    OptionError
+        If a direction or the normalisation is unknown, or targets or the base are absent.
+    DomainError
+        If an indicator is constant.
+    """
+    if how not in get_args(Normalisation):
+        raise OptionError(
+            f"normalisation must be one of {', '.join(get_args(Normalisation))}; got {how!r}"
+        )
+    if wrong := {name: sign for name, sign in directions.items() if sign not in ("+", "-")}:
+        raise OptionError(f"the direction of an indicator is '+' or '-'; got {wrong}")
+    panel.require_columns(directions)
+    x = np.stack([panel.values(name) for name in directions], axis=2)
+    names, sign = (
+        list(directions),
+        np.array([1.0 if s == "+" else -1.0 for s in directions.values()]),
+    )
+    if constant := [name for at, name in enumerate(names) if np.ptp(x[:, :, at]) == 0]:
+        raise DomainError(
+            f"indicators are constant and tell nothing: {sample(constant)}; drop them"
+        )
+    steps = pd.DataFrame(
+        {"direction": list(directions.values())}, index=pd.Index(names, name="indicator")
+    )
+    if how in ("min-max", "min-max-by-period"):
+        axis = (0, 1) if how == "min-max" else (0,)
+        low, high = x.min(axis=axis, keepdims=True), x.max(axis=axis, keepdims=True)
+        if (flat := high == low).any():
+            cells = [(names[j], panel.periods[t]) for _, t, j in np.argwhere(flat)]
+            raise DomainError(f"indicators are constant in a period: {sample(cells)}")
+        steps["min"], steps["max"] = x.min(axis=(0, 1)), x.max(axis=(0, 1))
+        share = (x - low) / (high - low)
+        return np.where(sign > 0, share, 1 - share), steps
+    if how == "z-score":
+        mean, std = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
+        steps["mean"], steps["std"] = mean, std
+        return sign * (x - mean) / std, steps
+    if how == "target":
+        if targets is None or set(targets) != set(names):
+            raise OptionError(
+                "normalisation by targets needs targets={indicator: (worst, best)} of each "
+                f"indicator; absent: {sample(sorted(set(names) - set(targets or {})))}"
+            )
+        worst, best = np.array([targets[name] for name in names], dtype=float).T
+        if (bad := sign * (best - worst) <= 0).any():
+            raise OptionError(
+                f"the best must lie beyond the worst in the indicator's direction; not for "
+                f"{sample([name for name, b in zip(names, bad, strict=True) if b])}"
+            )
+        steps["worst"], steps["best"] = worst, best
+        # Beyond a target is as good as at it.
+        return np.clip((x - worst) / (best - worst), 0, 1), steps
+    if base not in panel.periods:
+        raise PanelError(
+            f"normalisation by a base year needs base=, one of {sample(panel.periods, 20)}; "
+            f"got {base!r}"
+        )
+    if (x <= 0).any():
+        names_bad = [name for at, name in enumerate(names) if (x[:, :, at] <= 0).any()]
+        raise DomainError(
+            f"ratios to a base year need positive values; not so: {sample(names_bad)}"
+        )
+    mean = x[:, panel.periods.get_loc(base)].mean(axis=0)
+    steps["base"] = mean
+    return np.where(sign > 0, x / mean, mean / x), steps

@@ -1,0 +1,107 @@
+"""`rank_intervals`: how much the ranks of an index depend on its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.composite.index import CompositeIndex
+from nqp_spatial.errors import OptionError, PanelError, sample
+
+__all__ = ["rank_intervals"]
+
+
+def rank_intervals(
+    index: CompositeIndex,
+    *,
+    period: Hashable,
+    draws: int = 1000,
+    concentration: float = 50.0,
+    level: float = 0.95,
+    seed: int | None = 0,
+) -> pd.DataFrame:
+    """Return the ranks of units under other weights.
+
+    Weights are drawn from a Dirichlet distribution with mean w and ``concentration`` c: the weight
+    of an indicator has variance ``w (1 - w) / (c + 1)``. Beside that each indicator is left out
+    once, the others keeping their proportions.
+
+    Parameters
+    ----------
+    index : CompositeIndex
+        Additive.
+    period : hashable
+    draws : int
+    concentration : float
+        At 50 a weight of 0.2 has a standard deviation of 0.056.
+    level : float
+    seed : int, optional
+
+    Returns
+    -------
+    DataFrame
+        By unit, best first: ``score, rank``; ``rank_low, rank_high`` under the draws;
+        ``without_best, without_worst``, the extremes as one indicator is left out.
+
+    Raises
+    ------
+    OptionError
+        If the index is not additive, has one indicator, or an option is out of range.
+    PanelError
+        If there is no such period.
+
+    Notes
+    -----
+    Source: Saisana, M., Saltelli, A. and Tarantola, S. (2005), Uncertainty and sensitivity analysis
+    techniques as tools for the quality assessment of composite indicators, JRSS A 168, 307-323.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> found = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
+    >>> nq.composite.rank_intervals(found, period=2021).iloc[0]["rank"]
+    np.float64(1.0)
+    """
+    if index.spec["aggregation"] != "additive":
+        raise OptionError("ranks under other weights are offered for additive indices")
+    if len(index.weights) < 2:
+        raise OptionError("an index of one indicator has no other weights")
+    if draws < 1 or concentration <= 0 or not 0 < level < 1:
+        raise OptionError("draws and concentration must be positive, level between 0 and 1")
+    periods = index.scaled.index.get_level_values(1)
+    if period not in periods:
+        raise PanelError(f"no period {period!r}; there are {sample(periods.unique(), 20)}")
+    z = index.scaled.xs(period, level=1)
+    w = index.weights.to_numpy()
+    # An indicator without weight stays without.
+    some = w > 0
+    drawn = np.zeros((draws, len(w)))
+    drawn[:, some] = np.random.default_rng(seed).dirichlet(concentration * w[some], size=draws)
+    ranks = _ranks(z.to_numpy() @ drawn.T)
+    left_out = w * (1 - np.eye(len(w)))
+    left_out = left_out[left_out.sum(axis=1) > 0]
+    without = _ranks(z.to_numpy() @ (left_out / left_out.sum(axis=1, keepdims=True)).T)
+    low, high = np.quantile(ranks, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    scores = z.to_numpy() @ w
+    return pd.DataFrame(
+        {
+            "score": scores,
+            "rank": _ranks(scores[:, None])[:, 0],
+            "rank_low": low,
+            "rank_high": high,
+            "without_best": without.min(axis=1),
+            "without_worst": without.max(axis=1),
+        },
+        index=z.index,
+    ).sort_values("rank", kind="stable")
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """Return the rank of each row in each column, best is 1; ties share the best."""
+    order = np.sort(-scores, axis=0)
+    return np.stack(
+        [np.searchsorted(order[:, j], -scores[:, j]) + 1.0 for j in range(scores.shape[1])], axis=1
+    )
