@@ -5,10 +5,18 @@ import time
 
 import pandas as pd
 
-from benchmarks import durbin, panel_models, spatial_markov, spillovers, weights_builders
+from benchmarks import (
+    durbin,
+    inequality,
+    panel_models,
+    spatial_markov,
+    spillovers,
+    weights_builders,
+)
 
 TABLES = {
     "durbin": durbin.rows,
+    "inequality": inequality.rows,
     "panel_models": panel_models.rows,
     "spatial_markov": spatial_markov.rows,
     "spillovers": spillovers.rows,

@@ -126,12 +126,12 @@ def indicators(
     v = np.array([row[3] for row in rows])
     v = v / v.sum()
     n, t = latent.shape
-    own = 0.5 * latent.std() * rng.normal(size=(len(rows), n, 1))
+    own = 0.8 * latent.std() * rng.normal(size=(len(rows), n, 1))
     noise = own + 0.2 * latent.std() * rng.normal(size=(len(rows), n, t))
     # Dimensions differ from each other for good: a city may be new before it is of quality.
     for dimension in dimensions:
         inside = [j for j, row in enumerate(rows) if row[0] == dimension]
-        noise[inside] += 0.3 * latent.std() * rng.normal(size=(n, 1))
+        noise[inside] += 0.4 * latent.std() * rng.normal(size=(n, 1))
     noise -= np.tensordot(v, noise, axes=1)
     z = latent + noise
     low, high = z.min(axis=(1, 2)), z.max(axis=(1, 2))

@@ -161,24 +161,19 @@ def dagum(
         "net_between": whole.net[0][:, rows, columns],
         "transvariation": whole.overlap[0][:, rows, columns],
     }
-    # Pairs are held once below the diagonal: both orders count.
     summary = _summary(whole)[0]
-    contributions = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "part": part,
-                    "group": [a for a, _ in labels],
-                    "other": [b for _, b in labels],
-                    "value": value,
-                },
-                index=pd.Index([period] * len(labels), name="period"),
-            )
-            for part, table in kinds.items()
-            for labels in [[(g, g) for g in names] if part == "within" else named]
-            for period, value in zip(periods, table, strict=True)
-        ]
-    ).sort_index(kind="stable")
+    labels = [
+        (part, *label)
+        for part in PARTS
+        for label in ([(g, g) for g in names] if part == "within" else named)
+    ]
+    values = np.concatenate([kinds[part] for part in PARTS], axis=1)
+    every = pd.DataFrame(
+        labels * len(periods),
+        index=pd.Index(periods.repeat(len(labels)), name="period"),
+        columns=["part", "group", "other"],
+    )
+    contributions = every.assign(value=values.ravel())
     intervals = None
     if replications:
         drawn = np.concatenate(

@@ -79,15 +79,17 @@ def groups_by_unit(
         If there is one group.
     """
     if isinstance(group, str):
+        panel.require_balanced()
         panel.require_complete([group])
-        wide = panel.frame[group].unstack()
-        changing = wide.ne(wide.iloc[:, 0], axis=0).any(axis=1)
+        # Balanced and sorted by unit: one row of the table a unit.
+        codes = pd.factorize(panel.frame[group])[0].reshape(panel.n_units, panel.n_periods)
+        changing = (codes != codes[:, :1]).any(axis=1)
         if changing.any():
             raise PanelError(
-                f"units change their {group!r} over periods: {sample(changing.index[changing])}; "
+                f"units change their {group!r} over periods: {sample(panel.units[changing])}; "
                 "pass groups by unit"
             )
-        series = wide.iloc[:, 0]
+        series = panel.frame[group].iloc[:: panel.n_periods]
     else:
         check_same_ids(
             panel.units, group.index, our_name="panel", their_name="groups",

@@ -4,6 +4,8 @@ from nqp_spatial.plots.coefficients import effects
 from nqp_spatial.plots.connections import neighbour_histogram, weights_map
 from nqp_spatial.plots.group_arrows import effects_arrows
 from nqp_spatial.plots.group_matrix import effects_matrix
+from nqp_spatial.plots.indicators import index_weights, rank_intervals
+from nqp_spatial.plots.inequality import dagum, theil
 from nqp_spatial.plots.maps import choropleth, lisa_map
 from nqp_spatial.plots.matrix import weights_matrix
 from nqp_spatial.plots.model_maps import residual_map, unit_effects_map
@@ -17,15 +19,19 @@ __all__ = [
     "PAGE",
     "border_loss",
     "choropleth",
+    "dagum",
     "effects",
     "effects_arrows",
     "effects_matrix",
+    "index_weights",
     "lisa_map",
     "moran_scatter",
     "neighbour_histogram",
+    "rank_intervals",
     "reach",
     "residual_map",
     "save",
+    "theil",
     "threshold",
     "transitions",
     "unit_effects_map",

@@ -1,0 +1,63 @@
+"""Figures of indices and inequality: what they draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nqp_spatial as nq
+from nqp_spatial.errors import OptionError
+
+
+@pytest.fixture(scope="module")
+def cities():
+    return nq.datasets.simulate_cities(seed=0)
+
+
+def test_parts_are_stacked_to_the_whole(cities):
+    found = nq.inequality.dagum(cities, "nqp", group="region4", replications=40)
+    ax = nq.plots.dagum(found)
+    tops = np.array([bar.get_y() + bar.get_height() for bar in ax.patches]).reshape(3, -1)
+    np.testing.assert_allclose(tops[-1], found.summary["gini"])
+    np.testing.assert_allclose(tops[0], found.summary["within"])
+    lines = ax.collections[0].get_segments()
+    ends = np.sort([segment[:, 1] for segment in lines])
+    np.testing.assert_allclose(ends, found.intervals["gini"])
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    share = found.summary["within_share"]
+    assert texts[0] == f"within groups: {share.iloc[0]:.0%} to {share.iloc[-1]:.0%}"
+    with pytest.raises(OptionError, match="at least two periods"):
+        one = nq.inequality.dagum(cities.select(periods=[2012]), "nqp", group="region4")
+        nq.plots.dagum(one)
+
+
+def test_theil_shows_every_level(cities):
+    found = nq.inequality.theil(cities, "nqp", levels=["region4", "province"])
+    ax = nq.plots.theil(found, label="the index")
+    assert len(ax.patches) == 3 * 10
+    tops = [bar.get_y() + bar.get_height() for bar in ax.patches[20:]]
+    np.testing.assert_allclose(tops, found.summary["theil"])
+    assert ax.get_ylabel() == "Theil T of the index"
+
+
+def test_weights_are_sorted_inside_dimensions(cities):
+    indicators = {"new": {"patents": "+", "robots": "+"}, "quality": {"energy": "-", "so2": "-"}}
+    found = nq.composite.index(cities, indicators)
+    ax = nq.plots.index_weights(found, labels={"energy": "Energy"})
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths[0] >= widths[1]
+    assert widths[2] >= widths[3]
+    assert sum(widths) == pytest.approx(1)
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert set(names) == {"patents", "robots", "Energy (–)", "so2 (–)"}
+
+
+def test_rank_intervals_draw_the_table(cities):
+    found = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
+    table = nq.composite.rank_intervals(found, period=2021, draws=100)
+    ax = nq.plots.rank_intervals(table, top=7)
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), table["rank"].head(7))
+    ends = np.array([s[:, 0] for s in ax.collections[1].get_segments()])
+    np.testing.assert_allclose(ends, table[["rank_low", "rank_high"]].head(7))
+    with pytest.raises(OptionError, match="top must be at least 1"):
+        nq.plots.rank_intervals(table, top=0)
