@@ -32,6 +32,7 @@ figures: $(STAMP)  ## run the examples; figures and tables go to output/
 	$(BIN)/python examples/03_china_cities.py
 	$(BIN)/python examples/04_industry_clusters.py
 	$(BIN)/python examples/05_centre_periphery.py
+	$(BIN)/python examples/06_index_and_gradient.py
 
 test: $(STAMP)  ## run the tests (without the slow ones)
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" -q
