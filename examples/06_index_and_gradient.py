@@ -128,6 +128,10 @@ def main() -> None:
         figure = nq.plots.choropleth(panel, name, period=last, **study.look)
         nq.plots.save(figure, OUTPUT / f"06_{name}_{last}")
 
+    path = nq.inequality.centre_path(panel, "index")
+    print(path)
+    nq.plots.save(nq.plots.centre_path(path, panel, **study.look), OUTPUT / "06_centre_path")
+
     gini = nq.inequality.dagum(panel, "index", group=study.region, replications=500)
     print(gini)
     words = {"label": "the index", "title": study.title}

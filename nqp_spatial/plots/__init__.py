@@ -1,5 +1,6 @@
 """Figures at journal size, from the package's results."""
 
+from nqp_spatial.plots.centres import centre_path
 from nqp_spatial.plots.coefficients import effects
 from nqp_spatial.plots.connections import neighbour_histogram, weights_map
 from nqp_spatial.plots.group_arrows import effects_arrows
@@ -18,6 +19,7 @@ __all__ = [
     "COLUMN",
     "PAGE",
     "border_loss",
+    "centre_path",
     "choropleth",
     "dagum",
     "effects",

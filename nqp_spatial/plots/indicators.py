@@ -97,7 +97,8 @@ def index_weights(
                 handlelength=1,
             )  # fmt: skip
         said = f"Weights by {result.spec['weighting']}" if title is None else title
-        ax.set_title(said, pad=16 if len(dimensions) > 1 else None)
+        # Above the legend, which has two entries a row.
+        ax.set_title(said, pad=6 + 11 * -(-len(dimensions) // 2) if len(dimensions) > 1 else None)
     check_fonts(ax)
     return ax
 

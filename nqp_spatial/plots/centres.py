@@ -1,0 +1,117 @@
+"""The path of a centre of gravity on the map, with ellipses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nqp_spatial.inequality import CentrePath
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots.maps import drawn_map
+from nqp_spatial.plots.theme import COLUMN, INK, PALETTE, check_fonts, themed
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from matplotlib.axes import Axes
+
+__all__ = ["centre_path"]
+
+
+def centre_path(
+    result: CentrePath,
+    panel: SpatialPanel,
+    *,
+    title: str | None = None,
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
+    inset: str | None = None,
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the path of the centre of gravity and the ellipses of the first and last period.
+
+    Parameters
+    ----------
+    result : CentrePath
+    panel : SpatialPanel
+        With the geometry of its units.
+    title : str, optional
+    basemap, inset, width, ax
+        As in `nqp_spatial.plots.choropleth`.
+
+    Returns
+    -------
+    Axes
+        The map in the projection of the result. The path is small beside a country, so it is drawn
+        once more, enlarged, in a box with a bar of kilometres.
+
+    Raises
+    ------
+    GeometryError
+        If the panel has no geometry.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> ax = nq.plots.centre_path(nq.inequality.centre_path(panel, "income"), panel)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['1929', '2009']
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Ellipse
+
+    ground = ground_of(panel, result.crs, basemap, inset)
+    frame = result.frame
+    metres = 1000 / float(result.crs.axis_info[0].unit_conversion_factor)
+    at = frame[["x_km", "y_km"]].to_numpy() * metres
+    ends = {frame.index[0]: PALETTE[0], frame.index[-1]: PALETTE[1]}
+
+    def paint(target: Axes, scale: float) -> None:
+        ground.shapes.plot(
+            ax=target, color="#f0f0ee", edgecolor="#c9c9c9", linewidth=0.25, aspect=None
+        )
+
+    handles = [Line2D([], [], color=colour, lw=1.4, marker="o", ms=4) for colour in ends.values()]
+    legend = "Centre and one standard deviation"
+    entries = [str(period) for period in ends]
+    ax = drawn_map(ground, paint, handles, entries, legend, title, width, ax)
+    with themed():
+        for period, colour in ends.items():
+            row = frame.loc[period]
+            place = (row["x_km"] * metres, row["y_km"] * metres)
+            ellipse = Ellipse(
+                place, 2 * row["minor_km"] * metres, 2 * row["major_km"] * metres,
+                angle=-row["rotation"], fill=False, ec=colour, lw=1.2, zorder=6,
+            )  # fmt: skip
+            ax.add_patch(ellipse)
+            ax.plot(*place, "o", color=colour, ms=3, zorder=7)
+        box = ax.inset_axes((0.0, 0.0, 0.24, 0.24), zorder=8)
+        box.plot(at[:, 0], at[:, 1], color=INK, lw=0.8, marker=".", ms=3)
+        for period, colour in ends.items():
+            place = at[frame.index.get_loc(period)]
+            box.plot(place[0], place[1], "o", color=colour, ms=4.5, zorder=3)
+        reach = 0.65 * max(float(np.ptp(at, axis=0).max()), 1.0)
+        middle = (at.min(axis=0) + at.max(axis=0)) / 2
+        box.set(
+            xlim=(middle[0] - reach, middle[0] + reach),
+            ylim=(middle[1] - 1.25 * reach, middle[1] + reach),
+            xticks=[], yticks=[],
+        )  # fmt: skip
+        box.set_aspect("equal")
+        bar = _round(reach / metres)
+        left, low = middle[0] - 0.9 * reach, middle[1] - 1.1 * reach
+        box.plot([left, left + bar * metres], [low, low], color=INK, lw=1.4)
+        box.text(left, low + 0.07 * reach, f"{bar:g} km", fontsize=6, va="bottom")
+        for spine in box.spines.values():
+            spine.set(visible=True, linewidth=0.5)
+    check_fonts(ax)
+    return ax
+
+
+def _round(value: float) -> float:
+    """Return the largest of 1, 2, 5 times a power of ten that is no larger."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(m * power for m in (1, 2, 5) if m * power <= value * (1 + 1e-9)))
