@@ -101,7 +101,7 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Any = None) -> Centr
     shapes = panel.require_geometry()
     if shapes.crs is None:
         raise CrsError("the geometries have no CRS; set it with geometry.set_crs(...)")
-    to = CRS.from_user_input(crs) if crs is not None else _projection(shapes)
+    to = CRS.from_user_input(crs) if crs is not None else projection_of(shapes)
     if to.is_geographic:
         raise CrsError(f"distances need a projection in metres, {to.name} is in degrees")
     km = float(to.axis_info[0].unit_conversion_factor) / 1000
@@ -139,10 +139,12 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Any = None) -> Centr
     return CentrePath(frame, to, variable)
 
 
-def _projection(shapes: Any) -> Any:
+def projection_of(shapes: Any) -> Any:
     """Return the projection of the geometry, or a conic equal-area one that fits it."""
     from pyproj import CRS
 
+    if shapes.crs is None:
+        raise CrsError("the geometries have no CRS; set it with geometry.set_crs(...)")
     own = CRS.from_user_input(shapes.crs)
     if own.is_projected:
         return own

@@ -172,7 +172,8 @@ def esteban_ray(
     return pd.Series(total / (p * means).sum(axis=1), data.periods, name="esteban_ray")
 
 
-def _gini(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+def gini_of(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return the Gini coefficient of each row, by sorting."""
     order = np.argsort(y, axis=1, kind="stable")
     n = y.shape[1]
     gaps, means, _ = group_gaps(y, order, np.zeros(n, dtype=np.int64), w, np.ones((1, n)), 1)
@@ -219,7 +220,7 @@ def _log_variance(y: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 def _wolfson(y: np.ndarray, w: np.ndarray) -> np.ndarray:
     found = []
-    for values, weights, gini in zip(y, w, _gini(y, w), strict=True):
+    for values, weights, gini in zip(y, w, gini_of(y, w), strict=True):
         order = np.argsort(values, kind="stable")
         x, share = values[order], weights[order]
         kept = share > 0
@@ -236,7 +237,7 @@ def _wolfson(y: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 _MEASURES: dict[str, Measure] = {
-    "gini": _gini,
+    "gini": gini_of,
     "theil_t": _theil_t,
     "theil_l": _theil_l,
     "ge2": _ge2,
