@@ -40,6 +40,8 @@ class Study:
     inside: str
     title: str
     names: pd.Series
+    size: str
+    parts: list[str]
     look: dict[str, str] = field(default_factory=dict)
 
 
@@ -68,7 +70,11 @@ def cities(folder: Path) -> Study:
     }
     names = panel.frame["name_en"].groupby(level=0).first()
     china = {"basemap": "china", "inset": "south-china-sea"}
-    return Study(panel, indicators, "region4", "province_zh", "Chinese cities", names, china)
+    land = ["built_up_km2", "cropland_km2", "forest_km2", "shrub_savanna_km2", "grassland_km2"]
+    return Study(
+        panel, indicators, "region4", "province_zh", "Chinese cities", names,
+        "total_population", land, china,
+    )  # fmt: skip
 
 
 def states() -> Study:
@@ -84,15 +90,21 @@ def states() -> Study:
         output=lambda d: np.exp(d["lgsp"] - d["lemp"]),
         private=lambda d: np.exp(d["lpc"] - d["lemp"]),
         public=lambda d: np.exp(d["lpcap"] - d["lemp"]),
+        employment=lambda d: np.exp(d["lemp"]),
+        capital=lambda d: np.exp(d["lpc"]),
+        public_capital=lambda d: np.exp(d["lpcap"]),
         region=lambda d: [of[state][1] for state in d.index.get_level_values("unit")],
-        division=lambda d: [of[state][0] for state in d.index.get_level_values("unit")],
+        census_division=lambda d: [of[state][0] for state in d.index.get_level_values("unit")],
     )
     indicators = {
         "economy": {"output": "+", "unemp": "-"},
         "capital": {"private": "+", "public": "+"},
     }
     names = panel.units.to_series()
-    return Study(panel, indicators, "region", "division", "US states", names)
+    return Study(
+        panel, indicators, "region", "census_division", "US states", names,
+        "employment", ["capital", "public_capital"],
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -127,6 +139,25 @@ def main() -> None:
     for name in ("index", "coordination"):
         figure = nq.plots.choropleth(panel, name, period=last, **study.look)
         nq.plots.save(figure, OUTPUT / f"06_{name}_{last}")
+
+    figure = nq.plots.choropleth_periods(panel, "index", title=study.title, **study.look)
+    nq.plots.save(figure, OUTPUT / "06_index_by_year")
+
+    # Four measures of a place, as columns: division, distance, density, diversity.
+    w = nq.weights.knn(panel, k=6)
+    panel = panel.assign(
+        labels={"division": "Links across borders, share", "potential": "Market potential"},
+        division=nq.inequality.division(panel, w, study.inside),
+        potential=nq.inequality.market_potential(panel, study.size, cutoff_km=1000),
+        density=nq.inequality.density(panel, study.size),
+        diversity=nq.inequality.diversity(panel, study.parts)["shannon"],
+    )
+    four = ["division", "potential", "density", "diversity"]
+    print(panel.at(last)[four].describe().round(3).to_string())
+    for name in ("division", "potential"):
+        # Shares of a few links have few different values.
+        figure = nq.plots.choropleth(panel, name, period=last, classes=3, **study.look)
+        nq.plots.save(figure, OUTPUT / f"06_{name}")
 
     path = nq.inequality.centre_path(panel, "index")
     print(path)

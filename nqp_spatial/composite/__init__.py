@@ -2,6 +2,13 @@
 
 from nqp_spatial.composite.coupling import CouplingResult, coupling
 from nqp_spatial.composite.index import CompositeIndex, index
-from nqp_spatial.composite.robustness import rank_intervals
+from nqp_spatial.composite.robustness import rank_intervals, rank_schemes
 
-__all__ = ["CompositeIndex", "CouplingResult", "coupling", "index", "rank_intervals"]
+__all__ = [
+    "CompositeIndex",
+    "CouplingResult",
+    "coupling",
+    "index",
+    "rank_intervals",
+    "rank_schemes",
+]

@@ -60,13 +60,18 @@ class CompositeIndex:
 
     @property
     def contributions(self) -> pd.DataFrame:
-        """What each indicator adds to each additive score, by (unit, period)."""
+        """What each indicator adds to each additive score, by (unit, period).
+
+        Columns are those of `weights`: ``contributions.T.groupby(level="dimension").sum().T`` has
+        what dimensions add.
+        """
         if self.spec["aggregation"] != "additive":
             raise OptionError(
                 f"contributions add up in an additive index; this one is "
                 f"{self.spec['aggregation']!r}"
             )
-        return self.scaled * self.weights.to_numpy()
+        found = self.scaled * self.weights.to_numpy()
+        return found.set_axis(self.weights.index, axis=1)
 
     @property
     def obstacles(self) -> pd.DataFrame:

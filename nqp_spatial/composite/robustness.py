@@ -1,20 +1,23 @@
-"""`rank_intervals`: how much the ranks of an index depend on its weights."""
+"""`rank_intervals`, `rank_schemes`: how much the ranks of an index depend on its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.composite.index import CompositeIndex
+from nqp_spatial.composite.index import CompositeIndex, Directions, index
+from nqp_spatial.composite.weighting import SCHEMES
 from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.panel import SpatialPanel
 
-__all__ = ["rank_intervals"]
+__all__ = ["rank_intervals", "rank_schemes"]
 
 
 def rank_intervals(
-    index: CompositeIndex,
+    result: CompositeIndex,
     *,
     period: Hashable,
     draws: int = 1000,
@@ -30,7 +33,7 @@ def rank_intervals(
 
     Parameters
     ----------
-    index : CompositeIndex
+    result : CompositeIndex
         Additive.
     period : hashable
     draws : int
@@ -65,17 +68,17 @@ def rank_intervals(
     >>> nq.composite.rank_intervals(found, period=2021).iloc[0]["rank"]
     np.float64(1.0)
     """
-    if index.spec["aggregation"] != "additive":
+    if result.spec["aggregation"] != "additive":
         raise OptionError("ranks under other weights are offered for additive indices")
-    if len(index.weights) < 2:
+    if len(result.weights) < 2:
         raise OptionError("an index of one indicator has no other weights")
     if draws < 1 or concentration <= 0 or not 0 < level < 1:
         raise OptionError("draws and concentration must be positive, level between 0 and 1")
-    periods = index.scaled.index.get_level_values(1)
+    periods = result.scaled.index.get_level_values(1)
     if period not in periods:
         raise PanelError(f"no period {period!r}; there are {sample(periods.unique(), 20)}")
-    z = index.scaled.xs(period, level=1)
-    w = index.weights.to_numpy()
+    z = result.scaled.xs(period, level=1)
+    w = result.weights.to_numpy()
     # An indicator without weight stays without.
     some = w > 0
     drawn = np.zeros((draws, len(w)))
@@ -97,6 +100,58 @@ def rank_intervals(
         },
         index=z.index,
     ).sort_values("rank", kind="stable")
+
+
+def rank_schemes(
+    panel: SpatialPanel,
+    indicators: Directions,
+    *,
+    period: Hashable,
+    schemes: Sequence[str] = tuple(SCHEMES),
+    **options: Any,
+) -> pd.DataFrame:
+    """Return the ranks of units in one period under several weightings.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+    indicators : mapping
+        As in `index`.
+    period : hashable
+    schemes : list of str
+        Weightings.
+    **options
+        Passed on to `index`, such as ``normalisation``.
+
+    Returns
+    -------
+    DataFrame
+        By unit: one column a scheme, ``best`` and ``worst`` of them; ordered by the mean rank.
+
+    Raises
+    ------
+    PanelError
+        If there is no such period. What `index` raises is passed on.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> found = nq.composite.rank_schemes(cities, {"patents": "+", "energy": "-"}, period=2021)
+    >>> found.columns.tolist()
+    ['entropy', 'critic', 'cv', 'pca', 'scatter', 'equal', 'best', 'worst']
+    """
+    if period not in panel.periods:
+        raise PanelError(f"no period {period!r}; there are {sample(panel.periods, 20)}")
+    scores = pd.DataFrame(
+        {
+            scheme: index(panel, indicators, weighting=scheme, **options).scores.xs(period, level=1)
+            for scheme in schemes
+        }
+    )
+    ranks = pd.DataFrame(_ranks(scores.to_numpy()), scores.index, scores.columns)
+    order = ranks.mean(axis=1).sort_values(kind="stable").index
+    return ranks.assign(best=ranks.min(axis=1), worst=ranks.max(axis=1)).loc[order]
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:

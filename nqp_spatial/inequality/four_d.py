@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from nqp_spatial.errors import DomainError, GeometryError, OptionError, sample
+from nqp_spatial.errors import BoundaryError, DomainError, GeometryError, OptionError, sample
 from nqp_spatial.inequality.gravity import projection_of
 from nqp_spatial.inequality.measured import groups_by_unit
 from nqp_spatial.panel import SpatialPanel
@@ -23,11 +24,18 @@ __all__ = ["density", "diversity", "division", "market_potential"]
 
 
 def division(
-    panel: SpatialPanel, weights: SpatialWeights | Graph | W, zone: str | pd.Series
+    panel: SpatialPanel,
+    weights: SpatialWeights | Graph | W,
+    zone: str | pd.Series,
+    *,
+    rho: float = 0.0,
+    beta: float = 0.0,
+    theta: float = 1.0,
 ) -> pd.Series:
-    """Return the share of each unit's links that cross a border.
+    """Return the share of each unit's links, or of the effects on it, that cross a border.
 
-    ``sum_j w_ij [zone_i != zone_j] / sum_j w_ij``.
+    Of links: ``sum_j w_ij [zone_i != zone_j] / sum_j w_ij``. Of effects, with the coefficients of a
+    Durbin model, the same with ``S = (I - rho W)^-1 (beta I + theta W)`` in the place of W.
 
     Parameters
     ----------
@@ -35,32 +43,48 @@ def division(
     weights : SpatialWeights, Graph or W
     zone : str or Series
         A column that does not change over periods, or zones by unit.
+    rho, beta, theta : float
+        By default W itself.
 
     Returns
     -------
     Series
-        By (unit, period), the same in all periods; missing for units without links.
+        By (unit, period), the same in all periods; missing where there is nothing to share. Shares
+        of effects lie outside [0, 1] where effects of both signs meet.
 
     Raises
     ------
     PanelError, UnmatchedIdsError
         If a unit has no zone, or units differ.
+    BoundaryError
+        If no model with this rho is stable.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.inequality.division(cities, nq.weights.knn(cities, k=8), "province")
-    >>> bool(found.between(0, 1).all())
+    >>> w = nq.weights.knn(cities, k=8)
+    >>> links = nq.inequality.division(cities, w, "province")
+    >>> effects = nq.inequality.division(cities, w, "province", rho=0.5, beta=1, theta=0.3)
+    >>> bool(effects.mean() < links.mean())  # one's own effect is at home
     True
     """
-    w = as_weights(weights).reordered(panel.units).sparse.tocoo()
-    codes, _ = groups_by_unit(panel, zone)
-    rows, columns = w.coords
+    w = as_weights(weights).reordered(panel.units).sparse
+    codes, names = groups_by_unit(panel, zone)
     n = panel.n_units
-    total = np.bincount(rows, w.data, minlength=n)
-    across = np.bincount(rows, w.data * (codes[rows] != codes[columns]), minlength=n)
-    share = np.divide(across, total, out=np.full(n, np.nan), where=total > 0)
+    member = np.zeros((n, len(names)))
+    member[np.arange(n), codes] = 1.0
+    # One column a zone instead of one a unit: what each unit gets from each zone.
+    got = beta * member + theta * (w @ member)
+    if rho:
+        largest = np.abs(sparse.linalg.eigs(w, k=1, return_eigenvectors=False)[0])
+        if abs(rho) * largest >= 1:
+            raise BoundaryError(f"rho times the largest eigenvalue of W must be below 1, rho={rho}")
+        system = sparse.csc_array(sparse.eye_array(n) - rho * w)
+        got = sparse.linalg.splu(system).solve(got)
+    total = got.sum(axis=1)
+    across = total - got[np.arange(n), codes]
+    share = np.divide(across, total, out=np.full(n, np.nan), where=total != 0)
     return _every_period(panel, share, "division")
 
 

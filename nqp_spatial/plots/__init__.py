@@ -10,6 +10,7 @@ from nqp_spatial.plots.inequality import dagum, theil
 from nqp_spatial.plots.maps import choropleth, lisa_map
 from nqp_spatial.plots.matrix import weights_matrix
 from nqp_spatial.plots.model_maps import residual_map, unit_effects_map
+from nqp_spatial.plots.periods import choropleth_periods
 from nqp_spatial.plots.scatter import moran_scatter
 from nqp_spatial.plots.spillover_curves import border_loss, reach, threshold
 from nqp_spatial.plots.theme import COLUMN, PAGE, save
@@ -21,6 +22,7 @@ __all__ = [
     "border_loss",
     "centre_path",
     "choropleth",
+    "choropleth_periods",
     "dagum",
     "effects",
     "effects_arrows",

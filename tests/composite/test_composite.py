@@ -212,6 +212,20 @@ def test_rank_intervals(drawn):
     np.testing.assert_array_equal(table["without_best"].sort_index(), best)
 
 
+def test_rank_schemes_and_contributions_of_dimensions(drawn):
+    found = nq.composite.rank_schemes(drawn, UP, period=2, schemes=["entropy", "equal"])
+    for scheme in ("entropy", "equal"):
+        scores = nq.composite.index(drawn, UP, weighting=scheme).scores.xs(2, level=1)
+        expected = scores.rank(ascending=False).reindex(found.index)
+        np.testing.assert_array_equal(found[scheme], expected)
+    assert (found["best"] == found[["entropy", "equal"]].min(axis=1)).all()
+    deep = nq.composite.index(drawn, {"p": {"a": "+", "c": "+"}, "q": {"b": "-"}}, across="equal")
+    added = deep.contributions.T.groupby(level="dimension").sum().T
+    np.testing.assert_allclose(added, deep.dimensions / 2)
+    with pytest.raises(PanelError, match="no period 'x'"):
+        nq.composite.rank_schemes(drawn, UP, period="x")
+
+
 # -- coupling --------------------------------------------------------------------------------------
 
 

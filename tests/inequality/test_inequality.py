@@ -246,6 +246,29 @@ def test_esteban_ray_by_hand_and_at_its_ends():
         nq.inequality.esteban_ray(panel, "x", group="g", alpha=2)
 
 
+@settings(deadline=None, max_examples=25)
+@given(incomes)
+def test_scale_and_copies_change_no_part_of_a_decomposition(y):
+    """Dagum's parts, both of Theil's, and polarisation of groups."""
+    y = np.array(y, dtype=float)
+    g = np.where(np.arange(len(y)) % 2, "odd", "even")
+
+    def parts(y, g):
+        panel = panel_of(y, g)
+        return np.concatenate(
+            [
+                nq.inequality.dagum(panel, "x", group="g").summary.loc[0],
+                nq.inequality.theil(panel, "x", levels="g").summary.loc[0],
+                nq.inequality.theil(panel, "x", levels="g", index="L").summary.loc[0],
+                nq.inequality.esteban_ray(panel, "x", group="g"),
+            ]
+        )
+
+    np.testing.assert_allclose(parts(5.1 * y, g), parts(y, g), rtol=1e-8, atol=1e-12)
+    copies = parts(np.repeat(y, 2), np.repeat(g, 2))
+    np.testing.assert_allclose(copies, parts(y, g), rtol=1e-8, atol=1e-12)
+
+
 def test_intervals_hold_the_estimate():
     rng = np.random.default_rng(3)
     panel = panel_of(rng.lognormal(size=(50, 2)))

@@ -8,7 +8,7 @@ import pytest
 from scipy import optimize
 
 import nqp_spatial as nq
-from nqp_spatial.errors import DomainError, GeometryError, IslandError, OptionError
+from nqp_spatial.errors import BoundaryError, DomainError, GeometryError, IslandError, OptionError
 
 
 def long(**columns):
@@ -140,6 +140,19 @@ def test_division(cities):
     zone = cities.frame["province"].xs(2012, level=1)
     across = nq.weights.across(w, zone).sparse.sum(axis=1)
     np.testing.assert_allclose(found, across)
+
+
+def test_division_of_effects(cities):
+    """By the whole matrix of effects."""
+    w = nq.weights.knn(cities, k=8)
+    dense, zone = w.sparse.toarray(), cities.frame["province"].xs(2012, level=1).to_numpy()
+    s = np.linalg.solve(np.eye(336) - 0.4 * dense, 1.2 * np.eye(336) + 0.3 * dense)
+    across = (s * (zone[:, None] != zone)).sum(axis=1) / s.sum(axis=1)
+    options = {"rho": 0.4, "beta": 1.2, "theta": 0.3}
+    found = nq.inequality.division(cities, w, "province", **options).xs(2012, level=1)
+    np.testing.assert_allclose(found, across)
+    with pytest.raises(BoundaryError, match="must be below 1"):
+        nq.inequality.division(cities, w, "province", rho=1.2)
 
 
 def test_market_potential(cities):

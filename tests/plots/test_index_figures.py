@@ -61,3 +61,18 @@ def test_rank_intervals_draw_the_table(cities):
     np.testing.assert_allclose(ends, table[["rank_low", "rank_high"]].head(7))
     with pytest.raises(OptionError, match="top must be at least 1"):
         nq.plots.rank_intervals(table, top=0)
+
+
+def test_periods_share_their_classes(cities):
+    figure = nq.plots.choropleth_periods(cities, "nqp", periods=[2012, 2016, 2021], columns=2)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["2012", "2016", "2021"]
+    bounds = []
+    for ax, year in zip(figure.axes, (2012, 2016, 2021), strict=True):
+        texts = [text.get_text() for text in ax.get_legend().get_texts()]
+        counts = [int(text.split("(")[1][:-1]) for text in texts]
+        assert sum(counts) == cities.n_units
+        bounds.append([text.split(" (")[0].split("–")[-1] for text in texts][:-1])
+        assert year in cities.periods
+    assert bounds[0][-3:] == bounds[1][-3:] == bounds[2][-3:]
+    with pytest.raises(OptionError, match="at least one period"):
+        nq.plots.choropleth_periods(cities, "nqp", periods=[])
