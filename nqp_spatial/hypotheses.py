@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-__all__ = ["HypothesisTest", "NotApplicable", "chi2_test", "tests_frame"]
+__all__ = ["HypothesisTest", "NotApplicable", "chi2_test", "tests_frame", "wald_test"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,36 @@ def chi2_test(
         return NotApplicable(name, null, "no degrees of freedom are left")
     p_value = float(stats.chi2.sf(statistic, df))
     return HypothesisTest(name, null, float(statistic), "chi2", df, p_value, rule)
+
+
+def wald_test(
+    name: str, null: str, gap: np.ndarray, slopes: np.ndarray, cov: np.ndarray, rule: str = ""
+) -> HypothesisTest | NotApplicable:
+    """Test that functions of the estimates are zero: ``g' (J V J')^-1 g``.
+
+    Parameters
+    ----------
+    name, null, rule : str
+        As in `HypothesisTest`.
+    gap : ndarray
+        g, the functions at the estimates, shape (q,).
+    slopes : ndarray
+        J, their derivatives, shape (q, p).
+    cov : ndarray
+        V, covariance of the estimates, shape (p, p).
+
+    Returns
+    -------
+    HypothesisTest or NotApplicable
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> wald_test("Wald", "x = 0", np.array([2.0]), np.eye(1), np.eye(1)).statistic
+    4.0
+    """
+    statistic = float(gap @ np.linalg.solve(slopes @ cov @ slopes.T, gap))
+    return chi2_test(name, null, statistic, len(gap), rule)
 
 
 def tests_frame(tests: Iterable[HypothesisTest | NotApplicable]) -> pd.DataFrame:

@@ -152,13 +152,8 @@ class BarrierResult:
             for words, contrasts in rows.items():
                 if not contrasts:
                     continue
-                matrix = np.array(contrasts)
-                gap = matrix @ self.params.to_numpy()
-                middle = matrix @ self.cov.to_numpy() @ matrix.T
-                statistic = float(gap @ np.linalg.solve(middle, gap))
-                title = f"no loss {part}: {words}"
-                found[title] = chi2_test(title, f"links {part} count as those {first}", statistic,
-                                         len(gap))  # fmt: skip
+                title, null = f"no loss {part}: {words}", f"links {part} count as those {first}"
+                found[title] = self.fit.wald(title, null, np.array(contrasts))
         return found
 
     def decay(self, level: float = 0.95) -> BorderDecay:

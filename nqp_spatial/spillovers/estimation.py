@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.design import INTERCEPT, Design, build_design, lagged_names
 from nqp_spatial.regression.information import scaled_inverse
@@ -62,6 +63,11 @@ class SeveralLags:
     def rho(self) -> np.ndarray:
         """Return the estimates of rho, in the order of ``y_parts``."""
         return np.asarray(self.params)[len(self.params) - len(self.y_parts) :]
+
+    def wald(self, name: str, null: str, contrasts: np.ndarray) -> HypothesisTest | NotApplicable:
+        """Test that linear combinations of the parameters, shape (q, parameters), are zero."""
+        gap = contrasts @ self.params.to_numpy()
+        return wald_test(name, null, gap, contrasts, self.cov.to_numpy())
 
 
 @dataclass(frozen=True, eq=False)

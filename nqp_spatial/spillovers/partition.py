@@ -244,18 +244,11 @@ class PartitionedResult:
                 if not rows:
                     found[title] = NotApplicable(title, null, "these are tied in the model")
                     continue
-                matrix = _independent(np.array(rows))
-                gap = matrix @ self.params.to_numpy()
-                middle = matrix @ self.cov.to_numpy() @ matrix.T
-                statistic = float(gap @ np.linalg.solve(middle, gap))
-                found[title] = chi2_test(title, null, statistic, len(gap))
+                found[title] = self.fit.wald(title, null, _independent(np.array(rows)))
         rows = self._beta_contrasts()
         if rows:
-            matrix = np.array(rows)
-            gap = matrix @ self.params.to_numpy()
-            statistic = float(gap @ np.linalg.solve(matrix @ self.cov.to_numpy() @ matrix.T, gap))
-            title = "equal coefficients: beta"
-            found[title] = chi2_test(title, "beta is the same in all groups", statistic, len(gap))
+            title, null = "equal coefficients: beta", "beta is the same in all groups"
+            found[title] = self.fit.wald(title, null, np.array(rows))
         return found
 
     def lr_tests(self) -> dict[str, HypothesisTest | NotApplicable]:
