@@ -9,7 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality._kernels import group_gaps
-from nqp_spatial.inequality.measured import groups_by_unit, measured, resampled
+from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
 from nqp_spatial.panel import SpatialPanel
 
 __all__ = ["esteban_ray", "indices"]
@@ -90,14 +90,14 @@ def indices(
     needs = logs[0] if logs else "a measure of inequality"
     data = measured(panel, variable, weights, sign, needs)  # type: ignore[arg-type]
 
-    def found(w: np.ndarray) -> np.ndarray:
+    def found(y: np.ndarray, w: np.ndarray) -> np.ndarray:
         w = w / w.sum(axis=1, keepdims=True)
-        return np.array([_MEASURES[name](data.values, w) for name in which])
+        return np.array([_MEASURES[name](y, w) for name in which])
 
-    table = pd.DataFrame(found(data.weights).T, data.periods, list(which))
+    table = pd.DataFrame(found(data.values, data.weights).T, data.periods, list(which))
     if not replications:
         return table
-    drawn = [found(data.weights * some) for some in resampled(panel.n_units, replications, seed)]
+    drawn = bootstrapped(data, found, replications, seed)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return pd.concat(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
 
-__all__ = ["Measured", "groups_by_unit", "measured", "resampled"]
+__all__ = ["Measured", "bootstrapped", "groups_by_unit", "measured", "resampled"]
 
 Sign = Literal["positive", "non-negative"]
 
@@ -128,3 +129,24 @@ def resampled(
         even = np.full(len(inside), 1 / len(inside))
         counts[:, inside] = rng.multinomial(len(inside), even, size=replications)
     return counts
+
+
+def bootstrapped(
+    data: Measured,
+    measure: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    replications: int,
+    seed: int | None,
+) -> np.ndarray:
+    """Return a measure of bootstrap samples of units, shape (replications, measures, periods).
+
+    `measure` takes values and weights of shape (rows, units) and returns (measures, rows); samples
+    and periods are its rows, as many at once as a few million weights hold.
+    """
+    periods, n = data.values.shape
+    counts = resampled(n, replications, seed)
+    found = []
+    for some in np.array_split(counts, -(-counts.size * periods // 4_000_000)):
+        weights = (some[:, None, :] * data.weights).reshape(-1, n)
+        measured_ = measure(np.tile(data.values, (len(some), 1)), weights)
+        found.append(measured_.reshape(-1, len(some), periods).swapaxes(0, 1))
+    return np.concatenate(found)

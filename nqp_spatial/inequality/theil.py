@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.inequality.measured import groups_by_unit, measured, resampled
+from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
 from nqp_spatial.panel import SpatialPanel
 
 __all__ = ["TheilResult", "theil"]
@@ -145,11 +145,8 @@ def theil(
     ]  # fmt: skip
     intervals = None
     if replications:
-        drawn = np.stack(
-            [
-                _with_shares(_split(data.values, data.weights * some, codes, index))
-                for some in resampled(panel.n_units, replications, seed)
-            ]
+        drawn = bootstrapped(
+            data, lambda y, w: _with_shares(_split(y, w, codes, index)), replications, seed
         )
         ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
         intervals = pd.concat(

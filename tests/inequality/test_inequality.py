@@ -278,6 +278,26 @@ def test_intervals_hold_the_estimate():
         assert (found[name, "estimate"] < found[name, "high"]).all()
 
 
+def test_a_bootstrap_sample_is_a_panel_of_repeated_units():
+    """Of the table of indices and of Theil's parts, two periods at once."""
+    rng = np.random.default_rng(3)
+    y, g = rng.lognormal(size=(12, 2)), np.repeat(["a", "b", "c"], 4)
+    counts = resampled(12, 4, 7).astype(int)
+    panel = panel_of(y, g)
+    which = ["gini", "cv", "wolfson"]
+    options = {"replications": 4, "seed": 7, "level": 0.5}
+    table = nq.inequality.indices(panel, "x", which=which, **options)
+    theil = nq.inequality.theil(panel, "x", levels="g", **options).intervals
+    repeated = [panel_of(np.repeat(y, some, axis=0), np.repeat(g, some)) for some in counts]
+    for name in which:
+        values = [nq.inequality.indices(p, "x", which=[name])[name] for p in repeated]
+        expected = np.quantile(values, [0.25, 0.75], axis=0)
+        np.testing.assert_allclose(table[name][["low", "high"]].T, expected)
+    for name in ("theil", "between g"):
+        values = [nq.inequality.theil(p, "x", levels="g").summary[name] for p in repeated]
+        np.testing.assert_allclose(theil[name].T, np.quantile(values, [0.25, 0.75], axis=0))
+
+
 @pytest.mark.slow
 def test_intervals_of_the_gini_cover():
     """Of log-normal units: G = 2 Phi(s / sqrt 2) - 1."""
