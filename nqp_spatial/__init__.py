@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nqp_spatial import (
         composite,
+        convergence,
         datasets,
         dynamics,
         errors,
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 _FOLDERS = (
     "composite",
+    "convergence",
     "datasets",
     "dynamics",
     "errors",
@@ -53,6 +55,7 @@ __all__ = [
     "SpatialPanel",
     "compare",
     "composite",
+    "convergence",
     "datasets",
     "diagnostics",
     "dynamics",

@@ -27,6 +27,7 @@ __all__ = [
     "NqpWarning",
     "OptionError",
     "PanelError",
+    "ShortPanelWarning",
     "StabilityWarning",
     "UnbalancedPanelError",
     "UnknownColumnError",
@@ -118,6 +119,10 @@ class NqpWarning(UserWarning):
 
 class StabilityWarning(NqpWarning):
     """Draws or estimates leave the region in which the model is stable."""
+
+
+class ShortPanelWarning(NqpWarning):
+    """A panel has fewer periods than a method should have."""
 
 
 class FontWarning(NqpWarning):

@@ -1,0 +1,355 @@
+"""log-t and clubs against R's ConvergenceClubs, plain loops, and planted clubs."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nqp_spatial as nq
+from benchmarks import plain_clubs
+from nqp_spatial.convergence import clustering
+from nqp_spatial.convergence.regression_on_log_t import (
+    LogTRule,
+    dispersion,
+    growing,
+    neighbouring,
+    with_each,
+)
+from nqp_spatial.convergence.series import trend
+from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
+
+HAC = {"FQSB": "fixed", "AQSB": "andrews"}
+
+
+def panel_of(values, ids=None, periods=None):
+    values = np.asarray(values, dtype=float)
+    n, t = values.shape
+    frame = pd.DataFrame(
+        {
+            "id": np.repeat(np.arange(n) if ids is None else ids, t),
+            "t": np.tile(np.arange(t) if periods is None else periods, n),
+            "y": values.ravel(),
+        }
+    )
+    return nq.SpatialPanel(frame, unit="id", period="t")
+
+
+@pytest.fixture(scope="module")
+def countries(nqp_data):
+    """152 countries, 1970-2003, and what R found in them."""
+    folder = nqp_data / "reference" / "clubs"
+    table = pd.read_csv(folder / "gdp.csv", index_col=0)
+    found = json.loads((folder / "convergence_clubs.json").read_text())["logGDP"]
+    names = [name.replace(" ", ".") for name in table.index]
+    return panel_of(table.to_numpy(), names, range(1970, 2004)), found, names
+
+
+# -- against R ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hac", HAC)
+@pytest.mark.parametrize("trim", [1 / 3, 0.2])
+def test_log_t_of_state_incomes_equals_r(reference, hac, trim):
+    truth = reference("us_income_clubs")
+    ours = nq.convergence.log_t(
+        nq.datasets.us_income(), "income", logs=True, detrend=None, discard=trim, hac=HAC[hac]
+    )
+    np.testing.assert_allclose(ours.dispersion, truth["H"], rtol=1e-11)
+    row = truth["logt"][f"{hac}_trim{trim:.4f}"]
+    assert ours.b == pytest.approx(row["beta"], rel=1e-10)
+    assert ours.std_error == pytest.approx(row["std.err"], rel=1e-10)
+    assert ours.statistic == pytest.approx(row["tvalue"], rel=1e-10)
+    assert ours.p_value == pytest.approx(row["pvalue"], abs=1e-12)
+    assert ours.speed == ours.b / 2
+    assert ours.reading == "convergence of growth rates is not rejected (b between 0 and 2)"
+
+
+@pytest.mark.parametrize("hac", HAC)
+@pytest.mark.parametrize("merge", ["phillips-sul", "von-lyncker-thoennessen", None])
+def test_state_incomes_are_one_club(reference, hac, merge):
+    truth = reference("us_income_clubs")["findClubs"][hac]
+    ours = nq.convergence.clubs(
+        nq.datasets.us_income(), "income", logs=True, hac=HAC[hac], merge=merge
+    )
+    assert len(ours.table) == len([key for key in truth if key.startswith("club")])
+    assert ours.table.loc[1, "statistic"] == pytest.approx(truth["club1"]["model"]["tvalue"])
+    assert (ours.membership == 1).all()
+    assert ours.divergent.empty
+
+
+@pytest.mark.parametrize("hac", HAC)
+@pytest.mark.parametrize("trim", [1 / 3, 0.3, 0.2])
+def test_log_t_of_countries_equals_r(countries, hac, trim):
+    panel, truth, _ = countries
+    ours = nq.convergence.log_t(panel, "y", logs=True, detrend=None, discard=trim, hac=HAC[hac])
+    np.testing.assert_allclose(ours.dispersion, truth["H"], rtol=1e-11)
+    row = truth["logt"][f"{hac}_trim{trim:.4f}"]
+    assert ours.b == pytest.approx(row["beta"], rel=1e-10)
+    assert ours.std_error == pytest.approx(row["std.err"], rel=1e-10)
+    assert ours.statistic == pytest.approx(row["tvalue"], rel=1e-10)
+
+
+def same_clubs(table, membership, theirs, names):
+    """Compare members and regressions of clubs; `theirs` may lack the regression."""
+    clubs = [theirs[key] for key in sorted(theirs) if key.startswith("club")]
+    assert len(table) == len(clubs)
+    for number, club in enumerate(clubs, start=1):
+        inside = set(membership.index[membership == number])
+        assert inside == {names[i - 1] for i in np.atleast_1d(club["ids"])}
+        row, model = table.loc[number], club["model"]
+        assert row["b"] == pytest.approx(model["beta"], rel=1e-8)
+        assert row["std_error"] == pytest.approx(model["std.err"], rel=1e-8)
+        assert row["statistic"] == pytest.approx(model["tvalue"], rel=1e-8)
+        assert row["p_value"] == pytest.approx(model["pvalue"], rel=1e-6, abs=1e-15)
+    divergent = theirs.get("divergent", {"ids": []})["ids"]
+    out = set(membership.index[membership.isna()])
+    assert out == {names[i - 1] for i in np.atleast_1d(divergent).astype(int)}
+
+
+@pytest.mark.parametrize("hac", HAC)
+def test_clubs_of_countries_equal_r(countries, hac):
+    panel, truth, names = countries
+    options = {"logs": True, "hac": HAC[hac]}
+    raw = nq.convergence.clubs(panel, "y", merge=None, **options)
+    same_clubs(raw.table, raw.membership, truth["findClubs"][f"{hac}_fixed"]["clubs"], names)
+    merged = nq.convergence.clubs(panel, "y", merge="phillips-sul", **options)
+    theirs = truth["mergeClubs"][f"{hac}_fixed_PS_noDiv"]
+    same_clubs(merged.table, merged.membership, theirs, names)
+    said = ["+".join(np.atleast_1d(theirs[k]["merged_from"])) for k in sorted(theirs)
+            if k.startswith("club")]  # fmt: skip
+    assert merged.table["merged_from"].tolist() == [one.replace("club", "") for one in said]
+    pd.testing.assert_series_equal(merged.before, raw.membership)
+
+
+def test_a_club_that_does_not_converge_is_said_to(countries):
+    """With c* fixed at 0, R hands out a club with t = -16.8 in silence (reference README, 7)."""
+    panel, _, _ = countries
+    fixed = nq.convergence.clubs(panel, "y", logs=True, merge=None)
+    assert fixed.table.loc[1, "statistic"] < -16
+    assert fixed.table["converges"].tolist() == [False, True, True]
+    assert "not together" in " ".join(fixed.notes)
+    rising = nq.convergence.clubs(panel, "y", logs=True, merge=None, critical="increasing")
+    assert rising.table["converges"].all()
+    assert (rising.table["c_star"].dropna() >= 0).all()
+    assert rising.table["c_star"].max() > 0
+
+
+# -- against plain loops --------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(3, 24),
+    periods=st.integers(10, 40),
+    hac=st.sampled_from(["fixed", "andrews"]),
+    increasing=st.booleans(),
+)
+def test_clubs_equal_one_regression_at_a_time(seed, n, periods, hac, increasing):
+    rng = np.random.default_rng(seed)
+    levels = rng.choice([1.0, 1.3, 1.7], n)[:, None]
+    t = np.arange(1, periods + 1)
+    away = rng.normal(size=(n, 1)) * 0.1 / np.sqrt(t) + 0.01 * rng.normal(size=(n, periods)) / t
+    values = np.exp(0.02 * t) * (levels + away)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ShortPanelWarning)
+        ours = nq.convergence.clubs(
+            panel_of(values), "y", hac=hac, merge=None,
+            critical="increasing" if increasing else "fixed",
+        )  # fmt: skip
+    theirs, divergent = plain_clubs.clubs(values, 1 / 3, hac, increasing)
+    assert [set(ours.members(number)) for number in ours.table.index] == theirs
+    assert set(ours.divergent) == divergent
+    for number, rows in enumerate(theirs, start=1):
+        b, error, _ = plain_clubs.log_t(values[sorted(rows)], 1 / 3, hac)
+        assert ours.table.loc[number, "b"] == pytest.approx(b, rel=1e-7, abs=1e-9)
+        if np.isfinite(error):
+            assert ours.table.loc[number, "std_error"] == pytest.approx(error, rel=1e-6)
+
+
+def test_dispersions_of_many_groups():
+    rng = np.random.default_rng(0)
+    # Far from zero and close together: differences of squares would lose ten digits.
+    x = 1e5 + np.cumsum(rng.normal(size=(12, 7)), axis=1)
+    np.testing.assert_allclose(growing(x), [dispersion(x[: k + 2]) for k in range(11)], rtol=1e-9)
+    np.testing.assert_allclose(
+        neighbouring(x), [dispersion(x[k : k + 2]) for k in range(11)], rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        with_each(x[:5], x[5:]),
+        [dispersion(np.vstack([x[:5], one])) for one in x[5:]], rtol=1e-9,
+    )  # fmt: skip
+
+
+def test_a_core_when_no_critical_value_serves():
+    """At the cap the club is its core with its own regression, not that of the last try."""
+    # Each of 300 units drifts away so little that it still passes with a core of five; together
+    # they do not.
+    rng = np.random.default_rng(0)
+    t = np.arange(1, 41)
+    core = 1 + 0.2 * np.array([1, 0.6, 0.2, -0.3, -0.7])[:, None] / t
+    others = 0.99 - 0.01 * rng.uniform(0.1, 1.5, (300, 1)) * t / 40
+    x = np.vstack([core, others])
+    x = x[np.argsort(-x[:, -1])]
+    rule = LogTRule(1 / 3, "fixed")
+    found, _ = clustering.cluster(x, rule, increasing=True, progress=lambda _: None)
+    assert found[0].at_cap
+    assert len(found[0].members) == 5
+    for club in found:
+        b, error, statistic = plain_clubs.log_t(x[club.members], 1 / 3, "fixed")
+        assert (club.b, club.std_error) == pytest.approx((b, error), rel=1e-8)
+        assert statistic > -1.65
+
+
+def test_merging_by_hand(monkeypatch):
+    """Three clubs: the second goes with the third more clearly than the first with the second."""
+    strength = {(1, 2): 0.5, (2, 3): 2.0, (1, 2, 3): -3.0}
+
+    def tested(_x, members, _rule, **known):
+        return clustering.Club(members, strength[known["parts"]], 1.0, **known)
+
+    monkeypatch.setattr(clustering, "_tested", tested)
+    clubs = [clustering.Club(np.array([i]), 0.0, 1.0, parts=(i,)) for i in (1, 2, 3)]
+    rule, x = LogTRule(1 / 3, "fixed"), np.zeros((3, 9))
+    told = clustering.Merging()
+    by_sul = clustering.merge_next(x, clubs, rule, told)
+    assert [club.parts for club in by_sul] == [(1, 2), (3,)]
+    assert [(what, done) for what, _, done in told.steps] == [
+        ("1 with 2", True), ("1+2 with 3", False),
+    ]  # fmt: skip
+    by_lyncker = clustering.merge_pairs(x, clubs, rule, clustering.Merging())
+    assert [club.parts for club in by_lyncker] == [(1,), (2, 3)]
+
+
+def test_divergent_units_join_the_clearest_club(countries):
+    panel, _, _ = countries
+    options = {"logs": True, "hac": "andrews", "merge": "von-lyncker-thoennessen"}
+    left = nq.convergence.clubs(panel, "y", **options)
+    assert left.divergent.tolist() == ["Liberia"]
+    taken = nq.convergence.clubs(panel, "y", merge_divergent=True, **options)
+    x = np.log(panel.wide("y"))
+    t = [
+        plain_clubs.log_t(x.loc[[*left.members(number), "Liberia"]].to_numpy(), 1 / 3, "andrews")[2]
+        for number in left.table.index
+    ]
+    assert max(t) > -1.65
+    assert taken.membership["Liberia"] == int(np.argmax(t)) + 1
+    assert "Liberia" in " ".join(taken.notes)
+
+
+def test_the_trend_equals_the_filter_series_by_series():
+    from statsmodels.tsa.filters.hp_filter import hpfilter
+
+    values = np.cumsum(np.random.default_rng(1).normal(size=(5, 30)), axis=1)
+    single = [hpfilter(row, 400)[1] for row in values]
+    np.testing.assert_allclose(trend(values, 400), single, rtol=1e-9, atol=1e-10)
+    detrended = nq.convergence.log_t(panel_of(values + 50), "y", detrend="hp")
+    by_hand = nq.convergence.log_t(panel_of(trend(values + 50, 400)), "y", detrend=None)
+    assert detrended.statistic == pytest.approx(by_hand.statistic, rel=1e-9)
+
+
+# -- planted clubs --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_planted_clubs_of_simulated_cities_are_found(seed):
+    cities = nq.datasets.simulate_cities(seed=seed, first=1992, last=2021)
+    ours = nq.convergence.clubs(cities, "gdp_pc", logs=True)
+    pd.testing.assert_series_equal(
+        ours.membership.astype(int), cities.truth.clubs, check_names=False
+    )
+    means = ours.club_paths.iloc[:, -1]
+    assert means.is_monotonic_decreasing
+    np.testing.assert_allclose(means.to_numpy(), ours.table["level"])
+
+
+@pytest.mark.slow
+def test_recovery_and_size():
+    """Noisy clubs are found but for few units; the rates are in benchmarks/README.md."""
+    from benchmarks.dynamics_calibration import club_recovery
+
+    found = pd.DataFrame(
+        [club_recovery(n=100, periods=30, noise=0.005, seed=s) for s in range(100)]
+    )
+    assert found["pairs_right"].mean() > 0.95
+    assert found["clubs"].between(3, 4).mean() > 0.9
+    # Alpha is positive, so that one club is rejected more rarely than 5 %.
+    assert found["one_club_rejected"].mean() < 0.08
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+def test_errors():
+    rng = np.random.default_rng(0)
+    good = 5 + rng.random((6, 20))
+    panel = panel_of(good)
+    negative = good.copy()
+    negative[2, 3] = -1
+    with pytest.raises(DomainError, match=r"must be positive and is not for \(2, 3\)"):
+        nq.convergence.clubs(panel_of(negative), "y")
+    with pytest.raises(DomainError, match="logs=False"):
+        nq.convergence.log_t(panel_of(negative), "y", logs=True)
+    with pytest.raises(DomainError, match="levels exceed one"):
+        nq.convergence.log_t(panel_of(good / 10), "y", logs=True)
+    with pytest.raises(DomainError, match="same for all units"):
+        nq.convergence.log_t(panel_of(np.ones((4, 20))), "y", detrend=None)
+    with pytest.raises(DomainError, match="same for all units in 19"):
+        same_at_last = good.copy()
+        same_at_last[:, 19] = 5
+        nq.convergence.clubs(panel_of(same_at_last), "y")
+    with pytest.raises(PanelError, match="panel has one"):
+        nq.convergence.clubs(panel_of(good[:1]), "y")
+    with pytest.raises(PanelError, match="at least 4"):
+        nq.convergence.clubs(panel_of(good[:, :3]), "y")
+    with pytest.raises(PanelError, match="evenly spaced; after 3"):
+        nq.convergence.log_t(panel_of(good[:, :6], periods=[0, 1, 2, 3, 5, 6]), "y")
+    with pytest.raises(PanelError, match=r"undefined at t = 1"):
+        nq.convergence.log_t(panel, "y", discard=0.01)
+    for options, message in [
+        ({"discard": 1.5}, "share between 0 and 1"),
+        ({"hac": "white"}, "'fixed' or 'andrews'"),
+        ({"detrend": "bk"}, "'hp' or None"),
+        ({"smoothing": 0}, "must be positive"),
+        ({"merge": "all"}, "merge must be one of"),
+        ({"critical": "none"}, "'fixed' or 'increasing'"),
+    ]:
+        with pytest.raises(OptionError, match=message):
+            nq.convergence.clubs(panel, "y", **options)
+    with pytest.raises(OptionError, match="no club 9"):
+        nq.convergence.clubs(panel, "y").members(9)
+
+
+def test_short_panels_warn():
+    values = 5 + np.random.default_rng(0).random((6, 10))
+    with pytest.warns(ShortPanelWarning, match="10 periods are few"):
+        found = nq.convergence.clubs(panel_of(values), "y")
+    assert "few for the log-t test" in found.notes[0]
+
+
+def test_equal_pairs_are_named_and_no_harm():
+    rng = np.random.default_rng(3)
+    t = np.arange(1, 21)
+    x = np.array([1, 1, 1, 2, 2, 2.0])[:, None] + 0.1 * rng.normal(size=(6, 1)) / t
+    x[1] = x[0]
+    found = nq.convergence.clubs(panel_of(x), "y")
+    assert "0 and 1" in " ".join(found.notes)
+    assert found.membership[0] == found.membership[1]
+
+
+def test_units_may_come_in_any_order():
+    rng = np.random.default_rng(5)
+    t = np.arange(1, 26)
+    x = rng.choice([1.0, 1.4], 15)[:, None] + 0.1 * rng.normal(size=(15, 1)) / t
+    names = np.array([f"u{i:02d}" for i in range(15)])
+    one = nq.convergence.clubs(panel_of(x, names), "y")
+    order = rng.permutation(15)
+    renamed = nq.convergence.clubs(panel_of(x[order], names), "y")
+    same = pd.Series(renamed.membership.to_numpy(), names[order]).reindex(names)
+    assert one.membership.astype(int).tolist() == same.astype(int).tolist()
