@@ -12,6 +12,7 @@ from scipy import stats
 
 from nqp_spatial.convergence.series import even_periods
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
+from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.estimation import fit
@@ -205,9 +206,7 @@ def beta(
 
 
 def _groups(panel: SpatialPanel, group: str | pd.Series) -> pd.Series:
-    from nqp_spatial.inequality.measured import groups_by_unit
-
-    codes, names = groups_by_unit(panel, group)
+    codes, names = group_codes(panel, group)
     return pd.Series(np.array(names, dtype=object)[codes], panel.units)
 
 

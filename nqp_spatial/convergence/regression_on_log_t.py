@@ -108,7 +108,8 @@ class LogTRule:
             middle = _memory(own[:, 1:], own[:, :-1])
             variance = _weighted_sum(scores, middle, len(t)) * len(t) / (len(t) - 2)
         known = known & (variance > 0)
-        error = np.sqrt(variance, out=np.full(len(h), np.nan), where=known)
+        error = np.full(len(h), np.nan)
+        error[known] = np.sqrt(variance[known])
         return np.where(known, b, np.nan), error
 
 

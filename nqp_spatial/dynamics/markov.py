@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.dynamics import chains
+from nqp_spatial.dynamics import chains, long_run
+from nqp_spatial.dynamics.resampling import (
+    bootstrap_probabilities,
+    check_bootstrap,
+    counts_by_unit,
+    interval_frame,
+)
 from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
@@ -39,6 +45,11 @@ class MarkovResult:
     step : int
         Periods between start and end of a move.
     notes : tuple of str
+    intervals : DataFrame or None
+        By (own_state, next_state): bootstrap ``std_error, conf_low, conf_high`` of each
+        probability, if asked for.
+    ergodic_intervals : DataFrame or None
+        The same of the ergodic distribution.
 
     Examples
     --------
@@ -58,6 +69,58 @@ class MarkovResult:
     rule: str
     step: int
     notes: tuple[str, ...]
+    intervals: pd.DataFrame | None = None
+    ergodic_intervals: pd.DataFrame | None = None
+
+    @property
+    def mobility(self) -> pd.DataFrame:
+        """Mobility indices with standard errors by the delta method.
+
+        With k states and the ergodic distribution pi: ``prais`` (k - trace P) / (k - 1), also
+        Shorrocks's first; ``determinant`` 1 - |det P|; ``eigenvalue`` 1 - |lambda_2|; ``leaving``
+        k / (k - 1) sum pi_i (1 - p_ii); ``bartholomew`` sum pi_i p_ij |i - j| / (k - 1). All are 0
+        where nothing moves. Source: Formby, Smith and Zheng (2004), Journal of Econometrics 120,
+        181-205.
+        """
+        found = long_run.mobility(
+            self.probabilities.to_numpy(),
+            self.counts.sum(axis=1).to_numpy(dtype=float),
+            self.ergodic.to_numpy(),
+        )
+        table = pd.DataFrame.from_dict(found, orient="index", columns=["estimate", "std_error"])
+        return table.rename_axis("index")
+
+    @property
+    def first_passage(self) -> pd.DataFrame:
+        """Mean first passage times in periods, from (rows) to (columns); returns on the diagonal.
+
+        Infinite where a state may never be reached. Source: Kemeny and Snell (1976), chapter 4.
+        """
+        times = long_run.first_passage(self.probabilities.to_numpy()) * self.step
+        return pd.DataFrame(times, self.counts.index, self.counts.columns)
+
+    @property
+    def half_life(self) -> float:
+        """Periods after which the slowest deviation from the long run is halved."""
+        return long_run.half_life(self.probabilities.to_numpy()) * self.step
+
+    def ahead(self, steps: int) -> pd.DataFrame:
+        """Return transition probabilities over several steps, ``P^steps``.
+
+        Parameters
+        ----------
+        steps : int
+            From 1; each is `step` periods.
+
+        Raises
+        ------
+        OptionError
+            If `steps` is not a whole number from 1.
+        """
+        if not (isinstance(steps, int | np.integer) and steps >= 1):
+            raise OptionError(f"steps must be a whole number from 1, got {steps!r}")
+        power = np.linalg.matrix_power(self.probabilities.to_numpy(), int(steps))
+        return pd.DataFrame(power, self.counts.index, self.counts.columns)
 
     def __repr__(self) -> str:
         table = self.probabilities.assign(moves=self.counts.sum(axis=1))
@@ -82,6 +145,9 @@ def markov(
     discretize: Discretization = "pooled-quantiles",
     step: int = 1,
     relative: bool = False,
+    replications: int = 0,
+    seed: int | None = None,
+    level: float = 0.95,
 ) -> MarkovResult:
     """Estimate a first-order Markov chain of the states of a variable.
 
@@ -103,6 +169,12 @@ def markov(
         Periods between start and end of a move.
     relative : bool
         Whether to divide by the period's mean over units first.
+    replications : int
+        Bootstrap samples of units, with their whole histories; cuts stay as they are.
+    seed : int, optional
+        Of the bootstrap.
+    level : float
+        Of its intervals.
 
     Returns
     -------
@@ -127,9 +199,30 @@ def markov(
     0.915
     """
     check_step(panel, step)
+    check_bootstrap(replications, level)
     found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
     counts = chains.count_transitions(found.codes, found.count, step)[0]
-    return chain_of(counts, found, variable, step)
+    result = chain_of(counts, found, variable, step)
+    if not replications:
+        return result
+    by_unit = counts_by_unit(found.codes, found.count, step)
+    return _with_intervals(result, by_unit, replications, seed, level)
+
+
+def _with_intervals(
+    result: MarkovResult, by_unit: np.ndarray, replications: int, seed: int | None, level: float
+) -> MarkovResult:
+    p = result.probabilities
+    draws = bootstrap_probabilities(by_unit, p.shape, replications, seed)
+    cells = pd.MultiIndex.from_product([p.index, p.columns])
+    flat = draws.reshape(replications, -1)
+    return replace(
+        result,
+        intervals=interval_frame(p.to_numpy().ravel(), flat, cells, level),
+        ergodic_intervals=interval_frame(
+            result.ergodic.to_numpy(), long_run.ergodic_batch(draws), result.ergodic.index, level
+        ),
+    )
 
 
 def check_step(panel: SpatialPanel, step: int) -> None:

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.keys import check_same_ids
+from nqp_spatial.errors import DomainError, PanelError, sample
+from nqp_spatial.grouping import group_codes
 from nqp_spatial.panel import SpatialPanel
 
 __all__ = ["Measured", "bootstrapped", "groups_by_unit", "measured", "resampled"]
@@ -75,40 +75,19 @@ def groups_by_unit(
     Raises
     ------
     PanelError
-        If a unit has no group or changes it, or a group has one member where that is an error.
+        As `group_codes`; or if a group has one member where that is an error.
     OptionError
         If there is one group.
     """
-    if isinstance(group, str):
-        panel.require_balanced()
-        panel.require_complete([group])
-        # Balanced and sorted by unit: one row of the table a unit.
-        codes = pd.factorize(panel.frame[group])[0].reshape(panel.n_units, panel.n_periods)
-        changing = (codes != codes[:, :1]).any(axis=1)
-        if changing.any():
-            raise PanelError(
-                f"units change their {group!r} over periods: {sample(panel.units[changing])}; "
-                "pass groups by unit"
-            )
-        series = panel.frame[group].iloc[:: panel.n_periods]
-    else:
-        check_same_ids(
-            panel.units, group.index, our_name="panel", their_name="groups",
-            advice="give one group for each unit of the panel",
-        )  # fmt: skip
-        series = group.reindex(panel.units)
-        if series.isna().any():
-            raise PanelError(f"units have no group: {sample(series.index[series.isna()])}")
-    codes, names = pd.factorize(series, sort=True)
-    if len(names) < 2:
-        raise OptionError(f"groups must be two or more; all units are in {names[0]!r}")
+    codes, names = group_codes(panel, group)
     alone = np.flatnonzero(np.bincount(codes) == 1)
     if single == "error" and len(alone):
+        some = sample([names[i] for i in alone])
         raise PanelError(
-            f"groups with one member have no inequality inside: {sample(names[alone])}; join them "
+            f"groups with one member have no inequality inside: {some}; join them "
             "to others, or pass single='keep' to count it as zero"
         )
-    return codes.astype(np.int64), [str(name) for name in names]
+    return codes, names
 
 
 def resampled(
