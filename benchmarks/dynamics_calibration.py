@@ -28,8 +28,8 @@ def club_recovery(
 ) -> dict[str, float]:
     """Return how well three planted clubs are found.
 
-    ``x_it = delta_it m_t``, ``delta_it = level + c_i / (log(t + 1) t^alpha) + e_it / sqrt(t)``, c with
-    standard deviation 0.04 and e with `noise`. At alpha = 0 the null of convergence just holds.
+    ``x_it = delta_it m_t``, ``delta_it = level + c_i / (log(t + 1) t^alpha) + e_it / sqrt(t)``, c
+    with standard deviation 0.04 and e with `noise`. At alpha = 0 the null of convergence just holds.
     """
     rng = np.random.default_rng(seed)
     t = np.arange(1, periods + 1)
@@ -49,4 +49,36 @@ def club_recovery(
         "pairs_right": right.mean(),
         "one_club_rejected": float(one.statistic < -1.65),
         "b": one.b,
+    }
+
+
+def walk(n: int, periods: int, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return states 0, 1, ... of independent chains, shape (n, periods)."""
+    state = rng.integers(0, len(p), n)
+    found = [state]
+    edges = np.cumsum(p, axis=1)
+    for _ in range(periods - 1):
+        state = (rng.random(n)[:, None] > edges[state]).sum(axis=1)
+        found.append(state)
+    return np.stack(found, axis=1)
+
+
+P = np.array([[0.8, 0.15, 0.05], [0.1, 0.7, 0.2], [0.02, 0.18, 0.8]])
+
+
+def homogeneity_p_values(seed: int, n: int = 300, periods: int = 10) -> dict[str, float]:
+    """Return p-values of homogeneity tests where chains are all the same and units independent."""
+    rng = np.random.default_rng(seed)
+    panel = frame_of(walk(n, periods, P, rng))
+    options = {"states": 3, "discretize": [0.5, 1.5]}
+    group = pd.Series(np.arange(n) % 2, panel.units)
+    found = {
+        "groups": nq.dynamics.markov_by_group(panel, "y", group=group, **options).tests,
+        "time": nq.dynamics.time_homogeneity(panel, "y", spans=3, **options).tests,
+        "memory": nq.dynamics.first_order(panel, "y", **options).tests,
+    }
+    return {
+        f"{name}, {key}": tests[key].p_value
+        for name, tests in found.items()
+        for key in ("lr", "chi2")
     }

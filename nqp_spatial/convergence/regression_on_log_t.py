@@ -110,7 +110,7 @@ class LogTRule:
         known = known & (variance > 0)
         error = np.full(len(h), np.nan)
         error[known] = np.sqrt(variance[known])
-        return np.where(known, b, np.nan), error
+        return np.asarray(np.where(known, b, np.nan)), error
 
 
 def _memory(now: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
@@ -121,7 +121,8 @@ def _memory(now: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
         now = now - now.mean(axis=1, keepdims=True)
         before = before - before.mean(axis=1, keepdims=True)
     below = (before**2).sum(axis=1)
-    return np.divide((now * before).sum(axis=1), below, out=np.zeros(len(now)), where=below > 0)
+    none = np.zeros(len(now))
+    return np.asarray(np.divide((now * before).sum(axis=1), below, out=none, where=below > 0))
 
 
 def _kernel(memory: np.ndarray, size: int, lags: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Compiled loops for permutations of spatial Markov chains.
+"""Compiled loops for permutations of spatial Markov chains and of ranks.
 
 A relocation costs one pass over the links, an exact selection of a few order statistics, and one
 pass of counting; nothing is sorted and nothing of the size of all relocations is held.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["relocated_counts"]
+__all__ = ["relocated_concordance", "relocated_counts"]
 
 _BINS = 2048
 
@@ -143,3 +143,41 @@ def relocated_counts(
                     group += lags[i, s] > limits[s, c]
                 counts[one, group, moves[unit, s]] += 1
     return counts
+
+
+@njit(cache=True, nogil=True)
+def relocated_concordance(
+    start: np.ndarray, end: np.ndarray, links: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Return tau-b over pairs of neighbours for each relocation of the units.
+
+    Parameters
+    ----------
+    start, end : ndarray
+        Values before and after, shape (n_units, n_periods).
+    links : ndarray of int
+        Pairs of places, shape (2, pairs).
+    places : ndarray of int
+        Unit at each place, shape (relocations, n_units).
+
+    Returns
+    -------
+    ndarray
+        Shape (relocations, n_periods); missing where all pairs are tied.
+    """
+    t = start.shape[1]
+    found = np.empty((len(places), t))
+    for one in range(len(places)):
+        above, before, after = np.zeros(t), np.zeros(t), np.zeros(t)
+        for link in range(links.shape[1]):
+            i, j = places[one, links[0, link]], places[one, links[1, link]]
+            for s in range(t):
+                one_way = start[i, s] - start[j, s]
+                then = end[i, s] - end[j, s]
+                before[s] += one_way != 0
+                after[s] += then != 0
+                above[s] += (one_way * then > 0) - (one_way * then < 0)
+        for s in range(t):
+            untied = np.sqrt(before[s] * after[s])
+            found[one, s] = above[s] / untied if untied > 0 else np.nan
+    return found

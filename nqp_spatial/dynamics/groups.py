@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.dynamics import chains
-from nqp_spatial.dynamics.homogeneity import homogeneity_statistics, homogeneity_tests
+from nqp_spatial.dynamics.homogeneity import homogeneity_tests, stratified_statistics
 from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
 from nqp_spatial.dynamics.resampling import counts_by_unit
 from nqp_spatial.dynamics.states import Discretization, values_of
@@ -20,7 +20,7 @@ from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.panel import SpatialPanel
 
-__all__ = ["ChainsResult", "first_order", "markov_by_group", "time_homogeneity"]
+__all__ = ["ChainsResult", "dealt_tests", "first_order", "markov_by_group", "time_homogeneity"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -143,7 +143,7 @@ def markov_by_group(
     null = f"transition probabilities are the same in all groups of {called}"
     tests = homogeneity_tests(counts, null)
     if permutations:
-        tests |= _dealt(by_unit, codes, shape, counts, null, permutations, seed)
+        tests |= dealt_tests(by_unit, codes, counts[:, None], null, permutations, seed)
     return ChainsResult(
         {
             name: chain_of(one, found, variable, step)
@@ -155,29 +155,42 @@ def markov_by_group(
     )
 
 
-def _dealt(
+def dealt_tests(
     by_unit: np.ndarray,
     codes: np.ndarray,
-    shape: tuple[int, ...],
     counts: np.ndarray,
     null: str,
     permutations: int,
     seed: int | None,
 ) -> dict[str, HypothesisTest | NotApplicable]:
-    """Return tests by dealing the groups to units at random."""
+    """Return tests by dealing the groups to units at random.
+
+    Parameters
+    ----------
+    by_unit : ndarray
+        Moves of each unit, shape (units, strata x states x states).
+    codes : ndarray of int
+        Group of each unit.
+    counts : ndarray
+        Shape (groups, strata, states, states).
+    null : str
+    permutations : int
+    seed : int, optional
+    """
     rng = np.random.default_rng(seed)
     drawn = np.empty((2, permutations))
-    batch = max(1, 4_000_000 // (len(codes) * shape[0]))
+    batch = max(1, 4_000_000 // (len(codes) * len(counts)))
     for start in range(0, permutations, batch):
         size = min(batch, permutations - start)
         dealt = rng.permuted(np.tile(codes, (size, 1)), axis=1)
-        member = (dealt[:, None, :] == np.arange(shape[0])[:, None]).astype(float)
-        relabelled = (member.reshape(-1, len(codes)) @ by_unit).reshape(size, *shape)
-        drawn[:, start : start + size] = homogeneity_statistics(relabelled)
+        member = (dealt[:, None, :] == np.arange(len(counts))[:, None]).astype(float)
+        moves = (member.reshape(-1, len(codes)) @ by_unit).reshape(size, *counts.shape)
+        drawn[:, start : start + size] = stratified_statistics(np.swapaxes(moves, 1, 2))
     rule = f"{permutations} random dealings of groups to units"
     found: dict[str, HypothesisTest | NotApplicable] = {}
+    observed = stratified_statistics(np.swapaxes(counts, 0, 1))
     for (key, name), value, draws in zip(
-        [("lr", "LR"), ("chi2", "chi-square")], homogeneity_statistics(counts), drawn, strict=True
+        [("lr", "LR"), ("chi2", "chi-square")], observed, drawn, strict=True
     ):
         reached = 1 + int((draws >= float(value) * (1 - 1e-12)).sum())
         found[f"{key}_permutation"] = HypothesisTest(

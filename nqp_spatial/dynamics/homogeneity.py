@@ -20,10 +20,16 @@ import numpy as np
 
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 
-__all__ = ["homogeneity_statistics", "homogeneity_tests", "visited_freedom"]
+__all__ = [
+    "homogeneity_statistics",
+    "homogeneity_tests",
+    "stratified_statistics",
+    "stratified_tests",
+    "visited_freedom",
+]
 
 VISITED = "cells that occur: sum over rows of (groups that visit the row - 1)(columns reached - 1)"
-EVERY = "all cells: states (states - 1)(groups - 1), empty ones included"
+EVERY = "all cells: states (states - 1)(groups - 1) a stratum, empty ones included"
 
 
 def homogeneity_statistics(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,9 +85,45 @@ def homogeneity_tests(counts: np.ndarray, null: str) -> dict[str, HypothesisTest
     dict
         ``lr``, ``chi2`` (cells that occur), ``lr_all_cells``, ``chi2_all_cells``.
     """
+    return stratified_tests(counts[None], null)
+
+
+def stratified_statistics(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return LR and chi-square summed over strata.
+
+    Parameters
+    ----------
+    counts : ndarray
+        Shape (..., strata, groups, states, states).
+
+    Returns
+    -------
+    lr, chi2 : ndarray
+        Shape (...).
+    """
     lr, chi2 = homogeneity_statistics(counts)
-    groups, states, _ = counts.shape
-    visited, every = visited_freedom(counts), states * (states - 1) * (groups - 1)
+    return np.asarray(lr.sum(axis=-1)), np.asarray(chi2.sum(axis=-1))
+
+
+def stratified_tests(counts: np.ndarray, null: str) -> dict[str, HypothesisTest | NotApplicable]:
+    """Return tests that groups are equal within each stratum; statistics and freedom add up.
+
+    Parameters
+    ----------
+    counts : ndarray
+        Shape (strata, groups, states, states).
+    null : str
+        The null in words.
+
+    Returns
+    -------
+    dict
+        As `homogeneity_tests`.
+    """
+    lr, chi2 = stratified_statistics(counts)
+    strata, groups, states, _ = counts.shape
+    visited = sum(visited_freedom(one) for one in counts)
+    every = strata * states * (states - 1) * (groups - 1)
     return {
         "lr": chi2_test("LR", null, float(lr), visited, VISITED),
         "chi2": chi2_test("chi-square", null, float(chi2), visited, VISITED),

@@ -48,7 +48,7 @@ def first_passage(p: np.ndarray) -> np.ndarray:
     for j in range(size):
         others = np.flatnonzero(np.arange(size) != j)
         ending = np.where(np.arange(size)[:, None] == j, 0.0, p)  # paths end at j
-        linked = np.isfinite(csgraph.shortest_path(ending, unweighted=True))
+        linked = np.isfinite(csgraph.shortest_path(np.ascontiguousarray(ending), unweighted=True))
         # j is reached for sure from states that reach no state from which it cannot be reached.
         lost = (linked & ~linked[:, j]).any(axis=1)
         sure = others[~lost[others]]

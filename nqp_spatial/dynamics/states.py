@@ -35,16 +35,21 @@ class States:
         Number of states.
     rule : str
         How the cuts were had, in words.
+    labels : tuple of str
+        Names of states that are no intervals; empty for those that are.
     """
 
     codes: np.ndarray
     cuts: np.ndarray
     count: int
     rule: str
+    labels: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """Names of the states: numbers from 1, with their interval where it is fixed."""
+        if self.labels:
+            return list(self.labels)
         if self.cuts.ndim == 2:
             return [str(number) for number in range(1, self.count + 1)]
         edges = [f"{cut:.3g}" for cut in self.cuts]
