@@ -29,7 +29,7 @@ def club_recovery(
     """Return how well three planted clubs are found.
 
     ``x_it = delta_it m_t``, ``delta_it = level + c_i / (log(t + 1) t^alpha) + e_it / sqrt(t)``, c
-    with standard deviation 0.04 and e with `noise`. At alpha = 0 the null of convergence just holds.
+    with standard deviation 0.04 and e with `noise`. At alpha = 0 the null just holds.
     """
     rng = np.random.default_rng(seed)
     t = np.arange(1, periods + 1)

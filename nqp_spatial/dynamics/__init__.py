@@ -1,11 +1,13 @@
-"""Dynamics of distributions: Markov chains, with and without neighbours."""
+"""Dynamics of distributions: densities that move, Markov chains with and without neighbours."""
 
+from nqp_spatial.dynamics.density import DensityResult, ModalityResult, density, modality
 from nqp_spatial.dynamics.groups import (
     ChainsResult,
     first_order,
     markov_by_group,
     time_homogeneity,
 )
+from nqp_spatial.dynamics.kernels import KernelResult, stochastic_kernel
 from nqp_spatial.dynamics.lisa_markov import LisaMarkovResult, lisa_markov
 from nqp_spatial.dynamics.markov import MarkovResult, markov
 from nqp_spatial.dynamics.ranks import RankMobilityResult, rank_mobility
@@ -14,17 +16,23 @@ from nqp_spatial.dynamics.spatial_markov import SpatialMarkovResult, spatial_mar
 
 __all__ = [
     "ChainsResult",
+    "DensityResult",
+    "KernelResult",
     "LisaMarkovResult",
     "MarkovResult",
+    "ModalityResult",
     "RankMobilityResult",
     "SpatialChainsResult",
     "SpatialMarkovResult",
+    "density",
     "first_order",
     "lisa_markov",
     "markov",
     "markov_by_group",
+    "modality",
     "rank_mobility",
     "spatial_markov",
     "spatial_markov_by_group",
+    "stochastic_kernel",
     "time_homogeneity",
 ]

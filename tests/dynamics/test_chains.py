@@ -394,7 +394,7 @@ def test_given_a_group_by_loops(lattice):
 def test_the_group_near_a_unit(lattice):
     w = lattice(6, 5)
     values = np.exp(np.random.default_rng(0).normal(size=(30, 7)))
-    core = pd.Series(np.where(np.arange(30) % 3 == 1, "centre", "periphery"), w.units)
+    core = pd.Series(np.where(np.arange(30) % 2 == 1, "centre", "periphery"), w.units)
     options = {"states": 2, "lag_states": 2, "given": "group", "group": core, "member": "centre"}
     found = nq.dynamics.spatial_markov(panel_of(values), "y", w, group_weights=w, **options)
     inside = (core == "centre").to_numpy()

@@ -1,0 +1,284 @@
+"""Densities, kernels and modes against direct sums and other libraries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+import nqp_spatial as nq
+from nqp_spatial.dynamics.density import critical_bandwidth
+from nqp_spatial.dynamics.smoothing import modes, robust_spread, sheather_jones, silverman
+from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError
+
+
+def panel_of(values):
+    values = np.asarray(values, dtype=float)
+    n, t = values.shape
+    frame = pd.DataFrame(
+        {
+            "id": np.repeat(np.arange(n), t),
+            "t": np.tile(np.arange(t), n),
+            "y": values.ravel(),
+        }
+    )
+    return nq.SpatialPanel(frame, unit="id", period="t")
+
+
+def direct(x, h, at):
+    z = (np.asarray(at)[:, None] - x) / h
+    return np.exp(-(z**2) / 2).sum(axis=1) / (len(x) * h * np.sqrt(2 * np.pi))
+
+
+# -- densities ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [3, 40, 3000])
+def test_density_equals_direct_sums(n):
+    values = np.random.default_rng(0).normal(size=(n, 3)) ** 3
+    found = nq.dynamics.density(panel_of(values), "y")
+    for t in range(3):
+        h = found.bandwidths[t]
+        assert h == pytest.approx(silverman(values[:, t]))
+        exact = direct(values[:, t], h, found.frame.index)
+        np.testing.assert_allclose(found.frame[t], exact, atol=1e-3 * exact.max())
+
+
+def test_bandwidths_equal_statsmodels():
+    from statsmodels.nonparametric.bandwidths import bw_silverman
+
+    x = np.random.default_rng(0).gamma(2, size=200)
+    # They take 1.349 for the interquartile range of a normal distribution, Silverman's book 1.34.
+    spread = min(x.std(ddof=1), np.subtract(*np.quantile(x, [0.75, 0.25])) / 1.349)
+    assert bw_silverman(x) == pytest.approx(0.9 * spread * 200**-0.2)
+    low, high = np.quantile(x, [0.25, 0.75])
+    assert silverman(x) == pytest.approx(0.9 * min(x.std(ddof=1), (high - low) / 1.34) * 200**-0.2)
+
+
+@pytest.mark.parametrize("n", [20, 150, 900])
+def test_sheather_jones_equals_double_sums(n):
+    """The equation of the paper with all pairs, solved on its own."""
+    rng = np.random.default_rng(n)
+    x = np.concatenate([rng.normal(size=n // 2), rng.normal(4, 0.5, n - n // 2)])
+    gaps = x[:, None] - x
+
+    def fourth(a):
+        z = gaps / a
+        return (stats.norm.pdf(z) * (z**4 - 6 * z**2 + 3)).sum() / (n * (n - 1) * a**5)
+
+    def sixth(b):
+        z = gaps / b
+        return (stats.norm.pdf(z) * (z**6 - 15 * z**4 + 45 * z**2 - 15)).sum() / (
+            n * (n - 1) * b**7
+        )
+
+    spread = robust_spread(x)
+    ratio = fourth(1.24 * spread * n ** (-1 / 7)) / -sixth(1.23 * spread * n ** (-1 / 9))
+
+    def gap(h):
+        g = 1.357 * ratio ** (1 / 7) * h ** (5 / 7)
+        return (1 / (2 * np.sqrt(np.pi) * n * fourth(g))) ** 0.2 - h
+
+    truth = optimize.brentq(gap, 0.01 * spread, 2 * spread)
+    assert sheather_jones(x) == pytest.approx(truth, rel=2e-4)
+    panel = panel_of(np.stack([x, 2 * x + 1], axis=1))
+    found = nq.dynamics.density(panel, "y", bandwidth="sheather-jones")
+    np.testing.assert_allclose(found.bandwidths, [truth, 2 * truth], rtol=2e-4)
+
+
+def test_sheather_jones_of_a_normal_sample_is_near_the_best():
+    x = np.random.default_rng(0).normal(size=20_000)
+    assert sheather_jones(x) == pytest.approx((4 / 3 / 20_000) ** 0.2, rel=0.06)
+
+
+def test_bounds_keep_the_mass_inside():
+    values = np.random.default_rng(0).beta(1.2, 3, size=(300, 2))
+    open_ = nq.dynamics.density(panel_of(values), "y")
+    closed = nq.dynamics.density(panel_of(values), "y", bounds=(0, 1))
+    for found in (open_, closed):
+        x = found.frame.index.to_numpy()
+        np.testing.assert_allclose(np.trapezoid(found.frame, x, axis=0), 1, atol=2e-3)
+    assert closed.frame.index[0] == 0
+    assert closed.frame.index[-1] == 1
+    x = closed.frame.index.to_numpy()
+    for t in range(2):
+        h = closed.bandwidths[t]
+        folded = sum(direct(values[:, t], h, at) for at in (x, -x, 2 - x))
+        np.testing.assert_allclose(closed.frame[t], folded, atol=2e-3 * folded.max())
+    with pytest.raises(DomainError, match="beyond the bounds"):
+        nq.dynamics.density(panel_of(values), "y", bounds=(0.1, None))
+
+
+def test_relative_values_and_periods():
+    panel = nq.datasets.us_income()
+    found = nq.dynamics.density(panel, "income", relative=True, periods=[2009, 1929], points=64)
+    assert found.frame.columns.tolist() == [1929, 2009]
+    assert found.values.mean().to_numpy() == pytest.approx(1)
+    assert found.frame.shape == (64, 2)
+    one = nq.dynamics.density(panel, "income", bandwidth=500.0)
+    assert set(one.bandwidths) == {500.0}
+
+
+# -- modes ----------------------------------------------------------------------------------------
+
+
+def test_critical_bandwidths_and_p_values_by_direct_counts():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=15), rng.normal(5, 1, 12)])
+
+    def count(of, h):
+        at = np.linspace(of.min() - 3 * h, of.max() + 3 * h, 6000)
+        return modes(direct(of, h, at)[None])[0]
+
+    for k in (1, 2, 3):
+        h = critical_bandwidth(x, k)
+        assert count(x, h * 1.002) <= k
+        assert count(x, h * 0.998) > k
+    found = nq.dynamics.modality(panel_of(x[:, None]), "y", replications=1500, seed=1)
+    loops = np.random.default_rng(9)
+    for k in (1, 2):
+        h = found.frame.loc[(0, k), "critical_bandwidth"]
+        above = 0
+        for _ in range(400):
+            drawn = x[loops.integers(0, 27, 27)] + h * loops.normal(size=27)
+            shrunk = x.mean() + (drawn - x.mean()) / np.sqrt(1 + h**2 / x.var())
+            above += count(shrunk, h) > k
+        p = found.frame.loc[(0, k), "p_value"]
+        assert abs(p - above / 400) < 4 * np.sqrt(max(p * (1 - p), 0.01) / 400)
+    assert found.modes[0] == 2
+    assert found.frame.loc[(0, 1), "p_value"] < 0.05
+
+
+@pytest.mark.slow
+def test_the_test_of_modes_holds_its_level_and_has_power():
+    rng = np.random.default_rng(0)
+    one = np.stack([rng.normal(size=100) for _ in range(150)], axis=1)
+    two = np.stack([rng.normal(size=100) + 4 * (rng.random(100) < 0.5) for _ in range(150)], axis=1)
+    size, power = (
+        (
+            nq.dynamics.modality(panel_of(v), "y", most=1, replications=199, seed=0)
+            .frame["p_value"]
+            .to_numpy()
+            <= 0.05
+        ).mean()
+        for v in (one, two)
+    )
+    assert size < 0.05  # known to be conservative (Hall and York 2001)
+    assert power > 0.8
+
+
+# -- kernels --------------------------------------------------------------------------------------
+
+
+def test_stochastic_kernel_equals_direct_sums(lattice):
+    w = lattice(6, 5)
+    values = np.exp(0.4 * np.random.default_rng(0).normal(size=(30, 8)).cumsum(axis=1))
+    panel = panel_of(values)
+    lag = w.sparse @ values
+    cases = [
+        (nq.dynamics.stochastic_kernel(panel, "y", step=3), values[:, :5], values[:, 3:]),
+        (nq.dynamics.stochastic_kernel(panel, "y", step=2, w=w), lag[:, :6], values[:, 2:]),
+        (nq.dynamics.stochastic_kernel(panel, "y", step=0, w=w), lag, values),
+    ]
+    for found, x, y in cases:
+        x, y = x.ravel(), y.ravel()
+        hx, hy = found.bandwidths
+        assert hx == pytest.approx(robust_spread(x) * len(x) ** (-1 / 6))
+        grid = found.conditional.index.to_numpy()
+        kx = stats.norm.pdf((grid[:, None] - x) / hx) / hx
+        ky = stats.norm.pdf((grid[:, None] - y) / hy) / hy
+        joint = kx @ ky.T / len(x)
+        np.testing.assert_allclose(found.joint, joint, atol=5e-3 * joint.max())
+        inside = found.inside
+        conditional = joint / np.maximum(kx.mean(axis=1), 1e-300)[:, None]
+        np.testing.assert_allclose(
+            found.conditional[inside], conditional[inside], atol=0.02 * conditional[inside].max()
+        )
+        step = grid[1] - grid[0]
+        known = found.conditional.notna().all(axis=1)
+        assert known[inside].all()
+        np.testing.assert_allclose(found.conditional[known].sum(axis=1) * step, 1, rtol=1e-9)
+        np.testing.assert_array_equal(found.pairs["x"], x)
+        np.testing.assert_array_equal(found.pairs["y"], y)
+    assert cases[1][0].ergodic.isna().all()
+    assert cases[1][0].given == "neighbours"
+
+
+def test_the_ergodic_density_of_a_known_process():
+    """y' = 0.8 y + 0.3 e tends to a normal distribution with standard deviation 0.5.
+
+    Smoothing in x and y spreads the kernel, by amounts that are known: the variance becomes
+    (s2 + h_y^2) / (1 - b2), with b the slope that smoothing leaves.
+    """
+    rng = np.random.default_rng(0)
+    y = [rng.normal(size=4000) * 1.5]
+    for _ in range(9):
+        y.append(0.8 * y[-1] + 0.3 * rng.normal(size=4000))
+    found = nq.dynamics.stochastic_kernel(panel_of(np.stack(y, axis=1)), "y")
+    x = found.ergodic.index.to_numpy()
+    step = x[1] - x[0]
+    assert found.ergodic.sum() * step == pytest.approx(1)
+    mean = (found.ergodic * x).sum() * step
+    sd = np.sqrt((found.ergodic * (x - mean) ** 2).sum() * step)
+    assert mean == pytest.approx(0, abs=0.03)
+    assert sd == pytest.approx(0.5, rel=0.1)
+    moved = found.conditional.to_numpy().T @ found.ergodic.to_numpy() * step
+    np.testing.assert_allclose(moved, found.ergodic, atol=1e-6)
+    slope = np.polyfit(found.expected.index, found.expected, 1)[0]
+    assert slope == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_kernel_of_two_worlds_has_no_ergodic_density():
+    rng = np.random.default_rng(0)
+    level = np.repeat([0.0, 100.0], 50)[:, None]
+    found = nq.dynamics.stochastic_kernel(panel_of(level + rng.normal(size=(100, 5))), "y")
+    # The spread of all is no measure of that within the two.
+    found = nq.dynamics.stochastic_kernel(
+        panel_of(level + rng.normal(size=(100, 5))), "y", bandwidth=(0.3, 0.3)
+    )
+    assert found.ergodic.isna().all()
+    assert "2 closed classes" in " ".join(found.notes)
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+def test_errors(lattice):
+    w = lattice(4, 5)
+    good = np.random.default_rng(0).normal(size=(20, 4)) + 9
+    panel = panel_of(good)
+    flat = good.copy()
+    flat[:, 2] = 5
+    with pytest.raises(DomainError, match="constant in 2"):
+        nq.dynamics.density(panel_of(flat), "y")
+    with pytest.raises(PanelError, match="at least 3 units"):
+        nq.dynamics.density(panel_of(good[:2]), "y")
+    with pytest.raises(OptionError, match="silverman, sheather-jones"):
+        nq.dynamics.density(panel, "y", bandwidth="scott")
+    with pytest.raises(OptionError, match="must be positive"):
+        nq.dynamics.density(panel, "y", bandwidth=-1.0)
+    with pytest.raises(OptionError, match="points"):
+        nq.dynamics.density(panel, "y", points=3)
+    with pytest.raises(PanelError, match="77"):
+        nq.dynamics.density(panel, "y", periods=[77])
+    tied = np.repeat([1.0, 2.0, 3.0], [5000, 1, 1])[:, None]
+    with pytest.raises(DomainError, match="often equal"):
+        nq.dynamics.density(panel_of(tied), "y", bandwidth="sheather-jones")
+    with pytest.raises(OptionError, match="replications"):
+        nq.dynamics.modality(panel, "y", replications=0)
+    with pytest.raises(OptionError, match="0 with weights"):
+        nq.dynamics.stochastic_kernel(panel, "y", step=0)
+    with pytest.raises(PanelError, match="needs at least 5 periods"):
+        nq.dynamics.stochastic_kernel(panel, "y", step=4)
+    with pytest.raises(DomainError, match="constant as x"):
+        nq.dynamics.stochastic_kernel(panel_of(np.ones((5, 4))), "y")
+    with pytest.raises(OptionError, match="two positive numbers"):
+        nq.dynamics.stochastic_kernel(panel, "y", bandwidth=(1, 0))
+    with pytest.raises(OptionError, match="points"):
+        nq.dynamics.stochastic_kernel(panel, "y", points=5)
+    states = nq.datasets.us_income()
+    alone = nq.weights.distance_band(states, cutoff_km=200, islands="keep")
+    with pytest.raises(IslandError, match="no neighbours"):
+        nq.dynamics.stochastic_kernel(states, "income", w=alone)
+    assert w.n_units == 20
