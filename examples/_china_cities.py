@@ -1,8 +1,8 @@
 """The panel of 332 Chinese cities that `NQP_DATA` names, with the boundaries of the package.
 
 The data may not be passed on. The light of 2013-2020 is used, because the sensor changed before
-2013. Cities are matched by code with the boundaries; the polygons of the data are cells around
-points, no boundaries.
+2013; other columns may be read from 2001 on. Cities are matched by code with the boundaries; the
+polygons of the data are cells around points, no boundaries.
 """
 
 import os
@@ -49,12 +49,14 @@ def boundaries(cities: pd.DataFrame) -> gpd.GeoDataFrame:
     )
 
 
-def read_cities(folder: Path) -> tuple[nq.SpatialPanel, nq.weights.SpatialWeights]:
-    """Panel of 2013-2020 with boundaries, and their contiguity."""
+def read_cities(
+    folder: Path, first: int = 2013
+) -> tuple[nq.SpatialPanel, nq.weights.SpatialWeights]:
+    """Panel from a year to 2020 with boundaries, and their contiguity."""
     cities = pd.read_csv(folder / "cities.csv")
     frame = pd.read_csv(folder / "panel.csv")
     panel = nq.SpatialPanel(
-        frame[frame["year"] >= 2013].merge(cities[COLUMNS], on="city_id"),
+        frame[frame["year"] >= first].merge(cities[COLUMNS], on="city_id"),
         unit="city_id",
         period="year",
         geometry=boundaries(cities),

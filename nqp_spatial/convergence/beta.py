@@ -37,10 +37,10 @@ class BetaResult:
     Attributes
     ----------
     table : DataFrame
-        By (group, by): ``coefficient`` of the starting level and, in spatial models, its ``direct``
-        and ``total`` effect; columns ``b, std_error, p_value, speed, speed_low, speed_high,
-        half_life, half_life_low, half_life_high``. Speed is per period; half-lives, in periods,
-        are missing where the estimate does not converge.
+        By (group, by): ``coefficient`` of the starting level and, in models with W y or W X, its
+        ``direct`` and ``total`` effect; columns ``b, std_error, p_value, speed, speed_low,
+        speed_high, half_life, half_life_low, half_life_high``. Speed is per period; half-lives, in
+        periods, are missing where the estimate does not converge.
     fit : RegressionResult
         The regression, of ``growth`` on ``start``.
     data : DataFrame
@@ -287,7 +287,7 @@ def _table(
 ) -> pd.DataFrame:
     z = stats.norm.ppf(0.5 + level / 2)
     effects = None
-    if result.spec.model != "ols":
+    if result.spec.model not in ("ols", "sem"):  # without W y and W X they are the coefficient
         effects = result.effects().frame.set_index(["variable", "effect"])
     rows = {}
     for name, column in names.items():

@@ -13,9 +13,10 @@ from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.inequality.indices import indices
 from nqp_spatial.panel import SpatialPanel
 
-__all__ = ["SigmaResult", "sigma"]
+__all__ = ["MEASURES", "SigmaResult", "sigma"]
 
-_SAID = {
+#: Measures of dispersion, in words.
+MEASURES = {
     "sd_log": "standard deviation of logs",
     "sd": "standard deviation",
     "cv": "coefficient of variation",
@@ -121,9 +122,9 @@ def sigma(
     from statsmodels.regression.linear_model import OLS
 
     names = [which] if isinstance(which, str) else list(dict.fromkeys(which))
-    unknown = [name for name in names if name not in _SAID]
+    unknown = [name for name in names if name not in MEASURES]
     if unknown or not names:
-        raise OptionError(f"unknown measures {unknown}; known are {', '.join(_SAID)}")
+        raise OptionError(f"unknown measures {unknown}; known are {', '.join(MEASURES)}")
     if weights is not None and "sd" in names:
         raise OptionError("'sd' takes no weights; use 'cv' or 'sd_log'")
     panel.require_balanced()

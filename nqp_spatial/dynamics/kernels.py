@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["KernelResult", "stochastic_kernel"]
 
 _BINS = 512
+_ENOUGH = 0.005  # of the pairs, for a row to be shown
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -73,13 +74,22 @@ class KernelResult:
 
     @property
     def inside(self) -> np.ndarray:
-        """Which rows have data: x from the smallest to the largest that occurs."""
+        """Which rows rest on data: the stretch around the median of x with pairs enough.
+
+        The kernel's weights at x must add up to a half percent of the pairs, ``2 sqrt(pi) h f(x) >=
+        0.005``: beyond, the kernel shows single units.
+        """
         x = self.conditional.index.to_numpy()
-        return np.asarray((x >= self.pairs["x"].min()) & (x <= self.pairs["x"].max()))
+        weight = 2 * np.sqrt(np.pi) * self.bandwidths[0] * self.marginal.to_numpy()
+        low, high = self.pairs["x"].min(), self.pairs["x"].max()
+        enough = (weight >= _ENOUGH) & (x >= low) & (x <= high)
+        stretch = np.cumsum(np.diff(enough, prepend=False))
+        middle = int(np.searchsorted(x, self.pairs["x"].median()))
+        return np.asarray(enough & (stretch == stretch[middle]))
 
     @property
     def expected(self) -> pd.Series:
-        """``E(y | x)``, for rows with data; on the 45-degree line where nothing moves."""
+        """``E(y | x)``, for rows that rest on data; on the 45-degree line where nothing moves."""
         y = self.conditional.columns.to_numpy()
         mean = np.nan_to_num(self.conditional.to_numpy()) @ y * (y[1] - y[0])
         return pd.Series(mean, self.conditional.index, name="expected")[self.inside]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-__all__ = ["CLUSTER_COLOURS", "choropleth", "lisa_map"]
+__all__ = ["CLUSTER_COLOURS", "choropleth", "drawn_groups", "drawn_map", "lisa_map"]
 
 CLUSTER_COLOURS = {
     "High-High": "#b2182b",
@@ -48,7 +48,7 @@ _SCHEMES = {
 _NO_DATA = "No data"
 _LEGEND_ROW = 0.155  # inches
 _HATCHED = "////"
-_HATCHED_GROUPS = (_NO_DATA, "No neighbours")
+_HATCHED_GROUPS = (_NO_DATA, "No neighbours", "Divergent")
 
 
 def choropleth(
@@ -131,7 +131,7 @@ def choropleth(
         groups, colours, counts = _categories(values)
     else:
         groups, colours, counts = _classified(values, scheme, classes, breaks, centre, cmap, digits)
-    return _draw(
+    return drawn_groups(
         ground,
         groups,
         colours,
@@ -193,7 +193,7 @@ def lisa_map(
     )
     several = panel.n_periods > 1
     named = f"{lisa.label}, {lisa.period}" if several else lisa.label
-    return _draw(
+    return drawn_groups(
         ground,
         lisa.frame["cluster"],
         {name: CLUSTER_COLOURS[name] for name in lisa.counts.index},
@@ -205,7 +205,7 @@ def lisa_map(
     )
 
 
-def _draw(
+def drawn_groups(
     ground: Ground,
     groups: pd.Series,
     colours: dict[Any, Any],

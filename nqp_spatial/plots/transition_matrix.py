@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.dynamics import MarkovResult, SpatialMarkovResult
+from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
+from nqp_spatial.plots.steady import condition_name
 from nqp_spatial.plots.theme import COLUMN, INK, PAGE, check_fonts, new_figure, themed, wrapped
 
 if TYPE_CHECKING:
@@ -20,17 +21,17 @@ __all__ = ["transitions"]
 
 
 def transitions(
-    result: MarkovResult | SpatialMarkovResult,
+    result: MarkovResult | SpatialMarkovResult | ChainsResult,
     *,
     title: str | None = None,
     width: float | None = None,
     columns: int = 3,
 ) -> Figure:
-    """Draw the transition probabilities of a chain, or of a chain for each neighbour state.
+    """Draw the transition probabilities of a chain, or of several side by side.
 
     Parameters
     ----------
-    result : MarkovResult or SpatialMarkovResult
+    result : MarkovResult, SpatialMarkovResult or ChainsResult
         From `nqp_spatial.dynamics`.
     title : str, optional
         Of the whole figure.
@@ -61,16 +62,21 @@ def transitions(
         chains = [("", result.probabilities, result.counts)]
     elif isinstance(result, SpatialMarkovResult):
         chains = [("All", result.pooled.probabilities, result.pooled.counts)]
-        for name in result.ergodic.index:
-            chains.append(
-                (f"Neighbours {name}", result.probabilities.loc[name], result.counts.loc[name])
-            )
+        levels = tuple(result.ergodic.index.names)
+        for value in result.ergodic.index:
+            said = wrapped(condition_name(levels, value), 1.9)
+            chains.append((said, result.probabilities.loc[value], result.counts.loc[value]))
+    elif isinstance(result, ChainsResult):
+        chains = [("All", result.pooled.probabilities, result.pooled.counts)]
+        chains += [(name, one.probabilities, one.counts) for name, one in result.chains.items()]
     else:
         raise OptionError(
-            "transitions draws what nqp_spatial.dynamics.markov or spatial_markov returned, "
+            "transitions draws what nqp_spatial.dynamics.markov, spatial_markov or those by group "
+            "and span returned, "
             f"got {type(result).__name__}"
         )
     many = len(chains) > 1
+    step = result.pooled.step if isinstance(result, ChainsResult) else result.step
     wide = width or (PAGE if many else COLUMN)
     across = min(columns, len(chains))
     down = -(-len(chains) // across)
@@ -88,7 +94,7 @@ def transitions(
             if place % across == 0:
                 ax.set_ylabel("State now (moves)")
             if place + across >= len(chains):
-                ax.set_xlabel(f"State {_later(result.step)}")
+                ax.set_xlabel(f"State {_later(step)}")
         assert image is not None
         bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, pad=0.015)
         bar.set_label("Transition probability")

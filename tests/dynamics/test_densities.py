@@ -205,6 +205,23 @@ def test_stochastic_kernel_equals_direct_sums(lattice):
     assert cases[1][0].given == "neighbours"
 
 
+def test_rows_with_hardly_any_data_are_not_inside():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(100, 6))
+    values[0] += 30  # one unit far away
+    found = nq.dynamics.stochastic_kernel(panel_of(values), "y")
+    x = found.conditional.index.to_numpy()[found.inside]
+    assert x[0] < -1.5
+    assert 1.5 < x[-1] < 6
+    assert len(found.expected) == found.inside.sum()
+    hx = found.bandwidths[0]
+    weight = [
+        np.exp(-(((found.pairs["x"] - at) / hx) ** 2) / 2).sum() * np.sqrt(2) / len(found.pairs)
+        for at in x
+    ]
+    assert min(weight) >= 0.0049
+
+
 def test_the_ergodic_density_of_a_known_process():
     """y' = 0.8 y + 0.3 e tends to a normal distribution with standard deviation 0.5.
 

@@ -1,0 +1,184 @@
+"""Figures of convergence clubs: the map, and the paths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nqp_spatial.convergence import ClubsResult
+from nqp_spatial.keys import check_same_ids
+from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots.maps import drawn_groups
+from nqp_spatial.plots.theme import COLUMN, MUTED, check_fonts, new_figure, themed, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import geopandas as gpd
+    from matplotlib.axes import Axes
+
+__all__ = ["club_map", "transition_paths"]
+
+DIVERGENT = "Divergent"
+
+
+def _colours(clubs: ClubsResult) -> dict[str, Any]:
+    """Return a colour for each club, from dark (the highest) to light: they have an order."""
+    import matplotlib as mpl
+
+    shades = mpl.colormaps["viridis"](np.linspace(0.05, 0.82, max(len(clubs.table), 2)))
+    return {f"Club {number}": shades[i] for i, number in enumerate(clubs.table.index)}
+
+
+def club_map(
+    clubs: ClubsResult,
+    panel: SpatialPanel,
+    *,
+    title: str | None = None,
+    legend: str | None = None,
+    crs: Any = "auto",
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
+    inset: str | None = None,
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the members of convergence clubs on the map.
+
+    Parameters
+    ----------
+    clubs : ClubsResult
+        From `nqp_spatial.convergence.clubs`.
+    panel : SpatialPanel
+        With the geometry of the same units.
+    title, legend : str, optional
+        Of the map and of its legend.
+    crs, basemap, inset, width, ax
+        As in `choropleth`.
+
+    Returns
+    -------
+    Axes
+        Clubs from dark (the highest) to light, with the number of members; divergent units hatched.
+
+    Raises
+    ------
+    GeometryError, UnmatchedIdsError
+        If the panel has no geometry, or not of the same units.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0, first=1992, last=2021)
+    >>> found = nq.convergence.clubs(cities, "gdp_pc", logs=True)
+    >>> ax = nq.plots.club_map(found, cities)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['Club 1 (92)', 'Club 2 (130)', 'Club 3 (114)']
+    """
+    ground = ground_of(panel, crs, basemap, inset)
+    check_same_ids(
+        ground.shapes.index, clubs.membership.index, our_name="panel", their_name="clubs",
+        advice="pass the panel in which the clubs were found",
+    )  # fmt: skip
+    groups, colours = clubs.groups(), _colours(clubs)
+    if len(clubs.divergent):
+        colours[DIVERGENT] = "#ececec"
+    return drawn_groups(
+        ground,
+        groups,
+        colours,
+        [f"{name} ({int((groups == name).sum())})" for name in colours],
+        "Convergence clubs" if legend is None else legend,
+        title,
+        width,
+        ax,
+    )
+
+
+def transition_paths(
+    clubs: ClubsResult,
+    *,
+    units: bool = True,
+    title: str | None = None,
+    label: str | None = None,
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the relative transition paths of clubs, and of their members behind.
+
+    Parameters
+    ----------
+    clubs : ClubsResult
+        From `nqp_spatial.convergence.clubs`.
+    units : bool
+        Whether to draw each unit's path.
+    title, label : str, optional
+        Of the figure and of the vertical axis.
+    width : float
+        Inches.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+        Paths are over the mean of all units, which is the dashed line.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0, first=1992, last=2021)
+    >>> found = nq.convergence.clubs(cities, "gdp_pc", logs=True)
+    >>> len(nq.plots.transition_paths(found, units=False).lines)
+    7
+    """
+    from matplotlib.collections import LineCollection
+
+    colours, groups = _colours(clubs), clubs.groups()
+    periods = clubs.paths.columns
+    numeric = np.issubdtype(periods.dtype, np.number)
+    x = periods.to_numpy(dtype=float) if numeric else np.arange(len(periods), dtype=float)
+    with themed():
+        if ax is None:
+            ax = new_figure(width, 0.78 * width)[1][0, 0]
+        if units:
+            names = [*colours, *([DIVERGENT] if len(clubs.divergent) else [])]
+            for name in names:
+                members = clubs.paths[groups == name].to_numpy()
+                lines = np.stack([np.broadcast_to(x, members.shape), members], axis=-1)
+                colour = colours.get(name, MUTED)
+                ax.add_collection(
+                    LineCollection(
+                        list(lines),
+                        colors=[colour],
+                        lw=0.35,
+                        alpha=float(np.clip(25 / len(members), 0.12, 0.6)),
+                        linestyles="-" if name in colours else (0, (2, 2)),
+                    )
+                )
+        ax.axhline(1, color=MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
+        marks = "osD^vPX*<>"
+        for number, (name, colour) in enumerate(colours.items()):
+            path = clubs.club_paths.loc[number + 1]
+            count = int((groups == name).sum())
+            ax.plot(x, path, color="white", lw=3.0, zorder=3)
+            ax.plot(
+                x, path, color=colour, lw=1.6, zorder=4, label=f"{name} ({count})",
+                marker=marks[number % len(marks)], ms=3.5, mec="white", mew=0.4,
+                markevery=max(len(x) // 6, 1),
+            )  # fmt: skip
+        if len(clubs.divergent) and units:
+            ax.plot([], [], color=MUTED, lw=0.8, ls=(0, (2, 2)),
+                    label=f"{DIVERGENT} ({len(clubs.divergent)})")  # fmt: skip
+        if not numeric:
+            step = -(-len(periods) // 6)
+            ax.set_xticks(x[::step], [str(one) for one in periods[::step]])
+        ax.set_xlim(x[0], x[-1])
+        ax.autoscale_view(scalex=False)
+        ax.set_ylabel(label if label is not None else "Relative path (mean of all = 1)")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, handlelength=1.8)
+        if title:
+            ax.set_title(wrapped(title, width))
+    check_fonts(ax)
+    return ax

@@ -1,0 +1,154 @@
+"""Figures of convergence in growth and dispersion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nqp_spatial.convergence import BetaResult, SigmaResult
+from nqp_spatial.convergence.sigma import MEASURES
+from nqp_spatial.plots.theme import COLUMN, INK, PALETTE, check_fonts, new_figure, themed, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["beta_scatter", "sigma_lines"]
+
+
+def beta_scatter(
+    result: BetaResult,
+    *,
+    title: str | None = None,
+    label: str | None = None,
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw growth against the starting level, with the estimated line of each group.
+
+    Parameters
+    ----------
+    result : BetaResult
+        From `nqp_spatial.convergence.beta`.
+    title, label : str, optional
+        Of the figure, and of the variable.
+    width : float
+        Inches.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+        The line has the estimated slope and goes through the group's mean, so that with controls,
+        effects or neighbours it need not fit the cloud. The legend gives half-lives.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> found = nq.convergence.beta(nq.datasets.us_income(), "income")
+    >>> ax = nq.plots.beta_scatter(found, label="income")
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'half-life 42.1 periods [33.0, 51.2]'
+    """
+    marks = "osD^vPX*"
+    named = label if label is not None else result.variable
+    with themed():
+        if ax is None:
+            lines = result.table.index.get_level_values("group").nunique()
+            ax = new_figure(width, 0.72 * width + 0.35 + 0.17 * lines)[1][0, 0]
+        groups = list(dict.fromkeys(result.table.index.get_level_values("group")))
+        size = float(np.clip(600 / len(result.data), 2, 16))
+        for i, name in enumerate(groups):
+            those = result.data[result.data["group"] == name]
+            colour = PALETTE[i % len(PALETTE)]
+            row = result.table.loc[(name, "coefficient")]
+            ax.scatter(
+                those["start"], those["growth"], s=size, color=colour, alpha=0.7, lw=0,
+                marker=marks[i % len(marks)],
+            )  # fmt: skip
+            ends = np.array([those["start"].min(), those["start"].max()])
+            height = those["growth"].mean() + row["b"] * (ends - those["start"].mean())
+            text = "no convergence"
+            if np.isfinite(row["half_life"]):
+                text = (
+                    f"half-life {row['half_life']:.1f} periods "
+                    f"[{row['half_life_low']:.1f}, {row['half_life_high']:.1f}]"
+                )
+                if row["speed_low"] <= 0:
+                    text = f"half-life {row['half_life']:.1f} periods, no upper bound"
+            ax.plot(
+                ends, height, color=colour if len(groups) > 1 else INK, lw=1.3,
+                label=text if name == "all" else f"{name}: {text}",
+            )  # fmt: skip
+        per = "a period" if result.annual else f"over {result.span:g} period(s)"
+        ax.set_xlabel(f"Log of {named} at the start")
+        ax.set_ylabel(f"Growth {per}, log points")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.15), handlelength=1.4)
+        if title:
+            ax.set_title(wrapped(title, width))
+    check_fonts(ax)
+    return ax
+
+
+def sigma_lines(
+    result: SigmaResult,
+    *,
+    title: str | None = None,
+    width: float = COLUMN,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw measures of dispersion over time, each over its first value, with their trends.
+
+    Parameters
+    ----------
+    result : SigmaResult
+        From `nqp_spatial.convergence.sigma`.
+    title : str, optional
+    width : float
+        Inches.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+        The legend gives the trend in percent a period, with a star where its interval leaves out
+        zero.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> found = nq.convergence.sigma(nq.datasets.us_income(), "income")
+    >>> nq.plots.sigma_lines(found).get_legend().get_texts()[0].get_text()
+    'Standard deviation of logs: -1.4 %*'
+    """
+    styles = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), "-", "-")
+    periods = result.frame.index
+    numeric = np.issubdtype(periods.dtype, np.number)
+    x = periods.to_numpy(dtype=float) if numeric else np.arange(len(periods), dtype=float)
+    with themed():
+        if ax is None:
+            ax = new_figure(width, 0.6 * width + 0.7 + 0.17 * len(result.frame.columns))[1][0, 0]
+        for i, name in enumerate(result.frame):
+            of = result.trends.loc[name]
+            star = "*" if of["conf_low"] > 0 or of["conf_high"] < 0 else ""
+            said = MEASURES[name][0].upper() + MEASURES[name][1:]
+            ax.plot(
+                x, result.frame[name] / result.frame[name].iloc[0], color=PALETTE[i],
+                ls=styles[i], lw=1.2, label=f"{said}: {100 * of['trend']:.1f} %{star}",
+            )  # fmt: skip
+        if not numeric:
+            step = -(-len(periods) // 6)
+            ax.set_xticks(x[::step], [str(one) for one in periods[::step]])
+        ax.set_ylim(bottom=0)
+        ax.set_xlim(x[0], x[-1])
+        ax.set_ylabel(f"Over the value of {periods[0]}")
+        ax.legend(
+            title="Trend a period", alignment="left", loc="upper center",
+            bbox_to_anchor=(0.45, -0.12), handlelength=2.4,
+        )  # fmt: skip
+        if title:
+            ax.set_title(wrapped(title, width))
+    check_fonts(ax)
+    return ax
