@@ -6,6 +6,7 @@ import time
 import pandas as pd
 
 from benchmarks import (
+    clubs,
     durbin,
     inequality,
     panel_models,
@@ -15,6 +16,7 @@ from benchmarks import (
 )
 
 TABLES = {
+    "clubs": clubs.rows,
     "durbin": durbin.rows,
     "inequality": inequality.rows,
     "panel_models": panel_models.rows,

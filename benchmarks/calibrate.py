@@ -1,11 +1,11 @@
-"""Run the Monte Carlo of `calibration` and `spillover_calibration` and write their tables."""
+"""Run the Monte Carlo of models, spillovers and dynamics and write their tables."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import spillover_calibration
+from benchmarks import dynamics_calibration, spillover_calibration
 from benchmarks.calibration import designs, estimate, p_values, run, sizes, summarise
 
 
@@ -13,17 +13,21 @@ def main() -> None:
     """Run all tables, or those of one part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replications", type=int, default=2000)
-    parser.add_argument("--part", choices=["all", "models", "spillovers"], default="all")
+    parser.add_argument(
+        "--part", choices=["all", "models", "spillovers", "dynamics"], default="all"
+    )
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()
     options = {"replications": given.replications, "n_jobs": given.jobs}
     given.output.mkdir(parents=True, exist_ok=True)
-    if given.part != "spillovers":
+    if given.part in ("all", "models"):
         estimators, tests = designs()
         run(p_values, sizes, tests, given.output / "calibration_tests.csv", **options)
         run(estimate, summarise, estimators, given.output / "calibration_estimates.csv", **options)
-    if given.part != "models":
+    if given.part in ("all", "dynamics"):
+        dynamics_calibration.run(given.output, **options)
+    if given.part in ("all", "spillovers"):
         # Four times fewer: each takes a second.
         options["replications"] = max(given.replications // 4, 1)
         spillover_calibration.run(given.output, **options)

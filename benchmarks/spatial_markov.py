@@ -1,4 +1,4 @@
-"""Spatial Markov chain of 3 000 units over 20 periods, beside giddy, also with permutations."""
+"""Spatial Markov chain over 20 periods, beside giddy: 3 000 units with permutations, 100 000."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import nqp_spatial as nq
 from benchmarks.durbin import weights
 from benchmarks.measure import measure, row
 
-UNITS, PERIODS = 3000, 20
+PERIODS = 20
 
 
-def data() -> tuple[nq.weights.SpatialWeights, np.ndarray]:
+def data(units: int) -> tuple[nq.weights.SpatialWeights, np.ndarray]:
     """Queen contiguity and persistent incomes."""
-    w = weights("contiguity", UNITS)
+    w = weights("contiguity", units)
     rng = np.random.default_rng(0)
     steps = 0.1 * rng.normal(size=(w.n_units, PERIODS))
     return w, np.exp(np.cumsum(steps, axis=1) + rng.normal(size=(w.n_units, 1)))
 
 
-def ours(permutations: int):
+def ours(units: int, permutations: int):
     """Ours, from the panel on."""
-    w, values = data()
+    w, values = data(units)
     n = w.n_units
     frame = pd.DataFrame(
         {
@@ -43,11 +43,11 @@ def ours(permutations: int):
     return call
 
 
-def peer(permutations: int):
+def peer(units: int, permutations: int):
     """giddy's, from its weights object and array on; what it prints is kept off the screen."""
     from giddy.markov import Spatial_Markov
 
-    w, values = data()
+    w, values = data(units)
     old = w.to_W()
     old.transform = "r"
 
@@ -64,12 +64,14 @@ def peer(permutations: int):
 def rows() -> list[dict]:
     """Run all cases."""
     table = []
-    for permutations in (0, 99):
-        a = measure("benchmarks.spatial_markov:ours", permutations)
+    for units, permutations in ((3_000, 0), (3_000, 999), (100_000, 0)):
+        a = measure("benchmarks.spatial_markov:ours", units, permutations)
+        few = permutations > 0
         b = measure(
-            "benchmarks.spatial_markov:peer", permutations, repeats=1 if permutations else 3
-        )
+            "benchmarks.spatial_markov:peer", units, permutations,
+            repeats=1 if few else 3, warm=not few,
+        )  # fmt: skip
         assert abs(a.facts["lr"] / b.facts["lr"] - 1) < 1e-8, "the two count different moves"
-        case = f"spatial Markov, n = {UNITS}, T = {PERIODS}, {permutations} permutations"
+        case = f"spatial Markov, n = {units}, T = {PERIODS}, {permutations} permutations"
         table.append(row(case, a, "giddy Spatial_Markov", b))
     return table

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import fft
 
 from nqp_spatial.errors import OptionError, PanelError
 
@@ -146,7 +147,8 @@ def _kernel(memory: np.ndarray, size: int, lags: int) -> np.ndarray:
 def _lagged(v: np.ndarray) -> np.ndarray:
     """Return sums of products at lags 1 to size - 1, shape (rows, size - 1)."""
     size = v.shape[1]
-    return np.stack([(v[:, lag:] * v[:, :-lag]).sum(axis=1) for lag in range(1, size)], axis=1)
+    long = fft.next_fast_len(2 * size, real=True)
+    return np.asarray(fft.irfft(np.abs(fft.rfft(v, long)) ** 2, long)[:, 1:size])
 
 
 def _long_run(u: np.ndarray, memory: np.ndarray, size: int, kept: int) -> np.ndarray:

@@ -141,7 +141,8 @@ def kernel_contour(
     Returns
     -------
     Axes
-        Axes have one scale where x is the unit's own value. x with hardly any data is left out (`KernelResult.inside`).
+        Axes have one scale where x is the unit's own value. x with hardly any data is left out
+        (`KernelResult.inside`).
 
     Raises
     ------

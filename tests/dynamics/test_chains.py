@@ -554,6 +554,28 @@ def test_rank_mobility_by_loops(lattice):
     assert ours["neighbours_p_value"].iloc[0] == pytest.approx(p)
 
 
+# -- cluster --------------------------------------------------------------------------------------
+
+
+def test_a_dask_cluster_gives_the_same_permutations(incomes):
+    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    from joblib import parallel_config
+
+    panel, w = incomes
+    options = {"states": 4, "lag_states": 4, "permutations": 99, "seed": 1}
+    alone = nq.dynamics.spatial_markov(panel, "relative_income", w, **options)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        spread = nq.dynamics.spatial_markov(panel, "relative_income", w, n_jobs=-1, **options)
+    for key in ("lr_permutation", "chi2_permutation"):
+        assert spread.tests[key].p_value == alone.tests[key].p_value
+
+
 # -- errors ---------------------------------------------------------------------------------------
 
 
