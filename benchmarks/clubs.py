@@ -56,7 +56,7 @@ def loops(n: int):
 
 
 def many(n: int, calls: int):
-    """Return as many regressions as a package that repeats them makes, on the members of growing clubs."""
+    """Return a loop of as many regressions as a package makes that repeats them."""
     values = data(n)
     sizes = np.random.default_rng(0).integers(2, n // 4, calls)
 

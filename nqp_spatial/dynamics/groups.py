@@ -11,8 +11,8 @@ import pandas as pd
 
 from nqp_spatial.dynamics import chains
 from nqp_spatial.dynamics.homogeneity import homogeneity_tests, stratified_statistics
-from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
-from nqp_spatial.dynamics.resampling import counts_by_unit
+from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step, with_intervals
+from nqp_spatial.dynamics.resampling import check_bootstrap, counts_by_unit
 from nqp_spatial.dynamics.states import Discretization, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
@@ -90,6 +90,8 @@ def markov_by_group(
     step: int = 1,
     relative: bool = False,
     permutations: int = 0,
+    replications: int = 0,
+    level: float = 0.95,
     seed: int | None = None,
 ) -> ChainsResult:
     """Estimate a Markov chain for each group of units, and test that they are equal.
@@ -106,6 +108,10 @@ def markov_by_group(
         As in `markov`; states are cut over all groups together.
     permutations : int
         Random dealings of the groups to units, each with its whole history; 0 for none.
+    replications : int
+        Bootstrap samples of units, inside each group.
+    level : float
+        Of the bootstrap's intervals.
     seed : int, optional
 
     Returns
@@ -133,6 +139,7 @@ def markov_by_group(
     check_step(panel, step)
     if not (isinstance(permutations, int) and permutations >= 0):
         raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
+    check_bootstrap(replications, level)
     codes, names = group_codes(panel, group)
     called = group if isinstance(group, str) else str(group.name or "group")
     found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
@@ -144,15 +151,14 @@ def markov_by_group(
     tests = homogeneity_tests(counts, null)
     if permutations:
         tests |= dealt_tests(by_unit, codes, counts[:, None], null, permutations, seed)
-    return ChainsResult(
-        {
-            name: chain_of(one, found, variable, step)
-            for name, one in zip(names, counts, strict=True)
-        },
-        chain_of(counts.sum(axis=0), found, variable, step),
-        tests,
-        called,
-    )
+    of_groups = {}
+    for g, name in enumerate(names):
+        chain = chain_of(counts[g], found, variable, step)
+        if replications:
+            chain = with_intervals(chain, by_unit[codes == g], replications, seed, level)
+        of_groups[name] = chain
+    pooled = chain_of(counts.sum(axis=0), found, variable, step)
+    return ChainsResult(of_groups, pooled, tests, called)
 
 
 def dealt_tests(

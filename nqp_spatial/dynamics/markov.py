@@ -19,7 +19,7 @@ from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.panel import SpatialPanel
 
-__all__ = ["MarkovResult", "check_step", "markov"]
+__all__ = ["MarkovResult", "chain_of", "check_step", "markov", "with_intervals"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -206,12 +206,13 @@ def markov(
     if not replications:
         return result
     by_unit = counts_by_unit(found.codes, found.count, step)
-    return _with_intervals(result, by_unit, replications, seed, level)
+    return with_intervals(result, by_unit, replications, seed, level)
 
 
-def _with_intervals(
+def with_intervals(
     result: MarkovResult, by_unit: np.ndarray, replications: int, seed: int | None, level: float
 ) -> MarkovResult:
+    """Return the chain with bootstrap intervals from the moves of each unit."""
     p = result.probabilities
     draws = bootstrap_probabilities(by_unit, p.shape, replications, seed)
     cells = pd.MultiIndex.from_product([p.index, p.columns])

@@ -11,8 +11,13 @@ import pandas as pd
 from nqp_spatial.dynamics.groups import dealt_tests
 from nqp_spatial.dynamics.homogeneity import homogeneity_tests, stratified_tests
 from nqp_spatial.dynamics.markov import check_step
-from nqp_spatial.dynamics.resampling import counts_by_unit
-from nqp_spatial.dynamics.spatial_markov import NULL, SpatialMarkovResult, spatial_chain_of
+from nqp_spatial.dynamics.resampling import check_bootstrap, counts_by_unit
+from nqp_spatial.dynamics.spatial_markov import (
+    NULL,
+    SpatialMarkovResult,
+    spatial_chain_of,
+    with_spatial_intervals,
+)
 from nqp_spatial.dynamics.states import Discretization, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import IslandError, OptionError, sample
@@ -85,6 +90,8 @@ def spatial_markov_by_group(
     step: int = 1,
     relative: bool = False,
     permutations: int = 0,
+    replications: int = 0,
+    level: float = 0.95,
     seed: int | None = None,
 ) -> SpatialChainsResult:
     """Estimate a spatial Markov chain for each group of units, and test that they are equal.
@@ -105,6 +112,10 @@ def spatial_markov_by_group(
         As in `spatial_markov`; states are cut over all groups together.
     permutations : int
         Random dealings of the groups to units, each with its history and its neighbours' states.
+    replications : int
+        Bootstrap samples of units, inside each group.
+    level : float
+        Of the bootstrap's intervals.
     seed : int, optional
 
     Returns
@@ -135,6 +146,7 @@ def spatial_markov_by_group(
     check_step(panel, step)
     if not (isinstance(permutations, int) and permutations >= 0):
         raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
+    check_bootstrap(replications, level)
     codes, names = group_codes(panel, group)
     called = group if isinstance(group, str) else str(group.name or "group")
     w = as_weights(weights)
@@ -155,11 +167,13 @@ def spatial_markov_by_group(
     tests = stratified_tests(np.swapaxes(counts, 0, 1), null)
     if permutations:
         tests |= dealt_tests(by_unit, codes, counts, null, permutations, seed)
-    found = {
-        name: spatial_chain_of(
-            one, own, {"neighbour_state": near},
-            homogeneity_tests(one, NULL.format("neighbours'")), variable, w, step,
+    found = {}
+    for g, name in enumerate(names):
+        inside = homogeneity_tests(counts[g], NULL.format("neighbours'"))
+        chain = spatial_chain_of(
+            counts[g], own, {"neighbour_state": near}, inside, variable, w, step
         )
-        for name, one in zip(names, counts, strict=True)
-    }  # fmt: skip
+        if replications:
+            chain = with_spatial_intervals(chain, by_unit[codes == g], replications, seed, level)
+        found[name] = chain
     return SpatialChainsResult(found, tests, called)

@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
-__all__ = ["Given", "SpatialMarkovResult", "spatial_chain_of", "spatial_markov"]
+__all__ = [
+    "Given",
+    "SpatialMarkovResult",
+    "spatial_chain_of",
+    "spatial_markov",
+    "with_spatial_intervals",
+]
 
 Given = Literal["neighbours", "group", "both"]
 
@@ -301,8 +307,7 @@ def spatial_markov(
     if not replications:
         return result
     by_unit = counts_by_unit(own.codes, own.count, step, code, cells)
-    draws = bootstrap_probabilities(by_unit, counts.shape, replications, seed)
-    return replace(result, intervals=_intervals(result, draws, level))
+    return with_spatial_intervals(result, by_unit, replications, seed, level)
 
 
 def _condition_codes(conditions: dict[str, States]) -> tuple[np.ndarray, int]:
@@ -331,11 +336,21 @@ def _tests(
     return found
 
 
-def _intervals(result: SpatialMarkovResult, draws: np.ndarray, level: float) -> pd.DataFrame:
+def with_spatial_intervals(
+    result: SpatialMarkovResult,
+    by_unit: np.ndarray,
+    replications: int,
+    seed: int | None,
+    level: float,
+) -> SpatialMarkovResult:
+    """Return the chains with bootstrap intervals from the moves of each unit."""
     p = result.probabilities
+    shape = (len(result.ergodic), p.shape[1], p.shape[1])
+    draws = bootstrap_probabilities(by_unit, shape, replications, seed)
     rows = [(*np.atleast_1d(np.array(row, dtype=object)), to) for row in p.index for to in p]
     index = pd.MultiIndex.from_tuples(rows, names=[*p.index.names, "next_state"])
-    return interval_frame(p.to_numpy().ravel(), draws.reshape(len(draws), -1), index, level)
+    flat = draws.reshape(replications, -1)
+    return replace(result, intervals=interval_frame(p.to_numpy().ravel(), flat, index, level))
 
 
 def spatial_chain_of(

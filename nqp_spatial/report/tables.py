@@ -1,8 +1,7 @@
-"""Regression and effects tables, written through maketables to Word, LaTeX or HTML."""
+"""Regression and effects tables."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,16 +11,10 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import EffectsResult, RegressionResult
+from nqp_spatial.report.writing import STARS, STARS_NOTE, target_of, write_cells
 
 __all__ = ["effects_table", "regression_table"]
 
-ENDINGS = (".docx", ".tex", ".html")
-STARS = (0.01, 0.05, 0.1)
-_STARS_NOTE = "* p < 0.1, ** p < 0.05, *** p < 0.01."
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
-<body>{body}</body></html>
-"""
 # Built-in words of tables, English and Chinese.
 _WORDS = {
     "en": {
@@ -87,7 +80,8 @@ def regression_table(
     results : RegressionResult, sequence or mapping
         The models; the keys of a mapping head the columns.
     path : path
-        Ends in .docx, .tex or .html, which decides the format. Its folder is made if need be.
+        Ends in .docx, .tex, .html or .xlsx, which decides the format. Its folder is made if need
+        be.
     effects : bool or mapping
         Panels of direct, indirect and total effects; true for those of 1 000 draws and seed 0, or
         results of `RegressionResult.effects` by the same headings.
@@ -120,15 +114,12 @@ def regression_table(
     >>> regression_table(res, tempfile.mkdtemp() + "/models.tex", effects=True).name
     'models.tex'
     """
-    import maketables
-
     models = _named(results, RegressionResult)
-    target = _target(path)
+    target = target_of(path)
     if statistic not in ("se", "t"):
         raise OptionError(f"statistic must be 'se' or 't', got {statistic!r}")
     words = _words(lang)
     tex = target.suffix == ".tex"
-    clean = _tex if tex else str
     impacts: dict[str, EffectsResult] = {}
     if effects is True:
         impacts = {name: model.effects(seed=0) for name, model in models.items()}
@@ -147,15 +138,9 @@ def regression_table(
         parts.append(_facts(model, digits, words, tex))
         columns[name] = pd.concat(parts)
     rows = _rows(list(columns.values()))
-    cells = pd.DataFrame({clean(n): column.reindex(rows) for n, column in columns.items()})
-    cells.index = pd.MultiIndex.from_tuples([(clean(a), clean(b)) for a, b in rows])
-    table = maketables.MTable(
-        cells.fillna(""),
-        notes=clean(_regression_note(models, impacts, statistic, notes)),
-        caption=None if caption is None else clean(caption),
-        rgroup_display=True,
-    )
-    return _write(table, target)
+    cells = pd.DataFrame({n: column.reindex(rows) for n, column in columns.items()})
+    note = _regression_note(models, impacts, statistic, notes)
+    return write_cells(cells.fillna(""), target, caption=caption, notes=note)
 
 
 def _words(lang: str) -> dict[str, str]:
@@ -237,7 +222,7 @@ def effects_table(
     effects : EffectsResult, sequence or mapping
         One or more results of `RegressionResult.effects`; the keys of a mapping head the columns.
     path : path
-        Ends in .docx, .tex or .html.
+        Ends in .docx, .tex, .html or .xlsx.
     caption : str, optional
         Title of the table.
     notes : str
@@ -265,23 +250,14 @@ def effects_table(
     >>> effects_table(res.effects(), tempfile.mkdtemp() + "/effects.docx").name
     'effects.docx'
     """
-    import maketables
-
     columns = _named(effects, EffectsResult)
-    target = _target(path)
-    clean = _tex if target.suffix == ".tex" else str
+    target = target_of(path)
     words = _words(lang)
     found = {name: _effects_column(one, digits, words, "se") for name, one in columns.items()}
     rows = _rows(list(found.values()))
-    cells = pd.DataFrame({clean(name): column.reindex(rows) for name, column in found.items()})
-    cells.index = pd.MultiIndex.from_tuples([(clean(a), clean(b)) for a, b in rows])
-    table = maketables.MTable(
-        cells.fillna(""),
-        notes=clean(_effects_note(columns, notes)),
-        caption=None if caption is None else clean(caption),
-        rgroup_display=True,
-    )
-    return _write(table, target)
+    cells = pd.DataFrame({name: column.reindex(rows) for name, column in found.items()})
+    note = _effects_note(columns, notes)
+    return write_cells(cells.fillna(""), target, caption=caption, notes=note)
 
 
 def _named(results: Any, kind: type) -> dict[str, Any]:
@@ -297,16 +273,6 @@ def _named(results: Any, kind: type) -> dict[str, Any]:
             "pass one, a list, or a mapping from headings"
         )
     return dict(results)
-
-
-def _target(path: str | Path) -> Path:
-    target = Path(path)
-    if target.suffix not in ENDINGS:
-        raise OptionError(
-            f"a table is written to a file ending in {', '.join(ENDINGS)}; got {target.name!r}"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target
 
 
 def _effects_column(
@@ -335,7 +301,7 @@ def _regression_note(
     notes: str,
 ) -> str:
     inside = "Standard errors" if statistic == "se" else "t statistics"
-    parts = [f"{inside} in parentheses. {_STARS_NOTE}"]
+    parts = [f"{inside} in parentheses. {STARS_NOTE}"]
     facts: dict[str, list[str]] = {
         "Model": [one.spec.model.upper() for one in models.values()],
         "Weights": [one.weights_spec for one in models.values()],
@@ -370,31 +336,9 @@ def _effects_note(columns: Mapping[str, EffectsResult], notes: str) -> str:
     how = [_inference(one) for one in columns.values()]
     titles = [one.title for one in columns.values()]
     parts = [
-        f"Standard errors in parentheses. {_STARS_NOTE}",
+        f"Standard errors in parentheses. {STARS_NOTE}",
         _per_column("Inference by", how).replace("Inference by:", "Inference by"),
         _per_column("Model", titles),
         notes,
     ]
     return " ".join(part for part in parts if part)
-
-
-def _write(table: Any, target: Path) -> Path:
-    if target.suffix == ".docx":
-        table.save(type="docx", file_name=str(target.resolve()), show=False, replace=True)
-    elif target.suffix == ".tex":
-        target.write_text(str(table.make(type="tex")), encoding="utf-8")
-    else:
-        body = table.make(type="gt").as_raw_html()
-        target.write_text(_PAGE.format(title=target.stem, body=body), encoding="utf-8")
-    return target
-
-
-def _tex(text: str) -> str:
-    """Escape what LaTeX would take for a command; math between dollars stays."""
-    parts = re.split(r"(\$[^$]*\$)", text)
-    return "".join(
-        part
-        if part.startswith("$")
-        else re.sub(r"([<>])", r"$\1$", re.sub(r"([%&#_])", r"\\\1", part))
-        for part in parts
-    )

@@ -246,6 +246,26 @@ def test_bootstrap_equals_counting_resampled_units(incomes):
         nq.dynamics.markov(panel, "relative_income", replications=-1)
 
 
+def test_bootstrap_inside_groups(incomes):
+    panel, w = incomes
+    side = pd.Series(np.where(np.arange(48) < 20, "a", "b"), panel.units)
+    options = {"states": 3, "replications": 60, "seed": 2}
+    found = nq.dynamics.markov_by_group(panel, "relative_income", group=side, **options)
+    cuts = found.pooled.cuts
+    for name in ("a", "b"):
+        alone = nq.dynamics.markov(
+            panel.select(units=side.index[side == name]), "relative_income", discretize=cuts,
+            **options,
+        )  # fmt: skip
+        np.testing.assert_allclose(found.chains[name].intervals, alone.intervals)
+    near = nq.dynamics.spatial_markov_by_group(
+        panel, "relative_income", w, group=side, lag_states=2, **options
+    )
+    of = near.chains["a"].intervals
+    assert of.shape == (18, 4)
+    assert (of["conf_low"].dropna() <= of["conf_high"].dropna()).all()
+
+
 # -- groups and spans -----------------------------------------------------------------------------
 
 

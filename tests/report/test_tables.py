@@ -80,8 +80,8 @@ def test_latex_is_escaped(models, tmp_path):
 
 
 def test_errors(models, tmp_path):
-    with pytest.raises(OptionError, match=r"file ending in \.docx, \.tex, \.html; got 'm\.xlsx'"):
-        nq.report.regression_table(models, tmp_path / "m.xlsx")
+    with pytest.raises(OptionError, match=r"file ending in .* \.xlsx; got 'm\.ods'"):
+        nq.report.regression_table(models, tmp_path / "m.ods")
     with pytest.raises(OptionError, match=r"at least one RegressionResult, got \['float'\]"):
         nq.report.regression_table([1.0], tmp_path / "m.tex")
     with pytest.raises(OptionError, match="got nothing"):
