@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from _china_cities import data_folder, read_cities
@@ -77,8 +76,7 @@ def cities(folder: Path | None) -> Study:
 
 
 def save(figure: object, name: str) -> None:
-    nq.plots.save(figure, OUTPUT / f"07_{name}")
-    plt.close("all")
+    nq.plots.save(figure, OUTPUT / f"07_{name}", close=True)
 
 
 def distributions(study: Study) -> None:

@@ -164,6 +164,7 @@ def save(
     *,
     formats: Sequence[str] = ("png", "pdf"),
     dpi: int = 300,
+    close: bool = False,
 ) -> list[Path]:
     """Save a figure in several formats, at the size it was drawn for.
 
@@ -178,6 +179,8 @@ def save(
         Such as ``"png"``, ``"pdf"``, ``"svg"``, ``"eps"``, ``"tiff"``.
     dpi : int
         Dots per inch of raster formats.
+    close : bool
+        Whether to close the figure afterwards, which frees its memory.
 
     Returns
     -------
@@ -219,4 +222,8 @@ def save(
             target = base.with_name(f"{base.name}.{name}")
             figure.savefig(target, dpi=dpi)
             written.append(target)
+    if close:
+        import matplotlib.pyplot as plt
+
+        plt.close(figure)
     return written

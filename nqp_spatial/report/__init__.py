@@ -1,4 +1,4 @@
-"""Tables for papers: Word, LaTeX, HTML and spreadsheets."""
+"""Tables for papers (Word, LaTeX, HTML, spreadsheets) and whole studies."""
 
 from nqp_spatial.report.result_tables import (
     club_table,
@@ -7,14 +7,17 @@ from nqp_spatial.report.result_tables import (
     tests_table,
     transition_table,
 )
+from nqp_spatial.report.study import StudyResult, study
 from nqp_spatial.report.tables import effects_table, regression_table
 
 __all__ = [
+    "StudyResult",
     "club_table",
     "dagum_table",
     "descriptive_table",
     "effects_table",
     "regression_table",
+    "study",
     "tests_table",
     "transition_table",
 ]

@@ -1,0 +1,83 @@
+"""The command line: ``nqp-spatial init``, ``check``, ``study``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from nqp_spatial import __version__
+from nqp_spatial.errors import NqpError
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nqp-spatial")
+def main() -> None:
+    """Spatial econometrics of regional development: a whole study from one file of settings."""
+
+
+@main.command()
+@click.argument("panel", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--geometry", "-g", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Map of the units: shp, gpkg or geojson.",
+)  # fmt: skip
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), default=Path("study.toml"),
+    show_default=True, help="File of settings to write.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def init(panel: Path, geometry: Path | None, output: Path, *, force: bool) -> None:
+    """Write a commented file of settings for the table PANEL, from the columns it has."""
+    from nqp_spatial.report.study_check import starter
+
+    if output.exists() and not force:
+        raise click.ClickException(f"{output} is there already; pass --force to write over it")
+    try:
+        text = starter(panel, geometry, folder=output.parent)
+    except NqpError as error:
+        raise click.ClickException(str(error)) from None
+    output.write_text(text, encoding="utf-8")
+    click.echo(f"Wrote {output}. Look at what was guessed, then: nqp-spatial check {output}")
+
+
+@main.command()
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(settings: Path) -> None:
+    """Check the file SETTINGS, its data and weights, and say what would fail."""
+    from nqp_spatial.report.study_check import check as check_study
+
+    found = check_study(settings)
+    for one in found:
+        colour = {"ok": None, "warning": "yellow", "fails": "red"}[one.level]
+        click.secho(str(one), fg=colour)
+    fails = sum(one.level == "fails" for one in found)
+    if fails:
+        click.echo(f"{fails} thing(s) would fail.")
+        sys.exit(1)
+    click.echo(f"All well. Run it: nqp-spatial study {settings}")
+
+
+@main.command()
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--output", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("report"),
+    show_default=True, help="Folder to write to.",
+)  # fmt: skip
+@click.option("--fresh", is_flag=True, help="Run every step anew, whatever is there.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def study(settings: Path, output: Path, *, fresh: bool, quiet: bool) -> None:
+    """Run the study of the file SETTINGS and write its page, figures, tables and script."""
+    from nqp_spatial.report import study as run_study
+
+    try:
+        result = run_study(settings, output, progress=not quiet, fresh=fresh)
+    except (NqpError, OSError) as error:
+        raise click.ClickException(f"{type(error).__name__}: {error}") from None
+    click.echo(repr(result))
+    if result.skipped:
+        click.echo(f"taken over from an earlier run: {', '.join(result.skipped)}")
+    sys.exit(1 if result.failed else 0)

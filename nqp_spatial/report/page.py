@@ -1,0 +1,174 @@
+"""The page of a study: one file with everything in it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Section", "page_of"]
+
+_TEMPLATE = """<!DOCTYPE html>
+<html lang="{{ lang }}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<link rel="icon" href="data:,">
+<style>
+:root { --ink: #222; --soft: #666; --line: #ddd; --accent: #0072B2; --bad: #a63603; }
+* { box-sizing: border-box; }
+body { margin: 0; color: var(--ink); background: #fff; line-height: 1.55;
+  font-family: system-ui, "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif; }
+main { max-width: 60rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 1rem 0 .3rem; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .6rem;
+  border-top: 1px solid var(--line); }
+p { margin: .5rem 0; max-width: 46rem; }
+.facts { color: var(--soft); }
+nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; }
+a { color: var(--accent); }
+.figures { display: grid; gap: 1.2rem; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
+figure { margin: 0; }
+figure img { width: 100%; height: auto; display: block; }
+figcaption, caption { color: var(--soft); font-size: .88rem; text-align: left; }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
+caption { padding-bottom: .3rem; }
+th, td { padding: .22rem .7rem .22rem 0; text-align: right; white-space: nowrap;
+  vertical-align: top; }
+th { font-weight: 600; }
+tbody th, thead tr:last-child th:first-child { text-align: left; }
+thead tr:last-child th { border-bottom: 1px solid var(--ink); }
+pre { overflow-x: auto; background: #f6f6f6; padding: .8rem; font-size: .8rem; line-height: 1.4; }
+details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; }
+.failed { border-left: .25rem solid var(--bad); padding-left: .8rem; }
+.left { color: var(--soft); }
+</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+<p class="facts">{{ facts }}</p>
+<nav aria-label="Contents"><ul>
+{%- for one in sections %}
+<li><a href="#{{ one.name }}">{{ one.title }}{% if one.error %} (failed){% endif %}</a></li>
+{%- endfor %}
+<li><a href="#repeat">Repeat it</a></li>
+</ul></nav>
+{% for one in sections %}
+<section id="{{ one.name }}">
+<h2>{{ one.title }}</h2>
+{%- if one.unfit %}
+<p class="left">Left out: {{ one.unfit }}.</p>
+{%- endif %}
+{%- if one.error %}
+<div class="failed"><p><strong>This step failed.</strong> {{ one.error }}</p></div>
+{%- endif %}
+{%- for words in one.words %}
+<p>{{ words }}</p>
+{%- endfor %}
+{%- if one.pictures %}
+<div class="figures">
+{%- for caption, source in one.pictures %}
+<figure><img src="{{ source }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
+{%- endfor %}
+</div>
+{%- endif %}
+{%- for table in one.tables %}
+<div class="scroll">{{ table | safe }}</div>
+{%- endfor %}
+{%- for note in one.warnings %}
+<p class="left">Warning: {{ note }}</p>
+{%- endfor %}
+{%- if one.code %}
+<details><summary>Code of this step</summary><pre><code>{{ one.code }}</code></pre></details>
+{%- endif %}
+</section>
+{% endfor %}
+<section id="repeat">
+<h2>Repeat it</h2>
+<p>The script <code>{{ script }}</code> beside this page runs the same steps through the Python
+interface. Versions: {{ versions }}.</p>
+<details><summary>Set-up</summary><pre><code>{{ setup }}</code></pre></details>
+</section>
+</main>
+</body>
+</html>
+"""
+
+
+@dataclass
+class Section:
+    """What one step left, as it is kept on disk and shown.
+
+    Attributes
+    ----------
+    name, title, code : str
+    words : list of str
+    tables : list of str
+        HTML.
+    figures : list of (caption, file name)
+    warnings : list of str
+    error : str
+        What went wrong, or "".
+    unfit : str
+        Why the step does not apply, or "".
+    key : str
+        Hash of all that the step depends on.
+    """
+
+    name: str
+    title: str
+    code: str
+    words: list[str]
+    tables: list[str]
+    figures: list[tuple[str, str]]
+    warnings: list[str]
+    error: str
+    unfit: str
+    key: str
+
+
+def page_of(
+    sections: Sequence[Section],
+    folder: Path,
+    *,
+    title: str,
+    facts: str,
+    setup: str,
+    versions: str,
+    lang: str,
+    script: str,
+) -> str:
+    """Return the page's HTML, pictures inside.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+    folder : Path
+        Where the figures are.
+    title, facts, setup, versions, lang, script : str
+    """
+    from jinja2 import Environment
+
+    shown: list[dict[str, Any]] = []
+    for one in sections:
+        pictures = [
+            (caption, _inline(folder / file))
+            for caption, file in one.figures
+            if (folder / file).exists()
+        ]
+        shown.append({**one.__dict__, "pictures": pictures})
+    template = Environment(autoescape=True).from_string(_TEMPLATE)
+    return template.render(
+        sections=shown, title=title, facts=facts, setup=setup, versions=versions, lang=lang,
+        script=script,
+    )  # fmt: skip
+
+
+def _inline(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
