@@ -53,6 +53,8 @@ class BetaResult:
     annual : bool
         Whether growth is per period.
     notes : tuple of str
+    label : str
+        What figures call the variable.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class BetaResult:
     span: float
     annual: bool
     notes: tuple[str, ...]
+    label: str
 
     def __repr__(self) -> str:
         lines = [
@@ -201,7 +204,7 @@ def beta(
     table = _table(result, names, span, annual, level)
     return BetaResult(
         table, result, data, _equal(result, names), variable, span, annual,
-        tuple(_notes(table, result, annual)),
+        tuple(_notes(table, result, annual)), panel.label(variable),
     )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ class DensityResult:
         Whether values are over the period's mean.
     bandwidth : str
         How the bandwidths were chosen.
+    label : str
+        What figures call the variable.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class DensityResult:
     variable: str
     relative: bool
     bandwidth: str
+    label: str
 
     def __repr__(self) -> str:
         table = pd.DataFrame(
@@ -149,6 +152,7 @@ def density(
         variable=variable,
         relative=relative,
         bandwidth=bandwidth if isinstance(bandwidth, str) else "given",
+        label=panel.label(variable),
     )
 
 

@@ -153,11 +153,11 @@ def markov_by_group(
         tests |= dealt_tests(by_unit, codes, counts[:, None], null, permutations, seed)
     of_groups = {}
     for g, name in enumerate(names):
-        chain = chain_of(counts[g], found, variable, step)
+        chain = chain_of(counts[g], found, variable, step, panel.label(variable))
         if replications:
             chain = with_intervals(chain, by_unit[codes == g], replications, seed, level)
         of_groups[name] = chain
-    pooled = chain_of(counts.sum(axis=0), found, variable, step)
+    pooled = chain_of(counts.sum(axis=0), found, variable, step, panel.label(variable))
     return ChainsResult(of_groups, pooled, tests, called)
 
 
@@ -280,10 +280,10 @@ def time_homogeneity(
     null = "transition probabilities are the same in all spans of time"
     return ChainsResult(
         {
-            name: chain_of(one, found, variable, step)
+            name: chain_of(one, found, variable, step, panel.label(variable))
             for name, one in zip(names, counts, strict=True)
         },
-        chain_of(counts.sum(axis=0), found, variable, step),
+        chain_of(counts.sum(axis=0), found, variable, step, panel.label(variable)),
         homogeneity_tests(counts, null),
         "span of time",
     )
@@ -345,10 +345,10 @@ def first_order(
     null = "moves depend on the state now, not on the one before"
     return ChainsResult(
         {
-            f"from {name}": chain_of(one, found, variable, step)
+            f"from {name}": chain_of(one, found, variable, step, panel.label(variable))
             for name, one in zip(found.names, counts, strict=True)
         },
-        chain_of(counts.sum(axis=0), found, variable, step),
+        chain_of(counts.sum(axis=0), found, variable, step, panel.label(variable)),
         homogeneity_tests(counts, null),
         "state before",
     )

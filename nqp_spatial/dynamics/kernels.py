@@ -51,6 +51,8 @@ class KernelResult:
     variable : str
     relative : bool
     notes : tuple of str
+    label : str
+        What figures call the variable.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class KernelResult:
     variable: str
     relative: bool
     notes: tuple[str, ...]
+    label: str
 
     @property
     def inside(self) -> np.ndarray:
@@ -211,6 +214,7 @@ def stochastic_kernel(
         variable=variable,
         relative=relative,
         notes=tuple(notes),
+        label=panel.label(variable),
     )
 
 

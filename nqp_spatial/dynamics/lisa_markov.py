@@ -136,7 +136,7 @@ def lisa_markov(
     codes = np.select([high & near, ~high & near, ~high & ~near], [0, 1, 2], 3)
     found = States(codes, np.empty(0), 4, "quadrants of the Moran scatter plot", QUADRANTS)
     counts = chains.count_transitions(codes, 4, step)[0]
-    chain = chain_of(counts, found, variable, step)
+    chain = chain_of(counts, found, variable, step, panel.label(variable))
     expected, test = _independence(counts, high, near, step)
     return LisaMarkovResult(
         chain,

@@ -45,6 +45,8 @@ class MarkovResult:
     step : int
         Periods between start and end of a move.
     notes : tuple of str
+    label : str
+        What figures call the variable.
     intervals : DataFrame or None
         By (own_state, next_state): bootstrap ``std_error, conf_low, conf_high`` of each
         probability, if asked for.
@@ -69,6 +71,7 @@ class MarkovResult:
     rule: str
     step: int
     notes: tuple[str, ...]
+    label: str
     intervals: pd.DataFrame | None = None
     ergodic_intervals: pd.DataFrame | None = None
 
@@ -202,7 +205,7 @@ def markov(
     check_bootstrap(replications, level)
     found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
     counts = chains.count_transitions(found.codes, found.count, step)[0]
-    result = chain_of(counts, found, variable, step)
+    result = chain_of(counts, found, variable, step, panel.label(variable))
     if not replications:
         return result
     by_unit = counts_by_unit(found.codes, found.count, step)
@@ -238,7 +241,9 @@ def check_step(panel: SpatialPanel, step: int) -> None:
         )
 
 
-def chain_of(counts: np.ndarray, found: States, variable: str, step: int) -> MarkovResult:
+def chain_of(
+    counts: np.ndarray, found: States, variable: str, step: int, label: str
+) -> MarkovResult:
     """Build the labelled result from counts of shape (states, states)."""
     names = found.names
     rows, columns = pd.Index(names, name="own_state"), pd.Index(names, name="next_state")
@@ -259,4 +264,5 @@ def chain_of(counts: np.ndarray, found: States, variable: str, step: int) -> Mar
         rule=found.rule,
         step=step,
         notes=tuple(notes),
+        label=label,
     )

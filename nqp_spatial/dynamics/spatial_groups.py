@@ -171,7 +171,14 @@ def spatial_markov_by_group(
     for g, name in enumerate(names):
         inside = homogeneity_tests(counts[g], NULL.format("neighbours'"))
         chain = spatial_chain_of(
-            counts[g], own, {"neighbour_state": near}, inside, variable, w, step
+            counts[g],
+            own,
+            {"neighbour_state": near},
+            inside,
+            variable,
+            w,
+            step,
+            panel.label(variable),
         )
         if replications:
             chain = with_spatial_intervals(chain, by_unit[codes == g], replications, seed, level)

@@ -302,7 +302,9 @@ def spatial_markov(
             progress,
         )  # fmt: skip
         tests |= _permutation_tests(counts, drawn)
-    result = spatial_chain_of(counts, own, conditions, tests, variable, w, step)
+    result = spatial_chain_of(
+        counts, own, conditions, tests, variable, w, step, panel.label(variable)
+    )
     result = replace(result, permutations=permutations, seed=seed)
     if not replications:
         return result
@@ -361,6 +363,7 @@ def spatial_chain_of(
     variable: str,
     w: SpatialWeights,
     step: int,
+    label: str,
 ) -> SpatialMarkovResult:
     """Build the labelled result from counts of shape (conditions, states, states)."""
     names = list(conditions)
@@ -402,7 +405,7 @@ def spatial_chain_of(
         ),
         closed_classes=pd.Series([run[1] for run in runs], each, name="closed_classes"),
         tests=tests,
-        pooled=chain_of(counts.sum(axis=0), own, variable, step),
+        pooled=chain_of(counts.sum(axis=0), own, variable, step, label),
         own_cuts=own.cuts,
         neighbour_cuts=conditions["neighbour_state"].cuts if "neighbour_state" in names else none,
         group_cuts=conditions["group_state"].cuts if "group_state" in names else none,

@@ -42,6 +42,8 @@ class DagumResult:
     variable, group : str
     level : float
     replications : int
+    label : str
+        What figures call the variable.
 
     Examples
     --------
@@ -63,6 +65,7 @@ class DagumResult:
     group: str
     level: float
     replications: int
+    label: str
 
     def __repr__(self) -> str:
         return (
@@ -204,6 +207,7 @@ def dagum(
         group=group if isinstance(group, str) else str(group.name or "group"),
         level=level,
         replications=replications,
+        label=panel.label(variable),
     )
 
 

@@ -35,6 +35,8 @@ class TheilResult:
     variable : str
     index : {"T", "L"}
     levels : tuple of str
+    label : str
+        What figures call the variable.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class TheilResult:
     variable: str
     index: Index
     levels: tuple[str, ...]
+    label: str
 
     def __repr__(self) -> str:
         return (
@@ -163,6 +166,7 @@ def theil(
         variable=variable,
         index=index,
         levels=tuple(names),
+        label=panel.label(variable),
     )
 
 

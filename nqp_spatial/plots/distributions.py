@@ -50,7 +50,7 @@ def _shades(count: int) -> list[Any]:
 def _named(result: DensityResult, label: str | None) -> str:
     if label is not None:
         return label
-    return f"{result.variable}, relative to the mean" if result.relative else result.variable
+    return f"{result.label}, relative to the mean" if result.relative else result.label
 
 
 def density_waterfall(

@@ -52,7 +52,7 @@ def beta_scatter(
     'half-life 42.1 periods [33.0, 51.2]'
     """
     marks = "osD^vPX*"
-    named = label if label is not None else result.variable
+    named = label if label is not None else result.label
     with themed():
         if ax is None:
             lines = result.table.index.get_level_values("group").nunique()

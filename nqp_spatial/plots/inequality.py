@@ -9,7 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality import DagumResult, TheilResult
-from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed
+from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,12 +56,13 @@ def dagum(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> ax = nq.plots.dagum(nq.inequality.dagum(cities, "nqp", group="region4", replications=50))
+    >>> found = nq.inequality.dagum(cities, "nqp", group="region4", replications=50)
+    >>> ax = nq.plots.dagum(found, label="NQP")
     >>> ax.get_ylabel()
-    'Gini coefficient of nqp'
+    'Gini coefficient of NQP'
     """
     parts = result.summary[list(_PARTS)].rename(columns=_PARTS)
-    named = label if label is not None else result.variable
+    named = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["gini"]
     words = f"Gini coefficient of {named}"
     return _stacked(parts, limits, f"{result.level:.0%} interval", words, title, width, ax)
@@ -91,16 +92,17 @@ def theil(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> ax = nq.plots.theil(nq.inequality.theil(cities, "nqp", levels=["region4", "province"]))
+    >>> found = nq.inequality.theil(cities, "nqp", levels=["region4", "province"])
+    >>> ax = nq.plots.theil(found, label="NQP")
     >>> ax.get_ylabel()
-    'Theil T of nqp'
+    'Theil T of NQP'
     """
     columns = [
         name
         for name in result.summary
         if name.startswith(("between ", "within ")) and not name.endswith(" share")
     ]
-    named = label if label is not None else result.variable
+    named = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["theil"]
     words = f"Theil {result.index} of {named}"
     return _stacked(result.summary[columns], limits, "interval", words, title, width, ax)
@@ -140,7 +142,7 @@ def _stacked(
             )  # fmt: skip
         step = -(-len(parts) // max(int(width * 2.2), 2))
         ax.set_xticks(at[::step], [str(period) for period in parts.index[::step]])
-        ax.set_ylabel(words)
+        ax.set_ylabel(wrapped(words, 0.5 * width))
         ax.set_ylim(bottom=0)
         ax.margins(x=0.02)
         ax.legend(

@@ -17,7 +17,7 @@ __all__ = ["kernel_contour", "kernel_surface"]
 
 
 def _axis_names(kernel: KernelResult, label: str | None) -> tuple[str, str]:
-    named = label if label is not None else kernel.variable
+    named = label if label is not None else kernel.label
     if kernel.relative and label is None:
         named += ", relative to the mean"
     before = f"{named}, t" if kernel.given == "own" else f"Neighbours' {named}, t"

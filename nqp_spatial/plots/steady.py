@@ -132,7 +132,7 @@ def steady_states(
         ax.set_ylabel("Share of units" if alone else "Share of units in the long run")
         ax.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         ax.legend(
-            title=f"State of {chain.variable}", alignment="left", loc="upper center",
+            title=f"State of {chain.label}", alignment="left", loc="upper center",
             bbox_to_anchor=(0.45, -(0.36 if two else 0.22) / high), ncols=3, handlelength=1.0,
             columnspacing=1.0, labelspacing=0.3,
         )  # fmt: skip

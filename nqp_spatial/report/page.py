@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nqp_spatial.plots import COLUMN
+
 __all__ = ["Section", "page_of"]
 
 _TEMPLATE = """<!DOCTYPE html>
@@ -33,6 +35,7 @@ a { color: var(--accent); }
 .figures { display: grid; gap: 1.2rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
 figure { margin: 0; }
+figure.wide { grid-column: 1 / -1; }
 figure img { width: 100%; height: auto; display: block; }
 figcaption, caption { color: var(--soft); font-size: .88rem; text-align: left; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
@@ -73,8 +76,9 @@ details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; 
 {%- endfor %}
 {%- if one.pictures %}
 <div class="figures">
-{%- for caption, source in one.pictures %}
-<figure><img src="{{ source }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
+{%- for caption, source, wide in one.pictures %}
+<figure{% if wide %} class="wide"{% endif %}><img src="{{ source }}" alt="{{ caption }}">
+<figcaption>{{ caption }}</figcaption></figure>
 {%- endfor %}
 </div>
 {%- endif %}
@@ -158,7 +162,7 @@ def page_of(
     shown: list[dict[str, Any]] = []
     for one in sections:
         pictures = [
-            (caption, _inline(folder / file))
+            (caption, *_inline(folder / file))
             for caption, file in one.figures
             if (folder / file).exists()
         ]
@@ -170,5 +174,8 @@ def page_of(
     )  # fmt: skip
 
 
-def _inline(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def _inline(path: Path) -> tuple[str, bool]:
+    """Return a picture as text, and whether it is made for more than a column's width."""
+    data = path.read_bytes()
+    width = int.from_bytes(data[16:20], "big")  # in the header of every PNG
+    return "data:image/png;base64," + base64.b64encode(data).decode(), width > 1.3 * COLUMN * 300

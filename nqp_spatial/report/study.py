@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -137,13 +138,11 @@ def study(
     made_before = ""
     for step in bar:
         bar.set_description(step.name)
-        # What earlier steps made (the index as a column) is there for later ones.
         key = _hash(base, step.name, step.code, step.unfit, made_before)
+        made_before += step.needed
         kept = None if fresh else _kept(out, step, key)
-        if step.name == "index" and not step.unfit:
-            made_before = step.code
-            kept = None  # cheap, and its column is needed
         if kept is not None:
+            exec(compile(step.needed, f"step {step.name}", "exec"), names)
             skipped.append(step.name)
             sections.append(kept)
             continue
@@ -199,7 +198,7 @@ def _run(step: Step, names: dict[str, Any], key: str) -> Section:
     section.words = found.words
     section.tables = [_table_html(caption, table) for caption, table in found.tables]
     said = [str(one.message) for one in caught if one.category.__module__.startswith("nqp_spatial")]
-    section.warnings = list(dict.fromkeys(said))
+    section.warnings = [one for one in dict.fromkeys(said) if one not in section.words]
     if section.error:
         section.figures = []
     return section
@@ -209,11 +208,15 @@ def _table_html(caption: str, table: pd.DataFrame) -> str:
     from html import escape
 
     def text(value: float) -> str:
-        if pd.isna(value):
-            return "–"
         return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.4g}"
 
-    html = table.to_html(float_format=text, na_rep="–", border=0)
+    def p_value(value: float) -> str:
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+    html = table.to_html(
+        float_format=text, formatters={"p_value": p_value}, na_rep="–", border=0, index_names=False
+    )
+    html = re.sub(r"(?<=<th>)\w+(?=</th>)", lambda name: name[0].replace("_", " "), html)
     head, rest = html.split(">", 1)
     return f"{head}><caption>{escape(caption)}</caption>{rest}"
 

@@ -81,7 +81,6 @@ SCHEMA: dict[str, dict[str, Setting]] = {
         ),
         "logs": Setting(_LIST, [], "columns to add in logs, as log_NAME"),
         "labels": Setting((dict,), {}, "names of columns in figures and tables"),
-        "names": Setting(_TEXT, None, "column with the units' names"),
     },
     "weights": {
         "kind": Setting(

@@ -59,6 +59,9 @@ class Step:
         Files that the code writes to out / "figures".
     unfit : str
         Why the step does not apply, or "".
+    needed : str
+        The part of the code that later steps build on: it runs even where the rest is taken over
+        from an earlier run.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Step:
     read: Callable[[Names], Found]
     figures: tuple[tuple[str, str], ...] = ()
     unfit: str = ""
+    needed: str = ""
 
 
 def call(function: str, *arguments: str, **options: Any) -> str:
@@ -150,7 +154,8 @@ def columns_used(config: StudyConfig) -> list[str]:
     if formula:
         from formulaic import Formula
 
-        found += [str(name) for name in Formula(formula).required_variables]
+        # A set: in the order of the formula, or each run would have an order of its own.
+        found += sorted(map(str, Formula(formula).required_variables), key=formula.find)
     made = {f"log_{name}" for name in config["data"]["logs"]} | {config["index"]["name"]}
     return [name for name in dict.fromkeys(found) if name not in made]
 
@@ -192,7 +197,7 @@ def every_step(config: StudyConfig) -> list[Step]:
     skipped = set(config["study"]["skip"])
     steps = [make(config) for make in makers]
     return [
-        step if step.name not in skipped else _unfit(step, "left out by [study] skip")
+        step if step.name not in skipped else _unfit(step, "named in [study] skip")
         for step in steps
     ]
 
@@ -233,7 +238,7 @@ def _describe(config: StudyConfig) -> Step:
             f"{panel.periods[0]} to {panel.periods[-1]}.",
             *panel.notes,
             f"Weights: {w.spec.describe()}; {w.sparse.nnz} links, "
-            f"{w.sparse.nnz / w.n_units:.1f} a unit, {w.components} component(s).",
+            f"{w.sparse.nnz / w.n_units:.1f} a unit, {_many(w.components.nunique(), 'component')}.",
         )
         rows = {panel.label(n): panel.frame[n].describe() for n in names["variables"]}
         table = pd.DataFrame(rows).T[["mean", "std", "min", "50%", "max"]]
@@ -249,9 +254,12 @@ def _index(config: StudyConfig) -> Step:
     if not of["indicators"]:
         return Step("index", title, "", lambda _: Found(), (), "no [index.indicators] are given")
     name = of["name"]
-    lines = [
+    needed = [
         f"index = {call('nq.composite.index', 'panel', repr(of['indicators']), weighting=of['weighting'])}",  # noqa: E501
         f"panel = panel.assign(labels={{{name!r}: 'Index'}}, **{{{name!r}: index.scores}})",
+    ]
+    lines = [
+        *needed,
         "drawn = nq.plots.index_weights(index, labels=panel.labels)",
         _saved("drawn", "weights_of_the_index"),
         'index.table.to_csv(out / "tables" / "index_weights.csv")',
@@ -267,18 +275,18 @@ def _index(config: StudyConfig) -> Step:
     def read(names: Names) -> Found:
         found, index = Found(), names["index"]
         top = index.weights.sort_values(ascending=False)
-        first = top.index[0][-1] if isinstance(top.index[0], tuple) else top.index[0]
+        first = names["panel"].label(str(np.atleast_1d(top.index[0])[-1]))
         found.say(
             f"The index joins {len(top)} indicators by {of['weighting']} weights, scaled over all "
-            f"units and periods together, so that scores compare over time. {first} weighs most, "
-            f"{top.iloc[0]:.1%}.",
+            f"units and periods together, so that scores compare over time. The heaviest is "
+            f"{first}, {top.iloc[0]:.1%}.",
             "Weights follow from how much indicators differ between units, not from what matters: "
             "nqp_spatial.composite.rank_intervals shows how ranks depend on them.",
         )
         found.show("Weights", index.table)
         return found
 
-    return Step("index", title, "\n".join(lines), read, tuple(figures))
+    return Step("index", title, "\n".join(lines), read, tuple(figures), needed="\n".join(needed))
 
 
 def _gradient(config: StudyConfig) -> Step:
@@ -357,13 +365,13 @@ def _distribution(config: StudyConfig) -> Step:
         )
         for period in names["modes"].modes.index:
             count = names["modes"].modes[period]
-            said = "more than three" if pd.isna(count) else str(count)
-            found.say(f"In {period}, Silverman's test speaks for {said} mode(s) (5 %).")
+            said = "more than three modes" if pd.isna(count) else _many(count, "mode")
+            found.say(f"In {period}, Silverman's test speaks for {said} (5 %).")
         line = names["kernel"].expected
         slope = float(np.polyfit(line.index, line, 1)[0])
         found.say(
-            f"A unit that is higher by one is higher by some {slope:.2f} {step} period(s) later: "
-            + ("hardly any regression to the mean." if slope > 0.95 else "gaps close slowly."
+            f"Of a gap between two units, {slope:.0%} is left {_many(step, 'period')} later: "
+            + ("gaps hardly close." if slope > 0.95 else "gaps close slowly."
                if slope > 0.8 else "gaps close.")
         )  # fmt: skip
         found.show("Silverman's test of modes", names["modes"].frame)
@@ -439,6 +447,11 @@ def _chains(config: StudyConfig) -> Step:
     return Step("chains", "Chains of states", "\n".join(lines), read, tuple(figures))
 
 
+def _many(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural where it takes one."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _differ(p_value: float) -> str:
     return "differ" if p_value < 0.05 else "are not shown to differ"
 
@@ -489,19 +502,11 @@ def _convergence(config: StudyConfig) -> Step:
         found, sigma, clubs = Found(), names["sigma"], names["clubs"]
         for measure, row in sigma.trends.iterrows():
             found.say(f"{measure}: {row['reading']} (trend {100 * row['trend']:.2f} % a period).")
-        row = names["beta"].table.loc[("all", "coefficient")]
-        if np.isfinite(row["half_life"]):
-            found.say(
-                f"Units that start low grow faster: speed {100 * row['speed']:.2f} % a period "
-                f"[{100 * row['speed_low']:.2f}, {100 * row['speed_high']:.2f}], half-life "
-                f"{row['half_life']:.1f} periods."
-            )
-        else:
-            found.say("Units that start low do not grow faster: there is no half-life.")
+        found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
         found.say(
             f"log-t test of all units: t = {names['whole'].statistic:.2f}, "
             f"{names['whole'].reading}.",
-            f"{len(clubs.table)} club(s), {len(clubs.divergent)} divergent unit(s).",
+            f"{_many(len(clubs.table), 'club')}, {_many(len(clubs.divergent), 'divergent unit')}.",
             *clubs.notes,
         )
         if names["joins"] is not None:
@@ -522,6 +527,19 @@ def _convergence(config: StudyConfig) -> Step:
         return found  # fmt: skip
 
     return Step("convergence", "Convergence and clubs", "\n".join(lines), read, tuple(figures))
+
+
+def _beta_reading(row: pd.Series) -> str:
+    low, high = 100 * row["speed_low"], 100 * row["speed_high"]
+    speed = f"{100 * row['speed']:.2f} % a period [{low:.2f}, {high:.2f}]"
+    if low > 0:
+        return (
+            f"Units that start low grow faster: speed {speed}, half-life {row['half_life']:.1f} "
+            "periods."
+        )
+    if high < 0:
+        return f"Units that start low grow more slowly: speed {speed}, so there is no half-life."
+    return f"Units that start low are not shown to grow faster or slower: speed {speed}."
 
 
 def _association(config: StudyConfig) -> Step:
@@ -651,7 +669,8 @@ def _centre(config: StudyConfig) -> Step:
         f"split = {call('nq.spillovers.partitioned', repr(of['formula']), 'panel', 'w', groups=centre, effects=of['effects'])}",  # noqa: E501
         "matrices = {name: split.effects_matrix(name) for name in split.fit.regressors}",
         "for number, matrix in enumerate(matrices.values(), start=1):",
-        "    " + _saved("nq.plots.effects_matrix(matrix)", "from_group_to_group_").replace(
+        "    drawn = nq.plots.effects_matrix(matrix, label=panel.label(matrix.variable))",
+        "    " + _saved("drawn", "from_group_to_group_").replace(
             '"from_group_to_group_"', 'f"from_group_to_group_{number}"'),
     ]  # fmt: skip
 
@@ -663,7 +682,8 @@ def _centre(config: StudyConfig) -> Step:
             error = errors.xs(part, level="part").iloc[0]
             found.say(f"rho, {part}: {value:.3f} (s.e. {error:.3f}).")
         for name, matrix in names["matrices"].items():
-            found.show(f"Total effects of {name}, receivers by senders", matrix.matrix())
+            label = names["panel"].label(name)
+            found.show(f"Total effects of {label}, receivers by senders", matrix.matrix())
         found.say(*split.notes)
         return found
 

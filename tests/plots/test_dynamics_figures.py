@@ -10,6 +10,8 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError
 
+LABEL = "Income per head, dollars"
+
 
 @pytest.fixture(scope="module")
 def incomes():
@@ -73,7 +75,7 @@ def test_kernel_figures_leave_out_what_has_no_data(incomes):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("income, t", "income, t + 5")
     around = nq.dynamics.stochastic_kernel(panel, "income", step=0, w=w, relative=True)
     surface = nq.plots.kernel_surface(around)
-    assert surface.get_ylabel().replace("\n", " ") == "income, relative to the mean, t"
+    assert surface.get_ylabel().replace("\n", " ") == f"{LABEL}, relative to the mean, t"
     assert "Neighbours'" in surface.get_xlabel()
     assert len(surface.collections) == 1
     with pytest.raises(OptionError, match="projection='3d'"):

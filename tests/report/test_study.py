@@ -1,0 +1,400 @@
+"""A whole study: settings, what would fail, the page, and taking up where it stopped."""
+
+from __future__ import annotations
+
+import base64
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import nqp_spatial as nq
+from nqp_spatial.cli import main
+from nqp_spatial.errors import OptionError
+from nqp_spatial.report.study_check import check, starter
+from nqp_spatial.report.study_config import SCHEMA, STEPS, read_config
+
+SETTINGS = """
+[study]
+title = "States & <capital>"
+permutations = 99
+replications = 49
+[data]
+panel = "states.csv"
+unit = "state"
+period = "year"
+geometry = "states.shp"
+labels = { lgsp = "Output", lpc = "Private capital" }
+[index]
+indicators = { lpcap = "+", unemp = "-" }
+[outcome]
+variable = "lgsp"
+[groups]
+region = "region"
+centre = "south"
+[clubs]
+detrend = "none"
+[model]
+formula = "lgsp ~ lpc + unemp"
+draws = 200
+"""
+SOUTH = {"TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A user's folder: a table, a shapefile under another name of the key, settings."""
+    folder = tmp_path_factory.mktemp("files")
+    panel = nq.datasets.us_public_capital()
+    table = panel.frame.reset_index().rename(columns={"unit": "state", "period": "year"})
+    table["south"] = np.where(table["state"].isin(SOUTH), "centre", "periphery")
+    west = panel.geometry.representative_point().x < -100
+    table["region"] = np.where(table["state"].map(west), "West", table["south"])
+    table.to_csv(folder / "states.csv", index=False)
+    shapes = panel.geometry.reset_index()[["unit", "geometry"]]
+    shapes.rename(columns={"unit": "state"}).to_file(folder / "states.shp")
+    (folder / "study.toml").write_text(SETTINGS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(files):
+    return nq.report.study(files / "study.toml", files / "report", progress=False)
+
+
+# -- settings --------------------------------------------------------------------------------------
+
+
+def test_all_faults_of_settings_are_named_at_once():
+    with pytest.raises(OptionError) as caught:
+        read_config(
+            {
+                "data": {"panel": "p.csv", "unit": "id", "perod": "t"},
+                "wieghts": {},
+                "study": {"seed": "one", "skip": ["clubs"]},
+                "clubs": {"merge": "some"},
+                "outcome": {"logs": 1},
+            }
+        )
+    said = str(caught.value)
+    for fault in (
+        "unknown table [wieghts]; did you mean 'weights'?",
+        "[data] has no key 'perod'; did you mean 'period'?",
+        "[data] needs period",
+        "[study] seed must be of kind int, got 'one'",
+        "[clubs] merge must be one of phillips-sul",
+        "[outcome] logs must be of kind bool, got 1",
+    ):
+        assert fault in said, fault
+    assert "6 faults" in said
+
+
+def test_keys_that_are_wrong_together():
+    data = {"panel": "p.csv", "unit": "id", "period": "t"}
+    with pytest.raises(OptionError) as caught:
+        read_config({"data": data, "study": {"skip": ["clubs"]}})
+    said = str(caught.value)
+    assert "name the column studied" in said
+    assert '"queen" needs [data] geometry' in said
+    assert "unknown steps ['clubs']" in said
+    with pytest.raises(OptionError, match='kind = "file" needs path'):
+        read_config({"data": data, "outcome": {"variable": "y"}, "weights": {"kind": "file"}})
+    with pytest.raises(OptionError, match="needs cutoff_km"):
+        read_config(
+            {"data": data, "outcome": {"variable": "y"}, "weights": {"kind": "distance-band"}}
+        )
+
+
+def test_settings_are_not_changed_and_broken_toml_is_named(tmp_path):
+    given = {
+        "data": {"panel": "p.csv", "unit": "id", "period": "t", "geometry": "m.shp"},
+        "outcome": {"variable": "y"},
+    }
+    config = read_config(given)
+    config["data"]["logs"].append("y")
+    assert given["data"].keys() == {"panel", "unit", "period", "geometry"}
+    assert read_config(given)["data"]["logs"] == []
+    (tmp_path / "bad.toml").write_text("[data\n")
+    with pytest.raises(OptionError, match=r"bad\.toml is not valid TOML"):
+        read_config(tmp_path / "bad.toml")
+
+
+# -- the run ---------------------------------------------------------------------------------------
+
+
+def test_every_step_is_in_the_page(done):
+    assert done.failed == []
+    assert [one.name for one in done.sections] == list(STEPS)
+    assert not [one.name for one in done.sections if one.unfit]
+    page = done.page.read_text(encoding="utf-8")
+    for one in done.sections:
+        assert f'<section id="{one.name}">' in page
+        assert one.words, one.name
+    assert "<title>States &amp; &lt;capital&gt;</title>" in page
+    # Figures are inside the file, and nothing else is asked for.
+    sources = re.findall(r'<img src="([^"]{30})', page)
+    figures = [file for one in done.sections for _, file in one.figures]
+    assert len(sources) == len(figures) > 15
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+
+
+def test_numbers_of_the_page_are_those_of_the_api(done, files):
+    panel = nq.read_panel(
+        files / "states.csv", geometry=files / "states.shp", unit="state", period="year"
+    )
+    w = nq.weights.contiguity(panel, islands="nearest")
+    page = done.page.read_text(encoding="utf-8")
+    result = nq.fit("lgsp ~ lpc + unemp", panel, w)
+    rho = result.params["spatial", "rho"]
+    assert f"{rho:.3f} (s.e." in page
+    gini = nq.inequality.dagum(panel, "lgsp", group="region").summary["gini"]
+    assert f"went from {gini.iloc[0]:.3f} to {gini.iloc[-1]:.3f}" in page
+    moran = nq.esda.moran(panel, "lgsp", w, seed=2024).frame["moran_i"]
+    assert f"{moran.iloc[0]:.3f} in the first period" in page
+    effects = result.effects(draws=200, seed=2024).frame.set_index(["variable", "effect"])
+    assert f"Private capital: direct {effects.loc[('lpc', 'direct'), 'estimate']:.3f}" in page
+
+
+def test_figures_tables_and_words_are_on_disk(done, files):
+    out = files / "report"
+    for one in done.sections:
+        for _, file in one.figures:
+            assert (out / file).stat().st_size > 5000
+            assert (out / file).with_suffix(".pdf").exists()
+    tables = {path.stem for path in (out / "tables").glob("*.docx")}
+    assert tables == {path.stem for path in (out / "tables").glob("*.tex")}
+    assert tables >= {
+        "descriptive", "dagum", "transitions", "clubs", "specification", "model", "effects",
+    }  # fmt: skip
+    assert "Private capital" in (out / "tables" / "model.tex").read_text()
+    assert not list(out.rglob("*.partial"))
+
+
+def test_a_second_run_takes_over_and_a_change_undoes_it(done, files):
+    before = done.page.read_bytes()
+    again = nq.report.study(files / "study.toml", files / "report", progress=False)
+    assert again.skipped == list(STEPS)
+    assert again.page.read_bytes() == before
+    text = SETTINGS.replace('formula = "lgsp ~ lpc + unemp"', 'formula = "lgsp ~ lpc + lemp"')
+    (files / "other.toml").write_text(text)
+    other = nq.report.study(files / "other.toml", files / "report", progress=False)
+    # The data section shows the regressors, so it is made anew too; the rest stands.
+    assert set(STEPS) - set(other.skipped) == {"describe", "diagnostics", "model", "centre"}
+    back = nq.report.study(files / "study.toml", files / "report", progress=False)
+    assert back.page.read_bytes() == before
+
+
+def test_a_change_of_the_data_undoes_every_step(files, tmp_path):
+    for path in files.glob("states.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    skip = [name for name in STEPS if name not in ("gradient", "association")]
+    text = SETTINGS.replace("[study]", f"[study]\nskip = {skip}")
+    (tmp_path / "study.toml").write_text(text)
+    first = nq.report.study(tmp_path / "study.toml", tmp_path / "out", progress=False)
+    assert not first.skipped
+    table = pd.read_csv(tmp_path / "states.csv")
+    table.loc[0, "lgsp"] += 1
+    table.to_csv(tmp_path / "states.csv", index=False)
+    second = nq.report.study(tmp_path / "study.toml", tmp_path / "out", progress=False)
+    assert not second.skipped
+    assert first.sections[2].words != second.sections[2].words
+
+
+def test_killed_halfway_it_ends_with_the_same_page(done, files, tmp_path):
+    code = (
+        "import sys, nqp_spatial as nq; nq.report.study(sys.argv[1], sys.argv[2], progress=False)"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", code, str(files / "study.toml"), str(tmp_path / "out")]
+    )
+    parts = tmp_path / "out" / "parts"
+    until = time.monotonic() + 60
+    while len(list(parts.glob("*.json"))) < 3 and time.monotonic() < until:
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "out" / "index.html").exists()
+    rest = nq.report.study(files / "study.toml", tmp_path / "out", progress=False)
+    assert 3 <= len(rest.skipped) < len(STEPS)
+    # The script's path to the data differs, the page does not.
+    assert rest.page.read_bytes() == done.page.read_bytes()
+
+
+def test_a_failed_step_is_reported_and_the_others_stand(files, tmp_path, monkeypatch):
+    def fault(*_, **__):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(nq.convergence, "sigma", fault)
+    skip = ["distribution", "chains", "diagnostics", "model", "centre", "association"]
+    text = SETTINGS.replace("[study]", f"[study]\nskip = {skip}")
+    (files / "failing.toml").write_text(text)
+    found = nq.report.study(files / "failing.toml", tmp_path / "out", progress=False)
+    assert found.failed == ["convergence"]
+    page = found.page.read_text(encoding="utf-8")
+    assert "ZeroDivisionError: planted" in page
+    assert "This step failed" in page
+    assert "The Gini coefficient went from" in page
+    assert page.count("Left out: named in [study] skip.") == len(skip)
+    assert "FAILED convergence" in repr(found)
+    # Once the fault is mended, that step runs and the others are taken over.
+    monkeypatch.undo()
+    mended = nq.report.study(files / "failing.toml", tmp_path / "out", progress=False)
+    assert mended.failed == []
+    assert "convergence" not in mended.skipped
+    assert "gradient" in mended.skipped
+
+
+def test_the_script_repeats_the_tables(done, files):
+    out = files / "again"  # beside the first folder, so that its path to the data holds
+    out.mkdir()
+    script = out / "study.py"
+    script.write_bytes(done.script.read_bytes())
+    subprocess.run([sys.executable, str(script)], check=True, capture_output=True, cwd=out)
+    first = files / "report"
+    for name in sorted(path.name for path in (first / "tables").glob("*.tex")):
+        assert (out / "tables" / name).read_bytes() == (first / "tables" / name).read_bytes(), name
+    figure = "figures/effects.png"
+    assert (out / figure).read_bytes() == (first / figure).read_bytes()
+    inside = base64.b64encode((first / figure).read_bytes()).decode()
+    assert inside in done.page.read_text(encoding="utf-8")
+
+
+def test_names_that_are_not_python_names(files, tmp_path):
+    table = pd.read_csv(files / "states.csv")[["state", "year", "lgsp", "lpc"]]
+    table = table.assign(**{"产出 (total)": np.exp(table["lgsp"])})
+    table.to_excel(tmp_path / "数据.xlsx", index=False)
+    settings = {
+        "study": {"skip": [name for name in STEPS if name not in ("describe", "association")]},
+        "data": {
+            "panel": str(tmp_path / "数据.xlsx"), "unit": "state", "period": "year",
+            "geometry": str(files / "states.shp"), "logs": ["产出 (total)"],
+        },
+        "outcome": {"variable": "log_产出 (total)"},
+    }  # fmt: skip
+    found = nq.report.study(settings, tmp_path / "out", progress=False)
+    assert found.failed == []
+    assert "Log of 产出 (total)" in found.page.read_text(encoding="utf-8")
+
+
+# -- what would fail -------------------------------------------------------------------------------
+
+
+def levels(found, level):
+    return [str(one) for one in found if one.level == level]
+
+
+def test_check_says_that_all_is_well(files):
+    found = check(files / "study.toml")
+    assert levels(found, "fails") == []
+    assert any("816 observations" in one for one in levels(found, "ok"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('"states.csv"', '"none.csv"'), "none.csv"),
+        (('unit = "state"', 'unit = "city"'), "city"),
+        (("unemp = ", "unemployed = "), "unemployed; the columns are"),
+        (('centre = "south"', 'centre = "unemp"'), "unemp changes over periods"),
+        (("lgsp ~ lpc + unemp", "lgsp ~ lpc + lpc2"), "lpc2"),
+        (('variable = "lgsp"', 'variable = "lgsp"\nlogs = 2'), "logs must be of kind bool"),
+    ],
+)  # fmt: skip
+def test_check_names_what_would_fail(files, change, said):
+    (files / "changed.toml").write_text(SETTINGS.replace(*change))
+    assert said in "\n".join(levels(check(files / "changed.toml"), "fails"))
+
+
+def test_check_finds_gaps_and_what_cannot_be_logged(files):
+    table = pd.read_csv(files / "states.csv")
+    table.loc[[3, 20], "lpc"] = np.nan
+    table.loc[5, "lgsp"] = -1
+    table.to_csv(files / "gaps.csv", index=False)
+    text = SETTINGS.replace('"states.csv"', '"gaps.csv"')
+    (files / "gaps.toml").write_text(text.replace('= "lgsp"', '= "lgsp"\nlogs = true'))
+    said = "\n".join(levels(check(files / "gaps.toml"), "fails"))
+    assert "lpc is missing in 2 cells of 2 units" in said
+    assert 'balance = "drop-units" (leaves 46 units)' in said
+    assert "lgsp is not positive in" in said
+    (files / "logs.toml").write_text(text.replace('"gaps.csv"', '"gaps.csv"\nlogs = ["lgsp"]'))
+    assert "'log_lgsp' is undefined" in "\n".join(levels(check(files / "logs.toml"), "fails"))
+
+
+def test_starter_reads_back_and_names_every_key(files):
+    text = starter(files / "states.csv", files / "states.shp", folder=files)
+    (files / "guessed.toml").write_text(text)
+    config = read_config(files / "guessed.toml")
+    assert config["data"]["unit"] == "state"
+    assert config["data"]["period"] == "year"
+    assert config["groups"]["centre"] == "south"
+    assert config["groups"]["region"] == "region"
+    for table, settings in SCHEMA.items():
+        for key in settings:
+            assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), (table, key)
+    # What stands behind # are the defaults: taking the # away changes nothing but the hints.
+    bare = "\n".join(
+        line.removeprefix("# ")
+        for line in text.splitlines()
+        if not line.startswith("# ") or re.match(r'# \w+ = (?!"")', line)
+    )
+    (files / "bare.toml").write_text(bare)
+    assert read_config(files / "bare.toml")["clubs"]["discard"] == pytest.approx(1 / 3, abs=1e-5)
+    assert levels(check(files / "guessed.toml"), "fails") == []
+
+
+def test_starter_says_what_it_cannot_make_out(tmp_path):
+    path = tmp_path / "p.csv"
+    pd.DataFrame({"city": ["a", "b"], "y": [1.0, 2.0]}).to_csv(path, index=False)
+    with pytest.raises(OptionError, match="no column of periods"):
+        starter(path, folder=tmp_path)
+    twice = pd.DataFrame({"city": ["a", "a", "b", "b"], "year": [2000, 2000, 2001, 2001]})
+    twice.to_csv(path, index=False)
+    with pytest.raises(OptionError, match="no column of unit ids"):
+        starter(path, folder=tmp_path)
+    with pytest.raises(OptionError, match="endings known are"):
+        starter(tmp_path / "p.doc", folder=tmp_path)
+
+
+# -- the command line ------------------------------------------------------------------------------
+
+
+def test_the_command_line_from_a_table_to_a_report(files, tmp_path):
+    run = CliRunner().invoke
+    panel, shapes = str(files / "states.csv"), str(files / "states.shp")
+    settings, report = str(tmp_path / "study.toml"), str(tmp_path / "report")
+    made = run(main, ["init", panel, "-g", shapes, "-o", settings])
+    assert made.exit_code == 0, made.output
+    assert run(main, ["init", panel, "-o", settings]).exit_code == 1
+    assert "pass --force" in run(main, ["init", panel, "-o", settings]).output
+    checked = run(main, ["check", settings])
+    assert checked.exit_code == 0, checked.output
+    assert "All well" in checked.output
+    text = Path(settings).read_text()
+    skip = [name for name in STEPS if name not in ("describe", "gradient")]
+    Path(settings).write_text(text.replace("# skip = []", f"skip = {skip}"))
+    ran = run(main, ["study", settings, "-o", report, "-q"])
+    assert ran.exit_code == 0, ran.output
+    assert "2 of 10 steps done" in ran.output
+    assert "taken over" in run(main, ["study", settings, "-o", report, "-q"]).output
+
+
+def test_the_command_line_ends_with_an_error_where_it_fails(files, tmp_path):
+    run = CliRunner().invoke
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[data]\npanel = 'none.csv'\n")
+    checked = run(main, ["check", str(bad)])
+    assert checked.exit_code == 1
+    assert "FAILS" in checked.output
+    ran = run(main, ["study", str(bad), "-o", str(tmp_path / "out")])
+    assert ran.exit_code == 1
+    assert "faults" in ran.output
+    assert "Traceback" not in ran.output
