@@ -11,7 +11,8 @@ from nqp_spatial.plots.growth import beta_scatter, sigma_lines
 from nqp_spatial.plots.indicators import index_weights, rank_intervals
 from nqp_spatial.plots.inequality import dagum, theil
 from nqp_spatial.plots.kernels import kernel_contour, kernel_surface
-from nqp_spatial.plots.maps import choropleth, lisa_map
+from nqp_spatial.plots.lisa_maps import lisa_map, lisa_maps, significance_map
+from nqp_spatial.plots.maps import choropleth
 from nqp_spatial.plots.matrix import weights_matrix
 from nqp_spatial.plots.model_maps import residual_map, unit_effects_map
 from nqp_spatial.plots.periods import choropleth_periods
@@ -40,6 +41,7 @@ __all__ = [
     "kernel_contour",
     "kernel_surface",
     "lisa_map",
+    "lisa_maps",
     "moran_scatter",
     "neighbour_histogram",
     "rank_intervals",
@@ -47,6 +49,7 @@ __all__ = [
     "residual_map",
     "save",
     "sigma_lines",
+    "significance_map",
     "steady_states",
     "theil",
     "threshold",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from nqp_spatial.inequality import CentrePath
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of, round_length
 from nqp_spatial.plots.maps import drawn_map
-from nqp_spatial.plots.theme import COLUMN, INK, PALETTE, check_fonts, themed
+from nqp_spatial.plots.theme import INK, PALETTE, check_fonts, layer, themed
+from nqp_spatial.plots.words import say
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from matplotlib.axes import Axes
 
 __all__ = ["centre_path"]
@@ -23,12 +22,7 @@ __all__ = ["centre_path"]
 def centre_path(
     result: CentrePath,
     panel: SpatialPanel,
-    *,
-    title: str | None = None,
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
-    inset: str | None = None,
-    width: float = COLUMN,
-    ax: Axes | None = None,
+    **look: Unpack[MapOptions],
 ) -> Axes:
     """Draw the path of the centre of gravity and the ellipses of the first and last period.
 
@@ -37,14 +31,13 @@ def centre_path(
     result : CentrePath
     panel : SpatialPanel
         With the geometry of its units.
-    title : str, optional
-    basemap, inset, width, ax
-        As in `nqp_spatial.plots.choropleth`.
+    **look
+        As in `nqp_spatial.plots.choropleth`; the projection is that of the result, whatever `crs`.
 
     Returns
     -------
     Axes
-        The map in the projection of the result. The path is small beside a country, so it is drawn
+        The path is small beside a country, so it is drawn
         once more, enlarged, in a box with a bar of kilometres.
 
     Raises
@@ -63,22 +56,24 @@ def centre_path(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Ellipse
 
-    ground = ground_of(panel, result.crs, basemap, inset)
+    options = MapLook(**{**look, "crs": result.crs})
+    ground = ground_of(panel, options)
     frame = result.frame
     metres = 1000 / float(result.crs.axis_info[0].unit_conversion_factor)
     at = frame[["x_km", "y_km"]].to_numpy() * metres
     ends = {frame.index[0]: PALETTE[0], frame.index[-1]: PALETTE[1]}
 
     def paint(target: Axes, scale: float) -> None:
-        ground.shapes.plot(
-            ax=target, color="#f0f0ee", edgecolor="#c9c9c9", linewidth=0.25, aspect=None
+        drawn = layer(
+            options.shapes_kw, color="#f0f0ee", edgecolor="#c9c9c9", linewidth=0.25, aspect=None
         )
+        ground.shapes.plot(ax=target, **drawn)
 
     handles = [Line2D([], [], color=colour, lw=1.4, marker="o", ms=4) for colour in ends.values()]
-    legend = "Centre and one standard deviation"
     entries = [str(period) for period in ends]
-    ax = drawn_map(ground, paint, handles, entries, legend, title, width, ax)
-    with themed():
+    with themed(options.lang):
+        legend = say("Centre and one standard deviation")
+        ax = drawn_map(ground, paint, handles, entries, legend, options, options.title)
         for period, colour in ends.items():
             row = frame.loc[period]
             place = (row["x_km"] * metres, row["y_km"] * metres)
@@ -101,17 +96,13 @@ def centre_path(
             xticks=[], yticks=[],
         )  # fmt: skip
         box.set_aspect("equal")
-        bar = _round(reach / metres)
+        bar = round_length(reach / metres)
         left, low = middle[0] - 0.9 * reach, middle[1] - 1.1 * reach
         box.plot([left, left + bar * metres], [low, low], color=INK, lw=1.4)
-        box.text(left, low + 0.07 * reach, f"{bar:g} km", fontsize=6, va="bottom")
+        box.text(
+            left, low + 0.07 * reach, say("{size} km", size=f"{bar:g}"), fontsize=6, va="bottom"
+        )
         for spine in box.spines.values():
             spine.set(visible=True, linewidth=0.5)
     check_fonts(ax)
     return ax
-
-
-def _round(value: float) -> float:
-    """Return the largest of 1, 2, 5 times a power of ten that is no larger."""
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(max(m * power for m in (1, 2, 5) if m * power <= value * (1 + 1e-9)))

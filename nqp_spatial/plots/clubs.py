@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups
-from nqp_spatial.plots.theme import COLUMN, MUTED, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    MUTED,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import geopandas as gpd
     from matplotlib.axes import Axes
 
 __all__ = ["club_map", "transition_paths"]
@@ -32,17 +39,18 @@ def _colours(clubs: ClubsResult) -> dict[str, Any]:
     return {f"Club {number}": shades[i] for i, number in enumerate(clubs.table.index)}
 
 
+def _said(name: str) -> str:
+    """Return a club's name in the language that is spoken."""
+    number = name.removeprefix("Club ")
+    return say("Club {number}", number=number) if number != name else say(name)
+
+
 def club_map(
     clubs: ClubsResult,
     panel: SpatialPanel,
     *,
-    title: str | None = None,
     legend: str | None = None,
-    crs: Any = "auto",
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
-    inset: str | None = None,
-    width: float = COLUMN,
-    ax: Axes | None = None,
+    **look: Unpack[MapOptions],
 ) -> Axes:
     """Draw the members of convergence clubs on the map.
 
@@ -52,9 +60,9 @@ def club_map(
         From `nqp_spatial.convergence.clubs`.
     panel : SpatialPanel
         With the geometry of the same units.
-    title, legend : str, optional
-        Of the map and of its legend.
-    crs, basemap, inset, width, ax
+    legend : str, optional
+        Title of the legend.
+    **look
         As in `choropleth`.
 
     Returns
@@ -76,7 +84,8 @@ def club_map(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Club 1 (92)', 'Club 2 (130)', 'Club 3 (114)']
     """
-    ground = ground_of(panel, crs, basemap, inset)
+    options = MapLook(**look)
+    ground = ground_of(panel, options)
     check_same_ids(
         ground.shapes.index, clubs.membership.index, our_name="panel", their_name="clubs",
         advice="pass the panel in which the clubs were found",
@@ -84,16 +93,10 @@ def club_map(
     groups, colours = clubs.groups(), _colours(clubs)
     if len(clubs.divergent):
         colours[DIVERGENT] = "#ececec"
-    return drawn_groups(
-        ground,
-        groups,
-        colours,
-        [f"{name} ({int((groups == name).sum())})" for name in colours],
-        "Convergence clubs" if legend is None else legend,
-        title,
-        width,
-        ax,
-    )
+    with speaking(options.lang):
+        entries = [f"{_said(name)} ({int((groups == name).sum())})" for name in colours]
+        named = say("Convergence clubs") if legend is None else legend
+        return drawn_groups(ground, groups, colours, entries, named, options, options.title)
 
 
 def transition_paths(
@@ -102,6 +105,10 @@ def transition_paths(
     units: bool = True,
     title: str | None = None,
     label: str | None = None,
+    line_kw: Layer = None,
+    units_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -115,6 +122,9 @@ def transition_paths(
         Whether to draw each unit's path.
     title, label : str, optional
         Of the figure and of the vertical axis.
+    line_kw, units_kw, legend_kw : mapping, optional
+        Keyword arguments of the clubs' lines, of the units' ``LineCollection`` and of the legend.
+    lang : {"en", "zh"}
     width : float
         Inches.
     ax : Axes, optional
@@ -139,7 +149,7 @@ def transition_paths(
     periods = clubs.paths.columns
     numeric = np.issubdtype(periods.dtype, np.number)
     x = periods.to_numpy(dtype=float) if numeric else np.arange(len(periods), dtype=float)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.78 * width)[1][0, 0]
         if units:
@@ -151,10 +161,13 @@ def transition_paths(
                 ax.add_collection(
                     LineCollection(
                         list(lines),
-                        colors=[colour],
-                        lw=0.35,
-                        alpha=float(np.clip(25 / len(members), 0.12, 0.6)),
-                        linestyles="-" if name in colours else (0, (2, 2)),
+                        **layer(
+                            units_kw,
+                            colors=[colour],
+                            lw=0.35,
+                            alpha=float(np.clip(25 / len(members), 0.12, 0.6)),
+                            linestyles="-" if name in colours else (0, (2, 2)),
+                        ),
                     )
                 )
         ax.axhline(1, color=MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
@@ -163,21 +176,23 @@ def transition_paths(
             path = clubs.club_paths.loc[number + 1]
             count = int((groups == name).sum())
             ax.plot(x, path, color="white", lw=3.0, zorder=3)
-            ax.plot(
-                x, path, color=colour, lw=1.6, zorder=4, label=f"{name} ({count})",
+            drawn = layer(
+                line_kw, color=colour, lw=1.6, zorder=4, label=f"{_said(name)} ({count})",
                 marker=marks[number % len(marks)], ms=3.5, mec="white", mew=0.4,
                 markevery=max(len(x) // 6, 1),
             )  # fmt: skip
+            ax.plot(x, path, **drawn)
         if len(clubs.divergent) and units:
             ax.plot([], [], color=MUTED, lw=0.8, ls=(0, (2, 2)),
-                    label=f"{DIVERGENT} ({len(clubs.divergent)})")  # fmt: skip
+                    label=f"{say(DIVERGENT)} ({len(clubs.divergent)})")  # fmt: skip
         if not numeric:
             step = -(-len(periods) // 6)
             ax.set_xticks(x[::step], [str(one) for one in periods[::step]])
         ax.set_xlim(x[0], x[-1])
         ax.autoscale_view(scalex=False)
-        ax.set_ylabel(label if label is not None else "Relative path (mean of all = 1)")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, handlelength=1.8)
+        ax.set_ylabel(label if label is not None else say("Relative path (mean of all = 1)"))
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12), "ncols": 3}
+        ax.legend(**layer(legend_kw, handlelength=1.8, **below))
         if title:
             ax.set_title(wrapped(title, width))
     check_fonts(ax)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from scipy import sparse
@@ -11,22 +10,24 @@ from scipy import sparse
 from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
     MUTED,
     PALETTE,
+    Layer,
     check_fonts,
+    layer,
     new_figure,
     themed,
     wrapped,
 )
+from nqp_spatial.plots.words import Lang, say, speaking
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from libpysal.graph import Graph
     from libpysal.weights import W
     from matplotlib.axes import Axes
@@ -43,12 +44,7 @@ def weights_map(
     panel: SpatialPanel,
     *,
     strongest: int | None = None,
-    title: str | None = None,
-    crs: Any = "auto",
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
-    inset: str | None = None,
-    width: float = COLUMN,
-    ax: Axes | None = None,
+    **look: Unpack[MapOptions],
 ) -> Axes:
     """Draw the links of a weights matrix on the map, its components and its islands.
 
@@ -59,10 +55,9 @@ def weights_map(
         With the geometry of the same units, polygons or points.
     strongest : int, optional
         Draw only so many links of each unit, those of the largest weight.
-    title : str, optional
-        By default the specification of the weights.
-    crs, basemap, inset, width, ax
-        As in `nqp_spatial.plots.choropleth`.
+    **look
+        As in `nqp_spatial.plots.choropleth`; the title is by default the specification of the
+        weights.
 
     Returns
     -------
@@ -88,7 +83,8 @@ def weights_map(
     from matplotlib.lines import Line2D
 
     weights = as_weights(w)
-    ground = ground_of(panel, crs, basemap, inset)
+    options = MapLook(**look)
+    ground = ground_of(panel, options)
     check_same_ids(
         ground.shapes.index,
         weights.units,
@@ -111,12 +107,15 @@ def weights_map(
     # Where each unit has many links, single lines do not matter but their density does.
     crowd = (len(both) + len(one)) / max(len(at), 1)
     thin, alpha = (0.6, 0.9) if crowd < 8 else (0.3, float(np.clip(4 / crowd, 0.03, 0.6)))
-    dot = float(np.clip(500 * (width / COLUMN) ** 2 / len(at), 1, 12))
+    dot = float(np.clip(500 * (options.width / COLUMN) ** 2 / len(at), 1, 12))
     n_components = int((sizes > 0).sum())
 
     def paint(target: Axes, scale: float) -> None:
         if areas:
-            shapes.plot(ax=target, color="#f5f5f3", edgecolor="#c9c9c9", linewidth=0.3, aspect=None)
+            drawn = layer(
+                options.shapes_kw, color="#f5f5f3", edgecolor="#c9c9c9", linewidth=0.3, aspect=None
+            )
+            shapes.plot(ax=target, **drawn)
         for pairs, colour in ((both, _BOTH), (one, _ONE)):
             lines = LineCollection(
                 list(at[pairs]),
@@ -147,31 +146,37 @@ def weights_map(
         return Line2D([], [], ls="", marker="o", ms=4 if ring else 3.2, mfc=face, mec=colour)
 
     keys: dict[str, Line2D] = {}
-    for name, pairs, colour in (("both ways", both, _BOTH), ("one way", one, _ONE)):
-        if len(pairs):
-            keys[f"Link {name} ({len(pairs):,})"] = Line2D([], [], color=colour, lw=1.2)
-    for level in range(min(n_components, len(_COMPONENTS) + 1)):
-        if n_components == 1:
-            keys[f"Unit ({int((~alone).sum()):,})"] = marker(INK)
-        elif level < len(_COMPONENTS):
-            count = int((~alone & (rank == level)).sum())
-            keys[f"Component {level + 1} ({count:,})"] = marker(_COMPONENTS[level])
-        else:
-            count = int((~alone & (rank >= level)).sum())
-            keys[f"Smaller components ({count:,})"] = marker(MUTED)
-    if alone.any():
-        keys[f"No neighbours ({int(alone.sum()):,})"] = marker(_ISLAND, ring=True)
-    legend = "" if strongest is None else f"Links: the {strongest} of largest weight of each unit"
-    named = title if title is not None else weights.spec.describe()
-    return drawn_map(
-        ground, paint, list(keys.values()), list(keys), legend, _capital(named), width, ax
-    )
+    with speaking(options.lang):
+        for name, pairs, colour in (("both ways", both, _BOTH), ("one way", one, _ONE)):
+            if len(pairs):
+                key = say(f"Link {name} ({{count}})", count=f"{len(pairs):,}")
+                keys[key] = Line2D([], [], color=colour, lw=1.2)
+        for level in range(min(n_components, len(_COMPONENTS) + 1)):
+            if n_components == 1:
+                keys[say("Unit ({count})", count=f"{int((~alone).sum()):,}")] = marker(INK)
+            elif level < len(_COMPONENTS):
+                count = f"{int((~alone & (rank == level)).sum()):,}"
+                key = say("Component {number} ({count})", number=level + 1, count=count)
+                keys[key] = marker(_COMPONENTS[level])
+            else:
+                count = f"{int((~alone & (rank >= level)).sum()):,}"
+                keys[say("Smaller components ({count})", count=count)] = marker(MUTED)
+        if alone.any():
+            count = f"{int(alone.sum()):,}"
+            keys[say("No neighbours ({count})", count=count)] = marker(_ISLAND, ring=True)
+        few = "Links: the {count} of largest weight of each unit"
+        legend = "" if strongest is None else say(few, count=strongest)
+        named = options.title if options.title is not None else weights.spec.describe()
+        handles, entries = list(keys.values()), list(keys)
+        return drawn_map(ground, paint, handles, entries, legend, options, _capital(named))
 
 
 def neighbour_histogram(
     w: SpatialWeights | Graph | W,
     *,
     title: str | None = None,
+    bars_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -182,7 +187,9 @@ def neighbour_histogram(
     w : SpatialWeights, Graph or W
     title : str, optional
         By default the specification of the weights.
-    width, ax
+    bars_kw : mapping, optional
+        Keyword arguments of the bars.
+    lang, width, ax
         As in `nqp_spatial.plots.choropleth`.
 
     Returns
@@ -205,25 +212,27 @@ def neighbour_histogram(
     step = max(1, -(-(high - low + 1) // 25))
     edges = np.arange(low, high + step + 1, step) - 0.5
     heights, _ = np.histogram(counts, edges)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.62 * width)[1][0, 0]
-        bars = ax.bar(edges[:-1] + step / 2, heights, width=0.86 * step, color=PALETTE[0])
+        look = layer(bars_kw, width=0.86 * step, color=PALETTE[0])
+        bars = ax.bar(edges[:-1] + step / 2, heights, **look)
         if low == 0:
             # The first range may hold others too: the count of islands is said, not only shown.
             bars[0].set_color(_ISLAND)
             ax.text(
                 0.02,
                 0.98,
-                f"{int((counts == 0).sum()):,} without neighbours",
+                say("{count} without neighbours", count=f"{int((counts == 0).sum()):,}"),
                 transform=ax.transAxes,
                 va="top",
                 color=_ISLAND,
                 fontsize=7,
             )
         ax.axvline(counts.mean(), color=INK, lw=0.8, ls=(0, (4, 2)))
-        ax.set_xlabel(f"Neighbours of a unit (dashed: mean, {counts.mean():,.1f})")
-        ax.set_ylabel("Units")
+        mean = f"{counts.mean():,.1f}"
+        ax.set_xlabel(say("Neighbours of a unit (dashed: mean, {mean})", mean=mean))
+        ax.set_ylabel(say("Units"))
         ax.locator_params(integer=True)
         named = title if title is not None else weights.spec.describe()
         ax.set_title(wrapped(_capital(named), width))

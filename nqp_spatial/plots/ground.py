@@ -5,24 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from nqp_spatial.errors import GeometryError, OptionError
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.theme import MUTED
+from nqp_spatial.plots.theme import COLUMN, INK, MUTED, Layer
+from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.axes import Axes
 
-__all__ = ["Ground", "ground_of"]
+__all__ = ["Ground", "MapLook", "MapOptions", "ground_of", "round_length"]
 
 # Land without units is white: light grey already says that a unit is not significant.
 _LAND, _BORDER = "#ffffff", "#8a8a8a"
 # The conic projection of atlases of China.
 _CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units=m"
+
+
+class MapOptions(TypedDict, total=False):
+    """What all maps take; `nqp_spatial.plots.choropleth` says what each does."""
+
+    title: str | None
+    crs: Any
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None
+    inset: str | None
+    scale_bar: bool
+    north_arrow: bool
+    shapes_kw: Layer
+    legend_kw: Layer
+    lang: Lang
+    width: float
+    ax: Axes | None
+
+
+@dataclass(frozen=True, eq=False)
+class MapLook:
+    """The options of a map with their defaults."""
+
+    title: str | None = None
+    crs: Any = "auto"
+    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None
+    inset: str | None = None
+    scale_bar: bool = False
+    north_arrow: bool = False
+    shapes_kw: Layer = None
+    legend_kw: Layer = None
+    lang: Lang = "en"
+    width: float = COLUMN
+    ax: Axes | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +93,11 @@ class Ground:
     shapes: gpd.GeoDataFrame
     layers: list[gpd.GeoDataFrame]
     inset: Inset | None
+
+    @property
+    def has_points(self) -> bool:
+        """Whether the units are points."""
+        return bool(self.shapes.geom_type.isin(["Point", "MultiPoint"]).all())
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -97,6 +136,62 @@ class Ground:
         for spine in box.spines.values():
             spine.set(visible=True, edgecolor=MUTED, linewidth=0.5)
 
+    def draw_scale(self, ax: Axes) -> None:
+        """Draw a bar of a round number of kilometres below the lower left of the map.
+
+        Raises
+        ------
+        GeometryError
+            If the projection has no unit of length.
+        """
+        left, bottom, right, top = self.bounds
+        metre = self._metre()
+        length = round_length(0.22 * (right - left) * metre / 1000)
+        x, y = left + 0.02 * (right - left), bottom + 0.03 * (top - bottom)
+        ax.plot(
+            [x, x + length * 1000 / metre], [y, y], color=INK, lw=1.4, solid_capstyle="butt",
+            zorder=8, label="_scale bar",
+        )  # fmt: skip
+        ax.text(x, y + 0.012 * (top - bottom), say("{size} km", size=f"{length:,g}"), fontsize=6.5,
+                va="bottom", zorder=8)  # fmt: skip
+
+    def draw_north(self, ax: Axes) -> None:
+        """Draw an arrow to the north at the upper right, as the meridian there runs.
+
+        Raises
+        ------
+        GeometryError
+            If units have no CRS.
+        """
+        from pyproj import Transformer
+
+        self._metre()
+        left, bottom, right, top = self.bounds
+        tall = 0.1 * (top - bottom)
+        x, y = right - 0.04 * (right - left), top - 1.6 * tall
+        back = Transformer.from_crs(self.shapes.crs, "EPSG:4326", always_xy=True)
+        east, north = back.transform(x, y)
+        to = np.array(back.transform(east, min(north + 0.5, 89.9), direction="INVERSE"))
+        way = to - [x, y]
+        tip = np.array([x, y]) + tall * way / np.hypot(*way)
+        ax.annotate(
+            "", tuple(tip), (x, y), zorder=8,
+            arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+        ax.text(float(tip[0]), float(tip[1]), say("N"), fontsize=7, ha="center", va="bottom",
+                zorder=8)  # fmt: skip
+
+    def _metre(self) -> float:
+        """Return how many metres a unit of the projection is."""
+        crs = self.shapes.crs
+        if crs is None or crs.is_geographic:
+            raise GeometryError(
+                "a scale bar and a north arrow need a projection with a unit of length; the map "
+                f"is drawn in {'no CRS' if crs is None else crs.name}. Set crs='auto', and "
+                "set_crs(...) if the data have none"
+            )
+        return float(crs.axis_info[0].unit_conversion_factor)
+
     def _draw_once(self, ax: Axes, paint: Callable[[Axes, float], None], scale: float) -> None:
         for layer in self.layers:
             if _has_areas(layer):
@@ -118,20 +213,15 @@ class Ground:
         return west, south, east, north
 
 
-def ground_of(
-    panel: SpatialPanel,
-    crs: Any,
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
-    inset: str | None = None,
-) -> Ground:
+def ground_of(panel: SpatialPanel, look: MapLook) -> Ground:
     """Return the ground to draw a panel's units on.
 
     Parameters
     ----------
     panel : SpatialPanel
         With geometry.
-    crs, basemap, inset
-        As in `nqp_spatial.plots.choropleth`.
+    look : MapLook
+        Its `crs`, `basemap` and `inset`.
 
     Returns
     -------
@@ -144,8 +234,9 @@ def ground_of(
     OptionError
         If an option is unknown.
     """
+    crs, inset = look.crs, look.inset
     shapes = panel.require_geometry()
-    layers = _layers(basemap)
+    layers = _layers(look.basemap)
     if inset is not None and inset not in INSETS:
         raise OptionError(f"inset must be None or one of {', '.join(INSETS)}, got {inset!r}")
     if layers or inset:
@@ -156,10 +247,16 @@ def ground_of(
                 "cannot be laid over each other; set it with set_crs(...)"
             )
     if isinstance(crs, str) and crs == "auto":
-        crs = _CHINA if isinstance(basemap, str) or inset else _fitting(shapes, layers)
+        crs = _CHINA if isinstance(look.basemap, str) or inset else _fitting(shapes, layers)
     if crs is None:
         return Ground(shapes, [layer.to_crs(shapes.crs) for layer in layers], _known(inset))
     return Ground(shapes.to_crs(crs), [layer.to_crs(crs) for layer in layers], _known(inset))
+
+
+def round_length(value: float) -> float:
+    """Return the largest of 1, 2, 5 times a power of ten that is no larger."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(m * power for m in (1, 2, 5) if m * power <= value * (1 + 1e-9)))
 
 
 def _known(inset: str | None) -> Inset | None:

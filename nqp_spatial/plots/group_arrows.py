@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -11,13 +10,13 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.ground import Ground, ground_of
+from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
-from nqp_spatial.plots.theme import COLUMN, INK, PALETTE, check_fonts, themed
+from nqp_spatial.plots.theme import INK, PALETTE, check_fonts, layer, themed
+from nqp_spatial.plots.words import say
 from nqp_spatial.spillovers import EffectsMatrix
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from matplotlib.axes import Axes
 
 __all__ = ["effects_arrows"]
@@ -33,12 +32,7 @@ def effects_arrows(
     groups: str | pd.Series,
     *,
     label: str | None = None,
-    title: str | None = None,
-    crs: Any = "auto",
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
-    inset: str | None = None,
-    width: float = COLUMN,
-    ax: Axes | None = None,
+    **look: Unpack[MapOptions],
 ) -> Axes:
     """Draw indirect effects from group to group as arrows from sender to receiver, on the map.
 
@@ -52,8 +46,7 @@ def effects_arrows(
         As in `partitioned`: a column of the panel, or groups by unit.
     label : str, optional
         Name of the regressor.
-    title : str, optional
-    crs, basemap, inset, width, ax
+    **look
         As in `nqp_spatial.plots.choropleth`.
 
     Returns
@@ -88,7 +81,8 @@ def effects_arrows(
 
     table = result.matrix("indirect")
     names = [name for name in table.index if name != "all"]
-    ground = ground_of(panel, crs, basemap, inset)
+    options = MapLook(**look)
+    ground = ground_of(panel, options)
     member = _by_unit(panel, groups, ground)
     if sorted(set(member)) != sorted(names) or len(names) > len(_FILLS):
         raise OptionError(
@@ -99,23 +93,22 @@ def effects_arrows(
 
     def paint(target: Axes, scale: float) -> None:
         for name, fill in zip(names, _FILLS, strict=False):
-            shapes[member == name].plot(
-                ax=target, color=fill, edgecolor="white", linewidth=0.25, aspect=None
+            drawn = layer(
+                options.shapes_kw, color=fill, edgecolor="white", linewidth=0.25, aspect=None
             )
+            shapes[member == name].plot(ax=target, **drawn)
 
     handles: list[Any] = [Patch(color=_FILLS[i]) for i in range(len(names))]
     entries = [f"{name} ({int((member == name).sum())})" for name in names]
     handles.append(Line2D([], [], color=INK, lw=1.2, ls=(0, (3, 2))))
-    entries.append(f"{result.level:.0%} interval holds zero")
-    named = label if label is not None else result.variable
-    words = f"Indirect effects of {named} (arrows: from sender to receiver)"
-    ax = drawn_map(
-        ground, paint, handles, entries, "", words if title is None else title, width, ax
-    )
-    places = _marks(
-        np.column_stack([shapes.centroid.x, shapes.centroid.y]), member, names, ground, width
-    )
-    with themed():
+    with themed(options.lang):
+        entries.append(say("{level} interval holds zero", level=f"{result.level:.0%}"))
+        named = label if label is not None else result.variable
+        words = say("Indirect effects of {name} (arrows: from sender to receiver)", name=named)
+        title = words if options.title is None else options.title
+        ax = drawn_map(ground, paint, handles, entries, "", options, title)
+        at = np.column_stack([shapes.centroid.x, shapes.centroid.y])
+        places = _marks(at, member, names, ground, options.width)
         _arrows(ax, result, names, places)
     check_fonts(ax)
     return ax
@@ -171,7 +164,7 @@ def _arrows(ax: Axes, result: EffectsMatrix, names: list[str], places: np.ndarra
             if i == j:
                 x, y = places[i]
                 ax.annotate(
-                    f"{receiver}\nwithin: {size:.3f}", (x, y), ha="center", va="center",
+                    say("{group}\nwithin: {size}", group=receiver, size=f"{size:.3f}"), (x, y), ha="center", va="center",
                     fontsize=6.5, linespacing=1.25, zorder=9, color=colour,
                     bbox={
                         "boxstyle": "round,pad=0.35", "facecolor": "white", "lw": 1.1,

@@ -1,45 +1,36 @@
-"""Maps: classes of a variable, and clusters of local association."""
+"""Maps: classes of a variable, and groups of units."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError, sample
-from nqp_spatial.esda import LisaResult
-from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.ground import Ground, ground_of
+from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
     LIGHT,
     PALETTE,
     check_fonts,
+    layer,
     new_figure,
     themed,
     wrapped,
 )
+from nqp_spatial.plots.words import say, speaking
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-__all__ = ["CLUSTER_COLOURS", "choropleth", "drawn_groups", "drawn_map", "lisa_map"]
+__all__ = ["choropleth", "drawn_groups", "drawn_map", "legend_handles"]
 
-CLUSTER_COLOURS = {
-    "High-High": "#b2182b",
-    "Low-Low": "#2166ac",
-    "High-Low": "#f4a582",
-    "Low-High": "#92c5de",
-    "Not significant": "#ececec",
-    "No neighbours": "#ffffff",
-}
 _SCHEMES = {
     "quantiles": "Quantiles",
     "natural-breaks": "FisherJenks",
@@ -62,13 +53,8 @@ def choropleth(
     centre: float | None = None,
     cmap: str | None = None,
     digits: int | None = None,
-    title: str | None = None,
     label: str | None = None,
-    crs: Any = "auto",
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
-    inset: str | None = None,
-    width: float = COLUMN,
-    ax: Axes | None = None,
+    **look: Unpack[MapOptions],
 ) -> Axes:
     """Draw a map of classes of a variable.
 
@@ -93,8 +79,10 @@ def choropleth(
         A matplotlib colour map; the defaults are colour-blind safe.
     digits : int, optional
         Decimal places of the legend.
-    title, label : str, optional
-        Title of the map and of the legend (by default the column's label and its period).
+    label : str, optional
+        Title of the legend; by default the column's label and its period.
+    title : str, optional
+        Of the map.
     crs : "auto", None, or anything that geopandas takes
         Projection to draw in. ``auto`` draws data in degrees in an equal-area conic projection that
         fits them, and projected data as they are; None draws as they are.
@@ -103,6 +91,14 @@ def choropleth(
         ``china`` is `nqp_spatial.datasets.china_provinces` and `china_sea_line`.
     inset : {"south-china-sea"}, optional
         Draw that sea in a box at the lower right, and the main map down to Hainan.
+    scale_bar, north_arrow : bool
+        Whether to draw a bar of kilometres at the lower left, and an arrow along the meridian at
+        the upper right.
+    shapes_kw, legend_kw : mapping, optional
+        Keyword arguments of ``GeoDataFrame.plot`` for the units, and of ``Axes.legend``: they come
+        over ours.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches; see `COLUMN` and `PAGE`.
     ax : Axes, optional
@@ -125,84 +121,19 @@ def choropleth(
     >>> ax.get_legend().get_title().get_text()
     'Income per head, dollars, 2009'
     """
-    ground = ground_of(panel, crs, basemap, inset)
-    values, name = _values(panel, variable, period)
-    if _is_text(values):
-        groups, colours, counts = _categories(values)
-    else:
-        groups, colours, counts = _classified(values, scheme, classes, breaks, centre, cmap, digits)
-    return drawn_groups(
-        ground,
-        groups,
-        colours,
-        [f"{text} ({count})" for text, count in counts.items()],
-        label if label is not None else name,
-        title,
-        width,
-        ax,
-    )
-
-
-def lisa_map(
-    lisa: LisaResult,
-    panel: SpatialPanel,
-    *,
-    title: str | None = None,
-    crs: Any = "auto",
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None,
-    inset: str | None = None,
-    width: float = COLUMN,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the clusters of local association on the map.
-
-    Parameters
-    ----------
-    lisa : LisaResult
-        From `nqp_spatial.esda.lisa`.
-    panel : SpatialPanel
-        With the geometry of the same units.
-    title, crs, basemap, inset, width, ax
-        As in `choropleth`; the title is by default the variable's label and the period.
-
-    Returns
-    -------
-    Axes
-        The legend has the number of units in each class, the threshold and the permutations.
-
-    Raises
-    ------
-    GeometryError, UnmatchedIdsError
-        If the panel has no geometry, or not of the same units.
-
-    Examples
-    --------
-    >>> import nqp_spatial as nq
-    >>> panel = nq.datasets.us_income()
-    >>> lisa = nq.esda.lisa(panel, "income", nq.weights.contiguity(panel), period=2009, seed=0)
-    >>> nq.plots.lisa_map(lisa, panel).get_legend().get_title().get_text()
-    'Local Moran, p < 0.05, 999 permutations'
-    """
-    ground = ground_of(panel, crs, basemap, inset)
-    check_same_ids(
-        ground.shapes.index,
-        lisa.frame.index,
-        our_name="panel",
-        their_name="lisa",
-        advice="pass the panel that the LISA was computed from",
-    )
-    several = panel.n_periods > 1
-    named = f"{lisa.label}, {lisa.period}" if several else lisa.label
-    return drawn_groups(
-        ground,
-        lisa.frame["cluster"],
-        {name: CLUSTER_COLOURS[name] for name in lisa.counts.index},
-        [f"{name} ({count})" for name, count in lisa.counts.items()],
-        f"Local Moran, {lisa.criterion()}",
-        title if title is not None else named,
-        width,
-        ax,
-    )
+    options = MapLook(**look)
+    ground = ground_of(panel, options)
+    with speaking(options.lang):
+        values, name = _values(panel, variable, period)
+        if _is_text(values):
+            groups, colours, counts = _categories(values)
+        else:
+            groups, colours, counts = _classified(
+                values, scheme, classes, breaks, centre, cmap, digits
+            )
+        entries = [f"{text} ({count})" for text, count in counts.items()]
+        legend = label if label is not None else name
+        return drawn_groups(ground, groups, colours, entries, legend, options, options.title)
 
 
 def drawn_groups(
@@ -211,20 +142,15 @@ def drawn_groups(
     colours: dict[Any, Any],
     entries: list[str],
     legend: str,
+    look: MapLook,
     title: str | None,
-    width: float,
-    ax: Axes | None,
 ) -> Axes:
-    """Draw each group in its colour, and a legend below the map."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    shapes = ground.shapes
-    points = shapes.geom_type.isin(["Point", "MultiPoint"]).all()
-    size = float(np.clip(2400 * (width / COLUMN) ** 2 / len(shapes), 2, 40))
+    """Draw each group in its colour, and a legend below the map unless it has no entries."""
+    shapes, points = ground.shapes, ground.has_points
+    size = float(np.clip(2400 * (look.width / COLUMN) ** 2 / len(shapes), 2, 40))
     groups = groups.reindex(shapes.index)
 
-    def look(name: Any, scale: float) -> dict[str, Any]:
+    def lines(name: Any, scale: float) -> dict[str, Any]:
         if points:
             return {"markersize": size * scale**2, "edgecolor": INK, "linewidth": 0.25 * scale}
         if name in _HATCHED_GROUPS:
@@ -237,16 +163,30 @@ def drawn_groups(
         for name, colour in colours.items():
             members = shapes[groups.isna() if name == _NO_DATA else groups == name]
             if len(members):
-                members.plot(ax=target, color=colour, aspect=None, **look(name, scale))
+                drawn = layer(look.shapes_kw, color=colour, aspect=None, **lines(name, scale))
+                members.plot(ax=target, **drawn)
 
-    handles: list[Artist] = []
-    for name, colour in colours.items():
-        if points:
-            handles.append(Line2D([], [], ls="", marker="o", ms=4.5, mfc=colour, mec=INK, mew=0.3))
-        else:
-            hatch = _HATCHED if name in _HATCHED_GROUPS else None
-            handles.append(Patch(facecolor=colour, edgecolor="#8a8a8a", lw=0.3, hatch=hatch))
-    return drawn_map(ground, paint, handles, entries, legend, title, width, ax)
+    handles = legend_handles(colours, points=points)
+    return drawn_map(ground, paint, handles, entries, legend, look, title)
+
+
+def legend_handles(colours: dict[Any, Any], *, points: bool) -> list[Artist]:
+    """Return what stands before the entries of a legend of groups."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if points:
+        return [
+            Line2D([], [], ls="", marker="o", ms=4.5, mfc=colour, mec=INK, mew=0.3)
+            for colour in colours.values()
+        ]
+    return [
+        Patch(
+            facecolor=colour, edgecolor="#8a8a8a", lw=0.3,
+            hatch=_HATCHED if name in _HATCHED_GROUPS else None,
+        )
+        for name, colour in colours.items()
+    ]  # fmt: skip
 
 
 def drawn_map(
@@ -255,15 +195,15 @@ def drawn_map(
     handles: Sequence[Artist],
     entries: Sequence[str],
     legend: str,
+    look: MapLook,
     title: str | None,
-    width: float,
-    ax: Axes | None,
 ) -> Axes:
     """Draw a map on its ground, with a legend below it, in a new figure unless one is given."""
+    ax, width = look.ax, look.width
     left, bottom, right, top = ground.bounds
     columns = 2 if width < 1.5 * COLUMN else 3
     legend_rows = -(-len(entries) // columns) + 1 + legend.count("\n")
-    with themed():
+    with themed(look.lang):
         if ax is None:
             ratio = (top - bottom) / max(right - left, 1e-12)
             height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 1.4) * _LEGEND_ROW
@@ -271,23 +211,20 @@ def drawn_map(
             ax = new_figure(width, height)[1][0, 0]
             ax.set_anchor("N")  # what room is left is the legend's
         ground.draw(ax, paint)
+        if look.scale_bar:
+            ground.draw_scale(ax)
+        if look.north_arrow:
+            ground.draw_north(ax)
         ax.set_axis_off()
         if title:
             ax.set_title(wrapped(title, width))
-        ax.legend(
-            handles,
-            entries,
-            title=legend,
-            alignment="left",
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0.0),
-            ncols=columns,
-            handlelength=1.2,
-            handleheight=0.9,
-            columnspacing=1.2,
-            labelspacing=0.35,
-            borderaxespad=0.3,
-        )
+        if entries:
+            below = layer(
+                look.legend_kw, title=legend, alignment="left", loc="upper center",
+                bbox_to_anchor=(0.5, 0.0), ncols=columns, handlelength=1.2, handleheight=0.9,
+                columnspacing=1.2, labelspacing=0.35, borderaxespad=0.3,
+            )  # fmt: skip
+            ax.legend(handles, entries, **below)
     check_fonts(ax)
     return ax
 
@@ -315,7 +252,8 @@ def _values(
     panel.require_periods([period])
     values = panel.frame[variable].xs(period, level="period").reindex(panel.units)
     name = panel.label(variable)
-    return values, f"{name}, {period}" if panel.n_periods > 1 else name
+    several = panel.n_periods > 1
+    return values, say("{name}, {period}", name=name, period=period) if several else name
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -380,7 +318,7 @@ def _with_missing(
 ) -> tuple[pd.Series, dict[Any, Any], dict[str, int]]:
     absent = int(groups.isna().sum())
     if absent:
-        colours, counts = {**colours, _NO_DATA: LIGHT}, {**counts, _NO_DATA: absent}
+        colours, counts = {**colours, _NO_DATA: LIGHT}, {**counts, say(_NO_DATA): absent}
     return groups, colours, counts
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.maps import choropleth
+from nqp_spatial.plots.words import say, speaking
 from nqp_spatial.regression import RegressionResult
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ __all__ = ["residual_map", "unit_effects_map"]
 
 Side = Literal["own", "received", "sent"]
 _SIDES = {
-    "own": "own effect",
-    "received": "received from all others",
-    "sent": "sent to all others",
+    "own": "{name}: own effect",
+    "received": "{name}: received from all others",
+    "sent": "{name}: sent to all others",
 }
+_RESIDUAL = "Residual / sigma"
 
 
 def residual_map(
@@ -78,7 +80,9 @@ def residual_map(
         )
     values = table[period] / np.sqrt(result.sigma2)
     look = {"breaks": [-2, -1, 1, 2], "cmap": "RdBu_r", "digits": 0}
-    name = f"Residual / sigma, {period}" if table.shape[1] > 1 else "Residual / sigma"
+    with speaking(options.get("lang", "en")):
+        several = table.shape[1] > 1
+        name = say("Residual / sigma, {period}", period=period) if several else say(_RESIDUAL)
     return choropleth(panel, values, ax=ax, **{**look, "label": name, **options})
 
 
@@ -137,6 +141,7 @@ def unit_effects_map(
     if side not in get_args(Side):
         raise OptionError(f"side must be one of {', '.join(get_args(Side))}, got {side!r}")
     values = result.unit_effects(variable, horizon=horizon)[side]
-    words = f"{result.label(variable)}: {_SIDES[side]}"
-    words = words if horizon is None else f"{words}, {horizon}"
+    with speaking(options.get("lang", "en")):
+        words = say(_SIDES[side], name=result.label(variable))
+        words = words if horizon is None else say(f"{{name}}, {horizon}", name=words)
     return choropleth(panel, values, ax=ax, **{"label": words, **options})

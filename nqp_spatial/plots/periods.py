@@ -9,7 +9,7 @@ import numpy as np
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots.ground import MapLook, ground_of
 from nqp_spatial.plots.maps import choropleth
 from nqp_spatial.plots.theme import PAGE, new_figure, themed
 
@@ -80,9 +80,8 @@ def choropleth_periods(
         options["breaks"] = list(np.unique(cuts))
     wide = min(columns, len(some))
     rows = -(-len(some) // wide)
-    ground = ground_of(
-        panel, options.get("crs", "auto"), options.get("basemap"), options.get("inset")
-    )
+    look = {name: options[name] for name in ("crs", "basemap", "inset") if name in options}
+    ground = ground_of(panel, MapLook(**look))
     left, bottom, right, top = ground.bounds
     ratio = min((top - bottom) / max(right - left, 1e-12), 1.6)
     with themed():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.esda import LisaResult
-from nqp_spatial.plots.maps import CLUSTER_COLOURS
+from nqp_spatial.plots.lisa_maps import CLUSTER_COLOURS, rule_of
 from nqp_spatial.plots.theme import COLUMN, INK, MUTED, check_fonts, new_figure, themed, wrapped
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,12 +15,27 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 from nqp_spatial.errors import FontWarning, OptionError
+from nqp_spatial.plots.words import Lang, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLUMN", "PAGE", "check_fonts", "figure_of", "new_figure", "save", "themed", "wrapped"]
+__all__ = [
+    "COLUMN",
+    "PAGE",
+    "Layer",
+    "check_fonts",
+    "figure_of",
+    "layer",
+    "new_figure",
+    "save",
+    "themed",
+    "wrapped",
+]
+
+#: What a caller adds to one layer of a figure: matplotlib's keyword arguments for it.
+Layer = Mapping[str, Any] | None
 
 #: Width of a journal's column and of its page, in inches.
 COLUMN, PAGE = 3.5, 7.2
@@ -78,9 +93,14 @@ def wrapped(text: str, width: float) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def layer(given: Layer, **defaults: Any) -> dict[str, Any]:
+    """Return the keyword arguments of a layer: ours, and over them the caller's."""
+    return {**defaults, **(given or {})}
+
+
 @contextmanager
-def themed() -> Iterator[None]:
-    """Draw with the package's settings; matplotlib's own come back afterwards."""
+def themed(lang: Lang = "en") -> Iterator[None]:
+    """Draw with the package's settings and words; matplotlib's own come back afterwards."""
     import matplotlib as mpl
 
     settings: dict[Any, Any] = {
@@ -112,7 +132,7 @@ def themed() -> Iterator[None]:
         "figure.constrained_layout.use": True,
         "figure.constrained_layout.h_pad": 0.06,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), speaking(lang):
         yield
 
 
