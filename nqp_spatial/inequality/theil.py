@@ -37,6 +37,8 @@ class TheilResult:
     levels : tuple of str
     label : str
         What figures call the variable.
+    level : float
+        Of the intervals.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class TheilResult:
     index: Index
     levels: tuple[str, ...]
     label: str
+    level: float
 
     def __repr__(self) -> str:
         return (
@@ -167,6 +170,7 @@ def theil(
         index=index,
         levels=tuple(names),
         label=panel.label(variable),
+        level=level,
     )
 
 

@@ -185,7 +185,9 @@ def transition_paths(
         if len(clubs.divergent) and units:
             ax.plot([], [], color=MUTED, lw=0.8, ls=(0, (2, 2)),
                     label=f"{say(DIVERGENT)} ({len(clubs.divergent)})")  # fmt: skip
-        if not numeric:
+        if numeric:
+            ax.locator_params(axis="x", integer=True, nbins=7)
+        else:
             step = -(-len(periods) // 6)
             ax.set_xticks(x[::step], [str(one) for one in periods[::step]])
         ax.set_xlim(x[0], x[-1])

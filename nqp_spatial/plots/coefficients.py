@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.theme import COLUMN, MUTED, PALETTE, check_fonts, new_figure, themed
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    MUTED,
+    PALETTE,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+)
+from nqp_spatial.plots.words import Lang, say
 from nqp_spatial.regression import EffectsResult
 
 if TYPE_CHECKING:
@@ -29,6 +39,9 @@ def effects(
     variables: list[str] | None = None,
     share_scale: bool | None = None,
     title: str | None = None,
+    points_kw: Layer = None,
+    line_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
 ) -> Figure:
     """Draw direct, indirect and total effects with confidence intervals.
@@ -43,6 +56,10 @@ def effects(
         Whether variables share one axis. By default they do unless their sizes differ by more than
         a factor of ten; then each has an axis of its own.
     title : str, optional
+    points_kw, line_kw : mapping, optional
+        Keyword arguments of matplotlib for the estimates and their intervals.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
 
@@ -82,7 +99,7 @@ def effects(
             for name in names
         ]
         share_scale = bool(max(reach) <= 10 * min(reach))
-    with themed():
+    with themed(lang):
         count = len(names)
         figure, axes = new_figure(
             width,
@@ -92,7 +109,7 @@ def effects(
         for place, name in enumerate(names):
             ax = axes[0 if share_scale else place, 0]
             at = place if share_scale else 0
-            _intervals(ax, result, name, at)
+            _intervals(ax, result, name, at, points_kw, line_kw)
         for row, ax in enumerate(axes[:, 0]):
             shown = names if share_scale else [names[row]]
             ax.set_yticks(range(len(shown)), [result.labels.get(name, name) for name in shown])
@@ -102,7 +119,8 @@ def effects(
             ax.spines["left"].set_visible(False)
             ax.margins(x=0.06)
             ax.locator_params(axis="x", nbins=6)
-        axes[-1, 0].set_xlabel(f"Effect, with {100 * result.level:g} % interval")
+        level = f"{100 * result.level:g} %"
+        axes[-1, 0].set_xlabel(say("Effect, with {level} interval", level=level))
         handles, texts = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles[:3], texts[:3], loc="outside upper right", ncols=3, handlelength=1)
         if title:
@@ -111,15 +129,19 @@ def effects(
     return figure
 
 
-def _intervals(ax: Axes, result: EffectsResult, name: str, at: int) -> None:
+def _intervals(
+    ax: Axes, result: EffectsResult, name: str, at: int, points_kw: Layer, line_kw: Layer
+) -> None:
     """Draw the three effects of one variable, one above the other."""
     rows = result.frame[result.frame["variable"] == name].set_index("effect")
     for step, (kind, (colour, marker, text)) in enumerate(_LOOKS.items()):
         row = rows.loc[kind]
         ends = np.array([row["conf_low"], row["conf_high"]], dtype=float)
         y = at + 0.24 * (step - 1)
-        ax.plot(ends, [y, y], color=colour, lw=1.2, solid_capstyle="butt", zorder=2)
-        ax.plot(
-            row["estimate"], y, marker, color=colour, ms=4, mec="white", mew=0.4, zorder=3,
-            label=text, ls="",
+        look = layer(line_kw, color=colour, lw=1.2, solid_capstyle="butt", zorder=2)
+        ax.plot(ends, [y, y], **look)
+        look = layer(
+            points_kw, marker=marker, color=colour, ms=4, mec="white", mew=0.4, zorder=3, ls="",
+            label=say(text),
         )  # fmt: skip
+        ax.plot(row["estimate"], y, **look)

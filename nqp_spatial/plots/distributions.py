@@ -9,13 +9,25 @@ import numpy as np
 
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.plots.theme import COLUMN, INK, MUTED, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    MUTED,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["density_ridges", "density_waterfall"]
 
+_RELATIVE = "{name}, relative to the mean"
 _MOST = 16  # curves that can be told apart
 
 
@@ -50,7 +62,7 @@ def _shades(count: int) -> list[Any]:
 def _named(result: DensityResult, label: str | None) -> str:
     if label is not None:
         return label
-    return f"{result.label}, relative to the mean" if result.relative else result.label
+    return say(_RELATIVE, name=result.label) if result.relative else result.label
 
 
 def density_waterfall(
@@ -61,6 +73,8 @@ def density_waterfall(
     label: str | None = None,
     elev: float = 28.0,
     azim: float = -62.0,
+    areas_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -76,6 +90,10 @@ def density_waterfall(
         Of the figure, and of the variable.
     elev, azim : float
         Where the reader stands, degrees.
+    areas_kw : mapping, optional
+        Keyword arguments of matplotlib for the densities.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -103,7 +121,7 @@ def density_waterfall(
     from matplotlib.ticker import MaxNLocator
     from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
 
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.92 * width, subplot_kw={"projection": "3d"})[1][0, 0]
         if not hasattr(ax, "get_zlim"):
@@ -117,8 +135,8 @@ def density_waterfall(
             corners = np.column_stack(
                 [np.r_[here[0], here, here[-1]], np.full(len(here) + 2, place), np.r_[0, up, 0]]
             )
-            area = Poly3DCollection([corners], facecolor=(*shade[:3], 0.75), edgecolor=INK, lw=0.5)
-            space.add_collection3d(area)
+            look = layer(areas_kw, facecolor=(*shade[:3], 0.75), edgecolor=INK, lw=0.5)
+            space.add_collection3d(Poly3DCollection([corners], **look))
         space.set_xlim(x[0], x[-1])
         space.set_ylim(-0.5, len(some) - 0.5)
         space.set_zlim(0, 1.02 * highest)
@@ -127,7 +145,7 @@ def density_waterfall(
         step = -(-len(some) // 5)
         space.set_yticks(range(0, len(some), step), [str(one) for one in some[::step]])
         space.set_xlabel(_named(result, label), labelpad=-2)
-        space.set_zlabel("Density", labelpad=-4)
+        space.set_zlabel(say("Density"), labelpad=-4)
         for axis in (space.xaxis, space.yaxis, space.zaxis):
             axis.set_tick_params(pad=-2, labelsize=6.5)
             axis.pane.set_facecolor("white")
@@ -149,6 +167,9 @@ def density_ridges(
     label: str | None = None,
     overlap: float = 1.8,
     rug: bool = False,
+    areas_kw: Layer = None,
+    line_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -166,6 +187,10 @@ def density_ridges(
         Height of the highest curve in distances between two base lines.
     rug : bool
         Whether to mark each unit on the base line.
+    areas_kw, line_kw : mapping, optional
+        Keyword arguments of matplotlib for the densities and their outlines.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -195,21 +220,22 @@ def density_ridges(
     x, part = _seen(result, some)
     scale = overlap / float(result.frame[some].to_numpy().max())
     bases = np.arange(len(some))[::-1]
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.21 * len(some) + 1.15)[1][0, 0]
         for at, (base, period, shade) in enumerate(
             zip(bases, some, _shades(len(some)), strict=True)
         ):
             curve = base + scale * result.frame[period].to_numpy()[part]
-            ax.fill_between(x, base, curve, color=shade, lw=0, alpha=0.85, zorder=2 * at + 2)
-            ax.plot(x, curve, color=INK, lw=0.6, zorder=2 * at + 3)
+            look = layer(areas_kw, color=shade, lw=0, alpha=0.85, zorder=2 * at + 2)
+            ax.fill_between(x, base, curve, **look)
+            ax.plot(x, curve, **layer(line_kw, color=INK, lw=0.6, zorder=2 * at + 3))
             middle = float(result.values[period].median())
             top = float(np.interp(middle, x, curve))
             ax.plot([middle] * 2, [base, top], color="white", lw=1.6, zorder=2 * at + 3)
             ax.plot(
                 [middle] * 2, [base, top], color=INK, lw=0.8, zorder=2 * at + 3,
-                label="median" if at == 0 else None,
+                label=say("median") if at == 0 else None,
             )  # fmt: skip
             if rug:
                 ax.plot(

@@ -137,7 +137,7 @@ class Ground:
             spine.set(visible=True, edgecolor=MUTED, linewidth=0.5)
 
     def draw_scale(self, ax: Axes) -> None:
-        """Draw a bar of a round number of kilometres below the lower left of the map.
+        """Draw a bar of a round number of kilometres, at a lower corner without units if any.
 
         Raises
         ------
@@ -145,18 +145,23 @@ class Ground:
             If the projection has no unit of length.
         """
         left, bottom, right, top = self.bounds
+        wide, tall = right - left, top - bottom
         metre = self._metre()
-        length = round_length(0.22 * (right - left) * metre / 1000)
-        x, y = left + 0.02 * (right - left), bottom + 0.03 * (top - bottom)
+        length = round_length(0.22 * wide * metre / 1000)
+        size = (length * 1000 / metre, 0.07 * tall)
+        sides: tuple[float, ...] = (left + 0.02 * wide, right - 0.02 * wide - size[0])
+        if self.inset:  # which has the lower right
+            sides = sides[:1]
+        x, y = self._free([(side, bottom + 0.02 * tall) for side in sides], size)
         ax.plot(
             [x, x + length * 1000 / metre], [y, y], color=INK, lw=1.4, solid_capstyle="butt",
             zorder=8, label="_scale bar",
         )  # fmt: skip
-        ax.text(x, y + 0.012 * (top - bottom), say("{size} km", size=f"{length:,g}"), fontsize=6.5,
+        ax.text(x, y + 0.012 * tall, say("{size} km", size=f"{length:,g}"), fontsize=6.5,
                 va="bottom", zorder=8)  # fmt: skip
 
     def draw_north(self, ax: Axes) -> None:
-        """Draw an arrow to the north at the upper right, as the meridian there runs.
+        """Draw an arrow to the north, as the meridian there runs, at an upper corner.
 
         Raises
         ------
@@ -168,7 +173,10 @@ class Ground:
         self._metre()
         left, bottom, right, top = self.bounds
         tall = 0.1 * (top - bottom)
-        x, y = right - 0.04 * (right - left), top - 1.6 * tall
+        sides = (right - 0.04 * (right - left), left + 0.04 * (right - left))
+        corners = [(side - 0.5 * tall, top - 1.6 * tall) for side in sides]
+        x, y = self._free(corners, (tall, 1.6 * tall))
+        x += 0.5 * tall
         back = Transformer.from_crs(self.shapes.crs, "EPSG:4326", always_xy=True)
         east, north = back.transform(x, y)
         to = np.array(back.transform(east, min(north + 0.5, 89.9), direction="INVERSE"))
@@ -180,6 +188,20 @@ class Ground:
         )  # fmt: skip
         ax.text(float(tip[0]), float(tip[1]), say("N"), fontsize=7, ha="center", va="bottom",
                 zorder=8)  # fmt: skip
+
+    def _free(
+        self, corners: Sequence[tuple[float, float]], size: tuple[float, float]
+    ) -> tuple[float, float]:
+        """Return the first lower left corner of a box of a size that covers no unit, or the first.
+
+        A base map may be covered: units may not.
+        """
+        from shapely.geometry import box
+
+        for x, y in corners:
+            if not self.shapes.intersects(box(x, y, x + size[0], y + size[1])).any():
+                return x, y
+        return corners[0]
 
     def _metre(self) -> float:
         """Return how many metres a unit of the projection is."""

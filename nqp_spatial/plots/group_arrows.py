@@ -163,8 +163,9 @@ def _arrows(ax: Axes, result: EffectsMatrix, names: list[str], places: np.ndarra
             colour = "#b2182b" if size < 0 else INK
             if i == j:
                 x, y = places[i]
+                own = say("{group}\nwithin: {size}", group=receiver, size=f"{size:.3f}")
                 ax.annotate(
-                    say("{group}\nwithin: {size}", group=receiver, size=f"{size:.3f}"), (x, y), ha="center", va="center",
+                    own, (x, y), ha="center", va="center",
                     fontsize=6.5, linespacing=1.25, zorder=9, color=colour,
                     bbox={
                         "boxstyle": "round,pad=0.35", "facecolor": "white", "lw": 1.1,

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say
 from nqp_spatial.spillovers import EffectsMatrix
 
 if TYPE_CHECKING:
@@ -23,6 +33,9 @@ def effects_matrix(
     effect: Literal["indirect", "total"] = "total",
     title: str | None = None,
     label: str | None = None,
+    cells_kw: Layer = None,
+    text_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -37,6 +50,10 @@ def effects_matrix(
         By default what is drawn, of which regressor.
     label : str, optional
         Name of the regressor in the title.
+    cells_kw, text_kw : mapping, optional
+        Keyword arguments of matplotlib for the image and the numbers in it.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -73,33 +90,36 @@ def effects_matrix(
     values = table.loc[rows, columns].to_numpy()
     reach = float(np.abs(values).max()) or 1.0
     size = len(rows)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, min(width, 0.62 * size + 0.8))[1][0, 0]
-        image = ax.imshow(values, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
+        image = ax.imshow(
+            values, **layer(cells_kw, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
+        )
         for i, a in enumerate(rows):
             for j, b in enumerate(columns):
                 bounds = float(low.loc[a, b]), float(high.loc[a, b])
                 if bounds[0] <= 0 <= bounds[1]:
                     ax.add_patch(_hatched(i, j))
                 text = f"{values[i, j]:.3f}\n[{bounds[0]:.3f}, {bounds[1]:.3f}]"
-                ax.text(
-                    j, i, text, ha="center", va="center", fontsize=6.5, linespacing=1.3,
+                look = layer(
+                    text_kw, ha="center", va="center", fontsize=6.5, linespacing=1.3,
                     color="white" if abs(values[i, j]) > 0.6 * reach else INK,
                     bbox={"facecolor": image.cmap(image.norm(values[i, j])), "lw": 0, "pad": 1},
                 )  # fmt: skip
-        names = [name if name != "all" else "all groups" for name in rows]
-        ax.set_xticks(range(size), names)
-        ax.set_yticks(range(size), [n if n != "all groups" else "average unit" for n in names])
+                ax.text(j, i, text, **look)
+        ax.set_xticks(range(size), [*groups, say("all groups")])
+        ax.set_yticks(range(size), [*groups, say("average unit")])
         # The margins are sums and averages of the cells: a line keeps them apart.
         ax.axhline(size - 1.5, color="white", lw=3)
         ax.axvline(size - 1.5, color="white", lw=3)
-        ax.set_xlabel("Sender (hatched: the interval holds zero)")
-        ax.set_ylabel("Receiver")
+        ax.set_xlabel(say("Sender (hatched: the interval holds zero)"))
+        ax.set_ylabel(say("Receiver"))
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         named = label if label is not None else result.variable
-        words = f"{effect.capitalize()} effects of {named}, {result.level:.0%} intervals"
+        text = f"{effect.capitalize()} effects of {{name}}, {{level}} intervals"
+        words = say(text, name=named, level=f"{result.level:.0%}")
         ax.set_title(wrapped(words if title is None else title, 0.8 * width))
     check_fonts(ax)
     return ax

@@ -8,7 +8,18 @@ import numpy as np
 
 from nqp_spatial.convergence import BetaResult, SigmaResult
 from nqp_spatial.convergence.sigma import MEASURES
-from nqp_spatial.plots.theme import COLUMN, INK, PALETTE, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    PALETTE,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +32,10 @@ def beta_scatter(
     *,
     title: str | None = None,
     label: str | None = None,
+    points_kw: Layer = None,
+    line_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -32,6 +47,10 @@ def beta_scatter(
         From `nqp_spatial.convergence.beta`.
     title, label : str, optional
         Of the figure, and of the variable.
+    points_kw, line_kw, legend_kw : mapping, optional
+        Keyword arguments of matplotlib for the points, the lines and the legend.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -53,7 +72,7 @@ def beta_scatter(
     """
     marks = "osD^vPX*"
     named = label if label is not None else result.label
-    with themed():
+    with themed(lang):
         if ax is None:
             lines = result.table.index.get_level_values("group").nunique()
             ax = new_figure(width, 0.72 * width + 0.35 + 0.17 * lines)[1][0, 0]
@@ -63,28 +82,36 @@ def beta_scatter(
             those = result.data[result.data["group"] == name]
             colour = PALETTE[i % len(PALETTE)]
             row = result.table.loc[(name, "coefficient")]
-            ax.scatter(
-                those["start"], those["growth"], s=size, color=colour, alpha=0.7, lw=0,
-                marker=marks[i % len(marks)],
-            )  # fmt: skip
+            look = layer(
+                points_kw, s=size, color=colour, alpha=0.7, lw=0, marker=marks[i % len(marks)]
+            )
+            ax.scatter(those["start"], those["growth"], **look)
             ends = np.array([those["start"].min(), those["start"].max()])
             height = those["growth"].mean() + row["b"] * (ends - those["start"].mean())
-            text = "no convergence"
+            text = say("no convergence")
             if np.isfinite(row["half_life"]):
-                text = (
-                    f"half-life {row['half_life']:.1f} periods "
-                    f"[{row['half_life_low']:.1f}, {row['half_life_high']:.1f}]"
+                value, low, high = (
+                    f"{row[key]:.1f}" for key in ("half_life", "half_life_low", "half_life_high")
                 )
-                if row["speed_low"] <= 0:
-                    text = f"half-life {row['half_life']:.1f} periods, no upper bound"
-            ax.plot(
-                ends, height, color=colour if len(groups) > 1 else INK, lw=1.3,
-                label=text if name == "all" else f"{name}: {text}",
+                open_end = row["speed_low"] <= 0
+                text = (
+                    say("half-life {value} periods, no upper bound", value=value)
+                    if open_end
+                    else say(
+                        "half-life {value} periods [{low}, {high}]", value=value, low=low, high=high
+                    )
+                )
+            look = layer(
+                line_kw, color=colour if len(groups) > 1 else INK, lw=1.3,
+                label=text if name == "all" else say("{group}: {text}", group=name, text=text),
             )  # fmt: skip
-        per = "a period" if result.annual else f"over {result.span:g} period(s)"
-        ax.set_xlabel(f"Log of {named} at the start")
-        ax.set_ylabel(f"Growth {per}, log points")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.15), handlelength=1.4)
+            ax.plot(ends, height, **look)
+        ax.set_xlabel(say("Log of {name} at the start", name=named))
+        over = "Growth over {span} period(s), log points"
+        every = say("Growth a period, log points")
+        ax.set_ylabel(every if result.annual else say(over, span=f"{result.span:g}"))
+        below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.15), "handlelength": 1.4}
+        ax.legend(**layer(legend_kw, **below))
         if title:
             ax.set_title(wrapped(title, width))
     check_fonts(ax)
@@ -95,6 +122,9 @@ def sigma_lines(
     result: SigmaResult,
     *,
     title: str | None = None,
+    line_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -105,6 +135,10 @@ def sigma_lines(
     result : SigmaResult
         From `nqp_spatial.convergence.sigma`.
     title : str, optional
+    line_kw, legend_kw : mapping, optional
+        Keyword arguments of matplotlib for the lines and the legend.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -127,27 +161,29 @@ def sigma_lines(
     periods = result.frame.index
     numeric = np.issubdtype(periods.dtype, np.number)
     x = periods.to_numpy(dtype=float) if numeric else np.arange(len(periods), dtype=float)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.6 * width + 0.7 + 0.17 * len(result.frame.columns))[1][0, 0]
         for i, name in enumerate(result.frame):
             of = result.trends.loc[name]
             star = "*" if of["conf_low"] > 0 or of["conf_high"] < 0 else ""
-            said = MEASURES[name][0].upper() + MEASURES[name][1:]
-            ax.plot(
-                x, result.frame[name] / result.frame[name].iloc[0], color=PALETTE[i],
-                ls=styles[i], lw=1.2, label=f"{said}: {100 * of['trend']:.1f} %{star}",
-            )  # fmt: skip
-        if not numeric:
+            said = say(MEASURES[name][0].upper() + MEASURES[name][1:])
+            text = say("{group}: {text}", group=said, text=f"{100 * of['trend']:.1f} %{star}")
+            look = layer(line_kw, color=PALETTE[i], ls=styles[i], lw=1.2, label=text)
+            ax.plot(x, result.frame[name] / result.frame[name].iloc[0], **look)
+        if numeric:
+            ax.locator_params(axis="x", integer=True, nbins=7)
+        else:
             step = -(-len(periods) // 6)
             ax.set_xticks(x[::step], [str(one) for one in periods[::step]])
         ax.set_ylim(bottom=0)
         ax.set_xlim(x[0], x[-1])
-        ax.set_ylabel(f"Over the value of {periods[0]}")
-        ax.legend(
-            title="Trend a period", alignment="left", loc="upper center",
+        ax.set_ylabel(say("Over the value of {period}", period=periods[0]))
+        below = layer(
+            legend_kw, title=say("Trend a period"), alignment="left", loc="upper center",
             bbox_to_anchor=(0.45, -0.12), handlelength=2.4,
         )  # fmt: skip
+        ax.legend(**below)
         if title:
             ax.set_title(wrapped(title, width))
     check_fonts(ax)

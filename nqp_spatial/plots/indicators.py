@@ -15,10 +15,13 @@ from nqp_spatial.plots.theme import (
     INK,
     MUTED,
     PALETTE,
+    Layer,
     check_fonts,
+    layer,
     new_figure,
     themed,
 )
+from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +34,8 @@ def index_weights(
     *,
     labels: Mapping[str, str] | None = None,
     title: str | None = None,
+    bars_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -43,6 +48,10 @@ def index_weights(
         Display names, such as ``panel.labels``.
     title : str, optional
         By default the weighting.
+    bars_kw : mapping, optional
+        Keyword arguments of matplotlib for the bars.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -71,20 +80,20 @@ def index_weights(
     known = {} if labels is None else dict(labels)
     names = {name: known.get(name, name) for name in order}
     dimensions = list(dict.fromkeys(dimension))
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.19 * len(order) + 0.75)[1][0, 0]
         at = np.arange(len(order))
         colours = [PALETTE[dimensions.index(dimension[name]) % len(PALETTE)] for name in order]
         weights = table["weight"].loc[order]
-        ax.barh(at, weights, 0.72, color=colours)
+        ax.barh(at, weights, **layer(bars_kw, height=0.72, color=colours))
         for y, value in zip(at, weights, strict=True):
             ax.text(value, float(y), f" {value:.3f}", va="center", fontsize=6.5)
         signs = table["direction"].loc[order].map({"+": "", "-": " (–)"})
         ax.set_yticks(at, [f"{names[name]}{signs[name]}" for name in order])
         ax.invert_yaxis()
         ax.set_xlim(0, 1.15 * float(weights.max()))
-        ax.set_xlabel("Weight")
+        ax.set_xlabel(say("Weight"))
         ax.tick_params(axis="y", length=0)
         if len(dimensions) > 1:
             from matplotlib.patches import Patch
@@ -96,7 +105,7 @@ def index_weights(
                 loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2,
                 handlelength=1,
             )  # fmt: skip
-        said = f"Weights by {result.spec['weighting']}" if title is None else title
+        said = say("Weights by {name}", name=result.spec["weighting"]) if title is None else title
         # Above the legend, which has two entries a row.
         ax.set_title(said, pad=6 + 11 * -(-len(dimensions) // 2) if len(dimensions) > 1 else None)
     check_fonts(ax)
@@ -109,6 +118,9 @@ def rank_intervals(
     top: int = 25,
     labels: Mapping[object, str] | None = None,
     title: str | None = None,
+    points_kw: Layer = None,
+    line_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -123,6 +135,10 @@ def rank_intervals(
     labels : mapping, optional
         Display names of units.
     title : str, optional
+    points_kw, line_kw : mapping, optional
+        Keyword arguments of matplotlib for the ranks and their intervals.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -153,22 +169,21 @@ def rank_intervals(
         raise OptionError(f"top must be at least 1 and the table not empty; got top={top}")
     at = np.arange(len(some))
     known = {} if labels is None else dict(labels)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.155 * len(some) + 0.8)[1][0, 0]
         ax.hlines(
             at, some["without_best"], some["without_worst"], color=MUTED, lw=0.8,
-            label="one indicator left out",
+            label=say("one indicator left out"),
         )  # fmt: skip
-        ax.hlines(
-            at, some["rank_low"], some["rank_high"], color=PALETTE[0], lw=3, alpha=0.55,
-            label="other weights",
-        )  # fmt: skip
-        ax.plot(some["rank"], at, "o", color=INK, ms=3, label="rank")
+        look = layer(line_kw, color=PALETTE[0], lw=3, alpha=0.55, label=say("other weights"))
+        ax.hlines(at, some["rank_low"], some["rank_high"], **look)
+        look = layer(points_kw, marker="o", ls="", color=INK, ms=3, label=say("rank"))
+        ax.plot(some["rank"], at, **look)
         ax.set_yticks(at, [str(known.get(unit, unit)) for unit in some.index])
         ax.invert_yaxis()
         ax.set_xlim(left=0)
-        ax.set_xlabel("Rank (1 is best)")
+        ax.set_xlabel(say("Rank (1 is best)"))
         ax.tick_params(axis="y", length=0)
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
         if title:

@@ -9,7 +9,17 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality import DagumResult, TheilResult
-from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +40,9 @@ def dagum(
     *,
     title: str | None = None,
     label: str | None = None,
+    bars_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -41,6 +54,10 @@ def dagum(
     title : str, optional
     label : str, optional
         Name of the variable on the axis.
+    bars_kw, legend_kw : mapping, optional
+        Keyword arguments of matplotlib for the bars and the legend.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -61,11 +78,16 @@ def dagum(
     >>> ax.get_ylabel()
     'Gini coefficient of NQP'
     """
-    parts = result.summary[list(_PARTS)].rename(columns=_PARTS)
     named = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["gini"]
-    words = f"Gini coefficient of {named}"
-    return _stacked(parts, limits, f"{result.level:.0%} interval", words, title, width, ax)
+    with speaking(lang):
+        parts = result.summary[list(_PARTS)].rename(
+            columns={part: say(text) for part, text in _PARTS.items()}
+        )
+        words = say("Gini coefficient of {name}", name=named)
+    return _stacked(
+        parts, limits, result.level, words, title, bars_kw, legend_kw, lang, width, ax
+    )  # fmt: skip
 
 
 def theil(
@@ -73,6 +95,9 @@ def theil(
     *,
     title: str | None = None,
     label: str | None = None,
+    bars_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -81,7 +106,7 @@ def theil(
     Parameters
     ----------
     result : TheilResult
-    title, label, width, ax
+    title, label, bars_kw, legend_kw, lang, width, ax
         As in `dagum`.
 
     Returns
@@ -104,16 +129,29 @@ def theil(
     ]
     named = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["theil"]
-    words = f"Theil {result.index} of {named}"
-    return _stacked(result.summary[columns], limits, "interval", words, title, width, ax)
+    with speaking(lang):
+        parts = result.summary[columns].rename(columns=_level_name)
+        words = say("Theil {index} of {name}", index=result.index, name=named)
+    return _stacked(
+        parts, limits, result.level, words, title, bars_kw, legend_kw, lang, width, ax
+    )  # fmt: skip
+
+
+def _level_name(column: str) -> str:
+    """Return "between regions" or "within provinces" in the language that is spoken."""
+    side, name = column.split(" ", 1)
+    return say(f"{side} {{name}}", name=name)
 
 
 def _stacked(
     parts: pd.DataFrame,
     limits: pd.DataFrame | None,
-    interval: str,
+    level: float,
     words: str,
     title: str | None,
+    bars_kw: Layer,
+    legend_kw: Layer,
+    lang: Lang,
     width: float,
     ax: Axes | None,
 ) -> Axes:
@@ -125,30 +163,34 @@ def _stacked(
         )
     at, whole = np.arange(len(parts)), parts.sum(axis=1).to_numpy()
     share = parts.div(parts.sum(axis=1), axis=0)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.62 * width + 0.17 * (len(parts.columns) + 1))[1][0, 0]
         below = np.zeros(len(parts))
         for fill, name in zip(_FILLS, parts, strict=False):
             first, last = share[name].iloc[[0, -1]]
-            entry = f"{name}: {first:.0%} to {last:.0%}"
-            ax.bar(at, parts[name], 0.8, below, color=fill, lw=0, label=entry)
+            entry = say(
+                "{name}: {first} to {last}", name=name, first=f"{first:.0%}", last=f"{last:.0%}"
+            )
+            look = layer(bars_kw, width=0.8, bottom=below, color=fill, lw=0, label=entry)
+            ax.bar(at, parts[name], **look)
             below = below + parts[name].to_numpy()
         if limits is not None:
             reach = np.abs(limits.to_numpy().T - whole)
             ax.errorbar(
                 at, whole, yerr=reach, fmt="none", ecolor=INK, elinewidth=0.8, capsize=2,
-                label=interval,
+                label=say("{level} interval", level=f"{level:.0%}"),
             )  # fmt: skip
         step = -(-len(parts) // max(int(width * 2.2), 2))
         ax.set_xticks(at[::step], [str(period) for period in parts.index[::step]])
         ax.set_ylabel(wrapped(words, 0.5 * width))
         ax.set_ylim(bottom=0)
         ax.margins(x=0.02)
-        ax.legend(
-            loc="upper left", bbox_to_anchor=(0, -0.12), borderaxespad=0.2, handlelength=1.1,
-            labelspacing=0.3,
+        under = layer(
+            legend_kw, loc="upper left", bbox_to_anchor=(0, -0.12), borderaxespad=0.2,
+            handlelength=1.1, labelspacing=0.3,
         )  # fmt: skip
+        ax.legend(**under)
         if title:
             ax.set_title(title)
     check_fonts(ax)

@@ -8,7 +8,17 @@ import numpy as np
 
 from nqp_spatial.dynamics import KernelResult
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,9 +29,11 @@ __all__ = ["kernel_contour", "kernel_surface"]
 def _axis_names(kernel: KernelResult, label: str | None) -> tuple[str, str]:
     named = label if label is not None else kernel.label
     if kernel.relative and label is None:
-        named += ", relative to the mean"
-    before = f"{named}, t" if kernel.given == "own" else f"Neighbours' {named}, t"
-    return before, f"{named}, t" + (f" + {kernel.step}" if kernel.step else "")
+        named = say("{name}, relative to the mean", name=named)
+    before = say("{name}, t" if kernel.given == "own" else "Neighbours' {name}, t", name=named)
+    if not kernel.step:
+        return before, say("{name}, t", name=named)
+    return before, say("{name}, t + {step}", name=named, step=kernel.step)
 
 
 def _inside(kernel: KernelResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,6 +53,8 @@ def kernel_surface(
     label: str | None = None,
     elev: float = 38.0,
     azim: float = -58.0,
+    surface_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -54,6 +68,10 @@ def kernel_surface(
         Of the figure, and of the variable.
     elev, azim : float
         Where the reader stands, degrees.
+    surface_kw : mapping, optional
+        Keyword arguments of matplotlib for the surface.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -77,22 +95,23 @@ def kernel_surface(
     'income, t + 5'
     """
     x, y, density = _inside(kernel)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.95 * width, subplot_kw={"projection": "3d"})[1][0, 0]
         if not hasattr(ax, "get_zlim"):
             raise OptionError("a surface needs axes with projection='3d'")
         space: Any = ax
         grid_x, grid_y = np.meshgrid(x, y, indexing="ij")
-        space.plot_surface(
-            grid_x, grid_y, density, cmap="viridis", lw=0, antialiased=False,
+        look = layer(
+            surface_kw, cmap="viridis", lw=0, antialiased=False,
             # Every point: leaving some out makes teeth of a ridge that runs across.
             rcount=len(x), ccount=len(y),
         )  # fmt: skip
+        space.plot_surface(grid_x, grid_y, density, **look)
         before, after = _axis_names(kernel, label)
         space.set_xlabel(wrapped(before, 1.6), labelpad=-1)
         space.set_ylabel(wrapped(after, 1.6), labelpad=-1)
-        space.set_zlabel("Density", labelpad=-4)
+        space.set_zlabel(say("Density"), labelpad=-4)
         space.set_zlim(0, None)
         for axis in (space.xaxis, space.yaxis, space.zaxis):
             axis.set_tick_params(pad=-2, labelsize=6.5)
@@ -120,6 +139,10 @@ def kernel_contour(
     levels: int = 8,
     title: str | None = None,
     label: str | None = None,
+    bands_kw: Layer = None,
+    line_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -133,6 +156,10 @@ def kernel_contour(
         Number of bands of density.
     title, label : str, optional
         Of the figure, and of the variable.
+    bands_kw, line_kw, legend_kw : mapping, optional
+        Keyword arguments of matplotlib for the bands, the line of E(y | x) and the legend.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -160,16 +187,19 @@ def kernel_contour(
     if levels < 2:
         raise OptionError(f"levels must be at least 2, got {levels!r}")
     x, y, density = _inside(kernel)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.92 * width)[1][0, 0]
         cuts = _round_levels(levels).tick_values(0, density.max())
         # The lowest band is mostly no data: left white.
-        filled = ax.contourf(x, y, density.T, levels=cuts[1:], cmap="YlGnBu", extend="neither")
+        look = layer(bands_kw, levels=cuts[1:], cmap="YlGnBu", extend="neither")
+        filled = ax.contourf(x, y, density.T, **look)
         ax.contour(x, y, density.T, levels=cuts[1:], colors=INK, linewidths=0.3)
         low, high = min(x[0], y[0]), max(x[-1], y[-1])
-        ax.plot([low, high], [low, high], color=INK, lw=0.8, ls=(0, (4, 3)), label="45-degree line")
-        ax.plot(kernel.expected.index, kernel.expected, color="#D55E00", lw=1.3, label="E(y | x)")
+        equal = say("45-degree line")
+        ax.plot([low, high], [low, high], color=INK, lw=0.8, ls=(0, (4, 3)), label=equal)
+        look = layer(line_kw, color="#D55E00", lw=1.3, label=say("E(y | x)"))
+        ax.plot(kernel.expected.index, kernel.expected, **look)
         ax.set_xlim(x[0], x[-1])
         ax.set_ylim(y[0], y[-1])
         if kernel.given == "own":  # means of neighbours spread less than units
@@ -178,11 +208,10 @@ def kernel_contour(
         ax.set_xlabel(before)
         ax.set_ylabel(after)
         bar = ax.figure.colorbar(filled, ax=ax, shrink=0.75, aspect=22, pad=0.02)
-        bar.set_label("Density of y given x")
+        bar.set_label(say("Density of y given x"))
         bar.outline.set_visible(False)
-        ax.legend(
-            loc="upper left", handlelength=1.6, frameon=True, framealpha=0.85, edgecolor="none"
-        )
+        look = layer(legend_kw, loc="upper left", handlelength=1.6, frameon=True, framealpha=0.85)
+        ax.legend(**{"edgecolor": "none", **look})
         if title:
             ax.set_title(wrapped(title, width))
     check_fonts(ax)

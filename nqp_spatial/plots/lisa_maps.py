@@ -14,7 +14,7 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups, legend_handles
 from nqp_spatial.plots.theme import COLUMN, PAGE, check_fonts, new_figure, themed
-from nqp_spatial.plots.words import Lang, say, speaking
+from nqp_spatial.plots.words import say, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ _TIER_COLOURS = {
     "High-Low": ("#fcd59b", "#f0a030", "#a86500"),
     "Low-High": ("#bfe3c8", "#5fb57c", "#1b7a41"),
 }
-_SIGNIFICANCE = ("#c7e9c0", "#74c476", "#006d2c")
+_SIGNIFICANCE = ("#cfcde5", "#8f86c0", "#44207a")
 _CLUSTERS = tuple(_TIER_COLOURS)
 
 
@@ -374,7 +374,7 @@ def _counted(name: str, lisa: LisaResult, is_significance: bool) -> str:
     """Return a map's title: its name, and the counts that the common legend cannot have."""
     if is_significance:
         significant = int(lisa.frame["cluster"].isin(_CLUSTERS).sum())
-        return f"{name}: p < {lisa.alpha:g} {significant}"
+        return f"{name}: {significant} / {len(lisa.frame)}"
     short = {kind: "".join(part[0] for part in kind.split("-")) for kind in _CLUSTERS}
     counts = [
         f"{short[kind]} {lisa.counts[kind]}" for kind in _CLUSTERS if lisa.counts.get(kind, 0)

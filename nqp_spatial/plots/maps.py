@@ -206,7 +206,8 @@ def drawn_map(
     with themed(look.lang):
         if ax is None:
             ratio = (top - bottom) / max(right - left, 1e-12)
-            height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 1.4) * _LEGEND_ROW
+            row = _LEGEND_ROW if look.lang == "en" else 1.12 * _LEGEND_ROW  # Chinese stands taller
+            height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 1.4) * row
             height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
             ax = new_figure(width, height)[1][0, 0]
             ax.set_anchor("N")  # what room is left is the legend's
@@ -216,6 +217,7 @@ def drawn_map(
         if look.north_arrow:
             ground.draw_north(ax)
         ax.set_axis_off()
+        ax.set(xlabel="", ylabel="")  # what geopandas writes, seen or not
         if title:
             ax.set_title(wrapped(title, width))
         if entries:
@@ -347,9 +349,13 @@ def _counts_texts(bounds: np.ndarray) -> list[str]:
         elif first == last:
             texts.append(f"{last:,.0f}")
         else:
-            join = " to " if bounds[0] < 0 else "–"
-            texts.append(f"{first:,.0f}{join}{last:,.0f}")
+            texts.append(_range(f"{first:,.0f}", f"{last:,.0f}", bounds))
     return texts
+
+
+def _range(low: str, high: str, bounds: np.ndarray) -> str:
+    """Return "low–high"; in words where a dash could be taken for a minus."""
+    return say("{low} to {high}", low=low, high=high) if bounds[0] < 0 else f"{low}–{high}"
 
 
 def _interval_texts(bounds: np.ndarray, digits: int | None) -> list[str]:
@@ -363,9 +369,8 @@ def _interval_texts(bounds: np.ndarray, digits: int | None) -> list[str]:
     while digits < 12 and len(set(texts)) < len(np.unique(bounds)):
         digits += 1
         texts = [f"{bound:,.{digits}f}" for bound in bounds]
-    join = " to " if bounds[0] < 0 else "–"
     # A class of one value is that value.
-    named = [low if low == high else f"{low}{join}{high}" for low, high in pairwise(texts)]
+    named = [low if low == high else _range(low, high, bounds) for low, high in pairwise(texts)]
     # A break beyond the data (common breaks of several maps) bounds a class that may be empty.
     if len(bounds) > 2 and bounds[0] > bounds[1]:
         named[0] = f"≤ {texts[1]}"

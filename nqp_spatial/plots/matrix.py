@@ -9,7 +9,17 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -30,6 +40,9 @@ def weights_matrix(
     label: str | None = None,
     title: str | None = None,
     cmap: str = "YlGnBu",
+    cells_kw: Layer = None,
+    text_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -48,6 +61,10 @@ def weights_matrix(
     title : str, optional
     cmap : str
         A matplotlib colour map of one direction; the default is colour-blind safe.
+    cells_kw, text_kw : mapping, optional
+        Keyword arguments of matplotlib for the image and the numbers in it.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width, ax
         As in `nqp_spatial.plots.choropleth`.
 
@@ -93,10 +110,10 @@ def weights_matrix(
         parts = (np.flatnonzero(np.diff(codes.to_numpy()[order])) + 1).tolist()
     values = weights.sparse.toarray()
     np.fill_diagonal(values, np.nan)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.95 * width)[1][0, 0]
-        image = ax.imshow(values, cmap=cmap, vmin=min(0.0, np.nanmin(values)))
+        image = ax.imshow(values, **layer(cells_kw, cmap=cmap, vmin=min(0.0, np.nanmin(values))))
         names = [str(unit) for unit in weights.units]
         ax.set_xticks(range(n), names, rotation=90)
         ax.set_yticks(range(n), names)
@@ -111,15 +128,12 @@ def weights_matrix(
         if n <= 16:
             middle = (image.norm.vmin or 0.0) + 0.62 * np.ptp([image.norm.vmin, image.norm.vmax])
             for i, j in zip(*np.nonzero(~np.isnan(values)), strict=True):
-                ax.text(
-                    j,
-                    i,
-                    f"{values[i, j]:.{digits}f}",
-                    ha="center",
-                    va="center",
+                look = layer(
+                    text_kw, ha="center", va="center",
                     fontsize=float(np.clip(62 * width / COLUMN / n, 4, 7)),
                     color="white" if values[i, j] > middle else INK,
-                )
+                )  # fmt: skip
+                ax.text(j, i, f"{values[i, j]:.{digits}f}", **look)
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.72, pad=0.02)
         bar.outline.set_visible(False)
         bar.set_label(wrapped(label if label is not None else weights.spec.describe(), width))

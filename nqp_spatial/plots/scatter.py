@@ -9,7 +9,18 @@ import pandas as pd
 
 from nqp_spatial.esda import LisaResult
 from nqp_spatial.plots.lisa_maps import CLUSTER_COLOURS, rule_of
-from nqp_spatial.plots.theme import COLUMN, INK, MUTED, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    MUTED,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +33,10 @@ def moran_scatter(
     *,
     annotate: int = 0,
     title: str | None = None,
+    points_kw: Layer = None,
+    line_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -35,6 +50,10 @@ def moran_scatter(
         Number of units, those with the largest local statistics, to name beside their points.
     title : str, optional
         By default the variable's label and the period.
+    points_kw, line_kw, legend_kw : mapping, optional
+        Keyword arguments of matplotlib for the points, the line and the legend.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -56,7 +75,7 @@ def moran_scatter(
     """
     at = lisa.standardized.loc[lisa.frame["cluster"] != "No neighbours"]
     cluster = lisa.frame["cluster"].reindex(at.index)
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, width * 0.95)[1][0, 0]
         ax.axhline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
@@ -64,37 +83,30 @@ def moran_scatter(
         for name in ("High-High", "Low-Low", "High-Low", "Low-High", "Not significant"):
             those = at[cluster == name]
             if len(those):
-                ax.scatter(
-                    those["z"],
-                    those["lag_z"],
-                    s=14,
-                    color=CLUSTER_COLOURS[name],
-                    edgecolor=MUTED if name == "Not significant" else INK,
-                    linewidth=0.3,
-                    label=f"{name} ({len(those)})",
-                    zorder=2 if name == "Not significant" else 3,
-                )
+                plain = name == "Not significant"
+                look = layer(
+                    points_kw, s=14, color=CLUSTER_COLOURS[name], edgecolor=MUTED if plain else INK,
+                    linewidth=0.3, label=f"{say(name)} ({len(those)})", zorder=2 if plain else 3,
+                )  # fmt: skip
+                ax.scatter(those["z"], those["lag_z"], **look)
         slope = float((at["z"] * at["lag_z"]).sum() / (at["z"] ** 2).sum())
         ends = np.array([at["z"].min(), at["z"].max()])
         level = float(at["lag_z"].mean() - slope * at["z"].mean())
-        ax.plot(ends, level + slope * ends, color=INK, lw=1, zorder=2.5)
+        ax.plot(ends, level + slope * ends, **layer(line_kw, color=INK, lw=1, zorder=2.5))
         order = lisa.frame.loc[at.index, "local_i"].abs().sort_values(ascending=False)
         _name_points(ax, at, list(order.index[:annotate]), width)
-        ax.set_xlabel("Value, standard deviations from the mean")
-        ax.set_ylabel("Its spatial lag")
-        named = f"{lisa.label}, {lisa.period}"
+        ax.set_xlabel(say("Value, standard deviations from the mean"))
+        ax.set_ylabel(say("Its spatial lag"))
+        named = say("{name}, {period}", name=lisa.label, period=lisa.period)
         ax.set_title(wrapped(title if title is not None else named, width))
-        ax.text(0.02, 0.98, f"Moran's I = {lisa.moran_i:.3f}", transform=ax.transAxes, va="top")
-        ax.legend(
-            title=f"Local Moran, {lisa.criterion()}",
-            alignment="left",
-            loc="upper center",
-            bbox_to_anchor=(0.45, -0.17),
-            ncols=2,
-            handletextpad=0.2,
-            columnspacing=1.0,
-            labelspacing=0.3,
-        )
+        value = say("Moran's I = {value}", value=f"{lisa.moran_i:.3f}")
+        ax.text(0.02, 0.98, value, transform=ax.transAxes, va="top")
+        below = layer(
+            legend_kw, title=say("Local Moran, {rule}", rule=rule_of(lisa)), alignment="left",
+            loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=2, handletextpad=0.2,
+            columnspacing=1.0, labelspacing=0.3,
+        )  # fmt: skip
+        ax.legend(**below)
     check_fonts(ax)
     return ax
 

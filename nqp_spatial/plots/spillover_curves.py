@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.theme import COLUMN, INK, MUTED, check_fonts, new_figure, themed
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    MUTED,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+)
+from nqp_spatial.plots.words import Lang, say
 from nqp_spatial.spillovers import BarrierResult, ReachResult, ThresholdResult
 
 if TYPE_CHECKING:
@@ -24,6 +34,9 @@ def reach(
     *,
     label: str | None = None,
     title: str | None = None,
+    points_kw: Layer = None,
+    line_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -38,6 +51,10 @@ def reach(
     label : str, optional
         Name of the regressor.
     title : str, optional
+    points_kw, line_kw : mapping, optional
+        Keyword arguments of matplotlib for the estimates and their intervals.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -78,22 +95,23 @@ def reach(
     else:
         texts = [f"> {a:g}" for a in rows["low_km"]]
     at = np.arange(len(rows))
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.68 * width)[1][0, 0]
         ax.axhline(0, color=MUTED, lw=0.6, zorder=1)
         if "simultaneous_low" in rows:
             low, high = rows["simultaneous_low"], rows["simultaneous_high"]
-            ax.vlines(at, low, high, color=_BLUE, lw=0.8, zorder=2, label="all bands at once")
-        words = f"{result.level:.0%} interval"
-        ax.vlines(
-            at, rows["conf_low"], rows["conf_high"], color=_BLUE, lw=2.4, zorder=3, label=words
-        )
-        ax.plot(at, rows["estimate"], "o", color=_BLUE, ms=4.5, mec="white", mew=0.6, zorder=4)
+            ax.vlines(at, low, high, color=_BLUE, lw=0.8, zorder=2, label=say("all bands at once"))
+        words = say("{level} interval", level=f"{result.level:.0%}")
+        look = layer(line_kw, color=_BLUE, lw=2.4, zorder=3, label=words)
+        ax.vlines(at, rows["conf_low"], rows["conf_high"], **look)
+        look = layer(points_kw, marker="o", ls="", color=_BLUE, ms=4.5, mec="white", mew=0.6)
+        ax.plot(at, rows["estimate"], **{"zorder": 4, **look})
         ax.set_xticks(at, texts)
         ax.set_xlim(-0.6, len(rows) - 0.4)
-        ax.set_xlabel("Distance, km")
-        ax.set_ylabel(f"Indirect effect of {label if label is not None else variable}")
+        ax.set_xlabel(say("Distance, km"))
+        named = label if label is not None else variable
+        ax.set_ylabel(say("Indirect effect of {name}", name=named))
         # Above the axes: inside, any corner may hold a band.
         ax.legend(
             loc="lower right", bbox_to_anchor=(1, 1), ncols=2, handlelength=1, borderaxespad=0.2
@@ -109,6 +127,8 @@ def threshold(
     *,
     label: str | None = None,
     title: str | None = None,
+    line_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -121,6 +141,10 @@ def threshold(
     label : str, optional
         Name of the score.
     title : str, optional
+    line_kw : mapping, optional
+        Keyword arguments of matplotlib for the profile.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -151,22 +175,27 @@ def threshold(
     if len(profile) < 2:
         raise OptionError("the threshold was given, not searched: there is no profile to draw")
     critical = -2 * np.log(1 - np.sqrt(result.level))
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.68 * width)[1][0, 0]
         ax.axvspan(result.conf_low, result.conf_high, color=_BLUE, alpha=0.12, lw=0)
-        ax.plot(profile.index, profile["lr"], "-o", color=_BLUE, ms=2.5, lw=1.0)
+        ax.plot(
+            profile.index,
+            profile["lr"],
+            **layer(line_kw, marker="o", color=_BLUE, ms=2.5, lw=1.0),
+        )
         ax.axhline(critical, color=_RED, lw=0.9, ls="--")
         ax.text(
-            profile.index[0], critical, f"{result.level:.0%} critical value", color=_RED,
+            profile.index[0], critical,
+            say("{level} critical value", level=f"{result.level:.0%}"), color=_RED,
             ha="left", va="bottom", fontsize=6.5,
         )  # fmt: skip
         ax.axvline(result.gamma, color=INK, lw=0.8)
         ax.set_ylim(0, None)
-        words = {"sender": "of the sender", "receiver": "of the receiver"}
-        side = words.get(result.on, "of the sender less the receiver's")
-        ax.set_xlabel(f"{label if label is not None else result.score} {side}")
-        ax.set_ylabel("Likelihood ratio of gamma")
+        words = {"sender": "{name} of the sender", "receiver": "{name} of the receiver"}
+        side = words.get(result.on, "{name} of the sender less the receiver's")
+        ax.set_xlabel(say(side, name=label if label is not None else result.score))
+        ax.set_ylabel(say("Likelihood ratio of gamma"))
         if title:
             ax.set_title(title)
     check_fonts(ax)
@@ -177,6 +206,9 @@ def border_loss(
     result: BarrierResult,
     *,
     title: str | None = None,
+    points_kw: Layer = None,
+    line_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -187,6 +219,10 @@ def border_loss(
     result : BarrierResult
         From `spillovers.barrier`.
     title : str, optional
+    points_kw, line_kw : mapping, optional
+        Keyword arguments of matplotlib for the shares and their intervals.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -215,7 +251,7 @@ def border_loss(
         if abs(value) < 3
     ]
     low, high = min([0.0, *inside]) - 0.15, max([1.0, *inside]) + 0.15
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.4 * len(share) + 0.75)[1][0, 0]
         for at, part in enumerate(share.index):
@@ -226,20 +262,30 @@ def border_loss(
                 spans = [(-np.inf, ends[0]), (ends[1], np.inf)]
             for start, stop in spans:
                 a, b = max(start, low), min(stop, high)
-                ax.plot([a, b], [at, at], color=_BLUE, lw=1.6, solid_capstyle="butt", zorder=2)
+                look = layer(line_kw, color=_BLUE, lw=1.6, solid_capstyle="butt", zorder=2)
+                ax.plot([a, b], [at, at], **look)
                 for edge, marker, cut in ((a, "<", start < low), (b, ">", stop > high)):
                     if cut:
                         ax.plot(edge, at, marker, color=_BLUE, ms=4, clip_on=False)
             if low < share[part] < high:
-                ax.plot(share[part], at, "o", color=_BLUE, ms=4.5, mec="white", mew=0.6, zorder=3)
+                look = layer(points_kw, marker="o", color=_BLUE, ms=4.5, mec="white", mew=0.6)
+                ax.plot(share[part], at, **{"zorder": 3, **look})
         for value, style in ((0, "-"), (1, ":")):
             ax.axvline(value, color=MUTED, lw=0.7, ls=style, zorder=1)
         ax.set_xlim(low, high)
         ax.set_ylim(len(share) - 0.5, -0.5)
-        ax.set_yticks(range(len(share)), list(share.index))
+        ax.set_yticks(range(len(share)), [_border(part) for part in share.index])
         ax.tick_params(axis="y", length=0)
-        ax.set_xlabel("Share of the spillover lost")
+        ax.set_xlabel(say("Share of the spillover lost"))
         if title:
             ax.set_title(title)
     check_fonts(ax)
     return ax
+
+
+def _border(part: str) -> str:
+    """Return "across a, within b" in the language that is spoken."""
+    border, _, other = part.removeprefix("across ").partition(", within ")
+    if other:
+        return say("across {border}, within {other}", border=border, other=other)
+    return say("across {border}", border=border)

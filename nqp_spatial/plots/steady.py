@@ -14,7 +14,17 @@ from nqp_spatial.dynamics import (
     SpatialMarkovResult,
 )
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.theme import COLUMN, INK, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,10 +33,10 @@ __all__ = ["condition_name", "steady_states"]
 
 
 def condition_name(names: tuple[str, ...], value: object) -> str:
-    """Return what to call a condition: "Neighbours 1", "Group 2", or both."""
-    words = {"neighbour_state": "Neighbours", "group_state": "Group"}
+    """Return what to call a condition, in the language that is spoken, or both conditions."""
+    words = {"neighbour_state": "Neighbours {state}", "group_state": "Group {state}"}
     values = value if isinstance(value, tuple) else (value,)
-    return "; ".join(f"{words[n]} {v}" for n, v in zip(names, values, strict=True))
+    return "; ".join(say(words[n], state=v) for n, v in zip(names, values, strict=True))
 
 
 def _short(names: tuple[str, ...], value: object) -> str:
@@ -42,15 +52,15 @@ def _tables(
     """Return shares, one row a bar group, and a chain that has the states' names."""
     if isinstance(result, MarkovResult):
         starts = result.counts.sum(axis=1) / result.counts.to_numpy().sum()
-        return pd.DataFrame({"Sample": starts, "Long run": result.ergodic}).T, result
+        return pd.DataFrame({say("Sample"): starts, say("Long run"): result.ergodic}).T, result
     if isinstance(result, SpatialMarkovResult):
         names = tuple(result.ergodic.index.names)
-        rows = {"All": result.pooled.ergodic}
+        rows = {say("All"): result.pooled.ergodic}
         for value, row in result.ergodic.iterrows():
             rows[_short(names, value)] = row
         return pd.DataFrame(rows).T, result.pooled
     if isinstance(result, ChainsResult):
-        rows = {"All": result.pooled.ergodic}
+        rows = {say("All"): result.pooled.ergodic}
         rows |= {name: chain.ergodic for name, chain in result.chains.items()}
         return pd.DataFrame(rows).T, result.pooled
     if isinstance(result, SpatialChainsResult):
@@ -67,6 +77,9 @@ def steady_states(
     result: MarkovResult | SpatialMarkovResult | ChainsResult | SpatialChainsResult,
     *,
     title: str | None = None,
+    bars_kw: Layer = None,
+    legend_kw: Layer = None,
+    lang: Lang = "en",
     width: float = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
@@ -77,6 +90,10 @@ def steady_states(
     result : MarkovResult, SpatialMarkovResult, ChainsResult or SpatialChainsResult
         From `nqp_spatial.dynamics`.
     title : str, optional
+    bars_kw, legend_kw : mapping, optional
+        Keyword arguments of matplotlib for the bars and the legend.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float
         Inches.
     ax : Axes, optional
@@ -103,11 +120,12 @@ def steady_states(
     """
     import matplotlib as mpl
 
-    table, chain = _tables(result)
+    with speaking(lang):
+        table, chain = _tables(result)
     groups, states = table.shape
     shades = mpl.colormaps["YlGnBu"](np.linspace(0.18, 0.95, states))
     wide = 0.82 / states
-    with themed():
+    with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.5 * width + 0.85 + 0.17 * (states // 3))[1][0, 0]
         high = 0.5 * width  # of the axes, roughly: what is below them is in inches
@@ -115,8 +133,11 @@ def steady_states(
         for j, state in enumerate(table.columns):
             at = np.arange(groups) + (j - (states - 1) / 2) * wide
             heights = table[state].to_numpy(dtype=float)
-            ax.bar(at, np.nan_to_num(heights), wide * 0.94, color=shades[j], label=str(state),
-                   edgecolor="#8a8a8a", lw=0.25)  # fmt: skip
+            look = layer(
+                bars_kw, width=wide * 0.94, color=shades[j], label=str(state), edgecolor="#8a8a8a",
+                lw=0.25,
+            )  # fmt: skip
+            ax.bar(at, np.nan_to_num(heights), **look)
             if isinstance(result, MarkovResult) and result.ergodic_intervals is not None:
                 ends = result.ergodic_intervals.iloc[j]
                 away = np.maximum(
@@ -124,18 +145,19 @@ def steady_states(
                 )
                 ax.errorbar(at[1], heights[1], away, ecolor=INK, elinewidth=0.8, capsize=1.5)
         for place in np.flatnonzero(table.isna().all(axis=1)):
-            ax.text(float(place), 0.01, "none", ha="center", fontsize=6.5)
+            ax.text(float(place), 0.01, say("none"), ha="center", fontsize=6.5)
         size = 7 if groups < 4 else 6
         ax.set_xticks(range(groups), [str(name) for name in table.index], fontsize=size)
         ax.tick_params(axis="x", length=0)
         alone = isinstance(result, MarkovResult)
-        ax.set_ylabel("Share of units" if alone else "Share of units in the long run")
+        ax.set_ylabel(say("Share of units" if alone else "Share of units in the long run"))
         ax.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-        ax.legend(
-            title=f"State of {chain.label}", alignment="left", loc="upper center",
-            bbox_to_anchor=(0.45, -(0.36 if two else 0.22) / high), ncols=3, handlelength=1.0,
-            columnspacing=1.0, labelspacing=0.3,
+        below = layer(
+            legend_kw, title=say("State of {name}", name=chain.label), alignment="left",
+            loc="upper center", bbox_to_anchor=(0.45, -(0.36 if two else 0.22) / high), ncols=3,
+            handlelength=1.0, columnspacing=1.0, labelspacing=0.3,
         )  # fmt: skip
+        ax.legend(**below)
         if title:
             ax.set_title(wrapped(title, width))
     check_fonts(ax)

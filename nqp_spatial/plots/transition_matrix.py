@@ -10,7 +10,18 @@ import pandas as pd
 from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.steady import condition_name
-from nqp_spatial.plots.theme import COLUMN, INK, PAGE, check_fonts, new_figure, themed, wrapped
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    INK,
+    PAGE,
+    Layer,
+    check_fonts,
+    layer,
+    new_figure,
+    themed,
+    wrapped,
+)
+from nqp_spatial.plots.words import Lang, say, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +35,9 @@ def transitions(
     result: MarkovResult | SpatialMarkovResult | ChainsResult,
     *,
     title: str | None = None,
+    cells_kw: Layer = None,
+    text_kw: Layer = None,
+    lang: Lang = "en",
     width: float | None = None,
     columns: int = 3,
 ) -> Figure:
@@ -35,6 +49,10 @@ def transitions(
         From `nqp_spatial.dynamics`.
     title : str, optional
         Of the whole figure.
+    cells_kw, text_kw : mapping, optional
+        Keyword arguments of matplotlib for the image and for the numbers in it.
+    lang : {"en", "zh"}
+        Language of the words that are not yours.
     width : float, optional
         Inches; a column for one chain, a page for several.
     columns : int
@@ -58,30 +76,15 @@ def transitions(
     >>> len(nq.plots.transitions(chain).axes)
     2
     """
-    if isinstance(result, MarkovResult):
-        chains = [("", result.probabilities, result.counts)]
-    elif isinstance(result, SpatialMarkovResult):
-        chains = [("All", result.pooled.probabilities, result.pooled.counts)]
-        levels = tuple(result.ergodic.index.names)
-        for value in result.ergodic.index:
-            said = wrapped(condition_name(levels, value), 1.9)
-            chains.append((said, result.probabilities.loc[value], result.counts.loc[value]))
-    elif isinstance(result, ChainsResult):
-        chains = [("All", result.pooled.probabilities, result.pooled.counts)]
-        chains += [(name, one.probabilities, one.counts) for name, one in result.chains.items()]
-    else:
-        raise OptionError(
-            "transitions draws what nqp_spatial.dynamics.markov, spatial_markov or those by group "
-            "and span returned, "
-            f"got {type(result).__name__}"
-        )
+    with speaking(lang):
+        chains = _chains(result)
     many = len(chains) > 1
     step = result.pooled.step if isinstance(result, ChainsResult) else result.step
     wide = width or (PAGE if many else COLUMN)
     across = min(columns, len(chains))
     down = -(-len(chains) // across)
     cell = (wide - 0.5) / across
-    with themed():
+    with themed(lang):
         figure, axes = new_figure(wide, down * (cell * 0.86 + 0.3) + 0.25, down, across)
         image = None
         for place, ax in enumerate(axes.ravel()):
@@ -89,46 +92,80 @@ def transitions(
                 ax.set_axis_off()
                 continue
             name, p, counts = chains[place]
-            image = _matrix(ax, p, counts, small=many)
+            image = _matrix(ax, p, counts, cells_kw, text_kw, small=many)
             ax.set_title(name if many else "", fontweight="normal", fontsize=8)
             if place % across == 0:
-                ax.set_ylabel("State now (moves)")
+                ax.set_ylabel(say("State now (moves)"))
             if place + across >= len(chains):
-                ax.set_xlabel(f"State {_later(step)}")
+                ax.set_xlabel(_later(step))
         assert image is not None
         bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, pad=0.015)
-        bar.set_label("Transition probability")
+        bar.set_label(say("Transition probability"))
         bar.outline.set_visible(False)
         if many:  # the matrices have room for the numbers of states only
             names = "; ".join(str(name) for name in chains[0][1].index)
-            figure.supxlabel(wrapped(f"States {names}", wide * 1.15), x=0.01, ha="left", fontsize=7)
+            said = wrapped(say("States {names}", names=names), wide * 1.15)
+            figure.supxlabel(said, x=0.01, ha="left", fontsize=7)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=8.5, fontweight="bold")
     check_fonts(figure)
     return figure
 
 
+def _chains(
+    result: MarkovResult | SpatialMarkovResult | ChainsResult,
+) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Return name, probabilities and counts of each chain."""
+    if isinstance(result, MarkovResult):
+        return [("", result.probabilities, result.counts)]
+    if isinstance(result, SpatialMarkovResult):
+        chains = [(say("All"), result.pooled.probabilities, result.pooled.counts)]
+        levels = tuple(result.ergodic.index.names)
+        for value in result.ergodic.index:
+            said = wrapped(condition_name(levels, value), 1.9)
+            chains.append((said, result.probabilities.loc[value], result.counts.loc[value]))
+        return chains
+    if isinstance(result, ChainsResult):
+        chains = [(say("All"), result.pooled.probabilities, result.pooled.counts)]
+        return chains + [(name, c.probabilities, c.counts) for name, c in result.chains.items()]
+    raise OptionError(
+        "transitions draws what nqp_spatial.dynamics.markov, spatial_markov or those by group and "
+        f"span returned, got {type(result).__name__}"
+    )
+
+
 def _later(step: int) -> str:
-    return "in the next period" if step == 1 else f"{step} periods later"
+    if step == 1:
+        return say("State in the next period")
+    return say("State {step} periods later", step=step)
 
 
-def _matrix(ax: Axes, p: pd.DataFrame, counts: pd.DataFrame, *, small: bool) -> AxesImage:
+def _matrix(
+    ax: Axes,
+    p: pd.DataFrame,
+    counts: pd.DataFrame,
+    cells_kw: Layer,
+    text_kw: Layer,
+    *,
+    small: bool,
+) -> AxesImage:
     """Draw one matrix; return the image, for the colour bar."""
     values = p.to_numpy(dtype=float)
     size = len(values)
     image = ax.imshow(
-        np.ma.masked_invalid(values), cmap="Blues", vmin=0, vmax=1, aspect="auto"
-    )  # fmt: skip
+        np.ma.masked_invalid(values),
+        **layer(cells_kw, cmap="Blues", vmin=0, vmax=1, aspect="auto"),
+    )
     for i, row in enumerate(values):
         if np.isnan(row).all():
             ax.axhspan(i - 0.5, i + 0.5, facecolor="white", edgecolor="#8a8a8a", hatch="////", lw=0)
             continue
         for j, value in enumerate(row):
-            ax.text(
-                j, i, f"{value:.2f}", ha="center", va="center",
-                fontsize=6 if small and size > 4 else 7,
+            look = layer(
+                text_kw, ha="center", va="center", fontsize=6 if small and size > 4 else 7,
                 color="white" if value > 0.55 else INK,
             )  # fmt: skip
+            ax.text(j, i, f"{value:.2f}", **look)
     moves = counts.sum(axis=1).to_numpy()
     short = [str(name).split(":")[0] for name in p.index]
     full = [str(name) for name in p.index]

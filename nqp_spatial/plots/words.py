@@ -36,8 +36,8 @@ CHINESE = {
     "Pseudo p-value, {times} permutations": "伪 p 值，置换 {times} 次",
     "{name}, p < {level}": "{name},p < {level}",
     "p < {level}": "p < {level}",
-    "{name}, {period}": "{name},{period}",
-    "{name} to {other}": "{name} 至 {other}",
+    "{name}, {period}": "{name}，{period}",
+    "{low} to {high}": "{low} 至 {high}",
     "N": "北",
     "{size} km": "{size} 千米",
     "Club {number}": "俱乐部 {number}",
@@ -90,8 +90,8 @@ CHINESE = {
     "{name}, relative to the mean": "{name}（相对均值）",
     "Density": "密度",
     "median": "中位数",
-    "{name}, t": "{name},t",
-    "{name}, t + {step}": "{name},t + {step}",
+    "{name}, t": "{name}，t",
+    "{name}, t + {step}": "{name}，t + {step}",
     "Neighbours' {name}, t": "邻居的{name}，t",
     "45-degree line": "45 度线",
     "E(y | x)": "E(y | x)",
@@ -100,7 +100,7 @@ CHINESE = {
     "no convergence": "不收敛",
     "half-life {value} periods [{low}, {high}]": "半衰期 {value} 期 [{low}, {high}]",
     "half-life {value} periods, no upper bound": "半衰期 {value} 期，无上界",
-    "{group}: {text}": "{group}:{text}",
+    "{group}: {text}": "{group}：{text}",
     "Log of {name} at the start": "期初{name}的对数",
     "Growth a period, log points": "每期增长（对数点）",
     "Growth over {span} period(s), log points": "{span} 期增长（对数点）",
@@ -150,6 +150,8 @@ CHINESE = {
     "{name} of the sender less the receiver's": "发出方减接收方的{name}",
     "Likelihood ratio of gamma": "γ 的似然比",
     "Share of the spillover lost": "损失的溢出份额",
+    "across {border}": "跨{border}",
+    "across {border}, within {other}": "跨{border}，{other}内",
 }
 
 
@@ -171,7 +173,7 @@ def speaking(lang: Lang) -> Iterator[None]:
         _LANG.reset(before)
 
 
-def say(text: str, **values: object) -> str:
+def say(text: str, /, **values: object) -> str:
     """Return a text in the language that is spoken, with values put in.
 
     Examples

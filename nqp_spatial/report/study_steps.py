@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,20 @@ def _some(**options: Any) -> Names:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _saved(drawn: str, name: str) -> str:
-    return f'nq.plots.save({drawn}, out / "figures" / "{name}", close=True)'
+_MAPS = ("choropleth_periods", "club_map", "lisa_maps")
+
+
+def _drawn(config: StudyConfig, function: str, what: str, name: str) -> str:
+    """Return code that draws a figure and saves it; `name` is the text of a string."""
+    options: Names = {}
+    if function in _MAPS:
+        options |= _some(basemap=config["maps"]["basemap"], inset=config["maps"]["inset"])
+    if config["study"]["lang"] != "en":
+        options["lang"] = config["study"]["lang"]
+    return (
+        f"drawn = {call(f'nq.plots.{function}', what, **options)}\n"
+        f'nq.plots.save(drawn, out / "figures" / {name}, close=True)'
+    )
 
 
 def _tabled(function: str, what: str, name: str, **options: Any) -> str:
@@ -206,11 +219,6 @@ def _unfit(step: Step, why: str) -> Step:
     return Step(step.name, step.title, "", step.read, (), why)
 
 
-def _look(config: StudyConfig) -> str:
-    given = _some(basemap=config["maps"]["basemap"], inset=config["maps"]["inset"])
-    return "".join(f", {key}={value!r}" for key, value in given.items())
-
-
 def _describe(config: StudyConfig) -> Step:
     y = config.outcome
     columns = [name for name in columns_used(config) if name not in config["groups"].values()]
@@ -225,8 +233,7 @@ def _describe(config: StudyConfig) -> Step:
     figures: tuple[tuple[str, str], ...] = ()
     if mapped and config["outcome"]["variable"]:
         lines += [
-            f"drawn = nq.plots.choropleth_periods(panel, {y!r}{_look(config)})",
-            _saved("drawn", "map"),
+            _drawn(config, "choropleth_periods", f"panel, {y!r}", '"map"'),
         ]
         figures = (("map", "The variable in the first, middle and last period, in one legend."),)
 
@@ -260,15 +267,13 @@ def _index(config: StudyConfig) -> Step:
     ]
     lines = [
         *needed,
-        "drawn = nq.plots.index_weights(index, labels=panel.labels)",
-        _saved("drawn", "weights_of_the_index"),
+        _drawn(config, "index_weights", "index, labels=panel.labels", '"weights_of_the_index"'),
         'index.table.to_csv(out / "tables" / "index_weights.csv")',
     ]
     figures = [("weights_of_the_index", "Weights of the indicators.")]
     if config["data"]["geometry"]:
         lines += [
-            f"drawn = nq.plots.choropleth_periods(panel, {name!r}{_look(config)})",
-            _saved("drawn", "map_of_the_index"),
+            _drawn(config, "choropleth_periods", f"panel, {name!r}", '"map_of_the_index"'),
         ]
         figures.append(("map_of_the_index", "The index in the first, middle and last period."))
 
@@ -298,14 +303,14 @@ def _gradient(config: StudyConfig) -> Step:
     lines = [
         f"gaps = nq.inequality.gaps(panel, {y!r}, group={region!r})",
         f"gini = {call('nq.inequality.dagum', 'panel', repr(y), group=region, replications=times, seed=seed)}",  # noqa: E501
-        _saved("nq.plots.dagum(gini)", "dagum"),
+        _drawn(config, "dagum", "gini", '"dagum"'),
         _tabled("dagum_table", "gini", "dagum", lang=config["study"]["lang"]),
     ]
     figures = [("dagum", "The Gini coefficient and its parts.")]
     if province:
         lines += [
             f"theil = nq.inequality.theil(panel, {y!r}, levels=[{region!r}, {province!r}])",
-            _saved("nq.plots.theil(theil)", "theil"),
+            _drawn(config, "theil", "theil", '"theil"'),
         ]
         figures.append(("theil", "Theil's index by nested levels."))
 
@@ -346,13 +351,13 @@ def _distribution(config: StudyConfig) -> Step:
     step = max(config["dynamics"]["step"], 1)
     lines = [
         f"densities = nq.dynamics.density(panel, {y!r}, relative={relative})",
-        _saved("nq.plots.density_ridges(densities)", "ridges"),
-        _saved("nq.plots.density_waterfall(densities)", "waterfall"),
+        _drawn(config, "density_ridges", "densities", '"ridges"'),
+        _drawn(config, "density_waterfall", "densities", '"waterfall"'),
         f"modes = {call('nq.dynamics.modality', 'panel', repr(y), 'periods=[panel.periods[0], panel.periods[-1]]', relative=relative, replications=times, seed=seed)}",  # noqa: E501
         f"kernel = nq.dynamics.stochastic_kernel(panel, {y!r}, step={step}, relative={relative})",
-        _saved("nq.plots.kernel_contour(kernel)", "kernel"),
+        _drawn(config, "kernel_contour", "kernel", '"kernel"'),
         f"around = nq.dynamics.stochastic_kernel(panel, {y!r}, step={step}, w=w, relative={relative})",  # noqa: E501
-        _saved("nq.plots.kernel_contour(around)", "kernel_of_neighbours"),
+        _drawn(config, "kernel_contour", "around", '"kernel_of_neighbours"'),
     ]
 
     def read(names: Names) -> Found:
@@ -395,8 +400,8 @@ def _chains(config: StudyConfig) -> Step:
         f"chain = {call('nq.dynamics.markov', 'panel', repr(y), **options, replications=study['replications'], seed=study['seed'])}",  # noqa: E501
         f"spatial = {call('nq.dynamics.spatial_markov', 'panel', repr(y), 'w', **options, lag_states=of['lag_states'], permutations=study['permutations'], seed=study['seed'])}",  # noqa: E501
         f"spans = {call('nq.dynamics.time_homogeneity', 'panel', repr(y), **options)}",
-        _saved("nq.plots.transitions(spatial)", "transitions"),
-        _saved("nq.plots.steady_states(chain)", "steady_states"),
+        _drawn(config, "transitions", "spatial", '"transitions"'),
+        _drawn(config, "steady_states", "chain", '"steady_states"'),
         _tabled("transition_table", "spatial", "transitions", lang=study["lang"]),
     ]
     figures = [
@@ -407,7 +412,7 @@ def _chains(config: StudyConfig) -> Step:
     if centre:
         lines += [
             f"by_group = {call('nq.dynamics.markov_by_group', 'panel', repr(y), group=centre, **options, permutations=study['permutations'], seed=study['seed'])}",  # noqa: E501
-            _saved("nq.plots.transitions(by_group)", "transitions_by_group"),
+            _drawn(config, "transitions", "by_group", '"transitions_by_group"'),
         ]
         figures.append(("transitions_by_group", "Centre and periphery apart."))
 
@@ -471,13 +476,13 @@ def _convergence(config: StudyConfig) -> Step:
     mapped = config["data"]["geometry"] is not None
     lines = [
         f"sigma = nq.convergence.sigma(panel, {y!r}, which={['sd_log', 'cv'] if logs else ['sd', 'cv']!r})",  # noqa: E501
-        _saved("nq.plots.sigma_lines(sigma)", "sigma"),
+        _drawn(config, "sigma_lines", "sigma", '"sigma"'),
         f"beta = nq.convergence.beta(panel, {y!r}, logs={logs})",
         f"beta_near = nq.convergence.beta(panel, {y!r}, w=w, model='sem', logs={logs})",
-        _saved("nq.plots.beta_scatter(beta)", "beta"),
+        _drawn(config, "beta_scatter", "beta", '"beta"'),
         f"whole = {call('nq.convergence.log_t', 'panel', repr(y), **options)}",
         f"clubs = {call('nq.convergence.clubs', 'panel', repr(y), **options, critical=of['critical'], merge=merge)}",  # noqa: E501
-        _saved("nq.plots.transition_paths(clubs)", "paths"),
+        _drawn(config, "transition_paths", "clubs", '"paths"'),
         _tabled("club_table", "clubs", "clubs", lang=config["study"]["lang"]),
         'clubs.membership.to_csv(out / "tables" / "club_members.csv")',
     ]
@@ -488,8 +493,7 @@ def _convergence(config: StudyConfig) -> Step:
     ]
     if mapped:
         lines += [
-            f"drawn = nq.plots.club_map(clubs, panel{_look(config)})",
-            _saved("drawn", "club_map"),
+            _drawn(config, "club_map", "clubs, panel", '"club_map"'),
         ]
         figures.append(("club_map", "Members of the clubs."))
     lines += [
@@ -553,23 +557,16 @@ def _association(config: StudyConfig) -> Step:
         f"permutations={study['permutations']}, seed={study['seed']})",
         f"    for period in {periods}",
         "}",
-        "for number, one in enumerate(lisa.values(), start=1):",
+        "scatter = list(lisa.values())",
     ]
-    if mapped:
-        lines.append(
-            "    " + _saved(f"nq.plots.lisa_map(one, panel{_look(config)})", "lisa_map_").replace(
-                '"lisa_map_"', 'f"lisa_map_{number}"')
-        )  # fmt: skip
-    lines.append(
-        "    " + _saved("nq.plots.moran_scatter(one)", "moran_").replace(
-            '"moran_"', 'f"moran_{number}"')
-    )  # fmt: skip
-    count = len(of["periods"]) if of["periods"] else 2
     figures = []
-    for number in range(1, count + 1):
-        if mapped:
-            figures.append((f"lisa_map_{number}", "Clusters of high and low values."))
-        figures.append((f"moran_{number}", "Each unit against its neighbours."))
+    if mapped:
+        lines.append(_drawn(config, "lisa_maps", "lisa, panel, significance=True", '"lisa_maps"'))
+        figures.append(("lisa_maps", "Clusters of high and low values, and their significance."))
+    for number in range(len(of["periods"]) if of["periods"] else 2):
+        name = f"moran_scatter_{number + 1}"
+        lines.append(_drawn(config, "moran_scatter", f"scatter[{number}]", f'"{name}"'))
+        figures.append((name, "Each unit against its neighbours."))
 
     def read(names: Names) -> Found:
         found, frame = Found(), names["moran"].frame
@@ -625,7 +622,7 @@ def _model(config: StudyConfig) -> Step:
         lines += [
             f"effects = result.effects(draws={of['draws']}, seed={study['seed']})",
             _tabled("effects_table", "effects", "effects", lang=study["lang"]),
-            _saved("nq.plots.effects(effects)", "effects"),
+            _drawn(config, "effects", "effects", '"effects"'),
         ]
         figures = (("effects", "Direct, indirect and total effects with 95 % intervals."),)
 
@@ -665,13 +662,15 @@ def _centre(config: StudyConfig) -> Step:
     if not (centre and of["formula"]):
         why = "no [groups] centre is given" if of["formula"] else "no [model] formula is given"
         return Step("centre", title, "", lambda _: Found(), (), why)
+    drawn = _drawn(
+        config, "effects_matrix", "matrix, label=panel.label(matrix.variable)",
+        'f"from_group_to_group_{number}"',
+    )  # fmt: skip
     lines = [
         f"split = {call('nq.spillovers.partitioned', repr(of['formula']), 'panel', 'w', groups=centre, effects=of['effects'])}",  # noqa: E501
         "matrices = {name: split.effects_matrix(name) for name in split.fit.regressors}",
         "for number, matrix in enumerate(matrices.values(), start=1):",
-        "    drawn = nq.plots.effects_matrix(matrix, label=panel.label(matrix.variable))",
-        "    " + _saved("drawn", "from_group_to_group_").replace(
-            '"from_group_to_group_"', 'f"from_group_to_group_{number}"'),
+        indent(drawn, "    "),
     ]  # fmt: skip
 
     def read(names: Names) -> Found:

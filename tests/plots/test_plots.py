@@ -24,8 +24,9 @@ from nqp_spatial.errors import (
     UnknownColumnError,
     UnmatchedIdsError,
 )
-from nqp_spatial.plots import maps, theme
-from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots import theme
+from nqp_spatial.plots.ground import MapLook, ground_of
+from nqp_spatial.plots.lisa_maps import CLUSTER_COLOURS
 from nqp_spatial.plots.scatter import _overlap
 
 
@@ -150,12 +151,12 @@ def test_degrees_are_projected_so_that_areas_compare(states):
     panel, _ = states
     ratio = []
     for crs in ("auto", None):
-        shapes = ground_of(panel, crs).shapes
+        shapes = ground_of(panel, MapLook(crs=crs)).shapes
         true = panel.geometry.to_crs("EPSG:5070").area
         drawn = shapes.geometry.set_crs(None, allow_override=True).area / true
         ratio.append(drawn.std() / drawn.mean())
     assert ratio[0] < 1e-3 < 0.05 < ratio[1]
-    assert ground_of(panel, "EPSG:5070").shapes.crs == "EPSG:5070"
+    assert ground_of(panel, MapLook(crs="EPSG:5070")).shapes.crs == "EPSG:5070"
 
 
 def test_a_map_of_china_is_drawn_whole(china):
@@ -169,7 +170,7 @@ def test_a_map_of_china_is_drawn_whole(china):
         assert axes.get_aspect() == 1
         assert not (axes.axison and axes.get_xlabel())
     # The main map ends south of Hainan and north of the reefs, which the inset holds.
-    to = Transformer.from_crs("EPSG:4326", ground_of(china, "auto", "china").shapes.crs)
+    to = Transformer.from_crs("EPSG:4326", ground_of(china, MapLook(basemap="china")).shapes.crs)
     hainan, reef = to.transform(18.3, 109.5), to.transform(9.0, 114.0)
     assert ax.get_ylim()[0] < hainan[1] < ax.get_ylim()[1]
     assert ax.get_ylim()[0] > reef[1]
@@ -274,11 +275,11 @@ def test_lisa_map(chains):
     title, entries = legend_of(ax)
     assert title == "Local Moran, p < 0.05, 199 permutations"
     assert entries == [f"{name} ({count})" for name, count in lisa.counts.items()]
-    assert [e.split(" (")[0] for e in entries] == list(maps.CLUSTER_COLOURS)[:5]
+    assert [e.split(" (")[0] for e in entries] == list(CLUSTER_COLOURS)[:5]
     colours = drawn_colours(ax)
     assert len(colours) == 48
     for name, count in lisa.counts.items():
-        assert colours.count(maps.CLUSTER_COLOURS[name]) == count
+        assert colours.count(CLUSTER_COLOURS[name]) == count
     assert ax.get_title(loc="left") == "Income per head, dollars, 2009"
     with pytest.raises(UnmatchedIdsError, match="ids of panel and lisa differ"):
         nq.plots.lisa_map(lisa, panel.select(units=panel.units[:40]))

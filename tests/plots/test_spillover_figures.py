@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.ground import ground_of
+from nqp_spatial.plots.ground import MapLook, ground_of
 
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
 
@@ -120,4 +120,4 @@ def test_arrows_go_from_sender_to_receiver(states, south):
 
 
 def ax_crs(panel):
-    return ground_of(panel, "auto").shapes.crs
+    return ground_of(panel, MapLook()).shapes.crs
