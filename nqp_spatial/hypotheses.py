@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from nqp_spatial.printed import Part, Printed
+
 __all__ = ["HypothesisTest", "NotApplicable", "chi2_test", "tests_frame", "wald_test"]
 
 
-@dataclass(frozen=True)
-class HypothesisTest:
+@dataclass(frozen=True, repr=False)
+class HypothesisTest(Printed):
     """The result of one test.
 
     Attributes
@@ -49,17 +51,17 @@ class HypothesisTest:
 
     applicable = True
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         df = "" if self.df is None else f"({self.df:g})"
         rule = f" [{self.rule}]" if self.rule else ""
-        return (
+        return [
             f"{self.name}: {self.distribution}{df} = {self.statistic:.4g}, "
             f"p = {self.p_value:.4g}; H0: {self.null}{rule}"
-        )
+        ]
 
 
-@dataclass(frozen=True)
-class NotApplicable:
+@dataclass(frozen=True, repr=False)
+class NotApplicable(Printed):
     """A test that does not apply, and why.
 
     Attributes
@@ -90,8 +92,8 @@ class NotApplicable:
         """The reason, where an applicable test has its counting rule."""
         return f"not applicable: {self.reason}"
 
-    def __repr__(self) -> str:
-        return f"{self.name}: not applicable, {self.reason}"
+    def _parts(self) -> list[Part]:
+        return [f"{self.name}: not applicable, {self.reason}"]
 
 
 def chi2_test(

@@ -32,6 +32,7 @@ from nqp_spatial.keys import (
     require_balanced,
     type_hint,
 )
+from nqp_spatial.printed import Part, Printed
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -42,7 +43,7 @@ BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
-class SpatialPanel:
+class SpatialPanel(Printed):
     """Observations of units over periods, with the units' geometries.
 
     Parameters
@@ -215,7 +216,7 @@ class SpatialPanel:
         """Whether every unit is there in every period."""
         return len(self.frame) == self.n_units * self.n_periods
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         span = (
             f" ({plain(self.periods[0])} to {plain(self.periods[-1])})"
             if self.n_periods > 1
@@ -225,11 +226,11 @@ class SpatialPanel:
         shape = "no geometry" if self.geometry is None else f"geometry in {_crs(self.geometry)}"
         balance = "" if self.is_balanced else ", UNBALANCED"
         notes = f", {len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else ""
-        return (
+        return [
             f"SpatialPanel: {self.n_units} units x {self.n_periods} "
             f"period{'s' * (self.n_periods != 1)}{span}{balance}, "
             f"{columns} column{'s' * (columns != 1)}, {shape}{notes}"
-        )
+        ]
 
     def label(self, column: str) -> str:
         """Return the display label of a column, or its name."""

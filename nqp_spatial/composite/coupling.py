@@ -10,6 +10,7 @@ import pandas as pd
 
 from nqp_spatial.errors import DomainError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CouplingResult", "coupling"]
 
@@ -28,7 +29,7 @@ GRADES = (
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class CouplingResult:
+class CouplingResult(Printed):
     """Coupling coordination of systems.
 
     Attributes
@@ -52,13 +53,14 @@ class CouplingResult:
     systems: tuple[str, ...]
     corrected: bool
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         kind = "corrected" if self.corrected else "classical"
         counts = self.frame["grade"].value_counts(sort=False)
-        return (
-            f"Coupling coordination ({kind}) of {', '.join(self.systems)}\n"
-            f"{self.frame.iloc[:, :3].describe().round(4).to_string()}\n{counts.to_string()}"
-        )
+        return [
+            f"Coupling coordination ({kind}) of {', '.join(self.systems)}",
+            self.frame.iloc[:, :3].describe(),
+            counts,
+        ]
 
 
 def coupling(

@@ -13,6 +13,7 @@ from nqp_spatial.composite.normalise import Normalisation, normalised
 from nqp_spatial.composite.weighting import combined, scheme_weights
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CompositeIndex", "index"]
 
@@ -21,7 +22,7 @@ Directions = Mapping[str, str] | Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class CompositeIndex:
+class CompositeIndex(Printed):
     """A composite index, with every step to it.
 
     Attributes
@@ -84,13 +85,9 @@ class CompositeIndex:
         # A unit that is best in everything has no obstacle.
         return lacking.div(lacking.sum(axis=1).replace(0, np.nan), axis=0).fillna(0.0)
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         said = ", ".join(f"{key}={value}" for key, value in self.spec.items() if value is not None)
-        table = self.table.to_string(float_format=lambda x: f"{x:.4f}")
-        return "\n".join([f"Composite index: {said}", table, *self.notes])
-
-    def _repr_html_(self) -> str:
-        return str(self.table.to_html(float_format=lambda x: f"{x:.4f}"))
+        return [f"Composite index: {said}", self.table, *self.notes]
 
 
 def index(

@@ -15,6 +15,7 @@ from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.estimation import fit
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _GROWTH, _START = "growth", "start"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BetaResult:
+class BetaResult(Printed):
     """Estimates of beta convergence.
 
     Attributes
@@ -74,18 +75,15 @@ class BetaResult:
     notes: tuple[str, ...]
     label: str
 
-    def __repr__(self) -> str:
-        lines = [
+    def _parts(self) -> list[Part]:
+        equal = [repr(self.equal)] if isinstance(self.equal, HypothesisTest) else []
+        return [
             f"Beta convergence of {self.variable} over {self.span:g} periods, "
             f"{self.fit.spec.model.upper()}, {len(self.data)} observations",
-            self.table.to_string(float_format=lambda x: f"{x:.4g}"),
+            self.table,
+            *equal,
+            *notes_of(self.notes),
         ]
-        if isinstance(self.equal, HypothesisTest):
-            lines.append(repr(self.equal))
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        return str(self.table.to_html(float_format=lambda x: f"{x:.4g}"))
 
 
 def beta(

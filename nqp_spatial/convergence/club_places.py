@@ -21,6 +21,7 @@ from nqp_spatial.errors import (
 from nqp_spatial.esda.joins import JoinCountsResult, join_counts
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def club_joins(
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ClubLogitResult:
+class ClubLogitResult(Printed):
     """An ordered logit of club membership.
 
     Attributes
@@ -130,16 +131,13 @@ class ClubLogitResult:
         """Of the likelihood ratio test against cut points only."""
         return float(stats.chi2.sf(2 * (self.loglik - self.null_loglik), len(self.table)))
 
-    def __repr__(self) -> str:
-        lines = [
+    def _parts(self) -> list[Part]:
+        return [
             f"Ordered logit of club membership, {self.nobs} units; pseudo R2 "
             f"{self.pseudo_r2:.3f}, LR p = {self.p_value:.4g}",
-            self.table.to_string(float_format=lambda x: f"{x:.4f}"),
+            self.table,
+            *notes_of(self.notes),
         ]
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        return str(self.table.to_html(float_format=lambda x: f"{x:.4f}"))
 
 
 def club_logit(

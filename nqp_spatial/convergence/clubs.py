@@ -23,6 +23,7 @@ from nqp_spatial.convergence.regression_on_log_t import Hac, LogTRule, dispersio
 from nqp_spatial.convergence.series import Detrend, Series, series_of, warn_if_short
 from nqp_spatial.errors import OptionError, plain
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["ClubsResult", "clubs"]
 
@@ -31,7 +32,7 @@ _MERGERS = {"phillips-sul": merge_next, "von-lyncker-thoennessen": merge_pairs}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ClubsResult:
+class ClubsResult(Printed):
     """Convergence clubs.
 
     Attributes
@@ -101,17 +102,14 @@ class ClubsResult:
         inside = self.membership.index[self.membership == club]
         return list(self.paths.loc[inside].iloc[:, -1].sort_values(ascending=False).index)
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         columns = ["units", "b", "std_error", "statistic", "speed", "level", "merged_from"]
-        lines = [
+        return [
             f"Convergence clubs of {self.variable}: {len(self.table)} clubs, "
             f"{len(self.divergent)} divergent units",
-            self.table[columns].to_string(float_format=lambda x: f"{x:.3f}"),
+            self.table[columns],
+            *notes_of(self.notes),
         ]
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        return str(self.table.to_html(float_format=lambda x: f"{x:.3f}"))
 
 
 def clubs(
@@ -183,9 +181,9 @@ def clubs(
     >>> import nqp_spatial as nq
     >>> nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
     Convergence clubs of log of 'income': 1 clubs, 0 divergent units
-          units     b  std_error  statistic  speed  level merged_from
+          units      b  std_error  statistic  speed  level merged_from
     club
-    1        48 0.912      0.120      7.624  0.456  1.000           1
+    1        48 0.9123     0.1197      7.624 0.4562      1           1
     """
     from tqdm import tqdm
 

@@ -12,12 +12,13 @@ from nqp_spatial.convergence.regression_on_log_t import Hac, LogTRule, dispersio
 from nqp_spatial.convergence.series import Detrend, series_of, warn_if_short
 from nqp_spatial.errors import DomainError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["LogTResult", "log_t"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class LogTResult:
+class LogTResult(Printed):
     """The log-t test of one group of units.
 
     Attributes
@@ -79,13 +80,13 @@ class LogTResult:
             return "convergence of growth rates is not rejected (b between 0 and 2)"
         return "convergence is not rejected, though b is negative: weak evidence"
 
-    def __repr__(self) -> str:
-        lines = [
+    def _parts(self) -> list[Part]:
+        return [
             f"log-t test of {self.variable}, from period {self.first}, {self.hac} bandwidth",
             f"b = {self.b:.4f} (s.e. {self.std_error:.4f}), t = {self.statistic:.3f}, "
             f"one-sided p = {self.p_value:.4f}: {self.reading}",
+            *notes_of(self.notes),
         ]
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
 
 def log_t(

@@ -12,6 +12,7 @@ from nqp_spatial.convergence.series import even_periods
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.inequality.indices import indices
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["MEASURES", "SigmaResult", "sigma"]
 
@@ -27,7 +28,7 @@ MEASURES = {
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SigmaResult:
+class SigmaResult(Printed):
     """Dispersion over time and its trend.
 
     Attributes
@@ -54,15 +55,12 @@ class SigmaResult:
     variable: str
     lags: int
 
-    def __repr__(self) -> str:
-        return (
+    def _parts(self) -> list[Part]:
+        return [
             f"Sigma convergence of {self.variable}, {self.frame.index[0]} to "
-            f"{self.frame.index[-1]}; trends of logs a period, Newey-West with {self.lags} lags\n"
-            f"{self.trends.to_string(float_format=lambda x: f'{x:.4f}')}"
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.trends.to_html(float_format=lambda x: f"{x:.4f}"))
+            f"{self.frame.index[-1]}; trends of logs a period, Newey-West with {self.lags} lags",
+            self.trends,
+        ]
 
 
 def sigma(

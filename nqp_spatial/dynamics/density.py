@@ -13,6 +13,7 @@ from nqp_spatial.dynamics.smoothing import BANDWIDTHS, binned, densities, modes
 from nqp_spatial.dynamics.states import values_of
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["Bandwidth", "DensityResult", "ModalityResult", "density", "modality"]
 
@@ -20,7 +21,7 @@ Bandwidth = Literal["silverman", "sheather-jones"] | float
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DensityResult:
+class DensityResult(Printed):
     """Kernel densities by period on one grid.
 
     Attributes
@@ -58,7 +59,7 @@ class DensityResult:
     bandwidth: str
     label: str
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         table = pd.DataFrame(
             {
                 "bandwidth": self.bandwidths,
@@ -68,14 +69,11 @@ class DensityResult:
                 "sd": self.values.std(),
             }
         )
-        return (
+        return [
             f"Densities of {self.variable}{', relative to the mean' * self.relative}; "
-            f"bandwidth: {self.bandwidth}\n{table.to_string(float_format=lambda x: f'{x:.4g}')}"
-        )
-
-    def _repr_html_(self) -> str:
-        table = pd.DataFrame({"bandwidth": self.bandwidths, "modes": self.modes})
-        return str(table.to_html(float_format=lambda x: f"{x:.4g}"))
+            f"bandwidth: {self.bandwidth}",
+            table,
+        ]
 
 
 def density(
@@ -220,7 +218,7 @@ def _on_grid(
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ModalityResult:
+class ModalityResult(Printed):
     """Silverman's test of the number of modes.
 
     Attributes
@@ -249,14 +247,11 @@ class ModalityResult:
     replications: int
     seed: int | None
 
-    def __repr__(self) -> str:
-        return (
-            f"Silverman's test of modes of {self.variable}, {self.replications} bootstrap samples\n"
-            f"{self.frame.to_string(float_format=lambda x: f'{x:.4f}')}"
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=lambda x: f"{x:.4f}"))
+    def _parts(self) -> list[Part]:
+        return [
+            f"Silverman's test of modes of {self.variable}, {self.replications} bootstrap samples",
+            self.frame,
+        ]
 
 
 def modality(

@@ -19,12 +19,13 @@ from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["ChainsResult", "dealt_tests", "first_order", "markov_by_group", "time_homogeneity"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ChainsResult:
+class ChainsResult(Printed):
     """Markov chains with common states, side by side.
 
     Attributes
@@ -70,14 +71,9 @@ class ChainsResult:
         """Ergodic distributions, one row a chain."""
         return pd.DataFrame({name: chain.ergodic for name, chain in self.chains.items()}).T
 
-    def __repr__(self) -> str:
-        tables = [f"{name}\n{chain!r}" for name, chain in self.chains.items()]
-        return "\n".join([f"Markov chains by {self.by}", *tables, *map(repr, self.tests.values())])
-
-    def _repr_html_(self) -> str:
-        tables = {name: chain.probabilities for name, chain in self.chains.items()}
-        tests = self.tests_table.to_html(float_format=lambda x: f"{x:.4g}")
-        return str(pd.concat(tables).to_html(float_format=lambda x: f"{x:.3f}")) + str(tests)
+    def _parts(self) -> list[Part]:
+        chains = [part for name, one in self.chains.items() for part in [name, *one._parts()]]
+        return [f"Markov chains by {self.by}", *chains, *map(repr, self.tests.values())]
 
 
 def markov_by_group(

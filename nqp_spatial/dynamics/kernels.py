@@ -13,6 +13,7 @@ from nqp_spatial.dynamics.smoothing import gaussian_rows, robust_spread
 from nqp_spatial.dynamics.states import values_of
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _ENOUGH = 0.005  # of the pairs, for a row to be shown
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class KernelResult:
+class KernelResult(Printed):
     """A stochastic kernel, the density of a value given another.
 
     Attributes
@@ -97,16 +98,16 @@ class KernelResult:
         mean = np.nan_to_num(self.conditional.to_numpy()) @ y * (y[1] - y[0])
         return pd.Series(mean, self.conditional.index, name="expected")[self.inside]
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         what = "its neighbours' mean" if self.given == "neighbours" else "its own value"
-        lines = [
+        peak = f"The ergodic density is highest at {self.ergodic.idxmax():.4g}"
+        return [
             f"Stochastic kernel of {self.variable}{', relative to the mean' * self.relative} given "
             f"{what}, {self.step} periods later; {len(self.pairs)} pairs, bandwidths "
             f"{self.bandwidths[0]:.4g} and {self.bandwidths[1]:.4g}",
+            *([peak] if self.ergodic.notna().all() else []),
+            *notes_of(self.notes),
         ]
-        if self.ergodic.notna().all():
-            lines.append(f"The ergodic density is highest at {self.ergodic.idxmax():.4g}")
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
 
 def stochastic_kernel(

@@ -14,6 +14,7 @@ from nqp_spatial.dynamics.states import States
 from nqp_spatial.errors import DomainError, IslandError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ QUADRANTS = ("HH", "LH", "LL", "HL")  # the unit first, then its neighbours
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class LisaMarkovResult:
+class LisaMarkovResult(Printed):
     """Moves between quadrants.
 
     Attributes
@@ -60,12 +61,10 @@ class LisaMarkovResult:
     kinds: pd.DataFrame
     quadrants: pd.DataFrame
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         shares = ", ".join(f"{name} {x:.1%}" for name, x in self.kinds.mean().items())
-        return f"LISA {self.chain!r}\nMoves: {shares}\n{self.test!r}"
-
-    def _repr_html_(self) -> str:
-        return self.chain._repr_html_()
+        title, *chain = self.chain._parts()
+        return [f"LISA {title}", *chain, f"Moves: {shares}", repr(self.test)]
 
 
 def lisa_markov(

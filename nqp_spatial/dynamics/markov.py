@@ -18,12 +18,13 @@ from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["MarkovResult", "chain_of", "check_step", "markov", "with_intervals"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class MarkovResult:
+class MarkovResult(Printed):
     """An estimated Markov chain.
 
     Attributes
@@ -125,19 +126,14 @@ class MarkovResult:
         power = np.linalg.matrix_power(self.probabilities.to_numpy(), int(steps))
         return pd.DataFrame(power, self.counts.index, self.counts.columns)
 
-    def __repr__(self) -> str:
-        table = self.probabilities.assign(moves=self.counts.sum(axis=1))
-        lines = [
+    def _parts(self) -> list[Part]:
+        return [
             f"Markov chain of {self.variable}: {len(self.counts)} states by {self.rule}, "
             f"steps of {self.step}",
-            table.to_string(float_format=lambda x: f"{x:.3f}"),
+            self.probabilities.round(3).assign(moves=self.counts.sum(axis=1)),
             "Ergodic: " + ", ".join(f"{x:.3f}" for x in self.ergodic),
+            *notes_of(self.notes),
         ]
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        table = self.probabilities.assign(moves=self.counts.sum(axis=1), ergodic=self.ergodic)
-        return str(table.to_html(float_format=lambda x: f"{x:.3f}"))
 
 
 def markov(

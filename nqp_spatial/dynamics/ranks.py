@@ -14,6 +14,7 @@ from nqp_spatial.dynamics.markov import check_step
 from nqp_spatial.errors import OptionError, WeightsError
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["RankMobilityResult", "rank_mobility"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RankMobilityResult:
+class RankMobilityResult(Printed):
     """Concordance of ranks between periods.
 
     Attributes
@@ -53,14 +54,8 @@ class RankMobilityResult:
     permutations: int
     seed: int | None
 
-    def __repr__(self) -> str:
-        return (
-            f"Rank mobility of {self.variable}, steps of {self.step}\n"
-            f"{self.frame.to_string(float_format=lambda x: f'{x:.3f}')}"
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=lambda x: f"{x:.3f}"))
+    def _parts(self) -> list[Part]:
+        return [f"Rank mobility of {self.variable}, steps of {self.step}", self.frame]
 
 
 def rank_mobility(

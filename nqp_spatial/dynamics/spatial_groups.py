@@ -24,6 +24,7 @@ from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ __all__ = ["SpatialChainsResult", "spatial_markov_by_group"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SpatialChainsResult:
+class SpatialChainsResult(Printed):
     """Spatial Markov chains of groups, with common states.
 
     Attributes
@@ -66,15 +67,9 @@ class SpatialChainsResult:
         """The tests as a frame, one row each."""
         return tests_frame(self.tests.values())
 
-    def __repr__(self) -> str:
-        tables = [f"{name}\n{chain!r}" for name, chain in self.chains.items()]
-        equal = [repr(test) for test in self.tests.values()]
-        return "\n".join([f"Spatial Markov chains by {self.by}", *tables, *equal])
-
-    def _repr_html_(self) -> str:
-        tables = {name: chain.probabilities for name, chain in self.chains.items()}
-        tests = self.tests_table.to_html(float_format=lambda x: f"{x:.4g}")
-        return str(pd.concat(tables).to_html(float_format=lambda x: f"{x:.3f}")) + str(tests)
+    def _parts(self) -> list[Part]:
+        chains = [part for name, one in self.chains.items() for part in [name, *one._parts()]]
+        return [f"Spatial Markov chains by {self.by}", *chains, *map(repr, self.tests.values())]
 
 
 def spatial_markov_by_group(

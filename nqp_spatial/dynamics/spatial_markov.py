@@ -29,6 +29,7 @@ from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ _BATCH = 25  # permutations that one worker does at a time
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SpatialMarkovResult:
+class SpatialMarkovResult(Printed):
     """Markov chains conditional on the state of the neighbours, of a named group, or of both.
 
     Attributes
@@ -140,22 +141,13 @@ class SpatialMarkovResult:
             for i, name in enumerate(self.ergodic.index)
         ]
 
-    def __repr__(self) -> str:
-        table = self.probabilities.assign(moves=self.counts.sum(axis=1))
-        return "\n".join(
-            [
-                f"Spatial Markov chain of {self.variable}, steps of {self.step}; "
-                f"{self.weights_spec}",
-                table.to_string(float_format=lambda x: f"{x:.3f}"),
-                *(repr(test) for test in self.tests.values()),
-                *(f"Note: {note}" for note in self.notes),
-            ]
-        )
-
-    def _repr_html_(self) -> str:
-        table = self.probabilities.assign(moves=self.counts.sum(axis=1))
-        tests = self.tests_table.to_html(float_format=lambda x: f"{x:.4g}")
-        return str(table.to_html(float_format=lambda x: f"{x:.3f}")) + str(tests)
+    def _parts(self) -> list[Part]:
+        return [
+            f"Spatial Markov chain of {self.variable}, steps of {self.step}; {self.weights_spec}",
+            self.probabilities.round(3).assign(moves=self.counts.sum(axis=1)),
+            *map(repr, self.tests.values()),
+            *notes_of(self.notes),
+        ]
 
 
 def spatial_markov(

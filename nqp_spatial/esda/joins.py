@@ -16,6 +16,7 @@ from scipy import sparse, stats
 from nqp_spatial.errors import DomainError, MissingValuesError, PanelError, sample
 from nqp_spatial.esda.moran import Alternative, check_permutations, pseudo_p_values
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["JoinCountsResult", "join_counts"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class JoinCountsResult:
+class JoinCountsResult(Printed):
     """Joins between categories.
 
     Attributes
@@ -58,12 +59,9 @@ class JoinCountsResult:
     alternative: str
     weights_spec: str
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         test = f"{self.permutations} permutations" if self.permutations else "normal"
-        return f"Join counts, {self.weights_spec}, {test}\n{self.frame.round(4).to_string()}"
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.round(4).to_html())
+        return [f"Join counts, {self.weights_spec}, {test}", self.frame]
 
 
 def join_counts(

@@ -18,6 +18,7 @@ from nqp_spatial.esda.moran import (
     pseudo_p_values,
 )
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ CLUSTERS = (*QUADRANTS, "Not significant", "No neighbours")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class LisaResult:
+class LisaResult(Printed):
     """Local Moran statistics of one period.
 
     Attributes
@@ -102,16 +103,13 @@ class LisaResult:
         tail = "" if self.alternative == "directed" else f" ({self.alternative})"
         return f"{what} < {self.alpha:g}{tail}, {self.permutations} permutations"
 
-    def __repr__(self) -> str:
-        lines = [
+    def _parts(self) -> list[Part]:
+        return [
             f"LISA of {self.variable}, period {self.period}; {self.weights_spec}",
             f"Moran's I = {self.moran_i:.4f}; {self.criterion()}, seed {self.seed}",
-            self.counts.to_string(),
+            self.counts,
+            *notes_of(self.notes),
         ]
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=lambda x: f"{x:.4g}"))
 
 
 def lisa(

@@ -11,6 +11,7 @@ from scipy import sparse, stats
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _BATCH_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class MoranResult:
+class MoranResult(Printed):
     """Moran's I by period.
 
     Attributes
@@ -73,21 +74,18 @@ class MoranResult:
     weights_spec: str
     notes: tuple[str, ...]
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         how = (
             f"{self.permutations} permutations, seed {self.seed}, {self.alternative}"
             if self.permutations
             else "normal approximation under randomisation, two-sided"
         )
-        lines = [
+        return [
             f"Moran's I of {self.variable}; {self.weights_spec}",
-            self.frame.iloc[:, :3].to_string(float_format=lambda x: f"{x:.4f}"),
+            self.frame.iloc[:, :3],
             f"p_value: {how}",
+            *notes_of(self.notes),
         ]
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=lambda x: f"{x:.4g}"))
 
 
 def moran(

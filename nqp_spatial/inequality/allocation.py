@@ -11,6 +11,7 @@ import pandas as pd
 
 from nqp_spatial.errors import DomainError, IslandError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ __all__ = ["MisallocationResult", "misallocation", "segmentation"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class MisallocationResult:
+class MisallocationResult(Printed):
     """How factors are spread over units, against what would give most.
 
     Attributes
@@ -47,8 +48,8 @@ class MisallocationResult:
     frame: pd.DataFrame
     summary: pd.DataFrame
 
-    def __repr__(self) -> str:
-        return f"Misallocation\n{self.summary.to_string(float_format=lambda x: f'{x:.4g}')}"
+    def _parts(self) -> list[Part]:
+        return ["Misallocation", self.summary]
 
 
 def misallocation(

@@ -12,6 +12,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality._kernels import group_gaps
 from nqp_spatial.inequality.measured import groups_by_unit, measured, resampled
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["DagumResult", "dagum"]
 
@@ -19,7 +20,7 @@ PARTS = ("within", "net_between", "transvariation")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DagumResult:
+class DagumResult(Printed):
     """Dagum's decomposition of the Gini coefficient, by period.
 
     Attributes
@@ -67,14 +68,8 @@ class DagumResult:
     replications: int
     label: str
 
-    def __repr__(self) -> str:
-        return (
-            f"Dagum's decomposition of {self.variable} by {self.group}\n"
-            f"{self.summary.to_string(float_format=lambda x: f'{x:.4f}')}"
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.summary.to_html(float_format=lambda x: f"{x:.4f}"))
+    def _parts(self) -> list[Part]:
+        return [f"Dagum's decomposition of {self.variable} by {self.group}", self.summary]
 
 
 def dagum(

@@ -12,12 +12,13 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality.measured import groups_by_unit
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["GapsResult", "gaps", "intransitive"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GapsResult:
+class GapsResult(Printed):
     """Levels of groups and gaps between them.
 
     Attributes
@@ -46,14 +47,8 @@ class GapsResult:
     variable: str
     group: str
 
-    def __repr__(self) -> str:
-        return (
-            f"Gaps of {self.variable} between groups of {self.group}\n"
-            f"{self.frame.to_string(float_format=lambda x: f'{x:.4g}')}"
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=lambda x: f"{x:.4g}"))
+    def _parts(self) -> list[Part]:
+        return [f"Gaps of {self.variable} between groups of {self.group}", self.frame]
 
 
 def gaps(

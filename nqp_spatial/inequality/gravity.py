@@ -11,12 +11,13 @@ import pandas as pd
 from nqp_spatial.errors import CrsError, PanelError
 from nqp_spatial.inequality.measured import measured
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CentrePath", "centre_path"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class CentrePath:
+class CentrePath(Printed):
     """Centre of gravity and standard deviational ellipse, by period.
 
     Attributes
@@ -43,12 +44,8 @@ class CentrePath:
     crs: Any
     variable: str
 
-    def __repr__(self) -> str:
-        table = self.frame.to_string(float_format=lambda x: f"{x:.2f}")
-        return f"Centre and ellipse of {self.variable}\n{table}"
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=lambda x: f"{x:.2f}"))
+    def _parts(self) -> list[Part]:
+        return [f"Centre and ellipse of {self.variable}", self.frame.round(2)]
 
 
 def centre_path(panel: SpatialPanel, variable: str, *, crs: Any = None) -> CentrePath:

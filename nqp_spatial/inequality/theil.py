@@ -12,6 +12,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["TheilResult", "theil"]
 
@@ -19,7 +20,7 @@ Index = Literal["T", "L"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class TheilResult:
+class TheilResult(Printed):
     """Theil's index by period, and its parts.
 
     Attributes
@@ -58,14 +59,8 @@ class TheilResult:
     label: str
     level: float
 
-    def __repr__(self) -> str:
-        return (
-            f"Theil {self.index} of {self.variable}\n"
-            f"{self.summary.to_string(float_format=lambda x: f'{x:.4f}')}"
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.summary.to_html(float_format=lambda x: f"{x:.4f}"))
+    def _parts(self) -> list[Part]:
+        return [f"Theil {self.index} of {self.variable}", self.summary]
 
 
 def theil(

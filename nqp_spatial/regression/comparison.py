@@ -11,6 +11,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.estimation import fit
 from nqp_spatial.regression.results import RegressionResult
@@ -25,7 +26,7 @@ __all__ = ["Comparison", "compare", "robustness"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Comparison:
+class Comparison(Printed):
     """Fitted models side by side.
 
     Attributes
@@ -58,16 +59,11 @@ class Comparison:
     criteria: pd.DataFrame
     notes: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        parts = [self.params, self.effects_table, self.criteria]
-        text = [part.to_string(float_format=lambda x: f"{x:.4g}", na_rep="") for part in parts]
-        return "\n\n".join([*text, *(f"Note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        parts = [self.params, self.effects_table, self.criteria]
-        return "".join(
-            str(part.to_html(float_format=lambda x: f"{x:.4g}", na_rep="")) for part in parts
-        )
+    def _parts(self) -> list[Part]:
+        return [
+            "Coefficients", self.params, "Effects", self.effects_table, "Criteria", self.criteria,
+            *notes_of(self.notes),
+        ]  # fmt: skip
 
 
 def compare(

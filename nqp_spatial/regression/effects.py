@@ -22,6 +22,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.errors import OptionError, StabilityWarning
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.factors import factorize
 from nqp_spatial.regression.logdet import Curve, LogDet, log_determinant
 from nqp_spatial.regression.terms import Terms
@@ -35,7 +36,7 @@ _PROBES = 100
 
 
 @dataclass(frozen=True, repr=False)
-class EffectsResult:
+class EffectsResult(Printed):
     """Effects with inference.
 
     Attributes
@@ -76,18 +77,17 @@ class EffectsResult:
     labels: dict[str, str]
     title: str
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         how = f"{self.draws} draws, seed {self.seed}" if self.draws else "delta method"
         lost = f", {self.discarded} unstable draws left out" if self.discarded else ""
         shown = self.frame
         if set(shown["horizon"]) == {"static"}:
             shown = shown.drop(columns="horizon")
-        table = shown.to_string(index=False, float_format=lambda x: f"{x:.4g}")
-        return f"Effects. {self.title}\n{table}\nInference: {how}{lost}; level {self.level:g}"
-
-    def _repr_html_(self) -> str:
-        table = self.frame.to_html(index=False, float_format=lambda x: f"{x:.4g}")
-        return f"<p><b>Effects.</b> {self.title}</p>{table}"
+        return [
+            f"Effects. {self.title}",
+            shown.reset_index(drop=True),
+            f"Inference: {how}{lost}; level {self.level:g}",
+        ]
 
     def at(self, horizon: str | int) -> EffectsResult:
         """Return the effects at one horizon.

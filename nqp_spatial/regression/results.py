@@ -14,6 +14,7 @@ from scipy import stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import filled
 from nqp_spatial.regression import effects as impacts
 from nqp_spatial.regression.design import INTERCEPT
 from nqp_spatial.regression.effects import EffectsResult, Slopes
@@ -540,7 +541,7 @@ class RegressionResult:
         if self.spec.has_rho or self.spec.has_lags or self.spec.is_dynamic:
             foot.append("Coefficients of a model with spatial lags are not effects: see .effects()")
         foot += [f"Note: {note}" for note in self.notes]
-        return Summary("\n".join([*head, "", rows, "", *foot]))
+        return Summary("\n".join([*map(filled, head), "", rows, "", *map(filled, foot)]))
 
     def __repr__(self) -> str:
         return str(self.summary)

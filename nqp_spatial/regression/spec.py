@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.printed import Part, Printed
 
 __all__ = ["Correction", "Covariance", "Effects", "Estimator", "Model", "RegressionSpec"]
 
@@ -34,8 +35,8 @@ _EFFECTS_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class RegressionSpec:
+@dataclass(frozen=True, repr=False)
+class RegressionSpec(Printed):
     """What is estimated, and how.
 
     ``y_t = rho W y_t + tau y_(t-1) + eta W y_(t-1) + X_t beta + W X_t theta + mu + nu_t + u_t``,
@@ -149,6 +150,13 @@ class RegressionSpec:
             words = f"Dynamic {words[0].lower()}{words[1:]}"
         words = f"{words}, {_EFFECTS_WORDS[self.effects]}"
         return f"{words}, by GS2SLS" if self.estimator == "gs2sls" else words
+
+    def _parts(self) -> list[Part]:
+        return [
+            self.describe(),
+            f"Formula: {self.formula}",
+            f"Correction: {self.correction}   Covariance: {self.covariance}",
+        ]
 
 
 def check_options(

@@ -11,6 +11,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test, tests_frame, wald_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression import residual_checks as checks
 from nqp_spatial.regression.estimation import fit
 from nqp_spatial.regression.posterior import posterior_probabilities
@@ -31,7 +32,7 @@ _FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DiagnosticsResult:
+class DiagnosticsResult(Printed):
     """Tests of the specification, and what they recommend.
 
     Attributes
@@ -79,17 +80,14 @@ class DiagnosticsResult:
     exponent: float
     level: float
 
-    def __repr__(self) -> str:
-        shown = self.table[["group", "name", "statistic", "df", "p_value"]].to_string(
-            index=False, float_format=lambda x: f"{x:.4g}", na_rep=""
-        )
-        return f"{shown}\n\n{self.criteria.round(3).to_string()}\n\n{self.recommendation}"
-
-    def _repr_html_(self) -> str:
-        return (
-            f"{self.table.to_html(index=False, float_format=lambda x: f'{x:.4g}', na_rep='')}"
-            f"{self.criteria.round(3).to_html()}<p>{self.recommendation}</p>"
-        )
+    def _parts(self) -> list[Part]:
+        tests = self.table[["group", "name", "statistic", "df", "p_value"]]
+        return [
+            "Specification tests",
+            tests.reset_index(drop=True),
+            self.criteria,
+            self.recommendation,
+        ]
 
 
 def diagnostics(

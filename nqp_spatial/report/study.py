@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from nqp_spatial.errors import NqpError
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.report.page import Section, page_of
 from nqp_spatial.report.study_config import StudyConfig, read_config
 from nqp_spatial.report.study_steps import Found, Step, every_step, setup_code
@@ -28,8 +29,8 @@ SCRIPT = "study.py"
 _PACKAGES = ("nqp-spatial", "numpy", "scipy", "pandas", "geopandas", "libpysal", "matplotlib")
 
 
-@dataclass(frozen=True, eq=False)
-class StudyResult:
+@dataclass(frozen=True, repr=False, eq=False)
+class StudyResult(Printed):
     """What a study wrote.
 
     Attributes
@@ -59,12 +60,13 @@ class StudyResult:
         """Names of the steps that failed."""
         return [one.name for one in self.sections if one.error]
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         done = [one for one in self.sections if not (one.error or one.unfit)]
-        lines = [f"Study: {len(done)} of {len(self.sections)} steps done; page {self.page}"]
-        lines += [f"left out {s.name}: {s.unfit}" for s in self.sections if s.unfit]
-        lines += [f"FAILED {s.name}: {s.error}" for s in self.sections if s.error]
-        return "\n".join(lines)
+        return [
+            f"Study: {len(done)} of {len(self.sections)} steps done; page {self.page}",
+            *(f"left out {s.name}: {s.unfit}" for s in self.sections if s.unfit),
+            *(f"FAILED {s.name}: {s.error}" for s in self.sections if s.error),
+        ]
 
 
 def study(

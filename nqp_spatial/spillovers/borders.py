@@ -15,6 +15,7 @@ from scipy import optimize, sparse, stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.spillovers.blocks import ALL, Groups, groups_of
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
 from nqp_spatial.spillovers.group_effects import group_effects
@@ -30,8 +31,8 @@ __all__ = ["BarrierResult", "BorderDecay", "barrier", "fieller"]
 _GRID = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5])
 
 
-@dataclass(frozen=True)
-class BorderDecay:
+@dataclass(frozen=True, repr=False)
+class BorderDecay(Printed):
     """The factor ``exp(-kappa b)`` by which links that cross b borders count less.
 
     Attributes
@@ -55,9 +56,17 @@ class BorderDecay:
     loglik: float
     test: HypothesisTest | NotApplicable
 
+    def _parts(self) -> list[Part]:
+        return [
+            f"Border decay: kappa {self.kappa:.4g} [{self.conf_low:.4g}, {self.conf_high:.4g}]; "
+            f"a border leaves {self.retained:.3g} "
+            f"[{self.retained_low:.3g}, {self.retained_high:.3g}]",
+            repr(self.test),
+        ]
+
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BarrierResult:
+class BarrierResult(Printed):
     """An estimated model with spillovers within and across zones.
 
     Attributes
@@ -267,12 +276,14 @@ class BarrierResult:
         table["conf_low"], table["conf_high"] = table["estimate"] - reach, table["estimate"] + reach
         return table.rename_axis("effect")
 
-    def __repr__(self) -> str:
-        table = pd.concat([self.params, self.std_errors], axis=1)
-        shares = pd.concat([self.share, self.conf_int()], axis=1)
-        text = [part.to_string(float_format=lambda x: f"{x:.4g}") for part in (table, shares)]
-        head = f"Spillovers within and across zones, {self.effects} effects; {self.formula}"
-        return "\n\n".join([f"{head}\nWeights: {self.weights_spec}", *text, *self.notes])
+    def _parts(self) -> list[Part]:
+        return [
+            f"Spillovers within and across zones, {self.effects} effects; {self.formula}",
+            f"Weights: {self.weights_spec}",
+            pd.concat([self.params, self.std_errors], axis=1),
+            pd.concat([self.share, self.conf_int()], axis=1),
+            *self.notes,
+        ]
 
 
 def fieller(

@@ -15,6 +15,7 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression import fit as fit_model
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
@@ -36,7 +37,7 @@ _SUP_DRAWS = 50_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ReachResult:
+class ReachResult(Printed):
     """Indirect effects by distance.
 
     Attributes
@@ -70,13 +71,10 @@ class ReachResult:
     level: float
     fit: SeveralLags | None
 
-    def __repr__(self) -> str:
-        table = self.frame.to_string(index=False, float_format=lambda x: f"{x:.4g}")
+    def _parts(self) -> list[Part]:
         ends = "; ".join(f"{name}: {km:g} km" for name, km in self.reach_km.items() if km == km)
-        return f"{self.design}\n{table}\n" + (f"Reach: {ends}" if ends else "")
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(index=False, float_format=lambda x: f"{x:.4g}"))
+        found = [f"Reach: {ends}"] if ends else []
+        return [self.design, self.frame.reset_index(drop=True), *found]
 
 
 def reach(
@@ -409,8 +407,8 @@ def _refitted(rows: list[pd.DataFrame], design: str) -> ReachResult:
     return ReachResult(frame, missing, design, 0.95, None)
 
 
-@dataclass(frozen=True)
-class DistanceDecay:
+@dataclass(frozen=True, repr=False)
+class DistanceDecay(Printed):
     """The exponent of ``w_ij = d_ij ** -power``, by profile likelihood.
 
     Attributes
@@ -430,6 +428,13 @@ class DistanceDecay:
     loglik: float
     test: HypothesisTest | NotApplicable
     profile: pd.Series
+
+    def _parts(self) -> list[Part]:
+        return [
+            f"Distance decay: power {self.power:.4g} [{self.conf_low:.4g}, {self.conf_high:.4g}], "
+            f"log-likelihood {self.loglik:.4f}",
+            repr(self.test),
+        ]
 
 
 def distance_decay(

@@ -14,6 +14,7 @@ from scipy import sparse, stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.spec import Covariance, Estimator
 from nqp_spatial.spillovers.blocks import (
     ALL,
@@ -39,7 +40,7 @@ Ties = Split | Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class EffectsMatrix:
+class EffectsMatrix(Printed):
     """Effects of one regressor from group to group.
 
     Attributes
@@ -91,18 +92,13 @@ class EffectsMatrix:
         order = list(dict.fromkeys(part["receiver"]))
         return wide.reindex(index=order, columns=[c for c in order if c in wide.columns])
 
-    def __repr__(self) -> str:
-        table = self.frame.drop(columns="variable").to_string(
-            index=False, float_format=lambda x: f"{x:.4g}"
-        )
-        return f"Effects of {self.variable} (rows receive)\n{table}\n{self.note}"
-
-    def _repr_html_(self) -> str:
-        return f"{self.frame.to_html(index=False, float_format=lambda x: f'{x:.4g}')}{self.note}"
+    def _parts(self) -> list[Part]:
+        table = self.frame.drop(columns="variable").reset_index(drop=True)
+        return [f"Effects of {self.variable} (rows receive)", table, self.note]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class PartitionedResult:
+class PartitionedResult(Printed):
     """An estimated partitioned Durbin model.
 
     Attributes
@@ -342,28 +338,21 @@ class PartitionedResult:
 
     # -- display -----------------------------------------------------------------------------------
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         sizes = ", ".join(
             f"{name} ({size})"
             for name, size in zip(self.groups.names, self.groups.sizes, strict=True)
         )
-        body = self.table.to_string(float_format=lambda x: f"{x:.4g}")
-        lines = [
+        return [
             f"Partitioned spatial Durbin model, {self.effects} effects",
             f"Formula: {self.formula}",
             f"Weights: {self.weights_spec}",
             f"Groups: {sizes}; rows receive: 'a <- b' is what a receives from b",
             f"Observations: {self.fit.nobs}   Log-likelihood: {self.loglik:.4f}   "
             f"sigma2: {self.fit.sigma2:.6g}",
-            "",
-            body,
-            "",
-            *(f"Note: {note}" for note in self.notes),
+            self.table,
+            *notes_of(self.notes),
         ]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return str(self.table.to_html(float_format=lambda x: f"{x:.4g}"))
 
 
 _WORDS = (

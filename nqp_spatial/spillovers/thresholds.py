@@ -14,6 +14,7 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import BoundaryError, CollinearityError, OptionError, PanelError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.printed import Part, Printed
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import Prepared, SeveralLags, estimate, prepare
 from nqp_spatial.spillovers.partition import FixedEffects
@@ -37,8 +38,8 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class SecondThreshold:
+@dataclass(frozen=True, repr=False, eq=False)
+class SecondThreshold(Printed):
     """A second threshold beside the first.
 
     Attributes
@@ -58,9 +59,13 @@ class SecondThreshold:
     profile: pd.DataFrame
     fit: SeveralLags
 
+    def _parts(self) -> list[Part]:
+        low, high = self.gammas
+        return [f"Two thresholds: {low:.6g} and {high:.6g}", repr(self.test)]
+
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ThresholdResult:
+class ThresholdResult(Printed):
     """A threshold of a score at which spillovers change.
 
     Attributes
@@ -124,20 +129,20 @@ class ThresholdResult:
         """Their standard errors, given gamma."""
         return pd.Series(np.sqrt(np.diag(self.fit.cov)), self.params.index, name="std_error")
 
-    def __repr__(self) -> str:
-        table = pd.concat([self.params, self.std_errors], axis=1)
-        lines = [
+    def _parts(self) -> list[Part]:
+        two = []
+        if self.second is not None:
+            low, high = self.second.gammas
+            two = [f"Two thresholds: {low:.6g} and {high:.6g}; {self.second.test!r}"]
+        return [
             f"Threshold of {self.score} {_WORDS[self.on]}; {self.formula}",
             f"gamma = {self.gamma:.6g}, {self.level:.0%} interval "
             f"[{self.conf_low:.6g}, {self.conf_high:.6g}]",
             repr(self.test),
-            table.to_string(float_format=lambda x: f"{x:.4g}"),
+            *two,
+            pd.concat([self.params, self.std_errors], axis=1),
             self.note,
         ]
-        if self.second is not None:
-            low, high = self.second.gammas
-            lines.insert(3, f"Two thresholds: {low:.6g} and {high:.6g}; {self.second.test!r}")
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, eq=False)

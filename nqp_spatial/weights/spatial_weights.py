@@ -15,6 +15,7 @@ from scipy.sparse import csgraph
 
 from nqp_spatial.errors import IslandError, OptionError, UnmatchedIdsError, WeightsError, sample
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.printed import Part, Printed
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -33,8 +34,8 @@ _STANDARDIZED_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class WeightsSpec:
+@dataclass(frozen=True, repr=False)
+class WeightsSpec(Printed):
     """How a weights matrix was made.
 
     Attributes
@@ -69,9 +70,12 @@ class WeightsSpec:
             words += f", islands: {self.islands}"
         return f"{words}, {_STANDARDIZED_WORDS[self.standardization]}"
 
+    def _parts(self) -> list[Part]:
+        return [self.describe()]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpatialWeights:
+class SpatialWeights(Printed):
     """Spatial weights: rows receive, columns send, ``w[i, j]`` is the weight of j for i.
 
     Make one with the functions of `nqp_spatial.weights`. It wraps a `libpysal.graph.Graph`, holds
@@ -141,13 +145,13 @@ class SpatialWeights:
         inside = (self.sparse, self.raw)
         return int(sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in inside))
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         components = int(self.components.max()) + 1
-        return (
+        return [
             f"SpatialWeights: {self.spec.describe()}; {self.n_units} units, {self.n_links} links, "
             f"{len(self.islands)} island{'s' * (len(self.islands) != 1)}, "
             f"{components} component{'s' * (components != 1)}"
-        )
+        ]
 
     def standardize(self, how: Standardization) -> SpatialWeights:
         """Return weights standardised another way; this object stays as it is.

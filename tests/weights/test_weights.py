@@ -340,7 +340,7 @@ def test_describe_and_repr(states):
     assert facts["mean neighbours"] == pytest.approx(214 / 48)
     assert facts["symmetric links"]
     assert facts["rows add to one"]
-    assert repr(w).endswith("48 units, 214 links, 0 islands, 1 component")
+    assert " ".join(repr(w).split()).endswith("48 units, 214 links, 0 islands, 1 component")
 
 
 def test_components():
