@@ -53,8 +53,9 @@ types: $(STAMP)  ## mypy, strict
 contract: $(STAMP)  ## import-linter: one river, no back-flow
 	$(BIN)/lint-imports
 
-docs: $(STAMP)  ## what the documents say holds: their code runs, what they name is there
+docs: $(STAMP) figures  ## the site in docs/_build/html; what the documents say holds, their code runs
 	$(BIN)/python -m pytest tests/test_docs.py -q
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(STAMP)  ## speed beside peers, as ratios
 	$(BIN)/python -m benchmarks
@@ -63,4 +64,4 @@ calibrate: $(STAMP)  ## bias, coverage and size by simulation: an hour; tables g
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibrate
 
 clean:  ## remove what the targets made, .venv included
-	rm -rf $(VENV) output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) output docs/_build docs/_gallery docs/gallery.md docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -80,11 +80,11 @@ class MarkovResult(Printed):
     def mobility(self) -> pd.DataFrame:
         """Mobility indices with standard errors by the delta method.
 
-        With k states and the ergodic distribution pi: ``prais`` (k - trace P) / (k - 1), also
-        Shorrocks's first; ``determinant`` 1 - |det P|; ``eigenvalue`` 1 - |lambda_2|; ``leaving``
-        k / (k - 1) sum pi_i (1 - p_ii); ``bartholomew`` sum pi_i p_ij |i - j| / (k - 1). All are 0
-        where nothing moves. Source: Formby, Smith and Zheng (2004), Journal of Econometrics 120,
-        181-205.
+        With k states and the ergodic distribution pi: ``prais = (k - trace P) / (k - 1)``,
+        also Shorrocks's first; ``determinant = 1 - |det P|``; ``eigenvalue = 1 - |lambda_2|``;
+        ``leaving = k / (k - 1) sum pi_i (1 - p_ii)``; ``bartholomew = sum pi_i p_ij |i - j| /
+        (k - 1)``. All are 0 where nothing moves. Source: Formby, Smith and Zheng (2004),
+        Journal of Econometrics 120, 181-205.
         """
         found = long_run.mobility(
             self.probabilities.to_numpy(),

@@ -86,8 +86,8 @@ def dagum(
     """Decompose the Gini coefficient of each period by groups of units.
 
     ``G = sum_jh p_j p_h E|y_j - y_h| / (2 m)``. With p the shares of groups in the population, s in
-    the total, G_jj and G_jh the coefficients inside and between groups, D_jh = |m_j - m_h| /
-    E|y_j - y_h|::
+    the total, G_jj and G_jh the coefficients inside and between groups, ``D_jh = |m_j - m_h| /
+    E|y_j - y_h|``::
 
         within         = sum_j G_jj p_j s_j
         net between    = sum_{j<h} G_jh D_jh (p_j s_h + p_h s_j)

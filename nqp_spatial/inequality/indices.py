@@ -32,8 +32,8 @@ def indices(
 
     With shares w of the population, m the mean, r = y/m:
 
-    ``gini``: sum w_i w_j |y_i - y_j| / (2 m); ``theil_t``: sum w r ln r; ``theil_l``: -sum w ln r;
-    ``ge2``: sum w (r^2 - 1) / 2; ``atkinson_0.5``, ``atkinson_1``, ``atkinson_2``:
+    ``gini``: ``sum w_i w_j |y_i - y_j| / (2 m)``; ``theil_t``: sum w r ln r; ``theil_l``: -sum w
+    ln r; ``ge2``: sum w (r^2 - 1) / 2; ``atkinson_0.5``, ``atkinson_1``, ``atkinson_2``:
     1 - (sum w r^(1-e))^(1/(1-e)), the geometric mean at e = 1; ``cv``: standard deviation over m;
     ``log_variance``: variance of ln y; ``wolfson``: 4 (m / median) (1/2 - L(1/2) - gini / 2), L the
     Lorenz curve.

@@ -132,8 +132,15 @@ def themed(lang: Lang = "en") -> Iterator[None]:
         "figure.constrained_layout.use": True,
         "figure.constrained_layout.h_pad": 0.06,
     }
-    with mpl.rc_context(settings), speaking(lang):
-        yield
+    # Only what is set here is set back: a notebook's backend is loaded with the first figure and
+    # turns interactive mode on; rc_context would turn it off again.
+    before = {name: mpl.rcParams[name] for name in settings}
+    mpl.rcParams.update(settings)
+    try:
+        with speaking(lang):
+            yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def new_figure(

@@ -72,6 +72,19 @@ def china():
     return nq.SpatialPanel(units.drop(columns="geometry"), unit="adcode", geometry=shapes)
 
 
+def test_settings_that_a_backend_makes_while_it_draws_stay():
+    """A notebook's backend is loaded with the first figure and turns interactive mode on."""
+    before = mpl.rcParams["interactive"], mpl.rcParams["font.size"]
+    try:
+        with theme.themed():
+            assert mpl.rcParams["font.size"] == 8
+            mpl.rcParams["interactive"] = True
+        assert mpl.rcParams["interactive"]
+        assert mpl.rcParams["font.size"] == before[1]
+    finally:
+        mpl.rcParams["interactive"] = before[0]
+
+
 # -- maps ------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,77 @@
+"""The gallery: every figure that the examples made, with the script it came from.
+
+`make docs` runs the examples first; a figure is shown as it was saved, shrunk to a page's width.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from PIL import Image
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+LOG = logging.getLogger(__name__)
+ROOT = Path(__file__).parent.parent.parent
+# Examples on data that may not be passed on leave no pictures here.
+LEFT_OUT = ("03_",)
+
+
+def _title(script: Path) -> str:
+    found = re.search(r'"""(.*?)[.\n]', script.read_text(encoding="utf-8"))
+    return found.group(1) if found else script.stem
+
+
+def write_gallery(app: Sphinx) -> None:
+    """Write gallery.md and a page with the code of each example; copy the pictures."""
+    source = Path(app.srcdir)
+    pictures = source / "_gallery"
+    pictures.mkdir(exist_ok=True)
+    lines = [
+        "# Gallery",
+        "",
+        "Figures as `make figures` leaves them in `output/`, at the width of a journal's column or",
+        "page. Click on one for its full size; the code is below each row.",
+        "",
+    ]
+    for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
+        number = script.name[:3]
+        found = [] if number in LEFT_OUT else sorted((ROOT / "output").glob(f"{number}*.png"))
+        if not found:
+            if number not in LEFT_OUT:
+                LOG.warning("no figures of %s in output/: run make figures first", script.name)
+            continue
+        lines += [f"## {_title(script)}", "", "::::{grid} 1 2 2 3", ":gutter: 2", ""]
+        for picture in found:
+            with Image.open(picture) as image:
+                image.thumbnail((1080, 1080))
+                image.convert("RGB").save(pictures / picture.name, optimize=True)
+            name = picture.stem[3:].replace("_", " ")
+            lines += [
+                ":::{grid-item}",
+                f"[![{name}](_gallery/{picture.name})](_gallery/{picture.name})",
+                "",
+                f"{name}",
+                ":::",
+            ]
+        lines += [
+            "::::",
+            "",
+            f":::{{dropdown}} {script.name}",
+            f"```{{literalinclude}} ../examples/{script.name}",
+            ":language: python",
+            "```",
+            ":::",
+            "",
+        ]
+    text = "\n".join(lines)
+    page = source / "gallery.md"
+    if not page.exists() or page.read_text(encoding="utf-8") != text:
+        page.write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write the gallery before the sources are read."""
+    app.connect("builder-inited", write_gallery)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
