@@ -60,6 +60,7 @@ def results():
         nq.dynamics.rank_mobility(incomes, "income", w=near, permutations=19, seed=0),
         nq.dynamics.density(incomes, "relative_income"),
         nq.dynamics.stochastic_kernel(incomes, "relative_income", step=5),
+        nq.dynamics.stochastic_kernel(incomes, "relative_income", w=near, step=5),
         nq.dynamics.modality(incomes, "relative_income", periods=[2009], replications=20, seed=0),
         nq.convergence.beta(incomes, "income"),
         nq.convergence.sigma(incomes, "income"),

@@ -100,12 +100,14 @@ class KernelResult(Printed):
 
     def _parts(self) -> list[Part]:
         what = "its neighbours' mean" if self.given == "neighbours" else "its own value"
-        peak = f"The ergodic density is highest at {self.ergodic.idxmax():.4g}"
+        peak = []  # given the neighbours there is no long run
+        if self.ergodic.notna().all():
+            peak = [f"The ergodic density is highest at {self.ergodic.idxmax():.4g}"]
         return [
             f"Stochastic kernel of {self.variable}{', relative to the mean' * self.relative} given "
             f"{what}, {self.step} periods later; {len(self.pairs)} pairs, bandwidths "
             f"{self.bandwidths[0]:.4g} and {self.bandwidths[1]:.4g}",
-            *([peak] if self.ergodic.notna().all() else []),
+            *peak,
             *notes_of(self.notes),
         ]
 

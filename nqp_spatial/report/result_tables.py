@@ -16,7 +16,7 @@ from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.inequality import DagumResult
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.specification import DiagnosticsResult
-from nqp_spatial.report.writing import STARS_NOTE, number, stars, target_of, write_cells
+from nqp_spatial.report.writing import STARS_NOTE, number, p_value, stars, target_of, write_cells
 
 __all__ = [
     "club_table",
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 Lang = Literal["en", "zh"]
+_LISTED = 30  # members of a club that a table has room for
 
 # Built-in words of tables, English and Chinese.
 _WORDS = {
@@ -40,7 +41,15 @@ _WORDS = {
         "divergent": "Divergent", "mean": "Mean", "sd": "S.D.", "between_sd": "S.D. between",
         "within_sd": "S.D. within", "min": "Min.", "median": "Median", "max": "Max.", "n": "Obs.",
         "test": "Test", "null": "Null hypothesis", "df": "d.f.", "p": "p", "value": "Statistic",
-        "std_error": "s.e.",
+        "std_error": "s.e.", "stars": STARS_NOTE,
+        "chain_note": "States of {name} by {rule}; steps of {step}. Standard errors in "
+        "parentheses; – where a state was never visited.",
+        "dagum_note": "Dagum's (1997) decomposition of the Gini coefficient of {name} by groups of "
+        "{group}.",
+        "club_note": "Clubs of {name} by Phillips and Sul (2007); {critical} critical value, {hac} "
+        "bandwidth, first {discard} discarded, merging: {merge}. Standard errors in parentheses; t "
+        "below -1.65 rejects convergence. Level: mean path in the last period over that of all.",
+        "span": "{n} units, {first} to {last}.", "one": "{n} units, {first}.",
     },
     "zh": {
         "moves": "转移次数", "all": "全部", "ergodic": "稳态分布", "neighbours": "邻居状态{}",
@@ -52,6 +61,14 @@ _WORDS = {
         "between_sd": "组间标准差", "within_sd": "组内标准差", "min": "最小值", "median": "中位数",
         "max": "最大值", "n": "观测值", "test": "检验", "null": "原假设", "df": "自由度",
         "p": "p值", "value": "统计量", "std_error": "标准误",
+        "stars": "* p < 0.1，** p < 0.05，*** p < 0.01。",
+        "chain_note": "{name}的状态，划分：{rule}；步长 {step} 期。"
+        "括号内为标准误；– 表示该状态从未出现。",
+        "dagum_note": "{name}基尼系数按{group}的达格姆（Dagum 1997）分解。",
+        "club_note": "{name}的俱乐部（Phillips 和 Sul 2007）；临界值：{critical}，带宽：{hac}，"
+        "舍去前 {discard}，合并：{merge}。括号内为标准误；t 小于 -1.65 拒绝收敛。"
+        "相对水平为末期平均路径与总体之比。",
+        "span": "{n} 个单元，{first} 至 {last}。", "one": "{n} 个单元，{first}。",
     },
 }  # fmt: skip
 
@@ -122,8 +139,7 @@ def transition_table(
             f"time_homogeneity returned, got {type(chain).__name__}"
         )
     cells = pd.concat(panels)
-    said = [f"States of {one.variable} by {one.rule}; steps of {one.step}. Standard errors in "
-            "parentheses; – where a state was never left."]  # fmt: skip
+    said = [words["chain_note"].format(name=one.label, rule=one.rule, step=one.step)]
     said += [f"{test.null}: {_test_words(test)}." for test in _two(tests)]
     return write_cells(cells, target, caption=caption, notes=" ".join([*said, notes]).strip())
 
@@ -138,7 +154,12 @@ def _test_words(test: HypothesisTest | NotApplicable) -> str:
     if isinstance(test, NotApplicable):
         return test.reason
     df = "" if test.df is None else f"({test.df:g})"
-    return f"{test.name} {test.distribution}{df} = {test.statistic:.2f}, p = {test.p_value:.3f}"
+    return f"{test.name} {test.distribution}{df} = {test.statistic:.2f}, p {_equals(test.p_value)}"
+
+
+def _equals(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def _chain_cells(chain: MarkovResult, words: dict[str, str], digits: int) -> pd.DataFrame:
@@ -240,8 +261,7 @@ def dagum_table(
             words["pairs"]: pd.DataFrame(across).T,
         }
     )
-    said = f"Dagum's (1997) decomposition of the Gini coefficient of {result.variable} by groups "
-    said += f"of {result.group}."
+    said = words["dagum_note"].format(name=result.label, group=result.group)
     return write_cells(cells, target, caption=caption, notes=f"{said} {notes}".strip())
 
 
@@ -249,7 +269,7 @@ def club_table(
     clubs: ClubsResult,
     path: str | Path,
     *,
-    members: bool = True,
+    members: bool | None = None,
     names: pd.Series | None = None,
     caption: str | None = None,
     notes: str = "",
@@ -264,8 +284,8 @@ def club_table(
         From `nqp_spatial.convergence.clubs`.
     path, caption, notes, digits, lang
         As in `transition_table`.
-    members : bool
-        Whether to list the members, the highest first.
+    members : bool, optional
+        Whether to list the members, the highest first; by default if no club has more than 30.
     names : Series, optional
         Names by unit; the ids if not given.
 
@@ -292,6 +312,8 @@ def club_table(
         called = units if names is None else [names.get(unit, unit) for unit in units]
         return ", ".join(map(str, called))
 
+    if members is None:
+        members = int(clubs.table["units"].max()) <= _LISTED
     rows = {}
     for club, row in clubs.table.iterrows():
         cells = {
@@ -310,13 +332,12 @@ def club_table(
         if members:
             cells[words["members"]] = listed(list(clubs.divergent))
         rows[words["divergent"]] = cells
-    said = [
-        f"Clubs of {clubs.variable} by Phillips and Sul (2007); {clubs.options['critical']} "
-        f"critical value, {clubs.options['hac']} bandwidth, first {clubs.options['discard']:.0%} "
-        f"discarded, merging: {clubs.options['merge'] or 'none'}. Standard errors in parentheses; "
-        "t below -1.65 rejects convergence. Level: mean path in the last period over that of all.",
-        *clubs.notes,
-    ]
+    options = clubs.options
+    note = words["club_note"].format(
+        name=clubs.variable, critical=options["critical"], hac=options["hac"],
+        discard=f"{options['discard']:.0%}", merge=options["merge"] or "–",
+    )  # fmt: skip
+    said = [note, *clubs.notes]
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
         notes=" ".join([*said, notes]).strip(),
@@ -389,8 +410,9 @@ def descriptive_table(
             words[key]: f"{value:,}" if key == "n" else f"{value:,.{digits}f}"
             for key, value in cells.items()
         }
-    span = f"{some.periods[0]} to {some.periods[-1]}" if some.n_periods > 1 else some.periods[0]
-    said = f"{some.n_units} units, {span}."
+    said = words["span" if some.n_periods > 1 else "one"].format(
+        n=some.n_units, first=some.periods[0], last=some.periods[-1]
+    )
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
         notes=f"{said} {notes}".strip(),
@@ -436,7 +458,7 @@ def tests_table(
     'tests.docx'
     """
     target, words = target_of(path), _words(lang)
-    said = [STARS_NOTE]
+    said = [words["stars"]]
     if isinstance(tests, DiagnosticsResult):
         frame = tests.table
         said.append(tests.recommendation)
@@ -452,7 +474,7 @@ def tests_table(
             words["null"]: row.null,
             words["value"]: f"{row.statistic:.{digits}f}{stars(row.p_value)}" if applies else "–",
             words["df"]: df,
-            words["p"]: f"{row.p_value:.{digits}f}" if applies else str(row.rule),
+            words["p"]: p_value(row.p_value, digits) if applies else str(row.rule),
         }
         panel = str(getattr(row, "group", ""))
         rows[(panel, row.name, at)] = cells

@@ -37,6 +37,18 @@ _WORDS = {
         "r2": "R² within",
         "constant": "Constant",
         "mean": "mean of {}",
+        "se": f"Standard errors in parentheses. {STARS_NOTE}",
+        "t": f"t statistics in parentheses. {STARS_NOTE}",
+        "model": "Model: {}.",
+        "weights": "Weights: {}.",
+        "estimator": "Estimated by {}.",
+        "correction": "Correction: {}.",
+        "covariance": "Covariance: {}.",
+        "inference": "Inference on effects by {}.",
+        "draws": "{} draws from the asymptotic distribution",
+        "delta": "the delta method",
+        "likelihood": "likelihood",
+        "none": "none",
     },
     "zh": {
         "coefficients": "系数",
@@ -58,6 +70,18 @@ _WORDS = {
         "r2": "组内R²",
         "constant": "常数项",
         "mean": "{}的均值",
+        "se": "括号内为标准误。* p < 0.1，** p < 0.05，*** p < 0.01。",
+        "t": "括号内为 t 统计量。* p < 0.1，** p < 0.05，*** p < 0.01。",
+        "model": "模型：{}。",
+        "weights": "权重：{}。",
+        "estimator": "估计方法：{}。",
+        "correction": "偏误修正：{}。",
+        "covariance": "协方差：{}。",
+        "inference": "效应的推断：{}。",
+        "draws": "渐近分布抽样 {} 次",
+        "delta": "delta 方法",
+        "likelihood": "极大似然",
+        "none": "无",
     },
 }
 
@@ -139,7 +163,7 @@ def regression_table(
         columns[name] = pd.concat(parts)
     rows = _rows(list(columns.values()))
     cells = pd.DataFrame({n: column.reindex(rows) for n, column in columns.items()})
-    note = _regression_note(models, impacts, statistic, notes)
+    note = _regression_note(models, impacts, statistic, words, notes)
     return write_cells(cells.fillna(""), target, caption=caption, notes=note)
 
 
@@ -256,7 +280,7 @@ def effects_table(
     found = {name: _effects_column(one, digits, words, "se") for name, one in columns.items()}
     rows = _rows(list(found.values()))
     cells = pd.DataFrame({name: column.reindex(rows) for name, column in found.items()})
-    note = _effects_note(columns, notes)
+    note = _effects_note(columns, words, notes)
     return write_cells(cells.fillna(""), target, caption=caption, notes=note)
 
 
@@ -298,47 +322,45 @@ def _regression_note(
     models: Mapping[str, RegressionResult],
     impacts: Mapping[str, EffectsResult],
     statistic: str,
+    words: dict[str, str],
     notes: str,
 ) -> str:
-    inside = "Standard errors" if statistic == "se" else "t statistics"
-    parts = [f"{inside} in parentheses. {STARS_NOTE}"]
     facts: dict[str, list[str]] = {
-        "Model": [one.spec.model.upper() for one in models.values()],
-        "Weights": [one.weights_spec for one in models.values()],
-        "Estimated by": [
-            "GS2SLS" if one.spec.estimator == "gs2sls" else "likelihood" for one in models.values()
+        "model": [one.spec.model.upper() for one in models.values()],
+        "weights": [one.weights_spec for one in models.values()],
+        "estimator": [
+            "GS2SLS" if one.spec.estimator == "gs2sls" else words["likelihood"]
+            for one in models.values()
         ],
-        "Correction": [one.spec.correction for one in models.values()],
-        "Covariance": [one.spec.covariance for one in models.values()],
-        "Inference on effects by": [_inference(one) for one in impacts.values()],
+        "correction": [one.spec.correction for one in models.values()],
+        "covariance": [one.spec.covariance for one in models.values()],
+        "inference": [_inference(one, words) for one in impacts.values()],
     }
-    parts += [_per_column(words, values) for words, values in facts.items()]
+    parts = [words[statistic], *(_per_column(key, values, words) for key, values in facts.items())]
     return " ".join([*(part for part in parts if part), notes]).strip()
 
 
-def _inference(effects: EffectsResult) -> str:
-    if effects.draws:
-        return f"{effects.draws} draws from the asymptotic distribution"
-    return "the delta method"
+def _inference(effects: EffectsResult, words: dict[str, str]) -> str:
+    return words["draws"].format(effects.draws) if effects.draws else words["delta"]
 
 
-def _per_column(words: str, values: list[str]) -> str:
+def _per_column(key: str, values: list[str], words: dict[str, str]) -> str:
     """Say a fact once where all columns share it, else column by column."""
     if not any(values):
         return ""
     if len(set(values)) == 1:
-        return f"{words}: {values[0]}."
-    each = "; ".join(f"({n}) {value or 'none'}" for n, value in enumerate(values, start=1))
-    return f"{words}: {each}."
+        return words[key].format(values[0])
+    each = (f"({n}) {value or words['none']}" for n, value in enumerate(values, start=1))
+    return words[key].format("; ".join(each))
 
 
-def _effects_note(columns: Mapping[str, EffectsResult], notes: str) -> str:
-    how = [_inference(one) for one in columns.values()]
+def _effects_note(columns: Mapping[str, EffectsResult], words: dict[str, str], notes: str) -> str:
+    how = [_inference(one, words) for one in columns.values()]
     titles = [one.title for one in columns.values()]
     parts = [
-        f"Standard errors in parentheses. {STARS_NOTE}",
-        _per_column("Inference by", how).replace("Inference by:", "Inference by"),
-        _per_column("Model", titles),
+        words["se"],
+        _per_column("inference", how, words),
+        _per_column("model", titles, words),
         notes,
     ]
     return " ".join(part for part in parts if part)

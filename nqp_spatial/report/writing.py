@@ -10,11 +10,21 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 
-__all__ = ["ENDINGS", "STARS", "STARS_NOTE", "number", "stars", "target_of", "write_cells"]
+__all__ = [
+    "ENDINGS",
+    "STARS",
+    "STARS_NOTE",
+    "number",
+    "p_value",
+    "stars",
+    "target_of",
+    "write_cells",
+]
 
 ENDINGS = (".docx", ".tex", ".html", ".xlsx")
 STARS = (0.01, 0.05, 0.1)
 STARS_NOTE = "* p < 0.1, ** p < 0.05, *** p < 0.01."
+_PACKAGES = "array, booktabs, makecell, tabularx, threeparttable"
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
 <body>{body}</body></html>
@@ -45,6 +55,18 @@ def number(value: float, digits: int) -> str:
     if isinstance(value, int) or (float(value).is_integer() and abs(value) >= 1):
         return f"{value:,.0f}"
     return f"{value:,.{digits}f}"
+
+
+def p_value(value: float, digits: int = 3) -> str:
+    """Return a p-value for a cell: never zero.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(1e-9)
+    ('0.031', '<0.001')
+    """
+    least = 10.0**-digits
+    return f"<{least:.{digits}f}" if value < least else f"{value:.{digits}f}"
 
 
 def stars(p_value: float) -> str:
@@ -92,12 +114,57 @@ def write_cells(
     )
     if target.suffix == ".docx":
         table.save(type="docx", file_name=str(target.resolve()), show=False, replace=True)
+        _fit_columns(target)
     elif target.suffix == ".tex":
-        target.write_text(str(table.make(type="tex")), encoding="utf-8")
+        head = f"% Packages needed: {_PACKAGES}; for Chinese text ctex with xelatex or lualatex.\n"
+        target.write_text(head + str(table.make(type="tex")), encoding="utf-8")
     else:
         body = table.make(type="gt").as_raw_html()
         target.write_text(_PAGE.format(title=target.stem, body=body), encoding="utf-8")
     return target
+
+
+def _fit_columns(target: Path) -> None:
+    """Give columns of a Word table the room that their text needs, and panel titles a whole row."""
+    import docx
+    from docx.shared import Emu
+
+    document = docx.Document(str(target))
+    page = document.sections[0]
+    lengths = (page.page_width, page.left_margin, page.right_margin)
+    wide, left, right = (int(one or 0) for one in lengths)
+    room = wide - left - right
+    for table in document.tables:
+        rows = [row.cells for row in table.rows]
+        needs = [4.0] * len(table.columns)
+        for cells in rows:
+            texts = [cell.text for cell in cells]
+            if len(cells) > 1 and texts[0] and not any(texts[1:]):
+                title = cells[0].merge(cells[-1])
+                for empty in title.paragraphs[1:]:
+                    empty._element.getparent().remove(empty._element)
+                continue
+            if len({id(cell._tc) for cell in cells}) < len(cells):
+                continue  # merged already: headings over several columns, notes
+            for at, text in enumerate(texts):
+                longest = max((_wide(line) for line in text.splitlines()), default=0.0)
+                needs[at] = max(needs[at], min(longest, 34.0) + 2.0)  # and the cell's margins
+        share = room / sum(needs)
+        table.autofit = False
+        for at, column in enumerate(table.columns):
+            column.width = Emu(int(needs[at] * share))
+        for cells in rows:
+            for at, cell in enumerate(cells):
+                if len({id(one._tc) for one in cells}) == len(cells):
+                    cell.width = Emu(int(needs[at] * share))
+    document.save(str(target))
+
+
+def _wide(line: str) -> float:
+    """Return the width of a line in letters; Chinese ones count twice."""
+    from unicodedata import east_asian_width
+
+    return float(sum(2 if east_asian_width(letter) in "WF" else 1 for letter in line))
 
 
 def _cleaned(labels: pd.Index, clean: Any) -> pd.Index:

@@ -99,7 +99,7 @@ def test_effects_stand_below_the_coefficients(models, tmp_path, ending):
             assert f"({row.std_error:.3f})" in text
     given = {name: res.effects(method="delta") for name, res in models.items()}
     text = text_of(nq.report.regression_table(models, tmp_path / f"d.{ending}", effects=given))
-    assert "Inference on effects by: the delta method" in text
+    assert "Inference on effects by the delta method" in text
 
 
 def test_t_statistics_in_place_of_standard_errors(models, tmp_path):
@@ -152,4 +152,4 @@ def test_models_without_likelihood_leave_its_cells_empty(states, tmp_path):
     }
     text = text_of(nq.report.regression_table(models, tmp_path / "m.html"))
     assert "nan" not in text
-    assert "Estimated by: (1) likelihood; (2) GS2SLS." in text
+    assert "Estimated by (1) likelihood; (2) GS2SLS." in text
