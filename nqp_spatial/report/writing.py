@@ -152,7 +152,7 @@ def _fit_columns(target: Path) -> None:
         share = room / sum(needs)
         table.autofit = False
         for at, column in enumerate(table.columns):
-            column.width = Emu(int(needs[at] * share))
+            column.width = Emu(int(needs[at] * share) // 635 * 635)  # whole twips
         for cells in rows:
             for at, cell in enumerate(cells):
                 if len({id(one._tc) for one in cells}) == len(cells):
