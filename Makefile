@@ -55,7 +55,7 @@ contract: $(STAMP)  ## import-linter: one river, no back-flow
 
 docs: $(STAMP) figures  ## the site in docs/_build/html; what the documents say holds, their code runs
 	$(BIN)/python -m pytest tests/test_docs.py -q
-	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -E -W --keep-going -b html docs docs/_build/html
 
 bench: $(STAMP)  ## speed beside peers, as ratios
 	$(BIN)/python -m benchmarks

@@ -161,7 +161,7 @@ class Ground:
                 va="bottom", zorder=8)  # fmt: skip
 
     def draw_north(self, ax: Axes) -> None:
-        """Draw an arrow to the north, as the meridian there runs, at an upper corner.
+        """Draw an arrow to the north, as the meridian there runs, at a free corner.
 
         Raises
         ------
@@ -173,13 +173,15 @@ class Ground:
         self._metre()
         left, bottom, right, top = self.bounds
         tall = 0.1 * (top - bottom)
-        sides = (right - 0.04 * (right - left), left + 0.04 * (right - left))
-        corners = [(side - 0.5 * tall, top - 1.6 * tall) for side in sides]
+        east, west = right - 0.04 * (right - left), left + 0.04 * (right - left)
+        corners = [(side - 0.5 * tall, top - 1.6 * tall) for side in (east, west)]
+        if self.inset is None:
+            corners.append((east - 0.5 * tall, bottom + 0.02 * tall))
         x, y = self._free(corners, (tall, 1.6 * tall))
         x += 0.5 * tall
         back = Transformer.from_crs(self.shapes.crs, "EPSG:4326", always_xy=True)
-        east, north = back.transform(x, y)
-        to = np.array(back.transform(east, min(north + 0.5, 89.9), direction="INVERSE"))
+        longitude, latitude = back.transform(x, y)
+        to = np.array(back.transform(longitude, min(latitude + 0.5, 89.9), direction="INVERSE"))
         way = to - [x, y]
         tip = np.array([x, y]) + tall * way / np.hypot(*way)
         ax.annotate(

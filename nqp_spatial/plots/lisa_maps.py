@@ -217,6 +217,7 @@ def lisa_maps(
             small = MapLook(**{**_fields(options), "title": None, "ax": ax})
             drawn_groups(ground, groups, colours, [], "", small, None)
             ax.set_title(_counted(name, one, is_significance), fontsize=7.5)
+            ax.set_anchor("N")  # so that the layout knows where the title is
         for ax in axes.flat[len(cells) :]:
             ax.remove()
         order = [*(_tier_name(many[0], key) for key in _all_tiers(many[0])), *CLUSTER_COLOURS]

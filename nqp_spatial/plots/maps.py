@@ -92,8 +92,8 @@ def choropleth(
     inset : {"south-china-sea"}, optional
         Draw that sea in a box at the lower right, and the main map down to Hainan.
     scale_bar, north_arrow : bool
-        Whether to draw a bar of kilometres at the lower left, and an arrow along the meridian at
-        the upper right.
+        Whether to draw a bar of kilometres, and an arrow to the north along the meridian, in
+        corners that units leave free.
     shapes_kw, legend_kw : mapping, optional
         Keyword arguments of ``GeoDataFrame.plot`` for the units, and of ``Axes.legend``: they come
         over ours.

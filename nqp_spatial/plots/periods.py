@@ -93,6 +93,7 @@ def choropleth_periods(
             panel, variable, period=period, ax=ax, title=str(period),
             **{"label": panel.label(variable), **options},
         )  # fmt: skip
+        ax.set_anchor("N")
     for ax in axes.flat[len(some) :]:
         ax.remove()
     if title:
