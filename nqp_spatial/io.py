@@ -64,7 +64,7 @@ def read_panel(
     Raises
     ------
     OptionError
-        If the file's ending is not one of those above.
+        If the file's ending is not one of those above, or its text is in another encoding.
     FileNotFoundError
         If there is no such file.
     UnknownColumnError
@@ -87,7 +87,13 @@ def read_panel(
             f"cannot read a table from {path.name!r}; endings known are {', '.join(_READERS)}"
         )
     found = dict(_stata_labels(path)) if suffix == ".dta" else {}
-    frame = _READERS[suffix](path, **options)
+    try:
+        frame = _READERS[suffix](path, **options)
+    except UnicodeDecodeError as error:
+        raise OptionError(
+            f"{path.name!r} is not in {error.encoding}: name its encoding; tables from Chinese "
+            "Excel are often in encoding='gb18030'"
+        ) from None
     shapes = (
         _read_map(Path(geometry), geometry_unit or unit)
         if isinstance(geometry, str | Path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util import logging
 
 LOG = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ def _title(script: Path) -> str:
     return found.group(1) if found else script.stem
 
 
-def write_gallery(app: Sphinx) -> None:
+def write_gallery(app: Sphinx, _: Config) -> None:
     """Write gallery.md and a page with the code of each example; copy the pictures."""
     source = Path(app.srcdir)
     pictures = source / "_gallery"
@@ -73,5 +74,5 @@ def write_gallery(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the gallery before the sources are read."""
-    app.connect("builder-inited", write_gallery)
+    app.connect("config-inited", write_gallery)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 FOLDERS = (
     "",
@@ -51,7 +52,7 @@ def _page(folder: str) -> str:
     return "\n".join(lines)
 
 
-def write_reference(app: Sphinx) -> None:
+def write_reference(app: Sphinx, _: Config) -> None:
     """Write reference/*.rst, each only if it is new: what has not changed is not built again."""
     folder = Path(app.srcdir) / "reference"
     folder.mkdir(exist_ok=True)
@@ -62,6 +63,6 @@ def write_reference(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Write the pages before autosummary reads them."""
-    app.connect("builder-inited", write_reference, priority=100)
+    """Write the pages before sphinx looks which there are: autosummary goes by that list."""
+    app.connect("config-inited", write_reference)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

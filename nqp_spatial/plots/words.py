@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from nqp_spatial.errors import OptionError
 
-__all__ = ["CHINESE", "Lang", "say", "speaking"]
+__all__ = ["CHINESE", "Lang", "Words", "say", "speaking"]
 
 Lang = Literal["en", "zh"]
 
@@ -173,14 +173,22 @@ def speaking(lang: Lang) -> Iterator[None]:
         _LANG.reset(before)
 
 
-def say(text: str, /, **values: object) -> str:
-    """Return a text in the language that is spoken, with values put in.
+class Words:
+    """Texts by their English form, said in the language that is spoken.
 
-    Examples
-    --------
-    >>> with speaking("zh"):
-    ...     say("Club {number}", number=1)
-    '俱乐部 1'
+    Parameters
+    ----------
+    chinese : dict
+        English to Chinese; both with the same names in braces.
     """
-    found = CHINESE[text] if _LANG.get() == "zh" else text
-    return found.format(**values) if values else found
+
+    def __init__(self, chinese: dict[str, str]) -> None:
+        self.chinese = chinese
+
+    def __call__(self, text: str, /, **values: object) -> str:
+        """Return a text with values put in."""
+        found = self.chinese[text] if _LANG.get() == "zh" else text
+        return found.format(**values) if values else found
+
+
+say = Words(CHINESE)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nqp_spatial.plots import COLUMN
+from nqp_spatial.report.study_words import say
 
 __all__ = ["Section", "page_of"]
 
@@ -56,20 +57,21 @@ details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; 
 <main>
 <h1>{{ title }}</h1>
 <p class="facts">{{ facts }}</p>
-<nav aria-label="Contents"><ul>
+<nav aria-label="{{ say("Contents") }}"><ul>
 {%- for one in sections %}
-<li><a href="#{{ one.name }}">{{ one.title }}{% if one.error %} (failed){% endif %}</a></li>
+<li><a href="#{{ one.name }}">{{ one.title }}
+{%- if one.error %} {{ say("(failed)") }}{% endif %}</a></li>
 {%- endfor %}
-<li><a href="#repeat">Repeat it</a></li>
+<li><a href="#repeat">{{ say("Repeat it") }}</a></li>
 </ul></nav>
 {% for one in sections %}
 <section id="{{ one.name }}">
 <h2>{{ one.title }}</h2>
 {%- if one.unfit %}
-<p class="left">Left out: {{ one.unfit }}.</p>
+<p class="left">{{ say("Left out: {why}.", why=one.unfit) }}</p>
 {%- endif %}
 {%- if one.error %}
-<div class="failed"><p><strong>This step failed.</strong> {{ one.error }}</p></div>
+<div class="failed"><p><strong>{{ say("This step failed.") }}</strong> {{ one.error }}</p></div>
 {%- endif %}
 {%- for words in one.words %}
 <p>{{ words }}</p>
@@ -86,23 +88,25 @@ details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; 
 <div class="scroll">{{ table | safe }}</div>
 {%- endfor %}
 {%- for note in one.warnings %}
-<p class="left">Warning: {{ note }}</p>
+<p class="left">{{ say("Warning: {words}", words=note) }}</p>
 {%- endfor %}
 {%- if one.code %}
-<details><summary>Code of this step</summary><pre><code>{{ one.code }}</code></pre></details>
+<details><summary>{{ say("Code of this step") }}</summary>
+<pre><code>{{ one.code }}</code></pre></details>
 {%- endif %}
 </section>
 {% endfor %}
 <section id="repeat">
-<h2>Repeat it</h2>
-<p>The script <code>{{ script }}</code> beside this page runs the same steps through the Python
-interface. Versions: {{ versions }}.</p>
-<details><summary>Set-up</summary><pre><code>{{ setup }}</code></pre></details>
+<h2>{{ say("Repeat it") }}</h2>
+<p>{{ repeated }} {{ say("Versions: {versions}.", versions=versions) }}</p>
+<details><summary>{{ say("Set-up") }}</summary><pre><code>{{ setup }}</code></pre></details>
 </section>
 </main>
 </body>
 </html>
 """
+
+_REPEATED = "The script {script} beside this page runs the same steps through the Python interface."
 
 
 @dataclass
@@ -170,7 +174,7 @@ def page_of(
     template = Environment(autoescape=True).from_string(_TEMPLATE)
     return template.render(
         sections=shown, title=title, facts=facts, setup=setup, versions=versions, lang=lang,
-        script=script,
+        say=say, repeated=say(_REPEATED, script=script),
     )  # fmt: skip
 
 

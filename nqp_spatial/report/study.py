@@ -18,10 +18,12 @@ from typing import Any
 import pandas as pd
 
 from nqp_spatial.errors import NqpError
+from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.report.page import Section, page_of
 from nqp_spatial.report.study_config import StudyConfig, read_config
 from nqp_spatial.report.study_steps import Found, Step, every_step, setup_code
+from nqp_spatial.report.study_words import say
 
 __all__ = ["StudyResult", "run_setup", "study"]
 
@@ -125,10 +127,14 @@ def study(
     >>> study(settings, folder / "report", progress=False).failed
     []
     """
+    settings = config if isinstance(config, StudyConfig) else read_config(config)
+    with speaking(settings["study"]["lang"]):
+        return _study(settings, Path(output), progress=progress, fresh=fresh)
+
+
+def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> StudyResult:
     from tqdm import tqdm
 
-    settings = config if isinstance(config, StudyConfig) else read_config(config)
-    out = Path(output)
     for name in ("figures", "tables", "parts"):
         (out / name).mkdir(parents=True, exist_ok=True)
     setup = setup_code(settings)
@@ -233,6 +239,7 @@ def _hash(*parts: str) -> str:
 def _base_key(settings: StudyConfig, setup: str) -> str:
     """Hash all that every step depends on: files, set-up, versions, and this package's code."""
     digest = hashlib.sha256(setup.encode())
+    digest.update(settings["study"]["lang"].encode())
     for path in _files(settings):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
@@ -287,10 +294,11 @@ def _write(path: Path, text: str) -> None:
 
 def _facts(names: dict[str, Any]) -> str:
     panel = names["panel"]
-    return (
-        f"{panel.n_units} units, {panel.periods[0]} to {panel.periods[-1]}. Weights: "
-        f"{names['w'].spec.describe()}."
-    )
+    return say(
+        "{units} units, {first} to {last}. Weights: {spec}.",
+        units=panel.n_units, first=panel.periods[0], last=panel.periods[-1],
+        spec=names["w"].spec.describe(),
+    )  # fmt: skip
 
 
 def _versions() -> str:

@@ -201,7 +201,7 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
     path = Path(panel)
     if path.suffix.lower() not in _READERS:
         raise OptionError(f"cannot read {path.name!r}; endings known are {', '.join(_READERS)}")
-    frame = _READERS[path.suffix.lower()](path)
+    frame, encoding = _read_any(path)
     period = _guess_period(frame)
     unit = _guess_unit(frame, period, geometry)
     by_unit = frame.groupby(unit)
@@ -218,11 +218,15 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
         ("data", "period"): period,
         ("outcome", "variable"): (complete or moving or ["NAME_A_COLUMN"])[0],
     }
+    if encoding:
+        given["data", "encoding"] = encoding
     if geometry:
         given["data", "geometry"] = os.path.relpath(Path(geometry).resolve(), folder.resolve())
-        column = _map_column(Path(geometry), unit, frame[unit])
+        column, more = _map_column(Path(geometry), unit, frame[unit])
         if column and column != unit:
             given["data", "geometry_unit"] = column
+        if column and more:
+            given["data", "extra_shapes"] = "drop"
     else:
         given["weights", "kind"] = "file"
         given["weights", "path"] = "weights.csv"
@@ -245,6 +249,21 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
         f"# With gaps: {', '.join(f'{n} ({k})' for n, k in gaps[gaps > 0].items()) or 'none'}",
     ]
     return _toml(given, hints, notes)
+
+
+def _read_any(path: Path) -> tuple[pd.DataFrame, str | None]:
+    """Return a table and its encoding, if that is not the usual one."""
+    reader = _READERS[path.suffix.lower()]
+    try:
+        return reader(path), None
+    except UnicodeDecodeError:
+        pass
+    try:
+        return pd.read_csv(path, encoding="gb18030"), "gb18030"
+    except UnicodeDecodeError:
+        raise OptionError(
+            f"{path.name!r} is neither in UTF-8 nor in GB 18030: save it in one of them"
+        ) from None
 
 
 def _guess_period(frame: pd.DataFrame) -> str:
@@ -286,17 +305,19 @@ def _guess_unit(frame: pd.DataFrame, period: str, geometry: str | Path | None) -
     return str(best[0])
 
 
-def _map_column(geometry: Path, unit: str, ids: pd.Series) -> str:
-    """Return the map's column that has the units' ids."""
+def _map_column(geometry: Path, unit: str, ids: pd.Series) -> tuple[str, int]:
+    """Return the map's column that has the units' ids, or "", and how many others it has."""
     import geopandas as gpd
 
-    shapes = gpd.read_file(geometry, rows=None)
+    shapes = gpd.read_file(geometry)
     wanted = set(ids.astype(str))
     for name in [unit, *shapes.columns]:
-        known = name in shapes and name != shapes.geometry.name
-        if known and wanted <= set(shapes[name].astype(str)):
-            return str(name)
-    return ""
+        if name not in shapes or name == shapes.geometry.name:
+            continue
+        found = set(shapes[name].astype(str))
+        if wanted <= found:
+            return str(name), len(found - wanted)
+    return "", 0
 
 
 def _toml(

@@ -60,7 +60,7 @@ SCHEMA: dict[str, dict[str, Setting]] = {
         "seed": Setting(_WHOLE, 2024, "of all random numbers"),
         "permutations": Setting(_WHOLE, 999, "of the permutation tests"),
         "replications": Setting(_WHOLE, 499, "of the bootstrap intervals"),
-        "lang": Setting(_TEXT, "en", "language of the tables' words", ("en", "zh")),
+        "lang": Setting(_TEXT, "en", "language of the page, figures and tables", ("en", "zh")),
         "skip": Setting(_LIST, [], f"steps to leave out, of {', '.join(STEPS)}"),
     },
     "data": {

@@ -15,11 +15,14 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.hypotheses import NotApplicable
+from nqp_spatial.plots.words import say as word
 from nqp_spatial.report.study_config import StudyConfig
+from nqp_spatial.report.study_words import say
 
 __all__ = ["Found", "Step", "every_step", "setup_code"]
 
 Names = dict[str, Any]
+_NO_FORMULA = "no [model] formula is given"
 
 
 @dataclass
@@ -144,7 +147,7 @@ def setup_code(config: StudyConfig) -> str:
         used = columns_used(config)
         lines.append(f"panel = {call('panel.balance', how=data['balance'], columns=used)}")
     for name in data["logs"]:
-        label = f"Log of {data['labels'].get(name, name)}"
+        label = say("Log of {name}", name=data["labels"].get(name, name))
         made = f"log_{name}"
         lines.append(  # a mapping: names of columns need not be Python's
             f"panel = panel.assign(labels={{{made!r}: {label!r}}}, "
@@ -210,7 +213,7 @@ def every_step(config: StudyConfig) -> list[Step]:
     skipped = set(config["study"]["skip"])
     steps = [make(config) for make in makers]
     return [
-        step if step.name not in skipped else _unfit(step, "named in [study] skip")
+        step if step.name not in skipped else _unfit(step, say("named in [study] skip"))
         for step in steps
     ]
 
@@ -235,70 +238,95 @@ def _describe(config: StudyConfig) -> Step:
         lines += [
             _drawn(config, "choropleth_periods", f"panel, {y!r}", '"map"'),
         ]
-        figures = (("map", "The variable in the first, middle and last period, in one legend."),)
+        figures = (
+            ("map", say("The variable in the first, middle and last period, in one legend.")),
+        )
 
     def read(names: Names) -> Found:
         found = Found()
         panel, w = names["panel"], names["w"]
         found.say(
-            f"The panel has {panel.n_units} units and {panel.n_periods} periods, "
-            f"{panel.periods[0]} to {panel.periods[-1]}.",
+            say(
+                "The panel has {units} units and {periods} periods, {first} to {last}.",
+                units=panel.n_units,
+                periods=panel.n_periods,
+                first=panel.periods[0],
+                last=panel.periods[-1],
+            ),
             *panel.notes,
-            f"Weights: {w.spec.describe()}; {w.sparse.nnz} links, "
-            f"{w.sparse.nnz / w.n_units:.1f} a unit, {_many(w.components.nunique(), 'component')}.",
+            say(
+                "Weights: {spec}; {links} links, {each} a unit; components: {components}.",
+                spec=w.spec.describe(),
+                links=w.sparse.nnz,
+                each=f"{w.sparse.nnz / w.n_units:.1f}",
+                components=w.components.nunique(),
+            ),
         )
         rows = {panel.label(n): panel.frame[n].describe() for n in names["variables"]}
         table = pd.DataFrame(rows).T[["mean", "std", "min", "50%", "max"]]
-        found.show("Descriptive statistics", table.set_axis(
-            ["mean", "s.d.", "min", "median", "max"], axis=1))  # fmt: skip
+        heads = [say(name) for name in ("mean", "s.d.", "min", "median", "max")]
+        found.show(say("Descriptive statistics"), table.set_axis(heads, axis=1))
         return found
 
-    return Step("describe", "The data", "\n".join(lines), read, figures)
+    return Step("describe", say("The data"), "\n".join(lines), read, figures)
 
 
 def _index(config: StudyConfig) -> Step:
-    title, of = "The index", config["index"]
+    title, of = say("The index"), config["index"]
     if not of["indicators"]:
-        return Step("index", title, "", lambda _: Found(), (), "no [index.indicators] are given")
+        return Step(
+            "index", title, "", lambda _: Found(), (), say("no [index.indicators] are given")
+        )
     name = of["name"]
     needed = [
         f"index = {call('nq.composite.index', 'panel', repr(of['indicators']), weighting=of['weighting'])}",  # noqa: E501
-        f"panel = panel.assign(labels={{{name!r}: 'Index'}}, **{{{name!r}: index.scores}})",
+        f"panel = panel.assign(labels={{{name!r}: {say('Index')!r}}}, "
+        f"**{{{name!r}: index.scores}})",
     ]
     lines = [
         *needed,
         _drawn(config, "index_weights", "index, labels=panel.labels", '"weights_of_the_index"'),
         'index.table.to_csv(out / "tables" / "index_weights.csv")',
     ]
-    figures = [("weights_of_the_index", "Weights of the indicators.")]
+    figures = [("weights_of_the_index", say("Weights of the indicators."))]
     if config["data"]["geometry"]:
         lines += [
             _drawn(config, "choropleth_periods", f"panel, {name!r}", '"map_of_the_index"'),
         ]
-        figures.append(("map_of_the_index", "The index in the first, middle and last period."))
+        figures.append(("map_of_the_index", say("The index in the first, middle and last period.")))
 
     def read(names: Names) -> Found:
         found, index = Found(), names["index"]
         top = index.weights.sort_values(ascending=False)
         first = names["panel"].label(str(np.atleast_1d(top.index[0])[-1]))
         found.say(
-            f"The index joins {len(top)} indicators by {of['weighting']} weights, scaled over all "
-            f"units and periods together, so that scores compare over time. The heaviest is "
-            f"{first}, {top.iloc[0]:.1%}.",
-            "Weights follow from how much indicators differ between units, not from what matters: "
-            "nqp_spatial.composite.rank_intervals shows how ranks depend on them.",
+            say(
+                "The index joins {count} indicators by {weighting} weights, scaled over all units "
+                "and periods together, so that scores compare over time. The heaviest is {first}, "
+                "{share}.",
+                count=len(top),
+                weighting=of["weighting"],
+                first=first,
+                share=f"{top.iloc[0]:.1%}",
+            ),
+            say(
+                "Weights follow from how much indicators differ between units, not from what "
+                "matters: nqp_spatial.composite.rank_intervals shows how ranks depend on them."
+            ),
         )
-        found.show("Weights", index.table)
+        found.show(say("Weights"), index.table)
         return found
 
     return Step("index", title, "\n".join(lines), read, tuple(figures), needed="\n".join(needed))
 
 
 def _gradient(config: StudyConfig) -> Step:
-    title, groups, y = "Regional disparity", config["groups"], config.outcome
+    title, groups, y = say("Regional disparity"), config["groups"], config.outcome
     region, province = groups["region"], groups["province"]
     if not region:
-        return Step("gradient", title, "", lambda _: Found(), (), "no [groups] region is given")
+        return Step(
+            "gradient", title, "", lambda _: Found(), (), say("no [groups] region is given")
+        )
     seed, times = config["study"]["seed"], config["study"]["replications"]
     lines = [
         f"gaps = nq.inequality.gaps(panel, {y!r}, group={region!r})",
@@ -306,13 +334,13 @@ def _gradient(config: StudyConfig) -> Step:
         _drawn(config, "dagum", "gini", '"dagum"'),
         _tabled("dagum_table", "gini", "dagum", lang=config["study"]["lang"]),
     ]
-    figures = [("dagum", "The Gini coefficient and its parts.")]
+    figures = [("dagum", say("The Gini coefficient and its parts."))]
     if province:
         lines += [
             f"theil = nq.inequality.theil(panel, {y!r}, levels=[{region!r}, {province!r}])",
             _drawn(config, "theil", "theil", '"theil"'),
         ]
-        figures.append(("theil", "Theil's index by nested levels."))
+        figures.append(("theil", say("Theil's index by nested levels.")))
 
     def read(names: Names) -> Found:
         found, of = Found(), names["gini"].summary
@@ -324,22 +352,37 @@ def _gradient(config: StudyConfig) -> Step:
         parts = {"within regions": "within", "net between regions": "net_between",
                  "overlap of regions": "transvariation"}  # fmt: skip
         most = max(parts, key=lambda name: last[f"{parts[name]}_share"])
+        went = {"first": f"{first['gini']:.3f}", "last": f"{last['gini']:.3f}"}
         found.say(
-            f"The Gini coefficient went from {first['gini']:.3f} to {last['gini']:.3f}"
-            + ("." if apart else "; the intervals of the two overlap, so that no change is sure."),
-            f"In the last period the largest part is {most}, "
-            f"{last[f'{parts[most]}_share']:.0%} of the whole.",
+            say("The Gini coefficient went from {first} to {last}.", **went)
+            if apart
+            else say(
+                "The Gini coefficient went from {first} to {last}; the intervals of the two "
+                "overlap, so that no change is sure.",
+                **went,
+            ),
+            say(
+                "In the last period the largest part is {part}, {share} of the whole.",
+                part=say(most),
+                share=f"{last[f'{parts[most]}_share']:.0%}",
+            ),
         )
         levels = names["gaps"].levels
         high, low = levels.iloc[-1].idxmax(), levels.iloc[-1].idxmin()
         ratio = levels[high] / levels[low]
         if (levels > 0).all(axis=None):
             found.say(
-                f"{high} has the highest mean and {low} the lowest; their ratio went from "
-                f"{ratio.iloc[0]:.2f} to {ratio.iloc[-1]:.2f}."
+                say(
+                    "{high} has the highest mean and {low} the lowest; their ratio went from "
+                    "{first} to {last}.",
+                    high=high,
+                    low=low,
+                    first=f"{ratio.iloc[0]:.2f}",
+                    last=f"{ratio.iloc[-1]:.2f}",
+                )
             )
-        found.show("Dagum's decomposition", of)
-        found.show("Means of regions", levels)
+        found.show(say("Dagum's decomposition"), of)
+        found.show(say("Means of regions"), levels)
         return found
 
     return Step("gradient", title, "\n".join(lines), read, tuple(figures))
@@ -363,32 +406,42 @@ def _distribution(config: StudyConfig) -> Step:
     def read(names: Names) -> Found:
         found, densities = Found(), names["densities"]
         spread = densities.values.std()
-        way = "narrowed" if spread.iloc[-1] < spread.iloc[0] else "widened"
+        narrower = spread.iloc[-1] < spread.iloc[0]
+        text = "The distribution narrowed" if narrower else "The distribution widened"
         found.say(
-            f"The distribution {way}: the standard deviation{' of relative values' * relative} "
-            f"went from {spread.iloc[0]:.3f} to {spread.iloc[-1]:.3f}."
+            say(
+                f"{text}: the standard deviation {'of relative values ' * relative}went from "
+                "{first} to {last}.",
+                first=f"{spread.iloc[0]:.3f}",
+                last=f"{spread.iloc[-1]:.3f}",
+            )
         )
         for period in names["modes"].modes.index:
             count = names["modes"].modes[period]
-            said = "more than three modes" if pd.isna(count) else _many(count, "mode")
-            found.say(f"In {period}, Silverman's test speaks for {said} (5 %).")
+            text = "In {period}, Silverman's test speaks for {count} mode(s) (5 %)."
+            more = "In {period}, Silverman's test speaks for more than three modes (5 %)."
+            many = pd.isna(count)
+            found.say(say(more, period=period) if many else say(text, period=period, count=count))
         line = names["kernel"].expected
         slope = float(np.polyfit(line.index, line, 1)[0])
         found.say(
-            f"Of a gap between two units, {slope:.0%} is left {_many(step, 'period')} later: "
-            + ("gaps hardly close." if slope > 0.95 else "gaps close slowly."
-               if slope > 0.8 else "gaps close.")
+            say(
+                "Of a gap between two units, {share} is left {step} period(s) later: ",
+                share=f"{slope:.0%}", step=step,
+            )
+            + say("gaps hardly close." if slope > 0.95 else "gaps close slowly."
+                  if slope > 0.8 else "gaps close.")
         )  # fmt: skip
-        found.show("Silverman's test of modes", names["modes"].frame)
+        found.show(say("Silverman's test of modes"), names["modes"].frame)
         return found
 
     figures = (
-        ("ridges", "Densities by period, with medians."),
-        ("waterfall", "The same in three dimensions."),
-        ("kernel", "Where units of each level are later; on the dashed line nothing moves."),
-        ("kernel_of_neighbours", "The same given the neighbours' mean."),
+        ("ridges", say("Densities by period, with medians.")),
+        ("waterfall", say("The same in three dimensions.")),
+        ("kernel", say("Where units of each level are later; on the dashed line nothing moves.")),
+        ("kernel_of_neighbours", say("The same given the neighbours' mean.")),
     )
-    return Step("distribution", "The distribution", "\n".join(lines), read, figures)
+    return Step("distribution", say("The distribution"), "\n".join(lines), read, figures)
 
 
 def _chains(config: StudyConfig) -> Step:
@@ -405,8 +458,8 @@ def _chains(config: StudyConfig) -> Step:
         _tabled("transition_table", "spatial", "transitions", lang=study["lang"]),
     ]
     figures = [
-        ("transitions", "Transition probabilities, for all and by the neighbours' state."),
-        ("steady_states", "Shares in the sample and in the long run, with intervals."),
+        ("transitions", say("Transition probabilities, for all and by the neighbours' state.")),
+        ("steady_states", say("Shares in the sample and in the long run, with intervals.")),
     ]
     centre = config["groups"]["centre"]
     if centre:
@@ -414,47 +467,49 @@ def _chains(config: StudyConfig) -> Step:
             f"by_group = {call('nq.dynamics.markov_by_group', 'panel', repr(y), group=centre, **options, permutations=study['permutations'], seed=study['seed'])}",  # noqa: E501
             _drawn(config, "transitions", "by_group", '"transitions_by_group"'),
         ]
-        figures.append(("transitions_by_group", "Centre and periphery apart."))
+        figures.append(("transitions_by_group", say("Centre and periphery apart.")))
 
     def read(names: Names) -> Found:
         found, chain, spatial = Found(), names["chain"], names["spatial"]
         stay = float(np.nanmean(np.diag(chain.probabilities)))
         found.say(
-            f"A unit stays in its class from one period to the next with probability {stay:.2f} "
-            f"on average; the slowest deviation from the long run is halved in "
-            f"{chain.half_life:.1f} periods."
+            say(
+                "A unit stays in its class from one period to the next with probability {stay} on "
+                "average; the slowest deviation from the long run is halved in {half} periods.",
+                stay=f"{stay:.2f}",
+                half=f"{chain.half_life:.1f}",
+            )
         )
         test = spatial.tests.get("lr_permutation", spatial.tests["lr"])
         if isinstance(test, NotApplicable):
-            found.say(f"No test of neighbours: {test.reason}.")
+            found.say(say("No test of neighbours: {reason}.", reason=test.reason))
         else:
-            depends = "depend" if test.p_value < 0.05 else "are not shown to depend"
+            depends = "Moves depend" if test.p_value < 0.05 else "Moves are not shown to depend"
             found.say(
-                f"Moves {depends} on the neighbours' state (LR {test.statistic:.1f}, p = "
-                f"{test.p_value:.3f} by relocating units with their histories)."
+                say(
+                    f"{depends} on the neighbours' state (LR {{lr}}, p = {{p}} by relocating units "
+                    "with their histories).",
+                    lr=f"{test.statistic:.1f}",
+                    p=f"{test.p_value:.3f}",
+                )
             )
         homogeneous = names["spans"].tests["lr"]
         if not isinstance(homogeneous, NotApplicable):
-            found.say(
-                f"The two halves of the sample {_differ(homogeneous.p_value)} "
-                f"(p = {homogeneous.p_value:.3f}; moves taken for independent)."
-            )
+            p = homogeneous.p_value
+            text = f"The two halves of the sample {_differ(p)} (p = {{p}}; moves taken for "
+            found.say(say(text + "independent).", p=f"{p:.3f}"))
         if "by_group" in names:
             equal = names["by_group"].tests["lr_permutation"]
-            found.say(f"Centre and periphery {_differ(equal.p_value)} (p = {equal.p_value:.3f}).")
+            text = f"Centre and periphery {_differ(equal.p_value)} (p = {{p}})."
+            found.say(say(text, p=f"{equal.p_value:.3f}"))
         found.say(*chain.notes)
-        found.show("Transition probabilities", chain.probabilities.assign(
+        found.show(say("Transition probabilities"), chain.probabilities.assign(
             moves=chain.counts.sum(axis=1)))  # fmt: skip
-        found.show("Mobility", chain.mobility)
-        found.show("Tests of neighbours", _tests(spatial.tests_table))
+        found.show(say("Mobility"), chain.mobility)
+        found.show(say("Tests of neighbours"), _tests(spatial.tests_table))
         return found
 
-    return Step("chains", "Chains of states", "\n".join(lines), read, tuple(figures))
-
-
-def _many(count: int, noun: str) -> str:
-    """Return a count with its noun, in the plural where it takes one."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return Step("chains", say("Chains of states"), "\n".join(lines), read, tuple(figures))
 
 
 def _differ(p_value: float) -> str:
@@ -487,15 +542,15 @@ def _convergence(config: StudyConfig) -> Step:
         'clubs.membership.to_csv(out / "tables" / "club_members.csv")',
     ]
     figures = [
-        ("sigma", "Dispersion over the first period's."),
-        ("beta", "Growth against the starting level."),
-        ("paths", "Relative transition paths of clubs."),
+        ("sigma", say("Dispersion over the first period's.")),
+        ("beta", say("Growth against the starting level.")),
+        ("paths", say("Relative transition paths of clubs.")),
     ]
     if mapped:
         lines += [
             _drawn(config, "club_map", "clubs, panel", '"club_map"'),
         ]
-        figures.append(("club_map", "Members of the clubs."))
+        figures.append(("club_map", say("Members of the clubs.")))
     lines += [
         "joins = None",
         "if clubs.groups().nunique() > 1:",
@@ -505,45 +560,72 @@ def _convergence(config: StudyConfig) -> Step:
     def read(names: Names) -> Found:
         found, sigma, clubs = Found(), names["sigma"], names["clubs"]
         for measure, row in sigma.trends.iterrows():
-            found.say(f"{measure}: {row['reading']} (trend {100 * row['trend']:.2f} % a period).")
+            found.say(
+                say(
+                    "{measure}: {reading} (trend {trend} % a period).", measure=measure,
+                    reading=row["reading"], trend=f"{100 * row['trend']:.2f}",
+                )
+            )  # fmt: skip
         found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
         found.say(
-            f"log-t test of all units: t = {names['whole'].statistic:.2f}, "
-            f"{names['whole'].reading}.",
-            f"{_many(len(clubs.table), 'club')}, {_many(len(clubs.divergent), 'divergent unit')}.",
+            say(
+                "log-t test of all units: t = {t}, {reading}.",
+                t=f"{names['whole'].statistic:.2f}",
+                reading=names["whole"].reading,
+            ),
+            say(
+                "Clubs: {clubs}; divergent units: {divergent}.",
+                clubs=len(clubs.table),
+                divergent=len(clubs.divergent),
+            ),
             *clubs.notes,
         )
         if names["joins"] is not None:
             same = names["joins"].frame.loc[("same", "")]
             more = "more" if same["joins"] > same["expected"] else "less"
             found.say(
-                f"Neighbours share a club {more} often than by chance: {same['joins']:.0f} joins "
-                f"for {same['expected']:.0f} (p = {same['p_value']:.3f})."
+                say(
+                    f"Neighbours share a club {more} often than by chance: {{joins}} joins for "
+                    "{expected} (p = {p}).",
+                    joins=f"{same['joins']:.0f}",
+                    expected=f"{same['expected']:.0f}",
+                    p=f"{same['p_value']:.3f}",
+                )
             )
-        found.show("Sigma convergence", sigma.trends)
+        found.show(say("Sigma convergence"), sigma.trends)
         found.show(
-            "Beta convergence",
+            say("Beta convergence"),
             pd.concat(
-                {"least squares": names["beta"].table, "spatial errors": names["beta_near"].table}
+                {
+                    say("least squares"): names["beta"].table,
+                    say("spatial errors"): names["beta_near"].table,
+                }
             ),
         )
-        found.show("Clubs", clubs.table)
+        found.show(say("Clubs"), clubs.table)
         return found  # fmt: skip
 
-    return Step("convergence", "Convergence and clubs", "\n".join(lines), read, tuple(figures))
+    return Step("convergence", say("Convergence and clubs"), "\n".join(lines), read, tuple(figures))
 
 
 def _beta_reading(row: pd.Series) -> str:
     low, high = 100 * row["speed_low"], 100 * row["speed_high"]
-    speed = f"{100 * row['speed']:.2f} % a period [{low:.2f}, {high:.2f}]"
+    speed = f"{100 * row['speed']:.2f} % [{low:.2f}, {high:.2f}]"
     if low > 0:
-        return (
-            f"Units that start low grow faster: speed {speed}, half-life {row['half_life']:.1f} "
-            "periods."
-        )
+        return say(
+            "Units that start low grow faster: speed {speed} a period, half-life {half} periods.",
+            speed=speed, half=f"{row['half_life']:.1f}",
+        )  # fmt: skip
     if high < 0:
-        return f"Units that start low grow more slowly: speed {speed}, so there is no half-life."
-    return f"Units that start low are not shown to grow faster or slower: speed {speed}."
+        return say(
+            "Units that start low grow more slowly: speed {speed} a period, so there is no "
+            "half-life.",
+            speed=speed,
+        )
+    return say(
+        "Units that start low are not shown to grow faster or slower: speed {speed} a period.",
+        speed=speed,
+    )
 
 
 def _association(config: StudyConfig) -> Step:
@@ -562,37 +644,49 @@ def _association(config: StudyConfig) -> Step:
     figures = []
     if mapped:
         lines.append(_drawn(config, "lisa_maps", "lisa, panel, significance=True", '"lisa_maps"'))
-        figures.append(("lisa_maps", "Clusters of high and low values, and their significance."))
+        figures.append(
+            ("lisa_maps", say("Clusters of high and low values, and their significance."))
+        )
     for number in range(len(of["periods"]) if of["periods"] else 2):
         name = f"moran_scatter_{number + 1}"
         lines.append(_drawn(config, "moran_scatter", f"scatter[{number}]", f'"{name}"'))
-        figures.append((name, "Each unit against its neighbours."))
+        figures.append((name, say("Each unit against its neighbours.")))
 
     def read(names: Names) -> Found:
         found, frame = Found(), names["moran"].frame
         clear = (frame["p_value"] < 0.05).sum()
         first, last = frame["moran_i"].iloc[0], frame["moran_i"].iloc[-1]
         found.say(
-            f"Moran's I is {first:.3f} in the first period and {last:.3f} in the last; it is "
-            f"significant (5 %) in {clear} of {len(frame)} periods."
+            say(
+                "Moran's I is {first} in the first period and {last} in the last; it is "
+                "significant (5 %) in {clear} of {all} periods.",
+                first=f"{first:.3f}",
+                last=f"{last:.3f}",
+                clear=clear,
+                all=len(frame),
+            )
         )
         for period, one in names["lisa"].items():
-            counts = ", ".join(f"{name} {count}" for name, count in one.counts.items() if count)
+            counts = ", ".join(f"{word(str(n))} {k}" for n, k in one.counts.items() if k)
             found.say(f"{period}: {counts}.")
         found.say(
-            "Of the clusters some are due to chance: with many units, one in twenty passes at 5 % "
-            "where there is nothing (see the option fdr of nqp_spatial.esda.lisa)."
+            say(
+                "Of the clusters some are due to chance: with many units, one in twenty passes at "
+                "5 % where there is nothing (see the option fdr of nqp_spatial.esda.lisa)."
+            )
         )
-        found.show("Moran's I", frame[["moran_i", "expected", "p_value"]])
+        found.show(say("Moran's I"), frame[["moran_i", "expected", "p_value"]])
         return found
 
-    return Step("association", "Who clusters with whom", "\n".join(lines), read, tuple(figures))
+    return Step(
+        "association", say("Who clusters with whom"), "\n".join(lines), read, tuple(figures)
+    )
 
 
 def _diagnostics(config: StudyConfig) -> Step:
-    title, of = "Which model", config["model"]
+    title, of = say("Which model"), config["model"]
     if not of["formula"]:
-        return Step("diagnostics", title, "", lambda _: Found(), (), "no [model] formula is given")
+        return Step("diagnostics", title, "", lambda _: Found(), (), say(_NO_FORMULA))
     lines = [
         f"tests = {call('nq.diagnostics', 'panel', repr(of['formula']), 'w', effects=of['effects'])}",  # noqa: E501
         _tabled("tests_table", "tests", "specification", lang=config["study"]["lang"]),
@@ -602,17 +696,17 @@ def _diagnostics(config: StudyConfig) -> Step:
         found, tests = Found(), names["tests"]
         found.say(tests.recommendation)
         columns = ["group", "name", "statistic", "df", "p_value"]
-        found.show("Specification tests", tests.table[columns].set_index(["group", "name"]))
-        found.show("Criteria", tests.criteria)
+        found.show(say("Specification tests"), tests.table[columns].set_index(["group", "name"]))
+        found.show(say("Criteria"), tests.criteria)
         return found
 
     return Step("diagnostics", title, "\n".join(lines), read)
 
 
 def _model(config: StudyConfig) -> Step:
-    title, of, study = "The model", config["model"], config["study"]
+    title, of, study = say("The model"), config["model"], config["study"]
     if not of["formula"]:
-        return Step("model", title, "", lambda _: Found(), (), "no [model] formula is given")
+        return Step("model", title, "", lambda _: Found(), (), say(_NO_FORMULA))
     lines = [
         f"result = {call('nq.fit', repr(of['formula']), 'panel', 'w', model=of['model'], effects=of['effects'])}",  # noqa: E501
         _tabled("regression_table", "result", "model", lang=study["lang"]),
@@ -624,28 +718,33 @@ def _model(config: StudyConfig) -> Step:
             _tabled("effects_table", "effects", "effects", lang=study["lang"]),
             _drawn(config, "effects", "effects", '"effects"'),
         ]
-        figures = (("effects", "Direct, indirect and total effects with 95 % intervals."),)
+        figures = (("effects", say("Direct, indirect and total effects with 95 % intervals.")),)
 
     def read(names: Names) -> Found:
         found, result = Found(), names["result"]
         found.say(*result.notes)
         if ("spatial", "rho") in result.params.index:
             rho, error = result.params["spatial", "rho"], result.std_errors["spatial", "rho"]
-            found.say(f"rho, the part of the neighbours' outcome: {rho:.3f} (s.e. {error:.3f}).")
+            text = "rho, the part of the neighbours' outcome: {rho} (s.e. {error})."
+            found.say(say(text, rho=f"{rho:.3f}", error=f"{error:.3f}"))
         if "effects" in names:
             for name, of_one in names["effects"].frame.groupby("variable", sort=False):
                 rows = of_one.set_index("effect")
                 found.say(f"{result.label(str(name))}: " + "; ".join(
-                    f"{kind} {_reading(rows.loc[kind])}" for kind in ("direct", "indirect")
+                    f"{say(kind)} {_reading(rows.loc[kind])}" for kind in ("direct", "indirect")
                     if kind in rows.index) + ".")  # fmt: skip
             found.say(
-                "These are associations given the effects and regressors, not causes, unless the "
-                "design of the data says otherwise."
+                say(
+                    "These are associations given the effects and regressors, not causes, unless "
+                    "the design of the data says otherwise."
+                )
             )
             kept = ["variable", "effect", "estimate", "std_error", "p_value", "conf_low",
                     "conf_high"]  # fmt: skip
-            found.show("Effects", names["effects"].frame[kept].set_index(["variable", "effect"]))
-        found.show("Coefficients", result.table)
+            found.show(
+                say("Effects"), names["effects"].frame[kept].set_index(["variable", "effect"])
+            )
+        found.show(say("Coefficients"), result.table)
         return found
 
     return Step("model", title, "\n".join(lines), read, figures)
@@ -654,13 +753,13 @@ def _model(config: StudyConfig) -> Step:
 def _reading(row: pd.Series) -> str:
     low, high = row["conf_low"], row["conf_high"]
     said = f"{row['estimate']:.3f} [{low:.3f}, {high:.3f}]"
-    return said if low > 0 or high < 0 else f"{said}, not told from zero"
+    return said if low > 0 or high < 0 else say("{said}, not told from zero", said=said)
 
 
 def _centre(config: StudyConfig) -> Step:
-    title, of, centre = "Centre and periphery", config["model"], config["groups"]["centre"]
+    title, of, centre = say("Centre and periphery"), config["model"], config["groups"]["centre"]
     if not (centre and of["formula"]):
-        why = "no [groups] centre is given" if of["formula"] else "no [model] formula is given"
+        why = say("no [groups] centre is given" if of["formula"] else _NO_FORMULA)
         return Step("centre", title, "", lambda _: Found(), (), why)
     drawn = _drawn(
         config, "effects_matrix", "matrix, label=panel.label(matrix.variable)",
@@ -682,12 +781,14 @@ def _centre(config: StudyConfig) -> Step:
             found.say(f"rho, {part}: {value:.3f} (s.e. {error:.3f}).")
         for name, matrix in names["matrices"].items():
             label = names["panel"].label(name)
-            found.show(f"Total effects of {label}, receivers by senders", matrix.matrix())
+            found.show(
+                say("Total effects of {label}, receivers by senders", label=label), matrix.matrix()
+            )
         found.say(*split.notes)
         return found
 
     figures = tuple(
-        (f"from_group_to_group_{number}", "Effects from group (columns) to group (rows).")
+        (f"from_group_to_group_{number}", say("Effects from group (columns) to group (rows)."))
         for number in range(1, len(_regressors(of["formula"])) + 1)
     )
     return Step("centre", title, "\n".join(lines), read, figures)

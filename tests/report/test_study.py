@@ -351,6 +351,34 @@ def test_starter_reads_back_and_names_every_key(files):
     assert levels(check(files / "guessed.toml"), "fails") == []
 
 
+def test_a_chinese_table_and_a_map_of_more_units(files, tmp_path):
+    """Headings in Chinese, in the encoding of Chinese Excel; a map with another name of the key."""
+    import geopandas as gpd
+
+    table = pd.read_csv(files / "states.csv")[["state", "year", "lgsp", "lpc", "region"]]
+    table = table[table["state"] != "WY"]
+    table.columns = ["地区", "年份", "产出", "资本", "区域"]
+    table.to_csv(tmp_path / "面板.csv", index=False, encoding="gb18030")
+    shapes = gpd.read_file(files / "states.shp").rename(columns={"state": "CODE"})
+    shapes.to_file(tmp_path / "map.gpkg")
+    with pytest.raises(OptionError, match="often in encoding='gb18030'"):
+        nq.read_panel(tmp_path / "面板.csv", unit="地区", period="年份")
+    text = starter(tmp_path / "面板.csv", tmp_path / "map.gpkg", folder=tmp_path)
+    text = text.replace('# formula = "', 'formula = "').replace('# lang = "en"', 'lang = "zh"')
+    skip = [name for name in STEPS if name not in ("describe", "gradient", "association", "model")]
+    (tmp_path / "study.toml").write_text(text.replace("# skip = []", f"skip = {skip}"), "utf-8")
+    config = read_config(tmp_path / "study.toml")
+    assert config["data"]["encoding"] == "gb18030"
+    assert config["data"]["geometry_unit"] == "CODE"
+    assert config["data"]["extra_shapes"] == "drop"
+    assert levels(check(tmp_path / "study.toml"), "fails") == []
+    found = nq.report.study(tmp_path / "study.toml", tmp_path / "out", progress=False)
+    assert found.failed == []
+    page = found.page.read_text(encoding="utf-8")
+    assert "产出" in page
+    assert "资本" in (tmp_path / "out" / "tables" / "model.tex").read_text("utf-8")
+
+
 def test_starter_says_what_it_cannot_make_out(tmp_path):
     path = tmp_path / "p.csv"
     pd.DataFrame({"city": ["a", "b"], "y": [1.0, 2.0]}).to_csv(path, index=False)
@@ -398,3 +426,54 @@ def test_the_command_line_ends_with_an_error_where_it_fails(files, tmp_path):
     assert ran.exit_code == 1
     assert "faults" in ran.output
     assert "Traceback" not in ran.output
+
+
+# -- in Chinese ------------------------------------------------------------------------------------
+
+
+def test_words_of_the_page_have_the_same_places_and_are_all_said():
+    import ast
+    import string
+
+    from nqp_spatial.report import study_words
+
+    for english, chinese in study_words.CHINESE.items():
+        fields = [
+            sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
+            for text in (english, chinese)
+        ]
+        assert fields[0] == fields[1], english
+    folder = Path(study_words.__file__).parent
+    for name in ("study_steps.py", "study.py"):
+        for node in ast.walk(ast.parse((folder / name).read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
+                text = node.args[0]
+                if isinstance(text, ast.Constant):
+                    assert text.value in study_words.CHINESE, text.value
+
+
+def test_a_chinese_study(files, done, tmp_path):
+    text = SETTINGS.replace("[study]", '[study]\nlang = "zh"')
+    (files / "zh.toml").write_text(text, encoding="utf-8")
+    found = nq.report.study(files / "zh.toml", tmp_path / "out", progress=False)
+    assert found.failed == []
+    page = found.page.read_text(encoding="utf-8")
+    assert '<html lang="zh">' in page
+    for words in ("目录", "区域差距", "空间集聚", "基尼系数由", "本步代码", "直接、间接与总效应"):
+        assert words in page, words
+    # Headings and captions of our own are Chinese; numbers are those of the English page.
+    titles = re.findall(r"<h2>(.*?)</h2>|<figcaption>(.*?)</figcaption>", page)
+    assert all(re.search("[一-鿿]", "".join(one)) for one in titles)
+    english = done.page.read_text(encoding="utf-8")
+    for words in ("The data", "went from", "This step", "Code of this step", "Repeat it"):
+        assert words in english or words == "This step"
+        assert words not in page
+    gini = r"(0\.\d{3})\D+(0\.\d{3})"
+    assert (
+        re.search("基尼系数由 " + gini, page).groups()
+        == re.search("coefficient went from " + gini, english).groups()
+    )
+    # One folder, another language: nothing is taken over.
+    again = nq.report.study(files / "study.toml", tmp_path / "out", progress=False)
+    assert again.skipped == []
+    assert again.page.read_bytes() == done.page.read_bytes()
