@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.convergence.sigma import MEASURES
 from nqp_spatial.hypotheses import NotApplicable
 from nqp_spatial.plots.words import say as word
 from nqp_spatial.report.study_config import StudyConfig
@@ -562,8 +563,9 @@ def _convergence(config: StudyConfig) -> Step:
         for measure, row in sigma.trends.iterrows():
             found.say(
                 say(
-                    "{measure}: {reading} (trend {trend} % a period).", measure=measure,
-                    reading=row["reading"], trend=f"{100 * row['trend']:.2f}",
+                    "{measure}: {reading} (trend {trend} % a period).",
+                    measure=word(_capital(MEASURES[str(measure)])),
+                    reading=say(row["reading"]), trend=f"{100 * row['trend']:.2f}",
                 )
             )  # fmt: skip
         found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
@@ -571,7 +573,7 @@ def _convergence(config: StudyConfig) -> Step:
             say(
                 "log-t test of all units: t = {t}, {reading}.",
                 t=f"{names['whole'].statistic:.2f}",
-                reading=names["whole"].reading,
+                reading=say(names["whole"].reading),
             ),
             say(
                 "Clubs: {clubs}; divergent units: {divergent}.",
@@ -606,6 +608,10 @@ def _convergence(config: StudyConfig) -> Step:
         return found  # fmt: skip
 
     return Step("convergence", say("Convergence and clubs"), "\n".join(lines), read, tuple(figures))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _beta_reading(row: pd.Series) -> str:

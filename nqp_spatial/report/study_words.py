@@ -172,6 +172,17 @@ CHINESE = {
     "least squares": "最小二乘",
     "spatial errors": "空间误差",
     "Clubs": "俱乐部",
+    "no clear trend": "无明显趋势",
+    "falls: sigma convergence": "下降，σ 收敛",
+    "rises: sigma divergence": "上升，σ 发散",
+    "convergence of all units is rejected at 5 %": "在 5 % 水平拒绝全部单元收敛",
+    "convergence of levels is not rejected (b of 2 or more)": "不拒绝水平收敛（b 不小于 2）",
+    "convergence of growth rates is not rejected (b between 0 and 2)": (
+        "不拒绝增长率收敛（b 在 0 与 2 之间）"
+    ),
+    "convergence is not rejected, though b is negative: weak evidence": (
+        "不拒绝收敛，但 b 为负，证据较弱"
+    ),
     # association
     "Who clusters with whom": "空间集聚",
     "Clusters of high and low values, and their significance.": "高值与低值的集聚及其显著性。",
