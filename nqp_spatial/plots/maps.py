@@ -21,6 +21,7 @@ from nqp_spatial.plots.theme import (
     layer,
     new_figure,
     themed,
+    undrawn,
     wrapped,
 )
 from nqp_spatial.plots.words import say, speaking
@@ -211,7 +212,8 @@ def drawn_map(
             height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
             ax = new_figure(width, height)[1][0, 0]
             ax.set_anchor("N")  # what room is left is the legend's
-        ground.draw(ax, paint)
+        with undrawn(ax):
+            ground.draw(ax, paint)
         if look.scale_bar:
             ground.draw_scale(ax)
         if look.north_arrow:

@@ -31,6 +31,7 @@ __all__ = [
     "new_figure",
     "save",
     "themed",
+    "undrawn",
     "wrapped",
 ]
 
@@ -141,6 +142,24 @@ def themed(lang: Lang = "en") -> Iterator[None]:
             yield
     finally:
         mpl.rcParams.update(before)
+
+
+@contextmanager
+def undrawn(ax: Axes) -> Iterator[None]:
+    """Draw nothing until the end.
+
+    geopandas asks for the whole figure after each layer that it adds, which takes most of the time
+    of a map; a canvas that draws nothing answers meanwhile.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    figure = ax.figure.figure  # of a subfigure: the figure it is part of
+    canvas = figure.canvas
+    FigureCanvasBase(figure)  # becomes the figure's
+    try:
+        yield
+    finally:
+        figure.set_canvas(canvas)
 
 
 def new_figure(

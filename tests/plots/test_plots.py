@@ -85,6 +85,23 @@ def test_settings_that_a_backend_makes_while_it_draws_stay():
         mpl.rcParams["interactive"] = before[0]
 
 
+def test_a_map_is_not_drawn_while_it_is_made(grid, monkeypatch):
+    """geopandas asks for a drawing after each layer: most of the time of a map with a base map."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    drawings = []
+    monkeypatch.setattr(FigureCanvasAgg, "draw", lambda self: drawings.append(self))
+    figure = plt.figure()
+    left, right = figure.subfigures(1, 2)
+    canvas = figure.canvas
+    nq.plots.choropleth(grid, "x", ax=left.subplots())
+    assert drawings == []
+    assert figure.canvas is right.canvas is canvas
+    with pytest.raises(OptionError, match="scheme must be"):
+        nq.plots.choropleth(grid, "x", scheme="none", ax=right.subplots())
+    assert figure.canvas is canvas
+
+
 # -- maps ------------------------------------------------------------------------------------------
 
 
