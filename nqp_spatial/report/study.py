@@ -21,8 +21,9 @@ from nqp_spatial.errors import NqpError
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.report.page import Section, page_of
+from nqp_spatial.report.study_code import Found, Step, setup_code
 from nqp_spatial.report.study_config import StudyConfig, read_config
-from nqp_spatial.report.study_steps import Found, Step, every_step, setup_code
+from nqp_spatial.report.study_steps import every_step
 from nqp_spatial.report.study_words import say
 
 __all__ = ["StudyResult", "run_setup", "study"]

@@ -13,8 +13,8 @@ import pandas as pd
 
 from nqp_spatial.errors import NqpError, OptionError, sample
 from nqp_spatial.report.study import run_setup
+from nqp_spatial.report.study_code import columns_used, setup_code
 from nqp_spatial.report.study_config import SCHEMA, Setting, StudyConfig, read_config
-from nqp_spatial.report.study_steps import columns_used, setup_code
 
 __all__ = ["Finding", "check", "starter"]
 

@@ -1,0 +1,209 @@
+"""What a step of a study is, and the code that it runs.
+
+A step's code is text that calls the public API, and the study runs that very text, so that what the
+page shows and what made it cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from nqp_spatial.report.study_config import StudyConfig
+from nqp_spatial.report.study_words import say
+
+__all__ = [
+    "NO_FORMULA",
+    "Found",
+    "Names",
+    "Step",
+    "call",
+    "columns_used",
+    "drawn",
+    "setup_code",
+    "some",
+    "tabled",
+    "unfit_step",
+]
+
+Names = dict[str, Any]
+NO_FORMULA = "no [model] formula is given"
+_MAPS = ("choropleth_periods", "club_map", "lisa_maps")
+
+
+@dataclass
+class Found:
+    """What a step found, in words and tables.
+
+    Attributes
+    ----------
+    words : list of str
+        Paragraphs.
+    tables : list of (caption, DataFrame)
+    """
+
+    words: list[str] = field(default_factory=list)
+    tables: list[tuple[str, pd.DataFrame]] = field(default_factory=list)
+
+    def say(self, *words: str) -> None:
+        """Add paragraphs; empty ones are left out."""
+        self.words += [one for one in words if one]
+
+    def show(self, caption: str, table: pd.DataFrame) -> None:
+        """Add a table."""
+        self.tables.append((caption, table))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a study.
+
+    Attributes
+    ----------
+    name, title : str
+    code : str
+        Python that calls the API; `panel`, `w`, `nq` and `out` are there.
+    read : callable
+        From the names that the code made to what was found.
+    figures : tuple of (name, caption)
+        Files that the code writes to out / "figures".
+    unfit : str
+        Why the step does not apply, or "".
+    needed : str
+        The part of the code that later steps build on: it runs even where the rest is taken over
+        from an earlier run.
+    """
+
+    name: str
+    title: str
+    code: str
+    read: Callable[[Names], Found]
+    figures: tuple[tuple[str, str], ...] = ()
+    unfit: str = ""
+    needed: str = ""
+
+
+def call(function: str, *arguments: str, **options: Any) -> str:
+    """Return the text of a call; arguments are code, options are values.
+
+    Examples
+    --------
+    >>> call("nq.esda.moran", "panel", "'y'", "w", seed=0)
+    "nq.esda.moran(panel, 'y', w, seed=0)"
+    """
+    given = [*arguments, *(f"{key}={value!r}" for key, value in options.items())]
+    line = f"{function}({', '.join(given)})"
+    if len(line) <= 96:
+        return line
+    return f"{function}(\n    " + ",\n    ".join(given) + ",\n)"
+
+
+def some(**options: Any) -> Names:
+    """Return the options that are given."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def drawn(config: StudyConfig, function: str, what: str, name: str) -> str:
+    """Return code that draws a figure and saves it; `name` is the text of a string."""
+    options: Names = {}
+    if function in _MAPS:
+        options |= some(basemap=config["maps"]["basemap"], inset=config["maps"]["inset"])
+    if config["study"]["lang"] != "en":
+        options["lang"] = config["study"]["lang"]
+    return (
+        f"drawn = {call(f'nq.plots.{function}', what, **options)}\n"
+        f'nq.plots.save(drawn, out / "figures" / {name}, close=True)'
+    )
+
+
+def tabled(function: str, what: str, name: str, **options: Any) -> str:
+    """Return code that writes a table to Word and LaTeX."""
+    lines = [
+        call(f"nq.report.{function}", what, f'out / "tables" / "{name}.{ending}"', **options)
+        for ending in ("docx", "tex")
+    ]
+    return "\n".join(lines)
+
+
+def unfit_step(step: Step, why: str) -> Step:
+    """Return the step without its code, with the reason why it is left out."""
+    return Step(step.name, step.title, "", step.read, (), why)
+
+
+def setup_code(config: StudyConfig) -> str:
+    """Return the code that reads the data and makes the weights."""
+    data, weights = config["data"], config["weights"]
+    reading: Names = {"unit": data["unit"], "period": data["period"]}
+    files = [f"data / {data['panel']!r}"]
+    if data["geometry"]:
+        files.append(f"geometry=data / {data['geometry']!r}")
+    reading |= some(
+        geometry_unit=data["geometry_unit"], sheet_name=data["sheet_name"],
+        encoding=data["encoding"], labels=data["labels"] or None,
+    )  # fmt: skip
+    if data["extra_shapes"] != "error":
+        reading["extra_shapes"] = data["extra_shapes"]
+    if data["balance"]:
+        reading["balanced"] = False
+    lines = [f"panel = {call('nq.read_panel', *files, **reading)}"]
+    if data["periods"] is not None:
+        lines.append(f"panel = panel.select(periods={data['periods']!r})")
+    if data["balance"]:
+        used = columns_used(config)
+        lines.append(f"panel = {call('panel.balance', how=data['balance'], columns=used)}")
+    for name in data["logs"]:
+        label = say("Log of {name}", name=data["labels"].get(name, name))
+        made = f"log_{name}"
+        lines.append(  # a mapping: names of columns need not be Python's
+            f"panel = panel.assign(labels={{{made!r}: {label!r}}}, "
+            f"**{{{made!r}: lambda d: np.log(d[{name!r}])}})"
+        )
+    lines.append(f"w = {_weights_code(config)}")
+    if weights["kind"] == "file":
+        lines.append('w = w if w.rows_add_to_one else w.standardize("row")')
+    return "\n".join(lines)
+
+
+def columns_used(config: StudyConfig) -> list[str]:
+    """Return the columns of the file that the study needs complete."""
+    found = list(config["data"]["logs"])
+    found += list(_flat(config["index"]["indicators"] or {}))
+    if config["outcome"]["variable"]:
+        found.append(config["outcome"]["variable"])
+    found += [name for name in config["groups"].values() if name]
+    formula = config["model"]["formula"]
+    if formula:
+        from formulaic import Formula
+
+        # A set: in the order of the formula, or each run would have an order of its own.
+        found += sorted(map(str, Formula(formula).required_variables), key=formula.find)
+    made = {f"log_{name}" for name in config["data"]["logs"]} | {config["index"]["name"]}
+    return [name for name in dict.fromkeys(found) if name not in made]
+
+
+def _flat(indicators: Names) -> Names:
+    """Return column to sign, whatever the levels."""
+    found: Names = {}
+    for name, value in indicators.items():
+        found |= value if isinstance(value, dict) else {name: value}
+    return found
+
+
+def _weights_code(config: StudyConfig) -> str:
+    weights = config["weights"]
+    kind, islands = weights["kind"], weights["islands"]
+    if kind in ("queen", "rook"):
+        return call("nq.weights.contiguity", "panel", kind=kind, islands=islands)
+    if kind == "knn":
+        return call("nq.weights.knn", "panel", k=weights["k"])
+    if kind == "distance-band":
+        return call(
+            "nq.weights.distance_band", "panel", cutoff_km=weights["cutoff_km"], islands=islands
+        )
+    if kind == "inverse-distance":
+        options = some(power=weights["power"], cutoff_km=weights["cutoff_km"])
+        return call("nq.weights.inverse_distance", "panel", **options)
+    return f"nq.weights.read(data / {weights['path']!r})"
