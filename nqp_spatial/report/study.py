@@ -21,7 +21,7 @@ from nqp_spatial.errors import NqpError
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.report.page import Section, page_of
-from nqp_spatial.report.study_code import Found, Step, setup_code
+from nqp_spatial.report.study_code import Found, Step, setup_code, unfit_step
 from nqp_spatial.report.study_config import StudyConfig, read_config
 from nqp_spatial.report.study_steps import every_step
 from nqp_spatial.report.study_words import say
@@ -142,7 +142,7 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     names = run_setup(settings, setup, out)
     base = _base_key(settings, setup)
     sections, skipped = [], []
-    steps = every_step(settings)
+    steps = [_fitting(step, names["panel"].n_periods) for step in every_step(settings)]
     bar = tqdm(steps, disable=not progress)
     made_before = ""
     for step in bar:
@@ -182,12 +182,21 @@ def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
     return names
 
 
+def _fitting(step: Step, periods: int) -> Step:
+    """Return the step, left out if the panel is too short for it."""
+    if step.unfit or periods >= step.periods:
+        return step
+    return unfit_step(step, say("needs at least {count} periods", count=step.periods))
+
+
 def _run(step: Step, names: dict[str, Any], key: str) -> Section:
     """Run one step; whatever it raises becomes its error."""
     figures = [(caption, f"figures/{name}.png") for name, caption in step.figures]
     section = Section(step.name, step.title, step.code, [], [], figures, [], "", step.unfit, key)
     if step.unfit:
         return section
+    for _, file in figures:  # of an earlier run with other settings
+        (names["out"] / file).unlink(missing_ok=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -208,6 +217,8 @@ def _run(step: Step, names: dict[str, Any], key: str) -> Section:
     section.tables = [_table_html(caption, table) for caption, table in found.tables]
     said = [str(one.message) for one in caught if one.category.__module__.startswith("nqp_spatial")]
     section.warnings = [one for one in dict.fromkeys(said) if one not in section.words]
+    # A step may draw fewer than it could: one period has one scatter plot.
+    section.figures = [one for one in figures if (names["out"] / one[1]).exists()]
     if section.error:
         section.figures = []
     return section

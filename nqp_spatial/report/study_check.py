@@ -15,6 +15,7 @@ from nqp_spatial.errors import NqpError, OptionError, sample
 from nqp_spatial.report.study import run_setup
 from nqp_spatial.report.study_code import columns_used, setup_code
 from nqp_spatial.report.study_config import SCHEMA, Setting, StudyConfig, read_config
+from nqp_spatial.report.study_steps import every_step
 
 __all__ = ["Finding", "check", "starter"]
 
@@ -112,15 +113,18 @@ def _gaps(settings: StudyConfig, panel: Any) -> list[Finding]:
 
 def _sizes(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
     found = []
-    if panel.n_periods < 15:
+    short = [step for step in every_step(settings) if panel.n_periods < step.periods]
+    found += [
+        Finding("warning", step.name, f"left out: needs at least {step.periods} periods")
+        for step in short
+    ]
+    if 4 <= panel.n_periods < 15:
         found.append(Finding(
             "warning", "convergence", f"{panel.n_periods} periods are few for clubs (15 or more)"
         ))  # fmt: skip
-    if panel.n_periods < 4:
-        found.append(Finding("fails", "convergence", "needs at least 4 periods"))
     states = settings["dynamics"]["states"]
     moves = panel.n_units * max(panel.n_periods - settings["dynamics"]["step"], 0)
-    if moves < 10 * states**2:
+    if 0 < moves < 10 * states**2:
         found.append(Finding(
             "warning", "chains", f"{moves} moves for {states**2} probabilities are few; ask for "
             "fewer states",

@@ -75,6 +75,8 @@ class Step:
     needed : str
         The part of the code that later steps build on: it runs even where the rest is taken over
         from an earlier run.
+    periods : int
+        How many the step needs at least.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Step:
     figures: tuple[tuple[str, str], ...] = ()
     unfit: str = ""
     needed: str = ""
+    periods: int = 1
 
 
 def call(function: str, *arguments: str, **options: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import numpy as np
 import pandas as pd
 
@@ -121,6 +123,11 @@ def index_step(config: StudyConfig) -> Step:
     return Step("index", title, "\n".join(lines), read, tuple(figures), needed="\n".join(needed))
 
 
+def _over_time(code: str) -> str:
+    """Return code that draws only where there is time to draw over."""
+    return "if panel.n_periods > 1:\n" + indent(code, "    ")
+
+
 def gradient_step(config: StudyConfig) -> Step:
     """Measure gaps and inequality between regions."""
     title, groups, y = say("Regional disparity"), config["groups"], config.outcome
@@ -133,14 +140,14 @@ def gradient_step(config: StudyConfig) -> Step:
     lines = [
         f"gaps = nq.inequality.gaps(panel, {y!r}, group={region!r})",
         f"gini = {call('nq.inequality.dagum', 'panel', repr(y), group=region, replications=times, seed=seed)}",  # noqa: E501
-        drawn(config, "dagum", "gini", '"dagum"'),
+        _over_time(drawn(config, "dagum", "gini", '"dagum"')),
         tabled("dagum_table", "gini", "dagum", lang=config["study"]["lang"]),
     ]
     figures = [("dagum", say("The Gini coefficient and its parts."))]
     if province:
         lines += [
             f"theil = nq.inequality.theil(panel, {y!r}, levels=[{region!r}, {province!r}])",
-            drawn(config, "theil", "theil", '"theil"'),
+            _over_time(drawn(config, "theil", "theil", '"theil"')),
         ]
         figures.append(("theil", say("Theil's index by nested levels.")))
 
@@ -202,7 +209,6 @@ def association_step(config: StudyConfig) -> Step:
         f"permutations={study['permutations']}, seed={study['seed']})",
         f"    for period in {periods}",
         "}",
-        "scatter = list(lisa.values())",
     ]
     figures = []
     if mapped:
@@ -210,10 +216,10 @@ def association_step(config: StudyConfig) -> Step:
         figures.append(
             ("lisa_maps", say("Clusters of high and low values, and their significance."))
         )
+    lines.append("for number, one in enumerate(lisa.values(), start=1):")
+    lines.append(indent(drawn(config, "moran_scatter", "one", 'f"moran_scatter_{number}"'), "    "))
     for number in range(len(of["periods"]) if of["periods"] else 2):
-        name = f"moran_scatter_{number + 1}"
-        lines.append(drawn(config, "moran_scatter", f"scatter[{number}]", f'"{name}"'))
-        figures.append((name, say("Each unit against its neighbours.")))
+        figures.append((f"moran_scatter_{number + 1}", say("Each unit against its neighbours.")))
 
     def read(names: Names) -> Found:
         found, frame = Found(), names["moran"].frame

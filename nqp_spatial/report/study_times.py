@@ -69,7 +69,10 @@ def distribution_step(config: StudyConfig) -> Step:
         ("kernel", say("Where units of each level are later; on the dashed line nothing moves.")),
         ("kernel_of_neighbours", say("The same given the neighbours' mean.")),
     )
-    return Step("distribution", say("The distribution"), "\n".join(lines), read, figures)
+    return Step(
+        "distribution", say("The distribution"), "\n".join(lines), read, figures,
+        periods=step + 1,
+    )  # fmt: skip
 
 
 def chains_step(config: StudyConfig) -> Step:
@@ -138,7 +141,10 @@ def chains_step(config: StudyConfig) -> Step:
         found.show(say("Tests of neighbours"), _tests(spatial.tests_table))
         return found
 
-    return Step("chains", say("Chains of states"), "\n".join(lines), read, tuple(figures))
+    return Step(
+        "chains", say("Chains of states"), "\n".join(lines), read, tuple(figures),
+        periods=max(of["step"], 1) + 1,
+    )  # fmt: skip
 
 
 def _differ(p_value: float) -> str:
@@ -236,7 +242,10 @@ def convergence_step(config: StudyConfig) -> Step:
         found.show(say("Clubs"), clubs.table)
         return found  # fmt: skip
 
-    return Step("convergence", say("Convergence and clubs"), "\n".join(lines), read, tuple(figures))
+    return Step(
+        "convergence", say("Convergence and clubs"), "\n".join(lines), read, tuple(figures),
+        periods=4,
+    )  # fmt: skip
 
 
 def _capital(text: str) -> str:

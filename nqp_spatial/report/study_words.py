@@ -29,6 +29,7 @@ CHINESE = {
     "no [groups] region is given": "未给出 [groups] region",
     "no [groups] centre is given": "未给出 [groups] centre",
     "no [model] formula is given": "未给出 [model] formula",
+    "needs at least {count} periods": "至少需要 {count} 期",
     # data and index
     "The data": "数据",
     "Log of {name}": "{name}的对数",

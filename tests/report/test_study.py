@@ -285,6 +285,47 @@ def test_names_that_are_not_python_names(files, tmp_path):
     assert "Log of 产出 (total)" in found.page.read_text(encoding="utf-8")
 
 
+def test_one_period_leaves_out_what_moves(files, tmp_path):
+    table = pd.read_csv(files / "states.csv").query("year == 1986")
+    table.to_csv(files / "one.csv", index=False)
+    text = SETTINGS.replace('"states.csv"', '"one.csv"').replace("draws", 'effects = "none"\ndraws')
+    text = re.sub(r"\[index\]\nindicators.*\n", "", text).replace('centre = "south"\n', "")
+    (files / "one.toml").write_text(text)
+    found = check(files / "one.toml")
+    assert levels(found, "fails") == []
+    assert "convergence: left out: needs at least 4 periods" in " ".join(levels(found, "warning"))
+    study = nq.report.study(files / "one.toml", tmp_path / "out", progress=False)
+    assert study.failed == []
+    out = {one.name for one in study.sections if "needs at least" in one.unfit}
+    assert out == {"distribution", "chains", "convergence"}
+    association = next(one for one in study.sections if one.name == "association")
+    assert [file for _, file in association.figures] == [
+        "figures/lisa_maps.png",
+        "figures/moran_scatter_1.png",
+    ]
+    again = nq.report.study(files / "one.toml", tmp_path / "out", progress=False)
+    assert again.skipped == list(STEPS)
+
+
+def test_a_stata_table_and_weights_without_a_map(files, tmp_path):
+    panel = nq.datasets.us_public_capital()
+    panel.frame.reset_index().to_stata(tmp_path / "states.dta", write_index=False)
+    nq.weights.contiguity(panel).write(tmp_path / "w.gal")
+    text = starter(tmp_path / "states.dta", folder=tmp_path).replace("weights.csv", "w.gal")
+    skip = ["distribution", "chains", "convergence"]
+    text = text.replace('# formula = "', 'formula = "').replace("# skip = []", f"skip = {skip}")
+    (tmp_path / "study.toml").write_text(text)
+    assert levels(check(tmp_path / "study.toml"), "fails") == []
+    found = nq.report.study(tmp_path / "study.toml", tmp_path / "out", progress=False)
+    assert found.failed == []
+    drawn = {file for one in found.sections for _, file in one.figures}
+    assert drawn == {
+        "figures/effects.png",
+        "figures/moran_scatter_1.png",
+        "figures/moran_scatter_2.png",
+    }
+
+
 # -- what would fail -------------------------------------------------------------------------------
 
 
