@@ -34,6 +34,7 @@ figures: $(STAMP)  ## run the examples; figures and tables go to output/
 	$(BIN)/python examples/05_centre_periphery.py
 	$(BIN)/python examples/06_index_and_gradient.py
 	$(BIN)/python examples/07_clubs_and_chains.py
+	$(BIN)/python examples/08_study.py
 
 test: $(STAMP)  ## run the tests (without the slow ones)
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" -q

@@ -24,6 +24,16 @@ def _title(script: Path) -> str:
     return found.group(1) if found else script.stem
 
 
+def _pictures(number: str) -> list[Path]:
+    """Return an example's figures, those of its report too."""
+    output = ROOT / "output"
+    return [*sorted(output.glob(f"{number}*.png")), *sorted(output.glob(f"{number}*/**/*.png"))]
+
+
+def _file(number: str, picture: Path) -> str:
+    return picture.name if picture.name.startswith(number) else f"{number}{picture.name}"
+
+
 def write_gallery(app: Sphinx, _: Config) -> None:
     """Write gallery.md and a page with the code of each example; copy the pictures."""
     source = Path(app.srcdir)
@@ -38,7 +48,7 @@ def write_gallery(app: Sphinx, _: Config) -> None:
     ]
     for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
         number = script.name[:3]
-        found = [] if number in LEFT_OUT else sorted((ROOT / "output").glob(f"{number}*.png"))
+        found = [] if number in LEFT_OUT else _pictures(number)
         if not found:
             if number not in LEFT_OUT:
                 LOG.warning("no figures of %s in output/: run make figures first", script.name)
@@ -47,11 +57,12 @@ def write_gallery(app: Sphinx, _: Config) -> None:
         for picture in found:
             with Image.open(picture) as image:
                 image.thumbnail((1080, 1080))
-                image.convert("RGB").save(pictures / picture.name, optimize=True)
-            name = picture.stem[3:].replace("_", " ")
+                image.convert("RGB").save(pictures / _file(number, picture), optimize=True)
+            name = picture.stem.removeprefix(number).replace("_", " ")
+            file = _file(number, picture)
             lines += [
                 ":::{grid-item}",
-                f"[![{name}](_gallery/{picture.name})](_gallery/{picture.name})",
+                f"[![{name}](_gallery/{file})](_gallery/{file})",
                 "",
                 f"{name}",
                 ":::",

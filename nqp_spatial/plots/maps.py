@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Unpack
@@ -335,7 +336,10 @@ def _cuts(known: np.ndarray, scheme: str, classes: int) -> np.ndarray:
     count = min(classes, distinct)
     if count < 2:
         return np.empty(0)
-    return np.asarray(getattr(mapclassify, _SCHEMES[scheme])(known, k=count).bins[:-1])
+    with warnings.catch_warnings():
+        # Ties can leave fewer classes than were asked for: the legend shows how many there are.
+        warnings.simplefilter("ignore", UserWarning)
+        return np.asarray(getattr(mapclassify, _SCHEMES[scheme])(known, k=count).bins[:-1])
 
 
 def _counts_texts(bounds: np.ndarray) -> list[str]:

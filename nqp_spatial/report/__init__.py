@@ -8,15 +8,19 @@ from nqp_spatial.report.result_tables import (
     transition_table,
 )
 from nqp_spatial.report.study import StudyResult, study
+from nqp_spatial.report.study_check import Finding, check, starter
 from nqp_spatial.report.tables import effects_table, regression_table
 
 __all__ = [
+    "Finding",
     "StudyResult",
+    "check",
     "club_table",
     "dagum_table",
     "descriptive_table",
     "effects_table",
     "regression_table",
+    "starter",
     "study",
     "tests_table",
     "transition_table",

@@ -85,6 +85,18 @@ def test_settings_that_a_backend_makes_while_it_draws_stay():
         mpl.rcParams["interactive"] = before[0]
 
 
+def test_ties_leave_fewer_classes_without_a_warning(grid):
+    import warnings
+
+    values = pd.Series([1.0] * 20 + [2.0, 3.0, 4.0, 5.0, 6.0], index=grid.units, name="ties")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = nq.plots.choropleth(grid, values)
+    counts = [int(text.split("(")[1][:-1]) for text in legend_of(ax)[1]]
+    assert sum(counts) == 25
+    assert len(counts) < 5
+
+
 def test_a_map_is_not_drawn_while_it_is_made(grid, monkeypatch):
     """geopandas asks for a drawing after each layer: most of the time of a map with a base map."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
