@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from nqp_spatial.plots.theme import (
     PALETTE,
     Layer,
     check_fonts,
+    figure_of,
     layer,
     new_figure,
     themed,
@@ -43,6 +44,7 @@ def effects(
     line_kw: Layer = None,
     lang: Lang = "en",
     width: float = COLUMN,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw direct, indirect and total effects with confidence intervals.
 
@@ -62,15 +64,19 @@ def effects(
         Language of the words that are not yours.
     width : float
         Inches.
+    ax : Axes, optional
+        Where to draw, all variables on one axis; a new figure if not given.
 
     Returns
     -------
     Figure
+        That of `ax` if it is given.
 
     Raises
     ------
     OptionError
-        If a variable has no effects here, or the result has several horizons.
+        If a variable has no effects here, the result has several horizons, or variables shall not
+        share the axis that is given.
 
     Examples
     --------
@@ -93,6 +99,10 @@ def effects(
             f"no effects of {', '.join(map(str, unknown)) or 'no variable'}; there are effects "
             f"of {', '.join(dict.fromkeys(frame['variable']))}"
         )
+    if ax is not None and share_scale is False:
+        raise OptionError("axes of their own need a figure of their own: leave out ax")
+    if ax is not None:
+        share_scale = True
     if share_scale is None:
         reach = [
             frame.loc[frame["variable"] == name, ["conf_low", "conf_high"]].abs().to_numpy().max()
@@ -101,28 +111,40 @@ def effects(
         share_scale = bool(max(reach) <= 10 * min(reach))
     with themed(lang):
         count = len(names)
-        figure, axes = new_figure(
-            width,
-            0.42 * count + 0.85 if share_scale else 0.72 * count + 0.75,
-            1 if share_scale else count,
-        )
+        if ax is None:
+            figure, axes = new_figure(
+                width,
+                0.42 * count + 0.85 if share_scale else 0.72 * count + 0.75,
+                1 if share_scale else count,
+            )
+        else:
+            figure, axes = figure_of(ax), np.array([[ax]])
         for place, name in enumerate(names):
-            ax = axes[0 if share_scale else place, 0]
+            one = axes[0 if share_scale else place, 0]
             at = place if share_scale else 0
-            _intervals(ax, result, name, at, points_kw, line_kw)
-        for row, ax in enumerate(axes[:, 0]):
+            _intervals(one, result, name, at, points_kw, line_kw)
+        for row, one in enumerate(axes[:, 0]):
             shown = names if share_scale else [names[row]]
-            ax.set_yticks(range(len(shown)), [result.labels.get(name, name) for name in shown])
-            ax.set_ylim(len(shown) - 0.5, -0.5)
-            ax.axvline(0, color=MUTED, lw=0.6, zorder=1)
-            ax.tick_params(axis="y", length=0)
-            ax.spines["left"].set_visible(False)
-            ax.margins(x=0.06)
-            ax.locator_params(axis="x", nbins=6)
+            one.set_yticks(range(len(shown)), [result.labels.get(name, name) for name in shown])
+            one.set_ylim(len(shown) - 0.5, -0.5)
+            one.axvline(0, color=MUTED, lw=0.6, zorder=1)
+            one.tick_params(axis="y", length=0)
+            one.spines["left"].set_visible(False)
+            one.margins(x=0.06)
+            one.locator_params(axis="x", nbins=6)
         level = f"{100 * result.level:g} %"
         axes[-1, 0].set_xlabel(say("Effect, with {level} interval", level=level))
         handles, texts = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles[:3], texts[:3], loc="outside upper right", ncols=3, handlelength=1)
+        look: dict[str, Any] = {"ncols": 3, "handlelength": 1}
+        if ax is None:
+            figure.legend(handles[:3], texts[:3], loc="outside upper right", **look)
+        else:
+            above: dict[str, Any] = {
+                "loc": "lower right",
+                "bbox_to_anchor": (1, 1),
+                "borderaxespad": 0.2,
+            }
+            ax.legend(handles[:3], texts[:3], **above, **look)
         if title:
             axes[0, 0].set_title(title)
     check_fonts(figure)

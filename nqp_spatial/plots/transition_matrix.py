@@ -16,6 +16,7 @@ from nqp_spatial.plots.theme import (
     PAGE,
     Layer,
     check_fonts,
+    figure_of,
     layer,
     new_figure,
     themed,
@@ -40,6 +41,7 @@ def transitions(
     lang: Lang = "en",
     width: float | None = None,
     columns: int = 3,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw the transition probabilities of a chain, or of several side by side.
 
@@ -57,17 +59,20 @@ def transitions(
         Inches; a column for one chain, a page for several.
     columns : int
         Matrices side by side, for a spatial chain.
+    ax : Axes, optional
+        Where to draw a single matrix; a new figure if not given.
 
     Returns
     -------
     Figure
+        That of `ax` if it is given.
         Rows are states now, with the number of moves that start there; columns states next.
         Rows never visited are hatched. All matrices share one scale from 0 to 1.
 
     Raises
     ------
     OptionError
-        If the result is not of a chain.
+        If the result is not of a chain, or of several and `ax` is given.
 
     Examples
     --------
@@ -79,25 +84,30 @@ def transitions(
     with speaking(lang):
         chains = _chains(result)
     many = len(chains) > 1
+    if many and ax is not None:
+        raise OptionError(f"{len(chains)} matrices need a figure of their own: leave out ax")
     step = result.pooled.step if isinstance(result, ChainsResult) else result.step
     wide = width or (PAGE if many else COLUMN)
     across = min(columns, len(chains))
     down = -(-len(chains) // across)
     cell = (wide - 0.5) / across
     with themed(lang):
-        figure, axes = new_figure(wide, down * (cell * 0.86 + 0.3) + 0.25, down, across)
+        if ax is None:
+            figure, axes = new_figure(wide, down * (cell * 0.86 + 0.3) + 0.25, down, across)
+        else:
+            figure, axes = figure_of(ax), np.array([[ax]])
         image = None
-        for place, ax in enumerate(axes.ravel()):
+        for place, one in enumerate(axes.ravel()):
             if place >= len(chains):
-                ax.set_axis_off()
+                one.set_axis_off()
                 continue
             name, p, counts = chains[place]
-            image = _matrix(ax, p, counts, cells_kw, text_kw, small=many)
-            ax.set_title(name if many else "", fontweight="normal", fontsize=8)
+            image = _matrix(one, p, counts, cells_kw, text_kw, small=many)
+            one.set_title(name if many else "", fontweight="normal", fontsize=8)
             if place % across == 0:
-                ax.set_ylabel(say("State now (moves)"))
+                one.set_ylabel(say("State now (moves)"))
             if place + across >= len(chains):
-                ax.set_xlabel(_later(step))
+                one.set_xlabel(_later(step))
         assert image is not None
         bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, pad=0.015)
         bar.set_label(say("Transition probability"))
@@ -106,7 +116,9 @@ def transitions(
             names = "; ".join(str(name) for name in chains[0][1].index)
             said = wrapped(say("States {names}", names=names), wide * 1.15)
             figure.supxlabel(said, x=0.01, ha="left", fontsize=7)
-        if title:
+        if title and ax is not None:
+            ax.set_title(title)
+        elif title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=8.5, fontweight="bold")
     check_fonts(figure)
     return figure

@@ -200,6 +200,27 @@ def test_layers_take_matplotlibs_words_over_ours(figures):
     assert given == {"color": "red"}
 
 
+def test_figures_of_one_axis_are_drawn_where_the_caller_says(figures):
+    figure, (left, right) = plt.subplots(1, 2)
+    function, given = figures["effects"][:2]
+    assert function(*given, ax=left) is figure
+    assert left.get_xlabel() == "Effect, with 95 % interval"
+    assert [text.get_text() for text in left.get_legend().get_texts()] == [
+        "Direct",
+        "Indirect",
+        "Total",
+    ]
+    with pytest.raises(OptionError, match="need a figure of their own"):
+        function(*given, ax=left, share_scale=False)
+    chain = nq.dynamics.markov(nq.datasets.us_income(), "relative_income", states=3)
+    assert nq.plots.transitions(chain, ax=right, title="Moves") is figure
+    assert right.get_title(loc="left") == "Moves"
+    assert len(right.texts) == 9
+    function, given = figures["transitions"][:2]
+    with pytest.raises(OptionError, match="3 matrices need a figure of their own"):
+        function(*given, ax=right)
+
+
 # -- maps of association ---------------------------------------------------------------------------
 
 
