@@ -10,7 +10,15 @@ from nqp_spatial.inequality import CentrePath
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of, round_length
 from nqp_spatial.plots.maps import drawn_map
-from nqp_spatial.plots.theme import INK, PALETTE, check_fonts, layer, themed
+from nqp_spatial.plots.theme import (
+    EDGE_LIGHT,
+    GROUND,
+    INK,
+    PALETTE,
+    check_fonts,
+    layer,
+    themed,
+)
 from nqp_spatial.plots.words import say
 
 if TYPE_CHECKING:
@@ -65,7 +73,7 @@ def centre_path(
 
     def paint(target: Axes, scale: float) -> None:
         drawn = layer(
-            options.shapes_kw, color="#f0f0ee", edgecolor="#c9c9c9", linewidth=0.25, aspect=None
+            options.shapes_kw, color=GROUND, edgecolor=EDGE_LIGHT, linewidth=0.25, aspect=None
         )
         ground.shapes.plot(ax=target, **drawn)
 

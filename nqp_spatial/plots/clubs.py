@@ -13,7 +13,9 @@ from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups
 from nqp_spatial.plots.theme import (
     COLUMN,
+    LIGHT,
     MUTED,
+    ORDERED,
     Layer,
     check_fonts,
     layer,
@@ -35,7 +37,7 @@ def _colours(clubs: ClubsResult) -> dict[str, Any]:
     """Return a colour for each club, from dark (the highest) to light: they have an order."""
     import matplotlib as mpl
 
-    shades = mpl.colormaps["viridis"](np.linspace(0.05, 0.82, max(len(clubs.table), 2)))
+    shades = mpl.colormaps[ORDERED](np.linspace(0.05, 0.82, max(len(clubs.table), 2)))
     return {f"Club {number}": shades[i] for i, number in enumerate(clubs.table.index)}
 
 
@@ -92,7 +94,7 @@ def club_map(
     )  # fmt: skip
     groups, colours = clubs.groups(), _colours(clubs)
     if len(clubs.divergent):
-        colours[DIVERGENT] = "#ececec"
+        colours[DIVERGENT] = LIGHT
     with speaking(options.lang):
         entries = [f"{_said(name)} ({int((groups == name).sum())})" for name in colours]
         named = say("Convergence clubs") if legend is None else legend

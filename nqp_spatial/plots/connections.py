@@ -13,10 +13,15 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.theme import (
+    BOTH_WAYS,
     COLUMN,
+    EDGE_LIGHT,
+    GROUND,
     INK,
     MUTED,
+    ONE_WAY,
     PALETTE,
+    RED,
     Layer,
     check_fonts,
     layer,
@@ -34,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["neighbour_histogram", "weights_map"]
 
-_BOTH, _ONE = "#5b7fa6", "#d9822b"
-_ISLAND = "#b2182b"
 _COMPONENTS = (PALETTE[0], PALETTE[2], PALETTE[3], PALETTE[4])  # the largest, in order of size
 
 
@@ -113,10 +116,10 @@ def weights_map(
     def paint(target: Axes, scale: float) -> None:
         if areas:
             drawn = layer(
-                options.shapes_kw, color="#f5f5f3", edgecolor="#c9c9c9", linewidth=0.3, aspect=None
+                options.shapes_kw, color=GROUND, edgecolor=EDGE_LIGHT, linewidth=0.3, aspect=None
             )
             shapes.plot(ax=target, **drawn)
-        for pairs, colour in ((both, _BOTH), (one, _ONE)):
+        for pairs, colour in ((both, BOTH_WAYS), (one, ONE_WAY)):
             lines = LineCollection(
                 list(at[pairs]),
                 colors=colour,
@@ -136,7 +139,7 @@ def weights_map(
             at[alone, 1],
             s=16 * scale**2,
             facecolor="white",
-            edgecolor=_ISLAND,
+            edgecolor=RED,
             lw=1.0 * scale,
             zorder=6,
         )
@@ -147,7 +150,7 @@ def weights_map(
 
     keys: dict[str, Line2D] = {}
     with speaking(options.lang):
-        for name, pairs, colour in (("both ways", both, _BOTH), ("one way", one, _ONE)):
+        for name, pairs, colour in (("both ways", both, BOTH_WAYS), ("one way", one, ONE_WAY)):
             if len(pairs):
                 key = say(f"Link {name} ({{count}})", count=f"{len(pairs):,}")
                 keys[key] = Line2D([], [], color=colour, lw=1.2)
@@ -163,7 +166,7 @@ def weights_map(
                 keys[say("Smaller components ({count})", count=count)] = marker(MUTED)
         if alone.any():
             count = f"{int(alone.sum()):,}"
-            keys[say("No neighbours ({count})", count=count)] = marker(_ISLAND, ring=True)
+            keys[say("No neighbours ({count})", count=count)] = marker(RED, ring=True)
         few = "Links: the {count} of largest weight of each unit"
         legend = "" if strongest is None else say(few, count=strongest)
         named = options.title if options.title is not None else weights.spec.describe()
@@ -219,14 +222,14 @@ def neighbour_histogram(
         bars = ax.bar(edges[:-1] + step / 2, heights, **look)
         if low == 0:
             # The first range may hold others too: the count of islands is said, not only shown.
-            bars[0].set_color(_ISLAND)
+            bars[0].set_color(RED)
             ax.text(
                 0.02,
                 0.98,
                 say("{count} without neighbours", count=f"{int((counts == 0).sum()):,}"),
                 transform=ax.transAxes,
                 va="top",
-                color=_ISLAND,
+                color=RED,
                 fontsize=7,
             )
         ax.axvline(counts.mean(), color=INK, lw=0.8, ls=(0, (4, 2)))

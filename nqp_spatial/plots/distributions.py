@@ -11,8 +11,11 @@ from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.plots.theme import (
     COLUMN,
+    GRID,
     INK,
     MUTED,
+    PANE,
+    SEQUENTIAL,
     Layer,
     check_fonts,
     layer,
@@ -56,7 +59,7 @@ def _shades(count: int) -> list[Any]:
     """Return colours from early (light) to late (dark): the order holds in grey too."""
     import matplotlib as mpl
 
-    return list(mpl.colormaps["YlGnBu"](np.linspace(0.3, 0.95, max(count, 2))))[-count:]
+    return list(mpl.colormaps[SEQUENTIAL](np.linspace(0.3, 0.95, max(count, 2))))[-count:]
 
 
 def _named(result: DensityResult, label: str | None) -> str:
@@ -149,8 +152,8 @@ def density_waterfall(
         for axis in (space.xaxis, space.yaxis, space.zaxis):
             axis.set_tick_params(pad=-2, labelsize=6.5)
             axis.pane.set_facecolor("white")
-            axis.pane.set_edgecolor("#d0d0d0")
-            axis._axinfo["grid"].update(color="#e3e3e3", linewidth=0.4)
+            axis.pane.set_edgecolor(PANE)
+            axis._axinfo["grid"].update(color=GRID, linewidth=0.4)
         space.view_init(elev=elev, azim=azim)
         space.set_box_aspect((1.15, 1.15, 0.8), zoom=0.88)
         if title:

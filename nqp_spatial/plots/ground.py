@@ -11,7 +11,14 @@ import numpy as np
 
 from nqp_spatial.errors import GeometryError, OptionError
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.plots.theme import COLUMN, INK, MUTED, Layer
+from nqp_spatial.plots.theme import (
+    COLUMN,
+    EDGE,
+    INK,
+    LAND,
+    MUTED,
+    Layer,
+)
 from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
@@ -20,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Ground", "MapLook", "MapOptions", "ground_of", "round_length"]
 
-# Land without units is white: light grey already says that a unit is not significant.
-_LAND, _BORDER = "#ffffff", "#8a8a8a"
 # The conic projection of atlases of China.
 _CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units=m"
 
@@ -219,12 +224,12 @@ class Ground:
     def _draw_once(self, ax: Axes, paint: Callable[[Axes, float], None], scale: float) -> None:
         for layer in self.layers:
             if _has_areas(layer):
-                layer.plot(ax=ax, color=_LAND, edgecolor="none", aspect=None, zorder=0)
+                layer.plot(ax=ax, color=LAND, edgecolor="none", aspect=None, zorder=0)
         paint(ax, scale)
         for layer in self.layers:
             lines = layer.boundary if _has_areas(layer) else layer.geometry
             width = 0.35 if _has_areas(layer) else 0.8 * scale**0.5
-            lines.plot(ax=ax, color=_BORDER, linewidth=width, aspect=None, zorder=3)
+            lines.plot(ax=ax, color=EDGE, linewidth=width, aspect=None, zorder=3)
         ax.set_aspect("equal")
 
     def _projected(

@@ -12,7 +12,15 @@ from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
-from nqp_spatial.plots.theme import INK, PALETTE, check_fonts, layer, themed
+from nqp_spatial.plots.theme import (
+    INK,
+    PALE,
+    PALETTE,
+    RED,
+    check_fonts,
+    layer,
+    themed,
+)
 from nqp_spatial.plots.words import say
 from nqp_spatial.spillovers import EffectsMatrix
 
@@ -21,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["effects_arrows"]
 
-# Light fills keep arrows and borders readable; as marks of groups the strong colours serve.
-_FILLS = ("#9cc7e4", "#f2b58c", "#93d1bd", "#e3bdd3", "#f1d491", "#bfe2f5")
 _APART = 1.6  # inches between marks: arrows need room to be told apart
 
 
@@ -84,21 +90,21 @@ def effects_arrows(
     options = MapLook(**look)
     ground = ground_of(panel, options)
     member = _by_unit(panel, groups, ground)
-    if sorted(set(member)) != sorted(names) or len(names) > len(_FILLS):
+    if sorted(set(member)) != sorted(names) or len(names) > len(PALE):
         raise OptionError(
-            f"groups must be those of the result, {', '.join(names)}, and at most {len(_FILLS)}; "
+            f"groups must be those of the result, {', '.join(names)}, and at most {len(PALE)}; "
             f"got {', '.join(sorted(set(member)))}"
         )
     shapes = ground.shapes.geometry
 
     def paint(target: Axes, scale: float) -> None:
-        for name, fill in zip(names, _FILLS, strict=False):
+        for name, fill in zip(names, PALE, strict=False):
             drawn = layer(
                 options.shapes_kw, color=fill, edgecolor="white", linewidth=0.25, aspect=None
             )
             shapes[member == name].plot(ax=target, **drawn)
 
-    handles: list[Any] = [Patch(color=_FILLS[i]) for i in range(len(names))]
+    handles: list[Any] = [Patch(color=PALE[i]) for i in range(len(names))]
     entries = [f"{name} ({int((member == name).sum())})" for name in names]
     handles.append(Line2D([], [], color=INK, lw=1.2, ls=(0, (3, 2))))
     with themed(options.lang):
@@ -160,7 +166,7 @@ def _arrows(ax: Axes, result: EffectsMatrix, names: list[str], places: np.ndarra
         for j, sender in enumerate(names):
             size = float(value.loc[receiver, sender])
             unsure = bool(low.loc[receiver, sender] <= 0 <= high.loc[receiver, sender])
-            colour = "#b2182b" if size < 0 else INK
+            colour = RED if size < 0 else INK
             if i == j:
                 x, y = places[i]
                 own = say("{group}\nwithin: {size}", group=receiver, size=f"{size:.3f}")

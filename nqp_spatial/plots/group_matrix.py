@@ -9,6 +9,8 @@ import numpy as np
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.theme import (
     COLUMN,
+    DIVERGING,
+    EDGE,
     INK,
     Layer,
     check_fonts,
@@ -94,7 +96,7 @@ def effects_matrix(
         if ax is None:
             ax = new_figure(width, min(width, 0.62 * size + 0.8))[1][0, 0]
         image = ax.imshow(
-            values, **layer(cells_kw, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
+            values, **layer(cells_kw, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto")
         )
         for i, a in enumerate(rows):
             for j, b in enumerate(columns):
@@ -128,4 +130,4 @@ def effects_matrix(
 def _hatched(row: int, column: int) -> Rectangle:
     from matplotlib.patches import Rectangle
 
-    return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", ec="#b0b0b0", lw=0)
+    return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", ec=EDGE, lw=0)

@@ -12,6 +12,7 @@ from nqp_spatial.inequality import DagumResult, TheilResult
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
+    PARTS,
     Layer,
     check_fonts,
     layer,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["dagum", "theil"]
 
-# From dark to light: the order holds in grey too.
-_FILLS = ("#08519c", "#6baed6", "#d9d9d9", "#fdae6b", "#a63603")
 _PARTS = {
     "within": "within groups",
     "net_between": "net between groups",
@@ -157,17 +156,15 @@ def _stacked(
 ) -> Axes:
     if len(parts) < 2:
         raise OptionError("a figure over time needs at least two periods")
-    if len(parts.columns) > len(_FILLS):
-        raise OptionError(
-            f"at most {len(_FILLS)} parts can be told apart, got {len(parts.columns)}"
-        )
+    if len(parts.columns) > len(PARTS):
+        raise OptionError(f"at most {len(PARTS)} parts can be told apart, got {len(parts.columns)}")
     at, whole = np.arange(len(parts)), parts.sum(axis=1).to_numpy()
     share = parts.div(parts.sum(axis=1), axis=0)
     with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.62 * width + 0.17 * (len(parts.columns) + 1))[1][0, 0]
         below = np.zeros(len(parts))
-        for fill, name in zip(_FILLS, parts, strict=False):
+        for fill, name in zip(PARTS, parts, strict=False):
             first, last = share[name].iloc[[0, -1]]
             entry = say(
                 "{name}: {first} to {last}", name=name, first=f"{first:.0%}", last=f"{last:.0%}"

@@ -10,7 +10,12 @@ from nqp_spatial.dynamics import KernelResult
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.theme import (
     COLUMN,
+    GRID,
     INK,
+    ORANGE,
+    ORDERED,
+    PANE,
+    SEQUENTIAL,
     Layer,
     check_fonts,
     layer,
@@ -103,7 +108,7 @@ def kernel_surface(
         space: Any = ax
         grid_x, grid_y = np.meshgrid(x, y, indexing="ij")
         look = layer(
-            surface_kw, cmap="viridis", lw=0, antialiased=False,
+            surface_kw, cmap=ORDERED, lw=0, antialiased=False,
             # Every point: leaving some out makes teeth of a ridge that runs across.
             rcount=len(x), ccount=len(y),
         )  # fmt: skip
@@ -116,8 +121,8 @@ def kernel_surface(
         for axis in (space.xaxis, space.yaxis, space.zaxis):
             axis.set_tick_params(pad=-2, labelsize=6.5)
             axis.pane.set_facecolor("white")
-            axis.pane.set_edgecolor("#d0d0d0")
-            axis._axinfo["grid"].update(color="#e3e3e3", linewidth=0.4)
+            axis.pane.set_edgecolor(PANE)
+            axis._axinfo["grid"].update(color=GRID, linewidth=0.4)
             axis.set_major_locator(_round_levels(5))
         space.view_init(elev=elev, azim=azim)
         space.set_box_aspect((1.1, 1.1, 0.75), zoom=0.85)
@@ -192,13 +197,13 @@ def kernel_contour(
             ax = new_figure(width, 0.92 * width)[1][0, 0]
         cuts = _round_levels(levels).tick_values(0, density.max())
         # The lowest band is mostly no data: left white.
-        look = layer(bands_kw, levels=cuts[1:], cmap="YlGnBu", extend="neither")
+        look = layer(bands_kw, levels=cuts[1:], cmap=SEQUENTIAL, extend="neither")
         filled = ax.contourf(x, y, density.T, **look)
         ax.contour(x, y, density.T, levels=cuts[1:], colors=INK, linewidths=0.3)
         low, high = min(x[0], y[0]), max(x[-1], y[-1])
         equal = say("45-degree line")
         ax.plot([low, high], [low, high], color=INK, lw=0.8, ls=(0, (4, 3)), label=equal)
-        look = layer(line_kw, color="#D55E00", lw=1.3, label=say("E(y | x)"))
+        look = layer(line_kw, color=ORANGE, lw=1.3, label=say("E(y | x)"))
         ax.plot(kernel.expected.index, kernel.expected, **look)
         ax.set_xlim(x[0], x[-1])
         ax.set_ylim(y[0], y[-1])

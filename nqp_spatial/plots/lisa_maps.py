@@ -13,34 +13,26 @@ from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups, legend_handles
-from nqp_spatial.plots.theme import COLUMN, PAGE, check_fonts, new_figure, themed
+from nqp_spatial.plots.theme import (
+    CLUSTER_COLOURS,
+    COLUMN,
+    PAGE,
+    SIGNIFICANCE,
+    TIER_COLOURS,
+    check_fonts,
+    new_figure,
+    themed,
+)
 from nqp_spatial.plots.words import say, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["CLUSTER_COLOURS", "lisa_map", "lisa_maps", "rule_of", "significance_map"]
+__all__ = ["lisa_map", "lisa_maps", "rule_of", "significance_map"]
 
-CLUSTER_COLOURS = {
-    "High-High": "#b2182b",
-    "Low-Low": "#2166ac",
-    "High-Low": "#f4a582",
-    "Low-High": "#92c5de",
-    "Not significant": "#ececec",
-    "No neighbours": "#ffffff",
-}
-#: From the least to the most significant: a step darker each.
 _TIERS = (0.05, 0.01, 0.001)
-# Two unlike neighbours are drawn in hues of their own: shades of one red would be read as tiers.
-_TIER_COLOURS = {
-    "High-High": ("#f4a59b", "#d6403f", "#8b0a1f"),
-    "Low-Low": ("#a3c6e8", "#4a8cc7", "#12407a"),
-    "High-Low": ("#fcd59b", "#f0a030", "#a86500"),
-    "Low-High": ("#bfe3c8", "#5fb57c", "#1b7a41"),
-}
-_SIGNIFICANCE = ("#cfcde5", "#8f86c0", "#44207a")
-_CLUSTERS = tuple(_TIER_COLOURS)
+_CLUSTERS = tuple(TIER_COLOURS)
 
 
 def rule_of(lisa: LisaResult) -> str:
@@ -322,7 +314,7 @@ def _tiered(lisa: LisaResult) -> tuple[pd.Series, dict[Any, Any]]:
 def _all_tiers(lisa: LisaResult) -> dict[Any, Any]:
     shades = len(_levels(lisa))
     return {
-        (name, level): _TIER_COLOURS[name][max(level + 3 - shades, 0)]
+        (name, level): TIER_COLOURS[name][max(level + 3 - shades, 0)]
         for name in _CLUSTERS
         for level in range(shades)
     }
@@ -353,7 +345,7 @@ def _significance(lisa: LisaResult) -> tuple[pd.Series, dict[Any, Any]]:
     )
     count = len(_levels(lisa))
     colours: dict[Any, Any] = {
-        ("p", *_step(lisa, level)): _SIGNIFICANCE[max(level + 3 - count, 0)]
+        ("p", *_step(lisa, level)): SIGNIFICANCE[max(level + 3 - count, 0)]
         for level in range(count)
     }
     colours["Not significant"] = CLUSTER_COLOURS["Not significant"]

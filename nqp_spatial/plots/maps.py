@@ -15,9 +15,12 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.theme import (
     COLUMN,
+    DIVERGING,
+    EDGE,
     INK,
     LIGHT,
     PALETTE,
+    SEQUENTIAL,
     check_fonts,
     layer,
     new_figure,
@@ -156,7 +159,7 @@ def drawn_groups(
         if points:
             return {"markersize": size * scale**2, "edgecolor": INK, "linewidth": 0.25 * scale}
         if name in _HATCHED_GROUPS:
-            return {"edgecolor": "#8a8a8a", "linewidth": 0.3 * scale, "hatch": _HATCHED}
+            return {"edgecolor": EDGE, "linewidth": 0.3 * scale, "hatch": _HATCHED}
         # Many small units would be all border.
         thin = 0.3 * min(1.0, (100 / len(shapes)) ** 0.5)
         return {"edgecolor": "white", "linewidth": thin * scale}
@@ -184,7 +187,7 @@ def legend_handles(colours: dict[Any, Any], *, points: bool) -> list[Artist]:
         ]
     return [
         Patch(
-            facecolor=colour, edgecolor="#8a8a8a", lw=0.3,
+            facecolor=colour, edgecolor=EDGE, lw=0.3,
             hatch=_HATCHED if name in _HATCHED_GROUPS else None,
         )
         for name, colour in colours.items()
@@ -303,12 +306,12 @@ def _classified(
     codes[~np.isfinite(numbers)] = np.nan
     count = len(inner) + 1
     if centre is None:
-        shades = mpl.colormaps[cmap or "YlGnBu"](np.linspace(0.12, 0.95, count))
+        shades = mpl.colormaps[cmap or SEQUENTIAL](np.linspace(0.12, 0.95, count))
     else:
         below = int(np.searchsorted(inner, centre)) + 1
         side = max(below, count - below)
         steps = (np.arange(count) - below + 0.5) / side  # equal shades for equal ranks
-        shades = mpl.colormaps[cmap or "RdBu_r"](0.5 + 0.42 * steps)
+        shades = mpl.colormaps[cmap or DIVERGING](0.5 + 0.42 * steps)
     bounds = np.concatenate([[known.min()], inner, [known.max()]])
     whole = pd.api.types.is_integer_dtype(values) and (inner == np.round(inner)).all()
     texts = _counts_texts(bounds) if whole and digits is None else _interval_texts(bounds, digits)

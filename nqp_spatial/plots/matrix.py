@@ -12,6 +12,7 @@ from nqp_spatial.keys import check_same_ids
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
+    SEQUENTIAL,
     Layer,
     check_fonts,
     layer,
@@ -39,7 +40,7 @@ def weights_matrix(
     digits: int = 2,
     label: str | None = None,
     title: str | None = None,
-    cmap: str = "YlGnBu",
+    cmap: str = SEQUENTIAL,
     cells_kw: Layer = None,
     text_kw: Layer = None,
     lang: Lang = "en",

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.esda import LisaResult
-from nqp_spatial.plots.lisa_maps import CLUSTER_COLOURS, rule_of
+from nqp_spatial.plots.lisa_maps import rule_of
 from nqp_spatial.plots.theme import (
+    CLUSTER_COLOURS,
     COLUMN,
     INK,
     MUTED,

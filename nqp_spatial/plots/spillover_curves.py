@@ -8,9 +8,11 @@ import numpy as np
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.theme import (
+    BLUE,
     COLUMN,
     INK,
     MUTED,
+    RED,
     Layer,
     check_fonts,
     layer,
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["border_loss", "reach", "threshold"]
-
-_BLUE, _RED = "#2166ac", "#b2182b"
 
 
 def reach(
@@ -101,11 +101,11 @@ def reach(
         ax.axhline(0, color=MUTED, lw=0.6, zorder=1)
         if "simultaneous_low" in rows:
             low, high = rows["simultaneous_low"], rows["simultaneous_high"]
-            ax.vlines(at, low, high, color=_BLUE, lw=0.8, zorder=2, label=say("all bands at once"))
+            ax.vlines(at, low, high, color=BLUE, lw=0.8, zorder=2, label=say("all bands at once"))
         words = say("{level} interval", level=f"{result.level:.0%}")
-        look = layer(line_kw, color=_BLUE, lw=2.4, zorder=3, label=words)
+        look = layer(line_kw, color=BLUE, lw=2.4, zorder=3, label=words)
         ax.vlines(at, rows["conf_low"], rows["conf_high"], **look)
-        look = layer(points_kw, marker="o", ls="", color=_BLUE, ms=4.5, mec="white", mew=0.6)
+        look = layer(points_kw, marker="o", ls="", color=BLUE, ms=4.5, mec="white", mew=0.6)
         ax.plot(at, rows["estimate"], **{"zorder": 4, **look})
         ax.set_xticks(at, texts)
         ax.set_xlim(-0.6, len(rows) - 0.4)
@@ -178,16 +178,16 @@ def threshold(
     with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.68 * width)[1][0, 0]
-        ax.axvspan(result.conf_low, result.conf_high, color=_BLUE, alpha=0.12, lw=0)
+        ax.axvspan(result.conf_low, result.conf_high, color=BLUE, alpha=0.12, lw=0)
         ax.plot(
             profile.index,
             profile["lr"],
-            **layer(line_kw, marker="o", color=_BLUE, ms=2.5, lw=1.0),
+            **layer(line_kw, marker="o", color=BLUE, ms=2.5, lw=1.0),
         )
-        ax.axhline(critical, color=_RED, lw=0.9, ls="--")
+        ax.axhline(critical, color=RED, lw=0.9, ls="--")
         ax.text(
             profile.index[0], critical,
-            say("{level} critical value", level=f"{result.level:.0%}"), color=_RED,
+            say("{level} critical value", level=f"{result.level:.0%}"), color=RED,
             ha="left", va="bottom", fontsize=6.5,
         )  # fmt: skip
         ax.axvline(result.gamma, color=INK, lw=0.8)
@@ -262,13 +262,13 @@ def border_loss(
                 spans = [(-np.inf, ends[0]), (ends[1], np.inf)]
             for start, stop in spans:
                 a, b = max(start, low), min(stop, high)
-                look = layer(line_kw, color=_BLUE, lw=1.6, solid_capstyle="butt", zorder=2)
+                look = layer(line_kw, color=BLUE, lw=1.6, solid_capstyle="butt", zorder=2)
                 ax.plot([a, b], [at, at], **look)
                 for edge, marker, cut in ((a, "<", start < low), (b, ">", stop > high)):
                     if cut:
-                        ax.plot(edge, at, marker, color=_BLUE, ms=4, clip_on=False)
+                        ax.plot(edge, at, marker, color=BLUE, ms=4, clip_on=False)
             if low < share[part] < high:
-                look = layer(points_kw, marker="o", color=_BLUE, ms=4.5, mec="white", mew=0.6)
+                look = layer(points_kw, marker="o", color=BLUE, ms=4.5, mec="white", mew=0.6)
                 ax.plot(share[part], at, **{"zorder": 3, **look})
         for value, style in ((0, "-"), (1, ":")):
             ax.axvline(value, color=MUTED, lw=0.7, ls=style, zorder=1)

@@ -16,7 +16,9 @@ from nqp_spatial.dynamics import (
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.theme import (
     COLUMN,
+    EDGE,
     INK,
+    SEQUENTIAL,
     Layer,
     check_fonts,
     layer,
@@ -123,7 +125,7 @@ def steady_states(
     with speaking(lang):
         table, chain = _tables(result)
     groups, states = table.shape
-    shades = mpl.colormaps["YlGnBu"](np.linspace(0.18, 0.95, states))
+    shades = mpl.colormaps[SEQUENTIAL](np.linspace(0.18, 0.95, states))
     wide = 0.82 / states
     with themed(lang):
         if ax is None:
@@ -134,7 +136,7 @@ def steady_states(
             at = np.arange(groups) + (j - (states - 1) / 2) * wide
             heights = table[state].to_numpy(dtype=float)
             look = layer(
-                bars_kw, width=wide * 0.94, color=shades[j], label=str(state), edgecolor="#8a8a8a",
+                bars_kw, width=wide * 0.94, color=shades[j], label=str(state), edgecolor=EDGE,
                 lw=0.25,
             )  # fmt: skip
             ax.bar(at, np.nan_to_num(heights), **look)

@@ -44,6 +44,37 @@ COLUMN, PAGE = 3.5, 7.2
 # Okabe and Ito (2008): told apart by readers with any of the common colour deficiencies.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 INK, MUTED, LIGHT = "#222222", "#6e6e6e", "#ececec"
+# The two ends of a contrast: high and low, positive and negative, a critical value.
+RED, BLUE, ORANGE = "#b2182b", "#2166ac", "#D55E00"
+# Lines that part areas, hatches, borders of the base map; the thinner, the lighter.
+EDGE, EDGE_LIGHT, PANE, GRID = "#8a8a8a", "#c9c9c9", "#d0d0d0", "#e3e3e3"
+# Land without units is white: light grey already says that a unit is not significant.
+LAND, GROUND = "#ffffff", "#f3f3f1"
+# Colour maps for one direction, for two from a middle, for probabilities, for an order, for height.
+SEQUENTIAL, DIVERGING, PROBABILITY, ORDERED = "YlGnBu", "RdBu_r", "Blues", "viridis"
+# Parts of a whole, from dark to light: the order holds in grey too.
+PARTS = ("#08519c", "#6baed6", "#d9d9d9", "#fdae6b", "#a63603")
+# Areas below arrows and borders, light versions of the palette.
+PALE = ("#9cc7e4", "#f2b58c", "#93d1bd", "#e3bdd3", "#f1d491", "#bfe2f5")
+# Links of weights: both ways, one way.
+BOTH_WAYS, ONE_WAY = "#5b7fa6", "#d9822b"
+CLUSTER_COLOURS = {
+    "High-High": RED,
+    "Low-Low": BLUE,
+    "High-Low": "#f4a582",
+    "Low-High": "#92c5de",
+    "Not significant": LIGHT,
+    "No neighbours": LAND,
+}
+# From the least to the most significant, a step darker each. Two unlike neighbours have hues of
+# their own: shades of one red would be read as tiers.
+TIER_COLOURS = {
+    "High-High": ("#f4a59b", "#d6403f", "#8b0a1f"),
+    "Low-Low": ("#a3c6e8", "#4a8cc7", "#12407a"),
+    "High-Low": ("#fcd59b", "#f0a030", "#a86500"),
+    "Low-High": ("#bfe3c8", "#5fb57c", "#1b7a41"),
+}
+SIGNIFICANCE = ("#cfcde5", "#8f86c0", "#44207a")
 
 _LATIN_FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
 _CJK_FONTS = (

@@ -12,8 +12,10 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.steady import condition_name
 from nqp_spatial.plots.theme import (
     COLUMN,
+    EDGE,
     INK,
     PAGE,
+    PROBABILITY,
     Layer,
     check_fonts,
     figure_of,
@@ -166,11 +168,11 @@ def _matrix(
     size = len(values)
     image = ax.imshow(
         np.ma.masked_invalid(values),
-        **layer(cells_kw, cmap="Blues", vmin=0, vmax=1, aspect="auto"),
+        **layer(cells_kw, cmap=PROBABILITY, vmin=0, vmax=1, aspect="auto"),
     )
     for i, row in enumerate(values):
         if np.isnan(row).all():
-            ax.axhspan(i - 0.5, i + 0.5, facecolor="white", edgecolor="#8a8a8a", hatch="////", lw=0)
+            ax.axhspan(i - 0.5, i + 0.5, facecolor="white", edgecolor=EDGE, hatch="////", lw=0)
             continue
         for j, value in enumerate(row):
             look = layer(

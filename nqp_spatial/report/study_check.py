@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import NqpError, OptionError, sample
+from nqp_spatial.printed import Printed
 from nqp_spatial.report.study import run_setup
 from nqp_spatial.report.study_code import columns_used, setup_code
 from nqp_spatial.report.study_config import SCHEMA, Setting, StudyConfig, read_config
@@ -24,8 +25,8 @@ _READERS = {".csv": pd.read_csv, ".xlsx": pd.read_excel, ".xls": pd.read_excel,
             ".dta": pd.read_stata, ".parquet": pd.read_parquet}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Finding:
+@dataclass(frozen=True, repr=False)
+class Finding(Printed):
     """One thing that was checked.
 
     Attributes
@@ -39,6 +40,9 @@ class Finding:
     level: Literal["ok", "warning", "fails"]
     where: str
     words: str
+
+    def _parts(self) -> list[str]:
+        return [str(self)]
 
     def __str__(self) -> str:
         marks = {"ok": "ok     ", "warning": "WARNING", "fails": "FAILS  "}

@@ -26,8 +26,8 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.plots import theme
 from nqp_spatial.plots.ground import MapLook, ground_of
-from nqp_spatial.plots.lisa_maps import CLUSTER_COLOURS
 from nqp_spatial.plots.scatter import _overlap
+from nqp_spatial.plots.theme import CLUSTER_COLOURS
 
 
 @pytest.fixture(autouse=True)

@@ -336,3 +336,10 @@ def test_labels_of_the_panel_reach_the_figures(incomes):
     assert legend == f"State of {label}"
     kernel = nq.dynamics.stochastic_kernel(panel, "income")
     assert nq.plots.kernel_contour(kernel).get_xlabel() == f"{label}, t"
+
+
+def test_colours_stand_in_one_file():
+    """Palettes are chosen together: no figure has colours of its own."""
+    for path in SOURCES.glob("*.py"):
+        if path.name != "theme.py":
+            assert not re.findall(r'"#[0-9a-fA-F]{6}"', path.read_text()), path.name
