@@ -12,6 +12,7 @@ from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
+from nqp_spatial.plots.said import said
 from nqp_spatial.plots.theme import (
     BOTH_WAYS,
     COLUMN,
@@ -169,7 +170,7 @@ def weights_map(
             keys[say("No neighbours ({count})", count=count)] = marker(RED, ring=True)
         few = "Links: the {count} of largest weight of each unit"
         legend = "" if strongest is None else say(few, count=strongest)
-        named = options.title if options.title is not None else weights.spec.describe()
+        named = options.title if options.title is not None else said(weights.spec.describe())
         handles, entries = list(keys.values()), list(keys)
         return drawn_map(ground, paint, handles, entries, legend, options, _capital(named))
 
@@ -237,7 +238,7 @@ def neighbour_histogram(
         ax.set_xlabel(say("Neighbours of a unit (dashed: mean, {mean})", mean=mean))
         ax.set_ylabel(say("Units"))
         ax.locator_params(integer=True)
-        named = title if title is not None else weights.spec.describe()
+        named = title if title is not None else said(weights.spec.describe())
         ax.set_title(wrapped(_capital(named), width))
     check_fonts(ax)
     return ax

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.plots.said import said
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
@@ -137,7 +138,7 @@ def weights_matrix(
                 ax.text(j, i, f"{values[i, j]:.{digits}f}", **look)
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.72, pad=0.02)
         bar.outline.set_visible(False)
-        bar.set_label(wrapped(label if label is not None else weights.spec.describe(), width))
+        bar.set_label(wrapped(label if label is not None else said(weights.spec.describe()), width))
         if title:
             ax.set_title(wrapped(title, width))
     check_fonts(ax)

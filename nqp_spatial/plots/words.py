@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from nqp_spatial.errors import OptionError
 
-__all__ = ["CHINESE", "Lang", "Words", "say", "speaking"]
+__all__ = ["CHINESE", "Lang", "Words", "say", "speaking", "spoken"]
 
 Lang = Literal["en", "zh"]
 
@@ -173,6 +173,17 @@ def speaking(lang: Lang) -> Iterator[None]:
         _LANG.reset(before)
 
 
+def spoken() -> str:
+    """Return the language that is spoken.
+
+    Examples
+    --------
+    >>> spoken()
+    'en'
+    """
+    return _LANG.get()
+
+
 class Words:
     """Texts by their English form, said in the language that is spoken.
 
@@ -187,7 +198,7 @@ class Words:
 
     def __call__(self, text: str, /, **values: object) -> str:
         """Return a text with values put in."""
-        found = self.chinese[text] if _LANG.get() == "zh" else text
+        found = self.chinese[text] if spoken() == "zh" else text
         return found.format(**values) if values else found
 
 

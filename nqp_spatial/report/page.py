@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from nqp_spatial.plots import COLUMN
+from nqp_spatial.plots.said import heading, said
 from nqp_spatial.report.study_words import say
 
-__all__ = ["Section", "page_of"]
+__all__ = ["Section", "page_of", "table_html"]
 
 _TEMPLATE = """<!DOCTYPE html>
 <html lang="{{ lang }}">
@@ -176,6 +180,51 @@ def page_of(
         sections=shown, title=title, facts=facts, setup=setup, versions=versions, lang=lang,
         say=say, repeated=say(_REPEATED, script=script),
     )  # fmt: skip
+
+
+def table_html(caption: str, table: pd.DataFrame, given: Container[object] = ()) -> str:
+    """Return a table of a result with words for its names and readable numbers.
+
+    Parameters
+    ----------
+    caption : str
+    table : DataFrame
+    given : container
+        Names of the caller's own in it: they stay as they are.
+
+    Examples
+    --------
+    >>> "<td>&lt;0.001</td>" in table_html("A test", pd.DataFrame({"p_value": [1e-9]}))
+    True
+    """
+
+    def named(name: object) -> object:
+        return heading(name) if isinstance(name, str) and name not in given else name
+
+    def cell(value: object) -> object:
+        if isinstance(value, bool):
+            return say("yes" if value else "no")
+        return said(value) if isinstance(value, str) and value not in given else value
+
+    words = table.select_dtypes(exclude="number").map(cell)
+    shown = table.astype(dict.fromkeys(words, object)).assign(**words)
+    if "p_value" in shown:
+        shown["p_value"] = table["p_value"].map(_p_value, na_action="ignore").astype(object)
+    html = shown.rename(index=named, columns=named).to_html(
+        float_format=_number, na_rep="–", border=0, index_names=False
+    )
+    head, rest = html.split(">", 1)
+    return f"{head}><caption>{escape(caption)}</caption>{rest}"
+
+
+def _number(value: float) -> str:
+    """Return four significant digits; whole numbers and large ones without decimals."""
+    whole = float(value).is_integer() and abs(value) < 1e9
+    return f"{value:,.0f}" if whole or 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def _p_value(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _inline(path: Path) -> tuple[str, bool]:

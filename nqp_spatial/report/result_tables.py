@@ -15,6 +15,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.inequality import DagumResult
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.plots.said import said
 from nqp_spatial.regression.specification import DiagnosticsResult
 from nqp_spatial.report.writing import STARS_NOTE, number, p_value, stars, target_of, write_cells
 
@@ -102,7 +103,7 @@ def transition_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words; the note stays English.
+        Language of the built-in words and of what the result says; `notes` stay as given.
 
     Returns
     -------
@@ -139,9 +140,10 @@ def transition_table(
             f"time_homogeneity returned, got {type(chain).__name__}"
         )
     cells = pd.concat(panels)
-    said = [words["chain_note"].format(name=one.label, rule=one.rule, step=one.step)]
-    said += [f"{test.null}: {_test_words(test)}." for test in _two(tests)]
-    return write_cells(cells, target, caption=caption, notes=" ".join([*said, notes]).strip())
+    about = words["chain_note"].format(name=one.label, rule=said(one.rule, lang), step=one.step)
+    found = [f"{said(test.null, lang)}: {_test_words(test, lang)}." for test in _two(tests)]
+    notes = " ".join([about, *found, notes]).strip()
+    return write_cells(cells, target, caption=caption, notes=notes)
 
 
 def _two(
@@ -150,11 +152,12 @@ def _two(
     return [tests[key] for key in ("lr", "lr_permutation") if key in tests]
 
 
-def _test_words(test: HypothesisTest | NotApplicable) -> str:
+def _test_words(test: HypothesisTest | NotApplicable, lang: Lang) -> str:
     if isinstance(test, NotApplicable):
-        return test.reason
+        return said(test.reason, lang)
     df = "" if test.df is None else f"({test.df:g})"
-    return f"{test.name} {test.distribution}{df} = {test.statistic:.2f}, p {_equals(test.p_value)}"
+    name, against = said(test.name, lang), said(test.distribution, lang)
+    return f"{name} {against}{df} = {test.statistic:.2f}, p {_equals(test.p_value)}"
 
 
 def _equals(value: float) -> str:
@@ -261,8 +264,8 @@ def dagum_table(
             words["pairs"]: pd.DataFrame(across).T,
         }
     )
-    said = words["dagum_note"].format(name=result.label, group=result.group)
-    return write_cells(cells, target, caption=caption, notes=f"{said} {notes}".strip())
+    about = words["dagum_note"].format(name=result.label, group=result.group)
+    return write_cells(cells, target, caption=caption, notes=f"{about} {notes}".strip())
 
 
 def club_table(
@@ -334,13 +337,14 @@ def club_table(
         rows[words["divergent"]] = cells
     options = clubs.options
     note = words["club_note"].format(
-        name=clubs.variable, critical=options["critical"], hac=options["hac"],
+        name=clubs.variable, critical=said(str(options["critical"]), lang),
+        hac=said(str(options["hac"]), lang),
         discard=f"{options['discard']:.0%}", merge=options["merge"] or "–",
     )  # fmt: skip
-    said = [note, *clubs.notes]
+    all_notes = [note, *(said(one, lang) for one in clubs.notes), notes]
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
-        notes=" ".join([*said, notes]).strip(),
+        notes=" ".join(all_notes).strip(),
     )  # fmt: skip
 
 
@@ -410,12 +414,12 @@ def descriptive_table(
             words[key]: f"{value:,}" if key == "n" else f"{value:,.{digits}f}"
             for key, value in cells.items()
         }
-    said = words["span" if some.n_periods > 1 else "one"].format(
+    about = words["span" if some.n_periods > 1 else "one"].format(
         n=some.n_units, first=some.periods[0], last=some.periods[-1]
     )
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
-        notes=f"{said} {notes}".strip(),
+        notes=f"{about} {notes}".strip(),
     )  # fmt: skip
 
 
@@ -458,10 +462,10 @@ def tests_table(
     'tests.docx'
     """
     target, words = target_of(path), _words(lang)
-    said = [words["stars"]]
+    about = [words["stars"]]
     if isinstance(tests, DiagnosticsResult):
         frame = tests.table
-        said.append(tests.recommendation)
+        about.append(said(tests.recommendation, lang))
     else:
         frame = tests_frame(tests.values() if isinstance(tests, Mapping) else tests)
     if frame.empty:
@@ -471,13 +475,13 @@ def tests_table(
         applies = not pd.isna(row.p_value)
         df = "" if row.df is None or pd.isna(row.df) else f"{row.df:g}"
         cells = {
-            words["null"]: row.null,
+            words["null"]: said(str(row.null), lang),
             words["value"]: f"{row.statistic:.{digits}f}{stars(row.p_value)}" if applies else "–",
             words["df"]: df,
-            words["p"]: p_value(row.p_value, digits) if applies else str(row.rule),
+            words["p"]: p_value(row.p_value, digits) if applies else said(str(row.rule), lang),
         }
-        panel = str(getattr(row, "group", ""))
-        rows[(panel, row.name, at)] = cells
+        panel = said(str(getattr(row, "group", "")), lang)
+        rows[(panel, said(str(row.name), lang), at)] = cells
     cells = pd.DataFrame(list(rows.values()))
     keys = [(panel, name) for panel, name, _ in rows]
     cells.index = (
@@ -485,4 +489,4 @@ def tests_table(
         if any(panel for panel, _ in keys)
         else pd.Index([name for _, name in keys])
     )
-    return write_cells(cells, target, caption=caption, notes=" ".join([*said, notes]).strip())
+    return write_cells(cells, target, caption=caption, notes=" ".join([*about, notes]).strip())

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -15,9 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from nqp_spatial.errors import NqpError
+from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.report.page import Section, page_of
@@ -214,31 +212,16 @@ def _run(step: Step, names: dict[str, Any], key: str) -> Section:
             )
             found = Found()
     section.words = found.words
-    section.tables = [_table_html(caption, table) for caption, table in found.tables]
-    said = [str(one.message) for one in caught if one.category.__module__.startswith("nqp_spatial")]
-    section.warnings = [one for one in dict.fromkeys(said) if one not in section.words]
+    section.tables = found.tables
+    heard = [
+        str(one.message) for one in caught if one.category.__module__.startswith("nqp_spatial")
+    ]
+    section.warnings = [one for one in dict.fromkeys(map(said, heard)) if one not in section.words]
     # A step may draw fewer than it could: one period has one scatter plot.
     section.figures = [one for one in figures if (names["out"] / one[1]).exists()]
     if section.error:
         section.figures = []
     return section
-
-
-def _table_html(caption: str, table: pd.DataFrame) -> str:
-    from html import escape
-
-    def text(value: float) -> str:
-        return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.4g}"
-
-    def p_value(value: float) -> str:
-        return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-    html = table.to_html(
-        float_format=text, formatters={"p_value": p_value}, na_rep="–", border=0, index_names=False
-    )
-    html = re.sub(r"(?<=<th>)\w+(?=</th>)", lambda name: name[0].replace("_", " "), html)
-    head, rest = html.split(">", 1)
-    return f"{head}><caption>{escape(caption)}</caption>{rest}"
 
 
 # -- keeping and taking over -----------------------------------------------------------------------
@@ -309,7 +292,7 @@ def _facts(names: dict[str, Any]) -> str:
     return say(
         "{units} units, {first} to {last}. Weights: {spec}.",
         units=panel.n_units, first=panel.periods[0], last=panel.periods[-1],
-        spec=names["w"].spec.describe(),
+        spec=said(names["w"].spec.describe()),
     )  # fmt: skip
 
 

@@ -6,12 +6,14 @@ page shows and what made it cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from nqp_spatial.plots.said import said
+from nqp_spatial.report.page import table_html
 from nqp_spatial.report.study_config import StudyConfig
 from nqp_spatial.report.study_words import say
 
@@ -42,19 +44,20 @@ class Found:
     ----------
     words : list of str
         Paragraphs.
-    tables : list of (caption, DataFrame)
+    tables : list of str
+        HTML.
     """
 
     words: list[str] = field(default_factory=list)
-    tables: list[tuple[str, pd.DataFrame]] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
 
     def say(self, *words: str) -> None:
-        """Add paragraphs; empty ones are left out."""
-        self.words += [one for one in words if one]
+        """Add paragraphs, those of results in the page's language; empty ones are left out."""
+        self.words += [said(one) for one in words if one]
 
-    def show(self, caption: str, table: pd.DataFrame) -> None:
-        """Add a table."""
-        self.tables.append((caption, table))
+    def show(self, caption: str, table: pd.DataFrame, given: Iterable[object] = ()) -> None:
+        """Add a table; the caller's own names are `given`, for they must not be translated."""
+        self.tables.append(table_html(caption, table, set(given)))
 
 
 @dataclass(frozen=True)

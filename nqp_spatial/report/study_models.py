@@ -54,6 +54,7 @@ def model_step(config: StudyConfig) -> Step:
 
     def read(names: Names) -> Found:
         found, result = Found(), names["result"]
+        labels = [result.label(name) for name in result.spec.regressors]
         found.say(*result.notes)
         if ("spatial", "rho") in result.params.index:
             rho, error = result.params["spatial", "rho"], result.std_errors["spatial", "rho"]
@@ -73,10 +74,9 @@ def model_step(config: StudyConfig) -> Step:
             )
             kept = ["variable", "effect", "estimate", "std_error", "p_value", "conf_low",
                     "conf_high"]  # fmt: skip
-            found.show(
-                say("Effects"), names["effects"].frame[kept].set_index(["variable", "effect"])
-            )
-        found.show(say("Coefficients"), result.table)
+            table = names["effects"].frame[kept].set_index(["variable", "effect"])
+            found.show(say("Effects"), table.rename(result.label, level=0), given=labels)
+        found.show(say("Coefficients"), result.table.rename(result.label, level=1), given=labels)
         return found
 
     return Step("model", title, "\n".join(lines), read, figures)
@@ -111,11 +111,14 @@ def centre_step(config: StudyConfig) -> Step:
         errors = split.std_errors.xs("spatial", level="block")
         for (_, part), value in rho.items():
             error = errors.xs(part, level="part").iloc[0]
-            found.say(f"rho, {part}: {value:.3f} (s.e. {error:.3f}).")
+            text = "rho, {part}: {rho} (s.e. {error})."
+            found.say(say(text, part=part, rho=f"{value:.3f}", error=f"{error:.3f}"))
         for name, matrix in names["matrices"].items():
             label = names["panel"].label(name)
             found.show(
-                say("Total effects of {label}, receivers by senders", label=label), matrix.matrix()
+                say("Total effects of {label}, receivers by senders", label=label),
+                matrix.matrix(),
+                given=split.groups.names,
             )
         found.say(*split.notes)
         return found

@@ -7,6 +7,7 @@ from textwrap import indent
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import say as word
 from nqp_spatial.report.study_code import (
     Found,
@@ -58,7 +59,7 @@ def describe_step(config: StudyConfig) -> Step:
             *panel.notes,
             say(
                 "Weights: {spec}; {links} links, {each} a unit; components: {components}.",
-                spec=w.spec.describe(),
+                spec=said(w.spec.describe()),
                 links=w.sparse.nnz,
                 each=f"{w.sparse.nnz / w.n_units:.1f}",
                 components=w.components.nunique(),
@@ -67,7 +68,7 @@ def describe_step(config: StudyConfig) -> Step:
         rows = {panel.label(n): panel.frame[n].describe() for n in names["variables"]}
         table = pd.DataFrame(rows).T[["mean", "std", "min", "50%", "max"]]
         heads = [say(name) for name in ("mean", "s.d.", "min", "median", "max")]
-        found.show(say("Descriptive statistics"), table.set_axis(heads, axis=1))
+        found.show(say("Descriptive statistics"), table.set_axis(heads, axis=1), given=table.index)
         return found
 
     return Step("describe", say("The data"), "\n".join(lines), read, figures)
@@ -108,7 +109,7 @@ def index_step(config: StudyConfig) -> Step:
                 "and periods together, so that scores compare over time. The heaviest is {first}, "
                 "{share}.",
                 count=len(top),
-                weighting=of["weighting"],
+                weighting=say(of["weighting"]),
                 first=first,
                 share=f"{top.iloc[0]:.1%}",
             ),
@@ -117,7 +118,8 @@ def index_step(config: StudyConfig) -> Step:
                 "matters: nqp_spatial.composite.rank_intervals shows how ranks depend on them."
             ),
         )
-        found.show(say("Weights"), index.table)
+        table = index.table.rename(names["panel"].label)
+        found.show(say("Weights"), table, given=table.index.get_level_values(-1))
         return found
 
     return Step("index", title, "\n".join(lines), read, tuple(figures), needed="\n".join(needed))
@@ -191,7 +193,7 @@ def gradient_step(config: StudyConfig) -> Step:
                 )
             )
         found.show(say("Dagum's decomposition"), of)
-        found.show(say("Means of regions"), levels)
+        found.show(say("Means of regions"), levels, given=levels.columns)
         return found
 
     return Step("gradient", title, "\n".join(lines), read, tuple(figures))

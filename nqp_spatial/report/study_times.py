@@ -7,6 +7,7 @@ import pandas as pd
 
 from nqp_spatial.convergence.sigma import MEASURES
 from nqp_spatial.hypotheses import NotApplicable
+from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import say as word
 from nqp_spatial.report.study_code import Found, Names, Step, call, drawn, tabled
 from nqp_spatial.report.study_config import StudyConfig
@@ -200,7 +201,7 @@ def convergence_step(config: StudyConfig) -> Step:
                 say(
                     "{measure}: {reading} (trend {trend} % a period).",
                     measure=word(_capital(MEASURES[str(measure)])),
-                    reading=say(row["reading"]), trend=f"{100 * row['trend']:.2f}",
+                    reading=said(row["reading"]), trend=f"{100 * row['trend']:.2f}",
                 )
             )  # fmt: skip
         found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
@@ -208,7 +209,7 @@ def convergence_step(config: StudyConfig) -> Step:
             say(
                 "log-t test of all units: t = {t}, {reading}.",
                 t=f"{names['whole'].statistic:.2f}",
-                reading=say(names["whole"].reading),
+                reading=said(names["whole"].reading),
             ),
             say(
                 "Clubs: {clubs}; divergent units: {divergent}.",

@@ -15,6 +15,8 @@ CHINESE = {
     "This step failed.": "此步失败。",
     "Warning: {words}": "警告：{words}",
     "Code of this step": "本步代码",
+    "yes": "是",
+    "no": "否",
     "Set-up": "数据与权重的代码",
     "The script {script} beside this page runs the same steps through the Python interface.": (
         "与本页同一文件夹的脚本 {script} 通过 Python 接口运行同样的步骤。"
@@ -63,6 +65,12 @@ CHINESE = {
         "权重取决于指标在单元间差异的大小，而非其重要性；nqp_spatial.composite.rank_intervals "
         "显示排名如何随权重变化。"
     ),
+    "entropy": "熵值法",
+    "critic": "CRITIC",
+    "cv": "变异系数",
+    "pca": "主成分",
+    "scatter": "离散度",
+    "equal": "等",
     # disparity
     "Regional disparity": "区域差距",
     "The Gini coefficient and its parts.": "基尼系数及其组成。",
@@ -173,17 +181,6 @@ CHINESE = {
     "least squares": "最小二乘",
     "spatial errors": "空间误差",
     "Clubs": "俱乐部",
-    "no clear trend": "无明显趋势",
-    "falls: sigma convergence": "下降，σ 收敛",
-    "rises: sigma divergence": "上升，σ 发散",
-    "convergence of all units is rejected at 5 %": "在 5 % 水平拒绝全部单元收敛",
-    "convergence of levels is not rejected (b of 2 or more)": "不拒绝水平收敛（b 不小于 2）",
-    "convergence of growth rates is not rejected (b between 0 and 2)": (
-        "不拒绝增长率收敛（b 在 0 与 2 之间）"
-    ),
-    "convergence is not rejected, though b is negative: weak evidence": (
-        "不拒绝收敛，但 b 为负，证据较弱"
-    ),
     # association
     "Who clusters with whom": "空间集聚",
     "Clusters of high and low values, and their significance.": "高值与低值的集聚及其显著性。",
@@ -207,6 +204,7 @@ CHINESE = {
     "rho, the part of the neighbours' outcome: {rho} (s.e. {error}).": (
         "rho，即邻居结果的作用：{rho}（标准误 {error}）。"
     ),
+    "rho, {part}: {rho} (s.e. {error}).": "rho，{part}：{rho}（标准误 {error}）。",
     "direct": "直接",
     "indirect": "间接",
     "{said}, not told from zero": "{said}，与零无法区分",

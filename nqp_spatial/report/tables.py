@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.plots.said import said
 from nqp_spatial.regression import EffectsResult, RegressionResult
 from nqp_spatial.report.writing import STARS, STARS_NOTE, target_of, write_cells
 
@@ -82,6 +83,12 @@ _WORDS = {
         "delta": "delta 方法",
         "likelihood": "极大似然",
         "none": "无",
+        "transformation": "变换法",
+        "bias": "偏误修正",
+        "observed": "观测信息矩阵",
+        "expected": "期望信息矩阵",
+        "robust": "稳健",
+        "cluster": "聚类稳健",
     },
 }
 
@@ -118,7 +125,7 @@ def regression_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words; the note stays English.
+        Language of the built-in words and of what the result says; `notes` stay as given.
 
     Returns
     -------
@@ -163,7 +170,7 @@ def regression_table(
         columns[name] = pd.concat(parts)
     rows = _rows(list(columns.values()))
     cells = pd.DataFrame({n: column.reindex(rows) for n, column in columns.items()})
-    note = _regression_note(models, impacts, statistic, words, notes)
+    note = _regression_note(models, impacts, statistic, lang, notes)
     return write_cells(cells.fillna(""), target, caption=caption, notes=note)
 
 
@@ -254,7 +261,7 @@ def effects_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words; the note stays English.
+        Language of the built-in words and of what the result says; `notes` stay as given.
 
     Returns
     -------
@@ -306,10 +313,10 @@ def _effects_column(
     cells = {}
     for horizon in dict.fromkeys(effects.frame["horizon"]):
         at = effects.frame[effects.frame["horizon"] == horizon]
-        said = words.get(horizon, "") if isinstance(horizon, str) else words["horizon"]
-        said = said.format(horizon)
+        when = words.get(horizon, "") if isinstance(horizon, str) else words["horizon"]
+        when = when.format(horizon)
         for kind in ("direct", "indirect", "total"):
-            heading = f"{words[kind]}, {said}" if said else words[kind]
+            heading = f"{words[kind]}, {when}" if when else words[kind]
             for row in at[at["effect"] == kind].itertuples():
                 label = effects.labels.get(row.variable, row.variable)
                 cells[heading, label] = _cell(
@@ -322,22 +329,28 @@ def _regression_note(
     models: Mapping[str, RegressionResult],
     impacts: Mapping[str, EffectsResult],
     statistic: str,
-    words: dict[str, str],
+    lang: str,
     notes: str,
 ) -> str:
+    words = _words(lang)
     facts: dict[str, list[str]] = {
         "model": [one.spec.model.upper() for one in models.values()],
-        "weights": [one.weights_spec for one in models.values()],
+        "weights": [said(one.weights_spec, lang) for one in models.values()],
         "estimator": [
             "GS2SLS" if one.spec.estimator == "gs2sls" else words["likelihood"]
             for one in models.values()
         ],
-        "correction": [one.spec.correction for one in models.values()],
-        "covariance": [one.spec.covariance for one in models.values()],
+        "correction": [_worded(one.spec.correction, words) for one in models.values()],
+        "covariance": [_worded(one.spec.covariance, words) for one in models.values()],
         "inference": [_inference(one, words) for one in impacts.values()],
     }
     parts = [words[statistic], *(_per_column(key, values, words) for key, values in facts.items())]
     return " ".join([*(part for part in parts if part), notes]).strip()
+
+
+def _worded(option: str, words: dict[str, str]) -> str:
+    """Return an option's name, in the table's language where it has one."""
+    return words.get(option, option)
 
 
 def _inference(effects: EffectsResult, words: dict[str, str]) -> str:

@@ -516,6 +516,18 @@ def test_a_chinese_study(files, done, tmp_path):
     for words in ("The data", "went from", "This step", "Code of this step", "Repeat it"):
         assert words in english or words == "This step"
         assert words not in page
+    # What the results say is Chinese too: what is left are the names of the user, of models, of
+    # people, of functions.
+    plain = re.sub(
+        r"<style>.*?</style>|<pre>.*?</pre>|<p>[^<]*study.py.*?</p>", "", page, flags=re.S
+    )
+    plain = re.sub(r"<[^>]+>", " ", plain)
+    own = {"Output", "Private", "capital", "Public", "States", "West", "South", "centre",
+           "periphery", "North", "lpcap", "unemp", "index", "Unemployment", "rate"}  # fmt: skip
+    known = {"sdem", "SDEM", "Wald", "Elhorst", "theta", "Hausman", "Mundlak", "Pesaran", "Jarque",
+             "Bera", "Koenker", "Bassett", "study", "skip", "esda", "lisa", "composite",
+             "nqp_spatial", "rank_intervals", "CRITIC"}  # fmt: skip
+    assert set(re.findall(r"[A-Za-z_]{4,}", plain)) - own - known == set()
     gini = r"(0\.\d{3})\D+(0\.\d{3})"
     assert (
         re.search("基尼系数由 " + gini, page).groups()
