@@ -53,6 +53,8 @@ class BetaResult(Printed):
         Periods between start and end of the growth.
     annual : bool
         Whether growth is per period.
+    logs : bool
+        Whether the logarithm of the variable was taken; if not, growth is its plain change.
     notes : tuple of str
     label : str
         What figures call the variable.
@@ -72,6 +74,7 @@ class BetaResult(Printed):
     variable: str
     span: float
     annual: bool
+    logs: bool
     notes: tuple[str, ...]
     label: str
 
@@ -201,7 +204,7 @@ def beta(
     )  # fmt: skip
     table = _table(result, names, span, annual, level)
     return BetaResult(
-        table, result, data, _equal(result, names), variable, span, annual,
+        table, result, data, _equal(result, names), variable, span, annual, logs,
         tuple(_notes(table, result, annual)), panel.label(variable),
     )  # fmt: skip
 

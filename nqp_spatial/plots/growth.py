@@ -106,16 +106,27 @@ def beta_scatter(
                 label=text if name == "all" else say("{group}: {text}", group=name, text=text),
             )  # fmt: skip
             ax.plot(ends, height, **look)
-        ax.set_xlabel(say("Log of {name} at the start", name=named))
-        over = "Growth over {span} period(s), log points"
-        every = say("Growth a period, log points")
-        ax.set_ylabel(every if result.annual else say(over, span=f"{result.span:g}"))
+        start = "Log of {name} at the start" if result.logs else "{name} at the start"
+        ax.set_xlabel(say(start, name=named))
+        ax.set_ylabel(_growth_words(result))
         below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.15), "handlelength": 1.4}
         ax.legend(**layer(legend_kw, **below))
         if title:
             ax.set_title(wrapped(title, width))
     check_fonts(ax)
     return ax
+
+
+def _growth_words(result: BetaResult) -> str:
+    """Return what growth is: of logarithms, or the plain change."""
+    span = f"{result.span:g}"
+    if result.logs:
+        if result.annual:
+            return say("Growth a period, log points")
+        return say("Growth over {span} period(s), log points", span=span)
+    if result.annual:
+        return say("Change a period")
+    return say("Change over {span} period(s)", span=span)
 
 
 def sigma_lines(

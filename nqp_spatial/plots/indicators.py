@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["index_weights", "rank_intervals"]
 
 
+def weighting_words(weighting: str) -> str:
+    """Return what weights are called; several joined by a plus are called one by one.
+
+    Examples
+    --------
+    >>> weighting_words("entropy+pca")
+    'entropy + pca'
+    """
+    return " + ".join(say(one) for one in weighting.split("+"))
+
+
 def index_weights(
     result: CompositeIndex,
     *,
@@ -105,9 +116,10 @@ def index_weights(
                 loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2,
                 handlelength=1,
             )  # fmt: skip
-        said = say("Weights by {name}", name=result.spec["weighting"]) if title is None else title
+        how = say("Weights by {name}", name=weighting_words(result.spec["weighting"]))
+        words = how if title is None else title
         # Above the legend, which has two entries a row.
-        ax.set_title(said, pad=6 + 11 * -(-len(dimensions) // 2) if len(dimensions) > 1 else None)
+        ax.set_title(words, pad=6 + 11 * -(-len(dimensions) // 2) if len(dimensions) > 1 else None)
     check_fonts(ax)
     return ax
 

@@ -63,9 +63,15 @@ def model_step(config: StudyConfig) -> Step:
         if "effects" in names:
             for name, of_one in names["effects"].frame.groupby("variable", sort=False):
                 rows = of_one.set_index("effect")
-                found.say(f"{result.label(str(name))}: " + "; ".join(
-                    f"{say(kind)} {_reading(rows.loc[kind])}" for kind in ("direct", "indirect")
-                    if kind in rows.index) + ".")  # fmt: skip
+                said_of = {"label": result.label(str(name)), "direct": _reading(rows.loc["direct"])}
+                # Without rho and W X what others have is zero by the model, not by the data.
+                if pd.isna(rows.loc["indirect", "p_value"]):
+                    found.say(
+                        say("{label}: {direct}; the model has no indirect effect.", **said_of)
+                    )
+                    continue
+                text = "{label}: direct {direct}; indirect {indirect}."
+                found.say(say(text, **said_of, indirect=_reading(rows.loc["indirect"])))
             found.say(
                 say(
                     "These are associations given the effects and regressors, not causes, unless "

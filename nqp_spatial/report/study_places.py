@@ -7,6 +7,7 @@ from textwrap import indent
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.plots.indicators import weighting_words
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import say as word
 from nqp_spatial.report.study_code import (
@@ -42,7 +43,7 @@ def describe_step(config: StudyConfig) -> Step:
             drawn(config, "choropleth_periods", f"panel, {y!r}", '"map"'),
         ]
         figures = (
-            ("map", say("The variable in the first, middle and last period, in one legend.")),
+            ("map", say("The variable in the first, middle and last period, in the same classes.")),
         )
 
     def read(names: Names) -> Found:
@@ -109,7 +110,7 @@ def index_step(config: StudyConfig) -> Step:
                 "and periods together, so that scores compare over time. The heaviest is {first}, "
                 "{share}.",
                 count=len(top),
-                weighting=say(of["weighting"]),
+                weighting=weighting_words(of["weighting"]),
                 first=first,
                 share=f"{top.iloc[0]:.1%}",
             ),

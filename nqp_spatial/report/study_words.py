@@ -48,8 +48,8 @@ CHINESE = {
     "min": "最小值",
     "median": "中位数",
     "max": "最大值",
-    "The variable in the first, middle and last period, in one legend.": (
-        "变量在首期、中期和末期的分布，共用一个图例。"
+    "The variable in the first, middle and last period, in the same classes.": (
+        "变量在首期、中期和末期的分布，分级相同。"
     ),
     "The index": "指数",
     "Weights": "权重",
@@ -57,7 +57,7 @@ CHINESE = {
     "The index in the first, middle and last period.": "指数在首期、中期和末期的分布。",
     "The index joins {count} indicators by {weighting} weights, scaled over all units and periods "
     "together, so that scores compare over time. The heaviest is {first}, {share}.": (
-        "指数由 {count} 个指标按 {weighting} 权重合成，对全部单元和各期一起标准化，"
+        "指数由 {count} 个指标合成，权重由{weighting}得到，对全部单元和各期一起标准化，"
         "因而得分可跨期比较。权重最大的是{first}，占 {share}。"
     ),
     "Weights follow from how much indicators differ between units, not from what matters: "
@@ -65,12 +65,6 @@ CHINESE = {
         "权重取决于指标在单元间差异的大小，而非其重要性；nqp_spatial.composite.rank_intervals "
         "显示排名如何随权重变化。"
     ),
-    "entropy": "熵值法",
-    "critic": "CRITIC",
-    "cv": "变异系数",
-    "pca": "主成分",
-    "scatter": "离散度",
-    "equal": "等",
     # disparity
     "Regional disparity": "区域差距",
     "The Gini coefficient and its parts.": "基尼系数及其组成。",
@@ -205,8 +199,10 @@ CHINESE = {
         "rho，即邻居结果的作用：{rho}（标准误 {error}）。"
     ),
     "rho, {part}: {rho} (s.e. {error}).": "rho，{part}：{rho}（标准误 {error}）。",
-    "direct": "直接",
-    "indirect": "间接",
+    "{label}: direct {direct}; indirect {indirect}.": "{label}：直接 {direct}；间接 {indirect}。",
+    "{label}: {direct}; the model has no indirect effect.": (
+        "{label}：{direct}；该模型没有间接效应。"
+    ),
     "{said}, not told from zero": "{said}，与零无法区分",
     "These are associations given the effects and regressors, not causes, unless the design of the "
     "data says otherwise.": (

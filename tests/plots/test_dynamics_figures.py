@@ -171,6 +171,23 @@ def test_transition_paths_are_means_of_clubs(cities):
     assert shades == sorted(shades)
 
 
+def test_beta_scatter_says_logarithm_only_where_one_was_taken(incomes):
+    panel = incomes[0] if isinstance(incomes, tuple) else incomes
+    axes = [
+        nq.plots.beta_scatter(
+            nq.convergence.beta(panel, "income", logs=logs, kind=kind), label="income"
+        )
+        for logs in (True, False)
+        for kind in ("cross-section", "panel")
+    ]
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [
+        ("Log of income at the start", "Growth a period, log points"),
+        ("Log of income at the start", "Growth over 1 period(s), log points"),
+        ("income at the start", "Change a period"),
+        ("income at the start", "Change over 1 period(s)"),
+    ]
+
+
 def test_beta_scatter_draws_the_estimate(incomes):
     panel, w = incomes
     side = pd.Series(np.resize(["a", "b"], 48), panel.units)

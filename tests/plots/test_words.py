@@ -74,7 +74,7 @@ def figures():
         "effects": (p.effects, [result.effects(draws=50, seed=0)]),
         "effects_arrows": (p.effects_arrows, [matrix, panel, south], {"label": "私人资本"}),
         "effects_matrix": (p.effects_matrix, [matrix], {"label": "私人资本"}),
-        "index_weights": (p.index_weights, [index], {"labels": index_names, "title": "权重"}),
+        "index_weights": (p.index_weights, [index], {"labels": index_names}),
         "kernel_contour": (p.kernel_contour, [kernel]),
         "kernel_surface": (p.kernel_surface, [kernel]),
         "lisa_map": (p.lisa_map, [lisa, panel], {"tiers": True}),
@@ -149,6 +149,7 @@ def test_words_have_the_same_places_and_are_all_used():
     built = {
         "p < ", "false discovery rate < ", "{name}, ", "Link ", "Total effects", "Indirect effects",
         "between ", "within ", "Standard ", "Coefficient ", "Gini coefficient", "Theil index",
+        "entropy", "critic", "cv", "pca", "scatter", "equal", "given",
     }  # fmt: skip
     for english in CHINESE:
         literal = english.replace("\n", "\\n")
