@@ -339,19 +339,26 @@ def _equal(result: RegressionResult, names: dict[str, str]) -> HypothesisTest | 
 
 def _notes(table: pd.DataFrame, result: RegressionResult, annual: bool) -> list[str]:
     notes = []
-    beyond = table.index[table["speed"].isna()]
-    if len(beyond):
+
+    def which(rows: pd.Series) -> str:
+        """Name the rows that a note is about, where there are several to tell apart."""
+        if len(table) == 1:
+            return ""
+        return f"{sample([', '.join(map(str, key)) for key in table.index[rows]])}: "
+
+    beyond = table["speed"].isna()
+    if beyond.any():
         notes.append(
-            f"{sample(beyond)}: b closes the gap more than whole within the span (1 + b T is not "
+            f"{which(beyond)}b closes the gap more than whole within the span (1 + b T is not "
             "positive), so that there is no speed"
         )
-    apart = table.index[table["speed"] <= 0]
-    if len(apart):
-        notes.append(f"{sample(apart)}: no convergence, so that there is no half-life")
-    open_ = table.index[(table["speed"] > 0) & (table["speed_low"] <= 0)]
-    if len(open_):
+    apart = table["speed"] <= 0
+    if apart.any():
+        notes.append(f"{which(apart)}no convergence, so that there is no half-life")
+    open_ = (table["speed"] > 0) & (table["speed_low"] <= 0)
+    if open_.any():
         notes.append(
-            f"{sample(open_)}: the interval of the speed reaches zero; read the upper end of the "
+            f"{which(open_)}the interval of the speed reaches zero; read the upper end of the "
             "half-life as unbounded"
         )
     if not annual and result.spec.effects in ("unit", "two-way"):

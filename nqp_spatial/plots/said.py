@@ -244,6 +244,16 @@ FORMS = {
         "critical='increasing' 要求后者"
     ),
     "no two units converge: all are divergent": "没有两个单元收敛：全部发散",
+    "b closes the gap more than whole within the span (1 + b T is not positive), so that "
+    "there is no speed": "b 使差距在期内缩小超过全部（1 + bT 不为正），因此没有收敛速度",
+    "no convergence, so that there is no half-life": "不收敛，因此没有半衰期",
+    "the interval of the speed reaches zero; read the upper end of the half-life as "
+    "unbounded": "速度的区间含零，半衰期的上限应视为无界",
+    "unit effects: convergence is to paths of their own, and b is biased down by order 1/T "
+    "(Nickell 1981); nqp_spatial.fit with time_lag=True corrects that": (
+        "个体效应：各单元收敛于自身路径，b 向下偏误 1/T 阶（Nickell 1981）；"
+        "nqp_spatial.fit 的 time_lag=True 可修正"
+    ),
     "falls: sigma convergence": "下降，σ 收敛",
     "rises: sigma divergence": "上升，σ 发散",
     "no clear trend": "无明显趋势",

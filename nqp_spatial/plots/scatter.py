@@ -101,7 +101,9 @@ def moran_scatter(
         named = say("{name}, {period}", name=lisa.label, period=lisa.period)
         ax.set_title(wrapped(title if title is not None else named, width))
         value = say("Moran's I = {value}", value=f"{lisa.moran_i:.3f}")
-        ax.text(0.02, 0.98, value, transform=ax.transAxes, va="top")
+        # On white: the line of the mean may pass below it.
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        ax.text(0.02, 0.98, value, transform=ax.transAxes, va="top", bbox=ground)
         below = layer(
             legend_kw, title=say("Local Moran, {rule}", rule=rule_of(lisa)), alignment="left",
             loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=2, handletextpad=0.2,

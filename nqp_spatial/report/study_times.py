@@ -205,6 +205,7 @@ def convergence_step(config: StudyConfig) -> Step:
                 )
             )  # fmt: skip
         found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
+        found.say(*names["beta"].notes)
         found.say(
             say(
                 "log-t test of all units: t = {t}, {reading}.",
