@@ -37,7 +37,7 @@ from nqp_spatial.printed import Part, Printed
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["SpatialPanel"]
+__all__ = ["SpatialPanel", "require_panel"]
 
 BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
 
@@ -588,6 +588,25 @@ class SpatialPanel(Printed):
         pairs = [(plain(u), plain(p)) for u, p in rows[:5]]
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
         return f"{len(rows)} cells, (unit, period) {sample(pairs)}{more}"
+
+
+def require_panel(panel: object) -> None:
+    """Raise `PanelError` unless it is a `SpatialPanel`.
+
+    Examples
+    --------
+    >>> require_panel("income")
+    Traceback (most recent call last):
+    nqp_spatial.errors.PanelError: panel must be a SpatialPanel, got str 'income'; was it meant for another argument?
+    """  # noqa: E501
+    if isinstance(panel, SpatialPanel):
+        return
+    came, advice = type(panel).__name__, "was it meant for another argument?"
+    if isinstance(panel, str):
+        came += f" {panel!r}"
+    if isinstance(panel, pd.DataFrame):
+        advice = "make one with SpatialPanel(frame, unit=..., period=...)"
+    raise PanelError(f"panel must be a SpatialPanel, got {came}; {advice}")
 
 
 def _crs(geometry: gpd.GeoDataFrame) -> str:

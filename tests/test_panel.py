@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -322,3 +325,31 @@ def test_every_public_name_is_there():
         assert getattr(nq, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'regress'"):
         _ = nq.regress
+
+
+def _functions_of_panels():
+    for folder in ("", ".weights", ".esda", ".dynamics", ".convergence", ".inequality",
+                   ".composite", ".spillovers", ".plots", ".report", ".regression"):  # fmt: skip
+        module = importlib.import_module(f"nqp_spatial{folder}")
+        for name in module.__all__:
+            one = getattr(module, name)
+            if inspect.isfunction(one):
+                panel = inspect.signature(one).parameters.get("panel")
+                if panel is not None and "SpatialPanel" in str(panel.annotation):
+                    yield pytest.param(one, id=f"{folder[1:]}.{name}".strip("."))
+
+
+@pytest.mark.parametrize("function", list(_functions_of_panels()))
+def test_what_is_no_panel_is_refused_everywhere(function):
+    """A table, or arguments in another order, must not end in an AttributeError."""
+    parameters = inspect.signature(function).parameters
+    passed = {
+        name: "x"
+        for name, one in parameters.items()
+        if one.default is inspect.Parameter.empty and one.kind is not one.VAR_KEYWORD
+    }
+    frame = pd.DataFrame({"unit": ["a"], "year": [2000], "x": [1.0]})
+    with pytest.raises(PanelError, match=r"got DataFrame; make one with SpatialPanel\(frame"):
+        function(**{**passed, "panel": frame})
+    with pytest.raises(PanelError, match="got str 'y ~ x'; was it meant for another argument"):
+        function(**{**passed, "panel": "y ~ x"})

@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.composite.index import CompositeIndex, Directions, index
 from nqp_spatial.composite.weighting import SCHEMES
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 
 __all__ = ["rank_intervals", "rank_schemes"]
 
@@ -141,6 +141,7 @@ def rank_schemes(
     >>> found.columns.tolist()
     ['entropy', 'critic', 'cv', 'pca', 'scatter', 'equal', 'best', 'worst']
     """
+    require_panel(panel)
     if period not in panel.periods:
         raise PanelError(f"no period {period!r}; there are {sample(panel.periods, 20)}")
     scores = pd.DataFrame(

@@ -14,7 +14,7 @@ from nqp_spatial.convergence.series import even_periods
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.estimation import fit
 
@@ -177,6 +177,7 @@ def beta(
     >>> float(found.table.loc[("all", "coefficient"), "half_life"].round(1))
     43.9
     """
+    require_panel(panel)
     if kind not in ("cross-section", "panel"):
         raise OptionError(f"kind must be 'cross-section' or 'panel', got {kind!r}")
     if model != "ols" and w is None:

@@ -20,7 +20,7 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.esda.joins import JoinCountsResult, join_counts
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -198,6 +198,7 @@ def club_logit(
     >>> nq.convergence.club_logit(found, cities, ["human_capital"], w=w).table.index.tolist()
     ['human_capital', 'neighbours']
     """
+    require_panel(panel)
     from statsmodels.miscmodels.ordinal_model import OrderedModel
 
     names = [variables] if isinstance(variables, str) else list(variables)

@@ -22,7 +22,7 @@ from nqp_spatial.convergence.log_t import require_spread
 from nqp_spatial.convergence.regression_on_log_t import Hac, LogTRule, dispersion
 from nqp_spatial.convergence.series import Detrend, Series, series_of, warn_if_short
 from nqp_spatial.errors import OptionError, plain
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["ClubsResult", "clubs"]
@@ -185,6 +185,7 @@ def clubs(
     club
     1        48 0.9123     0.1197      7.624 0.4562      1           1
     """
+    require_panel(panel)
     from tqdm import tqdm
 
     if critical not in ("fixed", "increasing"):

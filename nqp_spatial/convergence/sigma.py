@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.convergence.series import even_periods
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.inequality.indices import indices
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["MEASURES", "SigmaResult", "sigma"]
@@ -117,6 +117,7 @@ def sigma(
     >>> found.trends["trend"].round(4).tolist()
     [-0.0139, -0.0131]
     """
+    require_panel(panel)
     from statsmodels.regression.linear_model import OLS
 
     names = [which] if isinstance(which, str) else list(dict.fromkeys(which))

@@ -12,7 +12,7 @@ import pandas as pd
 from nqp_spatial.dynamics.smoothing import BANDWIDTHS, binned, densities, modes
 from nqp_spatial.dynamics.states import values_of
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["Bandwidth", "DensityResult", "ModalityResult", "density", "modality"]
@@ -132,6 +132,7 @@ def density(
     >>> found.bandwidths.round(3).tolist()
     [0.149, 0.06]
     """
+    require_panel(panel)
     if not (isinstance(points, int | np.integer) and points >= 32):
         raise OptionError(f"points must be a whole number from 32, got {points!r}")
     values, some = _values(panel, variable, periods, relative)
@@ -308,6 +309,7 @@ def modality(
     >>> int(found.modes[1929])
     1
     """
+    require_panel(panel)
     for name, value in (("most", most), ("replications", replications)):
         if not (isinstance(value, int | np.integer) and value >= 1):
             raise OptionError(f"{name} must be a whole number from 1, got {value!r}")

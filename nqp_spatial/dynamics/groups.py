@@ -18,7 +18,7 @@ from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["ChainsResult", "dealt_tests", "first_order", "markov_by_group", "time_homogeneity"]
@@ -132,6 +132,7 @@ def markov_by_group(
     >>> found.tests["lr_permutation"].p_value <= 1
     True
     """
+    require_panel(panel)
     check_step(panel, step)
     if not (isinstance(permutations, int) and permutations >= 0):
         raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
@@ -247,6 +248,7 @@ def time_homogeneity(
     >>> list(found.chains)
     ['1929-1969', '1970-2008']
     """
+    require_panel(panel)
     check_step(panel, step)
     starts = panel.periods[:-step]
     if isinstance(spans, int | np.integer):
@@ -329,6 +331,7 @@ def first_order(
     >>> found.tests["lr"].df
     45
     """
+    require_panel(panel)
     check_step(panel, step)
     if panel.n_periods <= 2 * step:
         raise PanelError(

@@ -12,7 +12,7 @@ from nqp_spatial.dynamics import chains
 from nqp_spatial.dynamics.smoothing import gaussian_rows, robust_spread
 from nqp_spatial.dynamics.states import values_of
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -174,6 +174,7 @@ def stochastic_kernel(
     >>> nq.dynamics.stochastic_kernel(panel, "relative_income", step=0, w=w).given
     'neighbours'
     """
+    require_panel(panel)
     panel.require_balanced()
     if not (isinstance(step, int | np.integer) and step >= (0 if w is not None else 1)):
         raise OptionError(f"step must be a whole number from 1 (0 with weights), got {step!r}")

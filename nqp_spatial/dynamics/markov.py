@@ -17,7 +17,7 @@ from nqp_spatial.dynamics.resampling import (
 from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["MarkovResult", "chain_of", "check_step", "markov", "with_intervals"]
@@ -197,6 +197,7 @@ def markov(
     >>> float(chain.probabilities.iloc[0, 0].round(3))
     0.915
     """
+    require_panel(panel)
     check_step(panel, step)
     check_bootstrap(replications, level)
     found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)

@@ -13,7 +13,7 @@ from scipy import sparse, stats
 from nqp_spatial.dynamics.markov import check_step
 from nqp_spatial.errors import OptionError, WeightsError
 from nqp_spatial.grouping import group_codes
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -113,6 +113,7 @@ def rank_mobility(
     >>> nq.dynamics.rank_mobility(panel, "income", w=w, seed=0).frame.shape
     (2, 5)
     """
+    require_panel(panel)
     check_step(panel, step)
     if not (isinstance(permutations, int) and permutations >= 0):
         raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")

@@ -23,7 +23,7 @@ from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -138,6 +138,7 @@ def spatial_markov_by_group(
     >>> 0 < found.tests["lr_permutation"].p_value <= 1
     True
     """
+    require_panel(panel)
     check_step(panel, step)
     if not (isinstance(permutations, int) and permutations >= 0):
         raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")

@@ -28,7 +28,7 @@ from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -250,6 +250,7 @@ def spatial_markov(
     >>> chain.tests["lr"].p_value < 0.001
     True
     """
+    require_panel(panel)
     check_step(panel, step)
     check_bootstrap(replications, level)
     if not (isinstance(permutations, int) and permutations >= 0):

@@ -15,7 +15,7 @@ from scipy import sparse, stats
 
 from nqp_spatial.errors import DomainError, MissingValuesError, PanelError, sample
 from nqp_spatial.esda.moran import Alternative, check_permutations, pseudo_p_values
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -128,6 +128,7 @@ def join_counts(
     same               67.0     55.78     0.05
     different          40.0     51.22     0.05
     """
+    require_panel(panel)
     check_permutations(permutations, alternative)
     codes, names = _categories(panel, variable, period)
     w = as_weights(weights)

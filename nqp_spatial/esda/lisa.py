@@ -17,7 +17,7 @@ from nqp_spatial.esda.moran import (
     deviations,
     pseudo_p_values,
 )
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -185,6 +185,7 @@ def lisa(
     >>> result.frame.loc["MS", "cluster"]
     'Low-Low'
     """
+    require_panel(panel)
     check_permutations(permutations, alternative)
     if permutations < 1:
         raise OptionError("lisa finds clusters by permutations: ask for 99 or more")

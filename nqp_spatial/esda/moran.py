@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -151,6 +151,7 @@ def moran(
     >>> result.frame.loc[[1929, 2009], "moran_i"].round(3).tolist()
     [0.627, 0.429]
     """
+    require_panel(panel)
     check_permutations(permutations, alternative)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import DomainError, IslandError, OptionError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -107,6 +107,7 @@ def misallocation(
     >>> found.frame["tau_capital"].round(3).tolist()
     [-0.25, 0.5]
     """
+    require_panel(panel)
     if not 0 < alpha < 1 or not sigma > 1:
         raise OptionError(
             f"alpha must lie between 0 and 1 and sigma be above 1; got {alpha} and {sigma}"
@@ -204,6 +205,7 @@ def segmentation(
     >>> found.shape
     (3888,)
     """
+    require_panel(panel)
     names = list(goods)
     if len(names) < 3:
         raise OptionError(f"a variance over goods needs three or more, got {names}")

@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality._kernels import group_gaps
 from nqp_spatial.inequality.measured import groups_by_unit, measured, resampled
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["DagumResult", "dagum"]
@@ -140,6 +140,7 @@ def dagum(
     >>> found.within.columns.tolist()
     ['Central', 'East', 'Northeast', 'West']
     """
+    require_panel(panel)
     if replications < 0 or not 0 < level < 1:
         raise OptionError("replications must be at least 0 and level between 0 and 1")
     data = measured(panel, variable, weights, "non-negative", "the Gini coefficient")

@@ -12,7 +12,7 @@ from scipy import sparse
 from nqp_spatial.errors import BoundaryError, DomainError, GeometryError, OptionError, sample
 from nqp_spatial.inequality.gravity import projection_of
 from nqp_spatial.inequality.measured import groups_by_unit
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.distance import inverse_distance
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -69,6 +69,7 @@ def division(
     >>> bool(effects.mean() < links.mean())  # one's own effect is at home
     True
     """
+    require_panel(panel)
     w = as_weights(weights).reordered(panel.units).sparse
     codes, names = groups_by_unit(panel, zone)
     n = panel.n_units
@@ -139,6 +140,7 @@ def market_potential(
     >>> bool((found > 0).all())
     True
     """
+    require_panel(panel)
     m = panel.values(variable)
     if (m < 0).any():
         raise DomainError(
@@ -181,6 +183,7 @@ def density(panel: SpatialPanel, variable: str) -> pd.Series:
     >>> len(nq.inequality.density(cities, "population"))
     3360
     """
+    require_panel(panel)
     found = panel.values(variable) / _areas(panel)[:, None]
     return pd.Series(found.ravel(), panel.frame.index, name="density")
 
@@ -224,6 +227,7 @@ def diversity(panel: SpatialPanel, columns: Sequence[str]) -> pd.DataFrame:
     >>> found["simpson"].tolist()
     [0.5, 0.0]
     """
+    require_panel(panel)
     names = list(columns)
     if len(names) < 2:
         raise OptionError(f"diversity needs two or more parts, got {names}")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality.measured import groups_by_unit
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["GapsResult", "gaps", "intransitive"]
@@ -92,6 +92,7 @@ def gaps(
     >>> found.levels.columns.tolist()
     ['Central', 'East', 'Northeast', 'West']
     """
+    require_panel(panel)
     if how not in ("mean", "sum"):
         raise OptionError(f"how must be 'mean' or 'sum', got {how!r}")
     if how == "sum" and weights is not None:

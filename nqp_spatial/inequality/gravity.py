@@ -10,7 +10,7 @@ import pandas as pd
 
 from nqp_spatial.errors import CrsError, PanelError
 from nqp_spatial.inequality.measured import measured
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CentrePath", "centre_path"]
@@ -93,6 +93,7 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Any = None) -> Centr
     >>> path.frame.loc[2009, ["longitude", "latitude"]].round(1).tolist()
     [-90.5, 40.6]
     """
+    require_panel(panel)
     from pyproj import CRS, Transformer
 
     shapes = panel.require_geometry()

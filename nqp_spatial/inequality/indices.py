@@ -10,7 +10,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality._kernels import group_gaps
 from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 
 __all__ = ["esteban_ray", "indices"]
 
@@ -78,6 +78,7 @@ def indices(
     >>> table.loc[[1929, 2009]].round(3).to_numpy().tolist()
     [[0.201, 0.063], [0.079, 0.01]]
     """
+    require_panel(panel)
     if which is None:
         zeros = (panel.values(variable) == 0).any()
         which = [name for name in _MEASURES if not zeros or name in ZERO_ALLOWED]
@@ -160,6 +161,7 @@ def esteban_ray(
     >>> len(nq.inequality.esteban_ray(cities, "nqp", group="region4"))
     10
     """
+    require_panel(panel)
     if not 0 <= alpha <= 1.6:
         raise OptionError(f"alpha must lie between 0 and 1.6, got {alpha!r}")
     data = measured(panel, variable, weights, "non-negative", "polarisation")

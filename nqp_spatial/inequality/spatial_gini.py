@@ -10,7 +10,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality.indices import gini_of
 from nqp_spatial.inequality.measured import measured
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def spatial_gini(
     >>> found.loc[1929].round(4).tolist()
     [0.201, 0.0115, 0.1895, 0.9427, 0.1821, 0.01]
     """
+    require_panel(panel)
     if permutations < 0:
         raise OptionError(f"permutations must be at least 0, got {permutations}")
     data = measured(panel, variable, None, "non-negative", "the Gini coefficient")

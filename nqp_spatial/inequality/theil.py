@@ -11,7 +11,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["TheilResult", "theil"]
@@ -128,6 +128,7 @@ def theil(
     >>> bool(rest.abs().max() < 1e-12)
     True
     """
+    require_panel(panel)
     if index not in get_args(Index):
         raise OptionError(f"index must be 'T' or 'L', got {index!r}")
     if replications < 0 or not 0 < level < 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from nqp_spatial.inequality import CentrePath
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of, round_length
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.theme import (
@@ -61,6 +61,7 @@ def centre_path(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['1929', '2009']
     """
+    require_panel(panel)
     from matplotlib.lines import Line2D
     from matplotlib.patches import Ellipse
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups
 from nqp_spatial.plots.theme import (
@@ -86,6 +86,7 @@ def club_map(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Club 1 (92)', 'Club 2 (130)', 'Club 3 (114)']
     """
+    require_panel(panel)
     options = MapLook(**look)
     ground = ground_of(panel, options)
     check_same_ids(

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.said import said
@@ -83,6 +83,7 @@ def weights_map(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Link both ways (76)', 'Link one way (40)', 'Unit (48)']
     """
+    require_panel(panel)
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
 

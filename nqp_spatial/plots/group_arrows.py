@@ -9,7 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.theme import (
@@ -82,6 +82,7 @@ def effects_arrows(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Rest (39)', 'South (9)', '95% interval holds zero']
     """
+    require_panel(panel)
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -10,7 +10,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.esda import LisaResult
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups, legend_handles
 from nqp_spatial.plots.theme import (
@@ -80,6 +80,7 @@ def lisa_map(
     >>> nq.plots.lisa_map(lisa, panel).get_legend().get_title().get_text()
     'Local Moran, p < 0.05, 999 permutations'
     """
+    require_panel(panel)
     options = MapLook(**look)
     ground = _ground(lisa, panel, options)
     with speaking(options.lang):
@@ -123,6 +124,7 @@ def significance_map(lisa: LisaResult, panel: SpatialPanel, **look: Unpack[MapOp
     >>> [text.get_text().split(" (")[0] for text in ax.get_legend().get_texts()]
     ['p < 0.05', 'p ≤ 0.01', 'p ≤ 0.001', 'Not significant']
     """
+    require_panel(panel)
     options = MapLook(**look)
     ground = _ground(lisa, panel, options)
     with speaking(options.lang):
@@ -181,6 +183,7 @@ def lisa_maps(
     >>> [ax.get_title(loc="left").split(":")[0] for ax in figure.axes], len(figure.legends)
     (['1929', '1969', '2009'], 1)
     """
+    require_panel(panel)
     many = list(results.values() if isinstance(results, Mapping) else results)
     if not many or columns < 1 or look.get("ax") is not None:
         raise OptionError("wanted at least one result and one column, and no ax: it makes a figure")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.theme import (
     COLUMN,
@@ -126,6 +126,7 @@ def choropleth(
     >>> ax.get_legend().get_title().get_text()
     'Income per head, dollars, 2009'
     """
+    require_panel(panel)
     options = MapLook(**look)
     ground = ground_of(panel, options)
     with speaking(options.lang):

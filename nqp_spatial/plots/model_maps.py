@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.maps import choropleth
 from nqp_spatial.plots.words import say, speaking
 from nqp_spatial.regression import RegressionResult
@@ -71,6 +71,7 @@ def residual_map(
     >>> ax.get_legend().get_title().get_text()
     'Residual / sigma, 1986'
     """
+    require_panel(panel)
     table = result.resid.unstack()
     if period is None and table.shape[1] == 1:
         period = table.columns[0]
@@ -138,6 +139,7 @@ def unit_effects_map(
     >>> ax.get_legend().get_title().get_text()
     'Private capital (log): sent to all others'
     """
+    require_panel(panel)
     if side not in get_args(Side):
         raise OptionError(f"side must be one of {', '.join(get_args(Side))}, got {side!r}")
     values = result.unit_effects(variable, horizon=horizon)[side]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import MapLook, ground_of
 from nqp_spatial.plots.maps import choropleth
 from nqp_spatial.plots.theme import PAGE, new_figure, themed
@@ -68,6 +68,7 @@ def choropleth_periods(
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['2012', '2021']
     """
+    require_panel(panel)
     some = list(panel.periods[[0, panel.n_periods // 2, -1]]) if periods is None else list(periods)
     some = list(dict.fromkeys(some))
     if not some or columns < 1 or classes < 2:

@@ -223,6 +223,9 @@ FORMS = {
     "transition probabilities are the same in all spans of time": "各时段的转移概率相同",
     "moves depend on the state now, not on the one before": "转移取决于当期而非前一期的状态",
     # clubs
+    "log of {name} (Hodrick-Prescott trend, {smoothing})": "{name}的对数（HP 趋势，{smoothing}）",
+    "{name} (Hodrick-Prescott trend, {smoothing})": "{name}（HP 趋势，{smoothing}）",
+    "log of {name}": "{name}的对数",
     "{count} periods are few for the log-t test, which speaks of the long run: below some {least} "
     "it has little power and depends on the share that is discarded": (
         "{count} 期对 log-t 检验而言偏少，该检验针对长期：少于约 {least} 期时功效低，"

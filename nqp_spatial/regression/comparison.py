@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.estimation import fit
@@ -192,6 +192,7 @@ def robustness(
     >>> list(nq.regression.robustness("lgsp ~ lpc", panel, candidates, models=("sar", "sdm")))
     ['4 nearest, sar', '4 nearest, sdm', '6 nearest, sar', '6 nearest, sdm']
     """
+    require_panel(panel)
     from joblib import Parallel, delayed
     from tqdm import tqdm
 

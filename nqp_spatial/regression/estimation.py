@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.regression import information as info
 from nqp_spatial.regression import sandwich
 from nqp_spatial.regression.design import Design
@@ -182,6 +182,7 @@ def fit(
     >>> round(float(res.params["spatial", "rho"]), 4)
     0.4124
     """
+    require_panel(panel)
     check_options(
         model=model, effects=effects, correction=correction, covariance=covariance,
         estimator=estimator,
@@ -237,11 +238,6 @@ class _Determinants:
 
 
 def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
-    if not isinstance(panel, SpatialPanel):
-        raise PanelError(
-            f"panel must be a SpatialPanel, got {type(panel).__name__}; "
-            "make one with SpatialPanel(frame, unit=..., period=...) or read_panel"
-        )
     panel.require_balanced()
     if panel.n_periods == 1 and effects != "none":
         raise OptionError(

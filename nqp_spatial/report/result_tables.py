@@ -14,7 +14,7 @@ from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.inequality import DagumResult
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.said import said
 from nqp_spatial.regression.specification import DiagnosticsResult
 from nqp_spatial.report.writing import STARS_NOTE, number, p_value, stars, target_of, write_cells
@@ -337,11 +337,12 @@ def club_table(
         rows[words["divergent"]] = cells
     options = clubs.options
     note = words["club_note"].format(
-        name=clubs.variable, critical=said(str(options["critical"]), lang),
+        name=said(clubs.variable, lang), critical=said(str(options["critical"]), lang),
         hac=said(str(options["hac"]), lang),
         discard=f"{options['discard']:.0%}", merge=options["merge"] or "–",
     )  # fmt: skip
-    all_notes = [note, *(said(one, lang) for one in clubs.notes), notes]
+    stop = "。" if lang == "zh" else "."
+    all_notes = [note, *(f"{said(one, lang)}{stop}" for one in clubs.notes), notes]
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
         notes=" ".join(all_notes).strip(),
@@ -394,6 +395,7 @@ def descriptive_table(
     >>> descriptive_table(panel, ["lgsp", "unemp"], tempfile.mkdtemp() + "/data.html").name
     'data.html'
     """
+    require_panel(panel)
     target, words = target_of(path), _words(lang)
     chosen = [variables] if isinstance(variables, str) else list(variables)
     if not chosen:

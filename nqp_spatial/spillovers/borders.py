@@ -14,7 +14,7 @@ from scipy import optimize, sparse, stats
 
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.spillovers.blocks import ALL, Groups, groups_of
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
@@ -383,6 +383,7 @@ def barrier(
     >>> res.conf_int().columns.tolist()
     ['conf_low', 'conf_high', 'kind']
     """
+    require_panel(panel)
     panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
     several = [zone] if isinstance(zone, str | pd.Series) else list(zone)

@@ -14,7 +14,7 @@ from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression import fit as fit_model
 from nqp_spatial.spillovers.blocks import ALL
@@ -145,6 +145,7 @@ def reach(
     >>> found.reach_km.index.tolist()
     ['lpc']
     """
+    require_panel(panel)
     if outcome_lags not in ("one", "bands"):
         raise OptionError(f"outcome_lags must be 'one' or 'bands', got {outcome_lags!r}")
     panel.require_balanced()
@@ -323,6 +324,7 @@ def reach_links_within(
     >>> found.frame["low_km"].tolist()
     [0.0, 0.0]
     """
+    require_panel(panel)
     rows = []
     for cutoff in cutoffs_km:
         w = distance_band(panel, cutoff_km=cutoff)
@@ -380,6 +382,7 @@ def reach_links_beyond(
     >>> found.frame["high_km"].tolist()
     [2000.0, 2000.0]
     """
+    require_panel(panel)
     wrong = [cutoff for cutoff in cutoffs_km if not 0 <= cutoff < outer_km]
     if wrong:
         raise OptionError(f"cutoffs must lie between 0 and outer_km = {outer_km:g}; got {wrong}")
@@ -479,6 +482,7 @@ def distance_decay(
     >>> found.conf_low <= found.power <= found.conf_high
     True
     """
+    require_panel(panel)
 
     def height(power: float) -> float:
         w = (

@@ -13,7 +13,7 @@ from scipy import sparse, stats
 
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.spec import Covariance, Estimator
 from nqp_spatial.spillovers.blocks import (
@@ -469,6 +469,7 @@ def partitioned(
     >>> sorted(res.tests)[0]
     'all blocks equal: rho'
     """
+    require_panel(panel)
     known = ("none", "unit", "period", "two-way")
     if effects not in known:
         raise OptionError(f"effects must be one of {', '.join(known)}; got {effects!r}")

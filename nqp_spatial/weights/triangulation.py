@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.places import Places, places_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
@@ -67,6 +67,7 @@ def triangulation(
     >>> len(w.islands), int(w.components.max())
     (0, 0)
     """
+    require_panel(panel)
     if kind not in ("delaunay", "gabriel", "relative"):
         raise OptionError(f"kind must be 'delaunay', 'gabriel' or 'relative', got {kind!r}")
     points = _plane(places_of(panel))
