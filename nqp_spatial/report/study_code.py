@@ -25,6 +25,7 @@ __all__ = [
     "call",
     "columns_used",
     "drawn",
+    "made",
     "setup_code",
     "some",
     "tabled",
@@ -105,6 +106,11 @@ def call(function: str, *arguments: str, **options: Any) -> str:
     if len(line) <= 96:
         return line
     return f"{function}(\n    " + ",\n    ".join(given) + ",\n)"
+
+
+def made(name: str, function: str, *arguments: str, **options: Any) -> str:
+    """Return code that gives the result of a call a name."""
+    return f"{name} = {call(function, *arguments, **options)}"
 
 
 def some(**options: Any) -> Names:

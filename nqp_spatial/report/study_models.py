@@ -6,7 +6,7 @@ from textwrap import indent
 
 import pandas as pd
 
-from nqp_spatial.report.study_code import NO_FORMULA, Found, Names, Step, call, drawn, tabled
+from nqp_spatial.report.study_code import NO_FORMULA, Found, Names, Step, drawn, made, tabled
 from nqp_spatial.report.study_config import StudyConfig
 from nqp_spatial.report.study_words import say
 
@@ -19,7 +19,7 @@ def diagnostics_step(config: StudyConfig) -> Step:
     if not of["formula"]:
         return Step("diagnostics", title, "", lambda _: Found(), (), say(NO_FORMULA))
     lines = [
-        f"tests = {call('nq.diagnostics', 'panel', repr(of['formula']), 'w', effects=of['effects'])}",  # noqa: E501
+        made("tests", "nq.diagnostics", "panel", repr(of["formula"]), "w", effects=of["effects"]),
         tabled("tests_table", "tests", "specification", lang=config["study"]["lang"]),
     ]
 
@@ -40,7 +40,15 @@ def model_step(config: StudyConfig) -> Step:
     if not of["formula"]:
         return Step("model", title, "", lambda _: Found(), (), say(NO_FORMULA))
     lines = [
-        f"result = {call('nq.fit', repr(of['formula']), 'panel', 'w', model=of['model'], effects=of['effects'])}",  # noqa: E501
+        made(
+            "result",
+            "nq.fit",
+            repr(of["formula"]),
+            "panel",
+            "w",
+            model=of["model"],
+            effects=of["effects"],
+        ),
         tabled("regression_table", "result", "model", lang=study["lang"]),
     ]
     figures: tuple[tuple[str, str], ...] = ()
@@ -105,7 +113,10 @@ def centre_step(config: StudyConfig) -> Step:
         'f"from_group_to_group_{number}"',
     )  # fmt: skip
     lines = [
-        f"split = {call('nq.spillovers.partitioned', repr(of['formula']), 'panel', 'w', groups=centre, effects=of['effects'])}",  # noqa: E501
+        made(
+            "split", "nq.spillovers.partitioned", repr(of["formula"]), "panel", "w",
+            groups=centre, effects=of["effects"],
+        ),
         "matrices = {name: split.effects_matrix(name) for name in split.fit.regressors}",
         "for number, matrix in enumerate(matrices.values(), start=1):",
         indent(picture, "    "),

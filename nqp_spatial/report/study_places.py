@@ -14,9 +14,9 @@ from nqp_spatial.report.study_code import (
     Found,
     Names,
     Step,
-    call,
     columns_used,
     drawn,
+    made,
     tabled,
 )
 from nqp_spatial.report.study_config import StudyConfig
@@ -84,7 +84,13 @@ def index_step(config: StudyConfig) -> Step:
         )
     name = of["name"]
     needed = [
-        f"index = {call('nq.composite.index', 'panel', repr(of['indicators']), weighting=of['weighting'])}",  # noqa: E501
+        made(
+            "index",
+            "nq.composite.index",
+            "panel",
+            repr(of["indicators"]),
+            weighting=of["weighting"],
+        ),
         f"panel = panel.assign(labels={{{name!r}: {say('Index')!r}}}, "
         f"**{{{name!r}: index.scores}})",
     ]
@@ -142,7 +148,15 @@ def gradient_step(config: StudyConfig) -> Step:
     seed, times = config["study"]["seed"], config["study"]["replications"]
     lines = [
         f"gaps = nq.inequality.gaps(panel, {y!r}, group={region!r})",
-        f"gini = {call('nq.inequality.dagum', 'panel', repr(y), group=region, replications=times, seed=seed)}",  # noqa: E501
+        made(
+            "gini",
+            "nq.inequality.dagum",
+            "panel",
+            repr(y),
+            group=region,
+            replications=times,
+            seed=seed,
+        ),
         _over_time(drawn(config, "dagum", "gini", '"dagum"')),
         tabled("dagum_table", "gini", "dagum", lang=config["study"]["lang"]),
     ]
@@ -206,7 +220,15 @@ def association_step(config: StudyConfig) -> Step:
     periods = repr(of["periods"]) if of["periods"] else "[panel.periods[0], panel.periods[-1]]"
     mapped = config["data"]["geometry"] is not None
     lines = [
-        f"moran = {call('nq.esda.moran', 'panel', repr(y), 'w', permutations=study['permutations'], seed=study['seed'])}",  # noqa: E501
+        made(
+            "moran",
+            "nq.esda.moran",
+            "panel",
+            repr(y),
+            "w",
+            permutations=study["permutations"],
+            seed=study["seed"],
+        ),
         "lisa = {",
         f"    period: nq.esda.lisa(panel, {y!r}, w, period=period, alpha={of['alpha']}, "
         f"permutations={study['permutations']}, seed={study['seed']})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nqp_spatial.report.study_code import Step, unfit_step
 from nqp_spatial.report.study_config import StudyConfig
+from nqp_spatial.report.study_convergence import convergence_step
 from nqp_spatial.report.study_models import centre_step, diagnostics_step, model_step
 from nqp_spatial.report.study_places import (
     association_step,
@@ -11,7 +12,7 @@ from nqp_spatial.report.study_places import (
     gradient_step,
     index_step,
 )
-from nqp_spatial.report.study_times import chains_step, convergence_step, distribution_step
+from nqp_spatial.report.study_times import chains_step, distribution_step
 from nqp_spatial.report.study_words import say
 
 __all__ = ["every_step"]

@@ -1,19 +1,16 @@
-"""Steps of a study about time: the distribution, chains, convergence and clubs."""
+"""Steps of a study about time: the distribution and chains of states."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.convergence.sigma import MEASURES
 from nqp_spatial.hypotheses import NotApplicable
-from nqp_spatial.plots.said import said
-from nqp_spatial.plots.words import say as word
-from nqp_spatial.report.study_code import Found, Names, Step, call, drawn, tabled
+from nqp_spatial.report.study_code import Found, Names, Step, drawn, made, tabled
 from nqp_spatial.report.study_config import StudyConfig
 from nqp_spatial.report.study_words import say
 
-__all__ = ["chains_step", "convergence_step", "distribution_step"]
+__all__ = ["chains_step", "distribution_step"]
 
 
 def distribution_step(config: StudyConfig) -> Step:
@@ -21,14 +18,24 @@ def distribution_step(config: StudyConfig) -> Step:
     y, seed, relative = config.outcome, config["study"]["seed"], config["dynamics"]["relative"]
     times = config["study"]["replications"]
     step = max(config["dynamics"]["step"], 1)
+    kernel = "nq.dynamics.stochastic_kernel"
     lines = [
         f"densities = nq.dynamics.density(panel, {y!r}, relative={relative})",
         drawn(config, "density_ridges", "densities", '"ridges"'),
         drawn(config, "density_waterfall", "densities", '"waterfall"'),
-        f"modes = {call('nq.dynamics.modality', 'panel', repr(y), 'periods=[panel.periods[0], panel.periods[-1]]', relative=relative, replications=times, seed=seed)}",  # noqa: E501
-        f"kernel = nq.dynamics.stochastic_kernel(panel, {y!r}, step={step}, relative={relative})",
+        made(
+            "modes",
+            "nq.dynamics.modality",
+            "panel",
+            repr(y),
+            "periods=[panel.periods[0], panel.periods[-1]]",
+            relative=relative,
+            replications=times,
+            seed=seed,
+        ),
+        made("kernel", kernel, "panel", repr(y), step=step, relative=relative),
         drawn(config, "kernel_contour", "kernel", '"kernel"'),
-        f"around = nq.dynamics.stochastic_kernel(panel, {y!r}, step={step}, w=w, relative={relative})",  # noqa: E501
+        made("around", kernel, "panel", repr(y), "w=w", step=step, relative=relative),
         drawn(config, "kernel_contour", "around", '"kernel_of_neighbours"'),
     ]
 
@@ -83,9 +90,27 @@ def chains_step(config: StudyConfig) -> Step:
         "states": of["states"], "step": of["step"], "relative": of["relative"],
     }  # fmt: skip
     lines = [
-        f"chain = {call('nq.dynamics.markov', 'panel', repr(y), **options, replications=study['replications'], seed=study['seed'])}",  # noqa: E501
-        f"spatial = {call('nq.dynamics.spatial_markov', 'panel', repr(y), 'w', **options, lag_states=of['lag_states'], permutations=study['permutations'], seed=study['seed'])}",  # noqa: E501
-        f"spans = {call('nq.dynamics.time_homogeneity', 'panel', repr(y), **options)}",
+        made(
+            "chain",
+            "nq.dynamics.markov",
+            "panel",
+            repr(y),
+            **options,
+            replications=study["replications"],
+            seed=study["seed"],
+        ),
+        made(
+            "spatial",
+            "nq.dynamics.spatial_markov",
+            "panel",
+            repr(y),
+            "w",
+            **options,
+            lag_states=of["lag_states"],
+            permutations=study["permutations"],
+            seed=study["seed"],
+        ),
+        made("spans", "nq.dynamics.time_homogeneity", "panel", repr(y), **options),
         drawn(config, "transitions", "spatial", '"transitions"'),
         drawn(config, "steady_states", "chain", '"steady_states"'),
         tabled("transition_table", "spatial", "transitions", lang=study["lang"]),
@@ -97,7 +122,16 @@ def chains_step(config: StudyConfig) -> Step:
     centre = config["groups"]["centre"]
     if centre:
         lines += [
-            f"by_group = {call('nq.dynamics.markov_by_group', 'panel', repr(y), group=centre, **options, permutations=study['permutations'], seed=study['seed'])}",  # noqa: E501
+            made(
+                "by_group",
+                "nq.dynamics.markov_by_group",
+                "panel",
+                repr(y),
+                group=centre,
+                **options,
+                permutations=study["permutations"],
+                seed=study["seed"],
+            ),
             drawn(config, "transitions", "by_group", '"transitions_by_group"'),
         ]
         figures.append(("transitions_by_group", say("Centre and periphery apart.")))
@@ -155,120 +189,3 @@ def _differ(p_value: float) -> str:
 def _tests(table: pd.DataFrame) -> pd.DataFrame:
     kept = table[["name", "statistic", "df", "p_value", "rule"]]
     return kept.set_index("name")
-
-
-def convergence_step(config: StudyConfig) -> Step:
-    """Test convergence, find clubs and where they are."""
-    y, of, logs = config.outcome, config["clubs"], config["outcome"]["logs"]
-    options: Names = {
-        "discard": round(of["discard"], 6), "logs": logs,
-        "detrend": None if of["detrend"] == "none" else of["detrend"],
-    }  # fmt: skip
-    merge = None if of["merge"] == "none" else of["merge"]
-    mapped = config["data"]["geometry"] is not None
-    lines = [
-        f"sigma = nq.convergence.sigma(panel, {y!r}, which={['sd_log', 'cv'] if logs else ['sd', 'cv']!r})",  # noqa: E501
-        drawn(config, "sigma_lines", "sigma", '"sigma"'),
-        f"beta = nq.convergence.beta(panel, {y!r}, logs={logs})",
-        f"beta_near = nq.convergence.beta(panel, {y!r}, w=w, model='sem', logs={logs})",
-        drawn(config, "beta_scatter", "beta", '"beta"'),
-        f"whole = {call('nq.convergence.log_t', 'panel', repr(y), **options)}",
-        f"clubs = {call('nq.convergence.clubs', 'panel', repr(y), **options, critical=of['critical'], merge=merge)}",  # noqa: E501
-        drawn(config, "transition_paths", "clubs", '"paths"'),
-        tabled("club_table", "clubs", "clubs", lang=config["study"]["lang"]),
-        'clubs.membership.to_csv(out / "tables" / "club_members.csv")',
-    ]
-    figures = [
-        ("sigma", say("Dispersion over the first period's.")),
-        ("beta", say("Growth against the starting level.")),
-        ("paths", say("Relative transition paths of clubs.")),
-    ]
-    if mapped:
-        lines += [
-            drawn(config, "club_map", "clubs, panel", '"club_map"'),
-        ]
-        figures.append(("club_map", say("Members of the clubs.")))
-    lines += [
-        "joins = None",
-        "if clubs.groups().nunique() > 1:",
-        f"    joins = nq.convergence.club_joins(clubs, w, seed={config['study']['seed']})",
-    ]
-
-    def read(names: Names) -> Found:
-        found, sigma, clubs = Found(), names["sigma"], names["clubs"]
-        for measure, row in sigma.trends.iterrows():
-            found.say(
-                say(
-                    "{measure}: {reading} (trend {trend} % a period).",
-                    measure=word(_capital(MEASURES[str(measure)])),
-                    reading=said(row["reading"]), trend=f"{100 * row['trend']:.2f}",
-                )
-            )  # fmt: skip
-        found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
-        found.say(*names["beta"].notes)
-        found.say(
-            say(
-                "log-t test of all units: t = {t}, {reading}.",
-                t=f"{names['whole'].statistic:.2f}",
-                reading=said(names["whole"].reading),
-            ),
-            say(
-                "Clubs: {clubs}; divergent units: {divergent}.",
-                clubs=len(clubs.table),
-                divergent=len(clubs.divergent),
-            ),
-            *clubs.notes,
-        )
-        if names["joins"] is not None:
-            same = names["joins"].frame.loc[("same", "")]
-            more = "more" if same["joins"] > same["expected"] else "less"
-            found.say(
-                say(
-                    f"Neighbours share a club {more} often than by chance: {{joins}} joins for "
-                    "{expected} (p = {p}).",
-                    joins=f"{same['joins']:.0f}",
-                    expected=f"{same['expected']:.0f}",
-                    p=f"{same['p_value']:.3f}",
-                )
-            )
-        found.show(say("Sigma convergence"), sigma.trends)
-        found.show(
-            say("Beta convergence"),
-            pd.concat(
-                {
-                    say("least squares"): names["beta"].table,
-                    say("spatial errors"): names["beta_near"].table,
-                }
-            ),
-        )
-        found.show(say("Clubs"), clubs.table)
-        return found  # fmt: skip
-
-    return Step(
-        "convergence", say("Convergence and clubs"), "\n".join(lines), read, tuple(figures),
-        periods=4,
-    )  # fmt: skip
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _beta_reading(row: pd.Series) -> str:
-    low, high = 100 * row["speed_low"], 100 * row["speed_high"]
-    speed = f"{100 * row['speed']:.2f} % [{low:.2f}, {high:.2f}]"
-    if low > 0:
-        return say(
-            "Units that start low grow faster: speed {speed} a period, half-life {half} periods.",
-            speed=speed, half=f"{row['half_life']:.1f}",
-        )  # fmt: skip
-    if high < 0:
-        return say(
-            "Units that start low grow more slowly: speed {speed} a period, so there is no "
-            "half-life.",
-            speed=speed,
-        )
-    return say(
-        "Units that start low are not shown to grow faster or slower: speed {speed} a period.",
-        speed=speed,
-    )

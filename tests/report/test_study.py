@@ -491,6 +491,7 @@ def test_words_of_the_page_have_the_same_places_and_are_all_said():
         "study_code.py",
         "study_places.py",
         "study_times.py",
+        "study_convergence.py",
         "study_models.py",
     ):
         for node in ast.walk(ast.parse((folder / name).read_text())):
