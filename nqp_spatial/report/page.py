@@ -39,8 +39,9 @@ nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .3re
 a { color: var(--accent); }
 .figures { display: grid; gap: 1.2rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
-figure { margin: 0; }
+figure { margin: 0; min-width: 0; }
 figure.wide { grid-column: 1 / -1; }
+.picture { overflow-x: auto; }
 figure img { width: 100%; height: auto; display: block; }
 figcaption, caption { color: var(--soft); font-size: .88rem; text-align: left; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
@@ -53,6 +54,10 @@ tbody th, thead tr:last-child th:first-child { text-align: left; }
 thead tr:last-child th { border-bottom: 1px solid var(--ink); }
 pre { overflow-x: auto; background: #f6f6f6; padding: .8rem; font-size: .8rem; line-height: 1.4; }
 details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; }
+@media (max-width: 40rem) {
+  figure.wide img { width: 44rem; }  /* several panels side by side: scrolled, not shrunk */
+  tbody th[rowspan] { white-space: normal; }  /* a heading of several rows */
+}
 .failed { border-left: .25rem solid var(--bad); padding-left: .8rem; }
 .left { color: var(--soft); }
 </style>
@@ -83,7 +88,8 @@ details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; 
 {%- if one.pictures %}
 <div class="figures">
 {%- for caption, source, wide in one.pictures %}
-<figure{% if wide %} class="wide"{% endif %}><img src="{{ source }}" alt="{{ caption }}">
+<figure{% if wide %} class="wide"{% endif %}>
+<div class="picture"><img src="{{ source }}" alt="{{ caption }}"></div>
 <figcaption>{{ caption }}</figcaption></figure>
 {%- endfor %}
 </div>

@@ -216,7 +216,8 @@ def _run(step: Step, names: dict[str, Any], key: str) -> Section:
     heard = [
         str(one.message) for one in caught if one.category.__module__.startswith("nqp_spatial")
     ]
-    section.warnings = [one for one in dict.fromkeys(map(said, heard)) if one not in section.words]
+    noted = "\n".join(section.words)  # a note and a warning often say the same
+    section.warnings = [one for one in dict.fromkeys(map(said, heard)) if one not in noted]
     # A step may draw fewer than it could: one period has one scatter plot.
     section.figures = [one for one in figures if (names["out"] / one[1]).exists()]
     if section.error:

@@ -53,8 +53,12 @@ class Found:
     tables: list[str] = field(default_factory=list)
 
     def say(self, *words: str) -> None:
-        """Add paragraphs, those of results in the page's language; empty ones are left out."""
+        """Add paragraphs, empty ones left out; those of results in the page's language."""
         self.words += [said(one) for one in words if one]
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Add what a result says of itself."""
+        self.words += [say("Note: {words}", words=said(one).rstrip(".。")) for one in notes]
 
     def show(self, caption: str, table: pd.DataFrame, given: Iterable[object] = ()) -> None:
         """Add a table; the caller's own names are `given`, for they must not be translated."""

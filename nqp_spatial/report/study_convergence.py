@@ -83,7 +83,7 @@ def _read(names: Names) -> Found:
             )
         )  # fmt: skip
     found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
-    found.say(*names["beta"].notes)
+    found.note(names["beta"].notes)
     found.say(
         say(
             "log-t test of all units: t = {t}, {reading}.",
@@ -95,8 +95,8 @@ def _read(names: Names) -> Found:
             clubs=len(clubs.table),
             divergent=len(clubs.divergent),
         ),
-        *clubs.notes,
     )
+    found.note(clubs.notes)
     if names["joins"] is not None:
         same = names["joins"].frame.loc[("same", "")]
         more = "more" if same["joins"] > same["expected"] else "less"

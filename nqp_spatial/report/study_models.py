@@ -63,7 +63,7 @@ def model_step(config: StudyConfig) -> Step:
     def read(names: Names) -> Found:
         found, result = Found(), names["result"]
         labels = [result.label(name) for name in result.spec.regressors]
-        found.say(*result.notes)
+        found.note(result.notes)
         if ("spatial", "rho") in result.params.index:
             rho, error = result.params["spatial", "rho"], result.std_errors["spatial", "rho"]
             text = "rho, the part of the neighbours' outcome: {rho} (s.e. {error})."
@@ -137,7 +137,7 @@ def centre_step(config: StudyConfig) -> Step:
                 matrix.matrix(),
                 given=split.groups.names,
             )
-        found.say(*split.notes)
+        found.note(split.notes)
         return found
 
     figures = tuple(

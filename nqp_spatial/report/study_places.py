@@ -57,7 +57,6 @@ def describe_step(config: StudyConfig) -> Step:
                 first=panel.periods[0],
                 last=panel.periods[-1],
             ),
-            *panel.notes,
             say(
                 "Weights: {spec}; {links} links, {each} a unit; components: {components}.",
                 spec=said(w.spec.describe()),
@@ -66,6 +65,7 @@ def describe_step(config: StudyConfig) -> Step:
                 components=w.components.nunique(),
             ),
         )
+        found.note(panel.notes)
         rows = {panel.label(n): panel.frame[n].describe() for n in names["variables"]}
         table = pd.DataFrame(rows).T[["mean", "std", "min", "50%", "max"]]
         heads = [say(name) for name in ("mean", "s.d.", "min", "median", "max")]

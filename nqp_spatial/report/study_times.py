@@ -169,7 +169,7 @@ def chains_step(config: StudyConfig) -> Step:
             equal = names["by_group"].tests["lr_permutation"]
             text = f"Centre and periphery {_differ(equal.p_value)} (p = {{p}})."
             found.say(say(text, p=f"{equal.p_value:.3f}"))
-        found.say(*chain.notes)
+        found.note(chain.notes)
         found.show(say("Transition probabilities"), chain.probabilities.assign(
             moves=chain.counts.sum(axis=1)))  # fmt: skip
         found.show(say("Mobility"), chain.mobility)

@@ -13,6 +13,7 @@ CHINESE = {
     "(failed)": "（失败）",
     "Left out: {why}.": "略去：{why}。",
     "This step failed.": "此步失败。",
+    "Note: {words}": "注：{words}",
     "Warning: {words}": "警告：{words}",
     "Code of this step": "本步代码",
     "yes": "是",
