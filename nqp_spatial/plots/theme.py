@@ -292,6 +292,11 @@ def save(
             f"{', '.join(sorted(known))}"
         )
     base.parent.mkdir(parents=True, exist_ok=True)
+    # The layout makes room for the ticks that there are; room changes them, and other ticks may be
+    # wider. Once more, and it is settled.
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     written = []
     # Text stays text in vector files: type 42 fonts, which journals ask for.
     with mpl.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}):

@@ -439,6 +439,19 @@ def test_draws_into_a_given_axes(grid):
     assert plt.get_fignums() == [figure.number]
 
 
+def test_labels_are_inside_at_the_first_drawing(tmp_path):
+    """Ticks that change with the layout once pushed the label over the edge of the figure."""
+    cities = nq.datasets.simulate_cities(seed=0)
+    gini = nq.inequality.dagum(cities, "nqp", group="region4", replications=99, seed=2024)
+    ax = nq.plots.dagum(gini)
+    nq.plots.save(ax, tmp_path / "gini.png", dpi=100)
+    room = ax.figure.get_tightbbox()
+    assert room.x0 >= 0
+    assert room.y0 >= 0
+    assert room.x1 <= ax.figure.get_figwidth()
+    assert room.y1 <= ax.figure.get_figheight()
+
+
 def test_save(grid, tmp_path):
     ax = nq.plots.choropleth(grid, "x")
     written = nq.plots.save(ax, tmp_path / "deep" / "map.v1")

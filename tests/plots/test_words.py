@@ -132,6 +132,20 @@ def test_chinese_figures_have_no_english_words(figures, name):
     assert numbers[0] == numbers[1]
 
 
+@pytest.mark.parametrize("name", sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save"}))
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_nothing_is_cut_at_the_edge(figures, name, lang, tmp_path):
+    function, given, *options = figures[name]
+    drawn = function(*given, lang=lang, **(options[0] if options else {}))
+    figure = nq.plots.theme.figure_of(drawn)
+    nq.plots.save(drawn, tmp_path / "figure.png", dpi=80)
+    room = figure.get_tightbbox()
+    tick = 0.02  # inches: half a stroke, or a letter that leans out of its box
+    assert min(room.x0, room.y0) > -tick
+    assert room.x1 < figure.get_figwidth() + tick
+    assert room.y1 < figure.get_figheight() + tick
+
+
 def test_words_have_the_same_places_and_are_all_used():
     code = "".join(path.read_text() for path in SOURCES.glob("*.py") if path.name != "words.py")
     for english, chinese in CHINESE.items():
