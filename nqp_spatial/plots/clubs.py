@@ -195,7 +195,8 @@ def transition_paths(
             ax.set_xticks(x[::step], [str(one) for one in periods[::step]])
         ax.set_xlim(x[0], x[-1])
         ax.autoscale_view(scalex=False)
-        ax.set_ylabel(label if label is not None else say("Relative path (mean of all = 1)"))
+        named = label if label is not None else say("Relative path (mean of all = 1)")
+        ax.set_ylabel(wrapped(named, 0.6 * width))
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12), "ncols": 3}
         ax.legend(**layer(legend_kw, handlelength=1.8, **below))
         if title:

@@ -9,12 +9,11 @@ import numpy as np
 
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.plots.space import dress
 from nqp_spatial.plots.theme import (
     COLUMN,
-    GRID,
     INK,
     MUTED,
-    PANE,
     SEQUENTIAL,
     Layer,
     check_fonts,
@@ -147,15 +146,8 @@ def density_waterfall(
         space.zaxis.set_major_locator(MaxNLocator(4))
         step = -(-len(some) // 5)
         space.set_yticks(range(0, len(some), step), [str(one) for one in some[::step]])
-        space.set_xlabel(_named(result, label), labelpad=-2)
-        space.set_zlabel(say("Density"), labelpad=-4)
-        for axis in (space.xaxis, space.yaxis, space.zaxis):
-            axis.set_tick_params(pad=-2, labelsize=6.5)
-            axis.pane.set_facecolor("white")
-            axis.pane.set_edgecolor(PANE)
-            axis._axinfo["grid"].update(color=GRID, linewidth=0.4)
-        space.view_init(elev=elev, azim=azim)
-        space.set_box_aspect((1.15, 1.15, 0.8), zoom=0.88)
+        names = (_named(result, label), "", say("Density"))
+        dress(space, names, (elev, azim), (1.15, 1.15, 0.8), 0.88)
         if title:
             space.set_title(wrapped(title, width), y=0.97)
     check_fonts(ax)
@@ -250,7 +242,7 @@ def density_ridges(
         ax.spines["left"].set_visible(False)
         ax.set_xlim(x[0], x[-1])
         ax.set_ylim(-0.15, bases[0] + overlap * 1.05)
-        ax.set_xlabel(_named(result, label))
+        ax.set_xlabel(wrapped(_named(result, label), 0.95 * width))
         ax.legend(loc="upper right", handlelength=1.0)
         if title:
             ax.set_title(wrapped(title, width))

@@ -107,9 +107,11 @@ def beta_scatter(
             )  # fmt: skip
             ax.plot(ends, height, **look)
         start = "Log of {name} at the start" if result.logs else "{name} at the start"
-        ax.set_xlabel(say(start, name=named))
+        words = wrapped(say(start, name=named), 0.95 * width)
+        ax.set_xlabel(words)
         ax.set_ylabel(_growth_words(result))
-        below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.15), "handlelength": 1.4}
+        depth = -0.15 - 0.06 * words.count("\n")  # below the label
+        below = {"loc": "upper center", "bbox_to_anchor": (0.45, depth), "handlelength": 1.4}
         ax.legend(**layer(legend_kw, **below))
         if title:
             ax.set_title(wrapped(title, width))

@@ -8,13 +8,12 @@ import numpy as np
 
 from nqp_spatial.dynamics import KernelResult
 from nqp_spatial.errors import OptionError
+from nqp_spatial.plots.space import dress
 from nqp_spatial.plots.theme import (
     COLUMN,
-    GRID,
     INK,
     ORANGE,
     ORDERED,
-    PANE,
     SEQUENTIAL,
     Layer,
     check_fonts,
@@ -114,18 +113,10 @@ def kernel_surface(
         )  # fmt: skip
         space.plot_surface(grid_x, grid_y, density, **look)
         before, after = _axis_names(kernel, label)
-        space.set_xlabel(wrapped(before, 1.6), labelpad=-1)
-        space.set_ylabel(wrapped(after, 1.6), labelpad=-1)
-        space.set_zlabel(say("Density"), labelpad=-4)
         space.set_zlim(0, None)
         for axis in (space.xaxis, space.yaxis, space.zaxis):
-            axis.set_tick_params(pad=-2, labelsize=6.5)
-            axis.pane.set_facecolor("white")
-            axis.pane.set_edgecolor(PANE)
-            axis._axinfo["grid"].update(color=GRID, linewidth=0.4)
             axis.set_major_locator(_round_levels(5))
-        space.view_init(elev=elev, azim=azim)
-        space.set_box_aspect((1.1, 1.1, 0.75), zoom=0.85)
+        dress(space, (before, after, say("Density")), (elev, azim), (1.1, 1.1, 0.75), 0.85)
         if title:
             space.set_title(wrapped(title, width), y=0.97)
     check_fonts(ax)
@@ -210,8 +201,8 @@ def kernel_contour(
         if kernel.given == "own":  # means of neighbours spread less than units
             ax.set_aspect("equal")
         before, after = _axis_names(kernel, label)
-        ax.set_xlabel(before)
-        ax.set_ylabel(after)
+        ax.set_xlabel(wrapped(before, 0.95 * width))
+        ax.set_ylabel(wrapped(after, 0.6 * width))
         bar = ax.figure.colorbar(filled, ax=ax, shrink=0.75, aspect=22, pad=0.02)
         bar.set_label(say("Density of y given x"))
         bar.outline.set_visible(False)

@@ -206,6 +206,7 @@ def drawn_map(
 ) -> Axes:
     """Draw a map on its ground, with a legend below it, in a new figure unless one is given."""
     ax, width = look.ax, look.width
+    legend = wrapped(legend, 1.1 * width)
     left, bottom, right, top = ground.bounds
     columns = 2 if width < 1.5 * COLUMN else 3
     legend_rows = -(-len(entries) // columns) + 1 + legend.count("\n")

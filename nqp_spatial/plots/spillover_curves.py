@@ -18,6 +18,7 @@ from nqp_spatial.plots.theme import (
     layer,
     new_figure,
     themed,
+    wrapped,
 )
 from nqp_spatial.plots.words import Lang, say
 from nqp_spatial.spillovers import BarrierResult, ReachResult, ThresholdResult
@@ -111,7 +112,7 @@ def reach(
         ax.set_xlim(-0.6, len(rows) - 0.4)
         ax.set_xlabel(say("Distance, km"))
         named = label if label is not None else variable
-        ax.set_ylabel(say("Indirect effect of {name}", name=named))
+        ax.set_ylabel(wrapped(say("Indirect effect of {name}", name=named), 0.5 * width))
         # Above the axes: inside, any corner may hold a band.
         ax.legend(
             loc="lower right", bbox_to_anchor=(1, 1), ncols=2, handlelength=1, borderaxespad=0.2
@@ -185,16 +186,20 @@ def threshold(
             **layer(line_kw, marker="o", color=BLUE, ms=2.5, lw=1.0),
         )
         ax.axhline(critical, color=RED, lw=0.9, ls="--")
+        # At the end that is farther from the threshold, where the profile is high above it.
+        ends = profile.index[0], profile.index[-1]
+        right = ends[1] - result.gamma > result.gamma - ends[0]
         ax.text(
-            profile.index[0], critical,
+            ends[int(right)], critical,
             say("{level} critical value", level=f"{result.level:.0%}"), color=RED,
-            ha="left", va="bottom", fontsize=6.5,
+            ha="right" if right else "left", va="bottom", fontsize=6.5,
         )  # fmt: skip
         ax.axvline(result.gamma, color=INK, lw=0.8)
         ax.set_ylim(0, None)
         words = {"sender": "{name} of the sender", "receiver": "{name} of the receiver"}
         side = words.get(result.on, "{name} of the sender less the receiver's")
-        ax.set_xlabel(say(side, name=label if label is not None else result.score))
+        named = say(side, name=label if label is not None else result.score)
+        ax.set_xlabel(wrapped(named, 0.95 * width))
         ax.set_ylabel(say("Likelihood ratio of gamma"))
         if title:
             ax.set_title(title)

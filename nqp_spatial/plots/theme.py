@@ -99,6 +99,9 @@ _CJK = re.compile(
     "[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]"
 )
 
+# A Chinese character is a word; no line begins with a stop or ends with an opening bracket.
+_WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+|\s+")
+
 
 @cache
 def _fonts() -> tuple[list[str], bool]:
@@ -112,9 +115,13 @@ def _fonts() -> tuple[list[str], bool]:
 
 
 def wrapped(text: str, width: float) -> str:
-    """Return a title broken into lines that fit a width in inches; wide characters count twice."""
+    """Return text broken into lines that fit a width in inches; wide characters count twice."""
+    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
+
+
+def _wrapped_line(text: str, width: float) -> str:
     room, lines, used = max(int(width * 14.5), 8), [""], 0
-    for word in re.findall(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+|\s+", text):
+    for word in _WORD.findall(text):
         size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
         if used + size > room and lines[-1]:
             lines.append("")

@@ -146,6 +146,33 @@ def test_nothing_is_cut_at_the_edge(figures, name, lang, tmp_path):
     assert room.y1 < figure.get_figheight() + tick
 
 
+LABELLED = [
+    name
+    for name in sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save"})
+    if "label" in inspect.signature(getattr(nq.plots, name)).parameters
+]
+
+
+@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize(
+    "label",
+    [
+        "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
+        "按地级市计算的新质生产力综合指数（以二〇一二年为基期，经熵值法加权，单位为一）",
+    ],
+)
+def test_long_labels_are_broken_into_lines(figures, name, label, tmp_path):
+    function, given, *options = figures[name]
+    drawn = function(*given, **{**(options[0] if options else {}), "label": label})
+    figure = nq.plots.theme.figure_of(drawn)
+    nq.plots.save(drawn, tmp_path / "figure.png", dpi=80)
+    room = figure.get_tightbbox()
+    tick = 0.02
+    assert min(room.x0, room.y0) > -tick
+    assert room.x1 < figure.get_figwidth() + tick
+    assert room.y1 < figure.get_figheight() + tick
+
+
 def test_words_have_the_same_places_and_are_all_used():
     code = "".join(path.read_text() for path in SOURCES.glob("*.py") if path.name != "words.py")
     for english, chinese in CHINESE.items():
@@ -358,3 +385,13 @@ def test_colours_stand_in_one_file():
     for path in SOURCES.glob("*.py"):
         if path.name != "theme.py":
             assert not re.findall(r'"#[0-9a-fA-F]{6}"', path.read_text()), path.name
+
+
+def test_lines_are_broken_where_chinese_may_be():
+    text = "新质生产力综合指数（以二〇一二年为基期，经熵值法加权），单位为一。"
+    for width in np.linspace(0.6, 2.5, 40):
+        lines = nq.plots.theme.wrapped(text, width).split("\n")
+        assert "".join(lines) == text
+        assert not any(line.startswith(tuple("，。）")) for line in lines)
+        assert not any(line.endswith("（") for line in lines)
+    assert nq.plots.theme.wrapped("one two\nthree four", 0.7) == "one two\nthree four"
