@@ -595,10 +595,9 @@ def require_panel(panel: object) -> None:
 
     Examples
     --------
-    >>> require_panel("income")
-    Traceback (most recent call last):
-    nqp_spatial.errors.PanelError: panel must be a SpatialPanel, got str 'income'; was it meant for another argument?
-    """  # noqa: E501
+    >>> import nqp_spatial as nq
+    >>> require_panel(nq.datasets.us_income())
+    """
     if isinstance(panel, SpatialPanel):
         return
     came, advice = type(panel).__name__, "was it meant for another argument?"

@@ -342,7 +342,7 @@ def club_table(
         discard=f"{options['discard']:.0%}", merge=options["merge"] or "–",
     )  # fmt: skip
     stop = "。" if lang == "zh" else "."
-    all_notes = [note, *(f"{said(one, lang)}{stop}" for one in clubs.notes), notes]
+    all_notes = [note, *(said(one, lang).rstrip(stop) + stop for one in clubs.notes), notes]
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
         notes=" ".join(all_notes).strip(),

@@ -126,10 +126,15 @@ def index_step(config: StudyConfig) -> Step:
             ),
         )
         table = index.table.rename(names["panel"].label)
-        found.show(say("Weights"), table, given=table.index.get_level_values(-1))
+        found.show(say("Weights"), table, given=_own_names(table))
         return found
 
     return Step("index", title, "\n".join(lines), read, tuple(figures), needed="\n".join(needed))
+
+
+def _own_names(table: pd.DataFrame) -> list[object]:
+    """Return indicators and dimensions, as the caller named them."""
+    return [*table.index.get_level_values(-1), *table.get("dimension", [])]
 
 
 def _over_time(code: str) -> str:
@@ -168,50 +173,52 @@ def gradient_step(config: StudyConfig) -> Step:
         ]
         figures.append(("theil", say("Theil's index by nested levels.")))
 
-    def read(names: Names) -> Found:
-        found, of = Found(), names["gini"].summary
-        first, last = of.iloc[0], of.iloc[-1]
-        ends = names["gini"].intervals["gini"]
-        apart = ends["high"].iloc[-1] < ends["low"].iloc[0] or (
-            ends["low"].iloc[-1] > ends["high"].iloc[0]
-        )
-        parts = {"within regions": "within", "net between regions": "net_between",
-                 "overlap of regions": "transvariation"}  # fmt: skip
-        most = max(parts, key=lambda name: last[f"{parts[name]}_share"])
-        went = {"first": f"{first['gini']:.3f}", "last": f"{last['gini']:.3f}"}
-        found.say(
-            say("The Gini coefficient went from {first} to {last}.", **went)
-            if apart
-            else say(
-                "The Gini coefficient went from {first} to {last}; the intervals of the two "
-                "overlap, so that no change is sure.",
-                **went,
-            ),
-            say(
-                "In the last period the largest part is {part}, {share} of the whole.",
-                part=say(most),
-                share=f"{last[f'{parts[most]}_share']:.0%}",
-            ),
-        )
-        levels = names["gaps"].levels
-        high, low = levels.iloc[-1].idxmax(), levels.iloc[-1].idxmin()
-        ratio = levels[high] / levels[low]
-        if (levels > 0).all(axis=None):
-            found.say(
-                say(
-                    "{high} has the highest mean and {low} the lowest; their ratio went from "
-                    "{first} to {last}.",
-                    high=high,
-                    low=low,
-                    first=f"{ratio.iloc[0]:.2f}",
-                    last=f"{ratio.iloc[-1]:.2f}",
-                )
-            )
-        found.show(say("Dagum's decomposition"), of)
-        found.show(say("Means of regions"), levels, given=levels.columns)
-        return found
+    return Step("gradient", title, "\n".join(lines), _read_gaps, tuple(figures))
 
-    return Step("gradient", title, "\n".join(lines), read, tuple(figures))
+
+def _read_gaps(names: Names) -> Found:
+    """Say how large the gaps are, and what they are made of."""
+    found, of = Found(), names["gini"].summary
+    first, last = of.iloc[0], of.iloc[-1]
+    ends = names["gini"].intervals["gini"]
+    apart = ends["high"].iloc[-1] < ends["low"].iloc[0] or (
+        ends["low"].iloc[-1] > ends["high"].iloc[0]
+    )
+    parts = {"within regions": "within", "net between regions": "net_between",
+             "overlap of regions": "transvariation"}  # fmt: skip
+    most = max(parts, key=lambda name: last[f"{parts[name]}_share"])
+    went = {"first": f"{first['gini']:.3f}", "last": f"{last['gini']:.3f}"}
+    found.say(
+        say("The Gini coefficient went from {first} to {last}.", **went)
+        if apart
+        else say(
+            "The Gini coefficient went from {first} to {last}; the intervals of the two "
+            "overlap, so that no change is sure.",
+            **went,
+        ),
+        say(
+            "In the last period the largest part is {part}, {share} of the whole.",
+            part=say(most),
+            share=f"{last[f'{parts[most]}_share']:.0%}",
+        ),
+    )
+    levels = names["gaps"].levels
+    high, low = levels.iloc[-1].idxmax(), levels.iloc[-1].idxmin()
+    ratio = levels[high] / levels[low]
+    if (levels > 0).all(axis=None):
+        found.say(
+            say(
+                "{high} has the highest mean and {low} the lowest; their ratio went from "
+                "{first} to {last}.",
+                high=high,
+                low=low,
+                first=f"{ratio.iloc[0]:.2f}",
+                last=f"{ratio.iloc[-1]:.2f}",
+            )
+        )
+    found.show(say("Dagum's decomposition"), of)
+    found.show(say("Means of regions"), levels, given=levels.columns)
+    return found
 
 
 def association_step(config: StudyConfig) -> Step:

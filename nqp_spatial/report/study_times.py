@@ -136,50 +136,52 @@ def chains_step(config: StudyConfig) -> Step:
         ]
         figures.append(("transitions_by_group", say("Centre and periphery apart.")))
 
-    def read(names: Names) -> Found:
-        found, chain, spatial = Found(), names["chain"], names["spatial"]
-        stay = float(np.nanmean(np.diag(chain.probabilities)))
-        found.say(
-            say(
-                "A unit stays in its class from one period to the next with probability {stay} on "
-                "average; the slowest deviation from the long run is halved in {half} periods.",
-                stay=f"{stay:.2f}",
-                half=f"{chain.half_life:.1f}",
-            )
-        )
-        test = spatial.tests.get("lr_permutation", spatial.tests["lr"])
-        if isinstance(test, NotApplicable):
-            found.say(say("No test of neighbours: {reason}.", reason=test.reason))
-        else:
-            depends = "Moves depend" if test.p_value < 0.05 else "Moves are not shown to depend"
-            found.say(
-                say(
-                    f"{depends} on the neighbours' state (LR {{lr}}, p = {{p}} by relocating units "
-                    "with their histories).",
-                    lr=f"{test.statistic:.1f}",
-                    p=f"{test.p_value:.3f}",
-                )
-            )
-        homogeneous = names["spans"].tests["lr"]
-        if not isinstance(homogeneous, NotApplicable):
-            p = homogeneous.p_value
-            text = f"The two halves of the sample {_differ(p)} (p = {{p}}; moves taken for "
-            found.say(say(text + "independent).", p=f"{p:.3f}"))
-        if "by_group" in names:
-            equal = names["by_group"].tests["lr_permutation"]
-            text = f"Centre and periphery {_differ(equal.p_value)} (p = {{p}})."
-            found.say(say(text, p=f"{equal.p_value:.3f}"))
-        found.note(chain.notes)
-        found.show(say("Transition probabilities"), chain.probabilities.assign(
-            moves=chain.counts.sum(axis=1)))  # fmt: skip
-        found.show(say("Mobility"), chain.mobility)
-        found.show(say("Tests of neighbours"), _tests(spatial.tests_table))
-        return found
-
     return Step(
-        "chains", say("Chains of states"), "\n".join(lines), read, tuple(figures),
+        "chains", say("Chains of states"), "\n".join(lines), _read_chains, tuple(figures),
         periods=max(of["step"], 1) + 1,
     )  # fmt: skip
+
+
+def _read_chains(names: Names) -> Found:
+    """Say how units move, and whom moves depend on."""
+    found, chain, spatial = Found(), names["chain"], names["spatial"]
+    stay = float(np.nanmean(np.diag(chain.probabilities)))
+    found.say(
+        say(
+            "A unit stays in its class from one period to the next with probability {stay} on "
+            "average; the slowest deviation from the long run is halved in {half} periods.",
+            stay=f"{stay:.2f}",
+            half=f"{chain.half_life:.1f}",
+        )
+    )
+    test = spatial.tests.get("lr_permutation", spatial.tests["lr"])
+    if isinstance(test, NotApplicable):
+        found.say(say("No test of neighbours: {reason}.", reason=test.reason))
+    else:
+        depends = "Moves depend" if test.p_value < 0.05 else "Moves are not shown to depend"
+        found.say(
+            say(
+                f"{depends} on the neighbours' state (LR {{lr}}, p = {{p}} by relocating units "
+                "with their histories).",
+                lr=f"{test.statistic:.1f}",
+                p=f"{test.p_value:.3f}",
+            )
+        )
+    homogeneous = names["spans"].tests["lr"]
+    if not isinstance(homogeneous, NotApplicable):
+        p = homogeneous.p_value
+        text = f"The two halves of the sample {_differ(p)} (p = {{p}}; moves taken for "
+        found.say(say(text + "independent).", p=f"{p:.3f}"))
+    if "by_group" in names:
+        equal = names["by_group"].tests["lr_permutation"]
+        text = f"Centre and periphery {_differ(equal.p_value)} (p = {{p}})."
+        found.say(say(text, p=f"{equal.p_value:.3f}"))
+    found.note(chain.notes)
+    found.show(say("Transition probabilities"), chain.probabilities.assign(
+        moves=chain.counts.sum(axis=1)))  # fmt: skip
+    found.show(say("Mobility"), chain.mobility)
+    found.show(say("Tests of neighbours"), _tests(spatial.tests_table))
+    return found
 
 
 def _differ(p_value: float) -> str:

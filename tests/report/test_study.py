@@ -538,3 +538,25 @@ def test_a_chinese_study(files, done, tmp_path):
     again = nq.report.study(files / "study.toml", tmp_path / "out", progress=False)
     assert again.skipped == []
     assert again.page.read_bytes() == done.page.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("sem", "the model has no indirect effect"),
+        ("sar", "indirect"),
+        ("ols", "not causes"),
+    ],
+)
+def test_effects_are_read_as_the_model_has_them(files, tmp_path, model, said):
+    rest = [name for name in STEPS if name not in ("describe", "model")]
+    text = SETTINGS.replace("[model]", f'[model]\nmodel = "{model}"')
+    text = text.replace("[study]", f"[study]\nskip = {rest}").replace("'", '"')
+    (files / f"{model}.toml").write_text(text)
+    found = nq.report.study(files / f"{model}.toml", tmp_path / "out", progress=False)
+    assert found.failed == []
+    section = next(one for one in found.sections if one.name == "model")
+    words = " ".join(section.words)
+    assert (said in words) == (model != "ols")
+    assert ("the model has no indirect effect" in words) == (model == "sem")
+    assert len(section.tables) == (1 if model == "ols" else 2)
