@@ -756,12 +756,12 @@ def _require_fit(name: str, column: Any, rows: pd.Index) -> None:
                 f"once, such as {sample(rows, 1)}; its index is like {sample(column.index, 2)}"
             )
         return
-    if isinstance(column, list | tuple | np.ndarray | pd.Index | pd.api.extensions.ExtensionArray):
-        if np.ndim(column) and len(column) != len(rows):
-            raise PanelError(
-                f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
-                "pass one value for each row of panel.frame, or a Series by (unit, period)"
-            )
+    one = isinstance(column, str) or pd.api.types.is_scalar(column) or not np.ndim(column)
+    if not one and len(column) != len(rows):
+        raise PanelError(
+            f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
+            "pass one value for each row of panel.frame, or a Series by (unit, period)"
+        )
 
 
 def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:

@@ -412,7 +412,7 @@ def require_even_steps(periods: pd.Index, what: str) -> float:
     >>> require_even_steps(pd.Index([2010, 2011, 2013]), "a trend")
     Traceback (most recent call last):
     ...
-    nqp_spatial.errors.PanelError: a trend needs periods at equal steps; ...
+    nqp_spatial.errors.PanelError: a trend needs periods at equal steps, ...
     """
     places = require_places_in_time(periods, what)
     if len(places) < 2:
@@ -422,8 +422,6 @@ def require_even_steps(periods: pd.Index, what: str) -> float:
     odd = np.flatnonzero(~np.isclose(steps, usual))
     if not len(odd):
         return usual
-    gaps = [f"{plain(periods[k])} to {plain(periods[k + 1])}" for k in odd[:5]]
-    more = f" and {len(odd) - 5} more" if len(odd) > 5 else ""
     advice = ""
     whole = pd.api.types.is_integer_dtype(periods)
     if whole and _months([str(period) for period in periods]) is not None:
@@ -431,9 +429,9 @@ def require_even_steps(periods: pd.Index, what: str) -> float:
     elif isinstance(periods, pd.DatetimeIndex):
         advice = "; steps of these dates are counted in days"
     raise PanelError(
-        f"{what} needs periods at equal steps; the step is {usual:g} but not from "
-        f"{', '.join(gaps)}{more}: select periods that follow each other (panel.select), or add "
-        f"those that are missing{advice}"
+        f"{what} needs periods at equal steps, that is, evenly spaced; after "
+        f"{sample(periods[odd])} the step is not {usual:g}: select periods that follow each other "
+        f"(panel.select), or add those that are missing{advice}"
     )
 
 

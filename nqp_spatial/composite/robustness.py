@@ -12,6 +12,7 @@ from nqp_spatial.composite.index import CompositeIndex, Directions, index
 from nqp_spatial.composite.weighting import SCHEMES
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import period_like
 
 __all__ = ["rank_intervals", "rank_schemes"]
 
@@ -75,6 +76,7 @@ def rank_intervals(
     if draws < 1 or concentration <= 0 or not 0 < level < 1:
         raise OptionError("draws and concentration must be positive, level between 0 and 1")
     periods = result.scaled.index.get_level_values(1)
+    period = period_like(period, periods)
     if period not in periods:
         raise PanelError(f"no period {period!r}; there are {sample(periods.unique(), 20)}")
     z = result.scaled.xs(period, level=1)
@@ -142,8 +144,7 @@ def rank_schemes(
     ['entropy', 'critic', 'cv', 'pca', 'scatter', 'equal', 'best', 'worst']
     """
     require_panel(panel)
-    if period not in panel.periods:
-        raise PanelError(f"no period {period!r}; there are {sample(panel.periods, 20)}")
+    period = panel.period(period)
     scores = pd.DataFrame(
         {
             scheme: index(panel, indicators, weighting=scheme, **options).scores.xs(period, level=1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from nqp_spatial.convergence import BetaResult, SigmaResult
 from nqp_spatial.convergence.sigma import MEASURES
+from nqp_spatial.periods import places_on_axis
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
@@ -173,7 +174,7 @@ def sigma_lines(
     styles = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), "-", "-")
     periods = result.frame.index
     numeric = np.issubdtype(periods.dtype, np.number)
-    x = periods.to_numpy(dtype=float) if numeric else np.arange(len(periods), dtype=float)
+    x = places_on_axis(periods)
     with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.6 * width + 0.7 + 0.17 * len(result.frame.columns))[1][0, 0]

@@ -259,7 +259,7 @@ def _values(
                 f"period={panel.periods.tolist()[-1]!r}"
             )
         period = panel.periods[0]
-    panel.require_periods([period])
+    period = panel.period(period)
     values = panel.frame[variable].xs(period, level="period").reindex(panel.units)
     name = panel.label(variable)
     several = panel.n_periods > 1

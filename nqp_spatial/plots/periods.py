@@ -70,10 +70,9 @@ def choropleth_periods(
     """
     require_panel(panel)
     some = list(panel.periods[[0, panel.n_periods // 2, -1]]) if periods is None else list(periods)
-    some = list(dict.fromkeys(some))
     if not some or columns < 1 or classes < 2:
         raise OptionError("wanted at least one period, one column and two classes")
-    panel.require_periods(some)
+    some = list(dict.fromkeys(panel.require_periods(some)))
     if "breaks" not in options:
         # One ground for all: classes of all the values that are drawn.
         values = panel.wide(variable)[some].to_numpy()
