@@ -24,6 +24,7 @@ import datetime
 import re
 import unicodedata
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,10 @@ _DATE_FORMS = (
     rf"{_YEAR}(?P<month>0[1-9]|1[0-2])(?P<day>[0-3]\d)",
 )
 _SPLIT_YEAR = rf"(?:fy\s*)?{_YEAR}\s*[-/]\s*(?P<next>\d{{2}}|\d{{4}})\s*(?:年|年度|学年)?"
+_AS_YEARS, _AS_QUARTERS = "read periods as years", "read periods as quarters"
+_AS_MONTHS = "read periods as months"
 _NUMERALS = {"一": 1, "二": 2, "三": 3, "四": 4, "上": 1, "下": 2}
+_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _HALF_A_YEAR = pd.Timedelta(days=180)
 
 
@@ -115,7 +119,7 @@ def read_periods(column: pd.Series) -> tuple[pd.Series, str]:
     if pd.api.types.is_numeric_dtype(kind):
         return _whole_numbers(values), ""
     distinct = values.drop_duplicates()
-    as_read, kinds = _read_distinct(distinct)
+    as_read, how = _read_distinct(distinct)
     if as_read is None:
         return values, ""
     table = dict(zip(distinct, as_read, strict=True))
@@ -123,9 +127,9 @@ def read_periods(column: pd.Series) -> tuple[pd.Series, str]:
         pd.Index([table[value] for value in values]), index=values.index, name=values.name
     )
     first = distinct.iloc[0]
-    if not kinds:
+    if not how:
         return done, ""
-    return done, f"read periods as {kinds}: {_written(first)!r} as {plain(table[first])}"
+    return done, f"{how}: {_written(first)!r} as {plain(table[first])}"
 
 
 def _written(value: object) -> str:
@@ -151,7 +155,7 @@ def _whole_numbers(values: pd.Series) -> pd.Series:
 
 
 def _read_distinct(values: pd.Series) -> tuple[pd.Index | None, str]:
-    """Return what distinct periods are read as, and the name of it."""
+    """Return what distinct periods are read as, and how in words."""
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return _of_dates(pd.DatetimeIndex(values))
     cells = list(values)
@@ -180,10 +184,21 @@ def _read_distinct(values: pd.Series) -> tuple[pd.Index | None, str]:
 
 
 def _plain_text(cell: object) -> str:
+    """Return text in half-width small letters and Arabic numerals, a whole number without .0."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     text = unicodedata.normalize("NFKC", str(plain(cell))).strip().lower()
-    return re.sub("[‐‑‒–—―−]", "-", text)
+    text = re.sub("[‐‑‒–—―−]", "-", text)
+    text = re.sub("[〇零一二三四五六七八九]{4}", lambda m: m[0].translate(_DIGITS), text)
+    return re.sub("(?<=第)[一二三四五六七八九十]{1,3}", lambda m: str(_counted(m[0])), text)
+
+
+def _counted(numeral: str) -> int:
+    """Return a Chinese numeral up to 99 as a number."""
+    tens, ten, ones = numeral.rpartition("十")
+    if not ten:
+        return int(numeral.translate(_DIGITS))
+    return 10 * int((tens or "一").translate(_DIGITS)) + int((ones or "〇").translate(_DIGITS))
 
 
 def _of_dates(dates: pd.DatetimeIndex) -> tuple[pd.Index, str]:
@@ -192,18 +207,18 @@ def _of_dates(dates: pd.DatetimeIndex) -> tuple[pd.Index, str]:
     order = dates.sort_values()
     apart = len(order) < 2 or bool((order[1:] - order[:-1] > _HALF_A_YEAR).all())
     if dates.year.is_unique and apart:
-        return pd.Index(dates.year.to_numpy(dtype=np.int64)), "years"
+        return pd.Index(dates.year.to_numpy(dtype=np.int64)), _AS_YEARS
     months = dates.to_period("M")
     if months.is_unique:
         if len(set(dates.month % 3)) == 1:
-            return dates.to_period("Q"), "quarters"
-        return months, "months"
+            return dates.to_period("Q"), _AS_QUARTERS
+        return months, _AS_MONTHS
     return dates, ""
 
 
 def _of_spans(spans: pd.PeriodIndex) -> tuple[pd.Index, str]:
     if spans.freqstr.split("-")[0].lstrip("0123456789") in ("Y", "YE", "A"):
-        return pd.Index(spans.year.to_numpy(dtype=np.int64)), "years"
+        return pd.Index(spans.year.to_numpy(dtype=np.int64)), _AS_YEARS
     return spans, ""
 
 
@@ -305,14 +320,14 @@ def _number(part: str) -> int:
 
 # Read in this order: what stands first is the narrower form.
 _READERS: dict[str, Callable[[list[str]], pd.Index | None]] = {
-    "years": _years,
-    "quarters": _quarters,
-    "half-years": _halves,
-    "years that begin": _split_years,
-    "months": _months,
-    "dates": _dates,
-    "numbers": _numbers,
-    "the numbers in them": _numbered,
+    _AS_YEARS: _years,
+    _AS_QUARTERS: _quarters,
+    "read periods as half-years": _halves,
+    "read periods as the years in which they begin": _split_years,
+    _AS_MONTHS: _months,
+    "read periods as dates": _dates,
+    "read periods as numbers": _numbers,
+    "read periods as the numbers in them": _numbered,
 }
 
 
@@ -449,24 +464,34 @@ def period_like(value: Hashable, periods: pd.Index) -> Hashable:
     --------
     >>> period_like("2010年", pd.Index([2010, 2011]))
     2010
-    >>> period_like("2010-03", pd.PeriodIndex(["2010Q1"], freq="Q"))
-    '2010-03'
+    >>> period_like("2010年1季度", pd.PeriodIndex(["2010Q1"], freq="Q"))
+    Period('2010Q1', 'Q-DEC')
     """
-    if value in periods:
+    in_time = isinstance(periods, pd.PeriodIndex | pd.DatetimeIndex)
+    if value is None or (not in_time and value in periods):
         return value
     try:
-        as_read = read_periods(pd.Series([value]))[0].iloc[0]
+        as_read: Any = read_periods(pd.Series([value]))[0].iloc[0]
     except PanelError:
         return value
-    if isinstance(periods, pd.PeriodIndex) and isinstance(as_read, int | np.integer):
-        # One date alone is read as its year.
-        as_read = _within(value, periods)
+    if in_time:
+        # One date alone is read as its year, and here is the day, month or quarter that has it.
+        as_read = _moment(value if isinstance(as_read, int | np.integer) else as_read, periods)
+        # pandas finds text and dates in such an index by rules of its own.
+        kind = pd.Period if isinstance(periods, pd.PeriodIndex) else pd.Timestamp
+        return as_read if isinstance(as_read, kind) and as_read in periods else value
     return plain(as_read) if as_read in periods else value  # type: ignore[return-value]
 
 
-def _within(value: object, periods: pd.PeriodIndex) -> object:
-    """Return the quarter or month of a date."""
+def _moment(value: Any, periods: pd.Index) -> Any:
+    """Return the period or the date of something that means a time; itself if it means none."""
+    if isinstance(value, int | float | np.number):
+        return value
     try:
-        return pd.Timestamp(value).to_period(periods.freq)  # type: ignore[arg-type]
+        if isinstance(periods, pd.PeriodIndex):
+            if isinstance(value, pd.Period):
+                return value if value.freq == periods.freq else None
+            return pd.Timestamp(value).to_period(periods.freq)
+        return pd.Timestamp(value)
     except (TypeError, ValueError):
         return value
