@@ -27,6 +27,7 @@ __all__ = [
     "check_same_ids",
     "keyed",
     "require_balanced",
+    "reread",
     "type_hint",
 ]
 
@@ -119,8 +120,14 @@ def _folded(id_: object) -> str:
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", _without_zeros(id_))).casefold()
 
 
-def _mistaken_bytes(id_: object) -> str:
-    """Return text whose bytes of GB 18030 were read as Latin letters, read rightly."""
+def reread(id_: object) -> str:
+    """Return text whose bytes of GB 18030 were read as Latin letters, read rightly.
+
+    Examples
+    --------
+    >>> reread("±±¾©")
+    '北京'
+    """
     for encoding in ("latin-1", "cp1252"):
         try:
             return _bare(str(id_).encode(encoding).decode("gb18030"))
@@ -138,7 +145,7 @@ _FORMS: dict[str, Callable[[object], str]] = {
     "zeros in front are lost; read ids as text, dtype={'id': str}": _without_zeros,
     "full-width signs, blanks or capitals differ; write them alike": _folded,
     "letters of another encoding; name the file's encoding, such as encoding='gb18030' or "
-    "geometry_encoding='gb18030'": _mistaken_bytes,
+    "geometry_encoding='gb18030'": reread,
 }
 
 

@@ -92,8 +92,7 @@ def matched_shapes(
     if len(extra) and extra_shapes == "drop" and len(extra) < len(shapes):
         notes.append(f"left out {len(extra)} geometries without data: {sample(extra, 10)}")
         shapes = shapes.drop(index=extra)
-        extra = extra[:0]
-    droppable = len(extra) and extra_shapes == "error"
+    droppable = units.isin(shapes.index).all()
     check_same_ids(
         units,
         shapes.index,
