@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -22,6 +24,34 @@ from nqp_spatial.panel import SpatialPanel
 __all__ = ["Design", "build_design", "evaluate", "evaluated_with", "lagged_names"]
 
 INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How columns of a model are made from columns of a panel.
+
+    Attributes
+    ----------
+    spec : formulaic.ModelSpec
+        With levels, centres and knots of the data that the model was fitted to.
+    read : ReadFormula
+    """
+
+    spec: Any
+    read: ReadFormula
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns of a panel that this side of the formula uses."""
+        return tuple(name for name in self.read.columns if name in self._used)
+
+    @property
+    def _used(self) -> set[str]:
+        return {name for term in self.spec.terms for name in columns_in(term, self.read)}
+
+    def columns(self, panel: SpatialPanel) -> pd.DataFrame:
+        """Return the columns for a panel, with NaN where cells are missing."""
+        return pd.DataFrame(_materialized(self.spec, panel, self.read, self.needed))
 
 
 @dataclass(frozen=True)
@@ -44,9 +74,8 @@ class Design:
         Names of the columns of z, for messages.
     means : tuple of (str, str)
         Block ("mean" or "wmean") and name of the unit means among them.
-    recipes : tuple
-        formulaic's specifications of both sides, by which other data become columns in the same
-        way.
+    recipes : tuple of Recipe
+        Of both sides, by which other data become columns in the same way.
     """
 
     outcome: str
@@ -57,7 +86,7 @@ class Design:
     z: np.ndarray
     columns: tuple[str, ...]
     means: tuple[tuple[str, str], ...] = ()
-    recipes: tuple[Any, Any] = (None, None)
+    recipes: tuple[Recipe | None, Recipe | None] = (None, None)
 
 
 def build_design(
@@ -147,49 +176,38 @@ def build_design(
 
 
 def evaluate(
-    formula: str, panel: SpatialPanel
-) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Any, Any]]:
+    formula: str, panel: SpatialPanel, functions: Functions | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Recipe, Recipe]]:
     """Return both sides of a formula as columns, and the recipes that other data can follow."""
-    import formulaic
-    from formulaic.errors import FormulaicError
-
-    if not isinstance(formula, str) or formula.count("~") != 1:
-        raise OptionError(f"the formula must read 'y ~ x1 + x2', got {formula!r}")
-    try:
-        parsed = formulaic.Formula(formula)
-        needed = {str(name) for name in parsed.required_variables}
-    except (FormulaicError, SyntaxError) as error:
-        raise OptionError(f"the formula {formula!r} cannot be read: {error}") from error
-    if any("lag(" in str(term) for side in (parsed.lhs, parsed.rhs) for term in side):
-        # formulaic's lag() shifts rows, which in a panel would leak one unit into the next.
-        raise OptionError(
-            "lag() in a formula shifts rows across units; make a lagged column with "
-            "panel.assign(x_lag=lambda d: d.groupby('unit')['x'].shift()) instead"
-        )
-    unknown = sorted(needed - set(map(str, panel.frame.columns)))
-    if unknown:
-        panel.require_columns(unknown)
-    panel.require_complete([name for name in panel.frame.columns if str(name) in needed])
-    try:
-        with np.errstate(all="ignore"):
-            matrices = parsed.get_model_matrix(panel.frame, na_action="ignore")
-    except FormulaicError as error:
-        raise PanelError(f"the formula {formula!r} cannot be evaluated: {error}") from error
+    read = read_formula(formula, functions, known=panel.frame.columns)
+    matrices = _materialized(read.parsed, panel, read, read.columns)
     y, x = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
     for side in (y, x):
         _require_finite(side, panel, formula)
-    return y, x, (matrices.lhs.model_spec, matrices.rhs.model_spec)
+    if y.shape[1] != 1:
+        raise OptionError(
+            f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
+        )
+    return y, x, (Recipe(matrices.lhs.model_spec, read), Recipe(matrices.rhs.model_spec, read))
 
 
-def evaluated_with(recipe: Any, panel: SpatialPanel, formula: str) -> pd.DataFrame:
+def evaluate_side(
+    text: str, panel: SpatialPanel, name: str, functions: Functions | None = None
+) -> pd.DataFrame:
+    """Return the columns of the right side of a formula alone, without an intercept."""
+    read = read_formula(text, functions, known=panel.frame.columns, name=name)
+    side = pd.DataFrame(_materialized(read.parsed, panel, read, read.columns))
+    _require_finite(side, panel, text)
+    return side
+
+
+def evaluated_with(recipe: Recipe, panel: SpatialPanel) -> pd.DataFrame:
     """Return the columns of a recipe for another panel, with the levels and centres of the first.
 
     Parameters
     ----------
-    recipe : formulaic.ModelSpec
+    recipe : Recipe
     panel : SpatialPanel
-    formula : str
-        For messages.
 
     Returns
     -------
@@ -200,18 +218,25 @@ def evaluated_with(recipe: Any, panel: SpatialPanel, formula: str) -> pd.DataFra
     UnknownColumnError, MissingValuesError, DomainError, PanelError
         If the panel lacks columns or cells, or has levels that the first did not have.
     """
+    _data(panel, recipe.read, recipe.needed)
+    x = recipe.columns(panel)
+    _require_finite(x, panel, recipe.read.text)
+    return x
+
+
+def _materialized(
+    spec: Any, panel: SpatialPanel, read: ReadFormula, needed: tuple[str, ...]
+) -> Any:
     from formulaic.errors import FormulaicError
 
-    needed = sorted(str(name) for name in recipe.required_variables)
-    panel.require_columns(needed)
-    panel.require_complete(needed)
+    data = _data(panel, read, needed)
     try:
-        with np.errstate(all="ignore"):
-            x = pd.DataFrame(recipe.get_model_matrix(panel.frame, na_action="ignore"))
-    except FormulaicError as error:
-        raise PanelError(f"the formula {formula!r} cannot be evaluated: {error}") from error
-    _require_finite(x, panel, formula)
-    return x
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return spec.get_model_matrix(data, context=read.context, na_action="ignore")
+    except (FormulaicError, ValueError, TypeError, KeyError) as error:
+        words = uncoloured(error)
+        raise PanelError(f"the formula {read.text!r} cannot be evaluated: {words}") from error
 
 
 def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> None:
