@@ -32,6 +32,7 @@ from nqp_spatial.keys import (
     require_balanced,
     type_hint,
 )
+from nqp_spatial.numbers import numbers_as_text, why_not_numeric
 from nqp_spatial.printed import Part, Printed
 
 if TYPE_CHECKING:
@@ -291,13 +292,9 @@ class SpatialPanel(Printed):
         >>> SpatialPanel(frame, unit="id").values("x").tolist()
         [[0.7], [0.5]]
         """
+        self.require_numeric([column])
         self.require_complete([column])
         series = self.frame[column]
-        if not pd.api.types.is_numeric_dtype(series):
-            raise PanelError(
-                f"column {column!r} must be numeric, it is of type {series.dtype}; "
-                "convert it with panel.assign or in the data"
-            )
         array = series.to_numpy(dtype=float)
         infinite = ~np.isfinite(array)
         if infinite.any():
@@ -538,6 +535,34 @@ class SpatialPanel(Printed):
                 f"the panel has no column {sample(unknown)}; its columns are "
                 f"{sample(self.frame.columns, 20)}"
             )
+
+    def require_numeric(self, columns: Iterable[str]) -> None:
+        """Raise `DomainError` unless every column named is of real numbers or bools.
+
+        Text that is nearly all numbers ("1,234", a dash in a csv) is named cell by cell; complex
+        numbers, durations, dates and words are refused too, with what to do.
+        """
+        names = list(columns)
+        self.require_columns(names)
+        for name in names:
+            if why := why_not_numeric(self.frame[name]):
+                raise DomainError(why)
+
+    def numbers_as_text(self, column: str) -> bool:
+        """Whether a column is text in which nearly all cells are numbers.
+
+        Such a column would become dummies in a formula; words, which are categories, are not it.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 2], "k": ["1,234", "-"], "side": ["w", "e"]})
+        >>> panel = SpatialPanel(frame, unit="id")
+        >>> panel.numbers_as_text("k"), panel.numbers_as_text("side")
+        (True, False)
+        """
+        self.require_columns([column])
+        return numbers_as_text(self.frame[column])
 
     def require_periods(self, periods: Iterable[Hashable]) -> None:
         """Raise `PanelError` unless the panel has every period named."""
