@@ -17,6 +17,7 @@ from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.estimation import fit
+from nqp_spatial.regression.formulas import quoted
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -200,7 +201,7 @@ def beta(
         asked = [durbin] if isinstance(durbin, str) else list(durbin)
         lagged = [name for one in asked for name in (names.values() if one == _START else [one])]
     result = fit(
-        f"{_GROWTH} ~ {' + '.join(right)}", growth, w, model=model, effects=effects,
+        f"{_GROWTH} ~ {' + '.join(map(quoted, right))}", growth, w, model=model, effects=effects,
         covariance=covariance, durbin=lagged,
     )  # fmt: skip
     table = _table(result, names, span, annual, level)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,26 @@ from nqp_spatial.errors import (
     UnknownColumnError,
     sample,
 )
+from nqp_spatial.numbers import is_number_column, numbers_as_text, why_not_numeric
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.regression.formulas import (
+    Functions,
+    ReadFormula,
+    advice,
+    names_in,
+    read_formula,
+    uncoloured,
+)
 
-__all__ = ["Design", "build_design", "evaluate", "evaluated_with", "lagged_names"]
+__all__ = [
+    "Design",
+    "Recipe",
+    "build_design",
+    "evaluate",
+    "evaluate_side",
+    "evaluated_with",
+    "lagged_names",
+]
 
 INTERCEPT = "Intercept"
 
@@ -43,15 +59,17 @@ class Recipe:
     @property
     def needed(self) -> tuple[str, ...]:
         """Return the columns of a panel that this side of the formula uses."""
-        return tuple(name for name in self.read.columns if name in self._used)
-
-    @property
-    def _used(self) -> set[str]:
-        return {name for term in self.spec.terms for name in columns_in(term, self.read)}
+        used = {
+            name
+            for term in self.spec.terms
+            for factor in term.factors
+            for name in self.read.columns_in(factor)
+        }
+        return tuple(name for name in self.read.columns if name in used)
 
     def columns(self, panel: SpatialPanel) -> pd.DataFrame:
         """Return the columns for a panel, with NaN where cells are missing."""
-        return pd.DataFrame(_materialized(self.spec, panel, self.read, self.needed))
+        return pd.DataFrame(_materialized(self.spec, panel, self.read, self.needed, complete=False))
 
 
 @dataclass(frozen=True)
@@ -99,6 +117,7 @@ def build_design(
     durbin: str | Iterable[str] | None,
     dynamics: tuple[str, ...] = (),
     with_means: bool = False,
+    functions: Functions | None = None,
 ) -> Design:
     """Evaluate the formula on the panel and lag what the model lags.
 
@@ -119,6 +138,8 @@ def build_design(
         "tau" for y_(t-1), "eta" for W y_(t-1).
     with_means : bool
         Whether unit means of the regressors that vary over time enter too.
+    functions : mapping, optional
+        Functions of the caller that the formula may call, by name.
 
     Returns
     -------
@@ -129,11 +150,7 @@ def build_design(
     UnknownColumnError, MissingValuesError, UnbalancedPanelError, DomainError, OptionError
         If the formula cannot be evaluated everywhere.
     """
-    y, x, recipes = evaluate(formula, panel)
-    if y.shape[1] != 1:
-        raise OptionError(
-            f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
-        )
+    y, x, recipes = evaluate(formula, panel, functions)
     names = [str(name) for name in x.columns if keep_intercept or name != INTERCEPT]
     shape = (panel.n_units, panel.n_periods)
     outcome = y.iloc[:, 0].to_numpy(dtype=float).reshape(shape)
@@ -142,7 +159,7 @@ def build_design(
     spread = np.zeros_like(outcome) if lag_y is None else np.asarray(lag_y @ outcome)
     z = values
     if lag_x is not None:
-        lagged = lagged_names(durbin, names, panel)
+        lagged = lagged_names(durbin, names, panel, functions)
         columns = [names.index(name) for name in lagged]
         wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
@@ -218,18 +235,23 @@ def evaluated_with(recipe: Recipe, panel: SpatialPanel) -> pd.DataFrame:
     UnknownColumnError, MissingValuesError, DomainError, PanelError
         If the panel lacks columns or cells, or has levels that the first did not have.
     """
-    _data(panel, recipe.read, recipe.needed)
-    x = recipe.columns(panel)
+    read, needed = recipe.read, recipe.needed
+    x = pd.DataFrame(_materialized(recipe.spec, panel, read, needed))
     _require_finite(x, panel, recipe.read.text)
     return x
 
 
 def _materialized(
-    spec: Any, panel: SpatialPanel, read: ReadFormula, needed: tuple[str, ...]
+    spec: Any,
+    panel: SpatialPanel,
+    read: ReadFormula,
+    needed: tuple[str, ...],
+    *,
+    complete: bool = True,
 ) -> Any:
     from formulaic.errors import FormulaicError
 
-    data = _data(panel, read, needed)
+    data = _data(panel, read, needed, complete=complete)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -237,6 +259,49 @@ def _materialized(
     except (FormulaicError, ValueError, TypeError, KeyError) as error:
         words = uncoloured(error)
         raise PanelError(f"the formula {read.text!r} cannot be evaluated: {words}") from error
+
+
+def _data(
+    panel: SpatialPanel, read: ReadFormula, needed: tuple[str, ...], *, complete: bool
+) -> pd.DataFrame:
+    """Return the columns that a formula needs, by name; checked to be what it takes them for.
+
+    Units and periods are known by the names that they had. Whole numbers that are computed with
+    become floats, which do not wrap around.
+    """
+    keys = {panel.unit_name: "unit", panel.period_name: "period"}
+    names = {str(column): column for column in panel.frame.columns}
+    of_index = [name for name in needed if name not in names and name in keys]
+    unknown = [name for name in needed if name not in names and name not in keys]
+    if unknown:
+        raise UnknownColumnError(
+            f"the panel has no column {sample(unknown)}; its columns are {sample(names, 20)}"
+            f"{advice(read.text, names)}"
+        )
+    panel.require_balanced()
+    if complete:
+        panel.require_complete([names[name] for name in needed if name in names])
+    data = panel.frame[[names[name] for name in needed if name in names]].copy()
+    data.columns = pd.Index([name for name in needed if name in names], dtype=object)
+    for name in of_index:
+        data[name] = panel.frame.index.get_level_values(keys[name])
+    for name in data.columns:
+        why = ""
+        if name in read.numeric or (name in read.bare and not _is_categories(data[name])):
+            why = why_not_numeric(data[name])
+        if why:
+            raise DomainError(f"in the formula {read.text!r}, {why}")
+        whole = is_number_column(data[name]) and not pd.api.types.is_float_dtype(data[name])
+        if name in read.numeric and name not in read.exact and whole:
+            data[name] = data[name].to_numpy(dtype=float, na_value=np.nan)
+    return data
+
+
+def _is_categories(column: pd.Series) -> bool:
+    """Whether a column that stands alone in a formula becomes dummies: real text, no numbers."""
+    kind = column.dtype
+    text = isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)
+    return text and not numbers_as_text(column)
 
 
 def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> None:
@@ -251,21 +316,21 @@ def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> No
 
 
 def lagged_names(
-    durbin: str | Iterable[str] | None, names: list[str], panel: SpatialPanel
+    durbin: str | Iterable[str] | None,
+    names: list[str],
+    panel: SpatialPanel,
+    functions: Functions | None = None,
 ) -> list[str]:
     """Return the columns of X to lag; the intercept never is, its lag being itself."""
     candidates = [name for name in names if name != INTERCEPT]
     if durbin is None:
         return candidates
     if isinstance(durbin, str) and durbin not in candidates:
-        import formulaic
-
-        matrix: Any = formulaic.Formula(f"0 + {durbin}").get_model_matrix(
-            panel.frame, na_action="ignore"
-        )
-        wanted = [str(name) for name in pd.DataFrame(matrix).columns]
+        wanted = [str(name) for name in evaluate_side(durbin, panel, "durbin", functions).columns]
+    elif isinstance(durbin, str):
+        wanted = [durbin]
     else:
-        wanted = [durbin] if isinstance(durbin, str) else [str(name) for name in durbin]
+        wanted = list(names_in(durbin, "durbin"))
     unknown = [name for name in wanted if name not in candidates]
     if unknown:
         raise UnknownColumnError(

@@ -15,6 +15,7 @@ from nqp_spatial.regression import information as info
 from nqp_spatial.regression import sandwich
 from nqp_spatial.regression.design import Design
 from nqp_spatial.regression.dynamics import lag_parameters, score_bias_of_units
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood, Squares, maximize
 from nqp_spatial.regression.logdet import (
     LogDet,
@@ -60,7 +61,8 @@ def fit(
     logdet: LogDetMethod = "auto",
     estimator: Estimator = "ml",
     endogenous: str | Iterable[str] = (),
-    instruments: str | None = None,
+    instruments: str | Iterable[str] | None = None,
+    functions: Functions | None = None,
     seed: int | None = 0,
 ) -> RegressionResult:
     """Estimate a spatial regression, by maximum likelihood or two-stage least squares.
@@ -71,8 +73,12 @@ def fit(
     Parameters
     ----------
     formula : str
-        ``"y ~ x1 + np.log(x2)"`` in the syntax of formulaic. With fixed effects the intercept is
-        left out.
+        ``"y ~ x1 + log(x2)"`` in the syntax of formulaic: columns, operators and the functions log,
+        log1p, log2, log10, exp, expm1, sqrt, abs, sign, arcsinh, minimum, maximum, clip (these also
+        as ``np.log`` and so on), I, C, center, scale, poly, bs, cs, cc, cr. Anything else is
+        refused before it is evaluated. Units and periods are known by the names that their columns
+        had; names with brackets, spaces or other signs stand in backticks. With fixed effects the
+        intercept is left out.
     panel : SpatialPanel
         Balanced, complete in the columns used. A cross-section is a panel of one period.
     weights : SpatialWeights, Graph or W, or mapping of these
@@ -134,8 +140,12 @@ def fit(
         effects; lam with "observed" or "robust" only.
     endogenous : str or list of str
         With "gs2sls": regressors of the formula that are correlated with the errors.
-    instruments : str, optional
-        With "gs2sls": the right side of a formula of variables outside the model that move them.
+    instruments : str or list of str, optional
+        With "gs2sls": variables outside the model that move them, as the right side of a formula or
+        a list of columns.
+    functions : mapping, optional
+        Functions of your own that the formula may call, by name: ``{"f": f}`` for
+        ``"y ~ f(x)"``. They get columns and return columns.
     seed : int, optional
         For random probes, where there are any.
 
@@ -196,10 +206,10 @@ def fit(
     terms = terms_of(weights, panel, needed, model)
     _check_estimator(draft, correction, endogenous, instruments)
     chosen, notes = _resolve(correction, draft, terms)
-    problem = pose(panel, replace(draft, correction=chosen), terms, durbin)
+    problem = pose(panel, replace(draft, correction=chosen), terms, durbin, functions)
     spec, design = problem.spec, problem.design
     if estimator == "gs2sls":
-        found = two_stage(problem, panel, endogenous, instruments)
+        found = two_stage(problem, panel, endogenous, instruments, functions)
         determinant = None if terms.y is None else log_determinant(terms.y, logdet, seed=seed)
         result = _result(
             panel, design, spec, found.estimate, found.cov, np.nan, None,
@@ -270,7 +280,7 @@ def _check_estimator(
     spec: RegressionSpec,
     correction: str,
     endogenous: str | Iterable[str],
-    instruments: str | None,
+    instruments: str | Iterable[str] | None,
 ) -> None:
     """Refuse what two-stage least squares cannot do, and instruments without it."""
     if spec.estimator == "ml":
