@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import (
+    CollinearityError,
     DomainError,
     OptionError,
     PanelError,
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 INTERCEPT = "Intercept"
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,8 @@ class Design:
         Block ("mean" or "wmean") and name of the unit means among them.
     recipes : tuple of Recipe
         Of both sides, by which other data become columns in the same way.
+    notes : tuple of str
+        What was left out and why.
     """
 
     outcome: str
@@ -105,6 +109,7 @@ class Design:
     columns: tuple[str, ...]
     means: tuple[tuple[str, str], ...] = ()
     recipes: tuple[Recipe | None, Recipe | None] = (None, None)
+    notes: tuple[str, ...] = ()
 
 
 def build_design(
@@ -156,10 +161,22 @@ def build_design(
     outcome = y.iloc[:, 0].to_numpy(dtype=float).reshape(shape)
     values = x[names].to_numpy(dtype=float).reshape(*shape, len(names))
     lagged: list[str] = []
+    notes: tuple[str, ...] = ()
+    # W of a column equal across units is the column itself where rows add to one.
+    own_lag = lag_x is not None and bool(np.ptp(np.asarray(lag_x.sum(axis=1))) <= 1e-6)
     spread = np.zeros_like(outcome) if lag_y is None else np.asarray(lag_y @ outcome)
     z = values
     if lag_x is not None:
         lagged = lagged_names(durbin, names, panel, functions)
+        common = [name for name in lagged if own_lag and is_common(values[:, :, names.index(name)])]
+        if common and durbin is not None:
+            raise CollinearityError(
+                f"{sample(common)} are equal across units, so that W leaves them as they are: "
+                "leave them out of durbin="
+            )
+        if common:
+            lagged = [name for name in lagged if name not in common]
+            notes = (f"equal across units, so not lagged: {', '.join(common)}",)
         columns = [names.index(name) for name in lagged]
         wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
@@ -168,8 +185,12 @@ def build_design(
     if with_means:
         keys = [("mean", name) for name in names] + [("wmean", name) for name in lagged]
         average = z.mean(axis=1, keepdims=True)
-        spread_within = np.abs(z - average).max(axis=(0, 1))
-        vary = np.flatnonzero(spread_within > 1e-10 * np.abs(z).max(axis=(0, 1)))
+        size = 1e-10 * np.abs(z).max(axis=(0, 1))
+        vary = np.flatnonzero(
+            # Means that are those of all units, as of period dummies, are an intercept again.
+            (np.abs(z - average).max(axis=(0, 1)) > size)
+            & (np.ptp(average, axis=0).max(axis=0) > size)
+        )
         means = [keys[at] for at in vary]
         titles += [f"unit mean of {titles[at]}" for at in vary]
         z = np.concatenate([z, np.repeat(average[:, :, vary], z.shape[1], axis=1)], axis=2)
@@ -189,7 +210,13 @@ def build_design(
         tuple(titles),
         tuple(means),
         recipes,
+        notes,
     )
+
+
+def is_common(values: np.ndarray) -> bool:
+    """Whether a variable, units by periods, has one value for all units in every period."""
+    return bool(np.ptp(values, axis=0).max() <= 1e-10 * np.abs(values).max())
 
 
 def evaluate(
@@ -249,13 +276,21 @@ def _materialized(
     *,
     complete: bool = True,
 ) -> Any:
-    from formulaic.errors import FormulaicError
+    from formulaic.errors import DataMismatchWarning, FormulaicError
 
     data = _data(panel, read, needed, complete=complete)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("error", DataMismatchWarning)  # categories that became missing
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
             return spec.get_model_matrix(data, context=read.context, na_action="ignore")
+    except DataMismatchWarning as error:
+        unknown = uncoloured(error).split(":")[-1].split(". They")[0].strip(" {}")
+        raise PanelError(
+            f"in the formula {read.text!r}, there are categories that the model does not know: "
+            f"{unknown}"
+        ) from error
     except (FormulaicError, ValueError, TypeError, KeyError) as error:
         words = uncoloured(error)
         raise PanelError(f"the formula {read.text!r} cannot be evaluated: {words}") from error
@@ -305,13 +340,24 @@ def _is_categories(column: pd.Series) -> bool:
 
 
 def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> None:
-    bad = ~np.isfinite(side.to_numpy(dtype=float))
+    try:
+        values = side.to_numpy(dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DomainError(f"in {formula!r}, {sample(side.columns)} do not give numbers") from error
+    bad = ~np.isfinite(values)
     if bad.any():
         columns = side.columns[bad.any(axis=0)]
         rows = panel.frame.index[bad.any(axis=1)]
         raise DomainError(
             f"in {formula!r}, {sample(columns)} is undefined for {len(rows)} (unit, period): "
-            f"{sample(rows)}; logarithms need positive values: mend or leave out these cells"
+            f"{sample(rows)}; logarithms need positive values: correct or leave out these cells"
+        )
+    sizes = np.abs(values).max(axis=0, initial=0.0)
+    extreme = (sizes > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
+    if extreme.any():
+        raise DomainError(
+            f"in {formula!r}, {sample(side.columns[extreme])} has values of size "
+            f"{sizes[extreme][0]:.0e}, whose squares cannot be held: rescale it"
         )
 
 

@@ -208,6 +208,7 @@ def fit(
     chosen, notes = _resolve(correction, draft, terms)
     problem = pose(panel, replace(draft, correction=chosen), terms, durbin, functions)
     spec, design = problem.spec, problem.design
+    notes = (*notes, *design.notes)
     if estimator == "gs2sls":
         found = two_stage(problem, panel, endogenous, instruments, functions)
         determinant = None if terms.y is None else log_determinant(terms.y, logdet, seed=seed)
@@ -505,10 +506,10 @@ def _linear(
     estimate = info.Estimate(projection.coef_y, 0.0, 0.0, sigma2, projection, counts)
     k = len(estimate.coefs)
     free = _df_resid(spec, design, k)
-    if free <= 0:
-        raise PanelError(
-            f"{design.y.size} observations leave no degrees of freedom for "
-            f"{k} regressors and {spec.effects} effects"
+    if not k:
+        raise OptionError(
+            f"the model {spec.formula!r} with effects={spec.effects!r} has no coefficients to "
+            "estimate; name regressors, or take a spatial model"
         )
     cov = np.zeros((k + 1, k + 1))
     cov[:k, :k] = squares / free * projection.gram_inverse

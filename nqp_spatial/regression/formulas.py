@@ -300,9 +300,10 @@ class _Reader:
 
     def outside(self, what: str) -> OptionError:
         """Return the error for a part that is not offered."""
-        return self.refused(
-            f"contains {_short(self.term)}: {what}. A formula may have {_OFFERED}; {_OWN}"
-        )
+        words = f"contains {_short(self.term)}: {what}"
+        if not advice(self.formula, self.known):
+            words += f". A formula may have {_OFFERED}; {_OWN}"
+        return self.refused(words)
 
     # -- the formula -------------------------------------------------------------------------------
 

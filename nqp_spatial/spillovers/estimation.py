@@ -13,11 +13,22 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.regression.design import INTERCEPT, Design, build_design, lagged_names
+from nqp_spatial.regression.design import (
+    INTERCEPT,
+    Design,
+    build_design,
+    is_common,
+    lagged_names,
+)
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.information import scaled_inverse
 from nqp_spatial.regression.spec import Covariance, Effects, RegressionSpec
-from nqp_spatial.regression.transform import Projection, project, swept
+from nqp_spatial.regression.transform import (
+    Projection,
+    project,
+    require_unexplained,
+    swept,
+)
 from nqp_spatial.regression.two_stage import basis, score_variance, strength
 from nqp_spatial.spillovers.several_lags import LagLikelihood, Summit, lags_of, radius_of
 
@@ -134,6 +145,7 @@ class Prepared:
         q = projection.z @ projection.unscale
         along = q.T @ lag_y
         left = np.column_stack([projection.left_y, lag_y - q @ along])
+        require_unexplained(plain.outcome, projection.y, left[:, 0], left[:, 1:])
         matrices = list(y_parts.values())
         blocks = matrices[0].shape[0] // n
         periods = t - 1 if spec.sweeps_units else t
@@ -155,7 +167,12 @@ def prepare(
     plain = build_design(
         formula, panel, None, None, keep_intercept=keep, durbin=None, functions=functions
     )
-    lagged = tuple(lagged_names(durbin, list(plain.names), panel, functions))
+    lagged = tuple(
+        name
+        for name in lagged_names(durbin, list(plain.names), panel, functions)
+        # W of what is equal across units is the thing itself, or next to it: see `build_design`.
+        if durbin is not None or not is_common(plain.z[:, :, plain.names.index(name)])
+    )
     spec = RegressionSpec(
         formula, plain.outcome, plain.names, lagged, "sdm", effects,
         "transformation" if effects == "unit" else "none",
