@@ -134,8 +134,7 @@ def beta(
         A column that does not change over periods, or groups by unit: b and the constant are
         estimated for each.
     covariance : str, optional
-        As in `nqp_spatial.fit`; by default ``"robust"`` for OLS in a cross-section, ``"cluster"``
-        in a panel, and ``"observed"`` for spatial models.
+        As in `nqp_spatial.fit`; by default ``"cluster"`` for OLS in a panel, else ``"observed"``.
     durbin : str or sequence of str, optional
         Regressors to lag, as in `nqp_spatial.fit`, out of ``"start"`` and the controls.
     logs : bool
@@ -190,7 +189,7 @@ def beta(
     if effects is None:
         effects = "none" if growth.n_periods == 1 else "two-way"
     if covariance is None:
-        covariance = "observed" if model != "ols" else "robust" if annual else "cluster"
+        covariance = "observed" if model != "ols" or annual else "cluster"
     names, growth, right = _by_group(growth, groups, controls, effects)
     data = growth.frame[[_GROWTH]].assign(
         start=growth.frame[list(names.values())].sum(axis=1),

@@ -32,6 +32,7 @@ from nqp_spatial.regression.spec import (
     Estimator,
     Model,
     RegressionSpec,
+    check_covariance,
     check_options,
 )
 from nqp_spatial.regression.terms import Terms, terms_of
@@ -122,13 +123,16 @@ def fit(
         with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five periods and tau =
         0.7; with thirty periods in 93 to 95 % (benchmarks/calibration_estimates.csv).
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        Inverse of the observed (default) or expected information, or the QML sandwich that stays
-        right when the errors are not normal (Lee 2004). ``cluster`` is also right when errors of a
-        unit depend on each other over time; it needs many units. ``driscoll-kraay`` (1998) is right
-        when they depend on each other across units too; it needs many periods, some thirty. None of
-        these helps where unequal variances bias rho itself (Lin and Lee 2010). ``ols`` and ``slx``
-        have the least-squares covariance (with degrees of freedom), for "robust" with the same
-        moments as the others.
+        Inverse of the observed (default) or expected information. ``robust`` is, by likelihood, the
+        QML sandwich that stays right when the errors are not normal (Lee 2004), not under unequal
+        variances, which bias rho itself (Lin and Lee 2010); with "gs2sls" it is right under unequal
+        variances. ``cluster`` is right when errors of a unit depend on each other over time or
+        differ in variance; it needs many units, and is offered for ``ols`` and ``slx``, where with
+        one period it is the heteroskedasticity-robust matrix (times n / (n - 1)), and with
+        "gs2sls". ``driscoll-kraay`` (1998) is right when errors depend on each other across units
+        too; it needs many periods, some thirty. ``ols`` and ``slx`` have the least-squares
+        covariance (with degrees of freedom) and no "robust": by likelihood that would be the same
+        matrix.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are had; see `regression.log_determinant`.
     estimator : {"ml", "gs2sls"}
@@ -202,6 +206,7 @@ def fit(
         formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
         estimator,
     )  # fmt: skip
+    check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = terms_of(weights, panel, needed, model)
     _check_estimator(draft, correction, endogenous, instruments)
@@ -444,7 +449,7 @@ def _likely(
     elif spec.covariance == "expected":
         cov = info.scaled_inverse(info.expected(estimate, moments(estimate)))
     else:
-        cov = _sandwich(estimate, moments, logdets, terms, spec, design)
+        cov = _sandwich(estimate, moments, logdets, spec, design)
     # An error dL' in the derivative moves the root of the score by m dL' times its variance.
     noise = 0.0
     for which, error in zip(likelihood.active, best.std_errors, strict=True):
@@ -469,7 +474,6 @@ def _sandwich(
     estimate: info.Estimate,
     moments: Callable[..., info.Spill],
     logdets: tuple[LogDet | None, LogDet | None],
-    terms: Terms,
     spec: RegressionSpec,
     design: Design,
 ) -> np.ndarray:
@@ -477,12 +481,9 @@ def _sandwich(
     shape = (design.y.shape[0], design.y.shape[1])
     if spec.covariance == "driscoll-kraay":
         return sandwich.driscoll_kraay(bread, estimate, shape)
-    found = moments(estimate, diagonal=True)
     if spec.covariance == "cluster":
-        pair = info.Pair(
-            (matrix_of(terms.y), matrix_of(terms.u)), (estimate.rho, estimate.lam), spec
-        )
-        return sandwich.clustered(bread, estimate, found, pair, spec, shape)
+        return sandwich.clustered(bread, estimate, shape)
+    found = moments(estimate, diagonal=True)
     return sandwich.robust(bread, info.expected(estimate, found), estimate, found, spec, shape)
 
 
@@ -518,7 +519,7 @@ def _linear(
         shape = (design.y.shape[0], design.y.shape[1])
         bread = info.observed(estimate, (None, None))
         if spec.covariance == "cluster":
-            cov = sandwich.clustered(bread, estimate, None, None, spec, shape)
+            cov = sandwich.clustered(bread, estimate, shape)
         else:
             cov = sandwich.driscoll_kraay(bread, estimate, shape)
     loglik = -counts.observations / 2 * (np.log(2 * np.pi * sigma2) + 1)

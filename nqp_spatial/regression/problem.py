@@ -12,7 +12,13 @@ from nqp_spatial.regression.design import Design, build_design
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.terms import Terms
-from nqp_spatial.regression.transform import Counts, Projection, counts_of, project
+from nqp_spatial.regression.transform import (
+    Counts,
+    Projection,
+    counts_of,
+    project,
+    require_lag,
+)
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["Problem", "matrix_of", "pose"]
@@ -82,6 +88,8 @@ def pose(
     )
     spec = replace(draft, outcome=design.outcome, regressors=design.names, lagged=design.lagged)
     projection = project(design, spec, matrix_of(terms.u))
+    if spec.has_rho:
+        require_lag(design, spec, projection.lag_y)
     counts = counts_of(spec, panel.n_units, design.y.shape[1])
     return Problem(spec, design, projection, counts, terms)
 

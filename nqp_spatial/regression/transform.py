@@ -17,6 +17,7 @@ __all__ = [
     "Projection",
     "counts_of",
     "project",
+    "require_lag",
     "require_unexplained",
     "swept",
 ]
@@ -24,12 +25,12 @@ __all__ = [
 # Relative sizes: of a column that sweeping takes away but for rounding; of residuals from rounding.
 _NOTHING, _ROUNDING = 1e-10, 1e-8
 _EFFECT_WORDS = {
-    "none": "an intercept",
-    "unit": "unit fixed effects",
-    "period": "period fixed effects",
-    "two-way": "unit and period fixed effects",
-    "random": "an intercept",
-    "correlated-random": "an intercept",
+    "none": "the intercept is",
+    "unit": "unit fixed effects are",
+    "period": "period fixed effects are",
+    "two-way": "unit and period fixed effects are",
+    "random": "the intercept is",
+    "correlated-random": "the intercept is",
 }
 
 
@@ -180,10 +181,10 @@ def project(
     if gone.any():
         raise AbsorbedRegressorError(
             f"regressors {sample(np.array(names)[gone])} do not vary once "
-            f"{_EFFECT_WORDS[spec.effects]} are taken out; leave them out or change effects="
+            f"{_EFFECT_WORDS[spec.effects]} taken out; leave them out or change effects="
         )
     _require_freedom(design, spec)
-    _require_variation(design, spec, y, lag_y)
+    _require_variation(design, spec, y)
     by_u = None if errors is None else _lagged_by(errors, design, spec)
     if not names:
         empty = np.empty(0)
@@ -235,25 +236,28 @@ def _require_freedom(design: Design, spec: RegressionSpec) -> None:
     if left <= needed:
         raise DomainError(
             f"{design.y.size} observations leave no degrees of freedom for {needed} coefficients "
-            f"once {_EFFECT_WORDS[spec.effects]} are taken out ({n} units, {t} periods): take "
+            f"once {_EFFECT_WORDS[spec.effects]} taken out ({n} units, {t} periods): take "
             "fewer regressors or effects, or more data"
         )
 
 
-def _require_variation(
-    design: Design, spec: RegressionSpec, y: np.ndarray, lag_y: np.ndarray
-) -> None:
-    """Refuse outcomes, and spatial lags of outcomes, of which the effects leave nothing."""
+def require_lag(design: Design, spec: RegressionSpec, lag_y: np.ndarray) -> None:
+    """Refuse a spatial lag of the outcome, swept, of which the effects leave nothing."""
+    if np.linalg.norm(lag_y) <= _NOTHING * np.linalg.norm(design.y):
+        raise DomainError(
+            f"the spatial lag of {design.outcome!r} does not vary once "
+            f"{_EFFECT_WORDS[spec.effects]} taken out: rho cannot be estimated; take weights that "
+            "give units different neighbours"
+        )
+
+
+def _require_variation(design: Design, spec: RegressionSpec, y: np.ndarray) -> None:
+    """Refuse outcomes of which the effects leave nothing."""
     effects = _EFFECT_WORDS[spec.effects]
     if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):
         raise DomainError(
-            f"the effects absorb the outcome: {design.outcome!r} does not vary once {effects} are "
+            f"the effects absorb the outcome: {design.outcome!r} does not vary once {effects} "
             "taken out; change effects=, or take an outcome that varies within them"
-        )
-    if spec.has_rho and np.linalg.norm(lag_y) <= _NOTHING * np.linalg.norm(design.y):
-        raise DomainError(
-            f"the spatial lag of {design.outcome!r} does not vary once {effects} are taken out: "
-            "rho cannot be estimated; use weights that give units different neighbours"
         )
     if spec.has_phi:
         _require_errors_within(design, spec)
@@ -299,7 +303,7 @@ def require_unexplained(
     if not exact and lags is not None:
         left = left - lags @ scipy.linalg.lstsq(lags, left, check_finite=False)[0]
         words = "the regressors and the outcomes of neighbours together explain"
-        exact = np.linalg.norm(left) <= _ROUNDING * scale
+        exact = np.linalg.norm(left) <= _NOTHING * scale
     if exact:
         raise DomainError(
             f"{words} the outcome {outcome!r} exactly (once effects are taken out): nothing is "

@@ -26,6 +26,7 @@ from nqp_spatial.regression.spec import Covariance, Effects, RegressionSpec
 from nqp_spatial.regression.transform import (
     Projection,
     project,
+    require_lag,
     require_unexplained,
     swept,
 )
@@ -145,6 +146,8 @@ class Prepared:
         q = projection.z @ projection.unscale
         along = q.T @ lag_y
         left = np.column_stack([projection.left_y, lag_y - q @ along])
+        for lag in lag_y.T:
+            require_lag(plain, spec, lag)
         require_unexplained(plain.outcome, projection.y, left[:, 0], left[:, 1:])
         matrices = list(y_parts.values())
         blocks = matrices[0].shape[0] // n
