@@ -17,6 +17,7 @@ from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.periods import require_even_steps, require_places_in_time
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.estimation import fit
+from nqp_spatial.regression.formulas import quoted
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -133,8 +134,7 @@ def beta(
         A column that does not change over periods, or groups by unit: b and the constant are
         estimated for each.
     covariance : str, optional
-        As in `nqp_spatial.fit`; by default ``"robust"`` for OLS in a cross-section, ``"cluster"``
-        in a panel, and ``"observed"`` for spatial models.
+        As in `nqp_spatial.fit`; by default ``"cluster"`` for OLS in a panel, else ``"observed"``.
     durbin : str or sequence of str, optional
         Regressors to lag, as in `nqp_spatial.fit`, out of ``"start"`` and the controls.
     logs : bool
@@ -189,7 +189,7 @@ def beta(
     if effects is None:
         effects = "none" if growth.n_periods == 1 else "two-way"
     if covariance is None:
-        covariance = "observed" if model != "ols" else "robust" if annual else "cluster"
+        covariance = "observed" if model != "ols" or annual else "cluster"
     names, growth, right = _by_group(growth, groups, controls, effects)
     data = growth.frame[[_GROWTH]].assign(
         start=growth.frame[list(names.values())].sum(axis=1),
@@ -200,7 +200,7 @@ def beta(
         asked = [durbin] if isinstance(durbin, str) else list(durbin)
         lagged = [name for one in asked for name in (names.values() if one == _START else [one])]
     result = fit(
-        f"{_GROWTH} ~ {' + '.join(right)}", growth, w, model=model, effects=effects,
+        f"{_GROWTH} ~ {' + '.join(map(quoted, right))}", growth, w, model=model, effects=effects,
         covariance=covariance, durbin=lagged,
     )  # fmt: skip
     table = _table(result, names, span, annual, level)

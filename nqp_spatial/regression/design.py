@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +12,66 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import (
+    CollinearityError,
     DomainError,
     OptionError,
     PanelError,
     UnknownColumnError,
     sample,
 )
+from nqp_spatial.numbers import is_number_column, numbers_as_text, why_not_numeric
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.regression.formulas import (
+    Functions,
+    ReadFormula,
+    advice,
+    names_in,
+    read_formula,
+    uncoloured,
+)
 
-__all__ = ["Design", "build_design", "evaluate", "evaluated_with", "lagged_names"]
+__all__ = [
+    "Design",
+    "Recipe",
+    "build_design",
+    "evaluate",
+    "evaluate_side",
+    "evaluated_with",
+    "lagged_names",
+]
 
 INTERCEPT = "Intercept"
+_LARGEST = 1e100
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How columns of a model are made from columns of a panel.
+
+    Attributes
+    ----------
+    spec : formulaic.ModelSpec
+        With levels, centres and knots of the data that the model was fitted to.
+    read : ReadFormula
+    """
+
+    spec: Any
+    read: ReadFormula
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns of a panel that this side of the formula uses."""
+        used = {
+            name
+            for term in self.spec.terms
+            for factor in term.factors
+            for name in self.read.columns_in(factor)
+        }
+        return tuple(name for name in self.read.columns if name in used)
+
+    def columns(self, panel: SpatialPanel) -> pd.DataFrame:
+        """Return the columns for a panel, with NaN where cells are missing."""
+        return pd.DataFrame(_materialized(self.spec, panel, self.read, self.needed, complete=False))
 
 
 @dataclass(frozen=True)
@@ -44,9 +94,10 @@ class Design:
         Names of the columns of z, for messages.
     means : tuple of (str, str)
         Block ("mean" or "wmean") and name of the unit means among them.
-    recipes : tuple
-        formulaic's specifications of both sides, by which other data become columns in the same
-        way.
+    recipes : tuple of Recipe
+        Of both sides, by which other data become columns in the same way.
+    notes : tuple of str
+        What was left out and why.
     """
 
     outcome: str
@@ -57,7 +108,8 @@ class Design:
     z: np.ndarray
     columns: tuple[str, ...]
     means: tuple[tuple[str, str], ...] = ()
-    recipes: tuple[Any, Any] = (None, None)
+    recipes: tuple[Recipe | None, Recipe | None] = (None, None)
+    notes: tuple[str, ...] = ()
 
 
 def build_design(
@@ -70,6 +122,7 @@ def build_design(
     durbin: str | Iterable[str] | None,
     dynamics: tuple[str, ...] = (),
     with_means: bool = False,
+    functions: Functions | None = None,
 ) -> Design:
     """Evaluate the formula on the panel and lag what the model lags.
 
@@ -90,6 +143,8 @@ def build_design(
         "tau" for y_(t-1), "eta" for W y_(t-1).
     with_means : bool
         Whether unit means of the regressors that vary over time enter too.
+    functions : mapping, optional
+        Functions of the caller that the formula may call, by name.
 
     Returns
     -------
@@ -100,20 +155,28 @@ def build_design(
     UnknownColumnError, MissingValuesError, UnbalancedPanelError, DomainError, OptionError
         If the formula cannot be evaluated everywhere.
     """
-    y, x, recipes = evaluate(formula, panel)
-    if y.shape[1] != 1:
-        raise OptionError(
-            f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
-        )
+    y, x, recipes = evaluate(formula, panel, functions)
     names = [str(name) for name in x.columns if keep_intercept or name != INTERCEPT]
     shape = (panel.n_units, panel.n_periods)
     outcome = y.iloc[:, 0].to_numpy(dtype=float).reshape(shape)
     values = x[names].to_numpy(dtype=float).reshape(*shape, len(names))
     lagged: list[str] = []
+    notes: tuple[str, ...] = ()
+    # W of a column equal across units is the column itself where rows add to one.
+    own_lag = lag_x is not None and bool(np.ptp(np.asarray(lag_x.sum(axis=1))) <= 1e-6)
     spread = np.zeros_like(outcome) if lag_y is None else np.asarray(lag_y @ outcome)
     z = values
     if lag_x is not None:
-        lagged = lagged_names(durbin, names, panel)
+        lagged = lagged_names(durbin, names, panel, functions)
+        common = [name for name in lagged if own_lag and is_common(values[:, :, names.index(name)])]
+        if common and durbin is not None:
+            raise CollinearityError(
+                f"{sample(common)} are equal across units, so that W leaves them as they are: "
+                "leave them out of durbin="
+            )
+        if common:
+            lagged = [name for name in lagged if name not in common]
+            notes = (f"equal across units, so not lagged: {', '.join(common)}",)
         columns = [names.index(name) for name in lagged]
         wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
@@ -122,8 +185,12 @@ def build_design(
     if with_means:
         keys = [("mean", name) for name in names] + [("wmean", name) for name in lagged]
         average = z.mean(axis=1, keepdims=True)
-        spread_within = np.abs(z - average).max(axis=(0, 1))
-        vary = np.flatnonzero(spread_within > 1e-10 * np.abs(z).max(axis=(0, 1)))
+        size = 1e-10 * np.abs(z).max(axis=(0, 1))
+        vary = np.flatnonzero(
+            # Means that are those of all units, as of period dummies, are an intercept again.
+            (np.abs(z - average).max(axis=(0, 1)) > size)
+            & (np.ptp(average, axis=0).max(axis=0) > size)
+        )
         means = [keys[at] for at in vary]
         titles += [f"unit mean of {titles[at]}" for at in vary]
         z = np.concatenate([z, np.repeat(average[:, :, vary], z.shape[1], axis=1)], axis=2)
@@ -143,53 +210,48 @@ def build_design(
         tuple(titles),
         tuple(means),
         recipes,
+        notes,
     )
 
 
-def evaluate(
-    formula: str, panel: SpatialPanel
-) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Any, Any]]:
-    """Return both sides of a formula as columns, and the recipes that other data can follow."""
-    import formulaic
-    from formulaic.errors import FormulaicError
+def is_common(values: np.ndarray) -> bool:
+    """Whether a variable, units by periods, has one value for all units in every period."""
+    return bool(np.ptp(values, axis=0).max() <= 1e-10 * np.abs(values).max())
 
-    if not isinstance(formula, str) or formula.count("~") != 1:
-        raise OptionError(f"the formula must read 'y ~ x1 + x2', got {formula!r}")
-    try:
-        parsed = formulaic.Formula(formula)
-        needed = {str(name) for name in parsed.required_variables}
-    except (FormulaicError, SyntaxError) as error:
-        raise OptionError(f"the formula {formula!r} cannot be read: {error}") from error
-    if any("lag(" in str(term) for side in (parsed.lhs, parsed.rhs) for term in side):
-        # formulaic's lag() shifts rows, which in a panel would leak one unit into the next.
-        raise OptionError(
-            "lag() in a formula shifts rows across units; make a lagged column with "
-            "panel.assign(x_lag=lambda d: d.groupby('unit')['x'].shift()) instead"
-        )
-    unknown = sorted(needed - set(map(str, panel.frame.columns)))
-    if unknown:
-        panel.require_columns(unknown)
-    panel.require_complete([name for name in panel.frame.columns if str(name) in needed])
-    try:
-        with np.errstate(all="ignore"):
-            matrices = parsed.get_model_matrix(panel.frame, na_action="ignore")
-    except FormulaicError as error:
-        raise PanelError(f"the formula {formula!r} cannot be evaluated: {error}") from error
+
+def evaluate(
+    formula: str, panel: SpatialPanel, functions: Functions | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Recipe, Recipe]]:
+    """Return both sides of a formula as columns, and the recipes that other data can follow."""
+    read = read_formula(formula, functions, known=panel.frame.columns)
+    matrices = _materialized(read.parsed, panel, read, read.columns)
     y, x = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
     for side in (y, x):
         _require_finite(side, panel, formula)
-    return y, x, (matrices.lhs.model_spec, matrices.rhs.model_spec)
+    if y.shape[1] != 1:
+        raise OptionError(
+            f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
+        )
+    return y, x, (Recipe(matrices.lhs.model_spec, read), Recipe(matrices.rhs.model_spec, read))
 
 
-def evaluated_with(recipe: Any, panel: SpatialPanel, formula: str) -> pd.DataFrame:
+def evaluate_side(
+    text: str, panel: SpatialPanel, name: str, functions: Functions | None = None
+) -> pd.DataFrame:
+    """Return the columns of the right side of a formula alone, without an intercept."""
+    read = read_formula(text, functions, known=panel.frame.columns, name=name)
+    side = pd.DataFrame(_materialized(read.parsed, panel, read, read.columns))
+    _require_finite(side, panel, text)
+    return side
+
+
+def evaluated_with(recipe: Recipe, panel: SpatialPanel) -> pd.DataFrame:
     """Return the columns of a recipe for another panel, with the levels and centres of the first.
 
     Parameters
     ----------
-    recipe : formulaic.ModelSpec
+    recipe : Recipe
     panel : SpatialPanel
-    formula : str
-        For messages.
 
     Returns
     -------
@@ -200,47 +262,121 @@ def evaluated_with(recipe: Any, panel: SpatialPanel, formula: str) -> pd.DataFra
     UnknownColumnError, MissingValuesError, DomainError, PanelError
         If the panel lacks columns or cells, or has levels that the first did not have.
     """
-    from formulaic.errors import FormulaicError
-
-    needed = sorted(str(name) for name in recipe.required_variables)
-    panel.require_columns(needed)
-    panel.require_complete(needed)
-    try:
-        with np.errstate(all="ignore"):
-            x = pd.DataFrame(recipe.get_model_matrix(panel.frame, na_action="ignore"))
-    except FormulaicError as error:
-        raise PanelError(f"the formula {formula!r} cannot be evaluated: {error}") from error
-    _require_finite(x, panel, formula)
+    read, needed = recipe.read, recipe.needed
+    x = pd.DataFrame(_materialized(recipe.spec, panel, read, needed))
+    _require_finite(x, panel, recipe.read.text)
     return x
 
 
+def _materialized(
+    spec: Any,
+    panel: SpatialPanel,
+    read: ReadFormula,
+    needed: tuple[str, ...],
+    *,
+    complete: bool = True,
+) -> Any:
+    from formulaic.errors import DataMismatchWarning, FormulaicError
+
+    data = _data(panel, read, needed, complete=complete)
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("error", DataMismatchWarning)  # categories that became missing
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            return spec.get_model_matrix(data, context=read.context, na_action="ignore")
+    except DataMismatchWarning as error:
+        unknown = uncoloured(error).split(":")[-1].split(". They")[0].strip(" {}")
+        raise PanelError(
+            f"in the formula {read.text!r}, there are categories that the model does not know: "
+            f"{unknown}"
+        ) from error
+    except (FormulaicError, ValueError, TypeError, KeyError) as error:
+        words = uncoloured(error)
+        raise PanelError(f"the formula {read.text!r} cannot be evaluated: {words}") from error
+
+
+def _data(
+    panel: SpatialPanel, read: ReadFormula, needed: tuple[str, ...], *, complete: bool
+) -> pd.DataFrame:
+    """Return the columns that a formula needs, by name; checked to be what it takes them for.
+
+    Units and periods are known by the names that they had. Whole numbers that are computed with
+    become floats, which do not wrap around.
+    """
+    keys = {panel.unit_name: "unit", panel.period_name: "period"}
+    names = {str(column): column for column in panel.frame.columns}
+    of_index = [name for name in needed if name not in names and name in keys]
+    unknown = [name for name in needed if name not in names and name not in keys]
+    if unknown:
+        raise UnknownColumnError(
+            f"the panel has no column {sample(unknown)}; its columns are {sample(names, 20)}"
+            f"{advice(read.text, names)}"
+        )
+    panel.require_balanced()
+    if complete:
+        panel.require_complete([names[name] for name in needed if name in names])
+    data = panel.frame[[names[name] for name in needed if name in names]].copy()
+    data.columns = pd.Index([name for name in needed if name in names], dtype=object)
+    for name in of_index:
+        data[name] = panel.frame.index.get_level_values(keys[name])
+    for name in data.columns:
+        why = ""
+        if name in read.numeric or (name in read.bare and not _is_categories(data[name])):
+            why = why_not_numeric(data[name])
+        if why:
+            raise DomainError(f"in the formula {read.text!r}, {why}")
+        whole = is_number_column(data[name]) and not pd.api.types.is_float_dtype(data[name])
+        if name in read.numeric and name not in read.exact and whole:
+            data[name] = data[name].to_numpy(dtype=float, na_value=np.nan)
+    return data
+
+
+def _is_categories(column: pd.Series) -> bool:
+    """Whether a column that stands alone in a formula becomes dummies: real text, no numbers."""
+    kind = column.dtype
+    text = isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)
+    return text and not numbers_as_text(column)
+
+
 def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> None:
-    bad = ~np.isfinite(side.to_numpy(dtype=float))
+    try:
+        values = side.to_numpy(dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DomainError(f"in {formula!r}, {sample(side.columns)} do not give numbers") from error
+    bad = ~np.isfinite(values)
     if bad.any():
         columns = side.columns[bad.any(axis=0)]
         rows = panel.frame.index[bad.any(axis=1)]
         raise DomainError(
             f"in {formula!r}, {sample(columns)} is undefined for {len(rows)} (unit, period): "
-            f"{sample(rows)}; logarithms need positive values: mend or leave out these cells"
+            f"{sample(rows)}; logarithms need positive values: correct or leave out these cells"
+        )
+    sizes = np.abs(values).max(axis=0, initial=0.0)
+    extreme = (sizes > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
+    if extreme.any():
+        raise DomainError(
+            f"in {formula!r}, {sample(side.columns[extreme])} has values of size "
+            f"{sizes[extreme][0]:.0e}, whose squares cannot be held: rescale it"
         )
 
 
 def lagged_names(
-    durbin: str | Iterable[str] | None, names: list[str], panel: SpatialPanel
+    durbin: str | Iterable[str] | None,
+    names: list[str],
+    panel: SpatialPanel,
+    functions: Functions | None = None,
 ) -> list[str]:
     """Return the columns of X to lag; the intercept never is, its lag being itself."""
     candidates = [name for name in names if name != INTERCEPT]
     if durbin is None:
         return candidates
     if isinstance(durbin, str) and durbin not in candidates:
-        import formulaic
-
-        matrix: Any = formulaic.Formula(f"0 + {durbin}").get_model_matrix(
-            panel.frame, na_action="ignore"
-        )
-        wanted = [str(name) for name in pd.DataFrame(matrix).columns]
+        wanted = [str(name) for name in evaluate_side(durbin, panel, "durbin", functions).columns]
+    elif isinstance(durbin, str):
+        wanted = [durbin]
     else:
-        wanted = [durbin] if isinstance(durbin, str) else [str(name) for name in durbin]
+        wanted = list(names_in(durbin, "durbin"))
     unknown = [name for name in wanted if name not in candidates]
     if unknown:
         raise UnknownColumnError(

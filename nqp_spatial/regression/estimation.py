@@ -16,6 +16,7 @@ from nqp_spatial.regression import information as info
 from nqp_spatial.regression import sandwich
 from nqp_spatial.regression.design import Design
 from nqp_spatial.regression.dynamics import lag_parameters, score_bias_of_units
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood, Squares, maximize
 from nqp_spatial.regression.logdet import (
     LogDet,
@@ -32,6 +33,7 @@ from nqp_spatial.regression.spec import (
     Estimator,
     Model,
     RegressionSpec,
+    check_covariance,
     check_options,
 )
 from nqp_spatial.regression.terms import Terms, terms_of
@@ -61,7 +63,8 @@ def fit(
     logdet: LogDetMethod = "auto",
     estimator: Estimator = "ml",
     endogenous: str | Iterable[str] = (),
-    instruments: str | None = None,
+    instruments: str | Iterable[str] | None = None,
+    functions: Functions | None = None,
     seed: int | None = 0,
 ) -> RegressionResult:
     """Estimate a spatial regression, by maximum likelihood or two-stage least squares.
@@ -72,8 +75,12 @@ def fit(
     Parameters
     ----------
     formula : str
-        ``"y ~ x1 + np.log(x2)"`` in the syntax of formulaic. With fixed effects the intercept is
-        left out.
+        ``"y ~ x1 + log(x2)"`` in the syntax of formulaic: columns, operators and the functions log,
+        log1p, log2, log10, exp, expm1, sqrt, abs, sign, arcsinh, minimum, maximum, clip (these also
+        as ``np.log`` and so on), I, C, center, scale, poly, bs, cs, cc, cr. Anything else is
+        refused before it is evaluated. Units and periods are known by the names that their columns
+        had; names with brackets, spaces or other signs stand in backticks. With fixed effects the
+        intercept is left out.
     panel : SpatialPanel
         Balanced, complete in the columns used. A cross-section is a panel of one period.
     weights : SpatialWeights, Graph or W, or mapping of these
@@ -117,13 +124,16 @@ def fit(
         with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five periods and tau =
         0.7; with thirty periods in 93 to 95 % (benchmarks/calibration_estimates.csv).
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        Inverse of the observed (default) or expected information, or the QML sandwich that stays
-        right when the errors are not normal (Lee 2004). ``cluster`` is also right when errors of a
-        unit depend on each other over time; it needs many units. ``driscoll-kraay`` (1998) is right
-        when they depend on each other across units too; it needs many periods, some thirty. None of
-        these helps where unequal variances bias rho itself (Lin and Lee 2010). ``ols`` and ``slx``
-        have the least-squares covariance (with degrees of freedom), for "robust" with the same
-        moments as the others.
+        Inverse of the observed (default) or expected information. ``robust`` is, by likelihood, the
+        QML sandwich that stays right when the errors are not normal (Lee 2004), not under unequal
+        variances, which bias rho itself (Lin and Lee 2010); with "gs2sls" it is right under unequal
+        variances. ``cluster`` is right when errors of a unit depend on each other over time or
+        differ in variance; it needs many units, and is offered for ``ols`` and ``slx``, where with
+        one period it is the heteroskedasticity-robust matrix (times n / (n - 1)), and with
+        "gs2sls". ``driscoll-kraay`` (1998) is right when errors depend on each other across units
+        too; it needs many periods, some thirty. ``ols`` and ``slx`` have the least-squares
+        covariance (with degrees of freedom) and no "robust": by likelihood that would be the same
+        matrix.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are had; see `regression.log_determinant`.
     estimator : {"ml", "gs2sls"}
@@ -135,8 +145,12 @@ def fit(
         effects; lam with "observed" or "robust" only.
     endogenous : str or list of str
         With "gs2sls": regressors of the formula that are correlated with the errors.
-    instruments : str, optional
-        With "gs2sls": the right side of a formula of variables outside the model that move them.
+    instruments : str or list of str, optional
+        With "gs2sls": variables outside the model that move them, as the right side of a formula or
+        a list of columns.
+    functions : mapping, optional
+        Functions of your own that the formula may call, by name: ``{"f": f}`` for
+        ``"y ~ f(x)"``. They get columns and return columns.
     seed : int, optional
         For random probes, where there are any.
 
@@ -195,14 +209,16 @@ def fit(
         formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
         estimator,
     )  # fmt: skip
+    check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = terms_of(weights, panel, needed, model)
     _check_estimator(draft, correction, endogenous, instruments)
     chosen, notes = _resolve(correction, draft, terms)
-    problem = pose(panel, replace(draft, correction=chosen), terms, durbin)
+    problem = pose(panel, replace(draft, correction=chosen), terms, durbin, functions)
     spec, design = problem.spec, problem.design
+    notes = (*notes, *design.notes)
     if estimator == "gs2sls":
-        found = two_stage(problem, panel, endogenous, instruments)
+        found = two_stage(problem, panel, endogenous, instruments, functions)
         determinant = None if terms.y is None else log_determinant(terms.y, logdet, seed=seed)
         result = _result(
             panel, design, spec, found.estimate, found.cov, np.nan, None,
@@ -268,7 +284,7 @@ def _check_estimator(
     spec: RegressionSpec,
     correction: str,
     endogenous: str | Iterable[str],
-    instruments: str | None,
+    instruments: str | Iterable[str] | None,
 ) -> None:
     """Refuse what two-stage least squares cannot do, and instruments without it."""
     if spec.estimator == "ml":
@@ -424,7 +440,7 @@ def _likely(
     elif spec.covariance == "expected":
         cov = info.scaled_inverse(info.expected(estimate, moments(estimate)))
     else:
-        cov = _sandwich(estimate, moments, logdets, terms, spec, design)
+        cov = _sandwich(estimate, moments, logdets, spec, design)
     # An error dL' in the derivative moves the root of the score by m dL' times its variance.
     noise = 0.0
     for which, error in zip(likelihood.active, best.std_errors, strict=True):
@@ -449,7 +465,6 @@ def _sandwich(
     estimate: info.Estimate,
     moments: Callable[..., info.Spill],
     logdets: tuple[LogDet | None, LogDet | None],
-    terms: Terms,
     spec: RegressionSpec,
     design: Design,
 ) -> np.ndarray:
@@ -457,12 +472,9 @@ def _sandwich(
     shape = (design.y.shape[0], design.y.shape[1])
     if spec.covariance == "driscoll-kraay":
         return sandwich.driscoll_kraay(bread, estimate, shape)
-    found = moments(estimate, diagonal=True)
     if spec.covariance == "cluster":
-        pair = info.Pair(
-            (matrix_of(terms.y), matrix_of(terms.u)), (estimate.rho, estimate.lam), spec
-        )
-        return sandwich.clustered(bread, estimate, found, pair, spec, shape)
+        return sandwich.clustered(bread, estimate, shape)
+    found = moments(estimate, diagonal=True)
     return sandwich.robust(bread, info.expected(estimate, found), estimate, found, spec, shape)
 
 
@@ -486,10 +498,10 @@ def _linear(
     estimate = info.Estimate(projection.coef_y, 0.0, 0.0, sigma2, projection, counts)
     k = len(estimate.coefs)
     free = _df_resid(spec, design, k)
-    if free <= 0:
-        raise PanelError(
-            f"{design.y.size} observations leave no degrees of freedom for "
-            f"{k} regressors and {spec.effects} effects"
+    if not k:
+        raise OptionError(
+            f"the model {spec.formula!r} with effects={spec.effects!r} has no coefficients to "
+            "estimate; name regressors, or take a spatial model"
         )
     cov = np.zeros((k + 1, k + 1))
     cov[:k, :k] = squares / free * projection.gram_inverse
@@ -498,7 +510,7 @@ def _linear(
         shape = (design.y.shape[0], design.y.shape[1])
         bread = info.observed(estimate, (None, None))
         if spec.covariance == "cluster":
-            cov = sandwich.clustered(bread, estimate, None, None, spec, shape)
+            cov = sandwich.clustered(bread, estimate, shape)
         else:
             cov = sandwich.driscoll_kraay(bread, estimate, shape)
     loglik = -counts.observations / 2 * (np.log(2 * np.pi * sigma2) + 1)

@@ -11,6 +11,7 @@ from scipy.special import gammaln, logsumexp
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.likelihood import Squares
 from nqp_spatial.regression.logdet import log_determinant
 from nqp_spatial.regression.problem import Problem, pose
@@ -35,6 +36,7 @@ def posterior_probabilities(
     *,
     models: Iterable[Model] = MODELS,
     effects: Effects = "two-way",
+    functions: Functions | None = None,
 ) -> pd.DataFrame:
     """Compare models, and weights matrices, by their posterior probabilities.
 
@@ -57,6 +59,8 @@ def posterior_probabilities(
         Among "slx", "sdm", "sdem".
     effects : {"none", "unit", "period", "two-way"}
         Swept out (by orthonormal transformation where rows of W add to one).
+    functions : mapping, optional
+        Functions of your own that the formula may call, as in `fit`.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def posterior_probabilities(
                 correction,
             )
             terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
-            value = log_marginal(pose(panel, draft, terms))
+            value = log_marginal(pose(panel, draft, terms, functions=functions))
             rows.append({"weights": name, "model": model, "log_marginal": value})
     frame = pd.DataFrame(rows)
     logs = frame["log_marginal"].to_numpy()

@@ -13,7 +13,7 @@ part (regressors, effects, the past):
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import period_like, require_even_steps
-from nqp_spatial.regression.design import evaluated_with
+from nqp_spatial.regression.design import Recipe, evaluated_with
 from nqp_spatial.regression.problem import matrix_of
 from nqp_spatial.regression.terms import Terms
 
@@ -100,7 +100,7 @@ def predict_new(
     """
     spec, params = result.spec, result.params
     shape = (panel.n_units, panel.n_periods)
-    x = evaluated_with(result.recipes[1], panel, spec.formula)[list(spec.regressors)]
+    x = evaluated_with(result.recipes[1], panel)[list(spec.regressors)]
     values = x.to_numpy(dtype=float).reshape(*shape, len(spec.regressors))
     eta = values @ params["x"].loc[list(spec.regressors)].to_numpy() if len(x.columns) else 0.0
     eta = np.zeros(shape) + eta
@@ -233,13 +233,12 @@ def _effects(
 
 def _outcomes(result: RegressionResult, panel: SpatialPanel) -> np.ndarray:
     """Return outcomes as far as they are known, shape (n_units, periods)."""
-    recipe: Any = result.recipes[0]
+    recipe: Recipe = result.recipes[0]
     shape = (panel.n_units, panel.n_periods)
-    if not {str(name) for name in recipe.required_variables} <= set(map(str, panel.frame.columns)):
+    names = {*map(str, panel.frame.columns), panel.unit_name, panel.period_name}
+    if not set(recipe.needed) <= names:
         return np.full(shape, np.nan)
-    with np.errstate(all="ignore"):
-        columns = recipe.get_model_matrix(panel.frame, na_action="ignore")
-    values = pd.DataFrame(columns).iloc[:, 0].to_numpy(dtype=float)
+    values = recipe.columns(panel).iloc[:, 0].to_numpy(dtype=float)
     if np.isinf(values).any():
         raise DomainError(
             f"the outcome of {result.spec.formula!r} is infinite for "

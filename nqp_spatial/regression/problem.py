@@ -9,9 +9,16 @@ from scipy import sparse
 
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.design import Design, build_design
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.terms import Terms
-from nqp_spatial.regression.transform import Counts, Projection, counts_of, project
+from nqp_spatial.regression.transform import (
+    Counts,
+    Projection,
+    counts_of,
+    project,
+    require_lag,
+)
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["Problem", "matrix_of", "pose"]
@@ -43,6 +50,7 @@ def pose(
     draft: RegressionSpec,
     terms: Terms,
     durbin: str | Iterable[str] | None = None,
+    functions: Functions | None = None,
 ) -> Problem:
     """Evaluate the formula, lag what the model lags, sweep effects out, project.
 
@@ -55,6 +63,8 @@ def pose(
         The weights that the model needs.
     durbin : str or iterable of str, optional
         Which regressors to lag.
+    functions : mapping, optional
+        Functions of the caller that the formula may call.
 
     Returns
     -------
@@ -74,9 +84,12 @@ def pose(
         durbin=durbin,
         dynamics=draft.dynamics,
         with_means=draft.effects == "correlated-random",
+        functions=functions,
     )
     spec = replace(draft, outcome=design.outcome, regressors=design.names, lagged=design.lagged)
     projection = project(design, spec, matrix_of(terms.u))
+    if spec.has_rho:
+        require_lag(design, spec, projection.lag_y)
     counts = counts_of(spec, panel.n_units, design.y.shape[1])
     return Problem(spec, design, projection, counts, terms)
 

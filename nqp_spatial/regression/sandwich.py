@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nqp_spatial.errors import OptionError
-from nqp_spatial.regression.information import DENSE_UP_TO, Estimate, Pair, Spill, scaled_inverse
+from nqp_spatial.regression.information import Estimate, Spill, scaled_inverse
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = ["clustered", "driscoll_kraay", "over_periods", "robust"]
@@ -85,38 +84,23 @@ def _error_moments(
     return third, fourth
 
 
-def clustered(
-    bread: np.ndarray,
-    estimate: Estimate,
-    moments: Spill | None,
-    pair: Pair | None,
-    spec: RegressionSpec,
-    shape: tuple[int, int],
-) -> np.ndarray:
+def clustered(bread: np.ndarray, estimate: Estimate, shape: tuple[int, int]) -> np.ndarray:
     """Return the sandwich for errors that depend on each other within a unit, over time.
 
-    The quadratic part of the score, ``e'F e - s2 tr F``, couples units. It is the sum over units of
-    ``e_i [(F_ii) e_i + sum_(j<i) (F_ij + F_ji) e_j]`` less its mean, terms that are uncorrelated
-    across units (Kelejian and Prucha 2001); each unit's terms are added up over time before they
-    are squared. A factor n / (n - 1) allows for the number of units.
+    Scores of a model without rho and lam are linear in the errors, and are added up over time in
+    each unit before they are squared. A factor n / (n - 1) allows for the number of units.
 
     Parameters
     ----------
     bread : ndarray
         Information that is inverted.
-    estimate, moments, pair, spec
-        As in `robust`; ``pair`` gives F and H. Both may be None for a model without rho and lam.
+    estimate : Estimate
     shape : tuple
         (n_units, n_periods).
 
     Returns
     -------
     ndarray
-
-    Raises
-    ------
-    OptionError
-        If there are too many units for F to be formed.
     """
     n, t = shape
     k, s2 = len(estimate.coefs), estimate.sigma2
@@ -124,19 +108,6 @@ def clustered(
     score = np.zeros((n, t, k + 4))
     score[:, :, :k] = estimate.filtered[0].reshape(n, t, k) * e[:, :, None] / s2
     score[:, :, k + 3] = (e**2 - (e**2).mean()) / (2 * s2**2)
-    if moments is not None and pair is not None and (spec.has_rho or spec.has_lam):
-        if n > DENSE_UP_TO:
-            raise OptionError(
-                f"covariance='cluster' forms the matrix of spillovers, which is offered up to "
-                f"{DENSE_UP_TO} units; with {n}, use 'driscoll-kraay' or 'robust'"
-            )
-        eye = np.eye(n)
-        for which in (0, 1):
-            full = pair.times(which, eye)
-            below = np.tril(full + full.T, -1)
-            own = np.diag(full)[:, None] * (e**2 - (e**2).mean())
-            score[:, :, k + which] = (e * (below @ e) + own) / s2
-        score[:, :, k] += moments.mean_part.reshape(n, t) * e / s2
     by_unit = score.sum(axis=1)[:, estimate.kept]
     inverse = scaled_inverse(bread)
     return np.asarray(inverse @ (by_unit.T @ by_unit) @ inverse * n / (n - 1))

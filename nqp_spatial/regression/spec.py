@@ -172,3 +172,29 @@ def check_options(
     ]:
         if value not in known:
             raise OptionError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+
+
+def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:
+    """Raise `OptionError` for a covariance that is not what its name says in this model."""
+    kind, likelihood = spec.covariance, spec.estimator == "ml"
+    if likelihood and kind == "robust" and spec.model in ("ols", "slx"):
+        raise OptionError(
+            f"covariance='robust' is not offered for model {spec.model!r}: by likelihood it allows "
+            "for errors that are not normal, which here gives the classical matrix, and not for "
+            "unequal variances; use covariance='cluster' (with one period that is the "
+            "heteroskedasticity-robust matrix) or 'driscoll-kraay'"
+        )
+    if likelihood and kind == "cluster" and (spec.has_rho or spec.has_lam):
+        raise OptionError(
+            f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
+            "score of rho and lam is quadratic in the errors, and its split by units depends on "
+            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster', or, by "
+            "likelihood, 'observed', 'robust' or 'driscoll-kraay'"
+        )
+    if kind == "cluster" and n_units < 2:
+        raise OptionError("covariance='cluster' needs two units or more, this panel has one")
+    if kind == "driscoll-kraay" and n_periods < 3:
+        raise OptionError(
+            "covariance='driscoll-kraay' adds up over periods and needs many of them, some thirty; "
+            f"this panel has {n_periods}"
+        )

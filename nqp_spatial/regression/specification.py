@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression import residual_checks as checks
 from nqp_spatial.regression.estimation import fit
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.posterior import posterior_probabilities
 from nqp_spatial.regression.problem import pose
 from nqp_spatial.regression.results import RegressionResult
@@ -98,6 +99,7 @@ def diagnostics(
     effects: Effects = "two-way",
     correction: Correction = "auto",
     level: float = 0.05,
+    functions: Functions | None = None,
 ) -> DiagnosticsResult:
     """Test a specification, from least squares to a spatial Durbin model, and recommend one.
 
@@ -119,6 +121,8 @@ def diagnostics(
         As in `fit`, for all models.
     level : float
         Of the tests in the recommendation.
+    functions : mapping, optional
+        Functions of your own that the formula may call, as in `fit`.
 
     Returns
     -------
@@ -170,12 +174,12 @@ def diagnostics(
             f"diagnostics with {effects} effects need weights whose rows add to one, because they "
             "fit error models; standardise them with weights.standardize('row')"
         )
-    models = {
-        name: fit(formula, panel, w, model=name, effects=effects, correction=correction)
-        for name in _FITTED
-    }
+    shared: dict[str, Any] = {
+        "effects": effects, "correction": correction, "functions": functions,
+    }  # fmt: skip
+    models = {name: fit(formula, panel, w, model=name, **shared) for name in _FITTED}
     draft = RegressionSpec(formula, "", (), (), "ols", effects, models["ols"].spec.correction)
-    problem = pose(panel, draft, Terms())
+    problem = pose(panel, draft, Terms(), functions=functions)
     shape = (panel.n_units, panel.n_periods)
     residuals = models["ols"].resid.to_numpy().reshape(shape)
     # Period effects are themselves dependence across units, and residuals without them add to zero
@@ -183,13 +187,15 @@ def diagnostics(
     before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
     loose = residuals
     if effects in before:
-        loose = fit(formula, panel, model="ols", effects=before[effects]).resid.to_numpy()
+        plain = fit(formula, panel, model="ols", effects=before[effects], functions=functions)
+        loose = plain.resid.to_numpy()
         loose = loose.reshape(shape)
+    asked = (formula, panel, w, effects, functions)
     groups: dict[str, dict[str, HypothesisTest | NotApplicable]] = {
         "Score tests of the linear model": dict(score_tests(problem, w)),
         "Simplifications of the Durbin model": simplification_tests(models),
-        "Effects (SDM, dummies)": fixed_effects_tests(formula, panel, w, effects),
-        "Random or fixed unit effects (SDM)": random_effects_tests(formula, panel, w, effects),
+        "Effects (SDM, dummies)": fixed_effects_tests(*asked),
+        "Random or fixed unit effects (SDM)": random_effects_tests(*asked),
         "Residuals of the linear model": residual_tests(residuals, loose, problem.projection.z),
     }
     tests = {name: test for group in groups.values() for name, test in group.items()}
@@ -214,7 +220,7 @@ def diagnostics(
         model=model,
         models=dict(models),
         criteria=criteria,
-        posterior=posterior_probabilities(formula, panel, w, effects=effects),
+        posterior=posterior_probabilities(formula, panel, w, effects=effects, functions=functions),
         moran=checks.moran_by_period(residuals, w.sparse, panel.periods),
         exponent=(checks.cross_section_exponent(loose) if panel.n_periods > 2 else float("nan")),
         level=level,
@@ -266,13 +272,17 @@ def simplification_tests(
 
 
 def fixed_effects_tests(
-    formula: str, panel: SpatialPanel, w: SpatialWeights, effects: str
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: str,
+    functions: Functions | None = None,
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Joint likelihood ratio tests of unit and of period effects, in the Durbin model."""
     n, t = panel.n_units, panel.n_periods
 
     def loglik(kind: Effects) -> float:
-        return fit(formula, panel, w, effects=kind, correction="none").loglik
+        return fit(formula, panel, w, effects=kind, correction="none", functions=functions).loglik
 
     found: dict[str, HypothesisTest | NotApplicable] = {}
     if effects in ("unit", "two-way"):
@@ -289,13 +299,18 @@ def fixed_effects_tests(
 
 
 def random_effects_tests(
-    formula: str, panel: SpatialPanel, w: SpatialWeights, effects: str
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: str,
+    functions: Functions | None = None,
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Test whether random unit effects are uncorrelated with the regressors, in two ways."""
     if effects not in ("unit", "two-way"):
         return {}
-    fixed = fit(formula, panel, w, effects="unit", covariance="expected")
-    random = fit(formula, panel, w, effects="random", covariance="expected")
+    options: dict[str, Any] = {"covariance": "expected", "functions": functions}
+    fixed = fit(formula, panel, w, effects="unit", **options)
+    random = fit(formula, panel, w, effects="random", **options)
     # Slopes alone: rho is estimated from within and between, and much the same in both.
     shared = [key for key in fixed.params.index if key[0] in ("x", "wx")]
     gap = (fixed.params.loc[shared] - random.params.loc[shared]).to_numpy()
@@ -314,7 +329,7 @@ def random_effects_tests(
         found[name] = NotApplicable(
             name, null, "the difference of the covariances is not positive definite: see Mundlak"
         )
-    means = fit(formula, panel, w, effects="correlated-random", covariance="expected")
+    means = fit(formula, panel, w, effects="correlated-random", **options)
     keys = [key for key in means.params.index if key[0] in ("mean", "wmean")]
     if keys:
         at = means.params.loc[keys].to_numpy()

@@ -8,19 +8,29 @@ import numpy as np
 import scipy.linalg
 from scipy import sparse
 
-from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, sample
+from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, DomainError, sample
 from nqp_spatial.regression.design import Design
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["Counts", "Projection", "counts_of", "project", "swept"]
+__all__ = [
+    "Counts",
+    "Projection",
+    "counts_of",
+    "project",
+    "require_lag",
+    "require_unexplained",
+    "swept",
+]
 
+# Relative sizes: of a column that sweeping takes away but for rounding; of residuals from rounding.
+_NOTHING, _ROUNDING = 1e-10, 1e-8
 _EFFECT_WORDS = {
-    "none": "an intercept",
-    "unit": "unit fixed effects",
-    "period": "period fixed effects",
-    "two-way": "unit and period fixed effects",
-    "random": "an intercept",
-    "correlated-random": "an intercept",
+    "none": "the intercept is",
+    "unit": "unit fixed effects are",
+    "period": "period fixed effects are",
+    "two-way": "unit and period fixed effects are",
+    "random": "the intercept is",
+    "correlated-random": "the intercept is",
 }
 
 
@@ -158,21 +168,28 @@ def project(
         If the effects leave nothing of a regressor; it is named.
     CollinearityError
         If regressors are linearly dependent; the dependence is named.
+    DomainError
+        If the effects leave nothing of the outcome, or the regressors explain it exactly, so that
+        nothing is left to estimate by.
     """
     names = list(design.columns)
-    z = swept(design.z, spec).reshape(-1, len(names))
+    z = swept(design.z, spec).reshape(design.y.size, len(names))
     y, lag_y = swept(design.y, spec).ravel(), swept(design.lag_y, spec).ravel()
     before = np.sqrt((design.z**2).sum(axis=(0, 1)))
     norms = np.sqrt((z**2).sum(axis=0))
-    gone = norms <= 1e-10 * before
+    gone = norms <= _NOTHING * before
     if gone.any():
         raise AbsorbedRegressorError(
             f"regressors {sample(np.array(names)[gone])} do not vary once "
-            f"{_EFFECT_WORDS[spec.effects]} are taken out; leave them out or change effects="
+            f"{_EFFECT_WORDS[spec.effects]} taken out; leave them out or change effects="
         )
+    _require_freedom(design, spec)
+    _require_variation(design, spec, y)
     by_u = None if errors is None else _lagged_by(errors, design, spec)
     if not names:
         empty = np.empty(0)
+        if spec.has_rho:
+            require_unexplained(design.outcome, y, y, lag_y[:, None])
         return Projection(
             z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)), by_u, design.y.shape[1]
         )
@@ -182,6 +199,7 @@ def project(
     along = q.T @ both
     coefs = scipy.linalg.solve_triangular(r, along) / norms[:, None]
     left = both - q @ along
+    require_unexplained(design.outcome, y, left[:, 0], left[:, 1:] if spec.has_rho else None)
     inverse = scipy.linalg.solve_triangular(r, np.eye(len(names))) / norms[:, None]
     return Projection(
         z,
@@ -208,6 +226,90 @@ def _lagged_by(
         swept(matrix @ design.y, spec).ravel(),
         swept(matrix @ design.lag_y, spec).ravel(),
     )
+
+
+def _require_freedom(design: Design, spec: RegressionSpec) -> None:
+    """Refuse as many coefficients and effects as there are observations, or more."""
+    n, t, k = design.z.shape
+    left = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
+    needed = k + spec.has_rho + spec.has_lam + spec.has_phi
+    if left <= needed:
+        raise DomainError(
+            f"{design.y.size} observations leave no degrees of freedom for {needed} coefficients "
+            f"once {_EFFECT_WORDS[spec.effects]} taken out ({n} units, {t} periods): take "
+            "fewer regressors or effects, or more data"
+        )
+
+
+def require_lag(design: Design, spec: RegressionSpec, lag_y: np.ndarray) -> None:
+    """Refuse a spatial lag of the outcome, swept, of which the effects leave nothing."""
+    if np.linalg.norm(lag_y) <= _NOTHING * np.linalg.norm(design.y):
+        raise DomainError(
+            f"the spatial lag of {design.outcome!r} does not vary once "
+            f"{_EFFECT_WORDS[spec.effects]} taken out: rho cannot be estimated; take weights that "
+            "give units different neighbours"
+        )
+
+
+def _require_variation(design: Design, spec: RegressionSpec, y: np.ndarray) -> None:
+    """Refuse outcomes of which the effects leave nothing."""
+    effects = _EFFECT_WORDS[spec.effects]
+    if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):
+        raise DomainError(
+            f"the effects absorb the outcome: {design.outcome!r} does not vary once {effects} "
+            "taken out; change effects=, or take an outcome that varies within them"
+        )
+    if spec.has_phi:
+        _require_errors_within(design, spec)
+
+
+def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
+    """Refuse outcomes of which random unit effects and the regressors leave no errors."""
+
+    def within(array: np.ndarray) -> np.ndarray:
+        return array - array.mean(axis=1, keepdims=True)
+
+    y = within(design.y).ravel()
+    if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):
+        raise DomainError(
+            f"the random effects absorb the outcome: {design.outcome!r} does not vary over time; "
+            "average over periods, and use effects='none'"
+        )
+    z = within(design.z).reshape(y.size, -1)
+    norms = np.linalg.norm(z, axis=0)
+    vary = norms > _NOTHING * np.linalg.norm(design.z, axis=(0, 1))
+    z = z[:, vary] / norms[vary]
+    both = np.column_stack([y, within(design.lag_y).ravel()])
+    left = both - z @ scipy.linalg.lstsq(z, both, check_finite=False)[0] if z.size else both
+    require_unexplained(design.outcome, y, left[:, 0], left[:, 1:] if spec.has_rho else None)
+
+
+def require_unexplained(
+    outcome: str, y: np.ndarray, left: np.ndarray, lags: np.ndarray | None
+) -> None:
+    """Refuse an outcome that regressors, or these and its spatial lags, explain exactly.
+
+    Parameters
+    ----------
+    outcome : str
+    y, left : ndarray
+        Swept outcome, and its residuals on the regressors, shape (N,).
+    lags : ndarray or None
+        Residuals of the spatial lags of y, shape (N, lags), where the model has them.
+    """
+    scale = np.linalg.norm(y)
+    words = "the regressors explain"
+    exact = np.linalg.norm(left) <= _ROUNDING * scale
+    if not exact and lags is not None:
+        left = left - lags @ scipy.linalg.lstsq(lags, left, check_finite=False)[0]
+        words = "the regressors and the outcomes of neighbours together explain"
+        exact = np.linalg.norm(left) <= _NOTHING * scale
+    if exact:
+        raise DomainError(
+            f"{words} the outcome {outcome!r} exactly (once effects are taken out): nothing is "
+            "left to estimate spatial coefficients or errors by; is the outcome computed from "
+            "them, or one of them another form of it?"
+        )
 
 
 def _require_independent(r: np.ndarray, names: list[str]) -> None:

@@ -20,7 +20,8 @@ from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression import sandwich
-from nqp_spatial.regression.design import INTERCEPT, evaluate
+from nqp_spatial.regression.design import INTERCEPT, evaluate_side
+from nqp_spatial.regression.formulas import Functions, names_in, quoted
 from nqp_spatial.regression.information import Estimate
 from nqp_spatial.regression.problem import Problem, matrix_of
 from nqp_spatial.regression.spec import RegressionSpec
@@ -54,7 +55,8 @@ def two_stage(
     problem: Problem,
     panel: SpatialPanel,
     endogenous: str | Iterable[str],
-    instruments: str | None,
+    instruments: str | Iterable[str] | None,
+    functions: Functions | None = None,
 ) -> TwoStage:
     """Estimate by (generalised) spatial two-stage least squares.
 
@@ -64,8 +66,11 @@ def two_stage(
     panel : SpatialPanel
     endogenous : str or iterable of str
         Regressors of the formula that are correlated with the errors.
-    instruments : str or None
-        Right side of a formula: variables that move them, and are not in the model themselves.
+    instruments : str, iterable of str or None
+        Right side of a formula, or columns: variables that move them, and are not in the model
+        themselves.
+    functions : mapping, optional
+        Functions of the caller that instruments may call.
 
     Returns
     -------
@@ -89,7 +94,7 @@ def two_stage(
     """
     spec, design, projection = problem.spec, problem.design, problem.projection
     moving = _moving(endogenous, problem)
-    h, exogenous = _instruments(problem, panel, moving, instruments)
+    h, exogenous = _instruments(problem, panel, moving, instruments, functions)
     z = projection.z
     if spec.has_rho:
         z = np.column_stack([z, projection.lag_y])
@@ -121,7 +126,7 @@ def two_stage(
 def _moving(endogenous: str | Iterable[str], problem: Problem) -> np.ndarray:
     """Return which columns of z are endogenous: named regressors and their spatial lags."""
     design = problem.design
-    wanted = [endogenous] if isinstance(endogenous, str) else list(endogenous)
+    wanted = names_in(endogenous, "endogenous")
     unknown = [name for name in wanted if name not in design.names]
     if unknown:
         raise UnknownColumnError(
@@ -132,18 +137,25 @@ def _moving(endogenous: str | Iterable[str], problem: Problem) -> np.ndarray:
 
 
 def _instruments(
-    problem: Problem, panel: SpatialPanel, moving: np.ndarray, given: str | None
+    problem: Problem,
+    panel: SpatialPanel,
+    moving: np.ndarray,
+    outside: str | Iterable[str] | None,
+    functions: Functions | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return orthonormal bases of all instruments and of the exogenous regressors."""
     spec, design, terms = problem.spec, problem.design, problem.terms
     own = design.z[:, :, ~moving]
     names = np.array([*design.names, *design.lagged])[~moving]
     blocks, base = [own], [own[:, :, names != INTERCEPT]]
-    if given is not None:
-        outcome = spec.formula.split("~")[0]
-        _, columns, _ = evaluate(f"{outcome} ~ {given}", panel)
-        kept = [name for name in columns.columns if name != INTERCEPT]
-        extra = columns[kept].to_numpy(dtype=float).reshape(*design.y.shape, len(kept))
+    if outside is not None:
+        text = outside
+        if not isinstance(text, str):
+            listed = names_in(text, "instruments")
+            panel.require_columns(listed)
+            text = " + ".join(map(quoted, listed)) or "0"
+        columns = evaluate_side(text, panel, "instruments", functions)
+        extra = columns.to_numpy(dtype=float).reshape(*design.y.shape, columns.shape[1])
         blocks.append(extra)
         base.append(extra)
     lags = [(terms.y, 2)] if spec.has_rho else [(terms.x, 1)]

@@ -16,6 +16,7 @@ from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sa
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.spillovers.blocks import ALL, Groups, groups_of
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
 from nqp_spatial.spillovers.group_effects import group_effects
@@ -186,7 +187,7 @@ class BarrierResult(Printed):
             factors = float(left) ** np.arange(len(self.parts))
             whole = sum(f * m for f, m in zip(factors, self.fit.y_parts.values(), strict=True))
             parts = {ALL: sparse.csr_array(whole)}
-            options = {key: self.again[key] for key in ("members", "durbin")}
+            options = {key: self.again[key] for key in ("members", "durbin", "functions")}
             smaller = estimate(
                 self.formula, self.again["panel"], parts, parts if self.fit.x_parts else {},
                 effects=self.effects, correct=False, **options,
@@ -331,6 +332,7 @@ def barrier(
     effects: FixedEffects = "two-way",
     durbin: str | Iterable[str] | None = None,
     lag_regressors: bool = True,
+    functions: Functions | None = None,
 ) -> BarrierResult:
     """Estimate spillovers within and across zones, and the share that borders take.
 
@@ -352,6 +354,8 @@ def barrier(
         The regressors to lag, if not all.
     lag_regressors : bool
         Whether W X is in the model.
+    functions : mapping, optional
+        Functions of your own that the formula may call, as in `fit`.
 
     Returns
     -------
@@ -399,7 +403,7 @@ def barrier(
     members = {ALL: np.ones(w.n_units, dtype=bool)}
     fit = estimate(
         formula, panel, parts, parts if lag_regressors else {}, members=members, effects=effects,
-        durbin=durbin, correct=True,
+        durbin=durbin, functions=functions, correct=True,
     )  # fmt: skip
     notes = ["Shares lost are of links of equal weight; distance beyond the weights is not held."]
     if fit.corrected:
@@ -411,7 +415,7 @@ def barrier(
         fit=fit,
         zones=zones,
         notes=tuple(notes),
-        again={"panel": panel, "members": members, "durbin": durbin},
+        again={"panel": panel, "members": members, "durbin": durbin, "functions": functions},
     )
 
 

@@ -17,6 +17,7 @@ from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression import fit as fit_model
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
 from nqp_spatial.spillovers.partition import FixedEffects
@@ -87,6 +88,7 @@ def reach(
     power: float = 0.0,
     durbin: str | Iterable[str] | None = None,
     level: float = 0.95,
+    functions: Functions | None = None,
     seed: int | None = 0,
 ) -> ReachResult:
     """Estimate effects by band of distance, and where they end.
@@ -112,6 +114,8 @@ def reach(
         The regressors to lag, if not all.
     level : float
         Of the intervals.
+    functions : mapping, optional
+        Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
         Of the draws behind the simultaneous intervals.
 
@@ -157,7 +161,7 @@ def reach(
     members = {ALL: np.ones(panel.n_units, dtype=bool)}
     fit = estimate(
         formula, panel, y_parts, x_parts, members=members, effects=effects, durbin=durbin,
-        correct=True,
+        functions=functions, correct=True,
     )  # fmt: skip
     masks = []
     for part in x_parts.values():

@@ -13,10 +13,23 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.regression.design import INTERCEPT, Design, build_design, lagged_names
+from nqp_spatial.regression.design import (
+    INTERCEPT,
+    Design,
+    build_design,
+    is_common,
+    lagged_names,
+)
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.information import scaled_inverse
 from nqp_spatial.regression.spec import Covariance, Effects, RegressionSpec
-from nqp_spatial.regression.transform import Projection, project, swept
+from nqp_spatial.regression.transform import (
+    Projection,
+    project,
+    require_lag,
+    require_unexplained,
+    swept,
+)
 from nqp_spatial.regression.two_stage import basis, score_variance, strength
 from nqp_spatial.spillovers.several_lags import LagLikelihood, Summit, lags_of, radius_of
 
@@ -133,6 +146,9 @@ class Prepared:
         q = projection.z @ projection.unscale
         along = q.T @ lag_y
         left = np.column_stack([projection.left_y, lag_y - q @ along])
+        for lag in lag_y.T:
+            require_lag(plain, spec, lag)
+        require_unexplained(plain.outcome, projection.y, left[:, 0], left[:, 1:])
         matrices = list(y_parts.values())
         blocks = matrices[0].shape[0] // n
         periods = t - 1 if spec.sweeps_units else t
@@ -147,11 +163,19 @@ def prepare(
     members: Mapping[str, np.ndarray],
     effects: Effects,
     durbin: str | Iterable[str] | None,
+    functions: Functions | None = None,
 ) -> Prepared:
     """Evaluate the formula; arguments as in `estimate`."""
     keep = effects == "none"
-    plain = build_design(formula, panel, None, None, keep_intercept=keep, durbin=None)
-    lagged = tuple(lagged_names(durbin, list(plain.names), panel))
+    plain = build_design(
+        formula, panel, None, None, keep_intercept=keep, durbin=None, functions=functions
+    )
+    lagged = tuple(
+        name
+        for name in lagged_names(durbin, list(plain.names), panel, functions)
+        # W of what is equal across units is the thing itself, or next to it: see `build_design`.
+        if durbin is not None or not is_common(plain.z[:, :, plain.names.index(name)])
+    )
     spec = RegressionSpec(
         formula, plain.outcome, plain.names, lagged, "sdm", effects,
         "transformation" if effects == "unit" else "none",
@@ -176,6 +200,7 @@ def estimate(
     effects: Effects,
     durbin: str | Iterable[str] | None,
     correct: bool,
+    functions: Functions | None = None,
 ) -> SeveralLags:
     """Estimate by maximum likelihood.
 
@@ -192,10 +217,13 @@ def estimate(
         Which regressors to lag.
     correct : bool
         Whether to take off the bias from period dummies.
+    functions : mapping, optional
+        Functions of the caller that the formula may call.
     """
     prepared = prepare(
-        formula, panel, members=members, effects=effects, durbin=durbin if x_parts else ()
-    )
+        formula, panel, members=members, effects=effects, durbin=durbin if x_parts else (),
+        functions=functions,
+    )  # fmt: skip
     posed = prepared.pose(y_parts, x_parts)
     plain, projection, lag_y, likelihood = (
         prepared.plain, posed.projection, posed.lag_y, posed.likelihood,
@@ -255,6 +283,7 @@ def estimate_two_stage(
     effects: Effects,
     durbin: str | Iterable[str] | None,
     covariance: Covariance,
+    functions: Functions | None = None,
 ) -> tuple[SeveralLags, tuple[str, ...]]:
     """Estimate by two-stage least squares; also return how strong the instruments are.
 
@@ -263,7 +292,7 @@ def estimate_two_stage(
 
     Parameters
     ----------
-    formula, panel, y_parts, x_parts, members, effects, durbin
+    formula, panel, y_parts, x_parts, members, effects, durbin, functions
         As in `estimate`.
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
 
@@ -273,8 +302,9 @@ def estimate_two_stage(
         If there are too few instruments.
     """
     prepared = prepare(
-        formula, panel, members=members, effects=effects, durbin=durbin if x_parts else ()
-    )
+        formula, panel, members=members, effects=effects, durbin=durbin if x_parts else (),
+        functions=functions,
+    )  # fmt: skip
     spec, plain = replace(prepared.spec, covariance=covariance), prepared.plain
     posed = prepared.pose(y_parts, x_parts)
     projection, n, t = posed.projection, *plain.y.shape

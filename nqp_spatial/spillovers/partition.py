@@ -16,6 +16,7 @@ from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.spec import Covariance, Estimator
 from nqp_spatial.spillovers.blocks import (
     ALL,
@@ -295,6 +296,7 @@ class PartitionedResult(Printed):
             members=self.members,
             effects=self.effects,
             durbin=self.again["durbin"],
+            functions=self.again["functions"],
             correct=False,
         )
         df = len(self.params) - len(smaller.params)
@@ -402,6 +404,7 @@ def partitioned(
     correction: Literal["auto", "none"] = "auto",
     estimator: Estimator = "ml",
     covariance: Covariance = "observed",
+    functions: Functions | None = None,
 ) -> PartitionedResult:
     """Estimate a Durbin model whose spillovers differ by the groups of receiver and sender.
 
@@ -436,6 +439,8 @@ def partitioned(
         instruments, which is less precise and right under unequal variances too.
     covariance : {"observed", "robust", "cluster", "driscoll-kraay"}
         As in `fit`; other than "observed" with "gs2sls" only.
+    functions : mapping, optional
+        Functions of your own that the formula may call, as in `fit`.
 
     Returns
     -------
@@ -501,7 +506,9 @@ def partitioned(
     y_parts = split_matrices(w, parts, rho, "rho")
     x_parts = {} if theta is None else split_matrices(w, parts, theta, "theta")
     notes = [_WORDS]
-    options: dict[str, Any] = {"members": members, "effects": effects, "durbin": durbin}
+    options: dict[str, Any] = {
+        "members": members, "effects": effects, "durbin": durbin, "functions": functions,
+    }  # fmt: skip
     if estimator == "gs2sls":
         fit, strengths = estimate_two_stage(
             formula, panel, y_parts, x_parts, covariance=covariance, **options
@@ -521,7 +528,14 @@ def partitioned(
         groups=parts,
         members=members,
         notes=tuple(notes),
-        again={"panel": panel, "weights": w, "durbin": durbin, "rho": rho, "theta": theta},
+        again={
+            "panel": panel,
+            "weights": w,
+            "durbin": durbin,
+            "rho": rho,
+            "theta": theta,
+            "functions": functions,
+        },
     )
 
 

@@ -15,6 +15,7 @@ from nqp_spatial.errors import BoundaryError, CollinearityError, OptionError, Pa
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
+from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import Prepared, SeveralLags, estimate, prepare
 from nqp_spatial.spillovers.partition import FixedEffects
@@ -225,6 +226,7 @@ def threshold(
     trim: float = 0.1,
     replications: int = 300,
     level: float = 0.95,
+    functions: Functions | None = None,
     seed: int | None = 0,
     n_jobs: int = 1,
     progress: bool = False,
@@ -264,6 +266,8 @@ def threshold(
         Bootstrap samples of the test of no threshold; 0 for none. Each costs `grid` fits.
     level : float
         Of the interval of gamma.
+    functions : mapping, optional
+        Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
     n_jobs : int
         Parallel workers for the bootstrap, through joblib; the same results for any number.
@@ -318,8 +322,9 @@ def threshold(
     links, name = _links_of(w, panel, score, on)
     members = {ALL: np.ones(panel.n_units, dtype=bool)}
     prepared = prepare(
-        formula, panel, members=members, effects=effects, durbin=durbin if lag_regressors else ()
-    )
+        formula, panel, members=members, effects=effects, durbin=durbin if lag_regressors else (),
+        functions=functions,
+    )  # fmt: skip
     if gamma is None:
         candidates = np.unique(np.quantile(links.scores, np.linspace(trim, 1 - trim, grid)))
         low, high = np.quantile(links.scores, [trim, 1 - trim], method="nearest")
@@ -354,7 +359,7 @@ def threshold(
         parts = links.parts(gammas)
         return estimate(
             formula, panel, parts, parts if lag_regressors else {}, members=members,
-            effects=effects, durbin=durbin, correct=True,
+            effects=effects, durbin=durbin, functions=functions, correct=True,
         )  # fmt: skip
 
     fit = fitted([chosen])
