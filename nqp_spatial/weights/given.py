@@ -272,8 +272,8 @@ def matched_ids(
     if every and (len(unknown) or len(set(positions)) < len(units)):
         check_same_ids(
             texts.unique(), ours, our_name=f"the {name}", their_name=their_name,
-            advice="correct the ids; a table whose rows are in the order of units= but are not "
-            "named so is an array: pass its to_numpy()",
+            advice="correct the ids; a table that is in the order of units= but is not named so is "
+            "an array: pass its to_numpy() with units=",
         )  # fmt: skip
     return units[positions]
 
@@ -324,12 +324,13 @@ def _labelled(table: pd.DataFrame, units: pd.Index | None) -> tuple[np.ndarray, 
     """Return the cells of a table, columns in the order of its rows, and the ids of both."""
     rows = unique_ids(table.index, "the table's rows")
     columns = unique_ids(table.columns, "the table's columns")
-    if len(columns) != len(rows):
+    try:
+        columns = matched_ids(columns, rows, "columns", their_name="rows")
+    except UnmatchedIdsError as error:
         raise UnmatchedIdsError(
-            f"the table has {len(rows)} rows ({sample(rows)}) and {len(columns)} columns "
-            f"({sample(columns)}): both must name the same units"
-        )
-    columns = matched_ids(columns, rows, "table's columns", their_name="its rows")
+            f"rows and columns of the table ({len(rows)} x {len(columns)}) name different units: "
+            f"{error}"
+        ) from None
     ids = rows if units is None else matched_ids(rows, units, "table's rows")
     wrong = [name for name in table.columns if table[name].dtype.kind in "cmM"]
     if wrong:

@@ -35,8 +35,8 @@ __all__ = ["SpatialWeights", "Standardization", "WeightsSpec", "as_weights", "fi
 Standardization = Literal["row", "spectral", "minmax", "none"]
 Islands = Literal["error", "keep"]
 
-# Row sums that files with eight digits or single precision leave: they count as one everywhere.
-ROW_SUM_TOLERANCE = 1e-6
+# Row sums that files with six digits or single precision leave: they count as one everywhere.
+ROW_SUM_TOLERANCE = 5e-6
 # Row sums this near to one speak of row-standardised numbers that were rounded in a file.
 _ROUNDED_ROW_SUMS = 1e-2
 
@@ -174,9 +174,9 @@ class SpatialWeights(Printed):
 
     @cached_property
     def rows_add_to_one(self) -> bool:
-        """Whether every row adds to one within 1e-6, islands included (which then do not exist).
+        """Whether every row adds to one within 5e-6, islands included (which then do not exist).
 
-        The tolerance is that of numbers from files with eight digits or in single precision.
+        The tolerance is that of numbers from files with six digits or in single precision.
         Estimators are chosen by it; the weights are used as they are.
         """
         return _off_one(self._sparse.sum(axis=1)) <= ROW_SUM_TOLERANCE
