@@ -199,4 +199,6 @@ def _steps_away(matrix: sparse.csr_array, order: int) -> sparse.csr_array:
         reached = sparse.csr_array(wider - within.astype(bool).astype(float))
         reached.eliminate_zeros()
         within = wider
+        if not reached.nnz:  # no unit is that far from another, nor farther
+            break
     return reached

@@ -312,12 +312,24 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
     """Return a column of weights as floats, or raise `WeightsError` that names the cells."""
     if pd.api.types.is_complex_dtype(column) or column.dtype.kind in "mM":
         raise WeightsError(f"weights in {name!r} must be real numbers, got {column.dtype}")
-    values = pd.to_numeric(column, errors="coerce")
-    wrong = values.isna()
-    if wrong.any():
-        cells = list(zip(column.index[wrong], column[wrong], strict=True))
-        raise WeightsError(f"weights in {name!r} are no numbers at (row, cell) {sample(cells)}")
-    return values.to_numpy(dtype=float)
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=float)
+    try:
+        return np.array([float(cell) for cell in column])
+    except (TypeError, ValueError):
+        cells = list(zip(column.index, column, strict=True))
+        wrong = [pair for pair in cells if not _is_number(pair[1])]
+        raise WeightsError(
+            f"weights in {name!r} are no numbers at (row, cell) {sample(wrong)}"
+        ) from None
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _labelled(table: pd.DataFrame, units: pd.Index | None) -> tuple[np.ndarray, pd.Index]:
