@@ -5,21 +5,24 @@ The theme is applied to a figure while it is drawn; matplotlib's global settings
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 from nqp_spatial.errors import FontWarning, OptionError
-from nqp_spatial.plots.words import Lang, speaking
+from nqp_spatial.plots.words import Lang, say, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 __all__ = [
     "COLUMN",
@@ -27,8 +30,10 @@ __all__ = [
     "Layer",
     "check_fonts",
     "figure_of",
+    "font_state",
     "layer",
     "new_figure",
+    "renew_font_warning",
     "save",
     "themed",
     "undrawn",
@@ -77,9 +82,11 @@ TIER_COLOURS = {
 SIGNIFICANCE = ("#cfcde5", "#8f86c0", "#44207a")
 
 _LATIN_FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
+# Comes with the package, so that Chinese is drawn alike on every machine.
+_SHIPPED_FONT = "Noto Sans SC"
+# For characters that it lacks (Korean, rare ones), and if it is not there, from the system.
 _CJK_FONTS = (
     "Noto Sans CJK SC",
-    "Noto Sans SC",
     "Source Han Sans SC",
     "Source Han Sans CN",
     "Microsoft YaHei",
@@ -91,45 +98,155 @@ _CJK_FONTS = (
     "Arial Unicode MS",
     "Noto Sans CJK JP",
     "Noto Sans CJK TC",
+    "Noto Sans CJK KR",
     "Droid Sans Fallback",
     "SimSun",
     "Noto Serif CJK SC",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "NanumGothic",
 )
-_CJK = re.compile(
-    "[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]"
-)
+_GENERIC_FAMILIES = ("serif", "sans-serif", "cursive", "fantasy", "monospace")
+_MATH = re.compile(r"(?<!\\)\$[^$]*(?<!\\)\$")
+
+# Whether the next figure with characters that no font has is warned of.
+_font_warning_due = True
+
+# Size of titles in points, and how many letters of it fit an inch: a little less than in Arial.
+_TITLE_SIZE, _LETTERS = 8.5, 14.5
 
 # A Chinese character is a word; no line begins with a stop or ends with an opening bracket.
 _WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+|\s+")
 
 
+def _fonts() -> list[str]:
+    """Return the fonts to use, in order of preference.
+
+    Those that the user has chosen in matplotlib's settings; Latin ones; the Chinese font that comes
+    with the package, before any that is installed, so that a figure is the same on all machines;
+    installed ones for characters that it lacks.
+    """
+    return list(_ordered_fonts(_chosen_fonts(), _LATIN_FONTS))
+
+
+def _chosen_fonts() -> tuple[str, ...]:
+    """Return the fonts in matplotlib's settings; none where these are as matplotlib has them."""
+    import matplotlib as mpl
+
+    def names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+        families = settings["font.family"]
+        return tuple(
+            name
+            for family in families
+            for name in (settings[f"font.{family}"] if family in _GENERIC_FAMILIES else [family])
+        )
+
+    chosen = names(mpl.rcParams)
+    return () if chosen == names(mpl.rcParamsDefault) else chosen
+
+
 @cache
-def _fonts() -> tuple[list[str], bool]:
-    """Return the fonts to use, in order of preference, and whether one of them draws CJK text."""
+def _ordered_fonts(chosen: tuple[str, ...], latin: tuple[str, ...]) -> tuple[str, ...]:
     from matplotlib import font_manager
 
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    latin = [name for name in _LATIN_FONTS if name in there]
-    cjk = [name for name in _CJK_FONTS if name in there]
-    return [*latin, *cjk[:1]], bool(cjk)
+    def known() -> set[str]:
+        return {font.name for font in font_manager.fontManager.ttflist}
+
+    if known().isdisjoint(_CJK_FONTS):
+        _register_new_fonts()
+    _register_shipped_font()
+    names = dict.fromkeys([*chosen, *latin, _SHIPPED_FONT, *_CJK_FONTS])
+    there = known()
+    return tuple(name for name in names if name in there)
+
+
+def _register_shipped_font() -> None:
+    """Tell matplotlib of the Chinese font that is installed with the package."""
+    from matplotlib.font_manager import fontManager
+
+    try:
+        from pylopdf_fonts_zh_cn import sans_path
+    except ImportError:  # left out by whoever packed the package anew: installed fonts serve
+        return
+    fontManager.addfont(str(sans_path()))
+    font = fontManager.ttflist.pop()
+    # It has no bold letters: the same ones serve. Among equal fonts matplotlib takes the first.
+    fontManager.ttflist[:0] = [font, replace(font, weight=700)]
+
+
+def _register_new_fonts() -> None:
+    """Tell matplotlib of fonts installed after it wrote its list, which it never renews."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    listed = {font.fname for font in manager.ttflist}
+    for path in font_manager.findSystemFonts():
+        if path not in listed:
+            # matplotlib leaves out files that it cannot read when it makes its list; so do we.
+            with suppress(Exception):
+                manager.addfont(path)
+
+
+def font_state() -> str:
+    """Return the fonts that figures are drawn with, and a digest of each of their files.
+
+    Two runs with the same text draw the same letters; a study makes its figures anew when it
+    changes.
+
+    Examples
+    --------
+    >>> "Noto Sans SC: NotoSansSC-Regular.otf" in font_state()
+    True
+    """
+    from matplotlib.font_manager import FontProperties, findfont
+
+    states = dict.fromkeys(
+        f"{name}: {path.name} {_digest(path)}"
+        for name in _fonts()
+        for weight in ("normal", "bold")
+        for path in [Path(findfont(FontProperties(family=name, weight=weight)))]
+    )
+    return "; ".join(states)
+
+
+@cache
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def wrapped(text: str, width: float) -> str:
     """Return text broken into lines that fit a width in inches; wide characters count twice."""
-    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
+    room, letter = max(int(width * _LETTERS), 8), _LETTERS / _letters_per_inch(_fonts()[0])
+    return "\n".join(_wrapped_line(line, room, letter) for line in text.split("\n"))
 
 
-def _wrapped_line(text: str, width: float) -> str:
-    room, lines, used = max(int(width * 14.5), 8), [""], 0
+def _wrapped_line(text: str, room: int, narrow: float) -> str:
+    lines, used = [""], 0.0
     for word in _WORD.findall(text):
-        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
+        size = sum(2 if east_asian_width(letter) in "WF" else narrow for letter in word)
         if used + size > room and lines[-1]:
             lines.append("")
-            used = 0
+            used = 0.0
         if lines[-1] or not word.isspace():
             lines[-1] += word
             used += size
     return "\n".join(line.rstrip() for line in lines)
+
+
+@cache
+def _letters_per_inch(family: str) -> float:
+    """Return how many letters of a bold title of a font fit an inch; at most `_LETTERS`.
+
+    A font may be wider than Arial by a fifth: the one that comes with matplotlib is.
+    """
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    sample = "the indirect effects of neighbours on growth per head, 2012"
+    font = get_font(findfont(FontProperties(family=family, weight="bold")))
+    font.set_size(_TITLE_SIZE, 72 * 10)  # finer than letters are rounded to
+    font.set_text(sample)
+    return min(_LETTERS, len(sample) * 72 * 10 / (font.get_width_height()[0] / 64))
 
 
 def layer(given: Layer, **defaults: Any) -> dict[str, Any]:
@@ -142,11 +259,14 @@ def themed(lang: Lang = "en") -> Iterator[None]:
     """Draw with the package's settings and words; matplotlib's own come back afterwards."""
     import matplotlib as mpl
 
+    # The Chinese font has no bold letters; bold Latin ones beside them would stand out.
+    weight = "normal" if lang == "zh" else "bold"
     settings: dict[Any, Any] = {
-        "font.family": _fonts()[0],
+        "font.family": _fonts(),
         "font.size": 8,
-        "axes.titlesize": 8.5,
-        "axes.titleweight": "bold",
+        "axes.titlesize": _TITLE_SIZE,
+        "axes.titleweight": weight,
+        "figure.titleweight": weight,
         "axes.titlelocation": "left",
         "axes.labelsize": 8,
         "axes.edgecolor": MUTED,
@@ -225,21 +345,60 @@ def figure_of(drawn: Figure | Axes) -> Figure:
 
 
 def check_fonts(drawn: Figure | Axes) -> None:
-    """Warn if a figure has Chinese, Japanese or Korean text and no font here can draw it."""
+    """Warn of characters of a figure that no font here has; once in a process, or on a page."""
     from matplotlib.text import Text
 
-    if _fonts()[1]:
+    global _font_warning_due
+    if not _font_warning_due:
         return
-    for text in figure_of(drawn).findobj(Text):
-        if isinstance(text, Text) and _CJK.search(text.get_text()):
-            warnings.warn(
-                f"the text {text.get_text()!r} needs a font with Chinese characters and none is "
-                f"installed: boxes will show. Install one of {', '.join(_CJK_FONTS[:5])} (on "
-                "Debian the package fonts-noto-cjk) and start Python again",
-                FontWarning,
-                stacklevel=3,
-            )
-            return
+    letters = {
+        letter
+        for text in figure_of(drawn).findobj(Text)
+        if isinstance(text, Text)
+        for letter in _missing_letters(text)
+    }
+    if letters:
+        _font_warning_due = False
+        shown = " ".join(sorted(letters)[:10])
+        warnings.warn(
+            say(
+                "No font here has these characters: {letters}. Boxes are drawn in their place, "
+                "here and in other figures. Install a font that has them (on Debian the package "
+                "fonts-noto-cjk) or name yours in matplotlib.rcParams['font.sans-serif']",
+                letters=f"{shown} …" if len(letters) > 10 else shown,
+            ),
+            FontWarning,
+            stacklevel=3,
+        )
+
+
+def renew_font_warning() -> None:
+    """Let `check_fonts` warn again: a new page has a warning of its own."""
+    global _font_warning_due
+    _font_warning_due = True
+
+
+def _missing_letters(text: Text) -> set[str]:
+    """Return the letters of a text that none of its fonts has."""
+    from matplotlib.font_manager import findfont
+
+    words = text.get_text()
+    if words.isascii():
+        return set()
+    letters = {letter for letter in _MATH.sub("", words) if letter.isprintable()}
+    for family in text.get_fontproperties().get_family():
+        properties = text.get_fontproperties().copy()
+        properties.set_family(family)
+        with suppress(ValueError):  # no font of that name
+            letters -= _letters_of(findfont(properties, fallback_to_default=False))
+    return letters
+
+
+@cache
+def _letters_of(font: str) -> frozenset[str]:
+    from matplotlib.font_manager import get_font
+
+    return frozenset(map(chr, get_font(font).get_charmap()))
 
 
 def save(
