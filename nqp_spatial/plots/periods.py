@@ -87,7 +87,7 @@ def choropleth_periods(
     ratio = min((top - bottom) / max(right - left, 1e-12), 1.6)
     with themed():
         figure, axes = new_figure(
-            width, rows * (width / wide * ratio + 0.155 * (-(-classes // 2) + 1) + 0.3), rows, wide
+            width, rows * (width / wide * ratio + 0.165 * (-(-classes // 2) + 1) + 0.3), rows, wide
         )
     for ax, period in zip(axes.flat, some, strict=False):
         choropleth(

@@ -109,11 +109,13 @@ _CJK_FONTS = (
 _GENERIC_FAMILIES = ("serif", "sans-serif", "cursive", "fantasy", "monospace")
 _MATH = re.compile(r"(?<!\\)\$[^$]*(?<!\\)\$")
 
+_FONT_WARNING = (
+    "No font here has these characters: {letters}. Boxes are drawn in their place, here and in "
+    "other figures. Install a font that has them (on Debian the package fonts-noto-cjk) or name "
+    "yours in matplotlib.rcParams['font.sans-serif']"
+)
 # Whether the next figure with characters that no font has is warned of.
 _font_warning_due = True
-
-# Size of titles in points, and how many letters of it fit an inch: a little less than in Arial.
-_TITLE_SIZE, _LETTERS = 8.5, 14.5
 
 # A Chinese character is a word; no line begins with a stop or ends with an opening bracket.
 _WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+|\s+")
@@ -217,36 +219,20 @@ def _digest(path: Path) -> str:
 
 def wrapped(text: str, width: float) -> str:
     """Return text broken into lines that fit a width in inches; wide characters count twice."""
-    room, letter = max(int(width * _LETTERS), 8), _LETTERS / _letters_per_inch(_fonts()[0])
-    return "\n".join(_wrapped_line(line, room, letter) for line in text.split("\n"))
+    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
 
 
-def _wrapped_line(text: str, room: int, narrow: float) -> str:
-    lines, used = [""], 0.0
+def _wrapped_line(text: str, width: float) -> str:
+    room, lines, used = max(int(width * 14.5), 8), [""], 0
     for word in _WORD.findall(text):
-        size = sum(2 if east_asian_width(letter) in "WF" else narrow for letter in word)
+        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
         if used + size > room and lines[-1]:
             lines.append("")
-            used = 0.0
+            used = 0
         if lines[-1] or not word.isspace():
             lines[-1] += word
             used += size
     return "\n".join(line.rstrip() for line in lines)
-
-
-@cache
-def _letters_per_inch(family: str) -> float:
-    """Return how many letters of a bold title of a font fit an inch; at most `_LETTERS`.
-
-    A font may be wider than Arial by a fifth: the one that comes with matplotlib is.
-    """
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    sample = "the indirect effects of neighbours on growth per head, 2012"
-    font = get_font(findfont(FontProperties(family=family, weight="bold")))
-    font.set_size(_TITLE_SIZE, 72 * 10)  # finer than letters are rounded to
-    font.set_text(sample)
-    return min(_LETTERS, len(sample) * 72 * 10 / (font.get_width_height()[0] / 64))
 
 
 def layer(given: Layer, **defaults: Any) -> dict[str, Any]:
@@ -264,7 +250,7 @@ def themed(lang: Lang = "en") -> Iterator[None]:
     settings: dict[Any, Any] = {
         "font.family": _fonts(),
         "font.size": 8,
-        "axes.titlesize": _TITLE_SIZE,
+        "axes.titlesize": 8.5,
         "axes.titleweight": weight,
         "figure.titleweight": weight,
         "axes.titlelocation": "left",
@@ -345,31 +331,25 @@ def figure_of(drawn: Figure | Axes) -> Figure:
 
 
 def check_fonts(drawn: Figure | Axes) -> None:
-    """Warn of characters of a figure that no font here has; once in a process, or on a page."""
+    """Let every text of a drawing fall back on our fonts; warn of letters that none has.
+
+    Axes that the caller made have texts in the caller's fonts, also for ticks that are still to
+    come. The warning comes once in a process, or on a page.
+    """
     from matplotlib.text import Text
 
     global _font_warning_due
+    for text in drawn.findobj(Text):
+        if isinstance(text, Text) and not set(text.get_fontfamily()).issuperset(_fonts()):
+            text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), *_fonts()])))
     if not _font_warning_due:
         return
-    letters = {
-        letter
-        for text in figure_of(drawn).findobj(Text)
-        if isinstance(text, Text)
-        for letter in _missing_letters(text)
-    }
+    texts = [text for text in figure_of(drawn).findobj(Text) if isinstance(text, Text)]
+    letters = sorted({letter for text in texts for letter in _letters_by_font(text)[""]})
     if letters:
         _font_warning_due = False
-        shown = " ".join(sorted(letters)[:10])
-        warnings.warn(
-            say(
-                "No font here has these characters: {letters}. Boxes are drawn in their place, "
-                "here and in other figures. Install a font that has them (on Debian the package "
-                "fonts-noto-cjk) or name yours in matplotlib.rcParams['font.sans-serif']",
-                letters=f"{shown} …" if len(letters) > 10 else shown,
-            ),
-            FontWarning,
-            stacklevel=3,
-        )
+        shown = " ".join(letters[:10]) + (" …" if len(letters) > 10 else "")
+        warnings.warn(say(_FONT_WARNING, letters=shown), FontWarning, stacklevel=3)
 
 
 def renew_font_warning() -> None:
@@ -378,27 +358,51 @@ def renew_font_warning() -> None:
     _font_warning_due = True
 
 
-def _missing_letters(text: Text) -> set[str]:
-    """Return the letters of a text that none of its fonts has."""
+def _letters_by_font(text: Text) -> dict[str, set[str]]:
+    """Return the letters of a text by the file that each is drawn from; "" holds the others."""
     from matplotlib.font_manager import findfont
 
-    words = text.get_text()
-    if words.isascii():
-        return set()
-    letters = {letter for letter in _MATH.sub("", words) if letter.isprintable()}
-    for family in text.get_fontproperties().get_family():
+    letters = {letter for letter in _MATH.sub("", text.get_text()) if letter.isprintable()}
+    files = {}
+    for family in text.get_fontfamily():
         properties = text.get_fontproperties().copy()
         properties.set_family(family)
         with suppress(ValueError):  # no font of that name
-            letters -= _letters_of(findfont(properties, fallback_to_default=False))
-    return letters
+            file = findfont(properties, fallback_to_default=False)
+            files[file] = letters & _letters_of(file)
+            letters -= files[file]
+    return {**files, "": letters}
 
 
 @cache
-def _letters_of(font: str) -> frozenset[str]:
+def _letters_of(file: str) -> frozenset[str]:
     from matplotlib.font_manager import get_font
 
-    return frozenset(map(chr, get_font(font).get_charmap()))
+    return frozenset(map(chr, get_font(file).get_charmap()))
+
+
+@cache
+def _has_cubic_outlines(file: str) -> bool:
+    """Whether a font is of the kind "CFF", as most Chinese ones are."""
+    from matplotlib.font_manager import get_font
+
+    table = get_font(file).get_sfnt_table("maxp")
+    return table is not None and tuple(table["version"]) == (0, 0x5000)
+
+
+def _font_type(figure: Figure) -> int:
+    """Return how a figure's fonts are put into PDF and PostScript files.
+
+    As type 42, which journals ask for. What matplotlib writes of a CFF font under that name breaks
+    the standard: Ghostscript refuses the file. Type 3 is right for it.
+    """
+    from matplotlib.text import Text
+
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    files = {
+        file for text in texts for file, used in _letters_by_font(text).items() if file and used
+    }
+    return 3 if any(map(_has_cubic_outlines, files)) else 42
 
 
 def save(
@@ -464,8 +468,10 @@ def save(
     if engine is not None:
         engine.execute(figure)
     written = []
-    # Text stays text in vector files: type 42 fonts, which journals ask for.
-    with mpl.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}):
+    # Text stays text in vector files; a SVG file has no fonts, so that Chinese becomes outlines.
+    kind = _font_type(figure)
+    svg = "none" if kind == 42 else "path"
+    with mpl.rc_context({"pdf.fonttype": kind, "ps.fonttype": kind, "svg.fonttype": svg}):
         for name in formats:
             target = base.with_name(f"{base.name}.{name}")
             figure.savefig(target, dpi=dpi)
