@@ -138,9 +138,6 @@ def write_cells(
         if ending == ".xlsx":
             _sheet(cells, target, caption, notes, words)
         elif ending == ".tex":
-            head = (
-                f"% Packages needed: {_PACKAGES}; for Chinese text ctex with xelatex or lualatex."
-            )
             # A caption has no paragraphs and no line breaks.
             title = None if caption is None else " ".join(caption.split())
             text = _filled(cells, title, notes, tex).make(type="tex")
