@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nqp_spatial.errors import FontWarning, NqpError, OptionError
+from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
@@ -192,7 +192,15 @@ def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
     names: dict[str, Any] = {
         "nq": nq, "np": np, "Path": Path, "out": out, "data": settings.folder,
     }  # fmt: skip
-    exec(compile(setup, "set-up", "exec"), names)
+    try:
+        exec(compile(setup, "set-up", "exec"), names)
+    except (NqpError, OSError):
+        raise
+    except Exception as error:  # what readers of damaged files raise has no common kind
+        raise PanelError(
+            f"data or weights cannot be made: {type(error).__name__}: {error}; nqp-spatial check "
+            "says which file or setting is at fault"
+        ) from error
     return names
 
 

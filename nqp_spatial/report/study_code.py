@@ -28,6 +28,7 @@ __all__ = [
     "call",
     "columns_used",
     "drawn",
+    "indicators_of",
     "literal",
     "made",
     "setup_code",
@@ -227,22 +228,24 @@ def setup_code(config: StudyConfig) -> str:
 def columns_used(config: StudyConfig) -> list[str]:
     """Return the columns of the file that the study needs complete."""
     found = list(config["data"]["logs"])
-    found += list(_flat(config["index"]["indicators"] or {}))
+    found += indicators_of(config)
     if config["outcome"]["variable"]:
         found.append(config["outcome"]["variable"])
     found += [name for name in config["groups"].values() if name]
     formula = config["model"]["formula"]
     if formula:
         found += columns_of(formula)
-    made = {f"log_{name}" for name in config["data"]["logs"]} | {config["index"]["name"]}
+    made = {f"log_{name}" for name in config["data"]["logs"]} | (
+        {config["index"]["name"]} if config["index"]["indicators"] else set()
+    )
     return [name for name in dict.fromkeys(found) if name not in made]
 
 
-def _flat(indicators: Names) -> Names:
-    """Return column to sign, whatever the levels."""
-    found: Names = {}
-    for name, value in indicators.items():
-        found |= value if isinstance(value, dict) else {name: value}
+def indicators_of(config: StudyConfig) -> list[str]:
+    """Return the columns of the index, whatever its levels."""
+    found: list[str] = []
+    for name, value in (config["index"]["indicators"] or {}).items():
+        found += value if isinstance(value, dict) else [name]
     return found
 
 

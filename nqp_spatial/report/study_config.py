@@ -473,6 +473,8 @@ def _together(tables: dict[str, dict[str, Any]]) -> list[str]:
         faults.append("[groups] province needs region, in which provinces are nested")
     if groups["province"] and groups["province"] == groups["region"]:
         faults.append(f"[groups] province and region are the same column, {groups['region']!r}")
+    if index["name"] in ("self", "labels", data["unit"], data["period"]):
+        faults.append(f"[index] name cannot be {index['name']!r}: choose another")
     made = {f"log_{name}" for name in data["logs"]}
     if index["indicators"] and index["name"] in made:
         faults.append(f"[index] name is that of a column of [data] logs, {index['name']!r}")
