@@ -122,7 +122,7 @@ def transition_table(
     >>> transition_table(chain, tempfile.mkdtemp() + "/chain.tex").name
     'chain.tex'
     """
-    target, words = target_of(path), _words(lang)
+    target, words = target_of(path, digits), _words(lang)
     tests: Mapping[str, HypothesisTest | NotApplicable] = {}
     if isinstance(chain, MarkovResult):
         blocks, one = {words["all"]: chain}, chain
@@ -242,7 +242,7 @@ def dagum_table(
     >>> dagum_table(result, tempfile.mkdtemp() + "/gini.xlsx").name
     'gini.xlsx'
     """
-    target, words = target_of(path), _words(lang)
+    target, words = target_of(path, digits), _words(lang)
     summary = result.summary
     parts = {words["total"]: summary["gini"].map(lambda x: number(x, digits))}
     for key in ("within", "net_between", "transvariation"):
@@ -309,7 +309,7 @@ def club_table(
     >>> club_table(clubs, tempfile.mkdtemp() + "/clubs.docx").name
     'clubs.docx'
     """
-    target, words = target_of(path), _words(lang)
+    target, words = target_of(path, digits), _words(lang)
 
     def listed(units: Sequence[object]) -> str:
         called = units if names is None else [names.get(unit, unit) for unit in units]
@@ -345,7 +345,7 @@ def club_table(
     all_notes = [note, *(said(one, lang).rstrip(stop) + stop for one in clubs.notes), notes]
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
-        notes=" ".join(all_notes).strip(),
+        notes=" ".join(all_notes).strip(), words=[words["members"]],
     )  # fmt: skip
 
 
@@ -396,7 +396,7 @@ def descriptive_table(
     'data.html'
     """
     require_panel(panel)
-    target, words = target_of(path), _words(lang)
+    target, words = target_of(path, digits), _words(lang)
     chosen = [variables] if isinstance(variables, str) else list(variables)
     if not chosen:
         raise OptionError("name at least one variable")
@@ -463,7 +463,7 @@ def tests_table(
     >>> tests_table(chain.tests, tempfile.mkdtemp() + "/tests.docx").name
     'tests.docx'
     """
-    target, words = target_of(path), _words(lang)
+    target, words = target_of(path, digits), _words(lang)
     about = [words["stars"]]
     if isinstance(tests, DiagnosticsResult):
         frame = tests.table

@@ -146,11 +146,10 @@ def regression_table(
     'models.tex'
     """
     models = _named(results, RegressionResult)
-    target = target_of(path)
+    target = target_of(path, digits)
     if statistic not in ("se", "t"):
         raise OptionError(f"statistic must be 'se' or 't', got {statistic!r}")
     words = _words(lang)
-    tex = target.suffix == ".tex"
     impacts: dict[str, EffectsResult] = {}
     if effects is True:
         impacts = {name: model.effects(seed=0) for name, model in models.items()}
@@ -163,10 +162,10 @@ def regression_table(
             )
     columns = {}
     for name, model in models.items():
-        parts = [_coefficients(model, statistic, digits, words, tex)]
+        parts = [_coefficients(model, statistic, digits, words)]
         if name in impacts:
             parts.append(_effects_column(impacts[name], digits, words, statistic))
-        parts.append(_facts(model, digits, words, tex))
+        parts.append(_facts(model, digits, words))
         columns[name] = pd.concat(parts)
     rows = _rows(list(columns.values()))
     cells = pd.DataFrame({n: column.reindex(rows) for n, column in columns.items()})
@@ -194,20 +193,16 @@ def _cell(value: float, error: float, p: float, statistic: str, digits: int) -> 
 
 
 def _coefficients(
-    model: RegressionResult, statistic: str, digits: int, words: dict[str, str], tex: bool
+    model: RegressionResult, statistic: str, digits: int, words: dict[str, str]
 ) -> pd.Series:
-    greek = {
-        "rho": (r"$\rho$ (Wy)", "ρ (Wy)"),
-        "lam": (r"$\lambda$ (Wu)", "λ (Wu)"),
-        "phi": (r"$\varphi$", "φ"),
-    }
+    greek = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ"}
     outcome = model.label(model.spec.outcome)
     cells = {}
     for key, row in model.table.iterrows():
         block, name = key
         label = words["constant"] if name == "Intercept" else model.label(name)
         if block in ("spatial", "random"):
-            label = greek[name][0 if tex else 1]
+            label = greek[name]
         elif block == "dynamic":
             label = f"{'W × ' if name == 'eta' else ''}{outcome} (t-1)"
         elif block in ("wx", "wmean"):
@@ -220,7 +215,7 @@ def _coefficients(
     return pd.Series(cells, dtype=object)
 
 
-def _facts(model: RegressionResult, digits: int, words: dict[str, str], tex: bool) -> pd.Series:
+def _facts(model: RegressionResult, digits: int, words: dict[str, str]) -> pd.Series:
     spec = model.spec
     unit = words["random"] if spec.has_phi else words["yes" if spec.sweeps_units else "no"]
     facts = {
@@ -229,10 +224,8 @@ def _facts(model: RegressionResult, digits: int, words: dict[str, str], tex: boo
         words["N"]: f"{model.nobs:,}",
         words["ll"]: f"{model.loglik:,.{digits}f}" if np.isfinite(model.loglik) else "",
         words["aic"]: f"{model.aic:,.{digits}f}" if np.isfinite(model.loglik) else "",
-        r"$\sigma^2$" if tex else "σ²": f"{model.sigma2:.{digits + 1}g}",
-        r"$R^2$ within" if tex and words is _WORDS["en"] else words["r2"]: (
-            f"{model.rsquared_within:.{digits}f}"
-        ),
+        "σ²": f"{model.sigma2:.{digits + 1}g}",
+        words["r2"]: f"{model.rsquared_within:.{digits}f}",
     }
     return pd.Series({(words["fit"], name): value for name, value in facts.items()}, dtype=object)
 
@@ -282,7 +275,7 @@ def effects_table(
     'effects.docx'
     """
     columns = _named(effects, EffectsResult)
-    target = target_of(path)
+    target = target_of(path, digits)
     words = _words(lang)
     found = {name: _effects_column(one, digits, words, "se") for name, one in columns.items()}
     rows = _rows(list(found.values()))

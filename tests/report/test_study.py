@@ -423,7 +423,7 @@ def test_a_chinese_table_and_a_map_of_more_units(files, tmp_path):
     assert config["data"]["extra_shapes"] == "drop"
     assert levels(check(tmp_path / "study.toml"), "fails") == []
     found = nq.report.study(tmp_path / "study.toml", tmp_path / "out", progress=False)
-    assert found.failed == []
+    assert found.failed == [], found
     page = found.page.read_text(encoding="utf-8")
     assert "产出" in page
     assert "资本" in (tmp_path / "out" / "tables" / "model.tex").read_text("utf-8")
