@@ -301,10 +301,18 @@ def require_balanced(data: pd.DataFrame) -> None:
     if absent_count:
         grid = pd.MultiIndex.from_product([units, periods])
         absent = grid.difference(data.index, sort=False)
+        # `balance` counts missing cells of all columns too, unless some are named.
+        missing = data.index[data.isna().any(axis=1)]
+        gaps, counted = absent.append(missing), ""
+        if len(missing):
+            counted = (
+                f" ({len(missing)} rows with missing cells counted; pass columns=[...] to count "
+                "those of some columns only)"
+            )
         raise UnbalancedPanelError(
             f"the panel is unbalanced: {absent_count} of {len(grid)} (unit, period) pairs are "
             f"absent: {sample(absent)}; add them, or pass balanced=False and then choose "
-            f"{balancing_choices(units, periods, absent)}{_twins(units)}"
+            f"{balancing_choices(units, periods, gaps)}{counted}{_twins(units)}"
         )
 
 

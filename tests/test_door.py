@@ -364,3 +364,16 @@ def test_panels_are_copied_and_pickled(again):
     assert (made.labels, made.notes, made.unit_name) == (panel.labels, panel.notes, "id")
     with pytest.raises(TypeError):
         made.labels["x"] = "Other"
+
+
+def test_what_balancing_would_leave_counts_missing_cells():
+    frame = pd.DataFrame(
+        {"id": list("aabbccd"), "year": [1, 2, 1, 2, 1, 2, 1], "x": [1, 2, np.nan, 4, 5, 6, 7.0]}
+    )
+    with pytest.raises(
+        UnbalancedPanelError, match=r"leaves 2 of 4 units.*1 rows with missing"
+    ) as e:
+        panel_of(frame)
+    assert "'drop-periods', which leaves 0 of 2 periods" in str(e.value)
+    made = panel_of(frame, balanced=False)
+    assert made.balance(how="drop-units").units.tolist() == ["a", "c"]
