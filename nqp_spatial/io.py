@@ -6,6 +6,7 @@ itself; what these programs raise is said again in the errors of this package.
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 import zipfile
@@ -149,7 +150,8 @@ def _local(path: str | Path, what: str, endings: Mapping[str, object] | tuple[st
     if not isinstance(path, str | Path):
         raise OptionError(f"the path of {what} must be text or a Path, got {path!r}")
     text = str(path)
-    if "://" in text or text.replace("\\", "/").startswith(("/vsi", "http:/", "https:/", "ftp:/")):
+    # A Path makes one slash of two; a drive of Windows has one letter.
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]|/vsi", text.replace("\\", "/")):
         raise OptionError(
             f"{what} is read from a local file, and {text!r} is an address; download it first"
         )
@@ -231,24 +233,33 @@ def _read_csv(path: Path, unit: str, options: dict[str, Any]) -> _Table:
     del unit
     if {"index_col", "names", "header"} & set(options):
         return pd.read_csv(path, **options), {}
+    frame = _csv_or_none(path, options)
+    if frame is not None:
+        return frame, {}
+    # Commas at the ends of rows are cells without a name: harmless where they are empty.
+    names = list(pd.read_csv(path, index_col=False, **{**options, "nrows": 0}).columns)
+    for count in range(1, 100):
+        spare = [f"\0{k}" for k in range(count)]
+        frame = _csv_or_none(path, {**options, "header": 0, "names": [*names, *spare]})
+        if frame is not None and frame[spare].isna().all(axis=None):
+            return frame.drop(columns=spare), {}
+        if frame is not None:
+            break
+    raise PanelError(
+        f"rows of {path.name!r} have more cells than its header has names ({len(names)}: "
+        f"{sample(names, 20)}); name all columns, or remove the cells at the ends of rows"
+    )
+
+
+def _csv_or_none(path: Path, options: dict[str, Any]) -> Any:
+    """Read a csv, or return None if rows have more cells than there are names."""
     with warnings.catch_warnings():
-        # With fewer names than cells pandas would take the first column for an index.
+        # pandas would leave out the last cells, or take the first column for an index.
         warnings.filterwarnings("error", "Length of header", pd.errors.ParserWarning)
         try:
-            return pd.read_csv(path, index_col=False, **options), {}
+            return pd.read_csv(path, index_col=False, **options)
         except pd.errors.ParserWarning:
-            pass
-        names = pd.read_csv(path, index_col=False, **{**options, "nrows": 0}).columns
-        try:
-            frame = pd.read_csv(path, index_col=False, header=0, names=[*names, ""], **options)
-        except pd.errors.ParserWarning:
-            frame = None
-    if frame is None or frame[""].notna().any():
-        raise PanelError(
-            f"rows of {path.name!r} have more cells than its header has names ({len(names)}: "
-            f"{sample(names, 20)}); name all columns, or remove the cells at the ends of rows"
-        )
-    return frame.drop(columns=""), {}
+            return None
 
 
 def _read_excel(path: Path, unit: str, options: dict[str, Any]) -> _Table:

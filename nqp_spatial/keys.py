@@ -29,6 +29,7 @@ __all__ = [
     "require_balanced",
     "reread",
     "type_hint",
+    "with_key_columns",
 ]
 
 
@@ -152,15 +153,18 @@ _FORMS: dict[str, Callable[[object], str]] = {
 def keyed(frame: pd.DataFrame, unit: str, period: str | None) -> tuple[pd.DataFrame, list[str]]:
     """Return a copy of the frame indexed by (unit, period), unique and sorted, and notes.
 
+    Parameters
+    ----------
+    frame : DataFrame
+        As `with_key_columns` returns it.
+
     Raises
     ------
-    OptionError
-        If `unit` or `period` is no name of a column, or both are the same.
-    UnknownColumnError, PanelError, MissingValuesError, DuplicateKeysError
-        If columns or keys cannot be those of a panel; the columns or rows are named.
+    PanelError, MissingValuesError, DuplicateKeysError
+        If keys cannot be those of a panel; the rows are named.
     """
     keys = [unit] if period is None else [unit, period]
-    data = _with_columns(frame, keys)
+    data = frame
     if data.empty:
         raise PanelError("the frame has no rows; pass one row for each unit and period")
     _require_keys(data, keys)
@@ -195,8 +199,17 @@ def keyed(frame: pd.DataFrame, unit: str, period: str | None) -> tuple[pd.DataFr
     return data, notes
 
 
-def _with_columns(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the frame with its keys among the columns, whose names are unique texts."""
+def with_key_columns(frame: pd.DataFrame, unit: str, period: str | None) -> pd.DataFrame:
+    """Return the frame with its keys among the columns, whose names are unique texts.
+
+    Raises
+    ------
+    OptionError
+        If `unit` or `period` is no name of a column, or both are the same.
+    UnknownColumnError, PanelError
+        If a key is no column, or columns are named twice or not by text.
+    """
+    keys = [unit] if period is None else [unit, period]
     for name, key in zip(["unit", "period"], keys, strict=False):
         if not isinstance(key, str):
             raise OptionError(f"{name} must be the name of a column, got {key!r}")
@@ -288,10 +301,18 @@ def require_balanced(data: pd.DataFrame) -> None:
     if absent_count:
         grid = pd.MultiIndex.from_product([units, periods])
         absent = grid.difference(data.index, sort=False)
+        # `balance` counts missing cells of all columns too, unless some are named.
+        missing = data.index[data.isna().any(axis=1)]
+        gaps, counted = absent.append(missing), ""
+        if len(missing):
+            counted = (
+                f" ({len(missing)} rows with missing cells counted; pass columns=[...] to count "
+                "those of some columns only)"
+            )
         raise UnbalancedPanelError(
             f"the panel is unbalanced: {absent_count} of {len(grid)} (unit, period) pairs are "
             f"absent: {sample(absent)}; add them, or pass balanced=False and then choose "
-            f"{balancing_choices(units, periods, absent)}{_twins(units)}"
+            f"{balancing_choices(units, periods, gaps)}{counted}{_twins(units)}"
         )
 
 

@@ -25,7 +25,7 @@ from nqp_spatial.errors import (
     plain,
     sample,
 )
-from nqp_spatial.keys import balancing_choices, keyed, require_balanced, type_hint
+from nqp_spatial.keys import balancing_choices, keyed, require_balanced, type_hint, with_key_columns
 from nqp_spatial.numbers import is_number_column, numbers_as_text, why_not_numeric
 from nqp_spatial.periods import period_like, require_places_in_time
 from nqp_spatial.printed import Part, Printed
@@ -142,7 +142,7 @@ class SpatialPanel(Printed):
         if not isinstance(balanced, bool | np.bool_):
             raise OptionError(f"balanced must be True or False, got {balanced!r}")
         words = _labels(labels)
-        frame, own = without_shapes(frame, unit)
+        frame, own = without_shapes(with_key_columns(frame, unit, period), unit)
         data, notes = keyed(frame, unit, period)
         if balanced:
             require_balanced(data)
@@ -347,7 +347,7 @@ class SpatialPanel(Printed):
         if infinite.any():
             raise DomainError(
                 f"column {column!r} is infinite for {self._cells(infinite)}; "
-                "a logarithm of zero or a division by zero made it: mend the data first"
+                "a logarithm of zero or a division by zero made it: correct the data first"
             )
         return np.asarray(array.reshape(self.n_units, self.n_periods))
 
@@ -433,7 +433,7 @@ class SpatialPanel(Printed):
                 raise DomainError(
                     f"column {name!r} is undefined (not finite) for {self._cells(bad)}; "
                     "logarithms need positive values and divisors must not be zero: "
-                    "mend or leave out these cells first"
+                    "correct or leave out these cells first"
                 )
         return self._replace(frame, labels={**self.labels, **_labels(labels)})
 
@@ -472,7 +472,7 @@ class SpatialPanel(Printed):
             frame = frame[frame.index.isin(wanted, level="period")]
             said.append(f"{len(set(wanted))} of {self.n_periods} periods")
         if units is not None:
-            ids = pd.Index(_several(units, "units"))
+            ids = _index_of(_several(units, "units"))
             unknown = ids.difference(self.units, sort=False)
             if len(unknown):
                 raise UnmatchedIdsError(
@@ -704,6 +704,12 @@ def _several(values: Iterable[Any], name: str) -> list[Any]:
     return list(values)
 
 
+def _index_of(ids: list[Any]) -> pd.Index:
+    if odd := [id_ for id_ in ids if not isinstance(id_, Hashable)]:
+        raise OptionError(f"a unit is named by its id, got {sample(odd)}")
+    return pd.Index(ids)
+
+
 def require_panel(panel: object) -> None:
     """Raise `PanelError` unless it is a `SpatialPanel`.
 
@@ -730,7 +736,13 @@ def _assigned(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
     """Return the frame with more columns, each with a value for every row."""
     made = frame.copy(deep=False)
     for name, value in columns.items():
-        column = value(made.copy(deep=False)) if callable(value) else value
+        try:
+            column = value(made.copy(deep=False)) if callable(value) else value
+        except KeyError as error:
+            raise UnknownColumnError(
+                f"column {name!r} is made from {error.args[0]!r}, which the panel has not; its "
+                f"columns are {sample(made.columns, 20)}"
+            ) from error
         _require_fit(name, column, made.index)
         made[name] = column
     return made
@@ -756,8 +768,15 @@ def _require_fit(name: str, column: Any, rows: pd.Index) -> None:
                 f"once, such as {sample(rows, 1)}; its index is like {sample(column.index, 2)}"
             )
         return
-    one = isinstance(column, str) or pd.api.types.is_scalar(column) or not np.ndim(column)
-    if not one and len(column) != len(rows):
+    if pd.api.types.is_scalar(column) or (isinstance(column, np.ndarray) and not column.ndim):
+        return
+    several = list | tuple | np.ndarray | pd.Index | pd.api.extensions.ExtensionArray
+    if not isinstance(column, several):
+        raise PanelError(
+            f"column {name!r} must be values for the rows of panel.frame, as an array, list or "
+            f"Series, or one value for all, got {type(column).__name__}"
+        )
+    if len(column) != len(rows):
         raise PanelError(
             f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
             "pass one value for each row of panel.frame, or a Series by (unit, period)"

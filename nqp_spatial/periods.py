@@ -348,13 +348,13 @@ def places_in_time(periods: pd.Index) -> np.ndarray | None:
     True
     """
     if isinstance(periods, pd.PeriodIndex):
-        return periods.asi8.astype(float)
+        return np.asarray(periods.asi8, dtype=float)
     if isinstance(periods, pd.DatetimeIndex):
-        return ((periods - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=float)
+        return np.asarray((periods - pd.Timestamp(0)) / pd.Timedelta(days=1), dtype=float)
     if isinstance(periods, pd.CategoricalIndex) and periods.ordered:
         return np.arange(len(periods), dtype=float)
     if pd.api.types.is_numeric_dtype(periods):
-        return periods.to_numpy(dtype=float)
+        return np.asarray(periods, dtype=float)
     return None
 
 
@@ -480,7 +480,9 @@ def period_like(value: Hashable, periods: pd.Index) -> Hashable:
         # pandas finds text and dates in such an index by rules of its own.
         kind = pd.Period if isinstance(periods, pd.PeriodIndex) else pd.Timestamp
         return as_read if isinstance(as_read, kind) and as_read in periods else value
-    return plain(as_read) if as_read in periods else value  # type: ignore[return-value]
+    if as_read not in periods:
+        return value
+    return as_read.item() if isinstance(as_read, np.generic) else as_read
 
 
 def _moment(value: Any, periods: pd.Index) -> Any:

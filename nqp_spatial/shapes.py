@@ -19,7 +19,7 @@ __all__ = ["matched_shapes", "without_shapes"]
 def without_shapes(frame: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, gpd.GeoDataFrame | None]:
     """Return the data of a GeoDataFrame, and its active geometry with one row a unit.
 
-    A plain DataFrame comes back as it is, with None.
+    A plain DataFrame comes back as it is, with None. `unit` is one of its columns.
 
     Raises
     ------
@@ -35,13 +35,7 @@ def without_shapes(frame: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, gpd.Ge
     if name is None:
         return plain_frame, None
     data = plain_frame.drop(columns=name)
-    if unit in frame.columns:
-        ids = plain_frame[unit]
-    elif unit in frame.index.names:
-        ids = pd.Series(frame.index.get_level_values(unit))
-    else:
-        return data, None  # whoever reads the keys says so
-    ids = ids.reset_index(drop=True)
+    ids = plain_frame[unit].reset_index(drop=True)
     shapes = frame.geometry.reset_index(drop=True)
     known = (shapes.notna() & ids.notna()).to_numpy()
     ids_known, shapes_known = ids[known], shapes[known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.keys import check_same_ids
@@ -151,7 +152,7 @@ def transition_paths(
 
     colours, groups = _colours(clubs), clubs.groups()
     periods = clubs.paths.columns
-    numeric = np.issubdtype(periods.dtype, np.number)
+    numeric = pd.api.types.is_any_real_numeric_dtype(periods)
     x = places_on_axis(periods)
     with themed(lang):
         if ax is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.convergence import BetaResult, SigmaResult
 from nqp_spatial.convergence.sigma import MEASURES
@@ -173,7 +174,7 @@ def sigma_lines(
     """
     styles = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), "-", "-")
     periods = result.frame.index
-    numeric = np.issubdtype(periods.dtype, np.number)
+    numeric = pd.api.types.is_any_real_numeric_dtype(periods)
     x = places_on_axis(periods)
     with themed(lang):
         if ax is None:
