@@ -19,7 +19,7 @@ from nqp_spatial.regression.posterior import posterior_probabilities
 from nqp_spatial.regression.problem import pose
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.score_tests import score_tests
-from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
+from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec, require_level
 from nqp_spatial.regression.terms import Terms, row_sum_advice
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -170,8 +170,7 @@ def diagnostics(
     require_panel(panel)
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
-    if not 0 < level < 1:
-        raise OptionError(f"level must lie between 0 and 1, got {level!r}")
+    level = require_level(level)
     w = as_weights(weights).reordered(panel.units)
     if not w.rows_add_to_one and effects in ("period", "two-way"):
         raise OptionError(
@@ -324,14 +323,15 @@ def fixed_effects_tests(
     functions: Functions | None = None,
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Joint likelihood ratio tests of unit and of period effects, in the Durbin model."""
-    counts = {"unit": panel.n_units - 1, "period": panel.n_periods - 1}
-    smaller: dict[str, Effects] = {"unit": "period", "period": "unit"}
     found: dict[str, HypothesisTest | NotApplicable] = {}
-    for kind, df in counts.items():
+    asked: tuple[tuple[str, Effects, int, str, str], ...] = (
+        ("unit", "period", panel.n_units - 1, "LR: unit effects", "no unit effects"),
+        ("period", "unit", panel.n_periods - 1, "LR: period effects", "no period effects"),
+    )
+    for kind, other, df, title, null in asked:
         if effects not in (kind, "two-way"):
             continue
-        rest: Effects = smaller[kind] if effects == "two-way" else "none"
-        title, null = f"LR: {kind} effects", f"no {kind} effects"
+        rest: Effects = other if effects == "two-way" else "none"
         try:
             larger, least = (
                 fit(formula, panel, w, effects=one, correction="none", functions=functions)  # type: ignore[arg-type]

@@ -231,7 +231,8 @@ def test_terms_and_columns():
 VALUES = {
     "log1p(abs(x1))": lambda d: np.log1p(abs(d.x1)),
     "np.sqrt(np.abs(x1))": lambda d: np.sqrt(abs(d.x1)),
-    "log2(`人均GDP(元)`) + log10(`人均GDP(元)`)": None,
+    "log2(`人均GDP(元)`)": lambda d: np.log2(d["人均GDP(元)"]),
+    "log10(abs(x1)) ": lambda d: np.log10(abs(d.x1)),
     "maximum(x1, 0)": lambda d: np.maximum(d.x1, 0),
     "np.minimum(x1, x2)": lambda d: np.minimum(d.x1, d.x2),
     "clip(x1, -1, 1)": lambda d: np.clip(d.x1, -1, 1),
@@ -254,21 +255,18 @@ VALUES = {
 def test_what_is_offered_is_computed(odd, term):
     panel, _ = odd
     res = nq.fit(f"y ~ {term}", panel, model="ols", effects="none")
-    if VALUES[term] is None:
-        assert len(res.params) == 3
-        return
     x = VALUES[term](panel.frame).to_numpy(dtype=float)
-    slopes = np.linalg.lstsq(np.column_stack([np.ones(96), x]), panel.frame["y"].to_numpy())[0]
-    np.testing.assert_allclose(res.params, slopes, rtol=1e-9)
+    slope = np.cov(x, panel.frame["y"])[0, 1] / np.var(x, ddof=1)
+    assert res.params.iloc[1] == pytest.approx(slope, rel=1e-7)
 
 
 @pytest.mark.parametrize(
     "term",
-    ["poly(x1, 2)", "bs(x1, df=4)", "cr(x1, df=4)", "C(side, contr.sum)", "C(year)", "C(id)"],
+    ["poly(x1, 2)", "bs(x1, df=4)", "0 + cr(x1, df=4)", "C(side, contr.sum)", "C(year)", "C(id)"],
 )
 def test_new_data_follow_the_first(odd, term):
     """Predictions for the panel itself are those of the fit: centres, knots, levels are kept."""
-    panel, w = odd
+    panel, _ = odd
     res = nq.fit(f"y ~ {term}", panel, model="ols", effects="none")
     np.testing.assert_allclose(res.predict(panel), res.predict(), atol=1e-10)
 
@@ -337,7 +335,6 @@ def test_functions_that_do_not_serve(odd, functions, words):
         ("I(complex * 2)", "complex numbers"),
         ("C(side, levels=['p'])", "categories that the model does not know: 'q'"),
         ("C(side, contr.treatment('zz'))", "cannot be evaluated"),
-        ("log(ｗｉｄｅ)", "wide letters"),
         ("np", "no column 'np'"),
         ("log", "no column 'log'"),
         ("I(x1 * 1e200)", "whose squares cannot be held: rescale it"),
@@ -348,6 +345,13 @@ def test_columns_that_are_no_regressors(odd, term, words):
     panel, w = odd
     with pytest.raises(PanelError, match=words):
         nq.fit(f"y ~ {term}", panel, w, model="sar")
+
+
+def test_wide_letters_inside_functions(odd):
+    panel, w = odd
+    with pytest.raises(OptionError, match="wide letters are read as 'wide': rename the column"):
+        nq.fit("y ~ exp(ｗｉｄｅ)", panel, w)
+    assert nq.fit("y ~ ｗｉｄｅ", panel, w, model="sar").params["x"].index.tolist() == ["ｗｉｄｅ"]
 
 
 def test_categories_are_asked_for_or_real_text(odd):
