@@ -232,13 +232,20 @@ def group_codes(weights: SpatialWeights, groups: pd.Series) -> tuple[np.ndarray,
     if isinstance(series.index, pd.MultiIndex):
         wide = series.unstack(1)
         first = wide.iloc[:, 0]
-        several = wide.ne(first, axis=0).any(axis=1) & wide.notna().all(axis=1)
+        several = (
+            wide.ne(wide.bfill(axis=1).iloc[:, 0], axis=0).mask(wide.isna(), False).any(axis=1)
+        )
         if several.any():
             raise PanelError(
                 f"units change their group over periods: {sample(several.index[several])}; "
                 "pass the groups of one period"
             )
         series = first
+    if series.index.has_duplicates:
+        raise PanelError(
+            f"units have more than one group: "
+            f"{sample(series.index[series.index.duplicated()].unique())}; pass one for each"
+        )
     check_same_ids(
         series.index, weights.units, our_name="groups", their_name="weights",
         advice="give every unit of the weights a group",

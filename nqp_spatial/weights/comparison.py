@@ -129,6 +129,21 @@ def compare_groups(
     [0.389, 0.366]
     """
     given = as_weights(weights)
+    if not (isinstance(permutations, int) and permutations >= 1):
+        raise OptionError(
+            f"permutations must be a whole number from 1, got {permutations!r}; the test is by "
+            "permutations"
+        )
+    if not isinstance(groups, pd.Series):
+        raise OptionError(
+            f"groups must be a Series by unit, got {type(groups).__name__}, which has no ids"
+        )
+    if groups.index.has_duplicates:
+        raise OptionError(
+            f"units have more than one group: "
+            f"{sample(groups.index[groups.index.duplicated()].unique())}; pass the groups of one "
+            "period"
+        )
     check_same_ids(
         groups.index,
         given.units,
@@ -162,7 +177,7 @@ def compare_groups(
     observed = float(difference(codes))
     rng = np.random.default_rng(seed)
     # A batch of relabellings at a time, so that memory grows with the links alone.
-    batch = max(1, 5_000_000 // max(links.nnz, 1))
+    batch = max(1, 5_000_000 // max(links.nnz, n))
     drawn = np.concatenate(
         [
             difference(rng.permuted(np.tile(codes, (min(batch, permutations - start), 1)), axis=1))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.errors import GeometryError, OptionError, sample
+from nqp_spatial.errors import GeometryError, IslandError, NqpWarning, OptionError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.weights.borders import Borders
 from nqp_spatial.weights.places import places_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
@@ -25,13 +28,15 @@ def contiguity(
     *,
     kind: Literal["queen", "rook"] = "queen",
     order: int = 1,
+    tolerance: float | None = None,
     islands: Literal["error", "nearest", "keep"] = "error",
     standardize: Standardization = "row",
 ) -> SpatialWeights:
     """Weights of polygons that share a border.
 
     ``w_ij = 1`` if i and j share a point (queen) or an edge (rook); of a higher order, if the
-    shortest path between them has exactly that many steps.
+    shortest path between them has exactly that many steps. Borders are compared as geometries:
+    they need not have the same vertices.
 
     Parameters
     ----------
@@ -41,6 +46,12 @@ def contiguity(
         Which borders count.
     order : int
         Number of steps.
+    tolerance : float, optional
+        Metres within which borders meet, so that gaps and overlaps of digitising do not part
+        neighbours. By default one metre, or a thousandth of the median width of the units if that
+        is less; without a CRS only rounding is forgiven. An edge (rook) is longer than four
+        tolerances, which tells it from a corner, unless both polygons have its vertices. What the
+        tolerance closed is counted in the specification.
     islands : {"error", "nearest", "keep"}
         Units without neighbours: raise, link both ways with the nearest unit, or keep an empty
         row. What was done is written into the specification.
@@ -57,8 +68,21 @@ def contiguity(
         If the panel has no polygons.
     IslandError
         If units have no neighbours and `islands` is "error".
+    CrsError
+        If a tolerance is given and there is no CRS.
     OptionError
-        If an option is unknown.
+        If an option is unknown, or the tolerance is larger than a quarter of the median width.
+
+    Warns
+    -----
+    NqpWarning
+        If borders run side by side within 100 m (or a fiftieth of the median width) and do not
+        meet.
+
+    Notes
+    -----
+    Distances are those in the plane of a projected map; in degrees, those in a plane around the
+    common border. A unit that lies inside another, without a hole for it, is its neighbour.
 
     Examples
     --------
@@ -80,15 +104,12 @@ def contiguity(
             f"contiguity needs polygons, but units {sample(shapes.index[flat])} are "
             f"{sample(shapes.geom_type[flat].unique())}; use weights.knn or a distance"
         )
-    from libpysal.graph import Graph
-
-    graph = Graph.build_contiguity(shapes.geometry, rook=kind == "rook", strict=False)
-    matrix = sparse.csr_array(graph.sparse)
-    matrix.setdiag(0)
-    matrix.eliminate_zeros()
-    parameters: dict[str, object] = {} if order == 1 else {"order": order}
+    borders = Borders.of(shapes, kind, tolerance)
+    matrix = borders.matrix
+    parameters = _parameters(borders, order, tolerance)
     words = "none present"
     alone = np.flatnonzero(np.diff(matrix.indptr) == 0)
+    _report_gaps(borders, panel.units, alone if islands == "error" else alone[:0])
     if len(alone) and islands == "nearest":
         matrix = _attached(matrix, alone, places_of(panel).nearest(1)[alone, 0])
         words = f"{len(alone)} linked both ways with the nearest unit"
@@ -102,6 +123,59 @@ def contiguity(
         standardize=standardize,
         islands="keep" if islands == "keep" else "error",
     )
+
+
+def _parameters(borders: Borders, order: int, tolerance: float | None) -> dict[str, object]:
+    """Return what the specification says beside the kind."""
+    closed = f"{borders.closed} within {borders.tolerance:g} m" if borders.closed else None
+    return {
+        "order": order if order > 1 else None,
+        "tolerance_m": tolerance,
+        "borders closed": closed if borders.scale.known else None,
+        "invalid polygons repaired": borders.repaired or None,
+    }
+
+
+def _report_gaps(borders: Borders, units: pd.Index, alone: np.ndarray) -> None:
+    """Warn of borders that run side by side, or raise if units have no neighbours for that."""
+    if len(alone):
+        pairs, metres = borders.near_misses(alone)
+        parted = np.intersect1d(alone, pairs)
+        if len(parted):
+            raise IslandError(
+                f"{len(alone)} of {len(units)} units have no neighbours: {sample(units[alone])}; "
+                f"{len(parted)} of {len(alone)} islands are a gap between polygons, not islands: "
+                f"{len(pairs)} pairs of borders run side by side and do not meet; "
+                f"{_closing(borders, metres)}"
+            )
+    pairs, metres = borders.near_misses()
+    unit = "m" if borders.scale.known else "units of the map"
+    if len(pairs):
+        warnings.warn(
+            f"borders of {len(pairs)} pairs of units run side by side within {metres:g} {unit} and "
+            f"do not meet, so they are no {borders.kind} neighbours: {_names(pairs, units)}; "
+            f"{_closing(borders, metres)}",
+            NqpWarning,
+            stacklevel=3,
+        )
+    if len(borders.overlaps):
+        warnings.warn(
+            f"{len(borders.overlaps)} pairs of units overlap by more than the tolerance of "
+            f"{borders.tolerance:g} {unit}: {_names(borders.overlaps, units)}; correct the map, or "
+            "pass a tolerance= (metres) as wide as the overlap",
+            NqpWarning,
+            stacklevel=3,
+        )
+
+
+def _names(pairs: np.ndarray, units: pd.Index) -> str:
+    return sample([(units[i], units[j]) for i, j in pairs])
+
+
+def _closing(borders: Borders, metres: float) -> str:
+    if not borders.scale.known:
+        return "set the CRS, then tolerance= (metres) closes them"
+    return f"tolerance={metres:g} (metres) closes them"
 
 
 def _attached(
@@ -125,4 +199,6 @@ def _steps_away(matrix: sparse.csr_array, order: int) -> sparse.csr_array:
         reached = sparse.csr_array(wider - within.astype(bool).astype(float))
         reached.eliminate_zeros()
         within = wider
+        if not reached.nnz:  # no unit is that far from another, nor farther
+            break
     return reached

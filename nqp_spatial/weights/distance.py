@@ -1,4 +1,4 @@
-"""Weights of units by distance, in kilometres on the globe or in the plane."""
+"""Weights of units by distance, in kilometres on the globe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import sparse
 
 from nqp_spatial.errors import GeometryError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
-from nqp_spatial.weights.places import Metric, places_of
+from nqp_spatial.weights.places import Metric, Places, places_of
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
@@ -43,8 +43,9 @@ def knn(
     symmetrize : {"either", "both"}, optional
         Link i and j if either is among the other's nearest, or only if both are.
     metric : {"haversine", "geodesic"}
-        Great circles on the sphere, or geodesics on the WGS 84 ellipsoid (by pyproj), where
-        coordinates are geographic.
+        Great circles on the sphere, or geodesics on the WGS 84 ellipsoid (by pyproj). Projected
+        coordinates are taken back to longitude and latitude first; those of a local CRS, which
+        has no place on the globe, stay planar. The specification says so.
     standardize : {"row", "spectral", "minmax", "none"}
         As in `SpatialWeights.standardize`.
 
@@ -74,14 +75,15 @@ def knn(
         raise OptionError(f"k must be a whole number from 1 to {n - 1} for {n} units, got {k!r}")
     if symmetrize not in (None, "either", "both"):
         raise OptionError(f"symmetrize must be 'either', 'both' or None, got {symmetrize!r}")
-    neighbors = places_of(panel, metric).nearest(k)
+    places = places_of(panel, metric)
+    neighbors = places.nearest(k)
     rows = np.repeat(np.arange(n), k)
     matrix = sparse.csr_array((np.ones(n * k), (rows, neighbors.ravel())), shape=(n, n))
     if symmetrize == "either":
         matrix = sparse.csr_array(matrix.maximum(matrix.T))
     elif symmetrize == "both":
         matrix = sparse.csr_array(matrix.multiply(matrix.T))
-    parameters = {"k": k, "linked if": symmetrize, "metric": _said(metric)}
+    parameters = {"k": k, "linked if": symmetrize, **places.parameters}
     spec = WeightsSpec("k nearest neighbours", parameters)
     return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
 
@@ -133,7 +135,7 @@ def distance_band(
     return _by_distance(
         panel, "distance band", (lambda km: km**-power) if power else np.ones_like,
         {"cutoff_km": float(cutoff_km), "power": float(power) or None},
-        cutoff_km, metric, islands, standardize, apart=power > 0,
+        cutoff_km, places_of(panel, metric), islands, standardize, apart=power > 0,
     )  # fmt: skip
 
 
@@ -189,7 +191,7 @@ def inverse_distance(
     return _by_distance(
         panel, "inverse distance", lambda km: km**-power,
         {"power": float(power), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
-        cutoff_km, metric, islands, standardize, apart=True,
+        cutoff_km, places_of(panel, metric), islands, standardize, apart=True,
     )  # fmt: skip
 
 
@@ -238,7 +240,7 @@ def exponential(
     return _by_distance(
         panel, "exponential decay", lambda km: np.exp(-km / scale_km),
         {"scale_km": float(scale_km), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
-        cutoff_km, metric, islands, standardize, apart=False,
+        cutoff_km, places_of(panel, metric), islands, standardize, apart=False,
     )  # fmt: skip
 
 
@@ -291,12 +293,13 @@ def bands(
         raise OptionError(f"edges_km must be two or more ascending numbers from 0, got {edges}")
     if not power >= 0:
         raise OptionError(f"power must be zero or positive, got {power!r}")
+    places = places_of(panel, metric)
     whole = _by_distance(
         panel, "distance bands", (lambda km: km**-power) if power else np.ones_like,
         {"edges_km": edges, "power": float(power) or None},
-        edges[-1], metric, islands, standardize, apart=power > 0, beyond_km=edges[0],
+        edges[-1], places, islands, standardize, apart=power > 0, beyond_km=edges[0],
     )  # fmt: skip
-    km = places_of(panel, metric).distance(*links_of(whole.sparse))
+    km = places.distance(*links_of(whole.sparse))
     found = {}
     for low, high in pairwise(edges):
         inside = (km > low) & (km <= high)
@@ -340,7 +343,7 @@ def _by_distance(
     weight: Callable[[np.ndarray], np.ndarray],
     parameters: dict[str, object],
     cutoff_km: float | None,
-    metric: Metric,
+    places: Places,
     islands: Islands,
     standardize: Standardization,
     *,
@@ -348,12 +351,12 @@ def _by_distance(
     beyond_km: float = 0.0,
 ) -> SpatialWeights:
     """Weigh every pair within the cutoff by a function of its kilometres."""
-    pairs, km = places_of(panel, metric).pairs(cutoff_km)
+    pairs, km = places.pairs(cutoff_km)
     if apart:
         require_apart(panel.units, pairs, km)
     if beyond_km:
         pairs, km = pairs[km > beyond_km], km[km > beyond_km]
-    spec = WeightsSpec(kind, {**parameters, "metric": _said(metric)})
+    spec = WeightsSpec(kind, {**parameters, **places.parameters})
     return finish(
         symmetric(pairs, weight(km), panel.n_units), panel.units, spec,
         standardize=standardize, islands=islands,
@@ -375,10 +378,6 @@ def require_apart(units: pd.Index, pairs: np.ndarray, km: np.ndarray) -> None:
             f"{int(same.sum())} pairs of units lie on the same point, so that an inverse distance "
             f"is infinite: {sample(names)}; move one of each or use weights.knn"
         )
-
-
-def _said(metric: Metric) -> str | None:
-    return None if metric == "haversine" else metric
 
 
 def _positive(**values: float | None) -> None:

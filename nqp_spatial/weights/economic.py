@@ -11,7 +11,7 @@ from scipy import sparse
 from nqp_spatial.errors import DomainError, OptionError, WeightsError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.distance import links_of, require_apart, symmetric
-from nqp_spatial.weights.places import Metric, places_of
+from nqp_spatial.weights.places import Metric, places_of, require_links
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
@@ -216,12 +216,13 @@ def gravity(
     if cutoff_km is not None and not cutoff_km > 0:
         raise OptionError(f"cutoff_km must be positive, got {cutoff_km!r}")
     mass, when = _means(panel, variable, periods, positive=True)
-    pairs, km = places_of(panel, metric).pairs(cutoff_km)
+    places = places_of(panel, metric)
+    pairs, km = places.pairs(cutoff_km)
     require_apart(panel.units, pairs, km)
     values = mass[pairs[:, 0]] * mass[pairs[:, 1]] / km**power
     parameters = {
         "variable": variable, "power": float(power), "cutoff_km": cutoff_km, "periods": when,
-        "metric": None if metric == "haversine" else metric,
+        **places.parameters,
     }  # fmt: skip
     spec = WeightsSpec("gravity", parameters)
     return finish(
@@ -259,6 +260,11 @@ def _pairs(
     """Return receiver and sender of each link of the base, or of all pairs."""
     if base is None:
         n = panel.n_units
+        require_links(
+            n * (n - 1),
+            f"economic weights of all pairs of {n} units",
+            "pass base=, such as weights.knn(panel), so that only its links get a weight",
+        )
         rows, columns = np.divmod(np.arange(n * n), n)
         apart = rows != columns
         return rows[apart], columns[apart], None

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Hashable, Iterable
+import struct
+import zipfile
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError, UnmatchedIdsError, WeightsError, sample
+from nqp_spatial.errors import NqpError, OptionError, UnmatchedIdsError, WeightsError, sample
+from nqp_spatial.sizes import require_memory
 from nqp_spatial.weights.distance import links_of
-from nqp_spatial.weights.given import from_dense, from_edges
+from nqp_spatial.weights.given import from_edges, matched_ids, unique_ids
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsSpec
+from nqp_spatial.weights.tables import EDGES, Cells, Layout, table_weights
 
 __all__ = ["read", "write"]
 
-Layout = Literal["edges", "dense", "matrix"]
-
-_TABLES = (".csv", ".xlsx")
-_ENDINGS = (".gal", ".gwt", *_TABLES, ".parquet")
-_EDGES = ["focal", "neighbor", "weight"]
+_WRITTEN = (".gal", ".gwt", ".csv", ".xlsx", ".parquet")
+_TEXTS = (".gal", ".gwt", ".csv", ".txt")
+_READ = (*_WRITTEN, ".txt", ".dta")
 _SPEC = b"nqp_spatial.weights"
+_SHEET = (1_048_576, 16_384)  # rows and columns that a workbook holds
 
 
 def write(weights: SpatialWeights, path: str | Path, *, layout: Layout = "edges") -> Path:
     """Write weights to a file; see `SpatialWeights.write`."""
-    target = _known(path)
+    target = _known(path, _WRITTEN)
     if layout not in ("edges", "dense", "matrix"):
         raise OptionError(f"layout must be 'edges', 'dense' or 'matrix', got {layout!r}")
     target.parent.mkdir(parents=True, exist_ok=True)
     ending = target.suffix.lower()
     if ending in (".gal", ".gwt"):
-        spaced = [unit for unit in weights.units if any(c.isspace() for c in str(unit))]
+        spaced = [unit for unit in weights.units if str(unit).split() != [str(unit)]]
         if spaced:
             raise WeightsError(
                 f"{ending} files part ids by spaces, but ids have some: {sample(spaced)}; "
@@ -46,6 +51,10 @@ def write(weights: SpatialWeights, path: str | Path, *, layout: Layout = "edges"
     elif layout == "edges":
         _save(_edges(weights), target, index=False)
     else:
+        n = weights.n_units
+        require_memory(
+            24.0 * n * n, f"a table of {n} x {n} weights", "write layout='edges' or parquet"
+        )
         table = pd.DataFrame(weights.sparse.toarray(), weights.units, weights.units)
         table.index.name = "unit"
         named = layout == "dense"
@@ -58,21 +67,28 @@ def read(
     *,
     units: Iterable[Hashable] | None = None,
     layout: Layout | None = None,
+    encoding: str | None = None,
 ) -> SpatialWeights:
-    """Read weights from a gal, gwt, csv, xlsx or parquet file, as they are.
+    """Read weights from a gal, gwt, csv, txt, xlsx, dta or parquet file, as they are.
 
     Parameters
     ----------
     path : path
-        ``gal`` (neighbours only, weights of one) and ``gwt`` as GeoDa writes them; ``csv`` and
-        ``xlsx`` with a list of links (columns focal, neighbor, weight), a square table with ids in
-        its first row and column, or a square of bare numbers as Stata users have; ``parquet`` as
+        ``gal`` (neighbours only, weights of one) and ``gwt`` as GeoDa writes them; ``csv``, ``txt``
+        (cells parted by spaces, tabs, commas or semicolons), ``xlsx`` and Stata's ``dta`` with a
+        list of links (columns focal, neighbor and weight; without the last one other column of
+        numbers is taken, and named in the specification), a square table with ids in its first row
+        and column or in one of them, or a square of bare numbers, also under a header v1, v2, ...;
+        ``txt`` of Stata's ``spmat export`` and ``spmatrix export``; ``parquet`` as
         `SpatialWeights.write` makes it, with the specification and the raw weights.
     units : iterable, optional
         Ids, needed for bare numbers (in the order of rows). Otherwise ids in the file are matched
         with them by their text, so that ``"110000"`` in a file becomes the panel's ``110000``.
+        Needed too for a gal or gwt file that counts more units than it names.
     layout : {"edges", "dense", "matrix"}, optional
         Of a table, if it is not to be told from its first row.
+    encoding : str, optional
+        Of a text file, UTF-8 by default; Chinese files are often in ``"gb18030"``.
 
     Returns
     -------
@@ -82,9 +98,10 @@ def read(
     Raises
     ------
     OptionError
-        If the ending is unknown.
+        If the ending is unknown, or the text is in another encoding.
     WeightsError
-        If the file does not hold what its ending or layout says.
+        If the file does not hold what its ending or layout says, cannot be read at all, or has
+        numbers on the diagonal.
     UnmatchedIdsError
         If a matrix has no ids and none are given, or they do not match.
     FileNotFoundError
@@ -98,31 +115,98 @@ def read(
     >>> nq.weights.read(path, units=panel.units).n_links
     214
     """
-    source = _known(path)
+    source = _known(path, _READ)
+    if layout not in (None, "edges", "dense", "matrix"):
+        raise OptionError(f"layout must be 'edges', 'dense' or 'matrix', got {layout!r}")
     if not source.exists():
         raise FileNotFoundError(f"there is no file {str(source)!r}")
-    wanted = None if units is None else pd.Index(list(units))
+    wanted = None if units is None else unique_ids(units, "units=")
     ending = source.suffix.lower()
-    if ending == ".parquet":
-        found = _read_parquet(source)
-    elif ending in (".gal", ".gwt"):
-        edges, ids = _read_lines(source, with_weights=ending == ".gwt")
-        found = from_edges(edges, weight="weight", units=ids, islands="keep")
-    else:
-        found = _read_table(source, layout, wanted)
-    found = replace(found, spec=replace(found.spec, kind=_kind(found, source)), cache={})
-    return found if wanted is None else _with_ids(found, wanted)
+    if encoding is not None and ending not in _TEXTS:
+        raise OptionError(f"encoding is of text files ({', '.join(_TEXTS)}), not of {ending}")
+    with _translated(source):
+        if ending == ".parquet":
+            found = _read_parquet(source, layout, wanted)
+        elif ending in (".gal", ".gwt"):
+            found = _from_file(_read_lines(_text_of(source, encoding), source, wanted), source)
+        else:
+            cells = _cells_of(source, encoding)
+            found = _from_file(table_weights(cells, source.name, layout, wanted), source)
+        return found if wanted is None else _with_ids(found, wanted)
 
 
-def _kind(found: SpatialWeights, source: Path) -> str:
-    return found.spec.kind if source.suffix == ".parquet" else f"read from {source.name}"
-
-
-def _known(path: str | Path) -> Path:
-    target = Path(path)
-    if target.suffix.lower() not in _ENDINGS:
+@contextmanager
+def _translated(source: Path) -> Iterator[None]:
+    """Turn what readers of files raise into errors that name the file."""
+    try:
+        yield
+    except NqpError:
+        raise
+    except UnicodeDecodeError as error:
         raise OptionError(
-            f"weights are kept in files ending in {', '.join(_ENDINGS)}; got {target.name!r}"
+            f"{source.name!r} is not in {error.encoding}: name its encoding=; tables from Chinese "
+            "Excel are often in encoding='gb18030'"
+        ) from None
+    except LookupError as error:
+        if "encoding" not in str(error):
+            raise WeightsError(f"cannot read {source.name!r}: {error!r}") from error
+        raise OptionError(f"{error}; name one that Python knows, such as 'gb18030'") from None
+    except (
+        ValueError, TypeError, OSError, EOFError, SyntaxError, ArithmeticError, csv.Error,
+        struct.error, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise WeightsError(
+            f"{source.name!r} cannot be read as a {source.suffix} file: {error or type(error)}"
+        ) from error
+
+
+def _text_of(source: Path, encoding: str | None) -> str:
+    raw = source.read_bytes()
+    if encoding is None:
+        encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = raw.decode(encoding)
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _cells_of(source: Path, encoding: str | None) -> Cells:
+    """Return the cells of a table, its header first; text as it stands, empty cells as ''."""
+    ending = source.suffix.lower()
+    if ending == ".xlsx":
+        table = pd.read_excel(source, header=None, dtype=object, keep_default_na=False)
+        return [list(row) for row in table.itertuples(index=False)]
+    if ending == ".dta":
+        return _with_header(pd.read_stata(source, convert_categoricals=False))
+    text = _text_of(source, encoding)
+    first = text.lstrip("\n").split("\n", 1)[0]
+    delimiter = next((mark for mark in ("\t", ",", ";") if mark in first), None)
+    if ending == ".csv" and "," in first:
+        delimiter = ","
+    if delimiter is None:  # any number of spaces
+        lines = (" ".join(line.split()) for line in text.split("\n"))
+        return list(csv.reader(lines, delimiter=" "))
+    return list(csv.reader(io.StringIO(text), delimiter=delimiter))
+
+
+def _with_header(frame: pd.DataFrame) -> Cells:
+    return [list(frame.columns), *frame.astype(object).to_numpy().tolist()]
+
+
+def _from_file(found: SpatialWeights, source: Path) -> SpatialWeights:
+    """Return weights whose specification names the file."""
+    return replace(found, spec=replace(found.spec, kind=f"read from {source.name}"), cache={})
+
+
+def _known(path: str | Path, endings: tuple[str, ...]) -> Path:
+    try:
+        target = Path(path)
+    except TypeError:
+        raise OptionError(f"path must be a path or text, got {type(path).__name__}") from None
+    if target.suffix.lower() not in endings:
+        hint = ""
+        if target.suffix.lower() == ".spmat":
+            hint = "; export it in Stata: spmat export NAME using w.txt"
+        raise OptionError(
+            f"weights are kept in files ending in {', '.join(endings)}; got {target.name!r}{hint}"
         )
     return target
 
@@ -141,11 +225,27 @@ def _edges(weights: SpatialWeights) -> pd.DataFrame:
     )
 
 
-def _save(table: pd.DataFrame, target: Path, **options: bool) -> None:
+def _save(table: pd.DataFrame, target: Path, *, index: bool, header: bool = True) -> None:
     if target.suffix.lower() == ".csv":
-        table.to_csv(target, **options)
-    else:
-        table.to_excel(target, **options)
+        table.to_csv(target, index=index, header=header)
+        return
+    shape = (table.shape[0] + header, table.shape[1] + index)
+    if shape[0] > _SHEET[0] or shape[1] > _SHEET[1]:
+        raise OptionError(
+            f"a workbook holds {_SHEET[0]} rows and {_SHEET[1]} columns, the weights need "
+            f"{shape[0]} and {shape[1]}; write csv or parquet"
+        )
+    from openpyxl.utils.exceptions import IllegalCharacterError
+
+    try:
+        with pd.ExcelWriter(target, engine="openpyxl") as writer:
+            table.to_excel(writer, index=index, header=header)
+            for row in next(iter(writer.sheets.values())).iter_rows():
+                for cell in row:
+                    if cell.data_type in "fe":  # text that looks like a formula or an error
+                        cell.data_type = "s"
+    except IllegalCharacterError as error:
+        raise WeightsError(f"ids hold characters that a workbook cannot: {error}") from None
 
 
 def _write_lines(weights: SpatialWeights, target: Path, *, with_weights: bool) -> None:
@@ -165,35 +265,65 @@ def _write_lines(weights: SpatialWeights, target: Path, *, with_weights: bool) -
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _read_lines(source: Path, *, with_weights: bool) -> tuple[pd.DataFrame, list[str]]:
-    lines = source.read_text(encoding="utf-8-sig").split("\n")
-    body = [line.split() for line in lines[1:]]
-    edges: list[tuple[str, str, float]] = []
-    ids: list[str] = []
+def _read_lines(text: str, source: Path, units: pd.Index | None) -> SpatialWeights:
+    """Return the weights of a gal or gwt file; what it counts but does not name is an island."""
+    head, *rest = text.split("\n")
+    body = [line.split() for line in rest]
     try:
-        if with_weights:
-            for focal, other, weight in (words for words in body if words):
-                edges.append((focal, other, float(weight)))
-            ids = list(dict.fromkeys([name for edge in edges for name in edge[:2]]))
-        else:
-            place = 0
-            while place < len(body):
-                if not body[place]:
-                    place += 1
-                    continue
-                focal, count = body[place][0], int(body[place][1])
-                others = body[place + 1] if count else []
-                if len(others) != count:
-                    raise WeightsError(
-                        f"{source.name}: unit {focal} should have {count} neighbours, "
-                        f"{len(others)} are listed"
-                    )
-                ids.append(focal)
-                edges += [(focal, other, 1.0) for other in others]
-                place += 2 if count or (place + 1 < len(body) and not body[place + 1]) else 1
+        edges, ids = _gwt(body) if source.suffix.lower() == ".gwt" else _gal(body, source.name)
     except (ValueError, IndexError) as error:
         raise WeightsError(f"{source.name} is no {source.suffix} file ({error})") from error
-    return pd.DataFrame(edges, columns=_EDGES), ids
+    ids += _unnamed_units(head, ids, units, source.name)
+    frame = pd.DataFrame(edges, columns=EDGES)
+    return from_edges(frame, weight="weight", units=ids, islands="keep")
+
+
+def _gwt(body: list[list[str]]) -> tuple[list[tuple[str, str, float]], list[str]]:
+    edges = [(focal, other, float(weight)) for focal, other, weight in filter(None, body)]
+    return edges, list(dict.fromkeys([name for edge in edges for name in edge[:2]]))
+
+
+def _gal(body: list[list[str]], name: str) -> tuple[list[tuple[str, str, float]], list[str]]:
+    edges: list[tuple[str, str, float]] = []
+    ids: list[str] = []
+    place = 0
+    while place < len(body):
+        if not body[place]:
+            place += 1
+            continue
+        focal, count = body[place][0], int(body[place][1])
+        others = body[place + 1] if count else []
+        if len(others) != count:
+            raise WeightsError(
+                f"{name}: unit {focal} should have {count} neighbours, {len(others)} are listed"
+            )
+        ids.append(focal)
+        edges += [(focal, other, 1.0) for other in others]
+        place += 2 if count or (place + 1 < len(body) and not body[place + 1]) else 1
+    return edges, ids
+
+
+def _unnamed_units(head: str, ids: list[str], units: pd.Index | None, name: str) -> list[str]:
+    """Return units that the head counts and no line names: those of `units` that are left."""
+    words = head.split()
+    counts = [word for word in (words[:1] if len(words) == 1 else words[1:2]) if word.isdigit()]
+    if not counts:
+        raise WeightsError(
+            f"{name}: the first line must hold the number of units, it is {head[:60]!r}"
+        )
+    count = int(counts[0])
+    if count == len(ids):
+        return []
+    known = set(ids)
+    absent = [] if units is None else [str(unit) for unit in units if str(unit) not in known]
+    if count < len(ids) or len(absent) != count - len(ids):
+        raise WeightsError(
+            f"{name}: its first line counts {count} units, but {len(ids)} occur in the lines "
+            f"({sample(ids)})"
+            + ("; pass units= to name those without neighbours" if units is None else
+               f", and units= has {len(absent)} others ({sample(absent)})")
+        )  # fmt: skip
+    return absent
 
 
 def _write_parquet(weights: SpatialWeights, target: Path) -> None:
@@ -218,72 +348,34 @@ def _write_parquet(weights: SpatialWeights, target: Path) -> None:
     parquet.write_table(arrow.replace_schema_metadata(about), target)
 
 
-def _read_parquet(source: Path) -> SpatialWeights:
+def _read_parquet(source: Path, layout: Layout | None, units: pd.Index | None) -> SpatialWeights:
     from pyarrow import parquet
 
     table = parquet.read_table(source)
     frame = table.to_pandas()
     about = (table.schema.metadata or {}).get(_SPEC)
     if about is None:
-        return from_edges(frame, weight="weight", islands="keep")
-    units = frame.drop_duplicates("order").sort_values("order")["focal"].to_list()
+        return _from_file(table_weights(_with_header(frame), source.name, layout, units), source)
+    try:
+        spec = WeightsSpec(**json.loads(about))
+        order = frame.drop_duplicates("order").sort_values("order")["focal"].to_list()
+    except (TypeError, KeyError) as error:
+        raise WeightsError(f"{source.name} is damaged: {error}; write it anew") from None
     column = "raw" if "raw" in frame else "weight"
-    found = from_edges(frame, weight=column, units=units, islands="keep")
-    spec = WeightsSpec(**json.loads(about))
+    found = from_edges(frame, weight=column, units=order, islands="keep")
     done = found.standardize(spec.standardization)
     return replace(done, spec=spec, cache={})
 
 
-def _read_table(source: Path, layout: str | None, units: pd.Index | None) -> SpatialWeights:
-    reader = pd.read_csv if source.suffix.lower() == ".csv" else pd.read_excel
-    bare = reader(source, header=None)
-    rows, columns = bare.shape
-    if layout is None:
-        named = {"focal", "neighbor"} <= set(bare.iloc[0].astype(str))
-        layout = "edges" if named else "matrix" if _is_bare(bare) else "dense"
-    if layout == "edges":
-        frame = reader(source)
-        weight = "weight" if "weight" in frame else None
-        ids = list(dict.fromkeys([*frame["focal"], *frame["neighbor"]]))
-        return from_edges(frame, weight=weight, units=ids, islands="keep")
-    if rows != columns:
-        raise WeightsError(
-            f"{source.name} has {rows} rows and {columns} columns: no square matrix, and no list "
-            f"of links with columns {', '.join(_EDGES)}"
-        )
-    if layout == "matrix":
-        if units is None:
-            raise UnmatchedIdsError(
-                f"{source.name} holds numbers without ids, which cannot be matched with data: "
-                "pass units= in the order of its rows"
-            )
-        return from_dense(bare.to_numpy(dtype=float), units, islands="keep")
-    table = reader(source, index_col=0)
-    if [str(name) for name in table.columns] != [str(name) for name in table.index]:
-        raise UnmatchedIdsError(
-            f"first row and first column of {source.name} name different units: "
-            f"{sample(table.columns)} against {sample(table.index)}"
-        )
-    return from_dense(table.to_numpy(dtype=float), table.index, islands="keep")
-
-
-def _is_bare(table: pd.DataFrame) -> bool:
-    """Whether a square table is numbers throughout with a diagonal of zeros, and so has no ids."""
-    numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
-    square = numbers.shape[0] == numbers.shape[1]
-    return bool(square and np.isfinite(numbers).all() and not np.diag(numbers).any())
-
-
 def _with_ids(found: SpatialWeights, units: pd.Index) -> SpatialWeights:
     """Return the weights with the caller's ids, in the caller's order."""
-    if set(found.units) == set(units):
-        return found.reordered(units, "units=")
-    texts = pd.Index([str(unit) for unit in units])
-    theirs = pd.Index([str(unit) for unit in found.units])
-    only_file, only_units = theirs.difference(texts), texts.difference(theirs)
-    if len(only_file) or len(only_units):
+    try:
+        ids = matched_ids(found.units, units, "file")
+    except UnmatchedIdsError as error:
+        theirs, ours = (pd.Index([str(unit) for unit in some]) for some in (found.units, units))
+        only_file, only_units = theirs.difference(ours), ours.difference(theirs)
         raise UnmatchedIdsError(
             f"ids of the file and units= differ: {len(only_file)} only in the file "
             f"({sample(only_file)}), {len(only_units)} only in units= ({sample(only_units)})"
-        )
-    return found.renamed(units[texts.get_indexer(theirs)]).reordered(units, "units=")
+        ) from error
+    return found.renamed(ids).reordered(units, "units=")

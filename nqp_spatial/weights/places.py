@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from scipy.spatial import cKDTree
 
-from nqp_spatial.errors import CrsError, OptionError
+from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.sizes import memory_budget, require_memory
 
-__all__ = ["EARTH_RADIUS_KM", "Metric", "Places", "places_of"]
+if TYPE_CHECKING:
+    from pyproj import CRS
+
+__all__ = ["EARTH_RADIUS_KM", "Metric", "Places", "places_of", "require_links"]
 
 Metric = Literal["haversine", "geodesic"]
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius of the WGS 84 ellipsoid (IUGG 1980)
 # Great circles on the sphere and geodesics of the ellipsoid differ by at most 0.56 %.
 _ELLIPSOID_MARGIN = 0.006
+
+
+# Peak while weights are made from a list of pairs: 61 to 74 bytes a link were measured.
+BYTES_PER_LINK = 80
+
+
+def links_fit(links: int) -> bool:
+    """Whether a matrix of so many links fits into memory."""
+    return BYTES_PER_LINK * links <= memory_budget()
+
+
+def require_links(links: int, what: str, advice: str) -> None:
+    """Raise `OptionError` unless a matrix of so many links fits into memory."""
+    require_memory(BYTES_PER_LINK * links, f"{what} ({links:.2g} links)", advice)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,16 +50,25 @@ class Places:
     points : ndarray
         Shape (n, 3) on the unit sphere, or (n, 2) in the plane.
     degrees : ndarray or None
-        Longitude and latitude, shape (n, 2), where coordinates are geographic.
+        Longitude and latitude, shape (n, 2); none in a plane without a place on the globe.
     km : float
         Kilometres of one unit of the coordinates.
     metric : {"haversine", "geodesic"}
+    source : str or None
+        What the specification says of coordinates that are not degrees.
     """
 
     points: np.ndarray
     degrees: np.ndarray | None
     km: float
     metric: Metric
+    source: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What the specification of weights says of the distances."""
+        other = self.metric != "haversine" and self.degrees is not None
+        return {"metric": self.metric if other else None, "distances": self.source}
 
     def distance(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return the kilometres between places `rows` and places `columns`."""
@@ -58,9 +84,26 @@ class Places:
         return np.asarray(2 * self.km * np.arcsin(np.clip(chord / 2, 0, 1)))
 
     def pairs(self, cutoff_km: float | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return pairs i < j within the cutoff, shape (pairs, 2), and their kilometres."""
+        """Return pairs i < j within the cutoff, shape (pairs, 2), and their kilometres.
+
+        Raises
+        ------
+        OptionError
+            If a matrix of so many pairs would not fit into memory.
+        """
+        n, tree = len(self.points), cKDTree(self.points)
         reach = np.inf if cutoff_km is None else self._reach(cutoff_km)
-        found = cKDTree(self.points).query_pairs(reach, output_type="ndarray")
+        # Pairs are counted before they are listed, but only where they may be too many.
+        links = n * (n - 1)
+        if not links_fit(links) and cutoff_km is not None:
+            links = int(tree.count_neighbors(tree, reach)) - n
+        require_links(
+            links,
+            f"weights of {n} units "
+            + ("without a cutoff" if cutoff_km is None else f"within {cutoff_km:g} km"),
+            "pass a smaller cutoff_km=, or use weights.knn",
+        )
+        found = tree.query_pairs(reach, output_type="ndarray")
         km = self.distance(found[:, 0], found[:, 1])
         if cutoff_km is None:
             return found, km
@@ -97,10 +140,14 @@ class Places:
 def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
     """Return the places of a panel's units: points, or centroids of polygons.
 
+    Projected coordinates are taken back to longitude and latitude first, so that the same map
+    gives the same kilometres in every projection. A local CRS, which has no place on the globe,
+    stays planar.
+
     Raises
     ------
     GeometryError
-        If the panel has no geometry.
+        If the panel has no geometry, or coordinates are missing or infinite.
     CrsError
         If there is no CRS, or it does not fit the coordinates.
     OptionError
@@ -115,30 +162,72 @@ def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
             "the geometries have no CRS, so distances have no unit; "
             "set it with geometry.set_crs(...) before making the panel"
         )
-    points = _centroids(shapes.geometry)
-    if crs.is_geographic:
-        if (np.abs(points[:, 1]) > 90).any() or (np.abs(points[:, 0]) > 360).any():
-            raise CrsError(
-                f"the CRS ({crs.name}) is in degrees but coordinates are beyond 90 or 360; "
-                "the CRS does not fit the data"
-            )
-        lon, lat = np.radians(points).T
-        ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-        return Places(ball, points, EARTH_RADIUS_KM, metric)
-    if (np.abs(points[:, 0]) <= 180).all() and (np.abs(points[:, 1]) <= 90).all():
+    geoms = shapes.geometry.to_numpy()
+    _check_coordinates(geoms, panel, crs)
+    source = None
+    if not (crs.is_geographic or crs.is_projected):
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        source = f"planar in {crs.name}"
+        return Places(_centroids(geoms), None, float(unit) / 1000, metric, source)
+    if crs.is_projected or crs.axis_info[0].unit_name != "degree":
+        geoms, source = _unprojected(geoms, panel, crs), f"on the globe from {crs.name}"
+    points = _centroids(geoms)
+    lon, lat = np.radians(points).T
+    ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    return Places(ball, points, EARTH_RADIUS_KM, metric, source)
+
+
+def _check_coordinates(geoms: np.ndarray, panel: SpatialPanel, crs: CRS) -> None:
+    """Raise unless coordinates are finite and of the size that the CRS says."""
+    import shapely
+
+    bounds = shapely.bounds(geoms)
+    lost = ~np.isfinite(bounds).all(axis=1)
+    if lost.any():
+        raise GeometryError(
+            f"coordinates are missing or infinite for units {sample(panel.units[lost])}; "
+            "correct them, or leave these units out (panel.select)"
+        )
+    size = np.abs(bounds).max(axis=0)
+    degrees = crs.is_geographic and crs.axis_info[0].unit_name == "degree"
+    if degrees and (size[1::2].max() > 90 + 1e-6 or size[::2].max() > 360):
         raise CrsError(
-            f"the CRS ({crs.name}) is in {crs.axis_info[0].unit_name} but all coordinates are "
+            f"the CRS ({crs.name}) is in degrees but coordinates are beyond 90 or 360; "
+            "the CRS does not fit the data"
+        )
+    if not crs.is_geographic and size[::2].max() <= 180 and size[1::2].max() <= 90:
+        unit = crs.axis_info[0].unit_name if crs.axis_info else "unknown units"
+        raise CrsError(
+            f"the CRS ({crs.name}) is in {unit} but all coordinates are "
             "within 180 and 90: they look like degrees; correct it with "
             "geometry.set_crs('EPSG:4326', allow_override=True)"
         )
-    return Places(points, None, float(crs.axis_info[0].unit_conversion_factor) / 1000, metric)
 
 
-def _centroids(geometry: pd.Series) -> np.ndarray:
+def _unprojected(geoms: np.ndarray, panel: SpatialPanel, crs: CRS) -> np.ndarray:
+    """Return geometries in longitude and latitude of the datum that the projection stands on."""
+    import shapely
+    from pyproj import Transformer
+
+    globe = crs.geodetic_crs
+    if globe is None or globe.axis_info[0].unit_name != "degree":
+        globe = "EPSG:4326"
+    to_globe = Transformer.from_crs(crs, globe, always_xy=True)
+    degrees = shapely.transform(geoms, to_globe.transform, interleaved=False)
+    lost = ~np.isfinite(shapely.bounds(degrees)).all(axis=1)
+    if lost.any():
+        raise CrsError(
+            f"units {sample(panel.units[lost])} lie outside what the CRS ({crs.name}) can show; "
+            "the CRS does not fit the data"
+        )
+    return np.asarray(degrees)
+
+
+def _centroids(geoms: np.ndarray) -> np.ndarray:
     """Return points as they are and centroids of everything else, shape (n, 2)."""
     import shapely
 
     # In degrees a planar centroid is the mean of the outline's area in degrees: within a city or
     # province it differs from the centroid on the globe by far less than the unit's own size.
-    points = shapely.centroid(geometry.to_numpy())
+    points = shapely.centroid(geoms)
     return np.column_stack([shapely.get_x(points), shapely.get_y(points)])

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import MissingValuesError, OptionError, WeightsError, sample
-from nqp_spatial.weights.given import from_edges
+from nqp_spatial.weights.given import from_edges, unique_ids
+from nqp_spatial.weights.places import require_links
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
@@ -72,11 +73,19 @@ def similarity(
     """
     if measure not in ("cosine", "jaccard"):
         raise OptionError(f"measure must be 'cosine' or 'jaccard', got {measure!r}")
+    if not isinstance(profiles, pd.DataFrame):
+        raise WeightsError(
+            f"profiles must be a DataFrame with one row per unit, got {type(profiles).__name__}, "
+            "which has no ids of units"
+        )
+    if not (isinstance(least, int | float) and 0 <= least <= 1):
+        raise OptionError(f"least must be a number from 0 to 1, got {least!r}")
+    units = unique_ids(profiles.index, "profiles")
     if profiles.isna().to_numpy().any():
         raise MissingValuesError(
             f"profiles are missing for units {sample(profiles.index[profiles.isna().any(axis=1)])}"
         )
-    values = profiles.to_numpy(dtype=float)
+    values = _numbers(profiles)
     wrong = (values < 0) if measure == "cosine" else ~np.isin(values, (0.0, 1.0))
     if wrong.any():
         words = "not negative" if measure == "cosine" else "0 or 1, or false or true"
@@ -91,6 +100,13 @@ def similarity(
             "leave them out"
         )
     x = sparse.csr_array(values)
+    # Each feature links all units that have it.
+    links = int(min(len(units) ** 2, (np.bincount(x.indices).astype(float) ** 2).sum()))
+    require_links(
+        links,
+        f"similarities of {len(units)} units",
+        "take fewer units, or features that fewer of them have",
+    )
     both = sparse.coo_array(x @ x.T)
     i, j = both.coords
     if measure == "cosine":
@@ -103,7 +119,24 @@ def similarity(
     matrix = sparse.csr_array((alike, (i, j)), shape=both.shape)
     parameters = {"features": profiles.shape[1], "least": least or None}
     spec = WeightsSpec(f"{measure} similarity", parameters)
-    return finish(matrix, profiles.index, spec, standardize=standardize, islands=islands)
+    return finish(matrix, units, spec, standardize=standardize, islands=islands)
+
+
+def _numbers(profiles: pd.DataFrame) -> np.ndarray:
+    """Return finite profiles as floats, or raise `WeightsError`."""
+    if not profiles.shape[1]:
+        raise WeightsError("profiles have no column; pass one for each feature")
+    wrong = [name for name in profiles.columns if profiles.dtypes[name].kind in "cmM"]
+    try:
+        if wrong:
+            raise TypeError(f"columns {sample(wrong)} are not")
+        values = profiles.to_numpy(dtype=float)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"profiles must be real numbers: {error}") from None
+    infinite = ~np.isfinite(values).all(axis=1)
+    if infinite.any():
+        raise WeightsError(f"profiles are infinite for units {sample(profiles.index[infinite])}")
+    return values
 
 
 def flows(

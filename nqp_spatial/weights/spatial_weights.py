@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +14,15 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from nqp_spatial.errors import IslandError, OptionError, UnmatchedIdsError, WeightsError, sample
+from nqp_spatial.errors import (
+    IslandError,
+    MissingValuesError,
+    NqpWarning,
+    OptionError,
+    UnmatchedIdsError,
+    WeightsError,
+    sample,
+)
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.printed import Part, Printed
 
@@ -25,6 +34,13 @@ __all__ = ["SpatialWeights", "Standardization", "WeightsSpec", "as_weights", "fi
 
 Standardization = Literal["row", "spectral", "minmax", "none"]
 Islands = Literal["error", "keep"]
+
+# Row sums that files with six digits or single precision leave: they count as one everywhere.
+ROW_SUM_TOLERANCE = 5e-6
+# Row sums this near to one speak of row-standardised numbers that were rounded in a file.
+_ROUNDED_ROW_SUMS = 1e-2
+
+_ROW_SUMS = "rows add to one within"
 
 _STANDARDIZED_WORDS = {
     "row": "row-standardised",
@@ -78,22 +94,16 @@ class WeightsSpec(Printed):
 class SpatialWeights(Printed):
     """Spatial weights: rows receive, columns send, ``w[i, j]`` is the weight of j for i.
 
-    Make one with the functions of `nqp_spatial.weights`. It wraps a `libpysal.graph.Graph`, holds
-    the specification, and remembers the raw weights, so that every standardisation starts from
-    them.
+    Make one with the functions of `nqp_spatial.weights`. It holds the specification and remembers
+    the raw weights, so that every standardisation starts from them. The weights cannot be changed:
+    `sparse` and `raw` stand on arrays that are read-only, `graph` and `to_W` make copies.
 
     Attributes
     ----------
-    graph : libpysal.graph.Graph
-        The standardised weights.
     spec : WeightsSpec
         How they were made.
     units : Index
         Ids in the order of the rows of `sparse`.
-    sparse : scipy.sparse.csr_array
-        The standardised matrix, shape (n, n).
-    raw : scipy.sparse.csr_array
-        The matrix before standardisation.
 
     Examples
     --------
@@ -106,13 +116,40 @@ class SpatialWeights(Printed):
     [5.0, 2.0, 5.0]
     """
 
-    graph: Graph
     spec: WeightsSpec
     units: pd.Index
-    sparse: sparse.csr_array
-    raw: sparse.csr_array
+    _sparse: sparse.csr_array
+    _raw: sparse.csr_array
     # Numbers that later modules derive from W once and keep with it (log-determinants, traces).
     cache: dict[Hashable, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for matrix in (self._sparse, self._raw):
+            for array in (matrix.data, matrix.indices, matrix.indptr):
+                array.flags.writeable = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the arrays of a copy read-only too, which pickle does not."""
+        self.__dict__.update(state)
+        self.__post_init__()
+
+    @property
+    def sparse(self) -> sparse.csr_array:
+        """The standardised matrix, shape (n, n): a csr_array of read-only arrays."""
+        return _view(self._sparse)
+
+    @property
+    def raw(self) -> sparse.csr_array:
+        """The matrix before standardisation, like `sparse`."""
+        return _view(self._raw)
+
+    @property
+    def graph(self) -> Graph:
+        """The standardised weights as a new `libpysal.graph.Graph`."""
+        from libpysal.graph import Graph
+
+        return Graph.from_sparse(sparse.coo_array(self._sparse.copy()), ids=self.units)
 
     @property
     def n_units(self) -> int:
@@ -122,7 +159,7 @@ class SpatialWeights(Printed):
     @property
     def n_links(self) -> int:
         """Number of non-zero weights."""
-        return int(self.sparse.nnz)
+        return int(self._sparse.nnz)
 
     @cached_property
     def islands(self) -> pd.Index:
@@ -137,8 +174,12 @@ class SpatialWeights(Printed):
 
     @cached_property
     def rows_add_to_one(self) -> bool:
-        """Whether every row adds to one, islands included (which then do not exist)."""
-        return bool(np.allclose(self.sparse.sum(axis=1), 1.0, rtol=0, atol=1e-12))
+        """Whether every row adds to one within 5e-6, islands included (which then do not exist).
+
+        The tolerance is that of numbers from files with six digits or in single precision.
+        Estimators are chosen by it; the weights are used as they are.
+        """
+        return _off_one(self._sparse.sum(axis=1)) <= ROW_SUM_TOLERANCE
 
     def __sizeof__(self) -> int:
         """Return the bytes of the weights; by this a Dask client knows to send them only once."""
@@ -184,8 +225,9 @@ class SpatialWeights(Printed):
         [[0.0, 2.0], [0.5, 0.0]]
         """
         matrix = _standardized(self.raw, self.units, how)
-        spec = replace(self.spec, standardization=how)
-        return SpatialWeights(_graph(matrix, self.units), spec, self.units, matrix, self.raw)
+        parameters = {k: v for k, v in self.spec.parameters.items() if k != _ROW_SUMS}
+        spec = replace(self.spec, parameters=parameters, standardization=how)
+        return SpatialWeights(spec, self.units, matrix, self.raw)
 
     def lag(self, values: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
         """Return the spatial lag ``W x``, labelled.
@@ -205,14 +247,40 @@ class SpatialWeights(Printed):
         ------
         UnmatchedIdsError
             If the ids of values and weights differ.
+        WeightsError
+            If values carry no ids, or an id more than once.
+        MissingValuesError
+            If a value is missing.
         """
+        if not isinstance(values, pd.Series | pd.DataFrame):
+            raise WeightsError(
+                f"values must be a Series or DataFrame indexed by unit, got "
+                f"{type(values).__name__}, which has no ids to match: "
+                "pd.Series(values, index=weights.units) if that is their order"
+            )
+        repeated = values.index.duplicated()
+        if repeated.any():
+            raise WeightsError(
+                f"values have ids more than once: {sample(values.index[repeated].unique())}; "
+                "keep one value for each"
+            )
         if isinstance(values, pd.Series) and isinstance(values.index, pd.MultiIndex):
             wide = values.unstack(1)
             lagged = self.lag(wide).stack()
             return lagged.reindex(values.index).rename(values.name)
         self._match(values.index, "values")
         ordered = values.reindex(self.units)
-        result = self.sparse @ ordered.to_numpy(dtype=float)
+        try:
+            numbers = ordered.to_numpy(dtype=float, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise WeightsError(f"values must be numbers to be lagged: {error}") from None
+        gone = np.isnan(numbers).reshape(len(self.units), -1).any(axis=1)
+        if gone.any():
+            raise MissingValuesError(
+                f"values are missing for units {sample(self.units[gone])}, so the lags of their "
+                "neighbours are unknown; fill them, or take a subset of the weights"
+            )
+        result = self._sparse @ numbers
         if isinstance(values, pd.Series):
             return pd.Series(result, index=self.units, name=values.name).reindex(values.index)
         return pd.DataFrame(result, index=self.units, columns=values.columns).reindex(values.index)
@@ -247,11 +315,11 @@ class SpatialWeights(Printed):
         order = self._positions(units, name)
         matrix = _permuted(self.sparse, order)
         raw = _permuted(self.raw, order)
-        return SpatialWeights(_graph(matrix, units), self.spec, units, matrix, raw)
+        return SpatialWeights(self.spec, units, matrix, raw)
 
     def renamed(self, units: pd.Index) -> SpatialWeights:
         """Return the same weights with other ids, in the order of `units`."""
-        return SpatialWeights(_graph(self.sparse, units), self.spec, units, self.sparse, self.raw)
+        return SpatialWeights(self.spec, units, self.sparse, self.raw)
 
     def _positions(self, units: pd.Index, name: str) -> np.ndarray:
         self._match(units, name)
@@ -283,8 +351,17 @@ class SpatialWeights(Printed):
         ------
         UnmatchedIdsError
             If a unit has no row in the weights.
+        WeightsError
+            If a unit is named more than once, or none is.
         """
-        wanted = pd.Index(units)
+        wanted = pd.Index(list(units))
+        if not len(wanted) or wanted.has_duplicates:
+            repeated = wanted[wanted.duplicated()]
+            raise WeightsError(
+                f"units= names a unit more than once: {sample(repeated)}"
+                if len(repeated)
+                else "units= names no unit; name those to keep"
+            )
         unknown = wanted.difference(self.units, sort=False)
         if len(unknown):
             raise UnmatchedIdsError(
@@ -296,7 +373,7 @@ class SpatialWeights(Printed):
         if (np.diff(raw.indptr) > 0).all():
             spec = replace(spec, islands="none present")
         matrix = _standardized(raw, wanted, spec.standardization)
-        return SpatialWeights(_graph(matrix, wanted), spec, wanted, matrix, raw)
+        return SpatialWeights(spec, wanted, matrix, raw)
 
     def to_W(self) -> W:
         """Return a new `libpysal.weights.W` for packages that want one."""
@@ -419,7 +496,9 @@ def finish(
         spec = replace(spec, islands=f"kept, {len(alone)} without neighbours")
     scaled = _standardized(matrix, units, standardize)
     spec = replace(spec, standardization=standardize)
-    return SpatialWeights(_graph(scaled, units), spec, units, scaled, matrix)
+    if standardize == "none":
+        spec = _with_row_sums(spec, matrix)
+    return SpatialWeights(spec, units, scaled, matrix)
 
 
 def as_weights(weights: SpatialWeights | Graph | W) -> SpatialWeights:
@@ -456,12 +535,12 @@ def as_weights(weights: SpatialWeights | Graph | W) -> SpatialWeights:
             f"got {type(weights).__name__}; see nqp_spatial.weights.from_edges and from_dense"
         )
     spec = WeightsSpec(kind, {"transform": transform.upper()})
-    given = sparse.csr_array(matrix)
-    sums = np.asarray(given.sum(axis=1)).ravel()
+    values = sparse.csr_array(matrix)
+    sums = np.asarray(values.sum(axis=1)).ravel()
     # A zero row among rows that add to one says that somebody standardised over an island.
-    standardized = bool(np.allclose(sums[sums != 0], 1.0, rtol=0, atol=1e-12))
+    standardized = _off_one(sums[sums != 0]) <= ROW_SUM_TOLERANCE
     result = finish(
-        given,
+        values,
         pd.Index(units),
         spec,
         standardize="none",
@@ -496,16 +575,39 @@ def _row_standardized(raw: sparse.csr_array, units: pd.Index) -> sparse.csr_arra
     if zero.any():
         raise WeightsError(
             f"rows with links add to zero, so they cannot be row-standardised: units "
-            f"{sample(units[zero])}; use another standardisation or mend the weights"
+            f"{sample(units[zero])}; use another standardisation or correct the weights"
         )
     divisors = np.repeat(np.where(counts > 0, sums, 1.0), counts)
     return sparse.csr_array((raw.data / divisors, raw.indices, raw.indptr), shape=raw.shape)
 
 
-def _graph(matrix: sparse.csr_array, units: pd.Index) -> Graph:
-    from libpysal.graph import Graph
+def _view(matrix: sparse.csr_array) -> sparse.csr_array:
+    """Return a matrix of the same arrays, so that one that is set anew does not change ours."""
+    view = sparse.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    view.has_sorted_indices = matrix.has_sorted_indices
+    return view
 
-    return Graph.from_sparse(sparse.coo_array(matrix), ids=units)
+
+def _off_one(sums: np.ndarray) -> float:
+    """Return how far the row that is farthest from one is from it."""
+    return float(np.abs(np.asarray(sums) - 1.0).max(initial=0.0))
+
+
+def _with_row_sums(spec: WeightsSpec, matrix: sparse.csr_array) -> WeightsSpec:
+    """Write into the specification that rows add to one but for rounding, and warn of much."""
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    off = _off_one(sums[sums != 0])
+    if not 1e-12 < off <= _ROUNDED_ROW_SUMS:
+        return spec
+    if off > ROW_SUM_TOLERANCE:
+        warnings.warn(
+            f"{spec.kind}: rows add to one within {off:.1g} only, as rounded numbers of a file do. "
+            "They are used as they are, so methods that need rows that add to one will not be; "
+            "weights.standardize('row') makes the sums exact",
+            NqpWarning,
+            stacklevel=4,
+        )
+    return replace(spec, parameters={**spec.parameters, _ROW_SUMS: f"{off:.1g}"})
 
 
 def _permuted(matrix: sparse.csr_array, order: np.ndarray) -> sparse.csr_array:

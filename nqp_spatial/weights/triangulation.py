@@ -51,13 +51,13 @@ def triangulation(
     GeometryError
         If units lie on the same point.
     CrsError
-        If there is no CRS, or units in degrees span more than a third of the globe.
+        If there is no CRS, or units span more than a third of the globe.
     OptionError
         If the kind is unknown.
 
     Notes
     -----
-    Coordinates in degrees are projected stereographically around their middle first. Circles stay
+    Places on the globe are projected stereographically around their middle first. Circles stay
     circles in it, so that the Delaunay triangulation is that of the sphere.
 
     Examples
@@ -70,7 +70,8 @@ def triangulation(
     require_panel(panel)
     if kind not in ("delaunay", "gabriel", "relative"):
         raise OptionError(f"kind must be 'delaunay', 'gabriel' or 'relative', got {kind!r}")
-    points = _plane(places_of(panel))
+    places = places_of(panel)
+    points = _plane(places)
     _, first, counts = np.unique(points, axis=0, return_index=True, return_counts=True)
     if (counts > 1).any():
         raise GeometryError(
@@ -83,7 +84,7 @@ def triangulation(
     graph = Graph.build_triangulation(points, method=method[kind], kernel=None)
     matrix = sparse.csr_array(graph.sparse)
     names = {"delaunay": "Delaunay triangulation", "gabriel": "Gabriel graph"}
-    spec = WeightsSpec(names.get(kind, "relative neighbourhood graph"))
+    spec = WeightsSpec(names.get(kind, "relative neighbourhood graph"), places.parameters)
     return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
 
 

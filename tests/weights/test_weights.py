@@ -140,14 +140,78 @@ def test_inverse_distance_in_kilometres(globe, cutoff):
     np.testing.assert_allclose(w.sparse.toarray(), truth, rtol=1e-10)
 
 
-def test_projected_units_are_turned_into_kilometres():
-    metres = panel_of([Point(0, 0), Point(3000, 4000)], crs="EPSG:3857")
-    assert nq.weights.inverse_distance(metres, standardize="none").sparse.toarray()[
-        0, 1
-    ] == pytest.approx(1 / 5)
-    feet = panel_of([Point(0, 0), Point(3000, 4000)], crs="EPSG:2263")
-    value = nq.weights.inverse_distance(feet, standardize="none").sparse.toarray()[0, 1]
-    assert value == pytest.approx(1 / (5 * 0.3048), rel=1e-4)
+def km_between(a, b):
+    """Great circle by the cosine law, on the sphere of the package."""
+    (x, y), (u, v) = np.radians(a), np.radians(b)
+    return 6371.0088 * np.arccos(np.sin(y) * np.sin(v) + np.cos(y) * np.cos(v) * np.cos(x - u))
+
+
+CITIES = [(126.6, 45.8), (110.3, 20.0), (116.4, 39.9)]  # Harbin, Haikou, Beijing
+PROJECTIONS = ["EPSG:4326", "EPSG:3857", "EPSG:32650", "+proj=aea +lat_1=25 +lat_2=47 +lon_0=105"]
+
+
+@pytest.mark.parametrize("crs", PROJECTIONS)
+def test_kilometres_are_those_of_the_globe_in_every_projection(crs):
+    shapes = gpd.GeoDataFrame(
+        {"id": range(3)}, geometry=[Point(c) for c in CITIES], crs="EPSG:4326"
+    ).to_crs(crs)
+    panel = nq.SpatialPanel(pd.DataFrame({"id": range(3), "m": 1.0}), unit="id", geometry=shapes)
+    raw = nq.weights.inverse_distance(panel).raw.toarray()
+    assert (round(1 / raw[2, 0]), round(1 / raw[2, 1])) == (1058, 2288)
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert 1 / raw[i, j] == pytest.approx(km_between(CITIES[i], CITIES[j]), rel=1e-8)
+    band = nq.weights.distance_band(panel, cutoff_km=1200, islands="keep")
+    assert band.sparse.toarray().tolist() == [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
+    rings = nq.weights.bands(panel, edges_km=[0, 1200, 2300, 4000])
+    assert [ring.n_links for ring in rings.values()] == [2, 2, 2]
+    assert nq.weights.knn(panel, k=1).sparse.toarray().argmax(axis=1).tolist() == [2, 2, 0]
+    assert ("on the globe from" in band.spec.describe()) == (crs != "EPSG:4326")
+    geodesic = nq.weights.inverse_distance(panel, metric="geodesic").raw.toarray()
+    assert 1 / geodesic[2, 0] == pytest.approx(1059.3, abs=1)
+    assert "metric = geodesic" in nq.weights.knn(panel, k=1, metric="geodesic").spec.describe()
+
+
+def test_kilometres_of_polygons_do_not_depend_on_the_projection():
+    states = nq.datasets.us_income().select(periods=[2009])
+    kilometres = []
+    for crs in ("EPSG:4326", "EPSG:3857"):
+        panel = nq.SpatialPanel(
+            states.frame.reset_index(), unit="unit", period="period",
+            geometry=states.geometry.to_crs(crs).reset_index(),
+        )  # fmt: skip
+        kilometres.append(nq.weights.inverse_distance(panel).raw.toarray())
+    np.testing.assert_allclose(kilometres[0], kilometres[1], rtol=1e-7)
+
+
+def test_metres_of_utm_against_pythagoras():
+    """In the middle of a zone a metre of the map is 1/0.9996 on the ellipsoid."""
+    places = [(500_000, 3_000_000), (503_000, 3_004_000), (560_000, 3_000_000)]
+    panel = panel_of([Point(p) for p in places], crs="EPSG:32650")
+    raw = nq.weights.inverse_distance(panel, metric="geodesic", standardize="none").raw.toarray()
+    assert 1 / raw[0, 1] == pytest.approx(5 / 0.9996, rel=1e-6)
+    assert 1 / raw[0, 2] == pytest.approx(60 / 0.9996, rel=1e-4)
+    for cutoff, links in ((4.9, 0), (5.1, 2), (56, 2), (61, 6)):
+        band = nq.weights.distance_band(panel, cutoff_km=cutoff, islands="keep")
+        assert band.n_links == links, cutoff
+    feet = panel_of(
+        [Point(984_250 + x, 200_000 + y) for x, y in ((0, 0), (3000, 4000))], "EPSG:2263"
+    )
+    value = nq.weights.inverse_distance(feet, metric="geodesic", standardize="none").raw[0, 1]
+    assert value == pytest.approx(1 / (5 * 0.3048006), rel=1e-4)
+
+
+def test_local_systems_stay_planar():
+    local = 'LOCAL_CS["site",UNIT["kilometre",1000]]'
+    panel = panel_of([Point(1000, 0), Point(1003, 4), Point(1000, 100)], crs=local)
+    w = nq.weights.inverse_distance(panel, standardize="none")
+    assert w.raw.toarray()[0].tolist() == pytest.approx([0, 1 / 5, 1 / 100])
+    assert "distances = planar in site" in w.spec.describe()
+
+
+def test_coordinates_outside_the_projection_are_refused():
+    panel = panel_of([Point(5e9, 1e9), Point(0, 1000)], crs="EPSG:32650")
+    with pytest.raises(CrsError, match=r"units 0 lie outside"):
+        nq.weights.knn(panel, k=1)
 
 
 def test_no_crs_is_refused_for_distances():
