@@ -354,7 +354,13 @@ def draw_parameters(slopes: Slopes, draws: int, seed: int | None) -> np.ndarray:
     rng = np.random.default_rng(seed)
     # Scaled before the decomposition: the units of the regressors must not matter.
     scale = np.sqrt(np.diag(slopes.cov))
-    lower = np.linalg.cholesky(slopes.cov / np.outer(scale, scale))
+    try:
+        lower = np.linalg.cholesky(slopes.cov / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        raise OptionError(
+            "the covariance of the estimates is singular, so that nothing can be drawn from it "
+            "(few units or periods make it so); use method='delta'"
+        ) from None
     return slopes.coefs + (rng.standard_normal((draws, len(scale))) @ lower.T) * scale
 
 

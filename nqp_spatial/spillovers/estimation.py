@@ -21,7 +21,7 @@ from nqp_spatial.regression.design import (
     lagged_names,
 )
 from nqp_spatial.regression.formulas import Functions
-from nqp_spatial.regression.information import scaled_inverse
+from nqp_spatial.regression.information import inverted, scaled_inverse
 from nqp_spatial.regression.spec import Covariance, Effects, RegressionSpec
 from nqp_spatial.regression.transform import (
     Projection,
@@ -328,7 +328,7 @@ def estimate_two_stage(
             "or tie coefficients"
         )
     fitted = h @ (h.T @ z)
-    bread = np.linalg.inv(fitted.T @ fitted)
+    bread = inverted(fitted.T @ fitted, "the cross-product of instrumented regressors")
     delta = bread @ (fitted.T @ projection.y)
     e = projection.y - z @ delta
     sigma2 = float(e @ e) / posed.likelihood.observations
