@@ -121,6 +121,8 @@ def chi2_test(
     """
     if df <= 0:
         return NotApplicable(name, null, "no degrees of freedom are left")
+    if np.isnan(statistic):
+        return NotApplicable(name, null, "the data do not determine the statistic")
     p_value = float(stats.chi2.sf(statistic, df))
     return HypothesisTest(name, null, float(statistic), "chi2", df, p_value, rule)
 
@@ -151,7 +153,12 @@ def wald_test(
     >>> wald_test("Wald", "x = 0", np.array([2.0]), np.eye(1), np.eye(1)).statistic
     4.0
     """
-    statistic = float(gap @ np.linalg.solve(slopes @ cov @ slopes.T, gap))
+    if not len(gap):
+        return NotApplicable(name, null, "the model has no such coefficients")
+    try:
+        statistic = float(gap @ np.linalg.solve(slopes @ cov @ slopes.T, gap))
+    except np.linalg.LinAlgError:
+        return NotApplicable(name, null, "the covariance of the estimates is singular")
     return chi2_test(name, null, statistic, len(gap), rule)
 
 

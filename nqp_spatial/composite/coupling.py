@@ -131,22 +131,29 @@ def coupling(
     if len(names) < 2 or len(set(names)) < len(names):
         raise OptionError(f"systems must be two or more different columns, got {names}")
     u = np.stack([panel.values(name) for name in names], axis=2).reshape(-1, len(names))
-    outside = (u < 0) | (u > 1)
+    outside = (u < -1e-12) | (u > 1 + 1e-12)  # rounding may pass the ends by a hair
     if outside.any():
         which = [name for at, name in enumerate(names) if outside[:, at].any()]
         raise DomainError(
             f"systems must lie in [0, 1]; not so: {sample(which)}. Scale them first, such as with "
             "composite.index"
         )
-    a = np.ones(len(names)) if weights is None else np.asarray(weights, dtype=float)
+    u = np.clip(u, 0.0, 1.0)
+    a = np.ones(len(names)) if weights is None else _numbers(weights, "weights")
     if len(a) != len(names) or (a < 0).any() or not a.sum() > 0:
-        raise OptionError(f"weights must be {len(names)} numbers, not negative nor all zero")
-    bounds = np.arange(1, 10) / 10 if cuts is None else np.asarray(cuts, dtype=float)
+        raise OptionError(
+            f"weights must be {len(names)} numbers, not negative nor all zero; got {a.tolist()}"
+        )
+    bounds = np.arange(1, 10) / 10 if cuts is None else _numbers(cuts, "cuts")
     words = list(GRADES) if grades is None else list(grades)
     if (np.diff(bounds) <= 0).any() or len(words) != len(bounds) + 1:
         raise OptionError(
             f"cuts must ascend and grades be one more: got {len(bounds)} cuts, {len(words)} grades"
         )
+    if len(set(words)) < len(words):
+        raise OptionError(f"grades must be different names, got {words}")
+    if not 0 <= tolerance <= 1:
+        raise OptionError(f"tolerance must lie between 0 and 1, got {tolerance!r}")
     c = _corrected(u) if corrected else _classical(u)
     t = u @ (a / a.sum())
     d = np.sqrt(c * t)
@@ -163,6 +170,17 @@ def coupling(
         index=panel.frame.index,
     )
     return CouplingResult(frame, tuple(names), corrected)
+
+
+def _numbers(values: Sequence[float], name: str) -> np.ndarray:
+    """Return an option's finite numbers, or raise `OptionError`."""
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        array = np.array([np.nan])
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise OptionError(f"{name} must be a list of finite numbers, got {values!r}")
+    return array
 
 
 def _classical(u: np.ndarray) -> np.ndarray:

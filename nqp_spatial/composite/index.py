@@ -179,6 +179,8 @@ def index(
         raise OptionError(
             f"aggregation must be one of {', '.join(get_args(Aggregation))}; got {aggregation!r}"
         )
+    if not (isinstance(shift, int | float) and 0 <= shift < np.inf):
+        raise OptionError(f"shift must be a number from 0, got {shift!r}")
     dimension, directions = _flat(indicators)
     z, table = normalised(panel, directions, normalisation, targets=targets, base=base)
     z = z + shift
@@ -270,6 +272,8 @@ def _one_scheme(
     """Return weights inside dimensions, weights of dimensions, and the steps."""
     if scheme == "given":
         raw = _given(given, names)
+        if idle := [d for d, at in groups.items() if not raw[at].sum() > 0]:
+            raise OptionError(f"dimensions without any weight: {sample(idle)}; leave them out")
         inside, steps = raw.copy(), pd.DataFrame(index=pd.Index(names, name="indicator"))
         for at in groups.values():
             inside[at] = raw[at] / raw[at].sum()
@@ -299,9 +303,14 @@ def _given(given: Mapping[str, float] | None, names: list[str]) -> np.ndarray:
             f"wanted a weight for each of {sample(names, 20)}; got "
             f"{'none' if given is None else sample(list(given), 20)}"
         )
-    raw = np.array([given[name] for name in names], dtype=float)
-    if (raw < 0).any() or not raw.sum() > 0:
-        raise OptionError("weights must not be negative, nor all zero")
+    try:
+        raw = np.array([given[name] for name in names], dtype=float)
+    except (TypeError, ValueError):
+        raise OptionError(f"weights must be numbers; got {dict(given)}") from None
+    if not np.isfinite(raw).all() or (raw < 0).any() or not raw.sum() > 0:
+        raise OptionError(
+            f"weights must be finite and not negative, nor all zero; got {dict(given)}"
+        )
     return np.asarray(raw / raw.sum())
 
 

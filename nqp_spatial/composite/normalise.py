@@ -53,7 +53,12 @@ def normalised(
         list(directions),
         np.array([1.0 if s == "+" else -1.0 for s in directions.values()]),
     )
-    if constant := [name for at, name in enumerate(names) if np.ptp(x[:, :, at]) == 0]:
+    # By a power of two, which changes no digit and keeps squares and ranges of any size finite.
+    unit = np.ldexp(1.0, np.frexp(np.abs(x).max(axis=(0, 1)))[1] - 1)
+    x = x / unit
+    # A constant leaves differences of rounding only.
+    varies = np.ptp(x, axis=(0, 1)) > 1e-12 * np.abs(x).max(axis=(0, 1))
+    if constant := [name for at, name in enumerate(names) if not varies[at]]:
         raise DomainError(
             f"indicators are constant and tell nothing: {sample(constant)}; drop them"
         )
@@ -63,15 +68,15 @@ def normalised(
     if how in ("min-max", "min-max-by-period"):
         axis = (0, 1) if how == "min-max" else (0,)
         low, high = x.min(axis=axis, keepdims=True), x.max(axis=axis, keepdims=True)
-        if (flat := high == low).any():
+        if (flat := high - low <= 1e-12 * np.maximum(np.abs(high), np.abs(low))).any():
             cells = [(names[j], panel.periods[t]) for _, t, j in np.argwhere(flat)]
             raise DomainError(f"indicators are constant in a period: {sample(cells)}")
-        steps["min"], steps["max"] = x.min(axis=(0, 1)), x.max(axis=(0, 1))
+        steps["min"], steps["max"] = x.min(axis=(0, 1)) * unit, x.max(axis=(0, 1)) * unit
         share = (x - low) / (high - low)
         return np.where(sign > 0, share, 1 - share), steps
     if how == "z-score":
         mean, std = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
-        steps["mean"], steps["std"] = mean, std
+        steps["mean"], steps["std"] = mean * unit, std * unit
         return sign * (x - mean) / std, steps
     if how == "target":
         if targets is None or set(targets) != set(names):
@@ -79,15 +84,15 @@ def normalised(
                 "normalisation by targets needs targets={indicator: (worst, best)} of each "
                 f"indicator; absent: {sample(sorted(set(names) - set(targets or {})))}"
             )
-        worst, best = np.array([targets[name] for name in names], dtype=float).T
-        if (bad := sign * (best - worst) <= 0).any():
+        worst, best = _targets(targets, names)
+        if (bad := ~(sign * (best - worst) > 0)).any():
             raise OptionError(
                 f"the best must lie beyond the worst in the indicator's direction; not for "
                 f"{sample([name for name, b in zip(names, bad, strict=True) if b])}"
             )
         steps["worst"], steps["best"] = worst, best
         # Beyond a target is as good as at it.
-        return np.clip((x - worst) / (best - worst), 0, 1), steps
+        return np.clip((x * unit - worst) / (best - worst), 0, 1), steps
     base = None if base is None else period_like(base, panel.periods)
     if base not in panel.periods:
         raise PanelError(
@@ -100,5 +105,18 @@ def normalised(
             f"ratios to a base year need positive values; not so: {sample(names_bad)}"
         )
     mean = x[:, panel.periods.get_loc(base)].mean(axis=0)
-    steps["base"] = mean
+    steps["base"] = mean * unit
     return np.where(sign > 0, x / mean, mean / x), steps
+
+
+def _targets(
+    targets: Mapping[str, tuple[float, float]], names: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return worst and best of each indicator, or raise `OptionError`."""
+    try:
+        pairs = np.array([targets[name] for name in names], dtype=float)
+    except (TypeError, ValueError):
+        pairs = np.empty((0, 0))
+    if pairs.shape != (len(names), 2) or not np.isfinite(pairs).all():
+        raise OptionError(f"targets must be two finite numbers, (worst, best), each; got {targets}")
+    return pairs[:, 0], pairs[:, 1]

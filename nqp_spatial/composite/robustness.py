@@ -13,6 +13,7 @@ from nqp_spatial.composite.weighting import SCHEMES
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.periods import period_like
+from nqp_spatial.sizes import require_memory
 
 __all__ = ["rank_intervals", "rank_schemes"]
 
@@ -73,14 +74,21 @@ def rank_intervals(
         raise OptionError("ranks under other weights are offered for additive indices")
     if len(result.weights) < 2:
         raise OptionError("an index of one indicator has no other weights")
-    if draws < 1 or concentration <= 0 or not 0 < level < 1:
-        raise OptionError("draws and concentration must be positive, level between 0 and 1")
+    if not (draws >= 1 and 0 < concentration < np.inf and 0 < level < 1):
+        raise OptionError(
+            "draws and concentration must be positive and finite, level between 0 and 1; got "
+            f"{draws!r}, {concentration!r} and {level!r}"
+        )
     periods = result.scaled.index.get_level_values(1)
     period = period_like(period, periods)
     if period not in periods:
         raise PanelError(f"no period {period!r}; there are {sample(periods.unique(), 20)}")
     z = result.scaled.xs(period, level=1)
     w = result.weights.to_numpy()
+    # Scores, their order and their ranks, for each unit and draw.
+    require_memory(
+        24.0 * draws * len(z), f"ranks of {len(z)} units in {draws} draws", "take fewer draws"
+    )
     # An indicator without weight stays without.
     some = w > 0
     drawn = np.zeros((draws, len(w)))
@@ -145,6 +153,8 @@ def rank_schemes(
     """
     require_panel(panel)
     period = panel.period(period)
+    if not len(schemes):
+        raise OptionError(f"schemes must name one weighting or more, such as {tuple(SCHEMES)}")
     scores = pd.DataFrame(
         {
             scheme: index(panel, indicators, weighting=scheme, **options).scores.xs(period, level=1)

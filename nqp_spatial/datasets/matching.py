@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 import pandas as pd
 
 from nqp_spatial.datasets.china import china_prefectures
-from nqp_spatial.errors import UnmatchedIdsError, sample
+from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
 
 __all__ = ["match_prefectures"]
 
@@ -19,6 +19,7 @@ _FORMER_CODES = {
     469003: 460400,
 }
 _FORMER_NAMES = {"襄樊": "襄阳", "思茅": "普洱"}
+_PEOPLES = ("壮族", "回族", "维吾尔")
 _SUFFIXES = ("特别行政区", "自治州", "地区", "林区", "自治县", "省", "市", "盟", "县")
 
 
@@ -50,7 +51,10 @@ def match_prefectures(
     Notes
     -----
     Units that were merged into others (Chaohu 2011, Laiwu 2019) match nothing: what to do with
-    their data is for the user to say.
+    their data is for the user to say. Nor do provinces, unless they are units themselves: 海南省 is
+    not the prefecture 海南 in Qinghai. The bare names 吉林 and 海南, of a province and of a
+    prefecture elsewhere or in it, are ambiguous without `provinces`; so are Jilin and Hainan in a
+    table that names other provinces.
 
     Examples
     --------
@@ -64,14 +68,18 @@ def match_prefectures(
     3  650100     乌鲁木齐市  English name
     4    <NA>                    none
     """
+    if isinstance(places, str):
+        raise OptionError(f"places must be a list of codes or names, got the text {places!r}")
     units = china_prefectures()
     asked = pd.Series(list(places), dtype=object)
     where = pd.Series(list(provinces) if provinces is not None else [None] * len(asked))
     if len(where) != len(asked):
         raise UnmatchedIdsError(f"{len(asked)} places but {len(where)} provinces were given")
     tables = _tables(units)
+    homonyms = _province_names(units, asked)
     rows = [
-        _match(place, province, tables, units) for place, province in zip(asked, where, strict=True)
+        _match(place, province, tables, units, homonyms)
+        for place, province in zip(asked, where, strict=True)
     ]
     found = pd.DataFrame(rows, columns=["adcode", "how"])
     found["adcode"] = found["adcode"].astype("Int64")
@@ -110,11 +118,31 @@ def _tables(units: pd.DataFrame) -> dict[str, dict[str, list[int]]]:
     return tables
 
 
+def _province_names(units: pd.DataFrame, places: pd.Series) -> set[str]:
+    """Return bare names of provinces that are no units, which a prefecture may have too.
+
+    English names are those of `china_prefectures` itself, so they count as provinces only in a
+    table that names provinces that no prefecture is named like.
+    """
+    others = units[~units["name_zh"].isin(units["province_zh"])]
+    chinese = {_bare_province(name) for name in others["province_zh"]}
+    english = {name.lower() for name in others["province_en"]}
+    asked = {str(place).strip().lower() for place in places}
+    only_provinces = english - set(units["name_en"].str.lower())
+    return chinese | (english if asked & only_provinces else set())
+
+
+def _bare_province(name: str) -> str:
+    bare = name.removesuffix("自治区").removesuffix("省")
+    return next((bare.removesuffix(p) for p in _PEOPLES if bare.endswith(p)), bare)
+
+
 def _match(
     place: Hashable,
     province: object,
     tables: dict[str, dict[str, list[int]]],
     units: pd.DataFrame,
+    homonyms: set[str],
 ) -> tuple[int | None, str]:
     text = str(place).strip()
     digits = text.removesuffix(".0")
@@ -124,6 +152,8 @@ def _match(
             return code, "code"
         former = _FORMER_CODES.get(code)
         return (former, "former code") if former else (None, "none")
+    if text.endswith(("省", "自治区")) and text not in tables["name"]:
+        return None, "none"
     short = _short(text)
     tries = (
         ("name", text, "name"),
@@ -137,6 +167,8 @@ def _match(
         codes = tables[table].get(name, []) if name else []
         if province is not None and isinstance(province, str):
             codes = [code for code in codes if _in_province(units, code, province)]
+        if len(codes) == 1 and not isinstance(province, str) and text.lower() in homonyms:
+            return None, "ambiguous"
         if len(codes) == 1:
             return codes[0], how
         if codes:
@@ -154,5 +186,6 @@ def _short(name: str) -> str:
 def _in_province(units: pd.DataFrame, code: int, province: str) -> bool:
     row = units.loc[code]
     chinese, english = str(row["province_zh"]), str(row["province_en"])
-    bare = province.removesuffix("省").removesuffix("市")
-    return province.lower() == english.lower() or chinese.startswith(bare)
+    name = province.strip()
+    bare = name.removesuffix("省").removesuffix("市")
+    return name.lower() == english.lower() or (len(bare) >= 2 and chinese.startswith(bare))

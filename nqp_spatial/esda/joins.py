@@ -13,8 +13,21 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.errors import DomainError, MissingValuesError, PanelError, sample
-from nqp_spatial.esda.moran import Alternative, check_permutations, pseudo_p_values
+from nqp_spatial.errors import (
+    DomainError,
+    MissingValuesError,
+    PanelError,
+    WeightsError,
+    plain,
+    sample,
+)
+from nqp_spatial.esda.moran import (
+    BATCH_CELLS,
+    Alternative,
+    check_permutations,
+    pseudo_p_values,
+    z_values,
+)
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
@@ -35,7 +48,8 @@ class JoinCountsResult(Printed):
     frame : DataFrame
         One row for each pair of categories (``first``, ``second``), one for all joins of ``same``
         and one of ``different`` categories: ``joins``, ``expected`` and ``std_dev`` if categories
-        were dealt out at random, ``z``, ``p_normal`` (two-sided) and ``p_value`` (permutations).
+        were dealt out at random, ``z`` (zero where joins cannot vary), ``p_normal`` (two-sided)
+        and ``p_value`` (of the permutations, or ``p_normal`` without them).
     sizes : Series
         Units in each category.
     permutations : int
@@ -105,8 +119,10 @@ def join_counts(
         If the variable has missing values, one category only, or more than 20.
     UnmatchedIdsError
         If ids of panel and weights differ.
+    WeightsError
+        If no unit has a neighbour.
     PanelError, OptionError, UnknownColumnError
-        If the period is not named, or an option is out of range.
+        If the period is not named, there are fewer than four units, or an option is out of range.
 
     Notes
     -----
@@ -133,6 +149,10 @@ def join_counts(
     codes, names = _categories(panel, variable, period)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)
+    if panel.n_units < 4:
+        raise PanelError(f"join counts need four units or more, the panel has {panel.n_units}")
+    if not matrix.nnz:
+        raise WeightsError("no unit has a neighbour; build other weights")
     pattern = sparse.csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape)
     joins = sparse.csr_array((pattern + pattern.T) / 2)
     sizes = np.bincount(codes, minlength=len(names))
@@ -142,13 +162,11 @@ def join_counts(
         {"joins": _with_sums(counted, pairs)[:, 0], **_moments(joins, sizes, pairs)},
         index=_index(names, pairs),
     )
-    frame["z"] = (frame["joins"] - frame["expected"]) / frame["std_dev"]
+    frame["z"] = z_values(frame["joins"] - frame["expected"], frame["std_dev"])
     frame["p_normal"] = 2 * stats.norm.sf(frame["z"].abs())
-    frame["p_value"] = np.nan
+    frame["p_value"] = frame["p_normal"]
     if permutations:
-        rng = np.random.default_rng(seed)
-        drawn = rng.permuted(np.tile(codes, (permutations, 1)), axis=1).T
-        relocated = _with_sums(_counted(joins, drawn, len(names)), pairs)
+        relocated = _relocated(joins, codes, pairs, permutations, seed)
         observed = frame["joins"].to_numpy()[:, None]
         frame["p_value"] = pseudo_p_values(
             (relocated >= observed - 1e-9).sum(axis=1),
@@ -184,6 +202,12 @@ def _categories(
             f"{variable!r} has no value in {period!r} for units "
             f"{sample(panel.units[values.isna()])}; drop these units (panel.select) or fill them"
         )
+    kinds = {type(plain(value)).__name__ for value in values.unique()}
+    if len(kinds) > 1 and not kinds <= {"int", "float", "bool"}:
+        raise DomainError(
+            f"categories of {variable!r} are of several types ({', '.join(sorted(kinds))}): "
+            "convert them to one"
+        )
     codes, found = pd.factorize(values, sort=True)
     names = pd.Index(found).tolist()
     if not 2 <= len(names) <= 20:
@@ -192,6 +216,24 @@ def _categories(
             f"{sample(pd.Index(names))}; cut numbers into classes first"
         )
     return np.asarray(codes), names
+
+
+def _relocated(
+    joins: sparse.csr_array,
+    codes: np.ndarray,
+    pairs: list[tuple[int, int]],
+    permutations: int,
+    seed: int | None,
+) -> np.ndarray:
+    """Return the counts of relocated categories, shape (rows, permutations)."""
+    rng = np.random.default_rng(seed)
+    size = max(1, BATCH_CELLS // len(codes))
+    batches = []
+    for start in range(0, permutations, size):
+        count = min(size, permutations - start)
+        moved = rng.permuted(np.tile(codes, (count, 1)), axis=1).T
+        batches.append(_with_sums(_counted(joins, moved, int(codes.max()) + 1), pairs))
+    return np.concatenate(batches, axis=1)
 
 
 def _index(names: list[Hashable], pairs: list[tuple[int, int]]) -> pd.MultiIndex:
@@ -265,7 +307,10 @@ def _moments(
         ]
     )
     square = np.array([sum(second(a, b) for a in group for b in group) for group in every])
-    return {"expected": mean, "std_dev": np.sqrt(np.maximum(square - mean**2, 0.0))}
+    variance = square - mean**2
+    # What rounding leaves where joins cannot vary, as with links between all units.
+    variance[variance <= 1e-12 * mean**2] = 0.0
+    return {"expected": mean, "std_dev": np.sqrt(variance)}
 
 
 def _orders(pair: tuple[int, int]) -> set[tuple[int, int]]:

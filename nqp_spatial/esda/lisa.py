@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.errors import OptionError, PanelError, WeightsError, sample
+from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.esda.moran import (
     Alternative,
     check_permutations,
     deviations,
     pseudo_p_values,
+    require_links,
 )
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
+from nqp_spatial.sizes import require_memory
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -166,6 +168,8 @@ def lisa(
         If values are missing, infinite or constant.
     UnmatchedIdsError
         If ids of panel and weights differ.
+    WeightsError
+        If there are no links, or weights add up to zero.
     OptionError, PanelError
         If an option is out of range, or the panel has several periods and none is named.
 
@@ -201,6 +205,7 @@ def lisa(
     period = panel.period(period)
     one = panel if panel.n_periods == 1 else panel.select(periods=[period])
     w = as_weights(weights).reordered(one.units)
+    require_links(w.sparse)
     values, z = (a[:, 0] for a in deviations(one, variable))
     lags, squares = w.sparse @ z, float(z @ z)
     p_values = _p_values(w.sparse, z, lags, permutations, seed, alternative, n_jobs, progress)
@@ -273,8 +278,11 @@ def _p_values(
 
     n = len(z)
     most = int(np.diff(matrix.indptr).max())
-    if most == 0:
-        raise WeightsError("no unit has a neighbour; build other weights")
+    require_memory(
+        16.0 * permutations * most,
+        f"{permutations} permutations of up to {most} neighbours",
+        "take fewer permutations, or weights with fewer neighbours",
+    )
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
     drawn = conditional_draws(most, n, permutations, seed)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
+from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from libpysal.weights import W
 
 __all__ = [
+    "BATCH_CELLS",
     "Alternative",
     "MoranResult",
     "check_permutations",
     "deviations",
     "moran",
     "pseudo_p_values",
+    "require_links",
+    "z_values",
 ]
 
 Alternative = Literal["directed", "two-sided", "greater"]
 # Cells of one batch of relocated data: some 32 MB.
-_BATCH_CELLS = 4_000_000
+BATCH_CELLS = 4_000_000
+_MOST_PERMUTATIONS = 1_000_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -134,6 +138,8 @@ def moran(
         If values are missing, infinite or constant in a period.
     UnmatchedIdsError
         If ids of panel and weights differ.
+    WeightsError
+        If there are no links, or weights add up to zero.
     OptionError, PanelError
         If an option is out of range, or there are fewer than four units.
 
@@ -155,6 +161,7 @@ def moran(
     check_permutations(permutations, alternative)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)
+    require_links(matrix)
     values, z = deviations(panel, variable)
     lag = np.asarray(matrix @ values)
     squares = (z**2).sum(axis=0)
@@ -165,7 +172,7 @@ def moran(
     frame["p_value"] = np.nan
     for name, variance in _variances(matrix, z).items():
         frame[f"variance_{name}"] = variance
-        frame[f"z_{name}"] = (frame["moran_i"] - frame["expected"]) / np.sqrt(variance)
+        frame[f"z_{name}"] = z_values(frame["moran_i"] - frame["expected"], np.sqrt(variance))
         frame[f"p_{name}"] = 2 * stats.norm.sf(frame[f"z_{name}"].abs())
     if permutations:
         drawn = scale * _relocated(matrix, z, permutations, seed, n_jobs, progress)
@@ -197,30 +204,54 @@ def moran(
 
 def check_permutations(permutations: int, alternative: str) -> None:
     """Raise `OptionError` unless both are in range."""
-    if not (isinstance(permutations, int | np.integer) and permutations >= 0):
-        raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
+    if not (isinstance(permutations, int | np.integer) and 0 <= permutations <= _MOST_PERMUTATIONS):
+        raise OptionError(
+            f"permutations must be a whole number from 0 to {_MOST_PERMUTATIONS}, "
+            f"got {permutations!r}"
+        )
     if alternative not in ("directed", "two-sided", "greater"):
         raise OptionError(
             f"alternative must be 'directed', 'two-sided' or 'greater', got {alternative!r}"
         )
 
 
+def require_links(matrix: sparse.csr_array) -> None:
+    """Raise `WeightsError` if there are no links, or weights add up to zero."""
+    if not matrix.nnz or matrix.sum() == 0:
+        raise WeightsError(
+            "no unit has a neighbour; build other weights"
+            if not matrix.nnz
+            else "the weights add up to zero, so association has no scale; use other weights"
+        )
+
+
+def z_values(difference: pd.Series, std_dev: np.ndarray | pd.Series) -> np.ndarray:
+    """Return differences over their standard deviation; zero where they cannot vary."""
+    over = np.divide(difference, std_dev, out=np.zeros(len(difference)), where=std_dev > 0)
+    return np.asarray(over)
+
+
 def deviations(panel: SpatialPanel, variable: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and deviations from the period's mean, units by periods, or raise."""
+    """Return values and deviations from the period's mean, units by periods, or raise.
+
+    Deviations are scaled by a power of two, which changes no digit of a statistic that is free of
+    scale, but keeps squares of tiny and of huge values in range.
+    """
     values = panel.values(variable)
     if len(values) < 4:
         raise PanelError(
             f"spatial association needs four units or more, the panel has {len(values)}"
         )
-    z = values - values.mean(axis=0)
+    scaled = np.ldexp(values, -np.frexp(np.abs(values).max(axis=0))[1])
+    z = scaled - scaled.mean(axis=0)
     # A constant leaves deviations of rounding only.
-    flat = np.abs(z).max(axis=0) <= 1e-12 * np.abs(values).max(axis=0)
+    flat = np.abs(z).max(axis=0) <= 1e-12 * np.abs(scaled).max(axis=0)
     if flat.any():
         raise DomainError(
             f"{variable!r} is constant in period {sample(panel.periods[flat])}, so nothing can "
             "be associated there; select other periods"
         )
-    return values, z
+    return values, np.ldexp(z, -np.frexp(np.abs(z).max(axis=0))[1])
 
 
 def pseudo_p_values(
@@ -250,10 +281,13 @@ def _variances(matrix: sparse.csr_array, z: np.ndarray) -> dict[str, np.ndarray]
     random = n * ((n**2 - 3 * n + 3) * s1 - n * s2 + 3 * s0**2)
     random = random - kurtosis * ((n**2 - n) * s1 - 2 * n * s2 + 6 * s0**2)
     random = random / ((n - 1) * (n - 2) * (n - 3) * s0**2)
-    return {
+    # Where every unit is every other's neighbour alike, I is the same wherever values lie.
+    floor = 1e-10 * expected_square
+    variances = {
         "norm": np.full(z.shape[1], normal - expected_square),
         "rand": random - expected_square,
     }
+    return {name: np.where(v > floor, v, 0.0) for name, v in variances.items()}
 
 
 def _relocated(
@@ -270,7 +304,7 @@ def _relocated(
 
     n = len(z)
     # Batches and their seeds do not depend on n_jobs, so neither do the results.
-    size = max(1, min(permutations, _BATCH_CELLS // z.size))
+    size = max(1, min(permutations, BATCH_CELLS // z.size))
     starts = range(0, permutations, size)
     seeds = np.random.SeedSequence(seed).spawn(len(starts))
 

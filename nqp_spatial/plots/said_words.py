@@ -158,6 +158,10 @@ FORMS = {
         "不拒绝公因子约束，且稳健 LM 检验指向误差。"
     ),
     "Both simplifications are rejected.": "两种简化均被拒绝。",
+    "A simplification cannot be tested.": "有一种简化无法检验。",
+    "The Durbin model cannot be tested against them, and stays.": (
+        "杜宾模型无法与二者作检验，予以保留。"
+    ),
     "A simplification is not rejected, but the robust LM tests do not point to it alone.": (
         "有一种简化未被拒绝，但稳健 LM 检验并非只指向它。"
     ),
@@ -303,6 +307,13 @@ FORMS = {
     "tau + rho + eta = {sum}: not stable: long-run effects mean nothing": (
         "tau + rho + eta = {sum}：不稳定，长期效应没有意义"
     ),
+    "equal across units, so not lagged: {names}": "各单元取值相同，不作空间滞后：{names}",
+    "effects are those of terms, not of {name}, which enters in {terms}: terms of one variable "
+    "move together": (
+        "所列为各项的效应，不是 {name} 的效应：{name} 进入 {terms}，同一变量的各项同时变动"
+    ),
+    "{model} could not be fitted: {reason}": "{model} 无法估计：{reason}",
+    "no posterior probabilities: {reason}": "没有后验概率：{reason}",
     "{count} units have no neighbours: their spatial lags are zero": (
         "{count} 个单元没有邻居：其空间滞后为零"
     ),

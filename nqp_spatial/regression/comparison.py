@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import NqpError, NqpWarning, OptionError
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.effects import EffectsResult
@@ -177,12 +178,13 @@ def robustness(
     Returns
     -------
     dict of RegressionResult
-        By what varies, in words, such as "queen, sdm"; for `compare`.
+        By what varies, in words, such as "queen, sdm"; for `compare`. A combination that cannot be
+        fitted is left out, with a `NqpWarning` that names it and says why.
 
     Raises
     ------
     OptionError
-        If a list is empty. What `fit` raises is passed on.
+        If a list is empty. If nothing can be fitted, what `fit` raises is passed on.
 
     Examples
     --------
@@ -219,10 +221,16 @@ def robustness(
     results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     found = tqdm(results, total=len(pairs), desc="weights x formulas", disable=not progress)
     by_pair = dict(zip(pairs, found, strict=True))
-    return {
+    outcomes = {
         ", ".join(point[at] for at in varying): by_pair[point[0], point[1]][point[2], point[3]]
         for point in grid
     }
+    errors = {name: one for name, one in outcomes.items() if isinstance(one, NqpError)}
+    if len(errors) == len(outcomes):
+        raise next(iter(errors.values()))
+    for name, error in errors.items():
+        warnings.warn(f"{name!r} could not be fitted and is left out: {error}", NqpWarning, 2)
+    return {name: one for name, one in outcomes.items() if isinstance(one, RegressionResult)}
 
 
 def _fit_all(
@@ -232,9 +240,12 @@ def _fit_all(
     models: list[Model],
     effects: list[Effects],
     options: dict[str, object],
-) -> dict[tuple[str, str], RegressionResult]:
+) -> dict[tuple[str, str], RegressionResult | NqpError]:
     fresh = replace(weights, cache={})
-    return {
-        (model, kind): fit(formula, panel, fresh, model=model, effects=kind, **options)  # type: ignore[arg-type]
-        for model, kind in product(models, effects)
-    }
+    outcomes: dict[tuple[str, str], RegressionResult | NqpError] = {}
+    for model, kind in product(models, effects):
+        try:
+            outcomes[model, kind] = fit(formula, panel, fresh, model=model, effects=kind, **options)  # type: ignore[arg-type]
+        except NqpError as error:
+            outcomes[model, kind] = error
+    return outcomes

@@ -69,6 +69,24 @@ class Recipe:
         }
         return tuple(name for name in self.read.columns if name in used)
 
+    def notes_on_terms(self) -> tuple[str, ...]:
+        """Say which columns enter in several terms, whose effects are then of the terms alone."""
+        terms: dict[str, list[str]] = {}
+        several = set()
+        for term in self.spec.terms:
+            columns = {name for factor in term.factors for name in self.read.columns_in(factor)}
+            for name in columns - self.read.exact:
+                terms.setdefault(name, []).append(str(term))
+            joint = len(term.factors) > 1 or len(self.spec.term_indices[term]) > 1
+            if joint:
+                several |= columns - self.read.exact
+        return tuple(
+            f"effects are those of terms, not of {name}, which enters in {', '.join(found)}: "
+            "terms of one variable move together"
+            for name, found in terms.items()
+            if len(found) > 1 or name in several
+        )
+
     def columns(self, panel: SpatialPanel) -> pd.DataFrame:
         """Return the columns for a panel, with NaN where cells are missing."""
         return pd.DataFrame(_materialized(self.spec, panel, self.read, self.needed, complete=False))
@@ -110,6 +128,11 @@ class Design:
     means: tuple[tuple[str, str], ...] = ()
     recipes: tuple[Recipe | None, Recipe | None] = (None, None)
     notes: tuple[str, ...] = ()
+
+    @property
+    def notes_on_terms(self) -> tuple[str, ...]:
+        """Return which variables enter in several terms."""
+        return () if self.recipes[1] is None else self.recipes[1].notes_on_terms()
 
 
 def build_design(
@@ -341,6 +364,8 @@ def _is_categories(column: pd.Series) -> bool:
 
 def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> None:
     try:
+        if any(kind.kind == "c" for kind in side.dtypes):
+            raise TypeError("complex numbers")
         values = side.to_numpy(dtype=float)
     except (TypeError, ValueError) as error:
         raise DomainError(f"in {formula!r}, {sample(side.columns)} do not give numbers") from error

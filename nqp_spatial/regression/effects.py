@@ -22,7 +22,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.errors import OptionError, StabilityWarning
-from nqp_spatial.printed import Part, Printed
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.factors import factorize
 from nqp_spatial.regression.logdet import Curve, LogDet, log_determinant
 from nqp_spatial.regression.terms import Terms
@@ -58,6 +58,8 @@ class EffectsResult(Printed):
         Display labels of variables.
     title : str
         The model, in words.
+    notes : tuple of str
+        Variables that enter in several terms, so that no row is the effect of the variable.
 
     Examples
     --------
@@ -76,6 +78,7 @@ class EffectsResult(Printed):
     level: float
     labels: dict[str, str]
     title: str
+    notes: tuple[str, ...] = ()
 
     def _parts(self) -> list[Part]:
         how = f"{self.draws} draws, seed {self.seed}" if self.draws else "delta method"
@@ -87,6 +90,7 @@ class EffectsResult(Printed):
             f"Effects. {self.title}",
             shown.reset_index(drop=True),
             f"Inference: {how}{lost}; level {self.level:g}",
+            *notes_of(self.notes),
         ]
 
     def at(self, horizon: str | int) -> EffectsResult:
@@ -350,7 +354,13 @@ def draw_parameters(slopes: Slopes, draws: int, seed: int | None) -> np.ndarray:
     rng = np.random.default_rng(seed)
     # Scaled before the decomposition: the units of the regressors must not matter.
     scale = np.sqrt(np.diag(slopes.cov))
-    lower = np.linalg.cholesky(slopes.cov / np.outer(scale, scale))
+    try:
+        lower = np.linalg.cholesky(slopes.cov / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        raise OptionError(
+            "the covariance of the estimates is singular, so that nothing can be drawn from it "
+            "(few units or periods make it so); use method='delta'"
+        ) from None
     return slopes.coefs + (rng.standard_normal((draws, len(scale))) @ lower.T) * scale
 
 

@@ -36,7 +36,7 @@ from nqp_spatial.regression.spec import (
     check_covariance,
     check_options,
 )
-from nqp_spatial.regression.terms import Terms, terms_of
+from nqp_spatial.regression.terms import Terms, row_sum_advice, terms_of
 from nqp_spatial.regression.transform import Counts, Projection, unit_means
 from nqp_spatial.regression.two_stage import two_stage
 from nqp_spatial.weights.spatial_weights import SpatialWeights
@@ -322,8 +322,7 @@ def _resolve(
     if terms.u is not None and spec.sweeps_periods and not terms.u.rows_add_to_one:
         raise OptionError(
             f"spatial errors with {spec.effects} effects need weights whose rows add to one, or "
-            "the filtered period dummies are dummies no more; standardise them with "
-            "weights.standardize('row')"
+            f"the filtered period dummies are dummies no more; {row_sum_advice(terms.u)}"
         )
     if spec.has_phi and spec.covariance not in ("observed", "expected"):
         raise OptionError(
@@ -335,7 +334,7 @@ def _resolve(
     if spec.estimator == "gs2sls":
         return "transformation", ()  # of sigma2 only: its divisor is what the sweeping leaves
     if spec.is_dynamic and spec.sweeps_units:
-        return _resolve_dynamic(correction, spec, stochastic)
+        return _resolve_dynamic(correction, spec, terms)
     if correction == "auto":
         if spec.effects == "unit" or stochastic:
             return "transformation", ()
@@ -344,7 +343,7 @@ def _resolve(
             "dummy-variable likelihood, rho biased by order 1/n",
         )
     if correction in ("transformation", "bias") and spec.effects != "unit":
-        _require_stochastic(correction, spec, stochastic)
+        _require_stochastic(correction, spec, terms)
         if correction == "bias" and (spec.has_rho or spec.has_lam):
             return "bias", (
                 "bias-corrected: the log-likelihood is the maximum of the uncorrected one",
@@ -357,7 +356,7 @@ def _resolve(
 
 
 def _resolve_dynamic(
-    correction: str, spec: RegressionSpec, stochastic: bool
+    correction: str, spec: RegressionSpec, terms: Terms
 ) -> tuple[Correction, tuple[str, ...]]:
     if correction == "transformation":
         raise OptionError(
@@ -366,23 +365,23 @@ def _resolve_dynamic(
         )
     if correction == "none":
         return "none", ("not corrected: unit effects bias tau, eta and rho by order 1/T",)
-    if spec.effects == "two-way" and not stochastic and correction == "auto":
+    if spec.effects == "two-way" and not terms.rows_add_to_one and correction == "auto":
         return "none", (
             "rows of W do not add to one, so period effects cannot be transformed away and the "
             "dynamic bias is not corrected: of order 1/T in tau, eta and rho",
         )
     if spec.effects == "two-way":
-        _require_stochastic(correction, spec, stochastic)
+        _require_stochastic(correction, spec, terms)
     return "bias", ("bias-corrected: the log-likelihood is the maximum of the uncorrected one",)
 
 
-def _require_stochastic(correction: str, spec: RegressionSpec, stochastic: bool) -> None:
-    if not stochastic:
-        raise OptionError(
-            f"correction={correction!r} with {spec.effects} effects needs weights whose rows add "
-            "to one; standardise them with weights.standardize('row'), or use "
-            "correction='none'"
-        )
+def _require_stochastic(correction: str, spec: RegressionSpec, terms: Terms) -> None:
+    for weights in (terms.y, terms.u):
+        if weights is not None and not weights.rows_add_to_one:
+            raise OptionError(
+                f"correction={correction!r} with {spec.effects} effects needs weights whose rows "
+                f"add to one; {row_sum_advice(weights)}, or use correction='none'"
+            )
 
 
 def _likely(

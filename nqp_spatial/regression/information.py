@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
+from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression.factors import DenseFactor, factorize
 from nqp_spatial.regression.likelihood import ConcentratedLikelihood
 from nqp_spatial.regression.logdet import LogDet
@@ -376,8 +377,31 @@ def score_bias_of_periods(estimate: Estimate) -> np.ndarray:
 
 def scaled_inverse(matrix: np.ndarray) -> np.ndarray:
     """Invert after scaling to a unit diagonal: units of measurement must not decide precision."""
-    scale = 1 / np.sqrt(np.diag(matrix))
-    return np.asarray(np.linalg.inv(matrix * np.outer(scale, scale)) * np.outer(scale, scale))
+    sizes = np.diag(matrix)
+    if not (sizes > 0).all():
+        raise ConvergenceError(
+            "the likelihood is not curved downwards at the estimate, so that there are no standard "
+            "errors: the data do not identify the parameters; take a simpler model"
+        )
+    scale = 1 / np.sqrt(sizes)
+    scaled = inverted(matrix * np.outer(scale, scale), "the information of the estimates")
+    if not (np.diag(scaled) > 0).all():
+        raise ConvergenceError(
+            "the information of the estimates is not positive definite, so that there are no "
+            "standard errors: the data hardly identify the parameters; take a simpler model"
+        )
+    return np.asarray(scaled * np.outer(scale, scale))
+
+
+def inverted(matrix: np.ndarray, what: str) -> np.ndarray:
+    """Return the inverse, or raise `ConvergenceError` that says what is singular."""
+    try:
+        return np.asarray(np.linalg.inv(matrix))
+    except np.linalg.LinAlgError:
+        raise ConvergenceError(
+            f"{what} cannot be inverted: the data do not identify the parameters; take fewer "
+            "regressors, or more units and periods"
+        ) from None
 
 
 def _mirrored(upper: np.ndarray) -> np.ndarray:

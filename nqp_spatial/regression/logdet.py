@@ -26,7 +26,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from scipy import sparse
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import OptionError, WeightsError
 from nqp_spatial.regression.factors import ordered_system
 from nqp_spatial.regression.quadrature import PROBES, STEPS, probe_quadrature
 from nqp_spatial.weights.spatial_weights import SpatialWeights
@@ -414,12 +414,27 @@ def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> L
         method = "exact" if n <= small else "factor" if n <= FACTOR_UP_TO else "lanczos"
     if method == "exact":
         values = _eigenvalues(matrix, scale)
-        radius = 1.0 if weights.rows_add_to_one else float(np.abs(values).max())
+        radius = _radius(weights, lambda: float(np.abs(values).max()))
         return NodeLogDet(values, np.ones_like(values.real), radius=radius, method="exact")
-    radius = 1.0 if weights.rows_add_to_one else spectral_radius(matrix)
+    radius = _radius(weights, lambda: spectral_radius(matrix))
     if method == "factor":
         return FactorLogDet(matrix, radius=radius, scale=scale)
     return _stochastic(weights, scale, radius, seed, probes=PROBES, steps=STEPS)
+
+
+def _radius(weights: SpatialWeights, otherwise: Callable[[], float]) -> float:
+    """Return the largest modulus of an eigenvalue; of rows that add to one it is known."""
+    if weights.rows_add_to_one:
+        # Sums of rounded weights pass one by a little, and the eigenvalue with them.
+        largest = float(weights.sparse.sum(axis=1).max())
+        return largest if abs(largest - 1) > 1e-12 else 1.0
+    radius = otherwise()
+    if radius <= 1e-12 * abs(weights.sparse).max():
+        raise WeightsError(
+            "no chain of links leads back to the unit that it began with (or there are no links), "
+            "so that rho has no bounds; use weights with links in both directions"
+        )
+    return radius
 
 
 def _symmetrizer(weights: SpatialWeights) -> np.ndarray | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.hypotheses import HypothesisTest, chi2_test
+from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 
 __all__ = [
     "cross_section_exponent",
@@ -66,7 +66,7 @@ def moran_by_period(
     )
 
 
-def pesaran_cd(residuals: np.ndarray) -> HypothesisTest:
+def pesaran_cd(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
     """Test residuals for weak cross-sectional dependence.
 
     ``CD = sqrt(2 T / (n (n - 1))) sum_(i<j) r_ij``, r_ij the correlation over time, is standard
@@ -80,7 +80,7 @@ def pesaran_cd(residuals: np.ndarray) -> HypothesisTest:
 
     Returns
     -------
-    HypothesisTest
+    HypothesisTest or NotApplicable
 
     Notes
     -----
@@ -95,12 +95,15 @@ def pesaran_cd(residuals: np.ndarray) -> HypothesisTest:
     True
     """
     n, t = residuals.shape
+    null = "weak cross-sectional dependence"
+    if n < 2 or t < 3:
+        return NotApplicable("Pesaran CD", null, f"needs 2 units and 3 periods, has {n} and {t}")
     z = _unit_length(residuals)
     pairs = (float((z.sum(axis=0) ** 2).sum()) - n) / 2
     statistic = np.sqrt(2 * t / (n * (n - 1))) * pairs
     return HypothesisTest(
         "Pesaran CD",
-        "weak cross-sectional dependence",
+        null,
         float(statistic),
         "normal",
         None,
@@ -153,7 +156,7 @@ def _unit_length(residuals: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(z, lengths, out=np.zeros_like(z), where=lengths > 0))
 
 
-def normality_test(residuals: np.ndarray) -> HypothesisTest:
+def normality_test(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
     """Test residuals for skewness and excess kurtosis (Jarque and Bera 1987).
 
     Parameters
@@ -163,7 +166,7 @@ def normality_test(residuals: np.ndarray) -> HypothesisTest:
 
     Returns
     -------
-    HypothesisTest
+    HypothesisTest or NotApplicable
 
     Examples
     --------
@@ -171,12 +174,12 @@ def normality_test(residuals: np.ndarray) -> HypothesisTest:
     True
     """
     statistic = float(stats.jarque_bera(residuals.ravel()).statistic)
-    found = chi2_test("Jarque-Bera", "normal errors", statistic, 2)
-    assert isinstance(found, HypothesisTest)
-    return found
+    return chi2_test("Jarque-Bera", "normal errors", statistic, 2)
 
 
-def heteroskedasticity_test(residuals: np.ndarray, regressors: np.ndarray) -> HypothesisTest:
+def heteroskedasticity_test(
+    residuals: np.ndarray, regressors: np.ndarray
+) -> HypothesisTest | NotApplicable:
     """Test whether squared residuals vary with the regressors (Koenker 1981).
 
     ``N R^2`` of squared residuals on the regressors and a constant.
@@ -190,7 +193,7 @@ def heteroskedasticity_test(residuals: np.ndarray, regressors: np.ndarray) -> Hy
 
     Returns
     -------
-    HypothesisTest
+    HypothesisTest or NotApplicable
 
     Examples
     --------
@@ -203,7 +206,6 @@ def heteroskedasticity_test(residuals: np.ndarray, regressors: np.ndarray) -> Hy
     x = regressors - regressors.mean(axis=0)
     fitted = x @ np.linalg.lstsq(x, squares, rcond=None)[0]
     rank = int(np.linalg.matrix_rank(x))
-    statistic = len(squares) * float(fitted @ fitted) / float(squares @ squares)
-    found = chi2_test("Koenker-Bassett", "errors of one variance", statistic, rank)
-    assert isinstance(found, HypothesisTest)
-    return found
+    spread = float(squares @ squares)
+    statistic = len(squares) * float(fitted @ fitted) / spread if spread > 0 else np.nan
+    return chi2_test("Koenker-Bassett", "errors of one variance", statistic, rank)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -20,7 +21,7 @@ from nqp_spatial.regression.design import INTERCEPT
 from nqp_spatial.regression.effects import EffectsResult, Slopes
 from nqp_spatial.regression.logdet import LogDet
 from nqp_spatial.regression.prediction import Kind, predict_new, predict_own
-from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.regression.spec import RegressionSpec, require_level
 from nqp_spatial.regression.terms import Terms, terms_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
@@ -172,7 +173,7 @@ class RegressionResult:
         DataFrame
             Columns ``conf_low, conf_high``.
         """
-        reach = float(stats.t.ppf(0.5 + _checked(level) / 2, self.df_resid)) * self.std_errors
+        reach = float(stats.t.ppf(0.5 + require_level(level) / 2, self.df_resid)) * self.std_errors
         return pd.DataFrame({"conf_low": self.params - reach, "conf_high": self.params + reach})
 
     @property
@@ -249,8 +250,11 @@ class RegressionResult:
         if method not in ("draws", "delta"):
             raise OptionError(f"method must be 'draws' or 'delta', got {method!r}")
         if not (isinstance(draws, int) and draws >= 2):
-            raise OptionError(f"draws must be a whole number of at least 2, got {draws!r}")
-        _checked(level)
+            raise OptionError(
+                f"draws must be a whole number of at least 2, got {draws!r}; for the delta method "
+                "pass method='delta'"
+            )
+        level = require_level(level)
         self._require_horizons(horizons)
         slopes, kernels = self._slopes(), impacts.Kernels(self.terms, self.logdet)
         names: list[str] = ["short-run", "long-run"] if self.spec.is_dynamic else ["static"]
@@ -289,6 +293,7 @@ class RegressionResult:
             level=level,
             labels=self.labels,
             title=f"{self.spec.describe()}; {self.weights_spec}",
+            notes=() if self.recipes[1] is None else self.recipes[1].notes_on_terms(),
         )
 
     def _require_horizons(self, horizons: Sequence[int]) -> None:
@@ -548,9 +553,10 @@ class RegressionResult:
 
     def _repr_html_(self) -> str:
         table = self.table.to_html(float_format=lambda x: f"{x:.4g}")
-        notes = "".join(f"<li>{note}</li>" for note in self.notes)
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return (
-            f"<p><b>{self.spec.describe()}</b><br>{self.spec.formula}<br>{self.weights_spec}</p>"
+            f"<p><b>{escape(self.spec.describe())}</b><br>{escape(self.spec.formula)}<br>"
+            f"{escape(self.weights_spec)}</p>"
             f"{table}<p>N = {self.nobs}, log-likelihood = {self.loglik:.4f}, "
             f"sigma2 = {self.sigma2:.6g}</p><ul>{notes}</ul>"
         )
@@ -626,9 +632,3 @@ def _flat(key: tuple[str, str]) -> str:
     if block in ("mean", "wmean"):
         return f"mean of {'W × ' if block == 'wmean' else ''}{name}"
     return {"tau": "y(t-1)", "eta": "W × y(t-1)"}[name] if block == "dynamic" else name
-
-
-def _checked(level: float) -> float:
-    if not 0 < level < 1:
-        raise OptionError(f"level must lie between 0 and 1, got {level!r}")
-    return level

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nqp_spatial.hypotheses import HypothesisTest, chi2_test
+from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.regression.problem import Problem
 from nqp_spatial.regression.transform import swept
 from nqp_spatial.weights.spatial_weights import SpatialWeights
@@ -12,7 +12,9 @@ from nqp_spatial.weights.spatial_weights import SpatialWeights
 __all__ = ["score_tests"]
 
 
-def score_tests(problem: Problem, weights: SpatialWeights) -> dict[str, HypothesisTest]:
+def score_tests(
+    problem: Problem, weights: SpatialWeights
+) -> dict[str, HypothesisTest | NotApplicable]:
     """Test a linear model for a spatial lag, a spatial error, each in the presence of the other.
 
     With e the residuals, ``d_lag = e'Wy / s2 - c``, ``d_err = e'We / s2 - c`` and
@@ -37,7 +39,7 @@ def score_tests(problem: Problem, weights: SpatialWeights) -> dict[str, Hypothes
 
     Returns
     -------
-    dict of HypothesisTest
+    dict of HypothesisTest or NotApplicable
         "LM lag", "LM error", "robust LM lag", "robust LM error", "LM both".
 
     Notes
@@ -64,24 +66,24 @@ def score_tests(problem: Problem, weights: SpatialWeights) -> dict[str, Hypothes
         # tr(J W) = -1 ties the scores to that of sigma2; what that explains is taken off.
         trace -= 2 / (shape[0] - 1)
         centre = -float(counts.copies)
-    t = counts.copies * trace
+    t = counts.copies * trace if trace > 0 else np.nan  # of two or three units nothing is left
     j = t + float(left @ left) / s2
     d_lag, d_err = float(e @ lag_y) / s2 - centre, float(e @ lag_e) / s2 - centre
-    robust_lag = (d_lag - d_err) ** 2 / (j - t)
+    # Where W y adds nothing to W u beyond the regressors, the robust tests have no variance.
+    own = j - t if j - t > 1e-10 * t else np.nan
+    robust_lag = (d_lag - d_err) ** 2 / own
     statistics = {
         "LM lag": ("no W y", d_lag**2 / j, 1),
         "LM error": ("no W u", d_err**2 / t, 1),
         "robust LM lag": ("no W y, whether or not there is W u", robust_lag, 1),
         "robust LM error": (
             "no W u, whether or not there is W y",
-            (d_err - t / j * d_lag) ** 2 / (t * (1 - t / j)),
+            (d_err - t / j * d_lag) ** 2 / (t * (1 - t / j) if own == own else np.nan),
             1,
         ),
         "LM both": ("neither W y nor W u", d_err**2 / t + robust_lag, 2),
     }
-    found = {}
-    for name, (null, statistic, df) in statistics.items():
-        test = chi2_test(name, null, statistic, df)
-        assert isinstance(test, HypothesisTest)
-        found[name] = test
-    return found
+    return {
+        name: chi2_test(name, null, statistic, df)
+        for name, (null, statistic, df) in statistics.items()
+    }

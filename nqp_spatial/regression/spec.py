@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+
 from nqp_spatial.errors import OptionError
 from nqp_spatial.printed import Part, Printed
 
-__all__ = ["Correction", "Covariance", "Effects", "Estimator", "Model", "RegressionSpec"]
+__all__ = [
+    "Correction",
+    "Covariance",
+    "Effects",
+    "Estimator",
+    "Model",
+    "RegressionSpec",
+    "check_covariance",
+    "check_options",
+    "require_level",
+]
 
 Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"]
 Effects = Literal["none", "unit", "period", "two-way", "random", "correlated-random"]
@@ -172,6 +184,14 @@ def check_options(
     ]:
         if value not in known:
             raise OptionError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+
+
+def require_level(level: object) -> float:
+    """Return a confidence level, or raise `OptionError` unless it lies between 0 and 1."""
+    number = isinstance(level, float | int | np.number) and not isinstance(level, bool | np.bool_)
+    if not (number and 0 < level < 1):  # type: ignore[operator]
+        raise OptionError(f"level must lie between 0 and 1, such as 0.95 for 95 %; got {level!r}")
+    return float(level)  # type: ignore[arg-type]
 
 
 def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:

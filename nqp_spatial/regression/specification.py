@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import CollinearityError, DomainError, NqpError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test, tests_frame, wald_test
 from nqp_spatial.panel import SpatialPanel, require_panel
-from nqp_spatial.printed import Part, Printed
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression import residual_checks as checks
 from nqp_spatial.regression.estimation import fit
 from nqp_spatial.regression.formulas import Functions
@@ -19,8 +19,8 @@ from nqp_spatial.regression.posterior import posterior_probabilities
 from nqp_spatial.regression.problem import pose
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.score_tests import score_tests
-from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
-from nqp_spatial.regression.terms import Terms
+from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec, require_level
+from nqp_spatial.regression.terms import Terms, row_sum_advice
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class DiagnosticsResult(Printed):
         are taken out; missing for one or two periods.
     level : float
         At which the recommendation reads p-values.
+    notes : tuple of str
+        Which models and probabilities these data do not allow, and why.
 
     Examples
     --------
@@ -80,6 +82,7 @@ class DiagnosticsResult(Printed):
     moran: pd.DataFrame
     exponent: float
     level: float
+    notes: tuple[str, ...] = ()
 
     def _parts(self) -> list[Part]:
         tests = self.table[["group", "name", "statistic", "df", "p_value"]]
@@ -88,6 +91,7 @@ class DiagnosticsResult(Printed):
             tests.reset_index(drop=True),
             self.criteria,
             self.recommendation,
+            *notes_of(self.notes),
         ]
 
 
@@ -166,18 +170,14 @@ def diagnostics(
     require_panel(panel)
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
-    if not 0 < level < 1:
-        raise OptionError(f"level must lie between 0 and 1, got {level!r}")
+    level = require_level(level)
     w = as_weights(weights).reordered(panel.units)
     if not w.rows_add_to_one and effects in ("period", "two-way"):
         raise OptionError(
             f"diagnostics with {effects} effects need weights whose rows add to one, because they "
-            "fit error models; standardise them with weights.standardize('row')"
+            f"fit error models; {row_sum_advice(w)}"
         )
-    shared: dict[str, Any] = {
-        "effects": effects, "correction": correction, "functions": functions,
-    }  # fmt: skip
-    models = {name: fit(formula, panel, w, model=name, **shared) for name in _FITTED}
+    models, notes = _fitted(formula, panel, w, effects, correction, functions)
     draft = RegressionSpec(formula, "", (), (), "ols", effects, models["ols"].spec.correction)
     problem = pose(panel, draft, Terms(), functions=functions)
     shape = (panel.n_units, panel.n_periods)
@@ -188,11 +188,10 @@ def diagnostics(
     loose = residuals
     if effects in before:
         plain = fit(formula, panel, model="ols", effects=before[effects], functions=functions)
-        loose = plain.resid.to_numpy()
-        loose = loose.reshape(shape)
+        loose = plain.resid.to_numpy().reshape(shape)
     asked = (formula, panel, w, effects, functions)
     groups: dict[str, dict[str, HypothesisTest | NotApplicable]] = {
-        "Score tests of the linear model": dict(score_tests(problem, w)),
+        "Score tests of the linear model": score_tests(problem, w),
         "Simplifications of the Durbin model": simplification_tests(models),
         "Effects (SDM, dummies)": fixed_effects_tests(*asked),
         "Random or fixed unit effects (SDM)": random_effects_tests(*asked),
@@ -213,6 +212,12 @@ def diagnostics(
             "BIC": {name: one.bic for name, one in models.items()},
         }
     )
+    try:
+        posterior = posterior_probabilities(formula, panel, w, effects=effects, functions=functions)
+    except NqpError as error:
+        posterior = pd.DataFrame(columns=["model", "log_marginal", "probability"])
+        notes = (*notes, f"no posterior probabilities: {error}")
+    measured = panel.n_periods > 2 and panel.n_units > 1
     return DiagnosticsResult(
         table=table,
         tests=tests,
@@ -220,55 +225,94 @@ def diagnostics(
         model=model,
         models=dict(models),
         criteria=criteria,
-        posterior=posterior_probabilities(formula, panel, w, effects=effects, functions=functions),
+        posterior=posterior,
         moran=checks.moran_by_period(residuals, w.sparse, panel.periods),
-        exponent=(checks.cross_section_exponent(loose) if panel.n_periods > 2 else float("nan")),
+        exponent=checks.cross_section_exponent(loose) if measured else float("nan"),
         level=level,
+        notes=notes,
     )
+
+
+def _fitted(
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: Effects,
+    correction: Correction,
+    functions: Functions | None,
+) -> tuple[dict[Model, RegressionResult], tuple[str, ...]]:
+    """Fit the models, and say which of them these data do not allow; the linear one must be."""
+    models: dict[Model, RegressionResult] = {}
+    notes = []
+    for name in _FITTED:
+        try:
+            models[name] = fit(
+                formula, panel, w, model=name, effects=effects, correction=correction,
+                functions=functions,
+            )  # fmt: skip
+        except (ArithmeticError, CollinearityError, DomainError) as error:
+            if name == "ols" or not isinstance(error, NqpError):
+                raise
+            notes.append(f"{name.upper()} could not be fitted: {error}")
+    return models, tuple(notes)
 
 
 def simplification_tests(
     models: dict[Model, RegressionResult],
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Likelihood ratio and Wald tests of the Durbin model against what it contains."""
-    durbin = models["sdm"]
-    lags = len(durbin.spec.lagged)
     found: dict[str, HypothesisTest | NotApplicable] = {}
-    smaller: tuple[tuple[Model, str, int], ...] = (
-        ("sar", "theta = 0", lags),
-        ("sem", "theta + rho beta = 0", lags),
-        ("slx", "rho = 0", 1),
+    smaller: tuple[tuple[Model, Model, str], ...] = (
+        ("sdm", "sar", "theta = 0"),
+        ("sdm", "sem", "theta + rho beta = 0"),
+        ("sdm", "slx", "rho = 0"),
+        ("sdem", "sem", "theta = 0"),
     )
-    for name, null, df in smaller:
-        title = f"LR: SDM against {name.upper()}"
-        statistic = 2 * (durbin.loglik - models[name].loglik)
+    for larger, name, null in smaller:
+        title = f"LR: {larger.upper()} against {name.upper()}"
+        if absent := [one for one in (larger, name) if one not in models]:
+            reason = f"{' and '.join(absent).upper()} could not be fitted"
+            found[title] = NotApplicable(title, null, reason)
+            continue
+        statistic = 2 * (models[larger].loglik - models[name].loglik)
+        df = 1 if name == "slx" else len(models[larger].spec.lagged)
         found[title] = chi2_test(title, null, statistic, df)
-    title = "LR: SDEM against SEM"
-    statistic = 2 * (models["sdem"].loglik - models["sem"].loglik)
-    found[title] = chi2_test(title, "theta = 0", statistic, lags)
-    theta = durbin.params["wx"].to_numpy()
-    names = list(durbin.spec.lagged)
-    beta = durbin.params["x"].loc[names].to_numpy()
-    rho = float(durbin.params["spatial", "rho"])
+    return {**found, **_wald_tests(models.get("sdm"))}
+
+
+def _wald_tests(
+    durbin: RegressionResult | None,
+) -> dict[str, HypothesisTest | NotApplicable]:
+    """Wald tests of the same restrictions as the likelihood ratio tests of the Durbin model."""
+    nulls = {"SAR": "theta = 0", "SEM": "theta + rho beta = 0", "SLX": "rho = 0"}
+    titles = {short: f"Wald: SDM against {short}" for short in nulls}
+    if durbin is None:
+        return {
+            titles[short]: NotApplicable(titles[short], null, "SDM could not be fitted")
+            for short, null in nulls.items()
+        }
+    names, size = list(durbin.spec.lagged), len(durbin.params)
     at = [durbin.params.index.get_loc(("wx", name)) for name in names]
     own = [durbin.params.index.get_loc(("x", name)) for name in names]
     last = durbin.params.index.get_loc(("spatial", "rho"))
-    size = len(durbin.params)
-    plain = np.zeros((lags, size))
-    plain[np.arange(lags), at] = 1.0
+    values = durbin.params.to_numpy()
+    theta, beta, rho = values[at], values[own], float(values[last])
+    plain = np.zeros((len(names), size))
+    plain[np.arange(len(names)), at] = 1.0
     common = plain.copy()
-    common[np.arange(lags), own] = rho
+    common[np.arange(len(names)), own] = rho
     common[:, last] = beta
     only_rho = np.zeros((1, size))
     only_rho[0, last] = 1.0
-    for short, null, gap, gradient in (
-        ("SAR", "theta = 0", theta, plain),
-        ("SEM", "theta + rho beta = 0", theta + rho * beta, common),
-        ("SLX", "rho = 0", np.array([rho]), only_rho),
-    ):
-        title = f"Wald: SDM against {short}"
-        found[title] = wald_test(title, null, gap, gradient, durbin.cov.to_numpy())
-    return found
+    gaps = {
+        "SAR": (theta, plain),
+        "SEM": (theta + rho * beta, common),
+        "SLX": (np.array([rho]), only_rho),
+    }
+    return {
+        titles[short]: wald_test(titles[short], nulls[short], gap, gradient, durbin.cov.to_numpy())
+        for short, (gap, gradient) in gaps.items()
+    }
 
 
 def fixed_effects_tests(
@@ -279,22 +323,24 @@ def fixed_effects_tests(
     functions: Functions | None = None,
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Joint likelihood ratio tests of unit and of period effects, in the Durbin model."""
-    n, t = panel.n_units, panel.n_periods
-
-    def loglik(kind: Effects) -> float:
-        return fit(formula, panel, w, effects=kind, correction="none", functions=functions).loglik
-
     found: dict[str, HypothesisTest | NotApplicable] = {}
-    if effects in ("unit", "two-way"):
-        rest: Effects = "none" if effects == "unit" else "period"
-        title = "LR: unit effects"
-        statistic = 2 * (loglik(effects) - loglik(rest))  # type: ignore[arg-type]
-        found[title] = chi2_test(title, "no unit effects", statistic, n - 1)
-    if effects in ("period", "two-way"):
-        rest = "none" if effects == "period" else "unit"
-        title = "LR: period effects"
-        statistic = 2 * (loglik(effects) - loglik(rest))  # type: ignore[arg-type]
-        found[title] = chi2_test(title, "no period effects", statistic, t - 1)
+    asked: tuple[tuple[str, Effects, int, str, str], ...] = (
+        ("unit", "period", panel.n_units - 1, "LR: unit effects", "no unit effects"),
+        ("period", "unit", panel.n_periods - 1, "LR: period effects", "no period effects"),
+    )
+    for kind, other, df, title, null in asked:
+        if effects not in (kind, "two-way"):
+            continue
+        rest: Effects = other if effects == "two-way" else "none"
+        try:
+            larger, least = (
+                fit(formula, panel, w, effects=one, correction="none", functions=functions)  # type: ignore[arg-type]
+                for one in (effects, rest)
+            )
+        except NqpError as error:
+            found[title] = NotApplicable(title, null, str(error))
+            continue
+        found[title] = chi2_test(title, null, 2 * (larger.loglik - least.loglik), df)
     return found
 
 
@@ -308,51 +354,73 @@ def random_effects_tests(
     """Test whether random unit effects are uncorrelated with the regressors, in two ways."""
     if effects not in ("unit", "two-way"):
         return {}
+    null = "unit effects are uncorrelated with the regressors"
     options: dict[str, Any] = {"covariance": "expected", "functions": functions}
-    fixed = fit(formula, panel, w, effects="unit", **options)
-    random = fit(formula, panel, w, effects="random", **options)
-    # Slopes alone: rho is estimated from within and between, and much the same in both.
+
+    def fitted(kind: Effects) -> RegressionResult:
+        return fit(formula, panel, w, effects=kind, **options)
+
+    found: dict[str, HypothesisTest | NotApplicable] = {}
+    try:
+        found["Hausman"] = _hausman(fitted("unit"), fitted("random"), null)
+    except NqpError as error:
+        found["Hausman"] = NotApplicable("Hausman", null, str(error))
+    try:
+        found["Mundlak"] = _mundlak(fitted("correlated-random"), null)
+    except NqpError as error:
+        found["Mundlak"] = NotApplicable("Mundlak", null, str(error))
+    return found
+
+
+def _hausman(
+    fixed: RegressionResult, random: RegressionResult, null: str
+) -> HypothesisTest | NotApplicable:
+    """Compare slopes alone: rho is estimated from within and between, much the same in both."""
     shared = [key for key in fixed.params.index if key[0] in ("x", "wx")]
+    if not shared:
+        return NotApplicable("Hausman", null, "the model has no regressors")
     gap = (fixed.params.loc[shared] - random.params.loc[shared]).to_numpy()
     # Both with the error variance of the random model, or the difference may not be positive
     # definite; under the null the two variances agree.
     spread = fixed.cov.loc[shared, shared] * (random.sigma2 / fixed.sigma2)
     spread = (spread - random.cov.loc[shared, shared]).to_numpy()
-    null = "unit effects are uncorrelated with the regressors"
-    name = "Hausman"
-    found: dict[str, HypothesisTest | NotApplicable] = {}
     scale = 1 / np.sqrt(np.abs(np.diag(spread)))
-    if np.linalg.eigvalsh(spread * np.outer(scale, scale)).min() > 1e-8:
-        statistic = float(gap @ np.linalg.solve(spread, gap))
-        found[name] = chi2_test(name, null, statistic, len(gap), "unit against random effects")
-    else:
-        found[name] = NotApplicable(
-            name, null, "the difference of the covariances is not positive definite: see Mundlak"
+    if not np.linalg.eigvalsh(spread * np.outer(scale, scale)).min() > 1e-8:
+        return NotApplicable(
+            "Hausman",
+            null,
+            "the difference of the covariances is not positive definite: see Mundlak",
         )
-    means = fit(formula, panel, w, effects="correlated-random", **options)
+    statistic = float(gap @ np.linalg.solve(spread, gap))
+    return chi2_test("Hausman", null, statistic, len(gap), "unit against random effects")
+
+
+def _mundlak(means: RegressionResult, null: str) -> HypothesisTest | NotApplicable:
+    """Test that unit means of the regressors have no coefficients."""
+    blocks = means.params.index.get_level_values(0)
     keys = [key for key in means.params.index if key[0] in ("mean", "wmean")]
-    if keys:
-        at = means.params.loc[keys].to_numpy()
-        middle = means.cov.loc[keys, keys].to_numpy()
-        # The means are told by n averages, whose variance likelihood divides by n and not by what
-        # the coefficients leave of it.
-        free = 1 - len(means.params.drop(["spatial", "random"], level=0)) / panel.n_units
-        statistic = float(at @ np.linalg.solve(middle, at)) * free
-        title = "Mundlak"
-        found[title] = chi2_test(title, null, statistic, len(at), "unit means of regressors")
-    return found
+    if not keys:
+        return NotApplicable("Mundlak", null, "no unit means of regressors differ between units")
+    # The means are told by n averages, whose variance likelihood divides by n and not by what
+    # the coefficients leave of it.
+    free = 1 - int((~blocks.isin(["spatial", "random"])).sum()) / means.n_units
+    if free <= 0:
+        return NotApplicable("Mundlak", null, "there are as many coefficients as units")
+    at = means.params.loc[keys].to_numpy()
+    middle = means.cov.loc[keys, keys].to_numpy()
+    statistic = float(at @ np.linalg.solve(middle, at)) * free
+    return chi2_test("Mundlak", null, statistic, len(at), "unit means of regressors")
 
 
 def residual_tests(
     residuals: np.ndarray, loose: np.ndarray, regressors: np.ndarray
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Test residuals; `loose` are those before period effects were taken out."""
-    found: dict[str, HypothesisTest | NotApplicable] = {}
-    if loose.shape[1] > 2:
-        found["Pesaran CD"] = checks.pesaran_cd(loose)
-    found["Jarque-Bera"] = checks.normality_test(residuals)
-    found["Koenker-Bassett"] = checks.heteroskedasticity_test(residuals.ravel(), regressors)
-    return found
+    return {
+        "Pesaran CD": checks.pesaran_cd(loose),
+        "Jarque-Bera": checks.normality_test(residuals),
+        "Koenker-Bassett": checks.heteroskedasticity_test(residuals.ravel(), regressors),
+    }
 
 
 def _recommend(tests: dict[str, HypothesisTest | NotApplicable], level: float) -> tuple[str, str]:
@@ -363,6 +431,8 @@ def _recommend(tests: dict[str, HypothesisTest | NotApplicable], level: float) -
 
     def p(name: str) -> str:
         value = tests[name].p_value
+        if not tests[name].applicable:
+            return "not applicable"
         return "p < 0.0001" if value < 1e-4 else f"p = {value:.4f}"
 
     rule = f"Rule: Elhorst (2010), tests at {level:g}."
@@ -390,12 +460,18 @@ def _recommend(tests: dict[str, HypothesisTest | NotApplicable], level: float) -
         f"The Durbin model against the lag model: {p('LR: SDM against SAR')}; against the error "
         f"model: {p('LR: SDM against SEM')} (LR)."
     )
-    if not not_lag and to_lag and not to_error:
+    if not (tests["LR: SDM against SAR"].applicable or tests["LR: SDM against SEM"].applicable):
+        return "sdm", (
+            f"{start} {tried} The Durbin model cannot be tested against them, and stays. {rule}"
+        )
+    may_lag = tests["LR: SDM against SAR"].applicable and not not_lag
+    may_error = tests["LR: SDM against SEM"].applicable and not not_error
+    if may_lag and to_lag and not to_error:
         return "sar", (
             f"{start} {tried} theta = 0 is not rejected, and the robust LM tests point to the lag. "
             f"Recommended: SAR. {rule}"
         )
-    if not not_error and to_error and not to_lag:
+    if may_error and to_error and not to_lag:
         return "sem", (
             f"{start} {tried} The common factor is not rejected, and the robust LM tests point to "
             f"the error. Recommended: SEM. {rule}"
@@ -404,5 +480,7 @@ def _recommend(tests: dict[str, HypothesisTest | NotApplicable], level: float) -
         "Both simplifications are rejected."
         if not_lag and not_error
         else "A simplification is not rejected, but the robust LM tests do not point to it alone."
+        if may_lag or may_error
+        else "A simplification cannot be tested."
     )
     return "sdm", f"{start} {tried} {reason} Recommended: the spatial Durbin model (SDM). {rule}"

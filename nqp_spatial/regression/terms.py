@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nqp_spatial.errors import OptionError
+import numpy as np
+
+from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -53,6 +55,18 @@ class Terms:
             return "".join(w.spec.describe() for w in self.given)
         named = (("Wy", self.y), ("WX", self.x), ("Wu", self.u))
         return "; ".join(f"{name}: {w.spec.describe()}" for name, w in named if w is not None)
+
+
+def row_sum_advice(weights: SpatialWeights) -> str:
+    """Return what to do so that rows of W add to one; islands are named."""
+    sums = np.asarray(weights.sparse.sum(axis=1)).ravel()
+    if len(weights.islands) and np.allclose(sums[sums != 0], 1.0, rtol=0, atol=1e-6):
+        return (
+            f"units {sample(weights.islands)} have no neighbours, so that their rows add to zero: "
+            "give them neighbours when the weights are made (islands='nearest'), leave them out, "
+            "or use effects='unit' or 'none'"
+        )
+    return "standardise them with weights.standardize('row')"
 
 
 def terms_of(

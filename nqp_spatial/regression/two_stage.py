@@ -22,7 +22,7 @@ from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression import sandwich
 from nqp_spatial.regression.design import INTERCEPT, evaluate_side
 from nqp_spatial.regression.formulas import Functions, names_in, quoted
-from nqp_spatial.regression.information import Estimate
+from nqp_spatial.regression.information import Estimate, inverted
 from nqp_spatial.regression.problem import Problem, matrix_of
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.transform import swept
@@ -115,7 +115,8 @@ def two_stage(
     # Residuals, lam with equal weights, filtered regression, lam with the weights that it gives.
     lam = moments.minimum(first.estimate, np.eye(2))
     second = _second_stage(problem, h, lam)
-    lam = moments.minimum(second.estimate, np.linalg.inv(moments.variance(second)))
+    precision = inverted(moments.variance(second), "the variance of the moments of lam")
+    lam = moments.minimum(second.estimate, precision)
     # The coefficients stay those of the second step; their spread is that of the filter found last.
     last = _second_stage(problem, h, lam)
     last = replace(last, estimate=_with_variance(replace(second.estimate, lam=lam)))
@@ -280,7 +281,12 @@ class _Stage:
         if not spare.shape[1]:
             return NotApplicable("J", null, "there are as many instruments as coefficients")
         score = spare.T @ self.estimate.innovations
-        statistic = float(score @ np.linalg.solve(self.meat(spare), score))
+        meat = self.meat(spare)
+        sizes = np.sqrt(np.diag(meat))
+        if not (sizes > 0).all() or np.linalg.cond(meat / np.outer(sizes, sizes)) > 1e12:
+            reason = "the variance of the instruments' moments is singular: there are too many"
+            return NotApplicable("J", null, reason)
+        statistic = float(score @ np.linalg.solve(meat, score))
         return chi2_test("J", null, statistic, spare.shape[1], "instruments less coefficients")
 
 
@@ -293,7 +299,7 @@ def _second_stage(problem: Problem, h: np.ndarray, lam: float) -> _Stage:
     z = np.column_stack([z, lag_y]) if spec.has_rho else z
     y = empty.innovations
     fitted = h @ (h.T @ z)
-    bread = np.linalg.inv(fitted.T @ fitted)
+    bread = inverted(fitted.T @ fitted, "the cross-product of instrumented regressors")
     delta = bread @ (fitted.T @ y)
     k = p.z.shape[1]
     estimate = replace(empty, coefs=delta[:k], rho=float(delta[k]) if spec.has_rho else 0.0)
@@ -406,7 +412,7 @@ class _Moments:
     def joined(self, stage: _Stage) -> np.ndarray:
         """Return the covariance of (coefs, rho, lam, sigma2)."""
         count = stage.fitted.shape[0]
-        inverse = np.linalg.inv(self.variance(stage))
+        inverse = inverted(self.variance(stage), "the variance of the moments of lam")
         slope = self.coefficients(stage.estimate) @ np.array([0.0, 1.0, 2 * stage.estimate.lam])
         pull = -(inverse @ slope) / float(slope @ inverse @ slope)  # lam moves by pull'q
         weight = np.broadcast_to(self._spread(stage)[0], self.shape).ravel()

@@ -17,6 +17,7 @@ from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.formulas import Functions
+from nqp_spatial.regression.spec import require_level
 from nqp_spatial.spillovers.blocks import ALL, Groups, groups_of
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
 from nqp_spatial.spillovers.group_effects import group_effects
@@ -182,6 +183,7 @@ class BarrierResult(Printed):
         -------
         BorderDecay
         """
+        level = require_level(level)
 
         def height(left: float) -> float:
             factors = float(left) ** np.arange(len(self.parts))
@@ -273,7 +275,7 @@ class BarrierResult(Printed):
             }
         ).T
         table["p_value"] = 2 * stats.norm.sf((table["estimate"] / table["std_error"]).abs())
-        reach = float(stats.norm.ppf(0.5 + level / 2)) * table["std_error"]
+        reach = float(stats.norm.ppf(0.5 + require_level(level) / 2)) * table["std_error"]
         table["conf_low"], table["conf_high"] = table["estimate"] - reach, table["estimate"] + reach
         return table.rename_axis("effect")
 
@@ -310,7 +312,7 @@ def fieller(
     >>> f"{low:.2f} to {high:.2f}, {kind}"
     '0.30 to 0.70, bounded'
     """
-    z2 = float(stats.norm.ppf(0.5 + level / 2)) ** 2
+    z2 = float(stats.norm.ppf(0.5 + require_level(level) / 2)) ** 2
     a = bottom**2 - z2 * cov[1, 1]
     b = top * bottom - z2 * cov[0, 1]
     c = top**2 - z2 * cov[0, 0]
@@ -406,6 +408,7 @@ def barrier(
         durbin=durbin, functions=functions, correct=True,
     )  # fmt: skip
     notes = ["Shares lost are of links of equal weight; distance beyond the weights is not held."]
+    notes += fit.notes
     if fit.corrected:
         notes.append("The bias of period dummies was taken off.")
     return BarrierResult(

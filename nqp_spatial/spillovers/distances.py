@@ -15,9 +15,10 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
-from nqp_spatial.printed import Part, Printed
+from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression import fit as fit_model
 from nqp_spatial.regression.formulas import Functions
+from nqp_spatial.regression.spec import require_level
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import SeveralLags, estimate
 from nqp_spatial.spillovers.partition import FixedEffects
@@ -56,6 +57,7 @@ class ReachResult(Printed):
     level : float
     fit : SeveralLags or None
         The model of the bands.
+    notes : tuple of str
 
     Examples
     --------
@@ -71,11 +73,12 @@ class ReachResult(Printed):
     design: str
     level: float
     fit: SeveralLags | None
+    notes: tuple[str, ...] = ()
 
     def _parts(self) -> list[Part]:
         ends = "; ".join(f"{name}: {km:g} km" for name, km in self.reach_km.items() if km == km)
         found = [f"Reach: {ends}"] if ends else []
-        return [self.design, self.frame.reset_index(drop=True), *found]
+        return [self.design, self.frame.reset_index(drop=True), *found, *notes_of(self.notes)]
 
 
 def reach(
@@ -152,6 +155,7 @@ def reach(
     require_panel(panel)
     if outcome_lags not in ("one", "bands"):
         raise OptionError(f"outcome_lags must be 'one' or 'bands', got {outcome_lags!r}")
+    level = require_level(level)
     panel.require_balanced()
     rings = bands(panel, edges_km=edges_km, power=power)
     named = {f"{low:g}-{high:g} km": w.reordered(panel.units) for (low, high), w in rings.items()}
@@ -183,6 +187,7 @@ def reach(
         design="Indirect effects by band of distance, from one model",
         level=level,
         fit=fit,
+        notes=fit.notes,
     )
 
 
@@ -487,6 +492,9 @@ def distance_decay(
     True
     """
     require_panel(panel)
+    level = require_level(level)
+    if not 0 < largest < np.inf:
+        raise OptionError(f"largest must be a positive number, got {largest!r}")
 
     def height(power: float) -> float:
         w = (

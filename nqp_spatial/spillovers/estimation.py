@@ -21,7 +21,7 @@ from nqp_spatial.regression.design import (
     lagged_names,
 )
 from nqp_spatial.regression.formulas import Functions
-from nqp_spatial.regression.information import scaled_inverse
+from nqp_spatial.regression.information import inverted, scaled_inverse
 from nqp_spatial.regression.spec import Covariance, Effects, RegressionSpec
 from nqp_spatial.regression.transform import (
     Projection,
@@ -55,6 +55,8 @@ class SeveralLags:
     corrected : bool
         Whether the bias from period dummies was taken off.
     resid : Series
+    notes : tuple of str
+        On variables that enter in several terms.
     """
 
     params: pd.Series
@@ -71,6 +73,7 @@ class SeveralLags:
     summit: Summit
     corrected: bool
     resid: pd.Series
+    notes: tuple[str, ...] = ()
 
     @property
     def rho(self) -> np.ndarray:
@@ -270,6 +273,7 @@ def estimate(
         summit=summit,
         corrected=corrected,
         resid=pd.Series(e, panel.frame.index, name="resid"),
+        notes=plain.notes_on_terms,
     )
 
 
@@ -324,7 +328,7 @@ def estimate_two_stage(
             "or tie coefficients"
         )
     fitted = h @ (h.T @ z)
-    bread = np.linalg.inv(fitted.T @ fitted)
+    bread = inverted(fitted.T @ fitted, "the cross-product of instrumented regressors")
     delta = bread @ (fitted.T @ projection.y)
     e = projection.y - z @ delta
     sigma2 = float(e @ e) / posed.likelihood.observations
@@ -347,6 +351,7 @@ def estimate_two_stage(
         summit=Summit(rho, float("nan"), 0, 0.0, 1),
         corrected=False,
         resid=pd.Series(e, panel.frame.index, name="resid"),
+        notes=plain.notes_on_terms,
     )
     notes = tuple(
         strength(posed.lag_y[:, at], f"W y, {part}", h, exogenous)

@@ -17,7 +17,7 @@ from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.formulas import Functions
-from nqp_spatial.regression.spec import Covariance, Estimator
+from nqp_spatial.regression.spec import Covariance, Estimator, require_level
 from nqp_spatial.spillovers.blocks import (
     ALL,
     Groups,
@@ -155,7 +155,7 @@ class PartitionedResult(Printed):
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Return confidence intervals of the estimates, columns ``conf_low, conf_high``."""
-        reach = float(stats.norm.ppf(0.5 + level / 2)) * self.std_errors
+        reach = float(stats.norm.ppf(0.5 + require_level(level) / 2)) * self.std_errors
         return pd.DataFrame({"conf_low": self.params - reach, "conf_high": self.params + reach})
 
     @property
@@ -222,7 +222,7 @@ class PartitionedResult(Printed):
         frame = pd.DataFrame(rows, columns=columns)
         frame["statistic"] = frame["estimate"] / frame["std_error"]
         frame["p_value"] = 2 * stats.norm.sf(frame["statistic"].abs())
-        reach = float(stats.norm.ppf(0.5 + level / 2)) * frame["std_error"]
+        reach = float(stats.norm.ppf(0.5 + require_level(level) / 2)) * frame["std_error"]
         frame["conf_low"], frame["conf_high"] = frame["estimate"] - reach, frame["estimate"] + reach
         note = _WORDS
         if found.noise:
@@ -516,6 +516,7 @@ def partitioned(
         notes += strengths
     else:
         fit = estimate(formula, panel, y_parts, x_parts, correct=correction == "auto", **options)
+    notes += fit.notes
     if fit.summit.hills > 1:
         notes.append(f"{fit.summit.hills} different maxima were found; this is the highest")
     if fit.corrected:

@@ -16,6 +16,7 @@ from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.formulas import Functions
+from nqp_spatial.regression.spec import require_level
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import Prepared, SeveralLags, estimate, prepare
 from nqp_spatial.spillovers.partition import FixedEffects
@@ -313,6 +314,7 @@ def threshold(
     require_panel(panel)
     if on not in get_args(On):
         raise OptionError(f"on must be one of {', '.join(get_args(On))}; got {on!r}")
+    level = require_level(level)
     if not 0 < trim < 0.5:
         raise OptionError(f"trim must lie between 0 and 0.5, got {trim!r}")
     if grid < 2 or replications < 0:
@@ -386,7 +388,9 @@ def threshold(
         formula=formula,
         level=level,
         replications=int(rule.split()[0]) if rule[:1].isdigit() else 0,
-        note="If the score was made from the outcome, these are associations.",
+        note=" ".join(
+            ["If the score was made from the outcome, these are associations.", *fit.notes]
+        ),
         second=two,
     )
 

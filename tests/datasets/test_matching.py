@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.errors import UnmatchedIdsError
+from nqp_spatial.errors import OptionError, UnmatchedIdsError
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,12 @@ from nqp_spatial.errors import UnmatchedIdsError
         ("巢湖市", None, "none"),
         (371200, None, "none"),
         ("", None, "none"),
+        ("吉林市", 220200, "name"),
+        ("吉林", None, "ambiguous"),
+        ("海南", None, "ambiguous"),
+        ("海南藏族自治州", 632500, "name"),
+        ("北京", 110000, "short name"),
+        ("香港特别行政区", 810000, "name"),
     ],
 )
 def test_matches(place, adcode, how):
@@ -42,6 +48,40 @@ def test_provinces_tell_homonyms_apart():
     assert found["adcode"].tolist() == [341300, 320500]
     wrong = nq.datasets.match_prefectures(["杭州"], ["江苏"])
     assert wrong["how"].tolist() == ["none"]
+
+
+UNITS_TOO = ["北京市", "天津市", "上海市", "重庆市", "台湾省", "香港特别行政区", "澳门特别行政区"]
+
+
+def test_provinces_are_no_prefectures():
+    """All 34 by their full names, bare names, English names and codes."""
+    units = nq.datasets.china_prefectures()
+    provinces = units[["province_zh", "province_en"]].drop_duplicates()
+    assert len(provinces) == 34
+    ours = provinces["province_zh"].isin(UNITS_TOO)
+    full = nq.datasets.match_prefectures(provinces["province_zh"])
+    assert (full["how"] == "name").tolist() == ours.tolist()
+    assert (full["how"] == "none").tolist() == (~ours).tolist()
+    bare = provinces["province_zh"].str.replace("省|(壮族|回族|维吾尔)?自治区", "", regex=True)
+    found = nq.datasets.match_prefectures(bare)
+    assert found["adcode"].notna().tolist() == ours.tolist()
+    english = nq.datasets.match_prefectures(provinces["province_en"])
+    assert english["adcode"].notna().tolist() == ours.tolist()
+    ambiguous = english.loc[english["how"] == "ambiguous", "place"].tolist()
+    assert ambiguous == ["Jilin", "Hainan"]
+    codes = sorted({code // 10000 * 10000 for code in units.index})
+    by_code = nq.datasets.match_prefectures(codes)
+    assert by_code["adcode"].notna().sum() == len(UNITS_TOO)
+
+
+def test_a_province_beside_a_homonym_decides():
+    found = nq.datasets.match_prefectures(["吉林", "海南", "海南"], ["吉林省", "青海", "海南省"])
+    assert found["how"].tolist() == ["short name", "short name", "none"]
+    assert found["adcode"].tolist()[:2] == [220200, 632500]
+    letter = nq.datasets.match_prefectures(["杭州"], ["浙"])
+    assert letter["how"].tolist() == ["none"]
+    with pytest.raises(OptionError, match="places must be a list"):
+        nq.datasets.match_prefectures("杭州")
 
 
 def test_every_unit_finds_itself():
