@@ -135,7 +135,7 @@ def _chosen_fonts() -> tuple[str, ...]:
     """Return the fonts in matplotlib's settings; none where these are as matplotlib has them."""
     import matplotlib as mpl
 
-    def names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    def names(settings: Any) -> tuple[str, ...]:
         families = settings["font.family"]
         return tuple(
             name
@@ -319,12 +319,10 @@ def figure_of(drawn: Figure | Axes) -> Figure:
     """Return the figure that an axes belongs to, or the figure itself."""
     from matplotlib.figure import Figure
 
-    if isinstance(drawn, Figure):
-        return drawn
-    if hasattr(drawn, "get_figure"):
-        found = drawn.get_figure()
-        if isinstance(found, Figure):
-            return found
+    # An axes may be part of a subfigure; the figure of either is the whole.
+    figure = getattr(getattr(drawn, "figure", None), "figure", None)
+    if isinstance(figure, Figure):
+        return figure
     raise OptionError(
         f"wanted a matplotlib figure or axes, as plots return them; got {type(drawn).__name__}"
     )
@@ -363,7 +361,7 @@ def _letters_by_font(text: Text) -> dict[str, set[str]]:
     from matplotlib.font_manager import findfont
 
     letters = {letter for letter in _MATH.sub("", text.get_text()) if letter.isprintable()}
-    files = {}
+    files: dict[str, set[str]] = {}
     for family in text.get_fontfamily():
         properties = text.get_fontproperties().copy()
         properties.set_family(family)

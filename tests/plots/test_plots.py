@@ -111,6 +111,8 @@ def test_a_map_is_not_drawn_while_it_is_made(grid, monkeypatch):
     with pytest.raises(OptionError, match="scheme must be"):
         nq.plots.choropleth(grid, "x", scheme="none", ax=right.subplots())
     assert figure.canvas is canvas
+    assert theme.figure_of(left) is theme.figure_of(left.axes[0]) is theme.figure_of(figure)
+    assert theme.figure_of(figure) is figure
 
 
 # -- maps ------------------------------------------------------------------------------------------
