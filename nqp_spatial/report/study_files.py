@@ -44,7 +44,7 @@ def table_of(
         options["sheet_name"] = sheet_name
     try:
         frame = _READERS[ending](path, **options)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise OptionError(
             f"{path.name!r} is not in {encoding or 'utf-8'}: name its encoding; tables from "
             "Chinese Excel are often in encoding='gb18030'"
