@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -436,7 +436,7 @@ def descriptive_table(
     )  # fmt: skip
 
 
-def _listed_tests(tests: object) -> list[HypothesisTest | NotApplicable]:
+def _listed_tests(tests: Any) -> list[HypothesisTest | NotApplicable]:
     """Return tests in order, or raise where they are anything else."""
     values = tests.values() if isinstance(tests, Mapping) else tests
     rows = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [tests]

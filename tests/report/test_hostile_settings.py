@@ -350,6 +350,18 @@ def test_damaged_files_end_a_study_in_words(home, tmp_path):
             nq.report.study(home / "run.toml", tmp_path / "out", progress=False)
 
 
+def test_a_map_is_what_its_ending_says(tmp_path):
+    """GDAL would follow a list of other sources, whatever the name of the file."""
+    write_files(tmp_path)
+    (tmp_path / "map.geojson").write_text(
+        '<OGRVRTDataSource><OGRVRTLayer name="s"><SrcDataSource>p.csv</SrcDataSource>'
+        "</OGRVRTLayer></OGRVRTDataSource>"
+    )
+    assert "not those of a .geojson file" in "\n".join(fails(checked(tmp_path, SETTINGS)))
+    with pytest.raises(OptionError, match=r"not those of a \.geojson file"):
+        starter(tmp_path / "p.csv", tmp_path / "map.geojson", folder=tmp_path)
+
+
 # -- a first file ----------------------------------------------------------------------------------
 
 
