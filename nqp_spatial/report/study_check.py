@@ -113,8 +113,7 @@ def _in_settings(error: BaseException) -> str:
     words = str(error)
     for python, settings in _IN_SETTINGS:
         words = re.sub(python, settings, words)
-    kind = type(error).__name__
-    return f"{kind}: {words}"
+    return words if isinstance(error, NqpError | OSError) else f"{type(error).__name__}: {words}"
 
 
 # -- before anything is computed -------------------------------------------------------------------
@@ -193,13 +192,18 @@ def _table(settings: StudyConfig) -> list[Finding]:
         frame = table_of(path, sheet_name=data["sheet_name"], encoding=data["encoding"])
     except OptionError as error:
         return [Finding("fails", "data", _in_settings(error)), *_map(settings, None)]
-    columns = [str(name) for name in frame.columns]
+    columns = list(frame.columns)
+    folded = {name.casefold(): name for name in columns}
+
+    def near(name: str) -> str:
+        match = difflib.get_close_matches(name.casefold(), folded, n=1)
+        return folded[match[0]] if match else ""
+
     found = []
     for where, names in _columns_by_setting(settings):
         absent = [name for name in names if name not in columns]
         if absent:
-            near = [difflib.get_close_matches(name, columns, n=1) for name in absent]
-            meant = ", ".join(repr(match[0]) for match in near if match)
+            meant = ", ".join(repr(name) for name in map(near, absent) if name)
             found.append(Finding(
                 "fails", "columns",
                 f"{where} names what is no column of {path.name}: {', '.join(absent)}; the columns "

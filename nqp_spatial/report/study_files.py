@@ -17,6 +17,10 @@ __all__ = ["ids_of_map", "map_of", "sheets_of", "table_of"]
 _READERS = {".csv": pd.read_csv, ".xlsx": pd.read_excel, ".xls": pd.read_excel,
             ".dta": pd.read_stata, ".parquet": pd.read_parquet}  # fmt: skip
 _BOOKS = (".xlsx", ".xls")
+# How a file of a format begins: GDAL looks at what is inside, and a list of other sources, on the
+# network even, would be followed whatever its name.
+_BEGINNINGS = {".shp": b"\x00\x00\x27\x0a", ".gpkg": b"SQLite format 3\x00", ".geojson": b"{",
+               ".json": b"{"}  # fmt: skip
 
 
 def table_of(
@@ -44,7 +48,7 @@ def table_of(
         options["sheet_name"] = sheet_name
     try:
         frame = _READERS[ending](path, **options)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise OptionError(
             f"{path.name!r} is not in {encoding or 'utf-8'}: name its encoding; tables from "
             "Chinese Excel are often in encoding='gb18030'"
@@ -94,6 +98,7 @@ def map_of(path: Path) -> gpd.GeoDataFrame:
     """
     import geopandas as gpd
 
+    _require_format(path)
     try:
         shapes = gpd.read_file(path)
     except UnicodeDecodeError:
@@ -112,6 +117,26 @@ def map_of(path: Path) -> gpd.GeoDataFrame:
     if shapes.empty:
         raise OptionError(f"the map {path.name!r} has no shapes")
     return shapes
+
+
+def _require_format(path: Path) -> None:
+    """Raise unless a map's file begins as its ending says."""
+    beginning = _BEGINNINGS.get(path.suffix.lower())
+    if beginning is None:
+        raise OptionError(
+            f"cannot read a map from {path.name!r}; endings known are {', '.join(_BEGINNINGS)}"
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise OptionError(f"the map {path.name!r} cannot be read: {error.strerror}") from None
+    bare = head.removeprefix(b"\xef\xbb\xbf").lstrip() if beginning == b"{" else head
+    if not bare.startswith(beginning):
+        raise OptionError(
+            f"the map {path.name!r} cannot be read: its contents are not those of a "
+            f"{path.suffix.lower()} file"
+        )
 
 
 def ids_of_map(shapes: gpd.GeoDataFrame, unit: str, ids: pd.Series) -> tuple[str, list[str]]:

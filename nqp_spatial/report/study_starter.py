@@ -93,7 +93,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
     """Return a table of which a panel may be made, the options to read it with, and notes."""
-    readings = [{"sheet_name": name} for name in sheets_of(path)] or [
+    readings: list[dict[str, str | None]] = [{"sheet_name": name} for name in sheets_of(path)] or [
         {"encoding": name} for name in (None, "gb18030", "utf-16") if path.suffix.lower() == ".csv"
     ]
     notes = []
@@ -143,9 +143,9 @@ def _guess_period(frame: pd.DataFrame) -> str:
     for name in [*named, *frame.columns]:
         values = frame[name].dropna()
         if name in named and values.nunique() > 0 and not _is_fraction(values):
-            return name
+            return str(name)
         if _are_years(values) and values.nunique() < len(values):
-            return name
+            return str(name)
     raise OptionError(
         "no column of periods can be made out; name it year, or write the file of settings by hand"
     )
@@ -178,7 +178,7 @@ def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
             f"no column of unit ids can be made out: none has each value once a {period}; check "
             "for rows that occur twice"
         )
-    return best[0]
+    return str(best[0])
 
 
 def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[Given, list[str]]:

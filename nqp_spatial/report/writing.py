@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ __all__ = [
     "STARS_NOTE",
     "number",
     "p_value",
+    "require_result",
     "stars",
     "target_of",
+    "words_in",
     "write_cells",
 ]
 
@@ -39,8 +41,27 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def target_of(path: str | Path, digits: int = 3) -> Path:
-    """Return the path, its folder made; raise unless a table with these digits can be written."""
+def require_result(result: object, kind: type, table: str, source: str) -> None:
+    """Raise unless a table is given the result that it writes."""
+    if not isinstance(result, kind):
+        raise OptionError(
+            f"{table} writes what {source} returned, a {kind.__name__}; got {type(result).__name__}"
+        )
+
+
+def words_in(lang: object, words: Mapping[str, dict[str, str]]) -> dict[str, str]:
+    """Return the built-in words of a table in a language."""
+    if not isinstance(lang, str) or lang not in words:
+        raise OptionError(f"lang must be one of {', '.join(words)}, got {lang!r}")
+    return words[lang]
+
+
+def target_of(
+    path: str | Path, digits: int = 3, caption: str | None = None, notes: str = ""
+) -> Path:
+    """Return the path, its folder made; raise unless a table with these options can be written."""
+    if not (caption is None or isinstance(caption, str)) or not isinstance(notes, str):
+        raise OptionError(f"caption and notes must be text, got {caption!r} and {notes!r}")
     if not isinstance(path, str | Path) or "\0" in str(path):
         raise OptionError(f"path must be the path of a file, got {path!r}")
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 15:
@@ -131,8 +152,6 @@ def write_cells(
     OptionError
         If the file cannot be written.
     """
-    if not (caption is None or isinstance(caption, str)) or not isinstance(notes, str):
-        raise OptionError(f"caption and notes must be text, got {caption!r} and {notes!r}")
     ending = target.suffix.lower()
     try:
         if ending == ".xlsx":
