@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.errors import OptionError
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.regression import information as info

@@ -2,7 +2,7 @@
 
 Each case (`cases.py`) is a name and a function without arguments that returns labelled numbers,
 made by the public interface from small data of the package. ``tests/reference/numbers_0_1_0.json``
-has what version 0.1.0 gives, and ``tests/test_numbers.py`` compares::
+has what version 0.1.0 gives, and ``tests/test_pinned.py`` compares::
 
     python -m tests.pinned --write     writes that file (run it at the version of reference only)
     python -m tests.pinned --compare   the largest difference of each case, beside its tolerance
