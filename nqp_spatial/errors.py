@@ -151,9 +151,18 @@ def sample(values: Iterable[object], size: int = 5) -> str:
     "'a'"
     """
     items = list(values)
-    shown = ", ".join(repr(plain(item)) for item in items[:size])
+    shown = ", ".join(repr(_in_words(item)) for item in items[:size])
     rest = len(items) - size
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def _in_words(value: object) -> object:
+    """Return quarters, months and dates as text, each one in a tuple too; the rest as `plain`."""
+    if isinstance(value, tuple):
+        return tuple(_in_words(part) for part in value)
+    if type(value).__name__ in ("Period", "Timestamp"):  # of pandas, which is not loaded here
+        return str(value).removesuffix(" 00:00:00")
+    return plain(value)
 
 
 def plain(value: object) -> object:

@@ -664,7 +664,7 @@ class SpatialPanel(Printed):
         rows = self._frame.index[np.asarray(mask, dtype=bool)]
         if len(rows) == 1:
             unit, period = rows[0]
-            return f"unit {plain(unit)!r}, period {plain(period)!r}"
+            return f"unit {sample([unit])}, period {sample([period])}"
         pairs = [(plain(u), plain(p)) for u, p in rows[:5]]
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
         return f"{len(rows)} cells, (unit, period) {sample(pairs)}{more}"

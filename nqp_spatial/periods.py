@@ -482,7 +482,8 @@ def period_like(value: Hashable, periods: pd.Index) -> Hashable:
         return as_read if isinstance(as_read, kind) and as_read in periods else value
     if as_read not in periods:
         return value
-    return as_read.item() if isinstance(as_read, np.generic) else as_read
+    known: Hashable = as_read.item() if isinstance(as_read, np.generic) else as_read
+    return known
 
 
 def _moment(value: Any, periods: pd.Index) -> Any:
