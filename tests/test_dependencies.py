@@ -19,8 +19,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FOR_USERS = ("cholmod", "cluster")
 # Known by these names also where the extra is not installed.
 OF_EXTRAS = {"sksparse": "scikit-sparse"}
-# Never imported by name: pandas reads .xls with it, joblib sends work to the other two.
-THROUGH_OTHERS = {"xlrd", "dask", "distributed"}
+# Never imported by name: pandas reads .xls with one, geopandas maps with one, joblib sends work to
+# the other two.
+THROUGH_OTHERS = {"python-calamine", "pyogrio", "dask", "distributed"}
 
 
 def normalised(name):

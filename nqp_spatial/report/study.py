@@ -15,6 +15,7 @@ from typing import Any
 
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
 from nqp_spatial.plots.said import said
+from nqp_spatial.plots.theme import renew_font_warning
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.report.page import Section, page_of
@@ -142,6 +143,7 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     from tqdm import tqdm
 
     _make_folders(out)
+    renew_font_warning()
     setup = setup_code(settings)
     base = base_key(settings, setup)  # before the data are read: a later change is then seen
     names = run_setup(settings, setup, out)

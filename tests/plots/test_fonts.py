@@ -18,9 +18,11 @@ import pytest
 from matplotlib import font_manager
 from pylopdf_fonts_zh_cn import sans_path
 
+import nqp_spatial as nq
 from nqp_spatial.errors import FontWarning
 from nqp_spatial.plots import save, theme
 from nqp_spatial.plots.words import speaking
+from nqp_spatial.report.study_config import STEPS
 
 MATPLOTLIB_FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 
@@ -155,6 +157,24 @@ def test_texts_of_axes_of_the_caller_get_the_font_too(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure.canvas.draw()
+
+
+def test_the_page_of_a_study_warns_once_in_its_language(tmp_path):
+    """Each page in one process, however many figures have the letters."""
+    panel = nq.datasets.us_public_capital()
+    panel.frame.reset_index().to_csv(tmp_path / "states.csv", index=False)
+    panel.geometry.reset_index()[["unit", "geometry"]].to_file(tmp_path / "states.gpkg")
+    settings = {
+        "study": {"lang": "zh", "skip": [name for name in STEPS if name != "association"]},
+        "data": {
+            "panel": str(tmp_path / "states.csv"), "geometry": str(tmp_path / "states.gpkg"),
+            "unit": "unit", "period": "period", "labels": {"lgsp": "\U00020000产出"},
+        },
+        "outcome": {"variable": "lgsp"},
+    }  # fmt: skip
+    for folder in ("one", "two"):
+        page = nq.report.study(settings, tmp_path / folder, progress=False).page
+        assert page.read_text(encoding="utf-8").count("没有字体含有以下字符：\U00020000") == 1
 
 
 def test_it_is_warned_once_in_the_language_of_the_page(monkeypatch):
