@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse import csgraph
+from scipy.sparse import coo_array, csgraph, csr_array
 
 from nqp_spatial.errors import (
     IslandError,
@@ -118,8 +118,8 @@ class SpatialWeights(Printed):
 
     spec: WeightsSpec
     units: pd.Index
-    _sparse: sparse.csr_array
-    _raw: sparse.csr_array
+    _sparse: csr_array
+    _raw: csr_array
     # Numbers that later modules derive from W once and keep with it (log-determinants, traces).
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -135,12 +135,12 @@ class SpatialWeights(Printed):
         self.__post_init__()
 
     @property
-    def sparse(self) -> sparse.csr_array:
+    def sparse(self) -> csr_array:
         """The standardised matrix, shape (n, n): a csr_array of read-only arrays."""
         return _view(self._sparse)
 
     @property
-    def raw(self) -> sparse.csr_array:
+    def raw(self) -> csr_array:
         """The matrix before standardisation, like `sparse`."""
         return _view(self._raw)
 
@@ -149,7 +149,7 @@ class SpatialWeights(Printed):
         """The standardised weights as a new `libpysal.graph.Graph`."""
         from libpysal.graph import Graph
 
-        return Graph.from_sparse(sparse.coo_array(self._sparse.copy()), ids=self.units)
+        return Graph.from_sparse(coo_array(self._sparse.copy()), ids=self.units)
 
     @property
     def n_units(self) -> int:
@@ -285,7 +285,7 @@ class SpatialWeights(Printed):
             return pd.Series(result, index=self.units, name=values.name).reindex(values.index)
         return pd.DataFrame(result, index=self.units, columns=values.columns).reindex(values.index)
 
-    def aligned(self, units: pd.Index, name: str = "panel") -> sparse.csr_array:
+    def aligned(self, units: pd.Index, name: str = "panel") -> csr_array:
         """Return the matrix with rows and columns in the order of `units`.
 
         Parameters
