@@ -9,6 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.sizes import MOST_PERMUTATIONS
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -129,10 +130,10 @@ def compare_groups(
     [0.389, 0.366]
     """
     given = as_weights(weights)
-    if not (isinstance(permutations, int) and permutations >= 1):
+    if not (isinstance(permutations, int) and 1 <= permutations <= MOST_PERMUTATIONS):
         raise OptionError(
-            f"permutations must be a whole number from 1, got {permutations!r}; the test is by "
-            "permutations"
+            f"permutations must be a whole number from 1 to {MOST_PERMUTATIONS}, got "
+            f"{permutations!r}; the test is by permutations"
         )
     if not isinstance(groups, pd.Series):
         raise OptionError(

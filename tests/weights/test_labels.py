@@ -14,7 +14,6 @@ from scipy import sparse
 import nqp_spatial as nq
 from nqp_spatial import sizes
 from nqp_spatial.errors import (
-    GeometryError,
     MissingValuesError,
     NqpWarning,
     OptionError,
@@ -146,7 +145,7 @@ def test_groups_go_by_label():
             nq.weights.partition(w, wrong)
         with pytest.raises(OptionError, match="groups must be a Series"):
             nq.weights.compare_groups(w, wrong)
-    for count in (0, -1, 1.5):
+    for count in (0, -1, 1.5, 10**9):
         with pytest.raises(OptionError, match="permutations must be a whole number from 1"):
             nq.weights.compare_groups(w, groups, permutations=count)
     for profiles in (DENSE, pd.DataFrame(index=list("abc"))):
@@ -294,16 +293,3 @@ def test_describe_counts():
     assert (facts["islands"], facts["components"]) == (0, 1)
     assert not facts["symmetric links"]
     assert not facts["rows add to one"]
-
-
-def test_missing_coordinates_are_named():
-    from shapely.geometry import Point
-
-    shapes = gpd.GeoDataFrame(
-        {"id": [1, 2, 3]}, geometry=[Point(100, 30), Point(101, 30), Point(102, 30)], crs=4326
-    )
-    panel = nq.SpatialPanel(pd.DataFrame({"id": [1, 2, 3], "m": 1.0}), unit="id", geometry=shapes)
-    panel.geometry["geometry"] = [Point(100, 30), Point(np.nan, np.nan), Point(102, 30)]
-    for build in (lambda: nq.weights.knn(panel, k=1), lambda: nq.weights.inverse_distance(panel)):
-        with pytest.raises(GeometryError, match="missing or infinite for units 2"):
-            build()
