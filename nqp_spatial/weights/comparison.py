@@ -40,7 +40,8 @@ def compare(
         ``links_a, links_b, shared, only_a, only_b``; ``jaccard``, the share of all links that both
         have; ``weight_correlation`` over the links that either has; ``lag_similarity``,
         ``tr(A'B) / sqrt(tr(A'A) tr(B'B))``, the cosine of Ax and Bx for white noise x; with values,
-        ``lag_correlation``.
+        ``lag_correlation``. What has no scale is missing: correlations of weights or lags that do
+        not vary, shares of matrices without links.
 
     Raises
     ------

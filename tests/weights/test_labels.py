@@ -14,6 +14,9 @@ from scipy import sparse
 import nqp_spatial as nq
 from nqp_spatial import sizes
 from nqp_spatial.errors import (
+    DomainError,
+    GeometryError,
+    IslandError,
     MissingValuesError,
     NqpWarning,
     OptionError,
@@ -293,3 +296,70 @@ def test_describe_counts():
     assert (facts["islands"], facts["components"]) == (0, 1)
     assert not facts["symmetric links"]
     assert not facts["rows add to one"]
+
+
+@pytest.mark.parametrize("how", ["spectral", "minmax"])
+def test_nothing_is_divided_by_zero(how):
+    nobody = nq.weights.from_dense(np.zeros((2, 2)), ["a", "b"], islands="keep")
+    with pytest.raises(WeightsError, match=r"is zero .* cannot be divided"):
+        nobody.standardize(how)
+    assert nobody.standardize("row").n_links == 0
+    if how == "spectral":  # a chain leads nowhere back
+        chain = nq.weights.from_dense(np.eye(3, k=1), list("abc"), islands="keep")
+        with pytest.raises(WeightsError, match="the spectral radius is zero"):
+            chain.standardize(how)
+
+
+def points_panel(coordinates):
+    ids = range(len(coordinates))
+    shapes = gpd.GeoDataFrame(
+        {"id": ids}, geometry=gpd.points_from_xy(*np.transpose(coordinates)), crs="EPSG:4326"
+    )
+    return nq.SpatialPanel(pd.DataFrame({"id": ids, "x": 1.0}), unit="id", geometry=shapes)
+
+
+def test_too_few_points_for_triangles():
+    for count in (1, 2, 3):
+        with pytest.raises(GeometryError, match=f"four units or more, the panel has {count}"):
+            nq.weights.triangulation(points_panel([(100 + i, 30 + i % 2) for i in range(count)]))
+    line = points_panel([(100, 30 + i) for i in range(6)])
+    with pytest.raises(GeometryError, match="on one line"):
+        nq.weights.triangulation(line)
+    for k in (6, 7, 10**9, 0, -1):
+        with pytest.raises(OptionError, match="k must be a whole number from 1 to 5 for 6 units"):
+            nq.weights.knn(line, k=k)
+
+
+def test_coincident_points():
+    same = points_panel([(100, 30)] * 3 + [(101, 30)])
+    assert nq.weights.knn(same, k=3).n_links == 12
+    assert nq.weights.distance_band(same, cutoff_km=1, islands="keep").n_links == 6
+    for build in (
+        lambda: nq.weights.inverse_distance(same),
+        lambda: nq.weights.distance_band(same, cutoff_km=1, power=1, islands="keep"),
+    ):
+        with pytest.raises(GeometryError, match=r"same point.*\(0, 1\)"):
+            build()
+    with pytest.raises(GeometryError, match="share their point with others: 0"):
+        nq.weights.triangulation(same)
+
+
+def test_one_unit_has_no_neighbours():
+    one = points_panel([(100, 30)])
+    with pytest.raises(OptionError, match="k must be"):
+        nq.weights.knn(one, k=1)
+    with pytest.raises(IslandError):
+        nq.weights.inverse_distance(one)
+    polygon = nq.SpatialPanel(
+        pd.DataFrame({"id": [0], "x": 1.0}), unit="id",
+        geometry=gpd.GeoDataFrame({"id": [0]}, geometry=one.geometry.buffer(1).to_list(), crs=4326),
+    )  # fmt: skip
+    for islands in ("error", "nearest"):
+        with pytest.raises(IslandError, match="1 of 1 units have no neighbours: 0"):
+            nq.weights.contiguity(polygon, islands=islands)
+
+
+def test_infinite_values_have_no_lag():
+    w = nq.weights.from_dense(TABLE)
+    with pytest.raises(DomainError, match="infinite for units 'b'"):
+        w.lag(pd.Series([1.0, np.inf, 2.0], list("abc")))
