@@ -12,6 +12,7 @@ from scipy import sparse, stats
 from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
+from nqp_spatial.sizes import MOST_PERMUTATIONS
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ __all__ = [
 Alternative = Literal["directed", "two-sided", "greater"]
 # Cells of one batch of relocated data: some 32 MB.
 BATCH_CELLS = 4_000_000
-_MOST_PERMUTATIONS = 1_000_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -204,9 +204,9 @@ def moran(
 
 def check_permutations(permutations: int, alternative: str) -> None:
     """Raise `OptionError` unless both are in range."""
-    if not (isinstance(permutations, int | np.integer) and 0 <= permutations <= _MOST_PERMUTATIONS):
+    if not (isinstance(permutations, int | np.integer) and 0 <= permutations <= MOST_PERMUTATIONS):
         raise OptionError(
-            f"permutations must be a whole number from 0 to {_MOST_PERMUTATIONS}, "
+            f"permutations must be a whole number from 0 to {MOST_PERMUTATIONS}, "
             f"got {permutations!r}"
         )
     if alternative not in ("directed", "two-sided", "greater"):

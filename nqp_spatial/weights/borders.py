@@ -261,7 +261,7 @@ def _boxes(geoms: np.ndarray, scale: Scale, metres: float) -> np.ndarray:
 
 def _narrowing(latitude: np.ndarray) -> np.ndarray:
     """Return how much shorter a degree of longitude is than one of latitude."""
-    return np.cos(np.radians(np.minimum(np.abs(latitude), 89.9)))
+    return np.asarray(np.cos(np.radians(np.minimum(np.abs(latitude), 89.9))))
 
 
 def _common_boxes(geoms: np.ndarray, pairs: np.ndarray, scale: Scale, metres: float) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.sizes import MOST_PERMUTATIONS
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def compare(
         ``links_a, links_b, shared, only_a, only_b``; ``jaccard``, the share of all links that both
         have; ``weight_correlation`` over the links that either has; ``lag_similarity``,
         ``tr(A'B) / sqrt(tr(A'A) tr(B'B))``, the cosine of Ax and Bx for white noise x; with values,
-        ``lag_correlation``.
+        ``lag_correlation``. What has no scale is missing: correlations of weights or lags that do
+        not vary, shares of matrices without links.
 
     Raises
     ------
@@ -129,10 +131,10 @@ def compare_groups(
     [0.389, 0.366]
     """
     given = as_weights(weights)
-    if not (isinstance(permutations, int) and permutations >= 1):
+    if not (isinstance(permutations, int) and 1 <= permutations <= MOST_PERMUTATIONS):
         raise OptionError(
-            f"permutations must be a whole number from 1, got {permutations!r}; the test is by "
-            "permutations"
+            f"permutations must be a whole number from 1 to {MOST_PERMUTATIONS}, got "
+            f"{permutations!r}; the test is by permutations"
         )
     if not isinstance(groups, pd.Series):
         raise OptionError(

@@ -110,7 +110,7 @@ def contiguity(
     words = "none present"
     alone = np.flatnonzero(np.diff(matrix.indptr) == 0)
     _report_gaps(borders, panel.units, alone if islands == "error" else alone[:0])
-    if len(alone) and islands == "nearest":
+    if len(alone) and islands == "nearest" and panel.n_units > 1:
         matrix = _attached(matrix, alone, places_of(panel).nearest(1)[alone, 0])
         words = f"{len(alone)} linked both ways with the nearest unit"
     if order > 1:

@@ -306,12 +306,14 @@ def _gal(body: list[list[str]], name: str) -> tuple[list[tuple[str, str, float]]
 def _unnamed_units(head: str, ids: list[str], units: pd.Index | None, name: str) -> list[str]:
     """Return units that the head counts and no line names: those of `units` that are left."""
     words = head.split()
-    counts = [word for word in (words[:1] if len(words) == 1 else words[1:2]) if word.isdigit()]
-    if not counts:
+    # The number alone, or "0 number map key" as GeoDa writes.
+    place = 0 if len(words) == 1 else 1
+    if len(words) in (0, 2, 3) or not words[place].isdigit() or (place and words[0] != "0"):
         raise WeightsError(
-            f"{name}: the first line must hold the number of units, it is {head[:60]!r}"
+            f"{name}: the first line must hold the number of units, alone or as in "
+            f"'0 49 map id'; it is {head[:60]!r}"
         )
-    count = int(counts[0])
+    count = int(words[place])
     if count == len(ids):
         return []
     known = set(ids)

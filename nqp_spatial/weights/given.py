@@ -314,7 +314,7 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
     if pd.api.types.is_complex_dtype(column) or column.dtype.kind in "mM":
         raise WeightsError(f"weights in {name!r} must be real numbers, got {column.dtype}")
     if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype=float)
+        return np.asarray(column.to_numpy(dtype=float))
     try:
         return np.array([float(cell) for cell in column])
     except (TypeError, ValueError):
@@ -352,7 +352,7 @@ def _labelled(table: pd.DataFrame, units: pd.Index | None) -> tuple[np.ndarray, 
         cells = table.to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the table has cells that are no numbers: {error}") from None
-    return cells[:, columns.get_indexer(rows)], ids
+    return np.asarray(cells[:, columns.get_indexer(rows)]), ids
 
 
 def _square(values: Any) -> sparse.csr_array:

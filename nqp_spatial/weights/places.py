@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
+from nqp_spatial.errors import CrsError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.sizes import memory_budget, require_memory
 
@@ -147,7 +147,7 @@ def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
     Raises
     ------
     GeometryError
-        If the panel has no geometry, or coordinates are missing or infinite.
+        If the panel has no geometry.
     CrsError
         If there is no CRS, or it does not fit the coordinates.
     OptionError
@@ -163,7 +163,7 @@ def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
             "set it with geometry.set_crs(...) before making the panel"
         )
     geoms = shapes.geometry.to_numpy()
-    _check_coordinates(geoms, panel, crs)
+    _check_coordinates(geoms, crs)
     source = None
     if not (crs.is_geographic or crs.is_projected):
         unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
@@ -177,18 +177,11 @@ def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
     return Places(ball, points, EARTH_RADIUS_KM, metric, source)
 
 
-def _check_coordinates(geoms: np.ndarray, panel: SpatialPanel, crs: CRS) -> None:
-    """Raise unless coordinates are finite and of the size that the CRS says."""
+def _check_coordinates(geoms: np.ndarray, crs: CRS) -> None:
+    """Raise unless coordinates are of the size that the CRS says."""
     import shapely
 
-    bounds = shapely.bounds(geoms)
-    lost = ~np.isfinite(bounds).all(axis=1)
-    if lost.any():
-        raise GeometryError(
-            f"coordinates are missing or infinite for units {sample(panel.units[lost])}; "
-            "correct them, or leave these units out (panel.select)"
-        )
-    size = np.abs(bounds).max(axis=0)
+    size = np.abs(shapely.bounds(geoms)).max(axis=0)
     degrees = crs.is_geographic and crs.axis_info[0].unit_name == "degree"
     if degrees and (size[1::2].max() > 90 + 1e-6 or size[::2].max() > 360):
         raise CrsError(

@@ -136,7 +136,7 @@ def _numbers(profiles: pd.DataFrame) -> np.ndarray:
     infinite = ~np.isfinite(values).all(axis=1)
     if infinite.any():
         raise WeightsError(f"profiles are infinite for units {sample(profiles.index[infinite])}")
-    return values
+    return np.asarray(values)
 
 
 def flows(

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse import csgraph
+from scipy.sparse import coo_array, csgraph, csr_array
 
 from nqp_spatial.errors import (
+    DomainError,
     IslandError,
     MissingValuesError,
     NqpWarning,
@@ -118,8 +119,8 @@ class SpatialWeights(Printed):
 
     spec: WeightsSpec
     units: pd.Index
-    _sparse: sparse.csr_array
-    _raw: sparse.csr_array
+    _sparse: csr_array
+    _raw: csr_array
     # Numbers that later modules derive from W once and keep with it (log-determinants, traces).
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -135,12 +136,12 @@ class SpatialWeights(Printed):
         self.__post_init__()
 
     @property
-    def sparse(self) -> sparse.csr_array:
+    def sparse(self) -> csr_array:
         """The standardised matrix, shape (n, n): a csr_array of read-only arrays."""
         return _view(self._sparse)
 
     @property
-    def raw(self) -> sparse.csr_array:
+    def raw(self) -> csr_array:
         """The matrix before standardisation, like `sparse`."""
         return _view(self._raw)
 
@@ -149,7 +150,7 @@ class SpatialWeights(Printed):
         """The standardised weights as a new `libpysal.graph.Graph`."""
         from libpysal.graph import Graph
 
-        return Graph.from_sparse(sparse.coo_array(self._sparse.copy()), ids=self.units)
+        return Graph.from_sparse(coo_array(self._sparse.copy()), ids=self.units)
 
     @property
     def n_units(self) -> int:
@@ -214,7 +215,7 @@ class SpatialWeights(Printed):
         OptionError
             If `how` is none of these.
         WeightsError
-            If a row with links adds to zero.
+            If a row with links adds to zero, or what to divide by is zero.
 
         Examples
         --------
@@ -249,8 +250,8 @@ class SpatialWeights(Printed):
             If the ids of values and weights differ.
         WeightsError
             If values carry no ids, or an id more than once.
-        MissingValuesError
-            If a value is missing.
+        MissingValuesError, DomainError
+            If a value is missing or infinite.
         """
         if not isinstance(values, pd.Series | pd.DataFrame):
             raise WeightsError(
@@ -274,6 +275,11 @@ class SpatialWeights(Printed):
             numbers = ordered.to_numpy(dtype=float, na_value=np.nan)
         except (TypeError, ValueError) as error:
             raise WeightsError(f"values must be numbers to be lagged: {error}") from None
+        if np.isinf(numbers).any():
+            infinite = np.isinf(numbers).reshape(len(self.units), -1).any(axis=1)
+            raise DomainError(
+                f"values are infinite for units {sample(self.units[infinite])}; correct them first"
+            )
         gone = np.isnan(numbers).reshape(len(self.units), -1).any(axis=1)
         if gone.any():
             raise MissingValuesError(
@@ -285,7 +291,7 @@ class SpatialWeights(Printed):
             return pd.Series(result, index=self.units, name=values.name).reindex(values.index)
         return pd.DataFrame(result, index=self.units, columns=values.columns).reindex(values.index)
 
-    def aligned(self, units: pd.Index, name: str = "panel") -> sparse.csr_array:
+    def aligned(self, units: pd.Index, name: str = "panel") -> csr_array:
         """Return the matrix with rows and columns in the order of `units`.
 
         Parameters
@@ -560,12 +566,21 @@ def _standardized(raw: sparse.csr_array, units: pd.Index, how: str) -> sparse.cs
     if how == "spectral":
         from nqp_spatial.weights.spectrum import spectral_radius
 
-        return sparse.csr_array(raw / spectral_radius(raw))
+        return _divided(raw, spectral_radius(raw), "the spectral radius")
     if how == "minmax":
         sums = abs(raw)
-        divisor = min(sums.sum(axis=1).max(), sums.sum(axis=0).max())
-        return sparse.csr_array(raw / divisor)
+        divisor = min(sums.sum(axis=1).max(initial=0), sums.sum(axis=0).max(initial=0))
+        return _divided(raw, float(divisor), "the largest row or column sum")
     raise OptionError(f"standardize must be 'row', 'spectral', 'minmax' or 'none', got {how!r}")
+
+
+def _divided(raw: sparse.csr_array, divisor: float, name: str) -> sparse.csr_array:
+    if not divisor > 0:
+        raise WeightsError(
+            f"{name} is zero (there are no links, or none that lead back to where they come from), "
+            "so weights cannot be divided by it; use standardize='row' or 'none'"
+        )
+    return sparse.csr_array(raw / divisor)
 
 
 def _row_standardized(raw: sparse.csr_array, units: pd.Index) -> sparse.csr_array:

@@ -49,7 +49,7 @@ def triangulation(
     Raises
     ------
     GeometryError
-        If units lie on the same point.
+        If units lie on the same point or on one line, or are fewer than four.
     CrsError
         If there is no CRS, or units span more than a third of the globe.
     OptionError
@@ -78,10 +78,21 @@ def triangulation(
             f"units share their point with others: {sample(panel.units[first[counts > 1]])}; "
             "move one of each"
         )
+    if panel.n_units < 4:
+        raise GeometryError(
+            f"a triangulation needs four units or more, the panel has {panel.n_units}; use "
+            "weights.knn"
+        )
     from libpysal.graph import Graph
+    from scipy.spatial import QhullError
 
     method = {"delaunay": "delaunay", "gabriel": "gabriel", "relative": "relative_neighborhood"}
-    graph = Graph.build_triangulation(points, method=method[kind], kernel=None)
+    try:
+        graph = Graph.build_triangulation(points, method=method[kind], kernel=None)
+    except QhullError:
+        raise GeometryError(
+            "units lie on one line, which has no triangles; use weights.knn"
+        ) from None
     matrix = sparse.csr_array(graph.sparse)
     names = {"delaunay": "Delaunay triangulation", "gabriel": "Gabriel graph"}
     spec = WeightsSpec(names.get(kind, "relative neighbourhood graph"), places.parameters)

@@ -143,3 +143,175 @@ def test_errors(w, tmp_path):
     (tmp_path / "other.csv").write_text(",a,b\na,0,1\nc,1,0\n")
     with pytest.raises(UnmatchedIdsError, match="name different units"):
         nq.weights.read(tmp_path / "other.csv")
+
+
+# -- files of other programs and of strangers ------------------------------------------------------
+
+ODD_IDS = ["=1+1", "a,b", 'q"uote', "010", "NA", "nan", " x ", "中 文", "#N/A", "+3", "@x", "it's"]
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """Weights with seventeen digits among units whose ids are hard to write; one is an island."""
+    rng = np.random.default_rng(0)
+    n = len(ODD_IDS)
+    dense = rng.random((n, n)) * (rng.random((n, n)) < 0.4) * (1 - np.eye(n))
+    dense[3] = 0
+    return nq.weights.from_dense(dense, ODD_IDS, islands="keep")
+
+
+@pytest.mark.parametrize(
+    ("ending", "layout"),
+    [(e, layout) for e in ("csv", "xlsx") for layout in ("edges", "dense", "matrix")]
+    + [("parquet", "edges")],
+)
+@pytest.mark.parametrize("upper", [False, True])
+def test_odd_ids_come_back(odd, tmp_path, ending, layout, upper):
+    name = f"w.{ending}"
+    path = odd.write(tmp_path / (name.upper() if upper else name), layout=layout)
+    after = nq.weights.read(path, units=ODD_IDS)
+    same_values(after, odd, ending)
+    if layout != "matrix":
+        assert sorted(nq.weights.read(path).units) == sorted(ODD_IDS)
+
+
+@pytest.mark.parametrize("layout", ["edges", "dense"])
+def test_ids_are_no_formulas_in_a_workbook(odd, tmp_path, layout):
+    from openpyxl import load_workbook
+
+    sheet = load_workbook(odd.write(tmp_path / "w.xlsx", layout=layout)).active
+    kinds = {cell.data_type for row in sheet.iter_rows() for cell in row}
+    assert kinds <= {"s", "n"}
+
+
+def read_text(tmp_path, name, text, **options):
+    raw = text if isinstance(text, bytes) else text.encode("utf-8")
+    (tmp_path / name).write_bytes(raw)
+    return nq.weights.read(tmp_path / name, **options)
+
+
+SQUARE = [[0, 1], [2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "units"),
+    [
+        ("w.csv", ",a,b\na,0,1\nb,2,0\n", None),
+        ("w.csv", "﻿,a,b\r\na,0,1\r\nb,2,0\r\n", None),
+        ("w.csv", ",a,b\na,0,1\nb,2,0\n".encode("utf-16"), None),
+        ("w.csv", ";a;b\na;0;1\nb;2;0\n", None),
+        ("w.csv", "\ta\tb\na\t0\t1\nb\t2\t0\n", None),
+        ("w.csv", "id,b,a\na,1,0\nb,0,2\n", None),  # labels decide
+        ("w.csv", 'id,"V1","V2"\n"a",0,1\n"b",2,0\n', None),
+        ("w.csv", "a,0,1\nb,2,0\n", None),
+        ("w.csv", "a,b\n0,1\n2,0\n", ["a", "b"]),
+        ("w.csv", "v1,v2\n0,1\n2,0\n", ["a", "b"]),
+        ("w.csv", "0,1\n0,1\n2,0\n", ["a", "b"]),
+        ("w.csv", "0,1,\n2,0,\n\n", ["a", "b"]),
+        ("w.txt", "0 1\n2   0\n", ["a", "b"]),
+        ("w.txt", "2\n0 1\n2 0\n", ["a", "b"]),
+        ("w.txt", "2\na 0 1\nb 2 0\n", None),
+        ("w.txt", '"a" "b"\n"a" 0 1\n"b" 2 0\n', None),
+        ("W.CSV", "focal,neighbor,wij\na,b,1\nb,a,2\n", None),
+        ("w.csv", "focal,neighbor,weight,\na,b,1,\nb,a,2,\n", None),
+        ("w.GWT", "0 2 map id\na b 1\nb a 2\n", None),
+    ],
+)
+def test_layouts_of_programs(tmp_path, name, text, units):
+    w = read_text(tmp_path, name, text, units=units)
+    assert w.units.tolist() == ["a", "b"]
+    assert w.sparse.toarray().tolist() == SQUARE
+
+
+def test_a_column_of_weights_is_never_dropped(tmp_path):
+    named = read_text(tmp_path, "w.csv", "focal,neighbor,w\n1,2,0.7\n1,3,0.3\n2,1,1\n3,1,1\n")
+    assert named.sparse.toarray().tolist() == [[0, 0.7, 0.3], [1, 0, 0], [1, 0, 0]]
+    assert "weight column = w" in named.spec.describe()
+    both = read_text(tmp_path, "w.csv", "focal,neighbor,weight,km\na,b,1,9\nb,a,2,9\n")
+    assert both.sparse.toarray().tolist() == SQUARE
+    assert "columns not used = km" in both.spec.describe()
+    for text in (
+        "focal,neighbor,km,w\na,b,1,2\nb,a,2,3\n",
+        "focal,neighbor,name\na,b,x\nb,a,y\n",
+        "focal,neighbor,w\na,b,1\nb,a,\n",
+    ):
+        with pytest.raises(WeightsError, match="none is named weight"):
+            read_text(tmp_path, "w.csv", text)
+
+
+def test_stata_matrices(tmp_path):
+    ids = [110000, 120000, 130000]
+    dense = np.array([[0, 1, 1], [1, 0, 0], [1, 0, 0]], dtype=float)
+    table = pd.DataFrame(dense, columns=["v1", "v2", "v3"])
+    table.to_stata(tmp_path / "w.dta", write_index=False)
+    table.assign(id=ids)[["id", "v1", "v2", "v3"]].to_stata(tmp_path / "i.dta", write_index=False)
+    for name in ("w.dta", "i.dta"):
+        w = nq.weights.read(tmp_path / name, units=ids)
+        np.testing.assert_array_equal(w.sparse.toarray(), dense)
+    assert nq.weights.read(tmp_path / "i.dta").units.tolist() == ids
+    with pytest.raises(WeightsError, match=r"diag\.csv: units are linked with themselves: 110000"):
+        read_text(tmp_path, "diag.csv", "1,1,1\n1,1,0\n1,0,1\n", units=ids)
+    with pytest.raises(OptionError, match="export it in Stata"):
+        nq.weights.read(tmp_path / "w.spmat")
+
+
+def test_units_without_lines_are_islands(tmp_path):
+    lines = "0 4 map id\n1 2 12.5\n2 1 12.5\n2 3 7.25\n3 2 7.25\n"
+    w = read_text(tmp_path, "w.gwt", lines, units=[1, 2, 3, 4])
+    assert w.islands.tolist() == [4]
+    assert w.sparse.toarray()[1].tolist() == [12.5, 0, 7.25, 0]
+    gal = read_text(tmp_path, "w.gal", "0 3 map id\n1 1\n2\n2 1\n1\n", units=[1, 2, 3])
+    assert gal.islands.tolist() == [3]
+    with pytest.raises(WeightsError, match=r"counts 4 units, but 3 occur .*pass units="):
+        nq.weights.read(tmp_path / "w.gwt")
+    with pytest.raises(WeightsError, match=r"counts 4 units, but 3 .* units= has 2 others"):
+        nq.weights.read(tmp_path / "w.gwt", units=[1, 2, 3, 4, 5])
+    with pytest.raises(WeightsError, match="first line must hold the number"):
+        read_text(tmp_path, "w.gwt", "1 2 12.5\n2 1 12.5\n")
+
+
+def test_encodings(tmp_path):
+    names = ["北京", "上海"]
+    pd.DataFrame([[0, 1], [1, 0]], names, names).to_csv(tmp_path / "w.csv", encoding="gbk")
+    (tmp_path / "w.gwt").write_bytes("0 2 图 名\n北京 上海 1.5\n上海 北京 1.5\n".encode("gbk"))
+    for name in ("w.csv", "w.gwt"):
+        assert nq.weights.read(tmp_path / name, encoding="gb18030").units.tolist() == names
+        with pytest.raises(OptionError, match=r"not in utf-8: .* often in encoding='gb18030'"):
+            nq.weights.read(tmp_path / name)
+    with pytest.raises(OptionError, match="unknown encoding: nonsense"):
+        nq.weights.read(tmp_path / "w.csv", encoding="nonsense")
+    (tmp_path / "w.parquet").write_bytes(b"")
+    with pytest.raises(OptionError, match="encoding is of text files"):
+        nq.weights.read(tmp_path / "w.parquet", encoding="gbk")
+
+
+@pytest.mark.parametrize("ending", ["csv", "txt", "gal", "gwt", "xlsx", "dta", "parquet"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0\0\0", b"PK\3\4junk", b"PAR1junkPAR1", b"a,b,c\n1,2\n1,2,3,4\n", b'"a,b\n1'],
+)
+def test_damaged_files_are_named(tmp_path, ending, content):
+    (tmp_path / f"w.{ending}").write_bytes(content)
+    with pytest.raises((WeightsError, UnmatchedIdsError), match=rf"w\.{ending}"):
+        nq.weights.read(tmp_path / f"w.{ending}")
+
+
+def test_a_damaged_specification_is_named(w, tmp_path):
+    from pyarrow import parquet
+
+    table = parquet.read_table(w.write(tmp_path / "w.parquet"))
+    about = {**table.schema.metadata, b"nqp_spatial.weights": b'{"kind": "x", "more": 1}'}
+    parquet.write_table(table.replace_schema_metadata(about), tmp_path / "w.parquet")
+    with pytest.raises(WeightsError, match=r"w\.parquet is damaged"):
+        nq.weights.read(tmp_path / "w.parquet")
+
+
+def test_what_does_not_fit_into_a_workbook_is_refused(tmp_path, monkeypatch):
+    from nqp_spatial.weights import files
+
+    pair = nq.weights.from_dense(np.array([[0, 1.0], [1, 0]]), ["a", "b\x01"])
+    with pytest.raises(WeightsError, match="characters that a workbook cannot"):
+        pair.write(tmp_path / "w.xlsx")
+    monkeypatch.setattr(files, "_SHEET", (2, 2))
+    with pytest.raises(OptionError, match="holds 2 rows and 2 columns, the weights need 3 and 3"):
+        pair.write(tmp_path / "w.xlsx")

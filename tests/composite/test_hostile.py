@@ -1,0 +1,129 @@
+"""Indices of values and options that do not fit: exact, or refused by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nqp_spatial as nq
+from nqp_spatial.errors import DomainError, OptionError
+
+SIGNS = {"a": "+", "b": "-"}
+
+
+def panel_of(**columns):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "id": np.repeat(range(6), 2), "t": np.tile([1, 2], 6),
+            "a": rng.lognormal(size=12), "b": rng.lognormal(size=12),
+            "u": rng.random(12), "v": rng.random(12),
+        }
+    )  # fmt: skip
+    return nq.SpatialPanel(frame.assign(**columns), unit="id", period="t")
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return panel_of()
+
+
+@pytest.mark.parametrize("how", ["min-max", "min-max-by-period", "z-score", "base-year"])
+@pytest.mark.parametrize("power", [-1000, -540, 540, 1000])
+def test_scale_changes_no_digit(panel, how, power):
+    scaled = panel.assign(a=lambda d: np.ldexp(d["a"], power))
+    options = {"normalisation": how, "weighting": "equal", "base": 1}
+    one = nq.composite.index(panel, SIGNS, **options)
+    other = nq.composite.index(scaled, SIGNS, **options)
+    pd.testing.assert_series_equal(one.scores, other.scores, check_exact=True)
+    steps = [c for c in one.table if c in ("min", "max", "mean", "std", "base")]
+    np.testing.assert_array_equal(
+        np.ldexp(one.table.loc["a", steps].astype(float), power),
+        other.table.loc["a", steps].astype(float),
+    )
+
+
+def test_constants_but_for_rounding_are_refused():
+    for a in (1.0, 1 + 1e-15 * (np.arange(12) % 2), 0.0):
+        with pytest.raises(DomainError, match="constant and tell nothing: 'a'"):
+            nq.composite.index(panel_of(a=a), SIGNS)
+    by_period = np.where(np.arange(12) % 2, 1 + 1e-15 * np.arange(12), np.arange(12.0))
+    with pytest.raises(DomainError, match=r"constant in a period: \('a', 2\)"):
+        nq.composite.index(panel_of(a=by_period), SIGNS, normalisation="min-max-by-period")
+
+
+def test_critic_of_z_scores_has_both_standard_deviations(panel):
+    table = nq.composite.index(panel, SIGNS, normalisation="z-score", weighting="critic").table
+    assert {"std", "critic: std"} <= set(table.columns)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"shift": np.nan}, "shift must be a number from 0, got nan"),
+        ({"shift": np.inf}, "shift must be"),
+        ({"shift": -1}, "shift must be"),
+        ({"weighting": "given", "given": {"a": 1, "b": np.nan}}, "finite and not negative"),
+        ({"weighting": "given", "given": {"a": 1, "b": np.inf}}, "finite and not negative"),
+        ({"weighting": "given", "given": {"a": "x", "b": 1}}, "weights must be numbers"),
+        ({"normalisation": "target", "targets": {"a": (0, np.nan), "b": (1, 0)}}, "two finite"),
+        ({"normalisation": "target", "targets": {"a": (0, np.inf), "b": (1, 0)}}, "two finite"),
+        ({"normalisation": "target", "targets": {"a": 1, "b": 2}}, "two finite"),
+        ({"normalisation": "target", "targets": {"a": (1, 1), "b": (1, 0)}}, "beyond the worst"),
+    ],
+)
+def test_options_of_an_index(panel, options, words):
+    with pytest.raises(OptionError, match=words):
+        nq.composite.index(panel, SIGNS, **options)
+
+
+def test_a_dimension_without_weight_is_named(panel):
+    nested = {"first": {"a": "+"}, "second": {"b": "-"}}
+    with pytest.raises(OptionError, match="without any weight: 'first'"):
+        nq.composite.index(panel, nested, weighting="given", given={"a": 0, "b": 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"weights": [1, np.nan]}, "weights must be a list of finite"),
+        ({"weights": [1, np.inf]}, "weights must be a list of finite"),
+        ({"weights": "ab"}, "weights must be a list of finite"),
+        ({"weights": [0, 0]}, "nor all zero"),
+        ({"cuts": [0.1, np.nan], "grades": list("abc")}, "cuts must be a list of finite"),
+        ({"cuts": [0.5], "grades": ["x", "x"]}, "grades must be different"),
+        ({"tolerance": np.nan}, "tolerance must lie between 0 and 1"),
+        ({"tolerance": -1}, "tolerance must lie between 0 and 1"),
+    ],
+)
+def test_options_of_coupling(panel, options, words):
+    with pytest.raises(OptionError, match=words):
+        nq.composite.coupling(panel, ["u", "v"], **options)
+
+
+def test_rounding_beyond_one_is_one():
+    u = np.full(12, 1 + 2e-16)
+    frame = nq.composite.coupling(panel_of(u=u), ["u", "v"]).frame
+    exact = nq.composite.coupling(panel_of(u=1.0), ["u", "v"]).frame
+    pd.testing.assert_frame_equal(frame, exact)
+    with pytest.raises(DomainError, match="must lie in"):
+        nq.composite.coupling(panel_of(u=1 + 1e-9), ["u", "v"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"draws": 0}, {"concentration": np.nan}, {"concentration": np.inf}, {"level": 95}],
+)
+def test_options_of_rank_intervals(panel, options):
+    result = nq.composite.index(panel, SIGNS)
+    with pytest.raises(OptionError, match="draws and concentration must be positive"):
+        nq.composite.rank_intervals(result, period=2, **options)
+
+
+def test_draws_that_do_not_fit_into_memory_are_refused(panel):
+    result = nq.composite.index(panel, SIGNS)
+    with pytest.raises(OptionError, match="ranks of 6 units in 100000000000 draws needs"):
+        nq.composite.rank_intervals(result, period=2, draws=10**11)
+    with pytest.raises(OptionError, match="schemes must name"):
+        nq.composite.rank_schemes(panel, SIGNS, period=2, schemes=[])
