@@ -267,7 +267,7 @@ def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
     """Refuse outcomes of which random unit effects and the regressors leave no errors."""
 
     def within(array: np.ndarray) -> np.ndarray:
-        return array - array.mean(axis=1, keepdims=True)
+        return np.asarray(array - array.mean(axis=1, keepdims=True))
 
     y = within(design.y).ravel()
     if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):

@@ -208,3 +208,10 @@ def test_a_planted_loss_is_covered(lattice):
     assert abs(np.mean(share) - 0.95) < 3.5 * np.sqrt(0.95 * 0.05 / 120)
     assert abs(np.mean(kappa) - 0.95) < 3.5 * np.sqrt(0.95 * 0.05 / 60)
     assert np.mean(rejected) > 0.9
+
+
+@pytest.mark.parametrize("zone", [3, None, np.arange(48) % 2, [3]])
+def test_zones_that_are_no_columns(states, zone):
+    panel, w = states
+    with pytest.raises(OptionError, match=r"columns of the panel or Series by unit|zone"):
+        barrier("lgsp ~ lpc", panel, w, zone=zone)
