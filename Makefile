@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	    echo "python3 cannot make a virtual environment: apt install python3-venv"; exit 1; \
 	  fi )
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 figures: $(STAMP)  ## run the examples; figures and tables go to output/

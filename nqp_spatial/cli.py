@@ -32,15 +32,16 @@ def main() -> None:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def init(panel: Path, geometry: Path | None, output: Path, *, force: bool) -> None:
     """Write a commented file of settings for the table PANEL, from the columns it has."""
-    from nqp_spatial.report.study_check import starter
+    from nqp_spatial.report.study_starter import starter
+    from nqp_spatial.report.texts import visible
 
     if output.exists() and not force:
         raise click.ClickException(f"{output} is there already; pass --force to write over it")
     try:
         text = starter(panel, geometry, folder=output.parent)
-    except NqpError as error:
-        raise click.ClickException(str(error)) from None
-    output.write_text(text, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
+    except (NqpError, OSError) as error:
+        raise click.ClickException(visible(str(error))) from None
     click.echo(f"Wrote {output}. Look at what was guessed, then: nqp-spatial check {output}")
 
 
@@ -72,11 +73,12 @@ def check(settings: Path) -> None:
 def study(settings: Path, output: Path, *, fresh: bool, quiet: bool) -> None:
     """Run the study of the file SETTINGS and write its page, figures, tables and script."""
     from nqp_spatial.report import study as run_study
+    from nqp_spatial.report.texts import visible
 
     try:
         result = run_study(settings, output, progress=not quiet, fresh=fresh)
     except (NqpError, OSError) as error:
-        raise click.ClickException(f"{type(error).__name__}: {error}") from None
+        raise click.ClickException(visible(f"{type(error).__name__}: {error}")) from None
     click.echo(repr(result))
     if result.skipped:
         click.echo(f"taken over from an earlier run: {', '.join(result.skipped)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.errors import DuplicateKeysError, OptionError, PanelError, sample
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel
 
@@ -57,6 +57,16 @@ def group_codes(panel: SpatialPanel, group: str | pd.Series) -> tuple[np.ndarray
             )
         series = panel.frame[group].iloc[:: panel.n_periods]
     else:
+        if not isinstance(group, pd.Series):
+            raise OptionError(
+                f"group must be a column's name or a Series by unit, got {type(group).__name__}"
+            )
+        repeated = group.index[group.index.duplicated()].unique()
+        if len(repeated):
+            raise DuplicateKeysError(
+                f"{len(repeated)} units have several rows of groups: {sample(repeated)}; give one "
+                "for each unit"
+            )
         check_same_ids(
             panel.units, group.index, our_name="panel", their_name="groups",
             advice="give one group for each unit of the panel",

@@ -15,8 +15,11 @@ __all__ = ["is_number_column", "numbers_as_text", "text_of_numbers", "why_not_nu
 
 # Signs that tables have where there is no number; they are neither numbers nor categories.
 _PLACEHOLDERS = frozenset(
-    "/ ? na n/a nan null none missing #n/a #div/0! #value! #ref! 无 缺失 缺 空 暂无".split()
-)
+    [
+        "/", "?", "na", "n/a", "nan", "null", "none", "missing", "#n/a", "#div/0!", "#value!",
+        "#ref!", "无", "缺失", "缺", "空", "暂无",
+    ]
+)  # fmt: skip
 _NUMBER = re.compile(
     r"""[(]?[+-]?[¥$€£]?[+-]?
     (\d{1,3}([, '_]\d{3})+ | \d+ | (?=\.\d))   # whole part, perhaps with thousands separators

@@ -25,15 +25,11 @@ from nqp_spatial.errors import (
     plain,
     sample,
 )
-from nqp_spatial.keys import (
-    balancing_choices,
-    keyed,
-    matched_shapes,
-    require_balanced,
-    type_hint,
-)
-from nqp_spatial.numbers import numbers_as_text, why_not_numeric
+from nqp_spatial.keys import balancing_choices, keyed, require_balanced, type_hint, with_key_columns
+from nqp_spatial.numbers import is_number_column, numbers_as_text, why_not_numeric
+from nqp_spatial.periods import period_like, require_places_in_time
 from nqp_spatial.printed import Part, Printed
+from nqp_spatial.shapes import matched_shapes, without_shapes
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -51,11 +47,15 @@ class SpatialPanel(Printed):
     ----------
     frame : DataFrame
         Long data, one row for each unit and period, in any row order. It is copied, never changed.
+        The active geometry of a GeoDataFrame becomes the panel's, where `geometry` is not given.
     unit : str
         Column of unit ids. Any type that sorts; ids of different types never match each other.
     period : str, optional
         Column of periods. Without it the data are a cross-section, a panel of one period ``0``.
-    geometry : GeoDataFrame, optional
+        Years, quarters and months written as text or dates are read as such, with a note; see
+        `nqp_spatial.periods`. Periods whose order in time is not known ("before", "after") are
+        kept, and refused by whatever needs neighbours in time.
+    geometry : GeoDataFrame or GeoSeries, optional
         One row a unit; ids are its column named `unit`, or else its index.
     labels : mapping, optional
         Display label of each column, for tables and figures.
@@ -69,11 +69,12 @@ class SpatialPanel(Printed):
     Attributes
     ----------
     frame : DataFrame
-        The data, indexed by (``unit``, ``period``) and sorted.
+        The data, indexed by (``unit``, ``period``) and sorted. A copy on write: the panel does not
+        change with it.
     geometry : GeoDataFrame or None
-        Geometries, indexed by unit in the order of `units`.
-    labels : dict
-        Display labels.
+        Geometries, indexed by unit in the order of `units`; a copy on write too.
+    labels : mapping
+        Display labels, read only.
     notes : tuple of str
         What was done to the data on the way here, such as balancing.
     unit_name, period_name : str
@@ -81,18 +82,25 @@ class SpatialPanel(Printed):
 
     Raises
     ------
+    OptionError
+        If an option is of a wrong type.
     UnknownColumnError
         If `unit` or `period` is no column of the frame.
+    PanelError
+        If columns are not named by unique texts, the frame is empty, or ids or periods are of
+        several types or infinite.
     MissingValuesError
-        If an id or a period is missing.
+        If an id or a period is missing or blank.
     DuplicateKeysError
         If a (unit, period) pair occurs twice; the pairs are named.
     UnbalancedPanelError
         If pairs are absent; they are named.
     UnmatchedIdsError
-        If the ids of frame and geometry differ; samples of both sides are shown.
+        If the ids of frame and geometry differ; samples of both sides are shown, and ids that lost
+        zeros, won decimals or have blanks at their ends.
     GeometryError
-        If a geometry is missing or empty.
+        If a geometry is missing, empty or at no place (missing or infinite coordinates), or a unit
+        of a GeoDataFrame has several.
 
     Examples
     --------
@@ -108,9 +116,9 @@ class SpatialPanel(Printed):
     b       3.0  4.0
     """
 
-    frame: pd.DataFrame
-    geometry: gpd.GeoDataFrame | None
-    labels: dict[str, str]
+    _frame: pd.DataFrame
+    _geometry: gpd.GeoDataFrame | None
+    labels: Mapping[str, str]
     notes: tuple[str, ...]
     unit_name: str
     period_name: str
@@ -121,7 +129,7 @@ class SpatialPanel(Printed):
         *,
         unit: str,
         period: str | None = None,
-        geometry: gpd.GeoDataFrame | None = None,
+        geometry: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
         labels: Mapping[str, str] | None = None,
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
@@ -131,28 +139,34 @@ class SpatialPanel(Printed):
                 f"frame must be a pandas DataFrame, got {type(frame).__name__}; "
                 "read files with nqp_spatial.read_panel"
             )
-        data = keyed(frame, unit, period)
+        if not isinstance(balanced, bool | np.bool_):
+            raise OptionError(f"balanced must be True or False, got {balanced!r}")
+        words = _labels(labels)
+        frame, own = without_shapes(with_key_columns(frame, unit, period), unit)
+        data, notes = keyed(frame, unit, period)
         if balanced:
             require_balanced(data)
-        notes: list[str] = []
-        shapes = None
-        if geometry is not None:
-            shapes = matched_shapes(geometry, unit, data.index.levels[0], extra_shapes, notes)
-        self._set(data, shapes, dict(labels or {}), tuple(notes), unit, period or "period")
+        if own is not None and geometry is not None:
+            notes.append("the geometry of the frame was left out, another being given")
+        shapes = own if geometry is None else geometry
+        matched = None
+        if shapes is not None:
+            matched = matched_shapes(shapes, unit, data.index.levels[0], extra_shapes, notes)
+        self._set(data, matched, words, tuple(notes), unit, period or "period")
 
     def _set(
         self,
         frame: pd.DataFrame,
         geometry: gpd.GeoDataFrame | None,
-        labels: dict[str, str],
+        labels: Mapping[str, str],
         notes: tuple[str, ...],
         unit_name: str,
         period_name: str,
     ) -> None:
         for name, value in [
-            ("frame", frame),
-            ("geometry", geometry),
-            ("labels", labels),
+            ("_frame", frame),
+            ("_geometry", geometry),
+            ("labels", _ReadOnly(labels)),
             ("notes", notes),
             ("unit_name", unit_name),
             ("period_name", period_name),
@@ -164,22 +178,33 @@ class SpatialPanel(Printed):
         frame: pd.DataFrame,
         *,
         note: str | None = None,
-        labels: dict[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> SpatialPanel:
         """Return a panel of a changed frame, with the geometries of the units that it still has."""
         frame.index = frame.index.remove_unused_levels()
         units = frame.index.levels[0]
-        geometry = None if self.geometry is None else self.geometry.loc[units]
+        geometry = None if self._geometry is None else self._geometry.loc[units]
         panel = object.__new__(SpatialPanel)
         panel._set(
             frame,
             geometry,
-            dict(self.labels if labels is None else labels),
+            self.labels if labels is None else labels,
             self.notes + ((note,) if note else ()),
             self.unit_name,
             self.period_name,
         )
         return panel
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The data, indexed by (``unit``, ``period``) and sorted."""
+        # Copies on write are nearly free, and what is done to them stays out of the panel.
+        return self._frame.copy(deep=False)
+
+    @property
+    def geometry(self) -> gpd.GeoDataFrame | None:
+        """Geometries, indexed by unit in the order of `units`."""
+        return None if self._geometry is None else self._geometry.copy(deep=False)
 
     # -- what it holds -----------------------------------------------------------------------------
 
@@ -194,13 +219,13 @@ class SpatialPanel(Printed):
         return self._level(1)
 
     def _level(self, number: int) -> pd.Index:
-        index = self.frame.index
+        index = self._frame.index
         assert isinstance(index, pd.MultiIndex)
         return index.levels[number]
 
     def __sizeof__(self) -> int:
         """Return the bytes of the data; by this a Dask client knows to send them only once."""
-        return int(self.frame.memory_usage().sum())
+        return int(self._frame.memory_usage().sum())
 
     @property
     def n_units(self) -> int:
@@ -215,7 +240,7 @@ class SpatialPanel(Printed):
     @property
     def is_balanced(self) -> bool:
         """Whether every unit is there in every period."""
-        return len(self.frame) == self.n_units * self.n_periods
+        return len(self._frame) == self.n_units * self.n_periods
 
     def _parts(self) -> list[Part]:
         span = (
@@ -223,8 +248,8 @@ class SpatialPanel(Printed):
             if self.n_periods > 1
             else ""
         )
-        columns = self.frame.shape[1]
-        shape = "no geometry" if self.geometry is None else f"geometry in {_crs(self.geometry)}"
+        columns = self._frame.shape[1]
+        shape = "no geometry" if self._geometry is None else f"geometry in {_crs(self._geometry)}"
         balance = "" if self.is_balanced else ", UNBALANCED"
         notes = f", {len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else ""
         return [
@@ -236,6 +261,28 @@ class SpatialPanel(Printed):
     def label(self, column: str) -> str:
         """Return the display label of a column, or its name."""
         return self.labels.get(column, column)
+
+    def period(self, value: Hashable) -> Hashable:
+        """Return a period as the panel has it, however it is written.
+
+        Parameters
+        ----------
+        value : hashable
+            One of `periods`; or text or a date that is read as one, as the panel's column was.
+
+        Raises
+        ------
+        PanelError
+            If the panel has no such period.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1], "year": ["2019年", "2020年"], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id", period="year").period("2020年")
+        2020
+        """
+        return self.require_periods([value])[0]
 
     # -- views -------------------------------------------------------------------------------------
 
@@ -265,7 +312,7 @@ class SpatialPanel(Printed):
         (2, 1)
         """
         self.require_columns([column])
-        return self.frame[column].unstack("period")
+        return self._frame[column].unstack("period")
 
     def values(self, column: str) -> np.ndarray:
         """Return one numeric column as an array, complete and finite, units by periods.
@@ -294,13 +341,13 @@ class SpatialPanel(Printed):
         """
         self.require_numeric([column])
         self.require_complete([column])
-        series = self.frame[column]
+        series = self._frame[column]
         array = series.to_numpy(dtype=float)
         infinite = ~np.isfinite(array)
         if infinite.any():
             raise DomainError(
                 f"column {column!r} is infinite for {self._cells(infinite)}; "
-                "a logarithm of zero or a division by zero made it: mend the data first"
+                "a logarithm of zero or a division by zero made it: correct the data first"
             )
         return np.asarray(array.reshape(self.n_units, self.n_periods))
 
@@ -329,15 +376,14 @@ class SpatialPanel(Printed):
         >>> SpatialPanel(frame, unit="id", period="year").at(2020)["x"].tolist()
         [0.7]
         """
-        self.require_periods([period])
-        data = self.frame.xs(period, level="period")
-        if self.geometry is None:
+        data = self._frame.xs(self.period(period), level="period")
+        if self._geometry is None:
             return data
         import geopandas as gpd
 
-        shapes = self.geometry.geometry.reindex(data.index)
+        shapes = self._geometry.geometry.reindex(data.index)
         plain = data.drop(columns=[shapes.name], errors="ignore")
-        return gpd.GeoDataFrame(plain, geometry=shapes, crs=self.geometry.crs)
+        return gpd.GeoDataFrame(plain, geometry=shapes, crs=self._geometry.crs)
 
     # -- new panels --------------------------------------------------------------------------------
 
@@ -375,11 +421,11 @@ class SpatialPanel(Printed):
         """
         try:
             with np.errstate(divide="raise", invalid="raise"):
-                frame = self.frame.assign(**columns)
+                frame = _assigned(self._frame, columns)
             undefined = False
         except FloatingPointError:
             with np.errstate(all="ignore"):
-                frame = self.frame.assign(**columns)
+                frame = _assigned(self._frame, columns)
             undefined = True
         for name in columns:
             bad = _undefined(frame[name], count_missing=undefined)
@@ -387,9 +433,9 @@ class SpatialPanel(Printed):
                 raise DomainError(
                     f"column {name!r} is undefined (not finite) for {self._cells(bad)}; "
                     "logarithms need positive values and divisors must not be zero: "
-                    "mend or leave out these cells first"
+                    "correct or leave out these cells first"
                 )
-        return self._replace(frame, labels={**self.labels, **(labels or {})})
+        return self._replace(frame, labels={**self.labels, **_labels(labels)})
 
     def select(
         self,
@@ -420,14 +466,13 @@ class SpatialPanel(Printed):
         >>> SpatialPanel(frame, unit="id", period="year").select(periods=[2020]).n_periods
         1
         """
-        frame, said = self.frame, []
+        frame, said = self._frame, []
         if periods is not None:
-            wanted = list(periods)
-            self.require_periods(wanted)
+            wanted = self.require_periods(_several(periods, "periods"))
             frame = frame[frame.index.isin(wanted, level="period")]
             said.append(f"{len(set(wanted))} of {self.n_periods} periods")
         if units is not None:
-            ids = pd.Index(list(units))
+            ids = _index_of(_several(units, "units"))
             unknown = ids.difference(self.units, sort=False)
             if len(unknown):
                 raise UnmatchedIdsError(
@@ -474,11 +519,11 @@ class SpatialPanel(Printed):
             raise OptionError(
                 f"how must be 'drop-units', 'drop-periods' or 'interpolate', got {how!r}"
             )
-        names = list(self.frame.columns) if columns is None else list(columns)
+        names = list(self._frame.columns) if columns is None else _several(columns, "columns")
         self.require_columns(names)
         grid = pd.MultiIndex.from_product([self.units, self.periods], names=["unit", "period"])
-        full = self.frame.reindex(grid)
-        gaps = full[names].isna().any(axis=1) | ~grid.isin(self.frame.index)
+        full = self._frame.reindex(grid)
+        gaps = full[names].isna().any(axis=1) | ~grid.isin(self._frame.index)
         if not gaps.any():
             return self
         if how == "interpolate":
@@ -506,7 +551,7 @@ class SpatialPanel(Printed):
                 "name the numeric columns in columns="
             )
         filled = full.copy()
-        steps = np.asarray(self.periods, dtype=float)
+        steps = require_places_in_time(self.periods, "interpolation")
         for name in names:
             wide = full[name].unstack("period")
             wide.columns = pd.Index(steps)
@@ -529,11 +574,14 @@ class SpatialPanel(Printed):
 
     def require_columns(self, columns: Iterable[str]) -> None:
         """Raise `UnknownColumnError` unless the panel has every column named."""
-        unknown = [name for name in columns if name not in self.frame.columns]
+        names = list(columns)
+        if odd := [name for name in names if not isinstance(name, str)]:
+            raise OptionError(f"columns are named by text, got {sample(odd)}")
+        unknown = [name for name in names if name not in self._frame.columns]
         if unknown:
             raise UnknownColumnError(
                 f"the panel has no column {sample(unknown)}; its columns are "
-                f"{sample(self.frame.columns, 20)}"
+                f"{sample(self._frame.columns, 20)}"
             )
 
     def require_numeric(self, columns: Iterable[str]) -> None:
@@ -545,7 +593,7 @@ class SpatialPanel(Printed):
         names = list(columns)
         self.require_columns(names)
         for name in names:
-            if why := why_not_numeric(self.frame[name]):
+            if why := why_not_numeric(self._frame[name]):
                 raise DomainError(why)
 
     def numbers_as_text(self, column: str) -> bool:
@@ -562,34 +610,41 @@ class SpatialPanel(Printed):
         (True, False)
         """
         self.require_columns([column])
-        return numbers_as_text(self.frame[column])
+        return numbers_as_text(self._frame[column])
 
-    def require_periods(self, periods: Iterable[Hashable]) -> None:
-        """Raise `PanelError` unless the panel has every period named."""
-        unknown = [period for period in periods if period not in self.periods]
+    def require_periods(self, periods: Iterable[Hashable]) -> list[Hashable]:
+        """Return periods as the panel has them, or raise `PanelError` naming those it has not."""
+        given = list(periods)
+        if odd := [period for period in given if not isinstance(period, Hashable)]:
+            raise OptionError(
+                f"a period must be one of {sample(self.periods, 8)}; got {sample(odd)}"
+            )
+        wanted = [period_like(period, self.periods) for period in given]
+        unknown = [period for period in wanted if period not in self.periods]
         if unknown:
             raise PanelError(
                 f"the panel has no period {sample(unknown)}; its periods are "
                 f"{sample(self.periods, 8)}"
             )
+        return wanted
 
     def require_balanced(self) -> None:
         """Raise `UnbalancedPanelError`, naming absent pairs, unless the panel is balanced."""
-        require_balanced(self.frame)
+        require_balanced(self._frame)
 
     def require_complete(self, columns: Iterable[str]) -> None:
         """Raise unless the panel is balanced and has every cell of the columns named."""
         names = list(columns)
         self.require_columns(names)
         self.require_balanced()
-        missing = self.frame[names].isna()
+        missing = self._frame[names].isna()
         if missing.to_numpy().any():
             parts = [
                 f"{name!r} for {self._cells(missing[name].to_numpy())}"
                 for name in names
                 if missing[name].any()
             ]
-            gaps = self.frame.index[missing.any(axis=1)]
+            gaps = self._frame.index[missing.any(axis=1)]
             raise MissingValuesError(
                 f"missing values in column {'; '.join(parts)}. Nothing is dropped or filled "
                 "silently: use panel.select(...), or, with columns=[...], "
@@ -598,21 +653,61 @@ class SpatialPanel(Printed):
 
     def require_geometry(self) -> gpd.GeoDataFrame:
         """Return the geometries, or raise `GeometryError` if the panel has none."""
-        if self.geometry is None:
+        if self._geometry is None:
             raise GeometryError(
                 "this needs the units' geometries and the panel has none; "
                 "pass geometry= to SpatialPanel or read_panel"
             )
-        return self.geometry
+        return self._geometry.copy(deep=False)
 
     def _cells(self, mask: np.ndarray | pd.Series) -> str:
-        rows = self.frame.index[np.asarray(mask, dtype=bool)]
+        rows = self._frame.index[np.asarray(mask, dtype=bool)]
         if len(rows) == 1:
             unit, period = rows[0]
             return f"unit {plain(unit)!r}, period {plain(period)!r}"
         pairs = [(plain(u), plain(p)) for u, p in rows[:5]]
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
         return f"{len(rows)} cells, (unit, period) {sample(pairs)}{more}"
+
+
+class _ReadOnly(dict[str, str]):
+    """Labels that cannot be changed; a mapping proxy could not be pickled."""
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise TypeError("labels of a panel are read only; make another panel with panel.assign")
+
+    __setitem__ = __delitem__ = update = setdefault = _refuse  # type: ignore[assignment]
+    pop = popitem = clear = __ior__ = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, str]]]:
+        return _ReadOnly, (dict(self),)
+
+
+def _labels(labels: Mapping[str, str] | None) -> dict[str, str]:
+    if labels is None:
+        return {}
+    if not isinstance(labels, Mapping):
+        raise OptionError(
+            "labels must be a mapping of columns to texts, such as {'x': 'Income'}, "
+            f"got {labels!r}"
+        )
+    for name, text in labels.items():
+        if not (isinstance(name, str) and isinstance(text, str)):
+            raise OptionError(f"labels are texts of columns named by text, got {name!r}: {text!r}")
+    return dict(labels)
+
+
+def _several(values: Iterable[Any], name: str) -> list[Any]:
+    """Return several values as a list; one text would be taken letter by letter, and is refused."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise OptionError(f"{name} must be several, as in {name}=[{values!r}], got {values!r}")
+    return list(values)
+
+
+def _index_of(ids: list[Any]) -> pd.Index:
+    if odd := [id_ for id_ in ids if not isinstance(id_, Hashable)]:
+        raise OptionError(f"a unit is named by its id, got {sample(odd)}")
+    return pd.Index(ids)
 
 
 def require_panel(panel: object) -> None:
@@ -637,8 +732,59 @@ def _crs(geometry: gpd.GeoDataFrame) -> str:
     return "no CRS" if geometry.crs is None else str(geometry.crs.name)
 
 
+def _assigned(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the frame with more columns, each with a value for every row."""
+    made = frame.copy(deep=False)
+    for name, value in columns.items():
+        try:
+            column = value(made.copy(deep=False)) if callable(value) else value
+        except KeyError as error:
+            raise UnknownColumnError(
+                f"column {name!r} is made from {error.args[0]!r}, which the panel has not; its "
+                f"columns are {sample(made.columns, 20)}"
+            ) from error
+        _require_fit(name, column, made.index)
+        made[name] = column
+    return made
+
+
+def _require_fit(name: str, column: Any, rows: pd.Index) -> None:
+    """Raise `PanelError` unless a column has a value for each row, or is one value for all."""
+    if isinstance(column, pd.DataFrame) or (isinstance(column, np.ndarray) and column.ndim > 1):
+        raise PanelError(
+            f"column {name!r} must be one column, got a {type(column).__name__} of shape "
+            f"{column.shape}; a table of units by periods goes in with .stack(), an array with "
+            ".ravel()"
+        )
+    if isinstance(column, pd.Series):
+        if column.index.nlevels != 2:
+            raise PanelError(
+                f"column {name!r} must be indexed by (unit, period), it has one level of index; a "
+                "Series by unit goes in as panel.frame.index.get_level_values('unit').map(series)"
+            )
+        if not column.index.is_unique or not column.index.isin(rows).any():
+            raise PanelError(
+                f"column {name!r} must be indexed by the (unit, period) pairs of the panel, each "
+                f"once, such as {sample(rows, 1)}; its index is like {sample(column.index, 2)}"
+            )
+        return
+    if pd.api.types.is_scalar(column) or (isinstance(column, np.ndarray) and not column.ndim):
+        return
+    several = list | tuple | np.ndarray | pd.Index | pd.api.extensions.ExtensionArray
+    if not isinstance(column, several):
+        raise PanelError(
+            f"column {name!r} must be values for the rows of panel.frame, as an array, list or "
+            f"Series, or one value for all, got {type(column).__name__}"
+        )
+    if len(column) != len(rows):
+        raise PanelError(
+            f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
+            "pass one value for each row of panel.frame, or a Series by (unit, period)"
+        )
+
+
 def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:
-    if not pd.api.types.is_numeric_dtype(column):
+    if not is_number_column(column):
         return np.zeros(len(column), dtype=bool)
     values = column.to_numpy(dtype=float, na_value=np.nan)
     return np.asarray(np.isinf(values) | (np.isnan(values) & count_missing))

@@ -9,17 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from scipy import sparse
 
 import nqp_spatial as nq
 from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
 
 # The same examples each time, so that a gate does not fail by chance; with
-# HYPOTHESIS_PROFILE=explore new ones are looked for.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("explore", derandomize=False)
+# HYPOTHESIS_PROFILE=explore new ones are looked for. No test depends on how fast the machine is.
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("steady", derandomize=True, **PATIENT)
+settings.register_profile("explore", derandomize=False, **PATIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+# Processes of a Dask cluster inherit it.
+os.environ.setdefault("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3600s")
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = Path(__file__).parent / "reference"

@@ -104,7 +104,7 @@ def test_ids_of_any_type(ids):
     assert panel.wide("x").index.tolist() == sorted(ids)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.permutations(range(12)))
 def test_order_of_rows_does_not_matter(order):
     frame = pd.DataFrame(

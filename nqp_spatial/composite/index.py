@@ -192,7 +192,8 @@ def index(
     found = {s: _one_scheme(s, z, names, groups, across, given) for s in schemes}
     notes: list[str] = []
     for s, (_, _, steps) in found.items():
-        extra = steps if len(found) == 1 else steps.add_prefix(f"{s}: ")
+        alone = len(found) == 1 and not set(steps.columns) & set(table.columns)
+        extra = steps if alone else steps.add_prefix(f"{s}: ")
         table = table.join(extra)
         against = [k for k in names if s == "pca" and (steps["loading"] < 0)[k]]
         if against:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.periods import period_like
 
 __all__ = ["Normalisation", "normalised"]
 
@@ -92,6 +93,7 @@ def normalised(
         steps["worst"], steps["best"] = worst, best
         # Beyond a target is as good as at it.
         return np.clip((x * unit - worst) / (best - worst), 0, 1), steps
+    base = None if base is None else period_like(base, panel.periods)
     if base not in panel.periods:
         raise PanelError(
             f"normalisation by a base year needs base=, one of {sample(panel.periods, 20)}; "

@@ -12,6 +12,7 @@ from nqp_spatial.composite.index import CompositeIndex, Directions, index
 from nqp_spatial.composite.weighting import SCHEMES
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import period_like
 from nqp_spatial.sizes import require_memory
 
 __all__ = ["rank_intervals", "rank_schemes"]
@@ -79,6 +80,7 @@ def rank_intervals(
             f"{draws!r}, {concentration!r} and {level!r}"
         )
     periods = result.scaled.index.get_level_values(1)
+    period = period_like(period, periods)
     if period not in periods:
         raise PanelError(f"no period {period!r}; there are {sample(periods.unique(), 20)}")
     z = result.scaled.xs(period, level=1)
@@ -150,8 +152,7 @@ def rank_schemes(
     ['entropy', 'critic', 'cv', 'pca', 'scatter', 'equal', 'best', 'worst']
     """
     require_panel(panel)
-    if period not in panel.periods:
-        raise PanelError(f"no period {period!r}; there are {sample(panel.periods, 20)}")
+    period = panel.period(period)
     if not len(schemes):
         raise OptionError(f"schemes must name one weighting or more, such as {tuple(SCHEMES)}")
     scores = pd.DataFrame(

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nqp_spatial.convergence.series import even_periods
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_even_steps, require_places_in_time
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.estimation import fit
 from nqp_spatial.regression.formulas import quoted
@@ -235,11 +235,10 @@ def _growth(
             )
         y = np.log(y)
     if kind == "cross-section":
-        at, span, per = np.array([0, panel.n_periods - 1]), float(panel.n_periods - 1), True
-        if pd.api.types.is_numeric_dtype(panel.periods):
-            span = float(panel.periods[-1] - panel.periods[0])
+        places = require_places_in_time(panel.periods, "growth")
+        at, span, per = np.array([0, panel.n_periods - 1]), float(places[-1] - places[0]), True
     else:
-        even_periods(panel.periods)
+        require_even_steps(panel.periods, "growth")
         if not (isinstance(step, int | np.integer) and 1 <= step < panel.n_periods):
             raise OptionError(f"step must be from 1 to {panel.n_periods - 1}, got {step!r}")
         # Counted back from the last period, so that the newest data are in.
@@ -250,7 +249,7 @@ def _growth(
         raise DomainError(f"all units start from the same {variable!r}: b is not identified")
     columns = {
         "unit": np.repeat(panel.units.to_numpy(), len(start)),
-        "period": np.tile(panel.periods.to_numpy()[end], panel.n_units),
+        "period": panel.periods[np.tile(end, panel.n_units)],
         _GROWTH: ((y[:, end] - level) / (span if per else 1)).ravel(),
         _START: level.ravel(),
     }

@@ -213,8 +213,7 @@ def club_logit(
         advice="pass the panel in which the clubs were found",
     )  # fmt: skip
     panel.require_complete(names)
-    when = panel.periods[0] if period is None else period
-    panel.require_periods([when])
+    when = panel.periods[0] if period is None else panel.period(period)
     x = panel.frame.xs(when, level="period")[names].astype(float)
     # Turned over, so that a positive coefficient leads to a higher club.
     rank = (len(clubs.table) + 1 - clubs.membership).reindex(panel.units)

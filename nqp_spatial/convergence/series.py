@@ -11,6 +11,7 @@ import pandas as pd
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.periods import require_even_steps
 
 __all__ = ["Detrend", "Series", "series_of", "trend", "warn_if_short"]
 
@@ -72,21 +73,6 @@ def trend(values: np.ndarray, smoothing: float) -> np.ndarray:
     return np.asarray(values @ matrix)
 
 
-def even_periods(periods: pd.Index) -> None:
-    """Raise if periods are numbers or dates with uneven steps between them."""
-    if not (pd.api.types.is_numeric_dtype(periods) or isinstance(periods, pd.DatetimeIndex)):
-        return
-    if isinstance(periods, pd.DatetimeIndex):
-        return  # months and quarters have uneven numbers of days
-    steps = np.diff(periods.to_numpy(dtype=float))
-    odd = np.flatnonzero(~np.isclose(steps, np.median(steps)))
-    if len(odd):
-        raise PanelError(
-            f"periods must be evenly spaced; after {sample(periods[odd])} the step is not "
-            f"{np.median(steps):g}. Select periods that are (panel.select)"
-        )
-
-
 def series_of(
     panel: SpatialPanel, variable: str, *, detrend: Detrend, smoothing: float, logs: bool
 ) -> Series:
@@ -108,7 +94,7 @@ def series_of(
     values = panel.values(variable)
     if panel.n_units < 2:
         raise PanelError("convergence is between units; the panel has one")
-    even_periods(panel.periods)
+    require_even_steps(panel.periods, "the log-t test")
     said = [repr(variable)]
 
     def positive(of: str, advice: str) -> None:

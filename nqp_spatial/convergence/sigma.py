@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.convergence.series import even_periods
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.inequality.indices import indices
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["MEASURES", "SigmaResult", "sigma"]
@@ -130,7 +130,7 @@ def sigma(
     t = panel.n_periods
     if t < 4:
         raise PanelError(f"a trend needs at least 4 periods, the panel has {t}")
-    even_periods(panel.periods)
+    require_even_steps(panel.periods, "a trend")
     lag = int(4 * (t / 100) ** (2 / 9)) if lags is None else lags
     if not 0 <= lag < t - 2:
         raise OptionError(f"lags must be from 0 to {t - 3}, got {lags!r}")

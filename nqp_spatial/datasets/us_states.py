@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import MissingDependencyError
+from nqp_spatial.datasets.china import DATA
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -73,15 +73,11 @@ def us_public_capital() -> SpatialPanel:
         ``lpcap`` (log of public capital), ``lpc`` (log of private capital), ``lemp`` (log of
         non-agricultural employment) and ``unemp`` (unemployment rate, %).
 
-    Raises
-    ------
-    MissingDependencyError
-        If linearmodels, with which the data install, is not there.
-
     Notes
     -----
     Source: Munnell, A. (1990), "Why has productivity growth declined? Productivity and public
-    investment", New England Economic Review; as it installs with linearmodels.
+    investment", New England Economic Review, 3-22; the table of the package linearmodels, whose
+    licence stands beside it in ``datasets/data``.
 
     Examples
     --------
@@ -89,14 +85,7 @@ def us_public_capital() -> SpatialPanel:
     >>> nq.datasets.us_public_capital().n_periods
     17
     """
-    try:
-        from linearmodels.datasets import munnell
-    except ImportError as error:
-        raise MissingDependencyError(
-            "these data install with linearmodels, which is not there: "
-            "pip install 'nqp-spatial[examples]'"
-        ) from error
-    source = munnell.load()
+    source = pd.read_csv(DATA / "munnell.csv", comment="#")
     frame = pd.DataFrame(
         {
             "state": source["ST_ABB"].astype(str),

@@ -164,8 +164,7 @@ def _values(
         raise PanelError(f"a density needs at least 3 units, the panel has {len(values)}")
     some = panel.periods
     if periods is not None:
-        panel.require_periods(list(periods))
-        some = some[some.isin(list(periods))]
+        some = some[some.isin(panel.require_periods(periods))]
     chosen = values[:, panel.periods.get_indexer(some)].T
     flat = np.ptp(chosen, axis=1) == 0
     if flat.any():

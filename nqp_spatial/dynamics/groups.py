@@ -259,8 +259,7 @@ def time_homogeneity(
             )
         begins = np.array([part[0] for part in np.array_split(np.arange(len(starts)), spans)])[1:]
     else:
-        panel.require_periods(list(spans))
-        begins = np.unique(panel.periods.get_indexer(pd.Index(list(spans))))
+        begins = np.unique([panel.periods.get_loc(one) for one in panel.require_periods(spans)])
         if not len(begins) or begins[0] == 0 or begins[-1] >= len(starts):
             raise OptionError(
                 f"spans must name periods after the first, {starts[0]!r}, up to {starts[-1]!r}, "

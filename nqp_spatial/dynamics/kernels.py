@@ -13,6 +13,7 @@ from nqp_spatial.dynamics.smoothing import gaussian_rows, robust_spread
 from nqp_spatial.dynamics.states import values_of
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -183,6 +184,8 @@ def stochastic_kernel(
             f"a move over {step} periods needs at least {step + 1} periods, the panel has "
             f"{panel.n_periods}"
         )
+    if step:
+        require_even_steps(panel.periods, "a stochastic kernel")
     if not (isinstance(points, int | np.integer) and points >= 20):
         raise OptionError(f"points must be a whole number from 20, got {points!r}")
     values = values_of(panel, variable, relative=relative)

@@ -18,6 +18,7 @@ from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["MarkovResult", "chain_of", "check_step", "markov", "with_intervals"]
@@ -236,6 +237,8 @@ def check_step(panel: SpatialPanel, step: int) -> None:
             f"a move over {step} periods needs at least {step + 1} periods, "
             f"the panel has {panel.n_periods}"
         )
+    # A move starts and ends `step` periods apart only if no period is left out.
+    require_even_steps(panel.periods, "a move between states")
 
 
 def chain_of(

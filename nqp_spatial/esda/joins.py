@@ -195,7 +195,7 @@ def _categories(
                 f"period={panel.periods.tolist()[-1]!r}"
             )
         period = panel.periods[0]
-    panel.require_periods([period])
+    period = panel.period(period)
     values = panel.frame[variable].xs(period, level="period").reindex(panel.units)
     if values.isna().any():
         raise MissingValuesError(

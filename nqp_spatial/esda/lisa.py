@@ -202,7 +202,7 @@ def lisa(
                 f"period={panel.periods.tolist()[-1]!r}"
             )
         period = panel.periods[0]
-    panel.require_periods([period])
+    period = panel.period(period)
     one = panel if panel.n_periods == 1 else panel.select(periods=[period])
     w = as_weights(weights).reordered(one.units)
     require_links(w.sparse)

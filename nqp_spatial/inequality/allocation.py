@@ -11,6 +11,7 @@ import pandas as pd
 
 from nqp_spatial.errors import DomainError, IslandError, OptionError, sample
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -224,6 +225,7 @@ def segmentation(
         )
     log = np.log(p)
     if prices == "level":
+        require_even_steps(panel.periods, "the change of prices")
         log = np.diff(log, axis=1)
     found = np.full((panel.n_units, panel.n_periods), np.nan)
     # Pair by pair in both directions is the same number: one is enough for the mean over pairs.

@@ -11,6 +11,7 @@ import pandas as pd
 from nqp_spatial.errors import CrsError, PanelError
 from nqp_spatial.inequality.measured import measured
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_places_in_time
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CentrePath", "centre_path"]
@@ -96,6 +97,7 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Any = None) -> Centr
     require_panel(panel)
     from pyproj import CRS, Transformer
 
+    require_places_in_time(panel.periods, "the path of a centre")
     shapes = panel.require_geometry()
     if shapes.crs is None:
         raise CrsError("the geometries have no CRS; set it with geometry.set_crs(...)")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.keys import check_same_ids
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import places_on_axis
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups
 from nqp_spatial.plots.theme import (
@@ -150,8 +152,8 @@ def transition_paths(
 
     colours, groups = _colours(clubs), clubs.groups()
     periods = clubs.paths.columns
-    numeric = np.issubdtype(periods.dtype, np.number)
-    x = periods.to_numpy(dtype=float) if numeric else np.arange(len(periods), dtype=float)
+    numeric = pd.api.types.is_any_real_numeric_dtype(periods)
+    x = places_on_axis(periods)
     with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.78 * width)[1][0, 0]

@@ -9,6 +9,7 @@ import numpy as np
 
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.periods import period_like
 from nqp_spatial.plots.space import dress
 from nqp_spatial.plots.theme import (
     COLUMN,
@@ -38,12 +39,13 @@ def _chosen(result: DensityResult, periods: Sequence[Hashable] | None) -> list[A
     if periods is None:
         at = np.unique(np.linspace(0, len(every) - 1, min(len(every), _MOST)).round().astype(int))
         return [every[i] for i in at]
-    unknown = [period for period in periods if period not in every]
+    wanted = [period_like(period, result.frame.columns) for period in periods]
+    unknown = [period for period in wanted if period not in every]
     if unknown:
         raise PanelError(f"no density of {sample(unknown)}; there are {sample(every)}")
-    if not periods:
+    if not wanted:
         raise OptionError("name at least one period, or none for an even choice")
-    return [period for period in every if period in list(periods)]
+    return [period for period in every if period in wanted]
 
 
 def _seen(result: DensityResult, some: list[Any]) -> tuple[np.ndarray, np.ndarray]:

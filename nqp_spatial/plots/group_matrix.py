@@ -122,7 +122,7 @@ def effects_matrix(
         named = label if label is not None else result.variable
         text = f"{effect.capitalize()} effects of {{name}}, {{level}} intervals"
         words = say(text, name=named, level=f"{result.level:.0%}")
-        ax.set_title(wrapped(words if title is None else title, 0.8 * width))
+        ax.set_title(wrapped(words if title is None else title, 0.75 * width))
     check_fonts(ax)
     return ax
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.convergence import BetaResult, SigmaResult
 from nqp_spatial.convergence.sigma import MEASURES
+from nqp_spatial.periods import places_on_axis
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
@@ -172,8 +174,8 @@ def sigma_lines(
     """
     styles = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), "-", "-")
     periods = result.frame.index
-    numeric = np.issubdtype(periods.dtype, np.number)
-    x = periods.to_numpy(dtype=float) if numeric else np.arange(len(periods), dtype=float)
+    numeric = pd.api.types.is_any_real_numeric_dtype(periods)
+    x = places_on_axis(periods)
     with themed(lang):
         if ax is None:
             ax = new_figure(width, 0.6 * width + 0.7 + 0.17 * len(result.frame.columns))[1][0, 0]

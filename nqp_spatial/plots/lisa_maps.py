@@ -231,7 +231,7 @@ def lisa_maps(
             **(options.legend_kw or {}),
         )
         if options.title:
-            figure.suptitle(options.title, x=0.01, ha="left", fontsize=9, fontweight="bold")
+            figure.suptitle(options.title, x=0.01, ha="left", fontsize=9)
     check_fonts(figure)
     return figure
 

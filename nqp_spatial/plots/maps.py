@@ -42,7 +42,7 @@ _SCHEMES = {
     "equal-intervals": "EqualInterval",
 }
 _NO_DATA = "No data"
-_LEGEND_ROW = 0.155  # inches
+_LEGEND_ROW = 0.165  # inches; in matplotlib's own font, taller than Arial
 _HATCHED = "////"
 _HATCHED_GROUPS = (_NO_DATA, "No neighbours", "Divergent")
 
@@ -213,7 +213,7 @@ def drawn_map(
     with themed(look.lang):
         if ax is None:
             ratio = (top - bottom) / max(right - left, 1e-12)
-            row = _LEGEND_ROW if look.lang == "en" else 1.12 * _LEGEND_ROW  # Chinese stands taller
+            row = _LEGEND_ROW if look.lang == "en" else 1.05 * _LEGEND_ROW  # Chinese stands taller
             height = 0.97 * width * min(ratio, 1.6) + (legend_rows + 1.4) * row
             height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
             ax = new_figure(width, height)[1][0, 0]
@@ -259,7 +259,7 @@ def _values(
                 f"period={panel.periods.tolist()[-1]!r}"
             )
         period = panel.periods[0]
-    panel.require_periods([period])
+    period = panel.period(period)
     values = panel.frame[variable].xs(period, level="period").reindex(panel.units)
     name = panel.label(variable)
     several = panel.n_periods > 1

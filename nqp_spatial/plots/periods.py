@@ -11,7 +11,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.ground import MapLook, ground_of
 from nqp_spatial.plots.maps import choropleth
-from nqp_spatial.plots.theme import PAGE, new_figure, themed
+from nqp_spatial.plots.theme import PAGE, check_fonts, new_figure, themed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,10 +70,9 @@ def choropleth_periods(
     """
     require_panel(panel)
     some = list(panel.periods[[0, panel.n_periods // 2, -1]]) if periods is None else list(periods)
-    some = list(dict.fromkeys(some))
     if not some or columns < 1 or classes < 2:
         raise OptionError("wanted at least one period, one column and two classes")
-    panel.require_periods(some)
+    some = list(dict.fromkeys(panel.require_periods(some)))
     if "breaks" not in options:
         # One ground for all: classes of all the values that are drawn.
         values = panel.wide(variable)[some].to_numpy()
@@ -87,7 +86,7 @@ def choropleth_periods(
     ratio = min((top - bottom) / max(right - left, 1e-12), 1.6)
     with themed():
         figure, axes = new_figure(
-            width, rows * (width / wide * ratio + 0.155 * (-(-classes // 2) + 1) + 0.3), rows, wide
+            width, rows * (width / wide * ratio + 0.165 * (-(-classes // 2) + 1) + 0.3), rows, wide
         )
     for ax, period in zip(axes.flat, some, strict=False):
         choropleth(
@@ -98,6 +97,7 @@ def choropleth_periods(
     for ax in axes.flat[len(some) :]:
         ax.remove()
     if title:
-        with themed():
-            figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
+        with themed(options.get("lang", "en")):
+            figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+            check_fonts(figure)
     return figure

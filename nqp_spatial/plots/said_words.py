@@ -170,6 +170,23 @@ FORMS = {
     "Recommended: {model}.": "建议：{model}。",
     "Rule: Elhorst (2010), tests at {level}.": "规则：Elhorst（2010），检验水平 {level}。",
     # the data
+    "read periods as years: {text} as {period}": "时期读作年份：{text} 即 {period}",
+    "read periods as quarters: {text} as {period}": "时期读作季度：{text} 即 {period}",
+    "read periods as months: {text} as {period}": "时期读作月份：{text} 即 {period}",
+    "read periods as half-years: {text} as {period}": "时期读作半年：{text} 即 {period}",
+    "read periods as the years in which they begin: {text} as {period}": (
+        "时期读作起始年份：{text} 即 {period}"
+    ),
+    "read periods as numbers: {text} as {period}": "时期读作数字：{text} 即 {period}",
+    "read periods as the numbers in them: {text} as {period}": (
+        "时期读作其中的数字：{text} 即 {period}"
+    ),
+    "periods are in alphabetical order, their order in time not being known: {periods}": (
+        "时期的先后无法判断，按字母顺序排列：{periods}"
+    ),
+    "the geometry of the frame was left out, another being given": (
+        "另行给出了地图，数据表自带的几何图形未使用"
+    ),
     "left out {count} geometries without data: {ids}": "略去 {count} 个没有数据的图形：{ids}",
     "selected {count} of {all} periods": "选取 {all} 期中的 {count} 期",
     "balanced by dropping {count} of {all} units: {ids}": (

@@ -121,7 +121,7 @@ def transitions(
         if title and ax is not None:
             ax.set_title(title)
         elif title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=8.5, fontweight="bold")
+            figure.suptitle(title, x=0.01, ha="left", fontsize=8.5)
     check_fonts(figure)
     return figure
 

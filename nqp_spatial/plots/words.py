@@ -160,6 +160,13 @@ CHINESE = {
     "{name} of the sender less the receiver's": "发出方减接收方的{name}",
     "Likelihood ratio of gamma": "γ 的似然比",
     "Share of the spillover lost": "损失的溢出份额",
+    "No font here has these characters: {letters}. Boxes are drawn in their place, "
+    "here and in other figures. Install a font that has them (on Debian the package "
+    "fonts-noto-cjk) or name yours in matplotlib.rcParams['font.sans-serif']": (
+        "没有字体含有以下字符：{letters}。本图及其他图中将以方框代替。请安装含有这些字符的字体"
+        "（Debian 系统可安装 fonts-noto-cjk），或在 matplotlib.rcParams['font.sans-serif'] "
+        "中指定字体"
+    ),
     "across {border}": "跨{border}",
     "across {border}, within {other}": "跨{border}，{other}内",
 }

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.errors import OptionError
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_even_steps
 from nqp_spatial.regression import information as info
 from nqp_spatial.regression import sandwich
 from nqp_spatial.regression.design import Design
@@ -202,6 +203,8 @@ def fit(
         estimator=estimator,
     )  # fmt: skip
     _check_shape(panel, effects, dynamic=time_lag or space_time_lag)
+    if covariance == "driscoll-kraay":
+        require_even_steps(panel.periods, "covariance='driscoll-kraay'")
     draft = RegressionSpec(
         formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
         estimator,
@@ -274,12 +277,7 @@ def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
             f"has {panel.n_periods}"
         )
     # A lag is of the period before only if no period is left out.
-    steps = _steps(panel.periods)
-    if steps is not None and len(set(steps)) > 1:
-        raise PanelError(
-            f"a dynamic model needs periods at equal steps, these go by {sorted(set(steps))}: "
-            "select periods that follow each other, or add those that are missing"
-        )
+    require_even_steps(panel.periods, "a dynamic model")
 
 
 def _check_estimator(
@@ -314,13 +312,6 @@ def _check_estimator(
             f"model {spec.model!r} has nothing to instrument; name endogenous regressors, or use "
             "estimator='ml', which is least squares here"
         )
-
-
-def _steps(periods: pd.Index) -> list[float] | None:
-    """Return differences of numeric periods; None if they are something else."""
-    if not pd.api.types.is_numeric_dtype(periods):
-        return None
-    return [float(step) for step in np.diff(periods.to_numpy(dtype=float))]
 
 
 def _resolve(

@@ -22,6 +22,7 @@ from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
 from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.periods import period_like, require_even_steps
 from nqp_spatial.regression.design import Recipe, evaluated_with
 from nqp_spatial.regression.problem import matrix_of
 from nqp_spatial.regression.terms import Terms
@@ -118,6 +119,8 @@ def predict_new(
     space = float(params.get(("dynamic", "eta"), 0.0))
     found = np.full(shape, np.nan)
     first = 1 if spec.is_dynamic else 0
+    if first:
+        require_even_steps(panel.periods, "a dynamic model")
     past = y[:, 0]
     if first and np.isnan(past).any():
         raise MissingValuesError(
@@ -214,7 +217,8 @@ def _effects(
         own = units.reindex(panel.units).fillna(0.0).to_numpy()
         total += (own if inner is None else sla.splu(inner).solve(own))[:, None]
     if "period" in effects:
-        periods = pd.concat([effects["period"], pd.Series(dict(given or {}), dtype=float)])
+        more = {period_like(key, panel.periods): value for key, value in (given or {}).items()}
+        periods = pd.concat([effects["period"], pd.Series(more, dtype=float)])
         periods = periods[~periods.index.duplicated(keep="last")]
         start = 1 if result.spec.is_dynamic else 0
         unknown = panel.periods[start:].difference(periods.index)

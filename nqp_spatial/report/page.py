@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nqp_spatial.plots import COLUMN
 from nqp_spatial.plots.said import heading, said
 from nqp_spatial.report.study_words import say
 
-__all__ = ["Section", "page_of", "table_html"]
+__all__ = ["Section", "Table", "html_of", "page_of", "table_html", "table_of"]
 
 _TEMPLATE = """<!DOCTYPE html>
 <html lang="{{ lang }}">
@@ -66,6 +68,9 @@ details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; 
 <main>
 <h1>{{ title }}</h1>
 <p class="facts">{{ facts }}</p>
+{%- for note in warnings %}
+<p class="left">{{ say("Warning: {words}", words=note) }}</p>
+{%- endfor %}
 <nav aria-label="{{ say("Contents") }}"><ul>
 {%- for one in sections %}
 <li><a href="#{{ one.name }}">{{ one.title }}
@@ -95,7 +100,7 @@ details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; 
 </div>
 {%- endif %}
 {%- for table in one.tables %}
-<div class="scroll">{{ table | safe }}</div>
+<div class="scroll">{{ drawn(table) | safe }}</div>
 {%- endfor %}
 {%- for note in one.warnings %}
 <p class="left">{{ say("Warning: {words}", words=note) }}</p>
@@ -119,16 +124,36 @@ details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; 
 _REPEATED = "The script {script} beside this page runs the same steps through the Python interface."
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of the page, as plain text.
+
+    Attributes
+    ----------
+    caption : str
+    head : list of list of str
+        For each column its name, or its names by level.
+    side : list of list of str
+        For each row likewise.
+    cells : list of list of str
+        Row by row.
+    """
+
+    caption: str
+    head: list[list[str]]
+    side: list[list[str]]
+    cells: list[list[str]]
+
+
 @dataclass
 class Section:
-    """What one step left, as it is kept on disk and shown.
+    """What one step left, as it is shown.
 
     Attributes
     ----------
     name, title, code : str
     words : list of str
-    tables : list of str
-        HTML.
+    tables : list of Table
     figures : list of (caption, file name)
     warnings : list of str
     error : str
@@ -137,18 +162,21 @@ class Section:
         Why the step does not apply, or "".
     key : str
         Hash of all that the step depends on.
+    fonts : list of str
+        What cannot be drawn for want of a font.
     """
 
     name: str
     title: str
     code: str
     words: list[str]
-    tables: list[str]
+    tables: list[Table]
     figures: list[tuple[str, str]]
     warnings: list[str]
     error: str
     unfit: str
     key: str
+    fonts: list[str] = field(default_factory=list)
 
 
 def page_of(
@@ -173,6 +201,7 @@ def page_of(
     """
     from jinja2 import Environment
 
+    common = _common_warnings(sections)
     shown: list[dict[str, Any]] = []
     for one in sections:
         pictures = [
@@ -180,15 +209,23 @@ def page_of(
             for caption, file in one.figures
             if (folder / file).exists()
         ]
-        shown.append({**one.__dict__, "pictures": pictures})
+        alone = [words for words in one.warnings if words not in common]
+        shown.append({**one.__dict__, "pictures": pictures, "warnings": alone})
     template = Environment(autoescape=True).from_string(_TEMPLATE)
     return template.render(
         sections=shown, title=title, facts=facts, setup=setup, versions=versions, lang=lang,
-        say=say, repeated=say(_REPEATED, script=script),
+        say=say, repeated=say(_REPEATED, script=script), drawn=html_of, warnings=common,
     )  # fmt: skip
 
 
-def table_html(caption: str, table: pd.DataFrame, given: Container[object] = ()) -> str:
+def _common_warnings(sections: Sequence[Section]) -> list[str]:
+    """Return what the page says once: the first word on fonts, and what several steps warn of."""
+    counts = Counter(words for one in sections for words in dict.fromkeys(one.warnings))
+    fonts = [words for one in sections for words in one.fonts]
+    return [*fonts[:1], *(words for words, count in counts.items() if count > 1)]
+
+
+def table_of(caption: str, table: pd.DataFrame, given: Container[object] = ()) -> Table:
     """Return a table of a result with words for its names and readable numbers.
 
     Parameters
@@ -200,27 +237,58 @@ def table_html(caption: str, table: pd.DataFrame, given: Container[object] = ())
 
     Examples
     --------
+    >>> table_of("A test", pd.DataFrame({"p_value": [1e-9]}, index=["lr"])).cells
+    [['<0.001']]
+    """
+
+    def named(name: object) -> str:
+        own = not isinstance(name, str) or name in given
+        return str(name) if own else heading(str(name))
+
+    def names(labels: pd.Index) -> list[list[str]]:
+        rows = labels if isinstance(labels, pd.MultiIndex) else ((name,) for name in labels)
+        return [[named(name) for name in row] for row in rows]
+
+    def cell(column: object, value: Any) -> str:
+        if pd.isna(value):
+            return "–"
+        if isinstance(value, bool | np.bool_):
+            return say("yes" if value else "no")
+        if isinstance(value, str):
+            return value if value in given else said(value)
+        if isinstance(value, float | np.floating):
+            return _p_value(float(value)) if column == "p_value" else _number(float(value))
+        return str(value)
+
+    rows = zip(*(table.iloc[:, at] for at in range(table.shape[1])), strict=True)
+    cells = [[cell(*pair) for pair in zip(table.columns, row, strict=True)] for row in rows]
+    return Table(caption, names(table.columns), names(table.index), cells)
+
+
+def table_html(caption: str, table: pd.DataFrame, given: Container[object] = ()) -> str:
+    """Return a table of a result as HTML; the parameters are those of `table_of`.
+
+    Examples
+    --------
     >>> "<td>&lt;0.001</td>" in table_html("A test", pd.DataFrame({"p_value": [1e-9]}))
     True
     """
+    return html_of(table_of(caption, table, given))
 
-    def named(name: object) -> object:
-        return heading(name) if isinstance(name, str) and name not in given else name
 
-    def cell(value: object) -> object:
-        if isinstance(value, bool):
-            return say("yes" if value else "no")
-        return said(value) if isinstance(value, str) and value not in given else value
+def html_of(table: Table) -> str:
+    """Return a table's HTML, all of its text escaped."""
 
-    words = table.select_dtypes(exclude="number").map(cell)
-    shown = table.astype(dict.fromkeys(words, object)).assign(**words)
-    if "p_value" in shown:
-        shown["p_value"] = table["p_value"].map(_p_value, na_action="ignore").astype(object)
-    html = shown.rename(index=named, columns=named).to_html(
-        float_format=_number, na_rep="–", border=0, index_names=False
-    )
-    head, rest = html.split(">", 1)
-    return f"{head}><caption>{escape(caption)}</caption>{rest}"
+    def labels(names: list[list[str]]) -> pd.Index:
+        if any(len(row) > 1 for row in names):
+            return pd.MultiIndex.from_tuples([tuple(row) for row in names])
+        return pd.Index([row[0] for row in names], dtype=object)
+
+    frame = pd.DataFrame(table.cells, labels(table.side), labels(table.head), dtype=object)
+    with pd.option_context("display.max_colwidth", None):
+        html = frame.to_html(border=0, index_names=False, escape=True)
+    start, rest = html.split(">", 1)
+    return f"{start}><caption>{escape(table.caption)}</caption>{rest}"
 
 
 def _number(value: float) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,16 @@ from nqp_spatial.inequality import DagumResult
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.plots.said import said
 from nqp_spatial.regression.specification import DiagnosticsResult
-from nqp_spatial.report.writing import STARS_NOTE, number, p_value, stars, target_of, write_cells
+from nqp_spatial.report.writing import (
+    STARS_NOTE,
+    number,
+    p_value,
+    require_result,
+    stars,
+    target_of,
+    words_in,
+    write_cells,
+)
 
 __all__ = [
     "club_table",
@@ -74,12 +83,6 @@ _WORDS = {
 }  # fmt: skip
 
 
-def _words(lang: str) -> dict[str, str]:
-    if lang not in _WORDS:
-        raise OptionError(f"lang must be one of {', '.join(_WORDS)}, got {lang!r}")
-    return _WORDS[lang]
-
-
 def transition_table(
     chain: MarkovResult | SpatialMarkovResult | ChainsResult,
     path: str | Path,
@@ -122,7 +125,7 @@ def transition_table(
     >>> transition_table(chain, tempfile.mkdtemp() + "/chain.tex").name
     'chain.tex'
     """
-    target, words = target_of(path), _words(lang)
+    target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
     tests: Mapping[str, HypothesisTest | NotApplicable] = {}
     if isinstance(chain, MarkovResult):
         blocks, one = {words["all"]: chain}, chain
@@ -242,7 +245,8 @@ def dagum_table(
     >>> dagum_table(result, tempfile.mkdtemp() + "/gini.xlsx").name
     'gini.xlsx'
     """
-    target, words = target_of(path), _words(lang)
+    require_result(result, DagumResult, "dagum_table", "nqp_spatial.inequality.dagum")
+    target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
     summary = result.summary
     parts = {words["total"]: summary["gini"].map(lambda x: number(x, digits))}
     for key in ("within", "net_between", "transvariation"):
@@ -309,7 +313,10 @@ def club_table(
     >>> club_table(clubs, tempfile.mkdtemp() + "/clubs.docx").name
     'clubs.docx'
     """
-    target, words = target_of(path), _words(lang)
+    require_result(clubs, ClubsResult, "club_table", "nqp_spatial.convergence.clubs")
+    if names is not None and not isinstance(names, pd.Series):
+        raise OptionError(f"names must be a Series of names by unit, got {type(names).__name__}")
+    target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
 
     def listed(units: Sequence[object]) -> str:
         called = units if names is None else [names.get(unit, unit) for unit in units]
@@ -345,7 +352,7 @@ def club_table(
     all_notes = [note, *(said(one, lang).rstrip(stop) + stop for one in clubs.notes), notes]
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
-        notes=" ".join(all_notes).strip(),
+        notes=" ".join(all_notes).strip(), words=[words["members"]],
     )  # fmt: skip
 
 
@@ -396,8 +403,12 @@ def descriptive_table(
     'data.html'
     """
     require_panel(panel)
-    target, words = target_of(path), _words(lang)
-    chosen = [variables] if isinstance(variables, str) else list(variables)
+    target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
+    if isinstance(variables, str):
+        variables = [variables]
+    if not isinstance(variables, Iterable) or not all(isinstance(n, Hashable) for n in variables):
+        raise OptionError(f"variables must be a list of columns, got {variables!r}")
+    chosen = list(variables)
     if not chosen:
         raise OptionError("name at least one variable")
     some = panel if periods is None else panel.select(periods=periods)
@@ -423,6 +434,19 @@ def descriptive_table(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
         notes=f"{about} {notes}".strip(),
     )  # fmt: skip
+
+
+def _listed_tests(tests: Any) -> list[HypothesisTest | NotApplicable]:
+    """Return tests in order, or raise where they are anything else."""
+    values = tests.values() if isinstance(tests, Mapping) else tests
+    rows = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [tests]
+    wrong = [type(t).__name__ for t in rows if not isinstance(t, HypothesisTest | NotApplicable)]
+    if wrong:
+        raise OptionError(
+            "tests_table writes what nqp_spatial.diagnostics returned, or the tests of a result; "
+            f"got {', '.join(dict.fromkeys(wrong))}"
+        )
+    return rows
 
 
 def tests_table(
@@ -463,13 +487,13 @@ def tests_table(
     >>> tests_table(chain.tests, tempfile.mkdtemp() + "/tests.docx").name
     'tests.docx'
     """
-    target, words = target_of(path), _words(lang)
+    target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
     about = [words["stars"]]
     if isinstance(tests, DiagnosticsResult):
         frame = tests.table
         about.append(said(tests.recommendation, lang))
     else:
-        frame = tests_frame(tests.values() if isinstance(tests, Mapping) else tests)
+        frame = tests_frame(_listed_tests(tests))
     if frame.empty:
         raise OptionError("there are no tests to write")
     rows = {}

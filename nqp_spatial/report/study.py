@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
+import tempfile
 import traceback
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nqp_spatial.errors import NqpError
+from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.report.page import Section, page_of
-from nqp_spatial.report.study_code import Found, Step, setup_code, unfit_step
+from nqp_spatial.report.study_cache import (
+    base_key,
+    hash_of,
+    keep,
+    kept,
+    move_into,
+    requirements,
+    write_text,
+)
+from nqp_spatial.report.study_code import Found, Step, literal, setup_code, unfit_step
 from nqp_spatial.report.study_config import StudyConfig, read_config
 from nqp_spatial.report.study_steps import every_step
 from nqp_spatial.report.study_words import say
@@ -27,7 +35,6 @@ from nqp_spatial.report.study_words import say
 __all__ = ["StudyResult", "run_setup", "study"]
 
 SCRIPT = "study.py"
-_PACKAGES = ("nqp-spatial", "numpy", "scipy", "pandas", "geopandas", "libpysal", "matplotlib")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -134,37 +141,46 @@ def study(
 def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> StudyResult:
     from tqdm import tqdm
 
-    for name in ("figures", "tables", "parts"):
-        (out / name).mkdir(parents=True, exist_ok=True)
+    _make_folders(out)
     setup = setup_code(settings)
+    base = base_key(settings, setup)  # before the data are read: a later change is then seen
     names = run_setup(settings, setup, out)
-    base = _base_key(settings, setup)
     sections, skipped = [], []
     steps = [_fitting(step, names["panel"].n_periods) for step in every_step(settings)]
     bar = tqdm(steps, disable=not progress)
     made_before = ""
     for step in bar:
         bar.set_description(step.name)
-        key = _hash(base, step.name, step.code, step.unfit, made_before)
+        key = hash_of(base, step.name, step.code, step.unfit, made_before)
         made_before += step.needed
-        kept = None if fresh else _kept(out, step, key)
-        if kept is not None:
+        section = None if fresh else kept(out, step, key)
+        if section is not None:
             exec(compile(step.needed, f"step {step.name}", "exec"), names)
             skipped.append(step.name)
-            sections.append(kept)
-            continue
-        section = _run(step, names, key)
+        else:
+            section = _run(step, names, key, out)
         sections.append(section)
-        if not section.error:
-            _keep(out, section)
     script = out / SCRIPT
-    _write(script, _script_text(settings, setup, steps, out))
+    write_text(script, _script_text(settings, setup, steps, out))
     page = out / "index.html"
-    _write(page, page_of(
+    write_text(page, page_of(
         sections, out, title=settings["study"]["title"], facts=_facts(names), setup=setup,
         versions=_versions(), lang=settings["study"]["lang"], script=SCRIPT,
     ))  # fmt: skip
     return StudyResult(page, script, sections, skipped)
+
+
+def _make_folders(out: Path) -> None:
+    for name in ("figures", "tables", "parts"):
+        folder = out / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(
+                f"cannot make the folder {str(folder)!r}: {error.strerror}; name another output"
+            ) from None
+        if not folder.resolve().is_relative_to(out.resolve()):
+            raise OptionError(f"{str(folder)!r} is a link to a folder outside the report")
 
 
 def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
@@ -176,7 +192,15 @@ def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
     names: dict[str, Any] = {
         "nq": nq, "np": np, "Path": Path, "out": out, "data": settings.folder,
     }  # fmt: skip
-    exec(compile(setup, "set-up", "exec"), names)
+    try:
+        exec(compile(setup, "set-up", "exec"), names)
+    except (NqpError, OSError):
+        raise
+    except Exception as error:  # what readers of damaged files raise has no common kind
+        raise PanelError(
+            f"data or weights cannot be made: {type(error).__name__}: {error}; nqp-spatial check "
+            "says which file or setting is at fault"
+        ) from error
     return names
 
 
@@ -187,19 +211,34 @@ def _fitting(step: Step, periods: int) -> Step:
     return unfit_step(step, say("needs at least {count} periods", count=step.periods))
 
 
-def _run(step: Step, names: dict[str, Any], key: str) -> Section:
-    """Run one step; whatever it raises becomes its error."""
+def _run(step: Step, names: dict[str, Any], key: str, out: Path) -> Section:
+    """Run one step in a folder of its own and move what it made into the report."""
+    with tempfile.TemporaryDirectory(prefix="nqp-step-") as folder:
+        made = Path(folder)
+        for name in ("figures", "tables"):
+            (made / name).mkdir()
+        section = _result_of(step, {**names, "out": made}, names, key)
+        files = {} if section.error else move_into(out, made)
+        for name, _ in step.figures:  # of an earlier run with other settings
+            for file in (f"figures/{name}.png", f"figures/{name}.pdf"):
+                if file not in files:
+                    (out / file).unlink(missing_ok=True)
+        if not section.error:
+            keep(out, section, files)
+    return section
+
+
+def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: str) -> Section:
+    """Run a step's code in `scope`; whatever it raises becomes its error."""
     figures = [(caption, f"figures/{name}.png") for name, caption in step.figures]
     section = Section(step.name, step.title, step.code, [], [], figures, [], "", step.unfit, key)
     if step.unfit:
         return section
-    for _, file in figures:  # of an earlier run with other settings
-        (names["out"] / file).unlink(missing_ok=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            exec(compile(step.code, f"step {step.name}", "exec"), names)
-            found = step.read(names)
+            exec(compile(step.code, f"step {step.name}", "exec"), scope)
+            found = step.read(scope)
         except NqpError as error:
             section.error = f"{type(error).__name__}: {error}"
             found = Found()
@@ -211,78 +250,28 @@ def _run(step: Step, names: dict[str, Any], key: str) -> Section:
                 f"{place.lineno})"
             )
             found = Found()
+    names |= {name: value for name, value in scope.items() if name != "out"}
     section.words = found.words
     section.tables = found.tables
-    heard = [
-        str(one.message) for one in caught if one.category.__module__.startswith("nqp_spatial")
-    ]
     noted = "\n".join(section.words)  # a note and a warning often say the same
-    section.warnings = [one for one in dict.fromkeys(map(said, heard)) if one not in noted]
+    section.warnings = [one for one in _heard(caught, fonts=False) if one not in noted]
+    section.fonts = _heard(caught, fonts=True)
     # A step may draw fewer than it could: one period has one scatter plot.
-    section.figures = [one for one in figures if (names["out"] / one[1]).exists()]
+    section.figures = [one for one in figures if (scope["out"] / one[1]).exists()]
     if section.error:
         section.figures = []
     return section
 
 
-# -- keeping and taking over -----------------------------------------------------------------------
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
-
-
-def _base_key(settings: StudyConfig, setup: str) -> str:
-    """Hash all that every step depends on: files, set-up, versions, and this package's code."""
-    digest = hashlib.sha256(setup.encode())
-    digest.update(settings["study"]["lang"].encode())
-    for path in _files(settings):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    digest.update(_versions().encode())
-    for path in sorted(Path(__file__).parent.parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _files(settings: StudyConfig) -> list[Path]:
-    named = [settings["data"]["panel"], settings["data"]["geometry"], settings["weights"]["path"]]
-    found: list[Path] = []
-    for name in named:
-        if name:
-            path = settings.file(name)
-            # A shapefile is several files of one name.
-            found += sorted(path.parent.glob(f"{path.stem}.*")) if path.suffix == ".shp" else [path]
-    return found
-
-
-def _part(out: Path, name: str) -> Path:
-    return out / "parts" / f"{name}.json"
-
-
-def _kept(out: Path, step: Step, key: str) -> Section | None:
-    path = _part(out, step.name)
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return None
-    if stored.get("key") != key:
-        return None
-    stored["figures"] = [tuple(one) for one in stored["figures"]]
-    if not all((out / file).exists() for _, file in stored["figures"]):
-        return None
-    return Section(**stored)
-
-
-def _keep(out: Path, section: Section) -> None:
-    _write(_part(out, section.name), json.dumps(asdict(section), ensure_ascii=False))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all: a study may be stopped at any moment."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+def _heard(caught: list[warnings.WarningMessage], *, fonts: bool) -> list[str]:
+    """Return this package's warnings in the page's language, those of fonts or the others."""
+    own = [
+        said(str(one.message))
+        for one in caught
+        if one.category.__module__.startswith("nqp_spatial")
+        and issubclass(one.category, FontWarning) == fonts
+    ]
+    return list(dict.fromkeys(own))
 
 
 # -- words about the run ---------------------------------------------------------------------------
@@ -298,8 +287,15 @@ def _facts(names: dict[str, Any]) -> str:
 
 
 def _versions() -> str:
-    found = [f"{name} {version(name)}" for name in _PACKAGES]
-    return ", ".join([f"Python {platform.python_version()}", *found])
+    packages = ["nqp-spatial", *requirements()]
+    return ", ".join([f"Python {platform.python_version()}", *map(_version, packages)])
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return name
 
 
 def _script_text(settings: StudyConfig, setup: str, steps: list[Step], out: Path) -> str:
@@ -309,7 +305,7 @@ def _script_text(settings: StudyConfig, setup: str, steps: list[Step], out: Path
         '"""Repeat the study; written by nqp-spatial."""\n\nfrom pathlib import Path\n\n'
         "import numpy as np\n\nimport nqp_spatial as nq\n\n"
         "out = Path(__file__).resolve().parent\n"
-        f"data = out / {data!r}\n"
+        f"data = out / {literal(data)}\n"
         'for name in ("figures", "tables"):\n    (out / name).mkdir(exist_ok=True)\n',
         f"# Data and weights\n{setup}\n",
     ]

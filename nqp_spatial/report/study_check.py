@@ -1,28 +1,39 @@
-"""What would fail in a study, found before it is run; and a first file of settings."""
+"""What would fail in a study, found before it is run."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import NqpError, OptionError, sample
 from nqp_spatial.printed import Printed
+from nqp_spatial.regression.formulas import columns_of
 from nqp_spatial.report.study import run_setup
-from nqp_spatial.report.study_code import columns_used, setup_code
-from nqp_spatial.report.study_config import SCHEMA, Setting, StudyConfig, read_config
+from nqp_spatial.report.study_code import columns_used, indicators_of, setup_code
+from nqp_spatial.report.study_config import StudyConfig, config_and_faults
+from nqp_spatial.report.study_files import ids_of_map, map_of, table_of
+from nqp_spatial.report.study_starter import starter
 from nqp_spatial.report.study_steps import every_step
+from nqp_spatial.report.texts import visible
 
 __all__ = ["Finding", "check", "starter"]
 
-_PERIODS = ("year", "period", "time", "date", "年份", "年", "时间")
-_READERS = {".csv": pd.read_csv, ".xlsx": pd.read_excel, ".xls": pd.read_excel,
-            ".dta": pd.read_stata, ".parquet": pd.read_parquet}  # fmt: skip
+# What Python says and a file of settings writes otherwise.
+_IN_SETTINGS = (
+    (r"pass balanced=False and then choose panel\.balance\([^)]*\)", "set [data] balance"),
+    (r"panel\.balance\([^)]*\)", "[data] balance"),
+    (r"\bunits= ", "the units of the table "),
+    (r"\b(encoding|sheet_name|extra_shapes|geometry_unit|labels)='([^']*)'", r'[data] \1 = "\2"'),
+    (r"\b(encoding|sheet_name|extra_shapes|geometry_unit|labels)=", r"[data] \1"),
+    (r"\bislands='([^']*)'", r'[weights] islands = "\1"'),
+    (r"\b(islands|cutoff_km|power|k)=", r"[weights] \1 = "),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,11 +57,14 @@ class Finding(Printed):
 
     def __str__(self) -> str:
         marks = {"ok": "ok     ", "warning": "WARNING", "fails": "FAILS  "}
-        return f"{marks[self.level]}  {self.where}: {self.words}"
+        return visible(f"{marks[self.level]}  {self.where}: {self.words}")
 
 
 def check(config: str | Path | Mapping[str, Any]) -> list[Finding]:
     """Check settings, data, weights and models, and say what would fail.
+
+    No text of the settings is run: formulas are read, and refused where they hold anything but
+    columns, operators and known functions.
 
     Parameters
     ----------
@@ -67,52 +81,323 @@ def check(config: str | Path | Mapping[str, Any]) -> list[Finding]:
     'fails'
     """
     try:
-        settings = read_config(config)
+        settings, faults = config_and_faults(config)
     except (OptionError, OSError) as error:
         return [Finding("fails", "settings", str(error))]
+    if settings is None:
+        return [Finding("fails", "settings", fault) for fault in faults]
+    found = [*_formula(settings), *_files(settings)]
+    if not found:
+        found = [*_table(settings), *_weights_file(settings)]
+    if found:
+        return found
     try:
         names = run_setup(settings, setup_code(settings), Path())
-    except (NqpError, OSError, KeyError, ValueError) as error:
-        return [Finding("fails", "data and weights", f"{type(error).__name__}: {error}")]
+    except Exception as error:  # whatever the files hold, it must be said and not thrown
+        return [Finding("fails", "data and weights", _in_settings(error))]
     panel, w = names["panel"], names["w"]
     found = [Finding("ok", "data", repr(panel)), Finding("ok", "weights", repr(w))]
     found += [Finding("warning", "data", note) for note in panel.notes if "balanc" in note]
-    absent = [name for name in columns_used(settings) if name not in panel.frame]
-    if absent:
-        near = f"the columns are {', '.join(map(str, panel.frame.columns[:30]))}"
-        return [*found, Finding("fails", "columns", f"not there: {', '.join(absent)}; {near}")]
-    found += _gaps(settings, panel)
-    found += _sizes(settings, panel, w)
+    for part in (_gaps, _values, _groups, _periods, _sizes):
+        try:
+            found += part(settings, panel, w)
+        except Exception as error:
+            found.append(Finding("fails", "data", _in_settings(error)))
     if not any(one.level == "fails" for one in found):
         found += _models(settings, panel, w)
     return found
 
 
-def _gaps(settings: StudyConfig, panel: Any) -> list[Finding]:
+def _in_settings(error: BaseException) -> str:
+    """Return an error's words as a file of settings would put them."""
+    words = str(error)
+    for python, settings in _IN_SETTINGS:
+        words = re.sub(python, settings, words)
+    return words if isinstance(error, NqpError | OSError) else f"{type(error).__name__}: {words}"
+
+
+# -- before anything is computed -------------------------------------------------------------------
+
+
+def _formula(settings: StudyConfig) -> list[Finding]:
+    formula = settings["model"]["formula"]
+    if not formula:
+        return []
+    try:
+        columns_of(formula)
+    except OptionError as error:
+        return [Finding("fails", "model", f"[model] formula: {error}")]
+    return []
+
+
+def _files(settings: StudyConfig) -> list[Finding]:
+    """Return the files that are not there, or are empty."""
+    named = [
+        ("[data] panel", settings["data"]["panel"]),
+        ("[data] geometry", settings["data"]["geometry"]),
+        ("[weights] path", settings["weights"]["path"]),
+    ]
+    if settings["weights"]["kind"] != "file":
+        named.pop()
     found = []
-    for name in columns_used(settings):
-        missing = panel.frame[name].isna()
-        if missing.any():
-            cells = list(missing[missing].index)
-            units = len({unit for unit, _ in cells})
+    for where, name in named:
+        if not name:
+            continue
+        path = settings.file(name)
+        try:
+            if not path.exists():
+                words = f"there is no file {str(path)!r}{_near_file(path)}"
+            elif path.is_file() and path.stat().st_size == 0:
+                words = f"the file {str(path)!r} is empty"
+            else:
+                continue
+        except OSError as error:
+            words = f"cannot read {str(path)!r}: {error.strerror}"
+        found.append(Finding("fails", "files", f"{where}: {words}"))
+    return found
+
+
+def _near_file(path: Path) -> str:
+    try:
+        names = [file.name for file in path.parent.iterdir()]
+    except OSError:
+        return f"; nor a folder {str(path.parent)!r}"
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _columns_by_setting(settings: StudyConfig) -> Iterator[tuple[str, list[str]]]:
+    """Yield where columns are named, and which."""
+    data = settings["data"]
+    made = {f"log_{name}" for name in data["logs"]}
+    indicators = list(indicators_of(settings))
+    made |= {settings["index"]["name"]} if indicators else set()
+    yield "[data] unit", [data["unit"]]
+    yield "[data] period", [data["period"]]
+    yield "[data] logs", list(data["logs"])
+    yield "[index.indicators]", [name for name in indicators if name not in made]
+    yield "[outcome] variable", [name for name in [settings["outcome"]["variable"]]
+                                 if name and name not in made]  # fmt: skip
+    for key, name in settings["groups"].items():
+        yield f"[groups] {key}", [name] if name else []
+    formula = settings["model"]["formula"]
+    yield "[model] formula", [n for n in columns_of(formula) if n not in made] if formula else []
+
+
+def _table(settings: StudyConfig) -> list[Finding]:
+    """Return what is wrong with the table and the map as they are, all at once."""
+    data = settings["data"]
+    path = settings.file(data["panel"])
+    try:
+        frame = table_of(path, sheet_name=data["sheet_name"], encoding=data["encoding"])
+    except OptionError as error:
+        return [Finding("fails", "data", _in_settings(error)), *_map(settings, None)]
+    columns = list(frame.columns)
+    folded = {name.casefold(): name for name in columns}
+
+    def near(name: str) -> str:
+        match = difflib.get_close_matches(name.casefold(), folded, n=1)
+        return folded[match[0]] if match else ""
+
+    found = []
+    for where, names in _columns_by_setting(settings):
+        absent = [name for name in names if name not in columns]
+        if absent:
+            meant = ", ".join(repr(name) for name in map(near, absent) if name)
             found.append(Finding(
                 "fails", "columns",
-                f"{name} is missing in {len(cells)} cells of {units} units, such as "
-                f'{sample(cells, 3)}; set [data] balance = "drop-units" (leaves '
-                f'{panel.n_units - units} units), "drop-periods" or "interpolate"',
+                f"{where} names what is no column of {path.name}: {', '.join(absent)}; the columns "
+                f"are {', '.join(columns[:30])}" + (f"; did you mean {meant}?" if meant else ""),
             ))  # fmt: skip
-    logged = list(settings["data"]["logs"])
-    outcome = settings["outcome"]["variable"]
-    if settings["outcome"]["logs"] and outcome:
-        logged.append(outcome)
-    for name in logged:
-        values = pd.to_numeric(panel.frame[name], errors="coerce")
-        if (values <= 0).any():
-            cells = list(values[values <= 0].index)
+    unit, period = data["unit"], data["period"]
+    if frame.empty:
+        found.append(Finding("fails", "data", f"{path.name} has columns and no rows"))
+    elif unit in frame and period in frame:
+        found += _grid(settings, frame, [n for n in columns_used(settings) if n in frame])
+    return found + _map(settings, frame.get(unit))
+
+
+def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[Finding]:
+    """Return what is wrong with the rows: pairs that occur twice or not at all."""
+    unit, period = settings["data"]["unit"], settings["data"]["period"]
+    keys = frame[[unit, period]]
+    twice = keys[keys.duplicated()].drop_duplicates()
+    if len(twice):
+        pairs = list(twice.itertuples(index=False, name=None))
+        return [Finding(
+            "fails", "data",
+            f"({unit}, {period}) must be unique, {len(pairs)} occur more than once: "
+            f"{sample(pairs)}; remove them, or name another column in [data] unit",
+        )]  # fmt: skip
+    units, periods = frame[unit].dropna().unique(), frame[period].dropna().unique()
+    absent = len(units) * len(periods) - len(keys.dropna())
+    if not absent or settings["data"]["balance"]:
+        return []
+    complete = frame.dropna(subset=[unit, period, *used]).groupby(unit).size()
+    kept = int((complete == len(periods)).sum())
+    pairs = pd.MultiIndex.from_product([units, periods]).difference(pd.MultiIndex.from_frame(keys))
+    return [Finding(
+        "fails", "data",
+        f"{absent} of {len(units) * len(periods)} ({unit}, {period}) are absent: "
+        f'{sample(pairs, 3)}; add them, or set [data] balance = "drop-units" (leaves {kept} of '
+        f'{len(units)} units that are complete in the columns used), "drop-periods" or '
+        '"interpolate"',
+    )]  # fmt: skip
+
+
+def _map(settings: StudyConfig, ids: pd.Series | None) -> list[Finding]:
+    """Return what is wrong with the map: its file, its column of ids, ids that differ."""
+    data = settings["data"]
+    if not data["geometry"]:
+        return []
+    path = settings.file(data["geometry"])
+    try:
+        shapes = map_of(path)
+    except OptionError as error:
+        return [Finding("fails", "map", str(error))]
+    column = data["geometry_unit"] or data["unit"]
+    best, absent = ("", []) if ids is None else ids_of_map(shapes, data["unit"], ids)
+    if column not in shapes:
+        names = ", ".join(str(name) for name in shapes.columns)
+        advice = f'; set [data] geometry_unit = "{best}"' if best else "; name it in geometry_unit"
+        return [Finding(
+            "fails", "map", f"{path.name} has no column {column!r}; its columns are {names}{advice}"
+        )]  # fmt: skip
+    if ids is None:
+        return []
+    theirs = set(shapes[column].map(str))
+    wanted = dict.fromkeys(ids.dropna().map(str))
+    absent, more = [name for name in wanted if name not in theirs], len(theirs - set(wanted))
+    found = []
+    if absent:
+        advice = ""
+        if best and best != column and len(absent) == len(wanted):
+            advice = f'; or set [data] geometry_unit = "{best}"'
+        found.append(Finding(
+            "fails", "map",
+            f"{len(absent)} of {len(wanted)} units are not in {column!r} of {path.name}: "
+            f"{sample(absent)}; it has {sample(sorted(theirs - set(wanted)))}; write the ids of "
+            f"table and map alike{advice}",
+        ))  # fmt: skip
+    if more and data["extra_shapes"] == "error" and len(absent) < len(wanted):
+        found.append(Finding(
+            "fails", "map",
+            f"{path.name} has {more} shapes of units that the table lacks: "
+            f'{sample(sorted(theirs - set(wanted)))}; set [data] extra_shapes = "drop"',
+        ))  # fmt: skip
+    return found
+
+
+def _weights_file(settings: StudyConfig) -> list[Finding]:
+    from nqp_spatial.weights import read
+
+    if settings["weights"]["kind"] != "file":
+        return []
+    path = settings.file(settings["weights"]["path"])
+    try:
+        read(path)
+    except NqpError as error:
+        # Bare numbers have no ids: they are matched with the panel later, in the order of rows.
+        if "without ids" in str(error) or "names" in str(error):
+            return []
+        return [Finding("fails", "weights", f"[weights] path: {_in_settings(error)}")]
+    except Exception as error:
+        return [Finding(
+            "fails", "weights", f"[weights] path: {path.name} cannot be read as weights "
+            f"({type(error).__name__}: {error})",
+        )]  # fmt: skip
+    return []
+
+
+# -- on the panel ----------------------------------------------------------------------------------
+
+
+def _gaps(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
+    used = [name for name in columns_used(settings) if name in panel.frame]
+    missing = panel.frame[used].isna()
+    gaps = {name: cells for name, cells in missing.items() if cells.any()}
+    if not gaps:
+        return [Finding("ok", "columns", "complete")]
+    units = missing.index[missing.any(axis=1)].get_level_values("unit").nunique()
+    parts = [
+        f"{name} is missing in {cells.sum()} cells of "
+        f"{cells[cells].index.get_level_values('unit').nunique()} units, such as "
+        f"{sample(cells[cells].index, 3)}"
+        for name, cells in gaps.items()
+    ]
+    return [Finding(
+        "fails", "columns",
+        f'{"; ".join(parts)}; set [data] balance = "drop-units" (leaves {panel.n_units - units} '
+        'units), "drop-periods" or "interpolate"',
+    )]  # fmt: skip
+
+
+def _values(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
+    """Return columns that are no numbers, and values that a step cannot use."""
+    outcome, indicators = settings["outcome"]["variable"], list(indicators_of(settings))
+    numeric = dict.fromkeys(
+        [*settings["data"]["logs"], *indicators, *([outcome] if outcome else [])]
+    )
+    found = []
+    for name in numeric:
+        cells = panel.frame[name]
+        if cells.isna().any():
+            continue
+        try:
+            values = pd.Series(panel.values(name).ravel(), cells.index)
+        except NqpError as error:
+            found.append(Finding("fails", "columns", _in_settings(error)))
+            continue
+        logged = name in settings["data"]["logs"] or (
+            name == outcome and settings["outcome"]["logs"]
+        )
+        if logged and (values <= 0).any():
             found.append(Finding(
-                "fails", "columns", f"{name} is not positive in {sample(cells, 3)}: no logarithm"
+                "fails", "columns",
+                f"{name} is not positive in {sample(values.index[values <= 0], 3)}: no logarithm",
             ))  # fmt: skip
-    return found or [Finding("ok", "columns", "complete")]
+        elif name == outcome and settings["groups"]["region"] and (values < 0).any():
+            found.append(Finding(
+                "warning", "gradient",
+                f"{name} is negative in {sample(values.index[values < 0], 3)}: the Gini "
+                'coefficient needs values from zero; or set [study] skip = ["gradient"]',
+            ))  # fmt: skip
+        if name == outcome and values.nunique() < 2:
+            found.append(Finding("fails", "columns", f"{name} has the same value everywhere"))
+    return found
+
+
+def _groups(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
+    found = []
+    for key in ("region", "province", "centre"):
+        name = settings["groups"][key]
+        if not name or panel.frame[name].isna().any():
+            continue
+        of_unit = panel.frame[name].groupby("unit").nunique()
+        if (of_unit > 1).any():
+            units = of_unit.index[of_unit > 1]
+            found.append(Finding(
+                "fails", "groups", f"{name} changes over periods for {sample(units)}"
+            ))  # fmt: skip
+            continue
+        sizes = panel.frame[name].groupby("unit").first().value_counts()
+        said = ", ".join(f"{group} {size}" for group, size in sizes.head(8).items())
+        if len(sizes) < 2:
+            said += f": [groups] {key} needs two groups or more"
+        level: Literal["ok", "fails"] = "fails" if len(sizes) < 2 else "ok"
+        found.append(Finding(level, "groups", f"{name}: {said}"))
+    return found
+
+
+def _periods(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
+    absent = [name for name in settings["lisa"]["periods"] or [] if name not in panel.periods]
+    if not absent:
+        return []
+    return [Finding(
+        "fails", "association",
+        f"[lisa] periods: {sample(absent)} are not in the panel, which has "
+        f"{sample(panel.periods, 40)}",
+    )]  # fmt: skip
 
 
 def _sizes(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
@@ -135,21 +420,6 @@ def _sizes(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
         ))  # fmt: skip
     if len(w.islands):
         found.append(Finding("warning", "weights", f"no neighbours: {sample(w.islands)}"))
-    for key in ("region", "province", "centre"):
-        name = settings["groups"][key]
-        if not name:
-            continue
-        of_unit = panel.frame[name].groupby("unit").nunique()
-        if (of_unit > 1).any():
-            units = of_unit.index[of_unit > 1]
-            found.append(Finding(
-                "fails", "groups", f"{name} changes over periods for {sample(units)}"
-            ))  # fmt: skip
-            continue
-        sizes = panel.frame[name].groupby("unit").first().value_counts()
-        said = ", ".join(f"{group} {size}" for group, size in sizes.head(8).items())
-        level: Literal["ok", "fails"] = "fails" if len(sizes) < 2 else "ok"
-        found.append(Finding(level, "groups", f"{name}: {said}"))
     return found
 
 
@@ -167,205 +437,6 @@ def _models(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
         if not of["formula"]:
             return [Finding("ok", "model", "no formula: no model")]
         result = fit(of["formula"], panel, w, model=of["model"], effects=of["effects"])
-    except NqpError as error:
-        return [Finding("fails", "index or model", f"{type(error).__name__}: {error}")]
+    except Exception as error:
+        return [Finding("fails", "index or model", _in_settings(error))]
     return [Finding("ok", "model", f"{of['formula']}, {result.nobs:,} observations")]
-
-
-# -- a first file ----------------------------------------------------------------------------------
-
-
-def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Path) -> str:
-    """Return a commented file of settings for a table and a map, from the columns they have.
-
-    Parameters
-    ----------
-    panel : path
-        csv, xlsx, dta or parquet.
-    geometry : path, optional
-    folder : Path
-        Where the file will be: paths are written relative to it.
-
-    Returns
-    -------
-    str
-        TOML. What was guessed is marked; what can be left out stands behind ``#``.
-
-    Raises
-    ------
-    OptionError
-        If the table cannot be read, or no unit or period can be made out.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> home = Path(tempfile.mkdtemp())
-    >>> rows = ["city,year,gdp", "a,2019,1", "a,2020,2", "b,2019,3", "b,2020,5"]
-    >>> _ = (home / "p.csv").write_text(chr(10).join(rows))
-    >>> text = starter(home / "p.csv", folder=home)
-    >>> 'unit = "city"' in text, 'period = "year"' in text
-    (True, True)
-    """
-    path = Path(panel)
-    if path.suffix.lower() not in _READERS:
-        raise OptionError(f"cannot read {path.name!r}; endings known are {', '.join(_READERS)}")
-    frame, encoding = _read_any(path)
-    period = _guess_period(frame)
-    unit = _guess_unit(frame, period, geometry)
-    by_unit = frame.groupby(unit)
-    rest = [name for name in frame.columns if name not in (unit, period)]
-    numeric = [n for n in rest if pd.api.types.is_numeric_dtype(frame[n])]
-    counts = frame[rest].nunique()
-    fixed = [n for n in rest if by_unit[n].nunique(dropna=False).max() == 1 and counts[n] > 1]
-    groups = [n for n in fixed if 2 <= frame[n].nunique() <= 40]
-    moving = [n for n in numeric if n not in fixed]
-    complete = [n for n in moving if frame[n].notna().all()]
-    given: dict[tuple[str, str], Any] = {
-        ("data", "panel"): os.path.relpath(path.resolve(), folder.resolve()),
-        ("data", "unit"): unit,
-        ("data", "period"): period,
-        ("outcome", "variable"): (complete or moving or ["NAME_A_COLUMN"])[0],
-    }
-    if encoding:
-        given["data", "encoding"] = encoding
-    if geometry:
-        given["data", "geometry"] = os.path.relpath(Path(geometry).resolve(), folder.resolve())
-        column, more = _map_column(Path(geometry), unit, frame[unit])
-        if column and column != unit:
-            given["data", "geometry_unit"] = column
-        if column and more:
-            given["data", "extra_shapes"] = "drop"
-    else:
-        given["weights", "kind"] = "file"
-        given["weights", "path"] = "weights.csv"
-    few = sorted(groups, key=lambda n: frame[n].nunique())
-    centre = [n for n in few if frame[n].nunique() == 2]
-    region = [n for n in few if 3 <= frame[n].nunique() <= 10] or centre
-    if region:
-        given["groups", "region"] = region[0]
-    if centre:
-        given["groups", "centre"] = centre[0]
-    others = [n for n in complete if n != given["outcome", "variable"]][:3]
-    hints = {
-        ("model", "formula"): f"{given['outcome', 'variable']} ~ {' + '.join(others) or 'x'}",
-    }
-    gaps = frame[moving].isna().sum()
-    notes = [
-        f"# {frame[unit].nunique()} units, {frame[period].nunique()} periods, {len(frame)} rows.",
-        f"# Numeric columns: {', '.join(moving) or 'none'}",
-        f"# Constant by unit: {', '.join(fixed) or 'none'}",
-        f"# With gaps: {', '.join(f'{n} ({k})' for n, k in gaps[gaps > 0].items()) or 'none'}",
-    ]
-    return _toml(given, hints, notes)
-
-
-def _read_any(path: Path) -> tuple[pd.DataFrame, str | None]:
-    """Return a table and its encoding, if that is not the usual one."""
-    reader = _READERS[path.suffix.lower()]
-    try:
-        return reader(path), None
-    except UnicodeDecodeError:
-        pass
-    try:
-        return pd.read_csv(path, encoding="gb18030"), "gb18030"
-    except UnicodeDecodeError:
-        raise OptionError(
-            f"{path.name!r} is neither in UTF-8 nor in GB 18030: save it in one of them"
-        ) from None
-
-
-def _guess_period(frame: pd.DataFrame) -> str:
-    named = [n for n in frame.columns if str(n).strip().lower() in _PERIODS]
-    if named:
-        return str(named[0])
-    for name in frame.columns:
-        values = frame[name].dropna()
-        whole = pd.api.types.is_integer_dtype(values) and len(values) > 0
-        if whole and values.nunique() < len(values) and values.between(1800, 2200).all():
-            return str(name)
-    raise OptionError(
-        "no column of periods can be made out; name it year, or write the file of settings by hand"
-    )
-
-
-def _guess_unit(frame: pd.DataFrame, period: str, geometry: str | Path | None) -> str:
-    rows, periods = len(frame), frame[period].nunique()
-    shared: list[str] = []
-    if geometry:
-        import pyogrio
-
-        shared = [str(name) for name in pyogrio.read_info(geometry)["fields"]]
-    whole = [
-        n
-        for n in frame.columns
-        if n != period
-        and not pd.api.types.is_float_dtype(frame[n])
-        and not frame.duplicated([n, period]).any()
-        and frame[n].nunique() * periods >= rows
-        and frame[n].nunique() < max(rows, 2)
-    ]
-    best = sorted(whole, key=lambda n: (n not in shared, "name" in str(n).lower()))
-    if not best:
-        raise OptionError(
-            f"no column of unit ids can be made out: none has each value once a {period}; check "
-            "for rows that occur twice"
-        )
-    return str(best[0])
-
-
-def _map_column(geometry: Path, unit: str, ids: pd.Series) -> tuple[str, int]:
-    """Return the map's column that has the units' ids, or "", and how many others it has."""
-    import geopandas as gpd
-
-    shapes = gpd.read_file(geometry)
-    wanted = set(ids.astype(str))
-    for name in [unit, *shapes.columns]:
-        if name not in shapes or name == shapes.geometry.name:
-            continue
-        found = set(shapes[name].astype(str))
-        if wanted <= found:
-            return str(name), len(found - wanted)
-    return "", 0
-
-
-def _toml(
-    given: dict[tuple[str, str], Any], hints: dict[tuple[str, str], str], notes: list[str]
-) -> str:
-    lines = [
-        "# Settings of a study. Check them with `nqp-spatial check`, run them with",
-        "# `nqp-spatial study`. Lines behind # are defaults or hints: take the # away to change.",
-        *notes,
-        "",
-    ]
-    for table, settings in SCHEMA.items():
-        lines.append(f"[{table}]")
-        for key, setting in settings.items():
-            if (table, key) in given:
-                lines.append(f"{key} = {_literal(given[table, key])}  # guessed: {setting.said}")
-            elif (table, key) == ("index", "indicators"):
-                lines.append('# indicators = { column = "+", other = "-" }')
-            else:
-                value = hints.get((table, key), setting.default)
-                lines.append(f"# {key} = {_literal(value)}  # {_said(setting)}")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _said(setting: Setting) -> str:
-    return setting.said + (f" ({', '.join(setting.choices)})" if setting.choices else "")
-
-
-def _literal(value: Any) -> str:
-    if value is None:
-        return '""'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, int | np.integer):
-        return str(value)
-    if isinstance(value, list):
-        return "[" + ", ".join(_literal(one) for one in value) + "]"
-    if isinstance(value, dict):
-        return "{}"
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

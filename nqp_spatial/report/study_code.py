@@ -6,14 +6,17 @@ page shows and what made it cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.said import said
-from nqp_spatial.report.page import table_html
+from nqp_spatial.regression.formulas import columns_of
+from nqp_spatial.report.page import Table, table_of
 from nqp_spatial.report.study_config import StudyConfig
 from nqp_spatial.report.study_words import say
 
@@ -25,6 +28,8 @@ __all__ = [
     "call",
     "columns_used",
     "drawn",
+    "indicators_of",
+    "literal",
     "made",
     "setup_code",
     "some",
@@ -45,12 +50,11 @@ class Found:
     ----------
     words : list of str
         Paragraphs.
-    tables : list of str
-        HTML.
+    tables : list of Table
     """
 
     words: list[str] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
 
     def say(self, *words: str) -> None:
         """Add paragraphs, empty ones left out; those of results in the page's language."""
@@ -62,7 +66,7 @@ class Found:
 
     def show(self, caption: str, table: pd.DataFrame, given: Iterable[object] = ()) -> None:
         """Add a table; the caller's own names are `given`, for they must not be translated."""
-        self.tables.append(table_html(caption, table, set(given)))
+        self.tables.append(table_of(caption, table, set(given)))
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,44 @@ class Step:
     periods: int = 1
 
 
+def literal(value: object) -> str:
+    """Return a plain value as Python text that is that value and nothing else.
+
+    Parameters
+    ----------
+    value : object
+        None, true or false, a finite number, text, or a list or mapping of these.
+
+    Raises
+    ------
+    OptionError
+        If the value is anything else: it could run as code.
+
+    Examples
+    --------
+    >>> print(literal({"a": ["it's", 1, 0.5, None]}))
+    {'a': ["it's", 1, 0.5, None]}
+    """
+    if value is None or isinstance(value, bool):
+        return str(value)
+    # The writers of the built-in types, whatever a subclass would say of itself.
+    if isinstance(value, str):
+        return str.__repr__(value)
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float.__repr__(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, Mapping):
+        pairs = (f"{literal(key)}: {literal(part)}" for key, part in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    raise OptionError(
+        f"settings hold finite numbers, text, true or false, and lists or tables of these, got "
+        f"{type(value).__name__}"
+    )
+
+
 def call(function: str, *arguments: str, **options: Any) -> str:
     """Return the text of a call; arguments are code, options are values.
 
@@ -105,7 +147,7 @@ def call(function: str, *arguments: str, **options: Any) -> str:
     >>> call("nq.esda.moran", "panel", "'y'", "w", seed=0)
     "nq.esda.moran(panel, 'y', w, seed=0)"
     """
-    given = [*arguments, *(f"{key}={value!r}" for key, value in options.items())]
+    given = [*arguments, *(f"{key}={literal(value)}" for key, value in options.items())]
     line = f"{function}({', '.join(given)})"
     if len(line) <= 96:
         return line
@@ -153,9 +195,9 @@ def setup_code(config: StudyConfig) -> str:
     """Return the code that reads the data and makes the weights."""
     data, weights = config["data"], config["weights"]
     reading: Names = {"unit": data["unit"], "period": data["period"]}
-    files = [f"data / {data['panel']!r}"]
+    files = [f"data / {literal(data['panel'])}"]
     if data["geometry"]:
-        files.append(f"geometry=data / {data['geometry']!r}")
+        files.append(f"geometry=data / {literal(data['geometry'])}")
     reading |= some(
         geometry_unit=data["geometry_unit"], sheet_name=data["sheet_name"],
         encoding=data["encoding"], labels=data["labels"] or None,
@@ -166,7 +208,7 @@ def setup_code(config: StudyConfig) -> str:
         reading["balanced"] = False
     lines = [f"panel = {call('nq.read_panel', *files, **reading)}"]
     if data["periods"] is not None:
-        lines.append(f"panel = panel.select(periods={data['periods']!r})")
+        lines.append(f"panel = panel.select(periods={literal(data['periods'])})")
     if data["balance"]:
         used = columns_used(config)
         lines.append(f"panel = {call('panel.balance', how=data['balance'], columns=used)}")
@@ -174,8 +216,8 @@ def setup_code(config: StudyConfig) -> str:
         label = say("Log of {name}", name=data["labels"].get(name, name))
         made = f"log_{name}"
         lines.append(  # a mapping: names of columns need not be Python's
-            f"panel = panel.assign(labels={{{made!r}: {label!r}}}, "
-            f"**{{{made!r}: lambda d: np.log(d[{name!r}])}})"
+            f"panel = panel.assign(labels={{{literal(made)}: {literal(label)}}}, "
+            f"**{{{literal(made)}: lambda d: np.log(d[{literal(name)}])}})"
         )
     lines.append(f"w = {_weights_code(config)}")
     if weights["kind"] == "file":
@@ -186,25 +228,24 @@ def setup_code(config: StudyConfig) -> str:
 def columns_used(config: StudyConfig) -> list[str]:
     """Return the columns of the file that the study needs complete."""
     found = list(config["data"]["logs"])
-    found += list(_flat(config["index"]["indicators"] or {}))
+    found += indicators_of(config)
     if config["outcome"]["variable"]:
         found.append(config["outcome"]["variable"])
     found += [name for name in config["groups"].values() if name]
     formula = config["model"]["formula"]
     if formula:
-        from formulaic import Formula
-
-        # A set: in the order of the formula, or each run would have an order of its own.
-        found += sorted(map(str, Formula(formula).required_variables), key=formula.find)
-    made = {f"log_{name}" for name in config["data"]["logs"]} | {config["index"]["name"]}
+        found += columns_of(formula)
+    made = {f"log_{name}" for name in config["data"]["logs"]} | (
+        {config["index"]["name"]} if config["index"]["indicators"] else set()
+    )
     return [name for name in dict.fromkeys(found) if name not in made]
 
 
-def _flat(indicators: Names) -> Names:
-    """Return column to sign, whatever the levels."""
-    found: Names = {}
-    for name, value in indicators.items():
-        found |= value if isinstance(value, dict) else {name: value}
+def indicators_of(config: StudyConfig) -> list[str]:
+    """Return the columns of the index, whatever its levels."""
+    found: list[str] = []
+    for name, value in (config["index"]["indicators"] or {}).items():
+        found += value if isinstance(value, dict) else [name]
     return found
 
 
@@ -222,4 +263,4 @@ def _weights_code(config: StudyConfig) -> str:
     if kind == "inverse-distance":
         options = some(power=weights["power"], cutoff_km=weights["cutoff_km"])
         return call("nq.weights.inverse_distance", "panel", **options)
-    return f"nq.weights.read(data / {weights['path']!r})"
+    return f"nq.weights.read(data / {literal(weights['path'])}, units=panel.units)"

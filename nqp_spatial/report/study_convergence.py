@@ -7,7 +7,7 @@ import pandas as pd
 from nqp_spatial.convergence.sigma import MEASURES
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import say as word
-from nqp_spatial.report.study_code import Found, Names, Step, drawn, made, tabled
+from nqp_spatial.report.study_code import Found, Names, Step, drawn, literal, made, tabled
 from nqp_spatial.report.study_config import StudyConfig
 from nqp_spatial.report.study_words import say
 
@@ -28,19 +28,19 @@ def convergence_step(config: StudyConfig) -> Step:
             "sigma",
             "nq.convergence.sigma",
             "panel",
-            repr(y),
+            literal(y),
             which=["sd_log" if logs else "sd", "cv"],
         ),
         drawn(config, "sigma_lines", "sigma", '"sigma"'),
-        f"beta = nq.convergence.beta(panel, {y!r}, logs={logs})",
-        f"beta_near = nq.convergence.beta(panel, {y!r}, w=w, model='sem', logs={logs})",
+        f"beta = nq.convergence.beta(panel, {literal(y)}, logs={logs})",
+        f"beta_near = nq.convergence.beta(panel, {literal(y)}, w=w, model='sem', logs={logs})",
         drawn(config, "beta_scatter", "beta", '"beta"'),
-        made("whole", "nq.convergence.log_t", "panel", repr(y), **options),
+        made("whole", "nq.convergence.log_t", "panel", literal(y), **options),
         made(
             "clubs",
             "nq.convergence.clubs",
             "panel",
-            repr(y),
+            literal(y),
             **options,
             critical=of["critical"],
             merge=merge,

@@ -6,7 +6,17 @@ from textwrap import indent
 
 import pandas as pd
 
-from nqp_spatial.report.study_code import NO_FORMULA, Found, Names, Step, drawn, made, tabled
+from nqp_spatial.regression.formulas import terms_of
+from nqp_spatial.report.study_code import (
+    NO_FORMULA,
+    Found,
+    Names,
+    Step,
+    drawn,
+    literal,
+    made,
+    tabled,
+)
 from nqp_spatial.report.study_config import StudyConfig
 from nqp_spatial.report.study_words import say
 
@@ -19,7 +29,9 @@ def diagnostics_step(config: StudyConfig) -> Step:
     if not of["formula"]:
         return Step("diagnostics", title, "", lambda _: Found(), (), say(NO_FORMULA))
     lines = [
-        made("tests", "nq.diagnostics", "panel", repr(of["formula"]), "w", effects=of["effects"]),
+        made(
+            "tests", "nq.diagnostics", "panel", literal(of["formula"]), "w", effects=of["effects"]
+        ),
         tabled("tests_table", "tests", "specification", lang=config["study"]["lang"]),
     ]
 
@@ -43,7 +55,7 @@ def model_step(config: StudyConfig) -> Step:
         made(
             "result",
             "nq.fit",
-            repr(of["formula"]),
+            literal(of["formula"]),
             "panel",
             "w",
             model=of["model"],
@@ -114,7 +126,7 @@ def centre_step(config: StudyConfig) -> Step:
     )  # fmt: skip
     lines = [
         made(
-            "split", "nq.spillovers.partitioned", repr(of["formula"]), "panel", "w",
+            "split", "nq.spillovers.partitioned", literal(of["formula"]), "panel", "w",
             groups=centre, effects=of["effects"],
         ),
         "matrices = {name: split.effects_matrix(name) for name in split.fit.regressors}",
@@ -142,12 +154,6 @@ def centre_step(config: StudyConfig) -> Step:
 
     figures = tuple(
         (f"from_group_to_group_{number}", say("Effects from group (columns) to group (rows)."))
-        for number in range(1, len(_regressors(of["formula"])) + 1)
+        for number in range(1, len(terms_of(of["formula"])) + 1)
     )
     return Step("centre", title, "\n".join(lines), read, figures)
-
-
-def _regressors(formula: str) -> list[str]:
-    from formulaic import Formula
-
-    return [str(term) for term in Formula(formula).rhs if str(term) != "1"]

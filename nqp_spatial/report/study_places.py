@@ -16,6 +16,7 @@ from nqp_spatial.report.study_code import (
     Step,
     columns_used,
     drawn,
+    literal,
     made,
     tabled,
 )
@@ -32,7 +33,7 @@ def describe_step(config: StudyConfig) -> Step:
     columns += [f"log_{name}" for name in config["data"]["logs"]]
     mapped = config["data"]["geometry"] is not None
     lines = [
-        f"variables = [name for name in {columns!r} "
+        f"variables = [name for name in {literal(columns)} "
         "if name in panel.frame and panel.frame[name].dtype.kind in 'if']",
         tabled("descriptive_table", "panel, variables", "descriptive",
                 lang=config["study"]["lang"]),
@@ -40,7 +41,7 @@ def describe_step(config: StudyConfig) -> Step:
     figures: tuple[tuple[str, str], ...] = ()
     if mapped and config["outcome"]["variable"]:
         lines += [
-            drawn(config, "choropleth_periods", f"panel, {y!r}", '"map"'),
+            drawn(config, "choropleth_periods", f"panel, {literal(y)}", '"map"'),
         ]
         figures = (
             ("map", say("The variable in the first, middle and last period, in the same classes.")),
@@ -88,11 +89,11 @@ def index_step(config: StudyConfig) -> Step:
             "index",
             "nq.composite.index",
             "panel",
-            repr(of["indicators"]),
+            literal(of["indicators"]),
             weighting=of["weighting"],
         ),
-        f"panel = panel.assign(labels={{{name!r}: {say('Index')!r}}}, "
-        f"**{{{name!r}: index.scores}})",
+        f"panel = panel.assign(labels={{{literal(name)}: {literal(say('Index'))}}}, "
+        f"**{{{literal(name)}: index.scores}})",
     ]
     lines = [
         *needed,
@@ -102,7 +103,7 @@ def index_step(config: StudyConfig) -> Step:
     figures = [("weights_of_the_index", say("Weights of the indicators."))]
     if config["data"]["geometry"]:
         lines += [
-            drawn(config, "choropleth_periods", f"panel, {name!r}", '"map_of_the_index"'),
+            drawn(config, "choropleth_periods", f"panel, {literal(name)}", '"map_of_the_index"'),
         ]
         figures.append(("map_of_the_index", say("The index in the first, middle and last period.")))
 
@@ -152,12 +153,12 @@ def gradient_step(config: StudyConfig) -> Step:
         )
     seed, times = config["study"]["seed"], config["study"]["replications"]
     lines = [
-        f"gaps = nq.inequality.gaps(panel, {y!r}, group={region!r})",
+        f"gaps = nq.inequality.gaps(panel, {literal(y)}, group={literal(region)})",
         made(
             "gini",
             "nq.inequality.dagum",
             "panel",
-            repr(y),
+            literal(y),
             group=region,
             replications=times,
             seed=seed,
@@ -168,7 +169,7 @@ def gradient_step(config: StudyConfig) -> Step:
     figures = [("dagum", say("The Gini coefficient and its parts."))]
     if province:
         lines += [
-            f"theil = nq.inequality.theil(panel, {y!r}, levels=[{region!r}, {province!r}])",
+            made("theil", "nq.inequality.theil", "panel", literal(y), levels=[region, province]),
             _over_time(drawn(config, "theil", "theil", '"theil"')),
         ]
         figures.append(("theil", say("Theil's index by nested levels.")))
@@ -224,21 +225,22 @@ def _read_gaps(names: Names) -> Found:
 def association_step(config: StudyConfig) -> Step:
     """Measure Moran's I in all periods and map local association."""
     y, study, of = config.outcome, config["study"], config["lisa"]
-    periods = repr(of["periods"]) if of["periods"] else "[panel.periods[0], panel.periods[-1]]"
+    periods = literal(of["periods"]) if of["periods"] else "[panel.periods[0], panel.periods[-1]]"
     mapped = config["data"]["geometry"] is not None
     lines = [
         made(
             "moran",
             "nq.esda.moran",
             "panel",
-            repr(y),
+            literal(y),
             "w",
             permutations=study["permutations"],
             seed=study["seed"],
         ),
         "lisa = {",
-        f"    period: nq.esda.lisa(panel, {y!r}, w, period=period, alpha={of['alpha']}, "
-        f"permutations={study['permutations']}, seed={study['seed']})",
+        f"    period: nq.esda.lisa(panel, {literal(y)}, w, period=period, "
+        f"alpha={literal(of['alpha'])}, permutations={study['permutations']}, "
+        f"seed={study['seed']})",
         f"    for period in {periods}",
         "}",
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.hypotheses import NotApplicable
-from nqp_spatial.report.study_code import Found, Names, Step, drawn, made, tabled
+from nqp_spatial.report.study_code import Found, Names, Step, drawn, literal, made, tabled
 from nqp_spatial.report.study_config import StudyConfig
 from nqp_spatial.report.study_words import say
 
@@ -20,22 +20,22 @@ def distribution_step(config: StudyConfig) -> Step:
     step = max(config["dynamics"]["step"], 1)
     kernel = "nq.dynamics.stochastic_kernel"
     lines = [
-        f"densities = nq.dynamics.density(panel, {y!r}, relative={relative})",
+        f"densities = nq.dynamics.density(panel, {literal(y)}, relative={relative})",
         drawn(config, "density_ridges", "densities", '"ridges"'),
         drawn(config, "density_waterfall", "densities", '"waterfall"'),
         made(
             "modes",
             "nq.dynamics.modality",
             "panel",
-            repr(y),
+            literal(y),
             "periods=[panel.periods[0], panel.periods[-1]]",
             relative=relative,
             replications=times,
             seed=seed,
         ),
-        made("kernel", kernel, "panel", repr(y), step=step, relative=relative),
+        made("kernel", kernel, "panel", literal(y), step=step, relative=relative),
         drawn(config, "kernel_contour", "kernel", '"kernel"'),
-        made("around", kernel, "panel", repr(y), "w=w", step=step, relative=relative),
+        made("around", kernel, "panel", literal(y), "w=w", step=step, relative=relative),
         drawn(config, "kernel_contour", "around", '"kernel_of_neighbours"'),
     ]
 
@@ -94,7 +94,7 @@ def chains_step(config: StudyConfig) -> Step:
             "chain",
             "nq.dynamics.markov",
             "panel",
-            repr(y),
+            literal(y),
             **options,
             replications=study["replications"],
             seed=study["seed"],
@@ -103,14 +103,14 @@ def chains_step(config: StudyConfig) -> Step:
             "spatial",
             "nq.dynamics.spatial_markov",
             "panel",
-            repr(y),
+            literal(y),
             "w",
             **options,
             lag_states=of["lag_states"],
             permutations=study["permutations"],
             seed=study["seed"],
         ),
-        made("spans", "nq.dynamics.time_homogeneity", "panel", repr(y), **options),
+        made("spans", "nq.dynamics.time_homogeneity", "panel", literal(y), **options),
         drawn(config, "transitions", "spatial", '"transitions"'),
         drawn(config, "steady_states", "chain", '"steady_states"'),
         tabled("transition_table", "spatial", "transitions", lang=study["lang"]),
@@ -126,7 +126,7 @@ def chains_step(config: StudyConfig) -> Step:
                 "by_group",
                 "nq.dynamics.markov_by_group",
                 "panel",
-                repr(y),
+                literal(y),
                 group=centre,
                 **options,
                 permutations=study["permutations"],

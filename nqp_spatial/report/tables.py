@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots.said import said
 from nqp_spatial.regression import EffectsResult, RegressionResult
-from nqp_spatial.report.writing import STARS, STARS_NOTE, target_of, write_cells
+from nqp_spatial.report.writing import STARS, STARS_NOTE, target_of, words_in, write_cells
 
 __all__ = ["effects_table", "regression_table"]
 
@@ -146,16 +146,15 @@ def regression_table(
     'models.tex'
     """
     models = _named(results, RegressionResult)
-    target = target_of(path)
+    target = target_of(path, digits, caption, notes)
     if statistic not in ("se", "t"):
         raise OptionError(f"statistic must be 'se' or 't', got {statistic!r}")
-    words = _words(lang)
-    tex = target.suffix == ".tex"
+    words = words_in(lang, _WORDS)
     impacts: dict[str, EffectsResult] = {}
     if effects is True:
         impacts = {name: model.effects(seed=0) for name, model in models.items()}
     elif effects:
-        impacts = dict(effects)
+        impacts = _named(effects, EffectsResult)
         if set(impacts) != set(models):
             raise OptionError(
                 f"effects must have the headings of the models, {', '.join(models)}; got "
@@ -163,21 +162,15 @@ def regression_table(
             )
     columns = {}
     for name, model in models.items():
-        parts = [_coefficients(model, statistic, digits, words, tex)]
+        parts = [_coefficients(model, statistic, digits, words)]
         if name in impacts:
             parts.append(_effects_column(impacts[name], digits, words, statistic))
-        parts.append(_facts(model, digits, words, tex))
+        parts.append(_facts(model, digits, words))
         columns[name] = pd.concat(parts)
     rows = _rows(list(columns.values()))
     cells = pd.DataFrame({n: column.reindex(rows) for n, column in columns.items()})
     note = _regression_note(models, impacts, statistic, lang, notes)
     return write_cells(cells.fillna(""), target, caption=caption, notes=note)
-
-
-def _words(lang: str) -> dict[str, str]:
-    if lang not in _WORDS:
-        raise OptionError(f"lang must be one of {', '.join(_WORDS)}, got {lang!r}")
-    return _WORDS[lang]
 
 
 def _rows(columns: list[pd.Series]) -> list[tuple[str, str]]:
@@ -194,20 +187,16 @@ def _cell(value: float, error: float, p: float, statistic: str, digits: int) -> 
 
 
 def _coefficients(
-    model: RegressionResult, statistic: str, digits: int, words: dict[str, str], tex: bool
+    model: RegressionResult, statistic: str, digits: int, words: dict[str, str]
 ) -> pd.Series:
-    greek = {
-        "rho": (r"$\rho$ (Wy)", "ρ (Wy)"),
-        "lam": (r"$\lambda$ (Wu)", "λ (Wu)"),
-        "phi": (r"$\varphi$", "φ"),
-    }
+    greek = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ"}
     outcome = model.label(model.spec.outcome)
     cells = {}
     for key, row in model.table.iterrows():
         block, name = key
         label = words["constant"] if name == "Intercept" else model.label(name)
         if block in ("spatial", "random"):
-            label = greek[name][0 if tex else 1]
+            label = greek[name]
         elif block == "dynamic":
             label = f"{'W × ' if name == 'eta' else ''}{outcome} (t-1)"
         elif block in ("wx", "wmean"):
@@ -220,7 +209,7 @@ def _coefficients(
     return pd.Series(cells, dtype=object)
 
 
-def _facts(model: RegressionResult, digits: int, words: dict[str, str], tex: bool) -> pd.Series:
+def _facts(model: RegressionResult, digits: int, words: dict[str, str]) -> pd.Series:
     spec = model.spec
     unit = words["random"] if spec.has_phi else words["yes" if spec.sweeps_units else "no"]
     facts = {
@@ -229,10 +218,8 @@ def _facts(model: RegressionResult, digits: int, words: dict[str, str], tex: boo
         words["N"]: f"{model.nobs:,}",
         words["ll"]: f"{model.loglik:,.{digits}f}" if np.isfinite(model.loglik) else "",
         words["aic"]: f"{model.aic:,.{digits}f}" if np.isfinite(model.loglik) else "",
-        r"$\sigma^2$" if tex else "σ²": f"{model.sigma2:.{digits + 1}g}",
-        r"$R^2$ within" if tex and words is _WORDS["en"] else words["r2"]: (
-            f"{model.rsquared_within:.{digits}f}"
-        ),
+        "σ²": f"{model.sigma2:.{digits + 1}g}",
+        words["r2"]: f"{model.rsquared_within:.{digits}f}",
     }
     return pd.Series({(words["fit"], name): value for name, value in facts.items()}, dtype=object)
 
@@ -282,8 +269,8 @@ def effects_table(
     'effects.docx'
     """
     columns = _named(effects, EffectsResult)
-    target = target_of(path)
-    words = _words(lang)
+    target = target_of(path, digits, caption, notes)
+    words = words_in(lang, _WORDS)
     found = {name: _effects_column(one, digits, words, "se") for name, one in columns.items()}
     rows = _rows(list(found.values()))
     cells = pd.DataFrame({name: column.reindex(rows) for name, column in found.items()})
@@ -296,6 +283,8 @@ def _named(results: Any, kind: type) -> dict[str, Any]:
     if isinstance(results, kind):
         results = [results]
     if not isinstance(results, Mapping):
+        if isinstance(results, str) or not isinstance(results, Iterable):
+            results = [results]
         results = {f"({number})": one for number, one in enumerate(results, start=1)}
     wrong = [type(one).__name__ for one in results.values() if not isinstance(one, kind)]
     if wrong or not results:
@@ -303,7 +292,10 @@ def _named(results: Any, kind: type) -> dict[str, Any]:
             f"a table needs at least one {kind.__name__}, got {wrong or 'nothing'}; "
             "pass one, a list, or a mapping from headings"
         )
-    return dict(results)
+    named = {str(name): one for name, one in results.items()}
+    if len(named) < len(results):
+        raise OptionError(f"headings must differ, got {', '.join(map(str, results))}")
+    return named
 
 
 def _effects_column(
@@ -332,7 +324,7 @@ def _regression_note(
     lang: str,
     notes: str,
 ) -> str:
-    words = _words(lang)
+    words = words_in(lang, _WORDS)
     facts: dict[str, list[str]] = {
         "model": [one.spec.model.upper() for one in models.values()],
         "weights": [said(one.weights_spec, lang) for one in models.values()],

@@ -14,6 +14,7 @@ from scipy import sparse, stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.spec import Covariance, Estimator, require_level
@@ -493,6 +494,8 @@ def partitioned(
             "'observed'"
         )
     panel.require_balanced()
+    if covariance == "driscoll-kraay":
+        require_even_steps(panel.periods, "covariance='driscoll-kraay'")
     if panel.n_periods == 1 and effects != "none":
         raise OptionError(f"effects={effects!r} needs more than one period; use effects='none'")
     w = as_weights(weights).reordered(panel.units)

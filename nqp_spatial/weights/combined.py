@@ -208,7 +208,8 @@ def _by_zone(
     whole = as_weights(weights)
     codes, _ = group_codes(whole, zone)
     rows, columns = links_of(whole.sparse)
-    name = f" of {zone.name}" if zone.name is not None else ""
+    label = getattr(zone, "name", None)
+    name = f" of {label}" if label is not None else ""
     kind = f"links {'within' if same else 'across'} zones{name} of {whole.spec.describe()}"
     return _scaled(part_of(whole, (codes[rows] == codes[columns]) == same, kind), standardize)
 

@@ -157,8 +157,9 @@ def from_dense(
         raise UnmatchedIdsError(
             f"the matrix has {raw.shape[0]} rows but {len(ids)} ids were given ({sample(ids)})"
         )
-    rows, columns = raw.nonzero()
-    _check_values(raw[rows, columns], pd.MultiIndex.from_arrays([ids[rows], ids[columns]]))
+    links = raw.tocoo()
+    rows, columns = links.coords
+    _check_values(links.data, pd.MultiIndex.from_arrays([ids[rows], ids[columns]]))
     spec = WeightsSpec("given matrix")
     weights = finish(raw, ids, spec, standardize=standardize, islands=islands)
     return weights.reordered(wanted) if labelled and wanted is not None else weights
@@ -366,7 +367,10 @@ def _square(values: Any) -> sparse.csr_array:
             raise WeightsError(f"the matrix must hold real numbers: {error}") from None
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise WeightsError(f"the matrix must be square, its shape is {values.shape}")
-    return sparse.csr_array(values, dtype=float)
+    square = sparse.csr_array(values, dtype=float, copy=True)
+    square.sum_duplicates()
+    square.eliminate_zeros()
+    return square
 
 
 def _ids(

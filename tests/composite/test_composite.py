@@ -143,7 +143,7 @@ def test_aggregations_by_definition(drawn):
         _ = topsis.contributions
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 29), st.integers(0, 3), st.floats(0.01, 5))
 def test_more_of_a_good_thing_never_lowers_the_own_score(unit, period, more):
     """Under fixed weights and targets, with every aggregation."""
@@ -265,7 +265,7 @@ def test_the_published_pair_has_a_solution():
 levels = st.floats(0.001, 1)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(levels, min_size=2, max_size=5), levels)
 def test_range_and_monotony_of_the_corrected_form(u, more):
     """In [0, 1], one where all are equal; of two systems no higher than the classical form (of

@@ -143,7 +143,7 @@ def test_a_club_that_does_not_converge_is_said_to(countries):
 # -- against plain loops --------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(3, 24),

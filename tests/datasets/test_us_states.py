@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.errors import MissingDependencyError
+from nqp_spatial.datasets.china import DATA
 
 
 def test_us_income():
@@ -41,9 +42,16 @@ def test_us_public_capital():
     assert set(panel.labels) == set(panel.frame.columns)
 
 
-def test_a_missing_dependency_says_how_to_get_it(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "linearmodels.datasets", None)
-    with pytest.raises(MissingDependencyError, match="nqp-spatial\\[examples\\]"):
-        nq.datasets.us_public_capital()
+def test_the_table_is_that_of_linearmodels():
+    """Bit for bit, before and after the logs."""
+    munnell = pytest.importorskip(
+        "linearmodels.datasets.munnell", reason="linearmodels is not installed"
+    )
+    source = munnell.load()
+    table = pd.read_csv(DATA / "munnell.csv", comment="#")
+    pd.testing.assert_frame_equal(table, source[list(table.columns)], check_exact=True)
+    frame = nq.datasets.us_public_capital().frame
+    source = source.set_index(["ST_ABB", "YR"]).sort_index()
+    for column, name in {"lgsp": "GSP", "lpcap": "P_CAP", "lpc": "PC", "lemp": "EMP"}.items():
+        assert (frame[column].to_numpy() == np.log(source[name].to_numpy())).all()
+    assert (frame["unemp"].to_numpy() == source["UNEMP"].to_numpy()).all()

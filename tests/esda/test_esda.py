@@ -271,7 +271,8 @@ def test_level_without_association(lattice, alternative):
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 1000))
 def test_order_of_rows_does_not_matter_and_nothing_is_changed(lattice, seed):

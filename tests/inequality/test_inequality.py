@@ -184,7 +184,7 @@ def table(y, w=None):
 incomes = st.lists(st.integers(1, 200), min_size=5, max_size=25).filter(lambda y: max(y) > min(y))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(incomes)
 def test_scale_and_copies_change_nothing(y):
     """Scale invariance and the population principle, of every index."""
@@ -199,7 +199,7 @@ def test_scale_and_copies_change_nothing(y):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(incomes, st.data())
 def test_a_transfer_to_the_poorer_lowers_inequality(y, data):
     """The principle of transfers: for all but the variance of logs and polarisation."""
@@ -246,7 +246,7 @@ def test_esteban_ray_by_hand_and_at_its_ends():
         nq.inequality.esteban_ray(panel, "x", group="g", alpha=2)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(incomes)
 def test_scale_and_copies_change_no_part_of_a_decomposition(y):
     """Dagum's parts, both of Theil's, and polarisation of groups."""

@@ -62,13 +62,10 @@ FIGURES = {one.__name__: one for one in (lisa_periods, missing_data, transitions
 
 
 def save(name, path):
-    theme._fonts.cache_clear()
-    fonts, theme._LATIN_FONTS = theme._LATIN_FONTS, ("DejaVu Sans",)
-    try:
+    """Draw a figure in the font that comes with matplotlib."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(theme, "_LATIN_FONTS", ("DejaVu Sans",))
         nq.plots.save(FIGURES[name](), path, formats=("png",), dpi=80, close=True)
-    finally:
-        theme._LATIN_FONTS = fonts
-        theme._fonts.cache_clear()
 
 
 @pytest.mark.skipif(not mpl.__version__.startswith(VERSION), reason=f"not matplotlib {VERSION}")

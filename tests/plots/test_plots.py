@@ -17,7 +17,6 @@ from shapely.geometry import LineString, Point, box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import (
-    FontWarning,
     GeometryError,
     OptionError,
     PanelError,
@@ -112,6 +111,8 @@ def test_a_map_is_not_drawn_while_it_is_made(grid, monkeypatch):
     with pytest.raises(OptionError, match="scheme must be"):
         nq.plots.choropleth(grid, "x", scheme="none", ax=right.subplots())
     assert figure.canvas is canvas
+    assert theme.figure_of(left) is theme.figure_of(left.axes[0]) is theme.figure_of(figure)
+    assert theme.figure_of(figure) is figure
 
 
 # -- maps ------------------------------------------------------------------------------------------
@@ -471,10 +472,9 @@ def test_nothing_leaves_the_page(grid, chains, china):
     """Titles, legends and labels lie inside the figure, also a long and a Chinese title."""
     panel, w, one, many = chains
     lisa = nq.esda.lisa(panel, "income", w, period=2009, permutations=99, seed=0)
-    cjk = theme._fonts()[1]
     figures = [
         nq.plots.lisa_map(lisa, panel, title="A title that is far too long for one line " * 2),
-        nq.plots.choropleth(grid, "x", title="新质生产力水平" * 5 if cjk else "plain"),
+        nq.plots.choropleth(grid, "x", title="新质生产力水平" * 5),
         nq.plots.moran_scatter(lisa),
         nq.plots.transitions(one),
         nq.plots.transitions(many, title="Moves"),
@@ -501,24 +501,6 @@ def test_wrapped():
     assert all(len(line) <= 29 for line in lines)
     assert " ".join(lines).split()[-1] == "twelve"
     assert max(map(len, theme.wrapped("城" * 60, 3.5).split("\n"))) == 25
-
-
-def test_a_missing_cjk_font_is_said(grid, monkeypatch):
-    monkeypatch.setattr(theme, "_fonts", lambda: (["DejaVu Sans"], False))
-    with pytest.warns(FontWarning, match="needs a font with Chinese characters"):
-        nq.plots.choropleth(grid, "x", label="收入")
-    nq.plots.choropleth(grid, "x", label="income")  # and nothing is said without such text
-
-
-def test_cjk_text_is_drawn_where_a_font_is_there(grid):
-    if not theme._fonts()[1]:
-        pytest.skip("no font with Chinese characters is installed")
-    ax = nq.plots.choropleth(grid, "x", label="收入", title="中国")
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # matplotlib warns of glyphs that no font has
-        ax.get_figure().canvas.draw()
 
 
 def test_residual_map_draws_residuals_over_sigma(states):

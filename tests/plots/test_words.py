@@ -190,7 +190,7 @@ def test_words_have_the_same_places_and_are_all_used():
     built = {
         "p < ", "false discovery rate < ", "{name}, ", "Link ", "Total effects", "Indirect effects",
         "between ", "within ", "Standard ", "Coefficient ", "Gini coefficient", "Theil index",
-        "entropy", "critic", "cv", "pca", "scatter", "equal", "given",
+        "entropy", "critic", "cv", "pca", "scatter", "equal", "given", "No font here",
     }  # fmt: skip
     for english in CHINESE:
         literal = english.replace("\n", "\\n")

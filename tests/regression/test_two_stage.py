@@ -122,7 +122,7 @@ NAMED = {"endogenous": "x2", "instruments": "z", "estimator": "gs2sls"}
 @pytest.mark.parametrize("covariance", ["observed", "cluster"])
 def test_effects_are_dummies_for_linearmodels(moving, effects, covariance):
     """Linearmodels, given the dummies, W y and all instruments as columns of their own."""
-    iv = pytest.importorskip("linearmodels.iv", reason="the extra examples is not installed")
+    iv = pytest.importorskip("linearmodels.iv", reason="linearmodels is not installed")
     w, panel = moving
     n, t = panel.n_units, panel.n_periods
     res = nq.fit(

@@ -220,7 +220,7 @@ def test_word_tables_open_in_libreoffice(results, tmp_path):
     subprocess.run(
         ["soffice", f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--headless",
          "--convert-to", "pdf", "tests.docx", "dagum.docx"],
-        cwd=tmp_path, capture_output=True, check=True, timeout=120,
+        cwd=tmp_path, capture_output=True, check=True,
     )  # fmt: skip
     for name in ("tests", "dagum"):
         assert (tmp_path / f"{name}.pdf").stat().st_size > 5000

@@ -328,7 +328,7 @@ RHO = {(False, False): 0.3, (False, True): 0.1, (True, False): 0.2, (True, True)
 
 @pytest.mark.parametrize("covariance", ["observed", "cluster"])
 def test_two_stages_are_dummies_for_linearmodels(lattice, covariance):
-    iv = pytest.importorskip("linearmodels.iv", reason="the extra examples is not installed")
+    iv = pytest.importorskip("linearmodels.iv", reason="linearmodels is not installed")
     w = lattice(6, 7)
     panel, groups = unequal(w, 5, 1, RHO)
     n, t = 42, 5

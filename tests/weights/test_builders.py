@@ -406,7 +406,7 @@ BUILDERS = {
 }
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @pytest.mark.parametrize("name", BUILDERS)
 @given(seed=st.integers(0, 10_000))
 def test_any_order_of_rows_gives_the_same_matrix(name, seed):

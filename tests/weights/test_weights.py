@@ -324,7 +324,7 @@ def test_given_errors():
 # -- the type --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_standardisations_by_definition(seed):
     rng = np.random.default_rng(seed)
@@ -351,7 +351,7 @@ def test_standardising_what_cannot_be(lattice):
         w.standardize("rows")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_lags_follow_ids_not_places(seed):
     rng = np.random.default_rng(seed)
