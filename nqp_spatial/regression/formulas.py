@@ -496,8 +496,9 @@ class _Reader:
 
     def _number(self, node: ast.expr) -> float | None:
         """Return the value of an expression of numbers alone, which must stay small; else None."""
+        value: float
         if isinstance(node, ast.Constant):
-            if type(node.value) not in (int, float):
+            if isinstance(node.value, bool) or not isinstance(node.value, int | float):
                 return None
             value = node.value
             if isinstance(value, float) and abs(value) < math.inf:

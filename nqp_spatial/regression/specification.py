@@ -271,7 +271,7 @@ def simplification_tests(
     for larger, name, null in smaller:
         title = f"LR: {larger.upper()} against {name.upper()}"
         if absent := [one for one in (larger, name) if one not in models]:
-            reason = f"{' and '.join(absent).upper()} could not be fitted"
+            reason = f"{' and '.join(one.upper() for one in absent)} could not be fitted"
             found[title] = NotApplicable(title, null, reason)
             continue
         statistic = 2 * (models[larger].loglik - models[name].loglik)

@@ -175,6 +175,7 @@ def project(
     names = list(design.columns)
     z = swept(design.z, spec).reshape(design.y.size, len(names))
     y, lag_y = swept(design.y, spec).ravel(), swept(design.lag_y, spec).ravel()
+    _require_variation(design, spec, y)
     before = np.sqrt((design.z**2).sum(axis=(0, 1)))
     norms = np.sqrt((z**2).sum(axis=0))
     gone = norms <= _NOTHING * before
@@ -184,7 +185,6 @@ def project(
             f"{_EFFECT_WORDS[spec.effects]} taken out; leave them out or change effects="
         )
     _require_freedom(design, spec)
-    _require_variation(design, spec, y)
     by_u = None if errors is None else _lagged_by(errors, design, spec)
     if not names:
         empty = np.empty(0)
@@ -267,7 +267,7 @@ def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
     """Refuse outcomes of which random unit effects and the regressors leave no errors."""
 
     def within(array: np.ndarray) -> np.ndarray:
-        return array - array.mean(axis=1, keepdims=True)
+        return np.asarray(array - array.mean(axis=1, keepdims=True))
 
     y = within(design.y).ravel()
     if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):

@@ -392,7 +392,7 @@ def barrier(
     require_panel(panel)
     panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
-    several = [zone] if isinstance(zone, str | pd.Series) else list(zone)
+    several = list(zone) if isinstance(zone, list | tuple) else [zone]
     zones: dict[str, Groups] = {}
     for number, given in enumerate(several, start=1):
         series = column_of(panel, given)

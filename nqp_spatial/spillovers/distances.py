@@ -173,12 +173,19 @@ def reach(
         mask.data = np.ones_like(mask.data)
         masks.append(mask)
     bounds = [(float(low), float(high)) for low, high in rings]
-    bounds.append((bounds[-1][1], np.inf))
+    # Where the bands hold all pairs there is nothing beyond, and no row of it.
+    beyond = sum(mask.nnz for mask in masks) < panel.n_units * (panel.n_units - 1)
+    if beyond:
+        bounds.append((bounds[-1][1], np.inf))
     rng = np.random.default_rng(seed)
     tables, ends = [], {}
     for variable in fit.regressors:
         values, slopes = _by_band(fit, variable, masks)
-        table, end = _table(variable, bounds, values, slopes, fit.cov.to_numpy(), level, rng)
+        if not beyond:
+            values, slopes = values[:-1], slopes[:, :-1]
+        table, end = _table(
+            variable, bounds, values, slopes, fit.cov.to_numpy(), level, rng, len(masks)
+        )
         tables.append(table)
         ends[variable] = end
     return ReachResult(
@@ -263,8 +270,9 @@ def _table(
     cov: np.ndarray,
     level: float,
     rng: np.random.Generator,
+    bands_within: int,
 ) -> tuple[pd.DataFrame, float]:
-    """Return the rows of a variable, and where its effect ends."""
+    """Return the rows of a variable, and where its effect ends among the bands."""
     spread = slopes.T @ cov @ slopes
     errors = np.sqrt(np.diag(spread))
     correlation = spread / np.outer(errors, errors)
@@ -288,7 +296,7 @@ def _table(
         }
     )
     end = 0.0
-    for (_, high), value, error in zip(bounds[:-1], values, errors, strict=False):
+    for (_, high), value, error in zip(bounds[:bands_within], values, errors, strict=False):
         if abs(value) <= factor * error:
             break
         end = high

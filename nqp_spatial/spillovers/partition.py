@@ -542,7 +542,12 @@ def partitioned(
 
 def column_of(panel: SpatialPanel, given: str | pd.Series) -> pd.Series:
     """Return a column of the panel, or the series as it is."""
-    if not isinstance(given, str):
+    if isinstance(given, pd.Series):
         return given
+    if not isinstance(given, str):
+        raise OptionError(
+            "groups and zones must be columns of the panel or Series by unit, got "
+            f"{type(given).__name__}"
+        )
     panel.require_columns([given])
     return panel.frame[given]

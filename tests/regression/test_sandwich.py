@@ -165,3 +165,122 @@ def test_covariances_that_need_more_units_or_periods(states):
     one = panel.select(units=["AL"])
     with pytest.raises(OptionError, match="needs two units or more"):
         nq.fit("lgsp ~ lpc", one, model="ols", effects="none", covariance="cluster")
+
+
+# -- by brute force --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny(lattice, simulate):
+    """A Durbin panel of 16 units and 8 periods with skewed errors, and dense matrices."""
+    w = lattice(4, 4)
+
+    def errors(rng, shape):
+        return rng.exponential(size=shape) - 1
+
+    return simulate(w, 8, seed=5, errors=errors, beta=(1.0,), theta=(0.5,)), w
+
+
+def hessian(f, at, steps):
+    """Second derivatives by central differences."""
+    size = len(at)
+    found = np.empty((size, size))
+    for i in range(size):
+        for j in range(size):
+            a, b = np.zeros(size), np.zeros(size)
+            a[i], b[j] = steps[i], steps[j]
+            found[i, j] = (f(at + a + b) - f(at + a - b) - f(at - a + b) + f(at - a - b)) / (
+                4 * steps[i] * steps[j]
+            )
+    return found
+
+
+def test_driscoll_kraay_with_rho_by_brute_force(tiny):
+    """Scores of each period from differences of its log-likelihood; bread from its Hessian."""
+    panel, w = tiny
+    res = nq.fit("y ~ x1", panel, w, effects="none", covariance="driscoll-kraay")
+    y, x, dense = panel.values("y"), panel.values("x1"), w.sparse.toarray()
+    n, t = y.shape
+
+    def by_period(p):
+        constant, beta, theta, rho, s2 = p
+        e = y - rho * dense @ y - constant - beta * x - theta * dense @ x
+        log_det = np.linalg.slogdet(np.eye(n) - rho * dense)[1]
+        return log_det - n / 2 * np.log(2 * np.pi * s2) - (e**2).sum(axis=0) / (2 * s2)
+
+    at = np.append(res.params.to_numpy(), res.sigma2)
+    assert by_period(at).sum() == pytest.approx(res.loglik, abs=1e-8)
+    steps = np.full(5, 1e-4)
+    scores = np.empty((t, 5))
+    for i in range(5):
+        move = np.zeros(5)
+        move[i] = steps[i]
+        scores[:, i] = (by_period(at + move) - by_period(at - move)) / (2 * steps[i])
+    width = int(4 * (t / 100) ** (2 / 9))
+    meat = np.zeros((5, 5))
+    for s in range(t):
+        for r in range(t):
+            if abs(s - r) <= width:
+                meat += (1 - abs(s - r) / (width + 1)) * np.outer(scores[s], scores[r])
+    bread = np.linalg.inv(-hessian(lambda p: by_period(p).sum(), at, steps))
+    awaited = np.sqrt(np.diag(bread @ meat @ bread))
+    assert width >= 1
+    np.testing.assert_allclose(res.std_errors, awaited[:-1], rtol=1e-4)
+    assert res.sigma2_std_error == pytest.approx(awaited[-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("effects", ["none", "unit", "period", "two-way"])
+def test_the_qml_sandwich_by_brute_force(tiny, effects):
+    """Variances of linear and quadratic forms of the errors, every matrix dense."""
+    panel, w = tiny
+    res = nq.fit("y ~ x1", panel, w, effects=effects, covariance="robust")
+    y, x, dense = panel.values("y"), panel.values("x1"), w.sparse.toarray()
+    n, t = y.shape
+    units, periods = effects in ("unit", "two-way"), effects in ("period", "two-way")
+    over_units = np.eye(n) - periods / n
+    over_periods = np.eye(t) - units / t
+    m = np.kron(over_units, over_periods)
+    whole = np.kron(dense, np.eye(t))
+    ones = [] if units or periods else [np.ones(n * t)]
+    z = np.column_stack([*ones, x.ravel(), (dense @ x).ravel()])
+    copies, size = t - units, (n - periods) * (t - units)
+
+    def loglik(p):
+        *b, rho, s2 = p
+        e = m @ (y.ravel() - rho * whole @ y.ravel() - z @ np.array(b))
+        log_det = np.linalg.slogdet(np.eye(n) - rho * dense)[1] - periods * np.log(1 - rho)
+        return copies * log_det - size / 2 * np.log(2 * np.pi * s2) - e @ e / (2 * s2)
+
+    at = np.append(res.params.to_numpy(), res.sigma2)
+    assert loglik(at) == pytest.approx(res.loglik, abs=1e-7)
+    bread = np.linalg.inv(-hessian(loglik, at, np.full(len(at), 1e-4)))
+    b, rho, s2 = at[:-2], at[-2], at[-1]
+    e = m @ (y.ravel() - rho * whole @ y.ravel() - z @ b)
+    # Moments of the errors from those of m times the errors, weights of m taken one by one.
+    second = (e**2).mean() / (m**2).sum(axis=1).mean()
+    third = (
+        (e**3).mean() / (m**3).sum(axis=1).mean() if abs((m**3).sum(axis=1).mean()) > 1e-8 else 0
+    )
+    squares, fourths = (m**2).sum(axis=1).mean(), (m**4).sum(axis=1).mean()
+    fourth = ((e**4).mean() - 3 * second**2 * (squares**2 - fourths)) / fourths
+    # Scores are linear + quadratic in the errors: l'u + u'Q u.
+    g = whole @ np.linalg.inv(np.eye(n * t) - rho * whole)
+    eta = y.ravel() - rho * whole @ y.ravel() - e  # regressors and effects
+    linear = np.zeros((n * t, len(at)))
+    linear[:, : len(b)] = m @ z / s2
+    linear[:, len(b)] = m @ g @ eta / s2
+    quadratic = [np.zeros((n * t, n * t)) for _ in at]
+    quadratic[-2], quadratic[-1] = m @ g / s2, m / (2 * s2**2)
+    meat = np.empty((len(at), len(at)))
+    for i in range(len(at)):
+        for j in range(len(at)):
+            q, r = quadratic[i], quadratic[j]
+            meat[i, j] = (
+                s2 * linear[:, i] @ linear[:, j]
+                + s2**2 * (q * (r + r.T)).sum()
+                + third * (linear[:, i] @ np.diag(r) + linear[:, j] @ np.diag(q))
+                + (fourth - 3 * s2**2) * np.diag(q) @ np.diag(r)
+            )
+    awaited = np.sqrt(np.diag(bread @ meat @ bread))
+    np.testing.assert_allclose(res.std_errors, awaited[:-1], rtol=1e-4)
+    assert res.sigma2_std_error == pytest.approx(awaited[-1], rel=1e-4)

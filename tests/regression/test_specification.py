@@ -306,3 +306,43 @@ def test_options(lattice, simulate):
         nq.diagnostics(panel, "y ~ x1", w, level=5)
     with pytest.raises(OptionError, match="need weights whose rows add to one"):
         nq.diagnostics(panel, "y ~ x1", w.standardize("spectral"))
+
+
+@pytest.mark.parametrize("effects", ["unit", "period", "two-way"])
+def test_joint_tests_of_effects_by_dummies(lattice, simulate, effects):
+    """Twice the gap of two Durbin likelihoods with dummies, each maximised over a dense grid."""
+    from scipy import stats
+    from scipy.optimize import minimize_scalar
+
+    w = lattice(4, 4)
+    panel = simulate(w, 5, beta=(1.0,), theta=(0.5,))
+    n, t = panel.n_units, panel.n_periods
+    dense, y = np.kron(w.sparse.toarray(), np.eye(t)), panel.values("y").ravel()
+    x = panel.values("x1").ravel()
+
+    def loglik(kinds):
+        columns = [np.ones(n * t), x, dense @ x]
+        if "unit" in kinds:
+            columns += [(np.arange(n * t) // t == i).astype(float) for i in range(1, n)]
+        if "period" in kinds:
+            columns += [(np.arange(n * t) % t == s).astype(float) for s in range(1, t)]
+        z = np.column_stack(columns)
+
+        def minus(rho):
+            a = np.eye(n * t) - rho * dense
+            e = a @ y - z @ np.linalg.lstsq(z, a @ y, rcond=None)[0]
+            size = n * t
+            return size / 2 * (np.log(2 * np.pi * (e @ e) / size) + 1) - np.linalg.slogdet(a)[1]
+
+        return -minimize_scalar(minus, bounds=(-0.95, 0.95), method="bounded").fun
+
+    found = nq.diagnostics(panel, "y ~ x1", w, effects=effects).tests
+    held = {"unit": ["unit"], "period": ["period"], "two-way": ["unit", "period"]}[effects]
+    for kind in held:
+        rest = [other for other in held if other != kind]
+        statistic = 2 * (loglik(held) - loglik(rest))
+        df = (n if kind == "unit" else t) - 1
+        test = found[f"LR: {kind} effects"]
+        assert test.statistic == pytest.approx(statistic, abs=1e-5)
+        assert test.df == df
+        assert test.p_value == pytest.approx(stats.chi2.sf(statistic, df), rel=1e-4)

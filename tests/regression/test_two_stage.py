@@ -12,6 +12,7 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError
+from nqp_spatial.regression.two_stage import strength
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +273,40 @@ def test_intervals_cover_with_unequal_variances(lattice, model, lam, effects):
     spread = pd.DataFrame(gaps).std()
     assert ((spread > 0.87) & (spread < 1.13)).all(), spread
     assert stats.binomtest(int(sum(rejected)), 400, 0.05).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("strong", "words"), [(3.0, False), (0.02, True)])
+def test_the_first_stage_by_nested_regressions(strong, words):
+    """F of statsmodels for the instruments beyond the exogenous; words only below 10."""
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(1)
+    n = 120
+    z1, z2, x = rng.normal(size=(3, n))
+    moved = strong * (z1 + z2) + x + rng.normal(size=n)
+    frame = pd.DataFrame({"id": range(n), "z1": z1, "z2": z2, "x": x, "m": moved})
+    frame["y"] = 1 + frame["m"] + frame["x"] + rng.normal(size=n)
+    panel = nq.SpatialPanel(frame, unit="id")
+    res = nq.fit(
+        "y ~ m + x", panel, model="ols", effects="none", estimator="gs2sls", endogenous="m",
+        instruments=["z1", "z2"],
+    )  # fmt: skip
+    large = sm.OLS(frame["m"], sm.add_constant(frame[["x", "z1", "z2"]])).fit()
+    small = sm.OLS(frame["m"], sm.add_constant(frame[["x"]])).fit()
+    statistic = large.compare_f_test(small)[0]
+    (note,) = (one for one in res.notes if one.startswith("first stage of m"))
+    assert note.startswith(f"first stage of m: F = {statistic:.1f} of 2 instruments")
+    assert ("they are weak" in note) == words == (statistic < 10)
+
+
+@pytest.mark.parametrize("f", [9.9, 10.1])
+def test_weak_begins_at_ten(f):
+    """A column of known parts: explained by the instrument, by the regressor, and by neither."""
+    n = 50
+    basis_vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(n, 3)))[0]
+    exogenous, instrument, rest = basis_vectors.T
+    column = 2 * exogenous + np.sqrt(f / (n - 2)) * instrument + rest
+    h = np.column_stack([exogenous, instrument])
+    words = strength(column, "m", h, exogenous[:, None])
+    assert words.startswith(f"first stage of m: F = {f:.1f} of 1 instruments")
+    assert ("weak" in words) == (f < 10)

@@ -117,6 +117,43 @@ def test_effects_by_border_are_derivatives(states, regions):
     assert abs(whole - w.sparse).max() == 0
 
 
+def test_errors_of_effects_by_border_from_differences(states, regions):
+    """Standard errors, p-values and intervals from numerical derivatives of dense inverses."""
+    from math import erfc, sqrt
+
+    panel, w = states
+    res = barrier("lgsp ~ lpc", panel, w, zone=regions, effects="unit")
+    n, index = panel.n_units, res.params.index
+    same = regions.to_numpy()[:, None] == regions.to_numpy()[None, :]
+    off = ~np.eye(n, dtype=bool)
+    parts = {name: matrix.toarray() for name, matrix in res.fit.y_parts.items()}
+
+    def effects(values):
+        params = pd.Series(values, index)
+        system, m = np.eye(n), params["x", "lpc", "all"] * np.eye(n)
+        for part, matrix in parts.items():
+            system = system - params["spatial", "rho", part] * matrix
+            m = m + params["wx", "lpc", part] * matrix
+        e = np.linalg.solve(system, m)
+        return np.array(
+            [np.trace(e), e[same & off].sum(), e[~same].sum(), e[off].sum(), e.sum()]
+        ) / n  # fmt: skip
+
+    at = res.params.to_numpy()
+    steps = 1e-6 * np.eye(len(at))
+    slopes = np.array([(effects(at + step) - effects(at - step)) / 2e-6 for step in steps])
+    errors = np.sqrt(np.diag(slopes.T @ res.cov.to_numpy() @ slopes))
+    names = ["direct", "indirect within region", "indirect across region", "indirect", "total"]
+    table = res.effects_by_border("lpc", level=0.90).loc[names]
+    np.testing.assert_allclose(table["estimate"], effects(at), rtol=1e-9)
+    np.testing.assert_allclose(table["std_error"], errors, rtol=1e-5)
+    p = [erfc(abs(t) / sqrt(2)) for t in effects(at) / errors]
+    np.testing.assert_allclose(table["p_value"], p, rtol=1e-3)
+    reach = 1.6448536269514722 * table["std_error"]
+    np.testing.assert_allclose(table["conf_low"], table["estimate"] - reach, rtol=1e-9)
+    np.testing.assert_allclose(table["conf_high"], table["estimate"] + reach, rtol=1e-9)
+
+
 def test_errors(states, regions):
     panel, w = states
     half = pd.Series(np.where(panel.units < "MO", "first", "second"), panel.units, name="half")
@@ -171,3 +208,10 @@ def test_a_planted_loss_is_covered(lattice):
     assert abs(np.mean(share) - 0.95) < 3.5 * np.sqrt(0.95 * 0.05 / 120)
     assert abs(np.mean(kappa) - 0.95) < 3.5 * np.sqrt(0.95 * 0.05 / 60)
     assert np.mean(rejected) > 0.9
+
+
+@pytest.mark.parametrize("zone", [3, None, np.arange(48) % 2, [3]])
+def test_zones_that_are_no_columns(states, zone):
+    panel, w = states
+    with pytest.raises(OptionError, match=r"columns of the panel or Series by unit|zone"):
+        barrier("lgsp ~ lpc", panel, w, zone=zone)

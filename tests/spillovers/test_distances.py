@@ -187,3 +187,23 @@ def test_a_planted_reach_is_found():
         ends.append(res.reach_km["x"])
     assert np.mean(together) > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 100)
     assert np.mean(np.array(ends) == 200) > 0.85
+
+
+def test_bands_that_hold_all_pairs_have_nothing_beyond(states):
+    panel, _ = states
+    options = {"effects": "unit"}
+    whole = reach("lgsp ~ lpc", panel, edges_km=[0, 600, 10_000], **options)
+    assert whole.frame["high_km"].tolist() == [600, 10_000]
+    assert np.isfinite(whole.frame.select_dtypes(float)).all().all()
+    # The same links, the same rows: the upper edge of the last band does not matter.
+    other = reach("lgsp ~ lpc", panel, edges_km=[0, 600, 20_000], **options)
+    np.testing.assert_allclose(whole.frame["estimate"], other.frame["estimate"], rtol=1e-9)
+    part = reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], **options)
+    assert part.frame["high_km"].tolist() == [600, 1200, np.inf]
+
+
+def test_a_largest_power_that_is_none(states):
+    panel, _ = states
+    for largest in (0, -1.0, np.nan, np.inf):
+        with pytest.raises(OptionError, match="largest must"):
+            distance_decay("lgsp ~ lpc", panel, cutoff_km=1500, largest=largest, effects="unit")

@@ -384,3 +384,24 @@ def test_two_stages_cover_with_unequal_variances(lattice):
         inside.append((limits["conf_low"] < aims) & (aims < limits["conf_high"]))
     margin = 3.5 * np.sqrt(0.95 * 0.05 / 200)
     assert (abs(np.mean(inside, axis=0) - 0.95) < margin).all(), np.mean(inside, axis=0)
+
+
+def test_intervals_and_p_values_by_the_normal_distribution(states, south):
+    """Quantiles and tails from the error function, not from the library that the result uses."""
+    from math import erfc, sqrt
+
+    panel, w = states
+    res = partitioned(FORMULA, panel, w, groups=south, effects="unit")
+    table, errors = res.table, np.sqrt(np.diag(res.cov))
+    np.testing.assert_allclose(res.std_errors, errors, rtol=1e-12)
+    np.testing.assert_allclose(table["statistic"], res.params / errors, rtol=1e-12)
+    awaited = [erfc(abs(t) / sqrt(2)) for t in res.params / errors]
+    np.testing.assert_allclose(table["p_value"], awaited, rtol=1e-8, atol=1e-300)
+    for level, quantile in ((0.95, 1.959963984540054), (0.90, 1.6448536269514722)):
+        limits = res.conf_int(level)
+        np.testing.assert_allclose(limits["conf_high"], res.params + quantile * errors, rtol=1e-9)
+        np.testing.assert_allclose(limits["conf_low"], res.params - quantile * errors, rtol=1e-9)
+    np.testing.assert_allclose(table[["conf_low", "conf_high"]], res.conf_int(0.95), rtol=1e-12)
+    matrix = res.effects_matrix("lpc", level=0.90).frame
+    gap = matrix["conf_high"] - matrix["estimate"]
+    np.testing.assert_allclose(gap, 1.6448536269514722 * matrix["std_error"], rtol=1e-9)
