@@ -137,7 +137,7 @@ def with_value(text, table, key, value):
     return "\n".join([*lines[:start], f"{key} = {value}", *body, *lines[end:]])
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_mutated_settings_never_end_in_a_foreign_exception(home, tmp_path, seed):
     skip = list(STEPS)
     before = {path.name for path in home.iterdir()}
