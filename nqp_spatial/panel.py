@@ -349,6 +349,12 @@ class SpatialPanel(Printed):
                 f"column {column!r} is infinite for {self._cells(infinite)}; "
                 "a logarithm of zero or a division by zero made it: correct the data first"
             )
+        extreme = _extreme(array)
+        if extreme.any():
+            raise DomainError(
+                f"column {column!r} has {array[extreme][0]:.3g} for {self._cells(extreme)}: powers "
+                "of numbers beyond 1e-40 and 1e40 cannot be worked with; change its unit"
+            )
         return np.asarray(array.reshape(self.n_units, self.n_periods))
 
     def at(self, period: Hashable) -> pd.DataFrame:
@@ -781,6 +787,14 @@ def _require_fit(name: str, column: Any, rows: pd.Index) -> None:
             f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
             "pass one value for each row of panel.frame, or a Series by (unit, period)"
         )
+
+
+def _extreme(values: np.ndarray) -> np.ndarray:
+    """Return which values are so large, or so small all of them, that their powers overflow."""
+    size = np.abs(values)
+    if not (0 < size.max() < 1e-40):
+        return np.asarray(size > 1e40)
+    return np.asarray(size > 0)
 
 
 def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:

@@ -25,6 +25,7 @@ from nqp_spatial.errors import (
     UnknownColumnError,
     UnmatchedIdsError,
 )
+from nqp_spatial.options import rules_of
 
 
 @pytest.fixture
@@ -342,14 +343,9 @@ def _functions_of_panels():
 @pytest.mark.parametrize("function", list(_functions_of_panels()))
 def test_what_is_no_panel_is_refused_everywhere(function):
     """A table, or arguments in another order, must not end in an AttributeError."""
-    parameters = inspect.signature(function).parameters
-    passed = {
-        name: "x"
-        for name, one in parameters.items()
-        if one.default is inspect.Parameter.empty and one.kind is not one.VAR_KEYWORD
-    }
+    rule = rules_of(function)["panel"]
     frame = pd.DataFrame({"unit": ["a"], "year": [2000], "x": [1.0]})
     with pytest.raises(PanelError, match=r"got DataFrame; make one with SpatialPanel\(frame"):
-        function(**{**passed, "panel": frame})
-    with pytest.raises(PanelError, match="got str 'y ~ x'; was it meant for another argument"):
-        function(**{**passed, "panel": "y ~ x"})
+        rule.require("panel", frame)
+    with pytest.raises(PanelError, match=r"got 'y ~ x' \(str\); was it meant for another argument"):
+        rule.require("panel", "y ~ x")
