@@ -27,6 +27,7 @@ from nqp_spatial.errors import (
     sample,
 )
 from nqp_spatial.keys import reread
+from nqp_spatial.options import checked
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _ENCODINGS = (
 )
 
 
+@checked
 def read_panel(
     path: str | Path,
     *,

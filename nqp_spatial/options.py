@@ -26,14 +26,15 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import CrsError, NqpError, OptionError, PanelError, plain
+from nqp_spatial.errors import CrsError, GeometryError, NqpError, OptionError, PanelError, plain
 
 __all__ = [
-    "AnyCase",
     "Count",
     "Crs",
     "Digits",
     "Draws",
+    "Edge",
+    "Geometry",
     "Jobs",
     "Level",
     "Nonnegative",
@@ -48,6 +49,7 @@ __all__ = [
     "Share",
     "Size",
     "StateCount",
+    "Table",
     "Width",
     "checked",
     "rules_of",
@@ -113,11 +115,6 @@ class Range:
 
 
 @dataclass(frozen=True)
-class AnyCase:
-    """In an annotation: the letters of a choice may be large or small."""
-
-
-@dataclass(frozen=True)
 class PassedTo:
     """In the annotation of ``**options``: the checked function that they are passed to.
 
@@ -138,6 +135,8 @@ Level = Annotated[float, Range(0, 1, "ends", advice="95 % is written 0.95")]
 Share = Annotated[float, Range(0, 1)]
 OpenShare = Annotated[float, Range(0, 1, "ends")]
 Positive = Annotated[float, Range(0, without="low")]
+Edge = Annotated[float, Range(0, infinite=True)]
+"""Edge of a band of distances; the last may be infinite."""
 Nonnegative = Annotated[float, Range(0)]
 StateCount = Annotated[int, Range(2, 100)]
 """Number of states of a chain."""
@@ -270,6 +269,28 @@ Crs = Annotated[
 ]
 """Coordinate reference system of a map."""
 
+Table = Annotated[
+    pd.DataFrame,
+    Rule(
+        "a pandas DataFrame",
+        lambda value: isinstance(value, pd.DataFrame),
+        lambda value: "read files with nqp_spatial.read_panel",
+        PanelError,
+    ),
+]
+"""Long data of a panel."""
+Geometry = Annotated[
+    Any,
+    Rule(
+        "a GeoDataFrame",
+        lambda value: _is_named(value, "GeoDataFrame", "geopandas"),
+        lambda value: "read it with geopandas.read_file, or pass the path to read_panel",
+        GeometryError,
+    ),
+]
+"""Units' geometries, of a class that is imported for annotations only."""
+
+
 # Classes of others that are imported for annotations only, and what holds them.
 _OUTSIDE = {
     "Axes": "matplotlib",
@@ -384,9 +405,7 @@ def rule_of(annotation: Any) -> Rule:
 def _annotated(inner: Any, marks: tuple[Any, ...]) -> Rule:
     rule = rule_of(inner)
     for mark in marks:
-        if isinstance(mark, AnyCase):
-            rule = _choice(typing.get_args(inner), any_case=True)
-        elif isinstance(mark, Range):
+        if isinstance(mark, Range):
             rule = _ranged(mark, whole=inner is int)
         elif isinstance(mark, Rule):
             rule = mark
@@ -405,13 +424,11 @@ def _ranged(domain: Range, *, whole: bool) -> Rule:
     return Rule(domain.words("a whole number" if whole else "a number"), is_kind_and_inside, advice)
 
 
-def _choice(choices: tuple[Any, ...], *, any_case: bool = False) -> Rule:
+def _choice(choices: tuple[Any, ...]) -> Rule:
     known = [choice for choice in choices if choice is not None]
     names = [str(choice) for choice in known]
 
     def fits(value: object) -> bool:
-        if any_case and isinstance(value, str):
-            value = value.lower()
         return (value is None and None in choices) or any(
             isinstance(value, type(choice)) and bool(value == choice) for choice in known
         )
@@ -535,10 +552,7 @@ def _instance(kind: type) -> Rule:
         home = _OUTSIDE.get(name, "nqp_spatial")
 
         def fits(value: object) -> bool:
-            return any(
-                c.__name__ == name and c.__module__.partition(".")[0] == home
-                for c in type(value).__mro__
-            )
+            return _is_named(value, name, home)
 
     if name == "SpatialPanel":
         return Rule("a SpatialPanel", fits, _panel_advice, PanelError)
@@ -553,6 +567,13 @@ def _instance(kind: type) -> Rule:
         return Rule(wanted, fits)
     maker = maker if maker[0].isupper() else f"nqp_spatial.{maker}"
     return Rule(f"{wanted}, as {maker} returns", fits)
+
+
+def _is_named(value: object, name: str, home: str) -> bool:
+    """Whether a value is of a class of that name in a package, or of a class derived from it."""
+    return any(
+        c.__name__ == name and c.__module__.partition(".")[0] == home for c in type(value).__mro__
+    )
 
 
 def _weights_rule(is_own: Callable[[Any], bool]) -> Rule:

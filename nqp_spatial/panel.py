@@ -27,6 +27,7 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.keys import balancing_choices, keyed, require_balanced, type_hint, with_key_columns
 from nqp_spatial.numbers import is_number_column, numbers_as_text, why_not_numeric
+from nqp_spatial.options import Table, checked
 from nqp_spatial.periods import period_like, require_places_in_time
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.shapes import matched_shapes, without_shapes
@@ -123,9 +124,10 @@ class SpatialPanel(Printed):
     unit_name: str
     period_name: str
 
+    @checked
     def __init__(
         self,
-        frame: pd.DataFrame,
+        frame: Table,
         *,
         unit: str,
         period: str | None = None,
@@ -134,11 +136,6 @@ class SpatialPanel(Printed):
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
     ) -> None:
-        if not isinstance(frame, pd.DataFrame):
-            raise PanelError(
-                f"frame must be a pandas DataFrame, got {type(frame).__name__}; "
-                "read files with nqp_spatial.read_panel"
-            )
         if not isinstance(balanced, bool | np.bool_):
             raise OptionError(f"balanced must be True or False, got {balanced!r}")
         words = _labels(labels)
@@ -258,10 +255,12 @@ class SpatialPanel(Printed):
             f"{columns} column{'s' * (columns != 1)}, {shape}{notes}"
         ]
 
+    @checked
     def label(self, column: str) -> str:
         """Return the display label of a column, or its name."""
         return self.labels.get(column, column)
 
+    @checked
     def period(self, value: Hashable) -> Hashable:
         """Return a period as the panel has it, however it is written.
 
@@ -286,6 +285,7 @@ class SpatialPanel(Printed):
 
     # -- views -------------------------------------------------------------------------------------
 
+    @checked
     def wide(self, column: str) -> pd.DataFrame:
         """Return one column as a table, units by periods.
 
@@ -314,6 +314,7 @@ class SpatialPanel(Printed):
         self.require_columns([column])
         return self._frame[column].unstack("period")
 
+    @checked
     def values(self, column: str) -> np.ndarray:
         """Return one numeric column as an array, complete and finite, units by periods.
 
@@ -357,6 +358,7 @@ class SpatialPanel(Printed):
             )
         return np.asarray(array.reshape(self.n_units, self.n_periods))
 
+    @checked
     def at(self, period: Hashable) -> pd.DataFrame:
         """Return the data of one period.
 
@@ -393,6 +395,7 @@ class SpatialPanel(Printed):
 
     # -- new panels --------------------------------------------------------------------------------
 
+    @checked
     def assign(self, labels: Mapping[str, str] | None = None, **columns: Any) -> SpatialPanel:
         """Return a panel with new or changed columns.
 
@@ -443,6 +446,7 @@ class SpatialPanel(Printed):
                 )
         return self._replace(frame, labels={**self.labels, **_labels(labels)})
 
+    @checked
     def select(
         self,
         *,
@@ -491,6 +495,7 @@ class SpatialPanel(Printed):
             raise PanelError("the selection is empty; name at least one unit and one period")
         return self._replace(frame.copy(), note="selected " + " and ".join(said) if said else None)
 
+    @checked
     def balance(self, *, how: BalanceMethod, columns: Iterable[str] | None = None) -> SpatialPanel:
         """Return a panel without gaps, by an explicit choice that is written into `notes`.
 
@@ -578,6 +583,7 @@ class SpatialPanel(Printed):
 
     # -- checks that other modules share -----------------------------------------------------------
 
+    @checked
     def require_columns(self, columns: Iterable[str]) -> None:
         """Raise `UnknownColumnError` unless the panel has every column named."""
         names = list(columns)
@@ -590,6 +596,7 @@ class SpatialPanel(Printed):
                 f"{sample(self._frame.columns, 20)}"
             )
 
+    @checked
     def require_numeric(self, columns: Iterable[str]) -> None:
         """Raise `DomainError` unless every column named is of real numbers or bools.
 
@@ -602,6 +609,7 @@ class SpatialPanel(Printed):
             if why := why_not_numeric(self._frame[name]):
                 raise DomainError(why)
 
+    @checked
     def numbers_as_text(self, column: str) -> bool:
         """Whether a column is text in which nearly all cells are numbers.
 
@@ -618,6 +626,7 @@ class SpatialPanel(Printed):
         self.require_columns([column])
         return numbers_as_text(self._frame[column])
 
+    @checked
     def require_periods(self, periods: Iterable[Hashable]) -> list[Hashable]:
         """Return periods as the panel has them, or raise `PanelError` naming those it has not."""
         given = list(periods)
@@ -638,6 +647,7 @@ class SpatialPanel(Printed):
         """Raise `UnbalancedPanelError`, naming absent pairs, unless the panel is balanced."""
         require_balanced(self._frame)
 
+    @checked
     def require_complete(self, columns: Iterable[str]) -> None:
         """Raise unless the panel is balanced and has every cell of the columns named."""
         names = list(columns)

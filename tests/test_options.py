@@ -18,7 +18,6 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.options import (
-    AnyCase,
     Count,
     Jobs,
     Level,
@@ -53,7 +52,6 @@ ADMITTED = {
     Callable[[float], float]: [len, lambda x: x],
     Any: [None, []],
     Literal["a", "b"] | None: ["a", None],
-    Annotated[Literal["sar", "sem"], AnyCase()]: ["SAR", "sem"],
     Sequence[str]: [["a"], ("a", "b"), pd.Index(["a"]), pd.Series(["a"]), np.array(["a"]), []],
     Sequence[float]: [np.arange(3), [1, 2.5], range(3), {1: 2}.values()],
     Iterable[str]: [{"a"}, iter("ab"), {"a": 1}.keys()],
@@ -82,7 +80,6 @@ REFUSED = {
     Hashable: [["a"], {}, (1, [])],
     Callable[[float], float]: ["len", None],
     Literal["a", "b"] | None: ["A", "c", 3, ["a"], np.array(["a"])],
-    Annotated[Literal["sar", "sem"], AnyCase()]: ["SAC", None, 3],
     Sequence[str]: ["ab", ["a", 3], {"a"}, {"a": 1}, iter("a"), 3, None, np.array([["a"]])],
     Sequence[float]: [[1, "a"], [NAN], pd.DataFrame({"a": [1.0]}), 3],
     Iterable[str]: ["ab", 3, [1], {1}],

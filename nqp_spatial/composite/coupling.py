@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import DomainError, OptionError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
@@ -63,6 +64,7 @@ class CouplingResult(Printed):
         ]
 
 
+@checked
 def coupling(
     panel: SpatialPanel,
     systems: Sequence[str],

@@ -12,6 +12,7 @@ import pandas as pd
 from nqp_spatial.composite.normalise import Normalisation, normalised
 from nqp_spatial.composite.weighting import combined, scheme_weights
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 
@@ -90,6 +91,7 @@ class CompositeIndex(Printed):
         return [f"Composite index: {said}", self.table, *self.notes]
 
 
+@checked
 def index(
     panel: SpatialPanel,
     indicators: Directions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from scipy import stats
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
-from nqp_spatial.options import AnyCase, Level, Size, checked
+from nqp_spatial.options import Level, Size, checked
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps, require_places_in_time
 from nqp_spatial.printed import Part, Printed, notes_of
@@ -98,7 +98,7 @@ def beta(
     *,
     controls: str | Sequence[str] = (),
     w: SpatialWeights | Graph | W | None = None,
-    model: Annotated[Model, AnyCase()] = "ols",
+    model: Model = "ols",
     kind: Literal["cross-section", "panel"] = "cross-section",
     step: Size = 1,
     effects: Effects | None = None,
@@ -179,7 +179,6 @@ def beta(
     >>> float(found.table.loc[("all", "coefficient"), "half_life"].round(1))
     43.9
     """
-    model = cast("Model", model.lower())
     if model != "ols" and w is None:
         raise OptionError(f"model={model!r} needs weights: pass w=")
     controls = [controls] if isinstance(controls, str) else list(controls)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
+from nqp_spatial.options import Jobs, Permutations, Seed, checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
@@ -92,15 +93,16 @@ class MoranResult(Printed):
         ]
 
 
+@checked
 def moran(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
-    permutations: int = 999,
-    seed: int | None = None,
+    permutations: Permutations = 999,
+    seed: Seed = None,
     alternative: Alternative = "directed",
-    n_jobs: int = 1,
+    n_jobs: Jobs = 1,
     progress: bool = False,
 ) -> MoranResult:
     """Compute Moran's I of each period, with its moments and a permutation test.

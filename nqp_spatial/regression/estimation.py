@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Seed, checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.regression import information as info
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["fit"]
 
 
+@checked
 def fit(
     formula: str,
     panel: SpatialPanel,
@@ -65,7 +67,7 @@ def fit(
     endogenous: str | Iterable[str] = (),
     instruments: str | Iterable[str] | None = None,
     functions: Functions | None = None,
-    seed: int | None = 0,
+    seed: Seed = 0,
 ) -> RegressionResult:
     """Estimate a spatial regression, by maximum likelihood or two-stage least squares.
 

@@ -27,6 +27,7 @@ from numpy.polynomial import Chebyshev
 from scipy import sparse
 
 from nqp_spatial.errors import OptionError, WeightsError
+from nqp_spatial.options import Seed, checked
 from nqp_spatial.regression.factors import ordered_system
 from nqp_spatial.regression.quadrature import PROBES, STEPS, probe_quadrature
 from nqp_spatial.weights.spatial_weights import SpatialWeights
@@ -59,22 +60,27 @@ class LogDet(Protocol):
     method: str
     interval: tuple[float, float]
 
+    @checked
     def value(self, rho: float | np.ndarray) -> np.ndarray:
         """Return ``ln|I - rho W|``."""
         ...
 
+    @checked
     def derivative(self, rho: float | np.ndarray) -> np.ndarray:
         """Return ``-tr G``."""
         ...
 
+    @checked
     def second_derivative(self, rho: float | np.ndarray) -> np.ndarray:
         """Return ``-tr G^2``."""
         ...
 
+    @checked
     def error(self, rho: float) -> tuple[float, float, float]:
         """Return standard errors of the value and the two derivatives."""
         ...
 
+    @checked
     def focus(self, rho: float, half_width: float) -> None:
         """Prepare for many evaluations within rho +- half_width."""
         ...
@@ -340,8 +346,9 @@ class FactorLogDet:
         return window
 
 
+@checked
 def log_determinant(
-    weights: SpatialWeights, method: LogDetMethod = "auto", *, seed: int | None = 0
+    weights: SpatialWeights, method: LogDetMethod = "auto", *, seed: Seed = 0
 ) -> LogDet:
     """Return the log-determinant of ``I - rho W``, built once and kept with the weights.
 

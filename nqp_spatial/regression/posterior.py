@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import gammaln, logsumexp
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.likelihood import Squares
@@ -29,6 +30,7 @@ MODELS: tuple[Model, ...] = ("slx", "sdm", "sdem")
 _POINTS = 400
 
 
+@checked
 def posterior_probabilities(
     formula: str,
     panel: SpatialPanel,

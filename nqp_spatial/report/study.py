@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
+from nqp_spatial.options import checked
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.printed import Part, Printed
@@ -77,6 +78,7 @@ class StudyResult(Printed):
         ]
 
 
+@checked
 def study(
     config: str | Path | Mapping[str, Any],
     output: str | Path = "report",

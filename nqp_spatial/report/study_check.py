@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from nqp_spatial.errors import NqpError, OptionError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.printed import Printed
 from nqp_spatial.regression.formulas import columns_of
 from nqp_spatial.report.study import run_setup
@@ -60,6 +61,7 @@ class Finding(Printed):
         return visible(f"{marks[self.level]}  {self.where}: {self.words}")
 
 
+@checked
 def check(config: str | Path | Mapping[str, Any]) -> list[Finding]:
     """Check settings, data, weights and models, and say what would fail.
 

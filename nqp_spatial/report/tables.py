@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Digits, checked
 from nqp_spatial.plots.said import said
 from nqp_spatial.regression import EffectsResult, RegressionResult
 from nqp_spatial.report.writing import STARS, STARS_NOTE, target_of, words_in, write_cells
@@ -93,6 +94,7 @@ _WORDS = {
 }
 
 
+@checked
 def regression_table(
     results: RegressionResult | Sequence[RegressionResult] | Mapping[str, RegressionResult],
     path: str | Path,
@@ -101,7 +103,7 @@ def regression_table(
     statistic: Literal["se", "t"] = "se",
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Literal["en", "zh"] = "en",
 ) -> Path:
     """Write models side by side to a file, with effects below the coefficients if asked for.
@@ -224,13 +226,14 @@ def _facts(model: RegressionResult, digits: int, words: dict[str, str]) -> pd.Se
     return pd.Series({(words["fit"], name): value for name, value in facts.items()}, dtype=object)
 
 
+@checked
 def effects_table(
     effects: EffectsResult | Sequence[EffectsResult] | Mapping[str, EffectsResult],
     path: str | Path,
     *,
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Literal["en", "zh"] = "en",
 ) -> Path:
     """Write direct, indirect and total effects to a file, one panel an effect.

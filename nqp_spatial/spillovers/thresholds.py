@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import BoundaryError, CollinearityError, OptionError, PanelError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.options import Jobs, Level, Range, Replications, Seed, checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.formulas import Functions
@@ -211,6 +212,7 @@ def _links_of(
     )
 
 
+@checked
 def threshold(
     formula: str,
     panel: SpatialPanel,
@@ -223,13 +225,13 @@ def threshold(
     second: bool = False,
     durbin: str | Iterable[str] | None = None,
     lag_regressors: bool = True,
-    grid: int = 60,
-    trim: float = 0.1,
-    replications: int = 300,
-    level: float = 0.95,
+    grid: Annotated[int, Range(2, 10_000)] = 60,
+    trim: Annotated[float, Range(0, 0.5, "high")] = 0.1,
+    replications: Replications = 300,
+    level: Level = 0.95,
     functions: Functions | None = None,
-    seed: int | None = 0,
-    n_jobs: int = 1,
+    seed: Seed = 0,
+    n_jobs: Jobs = 1,
     progress: bool = False,
 ) -> ThresholdResult:
     """Estimate a threshold of a score at which spillovers change.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.options import Permutations, Seed, checked
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "compare_groups"]
 
 
+@checked
 def compare(
     a: SpatialWeights | Graph | W,
     b: SpatialWeights | Graph | W,
@@ -82,12 +84,13 @@ def compare(
     return pd.Series(found, name="comparison", dtype=float)
 
 
+@checked
 def compare_groups(
     weights: SpatialWeights | Graph | W,
     groups: pd.Series,
     *,
-    permutations: int = 9999,
-    seed: int | None = None,
+    permutations: Permutations = 9999,
+    seed: Seed = None,
 ) -> pd.Series:
     """Compare the weights of pairs within groups with those of pairs between groups.
 

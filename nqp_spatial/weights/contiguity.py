@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import GeometryError, IslandError, NqpWarning, OptionError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.borders import Borders
 from nqp_spatial.weights.places import places_of
@@ -23,6 +24,7 @@ from nqp_spatial.weights.spatial_weights import (
 __all__ = ["contiguity"]
 
 
+@checked
 def contiguity(
     panel: SpatialPanel,
     *,

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import GeometryError, OptionError, sample
+from nqp_spatial.options import Edge, Positive, checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.places import Metric, Places, places_of
 from nqp_spatial.weights.spatial_weights import (
@@ -24,6 +25,7 @@ from nqp_spatial.weights.spatial_weights import (
 __all__ = ["bands", "distance_band", "exponential", "inverse_distance", "knn"]
 
 
+@checked
 def knn(
     panel: SpatialPanel,
     *,
@@ -88,10 +90,11 @@ def knn(
     return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
 
 
+@checked
 def distance_band(
     panel: SpatialPanel,
     *,
-    cutoff_km: float,
+    cutoff_km: Positive,
     power: float = 0.0,
     metric: Metric = "haversine",
     islands: Islands = "error",
@@ -139,11 +142,12 @@ def distance_band(
     )  # fmt: skip
 
 
+@checked
 def inverse_distance(
     panel: SpatialPanel,
     *,
     power: float = 1.0,
-    cutoff_km: float | None = None,
+    cutoff_km: Positive | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
@@ -195,11 +199,12 @@ def inverse_distance(
     )  # fmt: skip
 
 
+@checked
 def exponential(
     panel: SpatialPanel,
     *,
     scale_km: float,
-    cutoff_km: float | None = None,
+    cutoff_km: Positive | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
@@ -244,10 +249,11 @@ def exponential(
     )  # fmt: skip
 
 
+@checked
 def bands(
     panel: SpatialPanel,
     *,
-    edges_km: Sequence[float],
+    edges_km: Sequence[Edge],
     power: float = 0.0,
     metric: Metric = "haversine",
     islands: Islands = "error",

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from nqp_spatial.errors import DomainError, OptionError, WeightsError, sample
+from nqp_spatial.options import Positive, checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.distance import links_of, require_apart, symmetric
 from nqp_spatial.weights.places import Metric, places_of, require_links
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["directed_economic", "economic", "gravity"]
 
 
+@checked
 def economic(
     panel: SpatialPanel,
     variable: str,
@@ -101,6 +103,7 @@ def economic(
     return finish(matrix, panel.units, spec, standardize=standardize, islands=islands)
 
 
+@checked
 def directed_economic(
     panel: SpatialPanel,
     variable: str,
@@ -161,12 +164,13 @@ def directed_economic(
     return finish(matrix, panel.units, spec, standardize=standardize, islands="keep")
 
 
+@checked
 def gravity(
     panel: SpatialPanel,
     variable: str,
     *,
     power: float = 2.0,
-    cutoff_km: float | None = None,
+    cutoff_km: Positive | None = None,
     periods: Iterable[Hashable] | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",

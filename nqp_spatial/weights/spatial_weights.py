@@ -24,6 +24,7 @@ from nqp_spatial.errors import (
     sample,
 )
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.options import checked
 from nqp_spatial.printed import Part, Printed
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ class SpatialWeights(Printed):
             f"{components} component{'s' * (components != 1)}"
         ]
 
+    @checked
     def standardize(self, how: Standardization) -> SpatialWeights:
         """Return weights standardised another way; this object stays as it is.
 
@@ -229,6 +231,7 @@ class SpatialWeights(Printed):
         spec = replace(self.spec, parameters=parameters, standardization=how)
         return SpatialWeights(spec, self.units, matrix, self.raw)
 
+    @checked
     def lag(self, values: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
         """Return the spatial lag ``W x``, labelled.
 
@@ -285,6 +288,7 @@ class SpatialWeights(Printed):
             return pd.Series(result, index=self.units, name=values.name).reindex(values.index)
         return pd.DataFrame(result, index=self.units, columns=values.columns).reindex(values.index)
 
+    @checked
     def aligned(self, units: pd.Index, name: str = "panel") -> sparse.csr_array:
         """Return the matrix with rows and columns in the order of `units`.
 
@@ -308,6 +312,7 @@ class SpatialWeights(Printed):
             return self.sparse
         return _permuted(self.sparse, self._positions(units, name))
 
+    @checked
     def reordered(self, units: pd.Index, name: str = "panel") -> SpatialWeights:
         """Return the same weights with units in another order, or these if it is theirs."""
         if units.equals(self.units):
@@ -317,6 +322,7 @@ class SpatialWeights(Printed):
         raw = _permuted(self.raw, order)
         return SpatialWeights(self.spec, units, matrix, raw)
 
+    @checked
     def renamed(self, units: pd.Index) -> SpatialWeights:
         """Return the same weights with other ids, in the order of `units`."""
         return SpatialWeights(self.spec, units, self.sparse, self.raw)
@@ -335,6 +341,7 @@ class SpatialWeights(Printed):
             "panel.select(units=...) or weights.subset(units)",
         )
 
+    @checked
     def subset(self, units: pd.Index | list[Any]) -> SpatialWeights:
         """Return weights among some units only, standardised again from the raw weights.
 
@@ -379,6 +386,7 @@ class SpatialWeights(Printed):
         """Return a new `libpysal.weights.W` for packages that want one."""
         return self.graph.to_W()
 
+    @checked
     def write(
         self, path: str | Path, *, layout: Literal["edges", "dense", "matrix"] = "edges"
     ) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.places import Places, places_of
 from nqp_spatial.weights.spatial_weights import (
@@ -20,6 +21,7 @@ from nqp_spatial.weights.spatial_weights import (
 __all__ = ["triangulation"]
 
 
+@checked
 def triangulation(
     panel: SpatialPanel,
     *,
