@@ -477,12 +477,14 @@ def _union(rules: list[Rule], args: tuple[Any, ...]) -> Rule:
 
 
 def _is_list(value: object, *, ordered: bool) -> bool:
-    if isinstance(value, str | bytes | Mapping | pd.DataFrame):
+    if isinstance(value, str | bytes | pd.DataFrame):
         return False
     if isinstance(value, np.ndarray):
         return value.ndim == 1
     if not ordered:
         return isinstance(value, Iterable)
+    if isinstance(value, Mapping):
+        return False
     # A set has no order, and a generator can be read only once.
     return (isinstance(value, Collection) and not isinstance(value, Set)) or isinstance(
         value, type({}.keys())

@@ -35,7 +35,7 @@ from nqp_spatial.shapes import matched_shapes, without_shapes
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["SpatialPanel", "require_panel"]
+__all__ = ["SpatialPanel"]
 
 BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
 
@@ -724,24 +724,6 @@ def _index_of(ids: list[Any]) -> pd.Index:
     if odd := [id_ for id_ in ids if not isinstance(id_, Hashable)]:
         raise OptionError(f"a unit is named by its id, got {sample(odd)}")
     return pd.Index(ids)
-
-
-def require_panel(panel: object) -> None:
-    """Raise `PanelError` unless it is a `SpatialPanel`.
-
-    Examples
-    --------
-    >>> import nqp_spatial as nq
-    >>> require_panel(nq.datasets.us_income())
-    """
-    if isinstance(panel, SpatialPanel):
-        return
-    came, advice = type(panel).__name__, "was it meant for another argument?"
-    if isinstance(panel, str):
-        came += f" {panel!r}"
-    if isinstance(panel, pd.DataFrame):
-        advice = "make one with SpatialPanel(frame, unit=..., period=...)"
-    raise PanelError(f"panel must be a SpatialPanel, got {came}; {advice}")
 
 
 def _crs(geometry: gpd.GeoDataFrame) -> str:

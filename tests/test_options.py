@@ -54,7 +54,7 @@ ADMITTED = {
     Literal["a", "b"] | None: ["a", None],
     Sequence[str]: [["a"], ("a", "b"), pd.Index(["a"]), pd.Series(["a"]), np.array(["a"]), []],
     Sequence[float]: [np.arange(3), [1, 2.5], range(3), {1: 2}.values()],
-    Iterable[str]: [{"a"}, iter("ab"), {"a": 1}.keys()],
+    Iterable[str]: [{"a"}, iter("ab"), {"a": 1}.keys(), {"a": 1}],
     str | Sequence[str]: ["a", ["a"]],
     Mapping[str, float]: [{}, {"a": 1}],
     Mapping[str, Any] | None: [None, {"a": []}],

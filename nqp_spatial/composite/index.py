@@ -13,7 +13,7 @@ from nqp_spatial.composite.normalise import Normalisation, normalised
 from nqp_spatial.composite.weighting import combined, scheme_weights
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.options import checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CompositeIndex", "index"]
@@ -176,7 +176,6 @@ def index(
     >>> bool(np.allclose(found.scores, cities.frame["nqp"]))
     True
     """
-    require_panel(panel)
     if aggregation not in get_args(Aggregation):
         raise OptionError(
             f"aggregation must be one of {', '.join(get_args(Aggregation))}; got {aggregation!r}"

@@ -12,7 +12,7 @@ from nqp_spatial.composite.index import CompositeIndex, Directions, index
 from nqp_spatial.composite.weighting import SCHEMES
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.options import Draws, Level, PassedTo, Positive, Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import period_like
 from nqp_spatial.sizes import require_memory
 
@@ -154,7 +154,6 @@ def rank_schemes(
     >>> found.columns.tolist()
     ['entropy', 'critic', 'cv', 'pca', 'scatter', 'equal', 'best', 'worst']
     """
-    require_panel(panel)
     period = panel.period(period)
     if not len(schemes):
         raise OptionError(f"schemes must name one weighting or more, such as {tuple(SCHEMES)}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import MissingDependencyError
+from nqp_spatial.errors import DomainError, MissingDependencyError
+from nqp_spatial.numbers import why_not_numeric
 from nqp_spatial.options import checked
 
 if TYPE_CHECKING:
@@ -307,6 +308,14 @@ def hu_side(longitude: pd.Series, latitude: pd.Series) -> NDArray[np.object_]:
     >>> nq.datasets.hu_side(pd.Series([116.4, 91.1]), pd.Series([39.9, 29.7])).tolist()
     ['southeast', 'northwest']
     """
+    for name, degrees in (("longitude", longitude), ("latitude", latitude)):
+        if reason := why_not_numeric(degrees.rename(name)):
+            raise DomainError(reason)
+    if len(longitude) != len(latitude):
+        raise DomainError(
+            f"longitude and latitude must be of the same places; they have {len(longitude)} and "
+            f"{len(latitude)} values"
+        )
     heihe, tengchong = _unit_vectors(*HEIHE), _unit_vectors(*TENGCHONG)
     height = _unit_vectors(longitude, latitude) @ np.cross(tengchong, heihe)
     return np.where(height < 0, "southeast", "northwest").astype(object)

@@ -29,7 +29,7 @@ from nqp_spatial.esda.moran import (
     z_values,
 )
 from nqp_spatial.options import Permutations, Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -146,7 +146,6 @@ def join_counts(
     same               67.0     55.78     0.05
     different          40.0     51.22     0.05
     """
-    require_panel(panel)
     check_permutations(permutations, alternative)
     codes, names = _categories(panel, variable, period)
     w = as_weights(weights)

@@ -19,7 +19,7 @@ from nqp_spatial.esda.moran import (
     require_links,
 )
 from nqp_spatial.options import Jobs, Permutations, Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.sizes import require_memory
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
@@ -191,7 +191,6 @@ def lisa(
     >>> result.frame.loc["MS", "cluster"]
     'Low-Low'
     """
-    require_panel(panel)
     check_permutations(permutations, alternative)
     if permutations < 1:
         raise OptionError("lisa finds clusters by permutations: ask for 99 or more")

@@ -11,7 +11,7 @@ from scipy import sparse, stats
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
 from nqp_spatial.options import Jobs, Permutations, Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -159,7 +159,6 @@ def moran(
     >>> result.frame.loc[[1929, 2009], "moran_i"].round(3).tolist()
     [0.627, 0.429]
     """
-    require_panel(panel)
     check_permutations(permutations, alternative)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)

@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 
 from nqp_spatial.errors import NqpError, NqpWarning, OptionError
 from nqp_spatial.options import Draws, Jobs, PassedTo, Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.estimation import fit
@@ -70,7 +70,7 @@ class Comparison(Printed):
 
 @checked
 def compare(
-    results: Mapping[str, RegressionResult],
+    results: Mapping[Any, RegressionResult],
     *,
     draws: Draws = 1000,
     seed: Seed = 0,
@@ -197,7 +197,6 @@ def robustness(
     >>> list(nq.regression.robustness("lgsp ~ lpc", panel, candidates, models=("sar", "sdm")))
     ['4 nearest, sar', '4 nearest, sdm', '6 nearest, sar', '6 nearest, sdm']
     """
-    require_panel(panel)
     from joblib import Parallel, delayed
     from tqdm import tqdm
 

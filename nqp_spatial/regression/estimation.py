@@ -11,7 +11,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.options import Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.regression import information as info
 from nqp_spatial.regression import sandwich
@@ -199,7 +199,6 @@ def fit(
     >>> round(float(res.params["spatial", "rho"]), 4)
     0.4124
     """
-    require_panel(panel)
     check_options(
         model=model, effects=effects, correction=correction, covariance=covariance,
         estimator=estimator,

@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.options import checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.likelihood import Squares
 from nqp_spatial.regression.logdet import log_determinant
@@ -93,7 +93,6 @@ def posterior_probabilities(
     >>> found.loc[found["probability"].idxmax(), "model"]
     'sdm'
     """
-    require_panel(panel)
     chosen = list(models)
     unknown = [model for model in chosen if model not in MODELS]
     if unknown or not chosen:

@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.errors import CollinearityError, DomainError, NqpError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test, tests_frame, wald_test
 from nqp_spatial.options import Level, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression import residual_checks as checks
 from nqp_spatial.regression.estimation import fit
@@ -169,7 +169,6 @@ def diagnostics(
     >>> found.tests["LR: SDM against SAR"].p_value < 0.05
     True
     """
-    require_panel(panel)
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
     level = require_level(level)

@@ -15,7 +15,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.inequality import DagumResult
 from nqp_spatial.options import Digits, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.said import said
 from nqp_spatial.regression.specification import DiagnosticsResult
 from nqp_spatial.report.writing import (
@@ -407,7 +407,6 @@ def descriptive_table(
     >>> descriptive_table(panel, ["lgsp", "unemp"], tempfile.mkdtemp() + "/data.html").name
     'data.html'
     """
-    require_panel(panel)
     target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
     if isinstance(variables, str):
         variables = [variables]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,7 +62,7 @@ class Finding(Printed):
 
 
 @checked
-def check(config: str | Path | Mapping[str, Any]) -> list[Finding]:
+def check(config: object) -> list[Finding]:
     """Check settings, data, weights and models, and say what would fail.
 
     No text of the settings is run: formulas are read, and refused where they hold anything but

@@ -96,10 +96,10 @@ _WORDS = {
 
 @checked
 def regression_table(
-    results: RegressionResult | Sequence[RegressionResult] | Mapping[str, RegressionResult],
+    results: RegressionResult | Sequence[RegressionResult] | Mapping[Any, RegressionResult],
     path: str | Path,
     *,
-    effects: bool | Mapping[str, EffectsResult] = False,
+    effects: bool | Mapping[Any, EffectsResult] = False,
     statistic: Literal["se", "t"] = "se",
     caption: str | None = None,
     notes: str = "",
@@ -228,7 +228,7 @@ def _facts(model: RegressionResult, digits: int, words: dict[str, str]) -> pd.Se
 
 @checked
 def effects_table(
-    effects: EffectsResult | Sequence[EffectsResult] | Mapping[str, EffectsResult],
+    effects: EffectsResult | Sequence[EffectsResult] | Mapping[Any, EffectsResult],
     path: str | Path,
     *,
     caption: str | None = None,
@@ -321,8 +321,8 @@ def _effects_column(
 
 
 def _regression_note(
-    models: Mapping[str, RegressionResult],
-    impacts: Mapping[str, EffectsResult],
+    models: Mapping[Any, RegressionResult],
+    impacts: Mapping[Any, EffectsResult],
     statistic: str,
     lang: str,
     notes: str,
@@ -362,7 +362,7 @@ def _per_column(key: str, values: list[str], words: dict[str, str]) -> str:
     return words[key].format("; ".join(each))
 
 
-def _effects_note(columns: Mapping[str, EffectsResult], words: dict[str, str], notes: str) -> str:
+def _effects_note(columns: Mapping[Any, EffectsResult], words: dict[str, str], notes: str) -> str:
     how = [_inference(one, words) for one in columns.values()]
     titles = [one.title for one in columns.values()]
     parts = [

@@ -15,7 +15,7 @@ from scipy import optimize, sparse, stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.options import Level, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.spec import require_level
@@ -394,7 +394,6 @@ def barrier(
     >>> res.conf_int().columns.tolist()
     ['conf_low', 'conf_high', 'kind']
     """
-    require_panel(panel)
     panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
     several = [zone] if isinstance(zone, str | pd.Series) else list(zone)

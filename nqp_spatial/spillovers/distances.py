@@ -15,7 +15,7 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.options import Edge, Level, Nonnegative, PassedTo, Positive, Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression import fit as fit_model
 from nqp_spatial.regression.formulas import Functions
@@ -154,7 +154,6 @@ def reach(
     >>> found.reach_km.index.tolist()
     ['lpc']
     """
-    require_panel(panel)
     level = require_level(level)
     panel.require_balanced()
     rings = bands(panel, edges_km=edges_km, power=power)
@@ -338,7 +337,6 @@ def reach_links_within(
     >>> found.frame["low_km"].tolist()
     [0.0, 0.0]
     """
-    require_panel(panel)
     rows = []
     for cutoff in cutoffs_km:
         w = distance_band(panel, cutoff_km=cutoff)
@@ -397,7 +395,6 @@ def reach_links_beyond(
     >>> found.frame["high_km"].tolist()
     [2000.0, 2000.0]
     """
-    require_panel(panel)
     wrong = [cutoff for cutoff in cutoffs_km if not 0 <= cutoff < outer_km]
     if wrong:
         raise OptionError(f"cutoffs must lie between 0 and outer_km = {outer_km:g}; got {wrong}")
@@ -498,7 +495,6 @@ def distance_decay(
     >>> found.conf_low <= found.power <= found.conf_high
     True
     """
-    require_panel(panel)
     level = require_level(level)
     if not 0 < largest < np.inf:
         raise OptionError(f"largest must be a positive number, got {largest!r}")

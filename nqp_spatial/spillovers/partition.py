@@ -14,7 +14,7 @@ from scipy import sparse, stats
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.options import Level, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.formulas import Functions
@@ -480,7 +480,6 @@ def partitioned(
     >>> sorted(res.tests)[0]
     'all blocks equal: rho'
     """
-    require_panel(panel)
     known = ("none", "unit", "period", "two-way")
     if effects not in known:
         raise OptionError(f"effects must be one of {', '.join(known)}; got {effects!r}")

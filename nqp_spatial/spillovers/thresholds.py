@@ -14,7 +14,7 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.errors import BoundaryError, CollinearityError, OptionError, PanelError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.options import Jobs, Level, Range, Replications, Seed, checked
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.spec import require_level
@@ -313,7 +313,6 @@ def threshold(
     >>> sorted(res.tests)
     ['equal below and above: rho', 'equal below and above: rho and theta', ...]
     """
-    require_panel(panel)
     if on not in get_args(On):
         raise OptionError(f"on must be one of {', '.join(get_args(On))}; got {on!r}")
     level = require_level(level)

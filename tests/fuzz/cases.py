@@ -132,6 +132,9 @@ STATED = (
     ("dynamics.stochastic_kernel", r"conditional|ergodic", "of rows where no data are near"),
     ("dynamics.rank_mobility", r"theta|tau_", "where no rank changes or all are neighbours"),
     ("convergence.clubs", r"membership|before", "of a unit in no club"),
+    ("diagnostics", r"table|exponent", "of tests that do not apply, with the reason"),
+    ("weights.compare", r"", "of matrices without links"),
+    ("SpatialPanel", r"frame", "that the caller passed"),
     ("", r"p_value", "without permutations"),
 )
 
