@@ -27,7 +27,7 @@ from nqp_spatial.errors import (
     sample,
 )
 from nqp_spatial.keys import reread
-from nqp_spatial.options import checked
+from nqp_spatial.options import Geometry, checked
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def read_panel(
     *,
     unit: str,
     period: str | None = None,
-    geometry: str | Path | gpd.GeoDataFrame | None = None,
+    geometry: str | Path | Geometry | None = None,
     labels: Mapping[str, str] | None = None,
     balanced: bool = True,
     extra_shapes: Literal["error", "drop"] = "error",

@@ -282,8 +282,11 @@ Table = Annotated[
 Geometry = Annotated[
     Any,
     Rule(
-        "a GeoDataFrame",
-        lambda value: _is_named(value, "GeoDataFrame", "geopandas"),
+        "a GeoDataFrame or GeoSeries",
+        lambda value: (
+            _is_named(value, "GeoDataFrame", "geopandas")
+            or _is_named(value, "GeoSeries", "geopandas")
+        ),
         lambda value: "read it with geopandas.read_file, or pass the path to read_panel",
         GeometryError,
     ),

@@ -27,7 +27,7 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.keys import balancing_choices, keyed, require_balanced, type_hint, with_key_columns
 from nqp_spatial.numbers import is_number_column, numbers_as_text, why_not_numeric
-from nqp_spatial.options import Table, checked
+from nqp_spatial.options import Geometry, Table, checked
 from nqp_spatial.periods import period_like, require_places_in_time
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.shapes import matched_shapes, without_shapes
@@ -131,7 +131,7 @@ class SpatialPanel(Printed):
         *,
         unit: str,
         period: str | None = None,
-        geometry: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+        geometry: Geometry | None = None,
         labels: Mapping[str, str] | None = None,
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",

@@ -204,7 +204,7 @@ def broken(tmp_path, name, content):
         ("good.csv", GOOD, {"sheet_name": "B"}, OptionError, "sheet_name.*pandas reader of .csv"),
         ("good.csv", GOOD, {"chunksize": 1}, OptionError, "TextFileReader"),
         ("good.csv", GOOD, {"usecols": ["q"]}, OptionError, "Usecols"),
-        ("good.csv", GOOD, {"unit": 3}, OptionError, "unit must be text"),
+        ("good.csv", GOOD, {"unit": 3}, OptionError, "unit must be a string"),
         ("good.csv", GOOD, {"geometry": 3}, GeometryError, "got int"),
         ("good.csv", GOOD, {"labels": ["x"]}, OptionError, "labels must be a mapping"),
         ("good.csv", GOOD, {"geometry_encoding": "gbk"}, OptionError, "geometry_encoding"),

@@ -241,7 +241,7 @@ def test_missing_values_are_named_when_they_matter(frame):
 
 
 def test_keys(frame):
-    with pytest.raises(PanelError, match="must be a pandas DataFrame, got dict"):
+    with pytest.raises(PanelError, match=r"frame must be a pandas DataFrame, got .*dict"):
         panel_of({"city": [1]})
     with pytest.raises(UnknownColumnError, match="no column 'town'; its columns are 'city'"):
         nq.SpatialPanel(frame, unit="town")
@@ -274,7 +274,9 @@ def test_geometry_errors(frame, shapes):
     empty.geometry = [Point(1, 1), Polygon(), Point(3, 3)]
     with pytest.raises(GeometryError, match="1 units have no geometry: 'a'"):
         panel_of(frame, geometry=empty)
-    with pytest.raises(GeometryError, match="must be a GeoDataFrame, got DataFrame"):
+    with pytest.raises(
+        GeometryError, match="geometry must be a GeoDataFrame or GeoSeries or None, got DataFrame"
+    ):
         panel_of(frame, geometry=pd.DataFrame(shapes.drop(columns="geometry")))
     with pytest.raises(GeometryError, match="pass geometry="):
         panel_of(frame).require_geometry()

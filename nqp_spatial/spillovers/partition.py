@@ -77,7 +77,11 @@ class EffectsMatrix(Printed):
 
     @checked
     def matrix(
-        self, effect: Literal["direct", "indirect", "total"] = "total", value: str = "estimate"
+        self,
+        effect: Literal["direct", "indirect", "total"] = "total",
+        value: Literal[
+            "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"
+        ] = "estimate",
     ) -> pd.DataFrame:
         """Return one effect as a table of receivers (rows) by senders (columns).
 

@@ -277,11 +277,11 @@ class SpatialWeights(Printed):
             numbers = ordered.to_numpy(dtype=float, na_value=np.nan)
         except (TypeError, ValueError) as error:
             raise WeightsError(f"values must be numbers to be lagged: {error}") from None
-        gone = np.isnan(numbers).reshape(len(self.units), -1).any(axis=1)
+        gone = ~np.isfinite(numbers).reshape(len(self.units), -1).all(axis=1)
         if gone.any():
             raise MissingValuesError(
-                f"values are missing for units {sample(self.units[gone])}, so the lags of their "
-                "neighbours are unknown; fill them, or take a subset of the weights"
+                f"values are missing or infinite for units {sample(self.units[gone])}, so the lags "
+                "of their neighbours are unknown; fill them, or take a subset of the weights"
             )
         result = self._sparse @ numbers
         if isinstance(values, pd.Series):
@@ -493,6 +493,12 @@ def finish(
         rows = np.repeat(np.arange(len(units)), np.diff(matrix.indptr))
         bad = units[np.unique(rows[~np.isfinite(matrix.data)])]
         raise WeightsError(f"weights are missing or infinite in the rows of units {sample(bad)}")
+    largest = np.abs(matrix.data).max(initial=0.0)
+    if largest > 1e100 or 0 < largest < 1e-100:
+        raise WeightsError(
+            f"the largest weight is {largest:.3g}: sums and powers of weights beyond 1e-100 and "
+            "1e100 cannot be worked with; change their unit"
+        )
     alone = units[np.diff(matrix.indptr) == 0]
     if len(alone):
         if islands == "error":

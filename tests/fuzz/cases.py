@@ -92,6 +92,7 @@ NAMES = (
     *("panel", "frame", "column", "row", "unit", "period", "city", "year", "group"),
     *("x1", "x2", "region", "province", "core"),
     *("weights", "link", "neighbour", "island", "geometr", "observations"),
+    *("the model", "the data", "settings", "encoding"),
 )
 
 
@@ -132,6 +133,9 @@ STATED = (
     ("dynamics.stochastic_kernel", r"conditional|ergodic", "of rows where no data are near"),
     ("dynamics.rank_mobility", r"theta|tau_", "where no rank changes or all are neighbours"),
     ("convergence.clubs", r"membership|before", "of a unit in no club"),
+    ("esda.lisa", r"lag|local_i|p_value", "of units without neighbours, which a note names"),
+    ("spillovers.distance_decay", r"profile", "at powers for which the model has no maximum"),
+    ("LogDet", r"", "of a rho that is NaN"),
     ("diagnostics", r"table|exponent", "of tests that do not apply, with the reason"),
     ("weights.compare", r"", "of matrices without links"),
     ("SpatialPanel", r"frame", "that the caller passed"),
@@ -296,7 +300,7 @@ def numbers(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, n
         yield from numbers(value.frame, f"{path}.frame", depth + 1)
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
-            if not field.name.startswith("_"):
+            if not field.name.startswith("_") and field.name not in ("again", "cache"):
                 held = getattr(value, field.name, None)
                 yield from numbers(held, f"{path}.{field.name}", depth + 1)
     elif isinstance(value, Mapping):
