@@ -205,7 +205,7 @@ def broken(tmp_path, name, content):
         ("good.csv", GOOD, {"chunksize": 1}, OptionError, "TextFileReader"),
         ("good.csv", GOOD, {"usecols": ["q"]}, OptionError, "Usecols"),
         ("good.csv", GOOD, {"unit": 3}, OptionError, "unit must be a string"),
-        ("good.csv", GOOD, {"geometry": 3}, GeometryError, "got int"),
+        ("good.csv", GOOD, {"geometry": 3}, GeometryError, "got 3 .int.; read"),
         ("good.csv", GOOD, {"labels": ["x"]}, OptionError, "labels must be a mapping"),
         ("good.csv", GOOD, {"geometry_encoding": "gbk"}, OptionError, "geometry_encoding"),
         ("book.xlsx", None, {"sheet_name": "B"}, OptionError, "Worksheet named 'B'"),

@@ -19,7 +19,7 @@ from nqp_spatial.printed import Part, Printed
 __all__ = ["CompositeIndex", "index"]
 
 Aggregation = Literal["additive", "geometric", "topsis"]
-Directions = Mapping[str, str] | Mapping[str, Mapping[str, str]]
+Directions = Mapping[str, str | Mapping[str, str]]
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -234,7 +234,9 @@ def test_errors_say_what_to_do(states, south):
     res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
     with pytest.raises(UnknownColumnError, match="'lemp' is not a regressor"):
         res.effects_matrix("lemp")
-    with pytest.raises(OptionError, match="effects must be one of none, unit, period, two-way"):
+    with pytest.raises(
+        OptionError, match="effects must be one of 'none', 'unit', 'period', 'two-way'"
+    ):
         partitioned("lgsp ~ lpc", panel, w, groups=south, effects="random")
 
 
