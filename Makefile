@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test test-slow check lint types contract docs bench calibrate clean
+.PHONY: help setup figures test test-slow fuzz check lint types contract docs bench calibrate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ test: $(STAMP)  ## run the tests (without the slow ones)
 
 test-slow: $(STAMP)  ## run the calibration and other slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow -q
+
+fuzz: $(STAMP)  ## every hostile call of every public function, counted by what comes of it
+	NQP_FUZZ=all $(BIN)/python -m pytest -n $(JOBS) -q tests/fuzz
 
 check: lint types contract docs  ## lint, types, import contract, docs
 

@@ -27,6 +27,7 @@ from nqp_spatial.errors import (
     sample,
 )
 from nqp_spatial.keys import reread
+from nqp_spatial.options import Geometry, checked
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -43,12 +44,13 @@ _ENCODINGS = (
 )
 
 
+@checked
 def read_panel(
     path: str | Path,
     *,
     unit: str,
     period: str | None = None,
-    geometry: str | Path | gpd.GeoDataFrame | None = None,
+    geometry: str | Path | Geometry | None = None,
     labels: Mapping[str, str] | None = None,
     balanced: bool = True,
     extra_shapes: Literal["error", "drop"] = "error",

@@ -27,6 +27,7 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.keys import balancing_choices, keyed, require_balanced, type_hint, with_key_columns
 from nqp_spatial.numbers import is_number_column, numbers_as_text, why_not_numeric
+from nqp_spatial.options import Geometry, Table, checked
 from nqp_spatial.periods import period_like, require_places_in_time
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.shapes import matched_shapes, without_shapes
@@ -34,7 +35,7 @@ from nqp_spatial.shapes import matched_shapes, without_shapes
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["SpatialPanel", "require_panel"]
+__all__ = ["SpatialPanel"]
 
 BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
 
@@ -123,22 +124,18 @@ class SpatialPanel(Printed):
     unit_name: str
     period_name: str
 
+    @checked
     def __init__(
         self,
-        frame: pd.DataFrame,
+        frame: Table,
         *,
         unit: str,
         period: str | None = None,
-        geometry: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+        geometry: Geometry | None = None,
         labels: Mapping[str, str] | None = None,
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
     ) -> None:
-        if not isinstance(frame, pd.DataFrame):
-            raise PanelError(
-                f"frame must be a pandas DataFrame, got {type(frame).__name__}; "
-                "read files with nqp_spatial.read_panel"
-            )
         if not isinstance(balanced, bool | np.bool_):
             raise OptionError(f"balanced must be True or False, got {balanced!r}")
         words = _labels(labels)
@@ -258,10 +255,12 @@ class SpatialPanel(Printed):
             f"{columns} column{'s' * (columns != 1)}, {shape}{notes}"
         ]
 
+    @checked
     def label(self, column: str) -> str:
         """Return the display label of a column, or its name."""
         return self.labels.get(column, column)
 
+    @checked
     def period(self, value: Hashable) -> Hashable:
         """Return a period as the panel has it, however it is written.
 
@@ -286,6 +285,7 @@ class SpatialPanel(Printed):
 
     # -- views -------------------------------------------------------------------------------------
 
+    @checked
     def wide(self, column: str) -> pd.DataFrame:
         """Return one column as a table, units by periods.
 
@@ -314,6 +314,7 @@ class SpatialPanel(Printed):
         self.require_columns([column])
         return self._frame[column].unstack("period")
 
+    @checked
     def values(self, column: str) -> np.ndarray:
         """Return one numeric column as an array, complete and finite, units by periods.
 
@@ -349,8 +350,15 @@ class SpatialPanel(Printed):
                 f"column {column!r} is infinite for {self._cells(infinite)}; "
                 "a logarithm of zero or a division by zero made it: correct the data first"
             )
+        extreme = _extreme(array)
+        if extreme.any():
+            raise DomainError(
+                f"column {column!r} has {array[extreme][0]:.3g} for {self._cells(extreme)}: powers "
+                "of numbers beyond 1e-40 and 1e40 cannot be worked with; change its unit"
+            )
         return np.asarray(array.reshape(self.n_units, self.n_periods))
 
+    @checked
     def at(self, period: Hashable) -> pd.DataFrame:
         """Return the data of one period.
 
@@ -387,6 +395,7 @@ class SpatialPanel(Printed):
 
     # -- new panels --------------------------------------------------------------------------------
 
+    @checked
     def assign(self, labels: Mapping[str, str] | None = None, **columns: Any) -> SpatialPanel:
         """Return a panel with new or changed columns.
 
@@ -437,6 +446,7 @@ class SpatialPanel(Printed):
                 )
         return self._replace(frame, labels={**self.labels, **_labels(labels)})
 
+    @checked
     def select(
         self,
         *,
@@ -485,6 +495,7 @@ class SpatialPanel(Printed):
             raise PanelError("the selection is empty; name at least one unit and one period")
         return self._replace(frame.copy(), note="selected " + " and ".join(said) if said else None)
 
+    @checked
     def balance(self, *, how: BalanceMethod, columns: Iterable[str] | None = None) -> SpatialPanel:
         """Return a panel without gaps, by an explicit choice that is written into `notes`.
 
@@ -572,6 +583,7 @@ class SpatialPanel(Printed):
 
     # -- checks that other modules share -----------------------------------------------------------
 
+    @checked
     def require_columns(self, columns: Iterable[str]) -> None:
         """Raise `UnknownColumnError` unless the panel has every column named."""
         names = list(columns)
@@ -584,6 +596,7 @@ class SpatialPanel(Printed):
                 f"{sample(self._frame.columns, 20)}"
             )
 
+    @checked
     def require_numeric(self, columns: Iterable[str]) -> None:
         """Raise `DomainError` unless every column named is of real numbers or bools.
 
@@ -596,6 +609,7 @@ class SpatialPanel(Printed):
             if why := why_not_numeric(self._frame[name]):
                 raise DomainError(why)
 
+    @checked
     def numbers_as_text(self, column: str) -> bool:
         """Whether a column is text in which nearly all cells are numbers.
 
@@ -612,6 +626,7 @@ class SpatialPanel(Printed):
         self.require_columns([column])
         return numbers_as_text(self._frame[column])
 
+    @checked
     def require_periods(self, periods: Iterable[Hashable]) -> list[Hashable]:
         """Return periods as the panel has them, or raise `PanelError` naming those it has not."""
         given = list(periods)
@@ -632,6 +647,7 @@ class SpatialPanel(Printed):
         """Raise `UnbalancedPanelError`, naming absent pairs, unless the panel is balanced."""
         require_balanced(self._frame)
 
+    @checked
     def require_complete(self, columns: Iterable[str]) -> None:
         """Raise unless the panel is balanced and has every cell of the columns named."""
         names = list(columns)
@@ -710,24 +726,6 @@ def _index_of(ids: list[Any]) -> pd.Index:
     return pd.Index(ids)
 
 
-def require_panel(panel: object) -> None:
-    """Raise `PanelError` unless it is a `SpatialPanel`.
-
-    Examples
-    --------
-    >>> import nqp_spatial as nq
-    >>> require_panel(nq.datasets.us_income())
-    """
-    if isinstance(panel, SpatialPanel):
-        return
-    came, advice = type(panel).__name__, "was it meant for another argument?"
-    if isinstance(panel, str):
-        came += f" {panel!r}"
-    if isinstance(panel, pd.DataFrame):
-        advice = "make one with SpatialPanel(frame, unit=..., period=...)"
-    raise PanelError(f"panel must be a SpatialPanel, got {came}; {advice}")
-
-
 def _crs(geometry: gpd.GeoDataFrame) -> str:
     return "no CRS" if geometry.crs is None else str(geometry.crs.name)
 
@@ -781,6 +779,14 @@ def _require_fit(name: str, column: Any, rows: pd.Index) -> None:
             f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
             "pass one value for each row of panel.frame, or a Series by (unit, period)"
         )
+
+
+def _extreme(values: np.ndarray) -> np.ndarray:
+    """Return which values are so large, or so small all of them, that their powers overflow."""
+    size = np.abs(values)
+    if not (0 < size.max() < 1e-40):
+        return np.asarray(size > 1e40)
+    return np.asarray(size > 0)
 
 
 def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from nqp_spatial.errors import OptionError
 
-__all__ = ["MOST_PERMUTATIONS", "memory_budget", "require_memory"]
+__all__ = ["memory_budget", "require_memory"]
 
-# More would run for hours, and no p-value needs them.
-MOST_PERMUTATIONS = 1_000_000
 # Where the machine does not say how much memory it has.
 _UNKNOWN_MACHINE = 8 * 2**30
 # What one table may take of the memory of the machine; the rest is for everything else.

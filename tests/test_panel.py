@@ -25,6 +25,7 @@ from nqp_spatial.errors import (
     UnknownColumnError,
     UnmatchedIdsError,
 )
+from nqp_spatial.options import rules_of
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ def test_missing_values_are_named_when_they_matter(frame):
 
 
 def test_keys(frame):
-    with pytest.raises(PanelError, match="must be a pandas DataFrame, got dict"):
+    with pytest.raises(PanelError, match=r"frame must be a pandas DataFrame, got .*dict"):
         panel_of({"city": [1]})
     with pytest.raises(UnknownColumnError, match="no column 'town'; its columns are 'city'"):
         nq.SpatialPanel(frame, unit="town")
@@ -273,7 +274,9 @@ def test_geometry_errors(frame, shapes):
     empty.geometry = [Point(1, 1), Polygon(), Point(3, 3)]
     with pytest.raises(GeometryError, match="1 units have no geometry: 'a'"):
         panel_of(frame, geometry=empty)
-    with pytest.raises(GeometryError, match="must be a GeoDataFrame, got DataFrame"):
+    with pytest.raises(
+        GeometryError, match="geometry must be a GeoDataFrame or GeoSeries or None, got DataFrame"
+    ):
         panel_of(frame, geometry=pd.DataFrame(shapes.drop(columns="geometry")))
     with pytest.raises(GeometryError, match="pass geometry="):
         panel_of(frame).require_geometry()
@@ -342,14 +345,9 @@ def _functions_of_panels():
 @pytest.mark.parametrize("function", list(_functions_of_panels()))
 def test_what_is_no_panel_is_refused_everywhere(function):
     """A table, or arguments in another order, must not end in an AttributeError."""
-    parameters = inspect.signature(function).parameters
-    passed = {
-        name: "x"
-        for name, one in parameters.items()
-        if one.default is inspect.Parameter.empty and one.kind is not one.VAR_KEYWORD
-    }
+    rule = rules_of(function)["panel"]
     frame = pd.DataFrame({"unit": ["a"], "year": [2000], "x": [1.0]})
     with pytest.raises(PanelError, match=r"got DataFrame; make one with SpatialPanel\(frame"):
-        function(**{**passed, "panel": frame})
-    with pytest.raises(PanelError, match="got str 'y ~ x'; was it meant for another argument"):
-        function(**{**passed, "panel": "y ~ x"})
+        rule.require("panel", frame)
+    with pytest.raises(PanelError, match=r"got 'y ~ x' \(str\); was it meant for another argument"):
+        rule.require("panel", "y ~ x")

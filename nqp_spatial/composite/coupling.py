@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import DomainError, OptionError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CouplingResult", "coupling"]
@@ -63,6 +64,7 @@ class CouplingResult(Printed):
         ]
 
 
+@checked
 def coupling(
     panel: SpatialPanel,
     systems: Sequence[str],
@@ -126,7 +128,6 @@ def coupling(
     >>> nq.composite.coupling(panel, ["a", "b"]).frame["coupling"].round(4).tolist()
     [1.0, 0.5477]
     """
-    require_panel(panel)
     names = list(systems)
     if len(names) < 2 or len(set(names)) < len(names):
         raise OptionError(f"systems must be two or more different columns, got {names}")

@@ -12,13 +12,14 @@ import pandas as pd
 from nqp_spatial.composite.normalise import Normalisation, normalised
 from nqp_spatial.composite.weighting import combined, scheme_weights
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CompositeIndex", "index"]
 
 Aggregation = Literal["additive", "geometric", "topsis"]
-Directions = Mapping[str, str] | Mapping[str, Mapping[str, str]]
+Directions = Mapping[str, str | Mapping[str, str]]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -90,6 +91,7 @@ class CompositeIndex(Printed):
         return [f"Composite index: {said}", self.table, *self.notes]
 
 
+@checked
 def index(
     panel: SpatialPanel,
     indicators: Directions,
@@ -174,7 +176,6 @@ def index(
     >>> bool(np.allclose(found.scores, cities.frame["nqp"]))
     True
     """
-    require_panel(panel)
     if aggregation not in get_args(Aggregation):
         raise OptionError(
             f"aggregation must be one of {', '.join(get_args(Aggregation))}; got {aggregation!r}"

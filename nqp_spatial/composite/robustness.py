@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -11,21 +11,23 @@ import pandas as pd
 from nqp_spatial.composite.index import CompositeIndex, Directions, index
 from nqp_spatial.composite.weighting import SCHEMES
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Draws, Level, PassedTo, Positive, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import period_like
 from nqp_spatial.sizes import require_memory
 
 __all__ = ["rank_intervals", "rank_schemes"]
 
 
+@checked
 def rank_intervals(
     result: CompositeIndex,
     *,
     period: Hashable,
-    draws: int = 1000,
-    concentration: float = 50.0,
-    level: float = 0.95,
-    seed: int | None = 0,
+    draws: Draws = 1000,
+    concentration: Positive = 50.0,
+    level: Level = 0.95,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Return the ranks of units under other weights.
 
@@ -112,13 +114,14 @@ def rank_intervals(
     ).sort_values("rank", kind="stable")
 
 
+@checked
 def rank_schemes(
     panel: SpatialPanel,
     indicators: Directions,
     *,
     period: Hashable,
     schemes: Sequence[str] = tuple(SCHEMES),
-    **options: Any,
+    **options: Annotated[Any, PassedTo("index", without=("weighting",))],
 ) -> pd.DataFrame:
     """Return the ranks of units in one period under several weightings.
 
@@ -151,7 +154,6 @@ def rank_schemes(
     >>> found.columns.tolist()
     ['entropy', 'critic', 'cv', 'pca', 'scatter', 'equal', 'best', 'worst']
     """
-    require_panel(panel)
     period = panel.period(period)
     if not len(schemes):
         raise OptionError(f"schemes must name one weighting or more, such as {tuple(SCHEMES)}")

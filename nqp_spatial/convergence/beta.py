@@ -13,18 +13,19 @@ from scipy import stats
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, Size, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps, require_places_in_time
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.estimation import fit
 from nqp_spatial.regression.formulas import quoted
+from nqp_spatial.regression.spec import Covariance, Effects, Model
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
     from nqp_spatial.regression.results import RegressionResult
-    from nqp_spatial.regression.spec import Covariance, Effects, Model
     from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["BetaResult", "beta"]
@@ -42,7 +43,7 @@ class BetaResult(Printed):
         By (group, by): ``coefficient`` of the starting level and, in models with W y or W X, its
         ``direct`` and ``total`` effect; columns ``b, std_error, p_value, speed, speed_low,
         speed_high, half_life, half_life_low, half_life_high``. Speed is per period; half-lives, in
-        periods, are missing where the estimate does not converge.
+        periods, are missing where the estimate does not converge, and speed where it overshoots.
     fit : RegressionResult
         The regression, of ``growth`` on ``start``.
     data : DataFrame
@@ -90,21 +91,22 @@ class BetaResult(Printed):
         ]
 
 
+@checked
 def beta(
     panel: SpatialPanel,
     variable: str,
     *,
-    controls: Sequence[str] = (),
+    controls: str | Sequence[str] = (),
     w: SpatialWeights | Graph | W | None = None,
     model: Model = "ols",
     kind: Literal["cross-section", "panel"] = "cross-section",
-    step: int = 1,
+    step: Size = 1,
     effects: Effects | None = None,
     group: str | pd.Series | None = None,
     covariance: Covariance | None = None,
     durbin: str | Sequence[str] | None = None,
     logs: bool = True,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> BetaResult:
     """Estimate beta convergence, its speed and half-life.
 
@@ -177,9 +179,6 @@ def beta(
     >>> float(found.table.loc[("all", "coefficient"), "half_life"].round(1))
     43.9
     """
-    require_panel(panel)
-    if kind not in ("cross-section", "panel"):
-        raise OptionError(f"kind must be 'cross-section' or 'panel', got {kind!r}")
     if model != "ols" and w is None:
         raise OptionError(f"model={model!r} needs weights: pass w=")
     controls = [controls] if isinstance(controls, str) else list(controls)
@@ -239,7 +238,7 @@ def _growth(
         at, span, per = np.array([0, panel.n_periods - 1]), float(places[-1] - places[0]), True
     else:
         require_even_steps(panel.periods, "growth")
-        if not (isinstance(step, int | np.integer) and 1 <= step < panel.n_periods):
+        if step >= panel.n_periods:
             raise OptionError(f"step must be from 1 to {panel.n_periods - 1}, got {step!r}")
         # Counted back from the last period, so that the newest data are in.
         at, span, per = np.arange(panel.n_periods - 1, -1, -step)[::-1], float(step), False

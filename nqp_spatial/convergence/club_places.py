@@ -20,7 +20,8 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.esda.joins import JoinCountsResult, join_counts
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, Permutations, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -33,12 +34,13 @@ __all__ = ["ClubLogitResult", "club_joins", "club_logit"]
 NEIGHBOURS = "neighbours"
 
 
+@checked
 def club_joins(
     clubs: ClubsResult,
     weights: SpatialWeights | Graph | W,
     *,
-    permutations: int = 999,
-    seed: int | None = None,
+    permutations: Permutations = 999,
+    seed: Seed = None,
 ) -> JoinCountsResult:
     """Count the neighbours who share a club, beside what chance would have.
 
@@ -140,14 +142,15 @@ class ClubLogitResult(Printed):
         ]
 
 
+@checked
 def club_logit(
     clubs: ClubsResult,
     panel: SpatialPanel,
-    variables: Sequence[str],
+    variables: str | Sequence[str],
     *,
     w: SpatialWeights | Graph | W | None = None,
     period: Hashable | None = None,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> ClubLogitResult:
     """Estimate what goes along with membership in a higher club, by ordered logit.
 
@@ -198,7 +201,6 @@ def club_logit(
     >>> nq.convergence.club_logit(found, cities, ["human_capital"], w=w).table.index.tolist()
     ['human_capital', 'neighbours']
     """
-    require_panel(panel)
     from statsmodels.miscmodels.ordinal_model import OrderedModel
 
     names = [variables] if isinstance(variables, str) else list(variables)
@@ -225,8 +227,9 @@ def club_logit(
         notes.append(f"{int((~inside).sum())} divergent units are left out")
     x, y = x[inside], rank[inside].astype(int)
     scale = x.std(ddof=0)
-    if (scale == 0).any():
-        raise CollinearityError(f"{list(scale.index[scale == 0])} are the same for all units")
+    flat = scale <= 1e-12 * x.abs().max()
+    if flat.any():
+        raise CollinearityError(f"{list(scale.index[flat])} are the same for all units")
     z = (x - x.mean()) / scale  # scaled for the search, and back
     if np.linalg.matrix_rank(z.to_numpy(), tol=1e-8) < z.shape[1]:
         raise CollinearityError(f"{list(x.columns)} are collinear; leave one out")

@@ -22,7 +22,8 @@ from nqp_spatial.convergence.log_t import require_spread
 from nqp_spatial.convergence.regression_on_log_t import Hac, LogTRule, dispersion
 from nqp_spatial.convergence.series import Detrend, Series, series_of, warn_if_short
 from nqp_spatial.errors import OptionError, plain
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import OpenShare, Positive, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["ClubsResult", "clubs"]
@@ -95,6 +96,7 @@ class ClubsResult(Printed):
         names = "Club " + self.membership.astype("string")
         return names.fillna("Divergent").astype(object).rename("club")
 
+    @checked
     def members(self, club: int) -> list[object]:
         """Return the units of a club, the highest in the last period first."""
         if club not in self.table.index:
@@ -112,17 +114,18 @@ class ClubsResult(Printed):
         ]
 
 
+@checked
 def clubs(
     panel: SpatialPanel,
     variable: str,
     *,
-    discard: float = 1 / 3,
+    discard: OpenShare = 1 / 3,
     hac: Hac = "fixed",
     detrend: Detrend = None,
     critical: Literal["fixed", "increasing"] = "fixed",
     merge: Merge = "phillips-sul",
     merge_divergent: bool = False,
-    smoothing: float = 400.0,
+    smoothing: Positive = 400.0,
     logs: bool = False,
     progress: bool = False,
 ) -> ClubsResult:
@@ -185,13 +188,8 @@ def clubs(
     club
     1        48 0.9123     0.1197      7.624 0.4562      1           1
     """
-    require_panel(panel)
     from tqdm import tqdm
 
-    if critical not in ("fixed", "increasing"):
-        raise OptionError(f"critical must be 'fixed' or 'increasing', got {critical!r}")
-    if merge is not None and merge not in _MERGERS:
-        raise OptionError(f"merge must be one of {', '.join(_MERGERS)} or None, got {merge!r}")
     rule = LogTRule(discard, hac)
     start = rule.first(panel.n_periods)
     data = series_of(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)

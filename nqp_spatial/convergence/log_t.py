@@ -11,7 +11,8 @@ from scipy import stats
 from nqp_spatial.convergence.regression_on_log_t import Hac, LogTRule, dispersion
 from nqp_spatial.convergence.series import Detrend, series_of, warn_if_short
 from nqp_spatial.errors import DomainError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import OpenShare, Positive, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["LogTResult", "log_t"]
@@ -89,14 +90,15 @@ class LogTResult(Printed):
         ]
 
 
+@checked
 def log_t(
     panel: SpatialPanel,
     variable: str,
     *,
-    discard: float = 1 / 3,
+    discard: OpenShare = 1 / 3,
     hac: Hac = "fixed",
     detrend: Detrend = "hp",
-    smoothing: float = 400.0,
+    smoothing: Positive = 400.0,
     logs: bool = False,
 ) -> LogTResult:
     """Test whether all units converge, with transitions of their own on the way.
@@ -154,7 +156,6 @@ def log_t(
     log-t test of log of 'income' (Hodrick-Prescott trend, 400), from period 1956, fixed bandwidth
     b = 0.8717 (s.e. 0.0179), t = 48.781, one-sided p = 1.0000: convergence of growth rates is ...
     """
-    require_panel(panel)
     rule = LogTRule(discard, hac)
     start = rule.first(panel.n_periods)
     data = series_of(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)

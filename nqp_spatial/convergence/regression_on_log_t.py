@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from scipy import fft
 
-from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.errors import PanelError
 
 __all__ = ["Hac", "LogTRule", "dispersion", "growing", "neighbouring", "with_each"]
 
@@ -33,12 +33,6 @@ class LogTRule:
 
     discard: float
     hac: Hac
-
-    def __post_init__(self) -> None:
-        if not 0 < self.discard < 1:
-            raise OptionError(f"discard is a share between 0 and 1, got {self.discard!r}")
-        if self.hac not in ("fixed", "andrews"):
-            raise OptionError(f"hac must be 'fixed' or 'andrews', got {self.hac!r}")
 
     def first(self, periods: int) -> int:
         """Return the number, from 1, of the first period that is used.

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning, sample
+from nqp_spatial.errors import DomainError, PanelError, ShortPanelWarning, sample
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 
@@ -87,10 +87,6 @@ def series_of(
     OptionError
         If an option is unknown.
     """
-    if detrend not in ("hp", None):
-        raise OptionError(f"detrend must be 'hp' or None, got {detrend!r}")
-    if not smoothing > 0:
-        raise OptionError(f"smoothing must be positive, got {smoothing!r}")
     values = panel.values(variable)
     if panel.n_units < 2:
         raise PanelError("convergence is between units; the panel has one")

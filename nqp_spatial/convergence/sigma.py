@@ -10,7 +10,8 @@ import pandas as pd
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.inequality.indices import indices
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Count, Level, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed
 
@@ -63,14 +64,15 @@ class SigmaResult(Printed):
         ]
 
 
+@checked
 def sigma(
     panel: SpatialPanel,
     variable: str,
     *,
-    which: Sequence[str] = ("sd_log", "cv", "gini", "theil_t"),
+    which: str | Sequence[str] = ("sd_log", "cv", "gini", "theil_t"),
     weights: str | None = None,
-    lags: int | None = None,
-    level: float = 0.95,
+    lags: Count | None = None,
+    level: Level = 0.95,
 ) -> SigmaResult:
     """Measure the dispersion between units by period and test its trend.
 
@@ -117,7 +119,6 @@ def sigma(
     >>> found.trends["trend"].round(4).tolist()
     [-0.0139, -0.0131]
     """
-    require_panel(panel)
     from statsmodels.regression.linear_model import OLS
 
     names = [which] if isinstance(which, str) else list(dict.fromkeys(which))
@@ -132,7 +133,7 @@ def sigma(
         raise PanelError(f"a trend needs at least 4 periods, the panel has {t}")
     require_even_steps(panel.periods, "a trend")
     lag = int(4 * (t / 100) ** (2 / 9)) if lags is None else lags
-    if not 0 <= lag < t - 2:
+    if lag >= t - 2:
         raise OptionError(f"lags must be from 0 to {t - 3}, got {lags!r}")
     frame = _measured(panel, variable, names, weights)
     flat = np.argwhere(frame.to_numpy() <= 1e-14)

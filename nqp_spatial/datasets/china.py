@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import MissingDependencyError
+from nqp_spatial.errors import DomainError, MissingDependencyError
+from nqp_spatial.numbers import why_not_numeric
+from nqp_spatial.options import checked
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -33,6 +35,7 @@ TENGCHONG = (98.49, 25.02)
 CURRENT = {"region4": "2011", "region3": "2000"}
 
 
+@checked
 def china_provinces() -> gpd.GeoDataFrame:
     """Boundaries and regions of the 34 province-level units of China.
 
@@ -76,6 +79,7 @@ def china_provinces() -> gpd.GeoDataFrame:
     return frame
 
 
+@checked
 def china_prefectures() -> gpd.GeoDataFrame:
     """Boundaries and regions of the 370 prefecture-level units of China.
 
@@ -149,6 +153,7 @@ def china_prefectures() -> gpd.GeoDataFrame:
     return frame
 
 
+@checked
 def china_sea_line() -> gpd.GeoDataFrame:
     """Return the ten dashes that official maps of China draw in the seas, to draw maps whole.
 
@@ -176,6 +181,7 @@ def china_sea_line() -> gpd.GeoDataFrame:
     return _layer("china_sea_line", index="dash")
 
 
+@checked
 def region_schemes() -> pd.DataFrame:
     """Return the groupings of China's provinces into regions: every version, with its source.
 
@@ -211,6 +217,7 @@ def region_schemes() -> pd.DataFrame:
     return pd.read_csv(DATA / "region_schemes.csv", comment="#", dtype={"version": str})
 
 
+@checked
 def city_schemes() -> pd.DataFrame:
     """Return the groupings of Chinese prefecture-level units, with their sources.
 
@@ -277,6 +284,7 @@ def _with_regions(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame
 
 
+@checked
 def hu_side(longitude: pd.Series, latitude: pd.Series) -> NDArray[np.object_]:
     """Return on which side of the Hu line points lie.
 
@@ -300,6 +308,14 @@ def hu_side(longitude: pd.Series, latitude: pd.Series) -> NDArray[np.object_]:
     >>> nq.datasets.hu_side(pd.Series([116.4, 91.1]), pd.Series([39.9, 29.7])).tolist()
     ['southeast', 'northwest']
     """
+    for name, degrees in (("longitude", longitude), ("latitude", latitude)):
+        if reason := why_not_numeric(degrees.rename(name)):
+            raise DomainError(reason)
+    if len(longitude) != len(latitude):
+        raise DomainError(
+            f"longitude and latitude must be of the same places; they have {len(longitude)} and "
+            f"{len(latitude)} values"
+        )
     heihe, tengchong = _unit_vectors(*HEIHE), _unit_vectors(*TENGCHONG)
     height = _unit_vectors(longitude, latitude) @ np.cross(tengchong, heihe)
     return np.where(height < 0, "southeast", "northwest").astype(object)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from nqp_spatial.datasets.china import china_prefectures
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
+from nqp_spatial.options import checked
 
 __all__ = ["match_prefectures"]
 
@@ -23,6 +24,7 @@ _PEOPLES = ("壮族", "回族", "维吾尔")
 _SUFFIXES = ("特别行政区", "自治州", "地区", "林区", "自治县", "省", "市", "盟", "县")
 
 
+@checked
 def match_prefectures(
     places: Iterable[Hashable], provinces: Iterable[str] | None = None
 ) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from nqp_spatial.datasets.china import DATA, china_provinces
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import checked
 
 __all__ = [
     "base_stations_5g",
@@ -16,6 +17,7 @@ __all__ = [
 ]
 
 
+@checked
 def gdp_gaps() -> pd.DataFrame:
     """Return the gaps in gross domestic product between the four regions of China, 2000 and 2022.
 
@@ -44,6 +46,7 @@ def gdp_gaps() -> pd.DataFrame:
     return pd.read_csv(DATA / "gdp_gaps.csv", comment="#")
 
 
+@checked
 def industry_clusters() -> pd.DataFrame:
     """Return the 91 national industry clusters of China of 2022 and where they are.
 
@@ -82,6 +85,7 @@ def industry_clusters() -> pd.DataFrame:
     return frame.fillna({"note": ""})
 
 
+@checked
 def industry_plans(names: str = "en") -> pd.DataFrame:
     """Return which of 37 industries eleven Chinese provinces name in their plans for 2021-2025.
 
@@ -131,6 +135,7 @@ def industry_plans(names: str = "en") -> pd.DataFrame:
     return frame.astype(bool).rename_axis(index="industry", columns="province")
 
 
+@checked
 def hu_line_shares() -> pd.DataFrame:
     """Return what lies on either side of the Hu line, in percent of China.
 
@@ -158,6 +163,7 @@ def hu_line_shares() -> pd.DataFrame:
     return pd.read_csv(DATA / "hu_line_shares.csv", comment="#", index_col="item")
 
 
+@checked
 def base_stations_5g() -> pd.DataFrame:
     """Return the 5G base stations of the four regions of China at the end of February 2024.
 

@@ -20,6 +20,7 @@ from nqp_spatial.datasets._planting import (
 )
 from nqp_spatial.datasets.china import china_prefectures
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Seed, checked
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -166,9 +167,8 @@ class SimulatedCities(SpatialPanel):
     truth: CityTruth
 
 
-def simulate_cities(
-    seed: int | None = 0, *, first: int = 2012, last: int = 2021
-) -> SimulatedCities:
+@checked
+def simulate_cities(seed: Seed = 0, *, first: int = 2012, last: int = 2021) -> SimulatedCities:
     """Draw Chinese cities with planted index weights, clubs, spillovers, borders and threshold.
 
     On the real map of 336 prefecture-level cities, with W row-standardised, unit effects mu and

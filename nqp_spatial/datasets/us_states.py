@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.datasets.china import DATA
+from nqp_spatial.options import checked
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["us_income", "us_public_capital"]
 
 
+@checked
 def us_income() -> SpatialPanel:
     """Income per head of the 48 contiguous United States, 1929-2009.
 
@@ -63,6 +65,7 @@ def us_income() -> SpatialPanel:
     )
 
 
+@checked
 def us_public_capital() -> SpatialPanel:
     """Output, capital and labour of the 48 contiguous United States, 1970-1986 (Munnell 1990).
 

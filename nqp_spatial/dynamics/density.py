@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.dynamics.smoothing import BANDWIDTHS, binned, densities, modes
+from nqp_spatial.dynamics.smoothing import BANDWIDTHS, binned, densities, far_from_the_rest, modes
 from nqp_spatial.dynamics.states import values_of
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Positive, Range, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["Bandwidth", "DensityResult", "ModalityResult", "density", "modality"]
 
-Bandwidth = Literal["silverman", "sheather-jones"] | float
+# Of the fine grid that sums are made on, all periods together: 128 MB.
+_MOST_CELLS = 2**24
+Bandwidth = Literal["silverman", "sheather-jones"] | Positive
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -76,13 +79,14 @@ class DensityResult(Printed):
         ]
 
 
+@checked
 def density(
     panel: SpatialPanel,
     variable: str,
     *,
     periods: Sequence[Hashable] | None = None,
     bandwidth: Bandwidth = "silverman",
-    points: int = 512,
+    points: Annotated[int, Range(32, 100_000)] = 512,
     bounds: tuple[float | None, float | None] = (None, None),
     relative: bool = False,
 ) -> DensityResult:
@@ -132,15 +136,14 @@ def density(
     >>> found.bandwidths.round(3).tolist()
     [0.149, 0.06]
     """
-    require_panel(panel)
-    if not (isinstance(points, int | np.integer) and points >= 32):
-        raise OptionError(f"points must be a whole number from 32, got {points!r}")
     values, some = _values(panel, variable, periods, relative)
     h = _bandwidths(values, bandwidth, some)
     low, high = _checked_bounds(values, bounds)
     # Three bandwidths hold all but a thousandth of the outermost kernel.
     start = values.min() - 3 * h.max() if low is None else low
     end = values.max() + 3 * h.max() if high is None else high
+    if 8 * (end - start) / h.min() * len(h) > _MOST_CELLS:
+        raise DomainError(far_from_the_rest(panel, variable, values.T, h.min(), some))
     grid = np.linspace(start, end, int(points))
     found = _on_grid(values, h, grid, low, high)
     return DensityResult(
@@ -164,6 +167,8 @@ def _values(
         raise PanelError(f"a density needs at least 3 units, the panel has {len(values)}")
     some = panel.periods
     if periods is not None:
+        if not len(periods):
+            raise OptionError("periods must name at least one period, got none")
         some = some[some.isin(panel.require_periods(periods))]
     chosen = values[:, panel.periods.get_indexer(some)].T
     flat = np.ptp(chosen, axis=1) == 0
@@ -174,13 +179,7 @@ def _values(
 
 def _bandwidths(values: np.ndarray, bandwidth: Bandwidth, periods: pd.Index) -> np.ndarray:
     if isinstance(bandwidth, str):
-        if bandwidth not in BANDWIDTHS:
-            raise OptionError(
-                f"bandwidth must be one of {', '.join(BANDWIDTHS)} or a number, got {bandwidth!r}"
-            )
         return np.array([BANDWIDTHS[bandwidth](one) for one in values])
-    if not bandwidth > 0:
-        raise OptionError(f"a bandwidth must be positive, got {bandwidth!r}")
     return np.full(len(periods), float(bandwidth))
 
 
@@ -254,15 +253,16 @@ class ModalityResult(Printed):
         ]
 
 
+@checked
 def modality(
     panel: SpatialPanel,
     variable: str,
     *,
     periods: Sequence[Hashable] | None = None,
-    most: int = 3,
-    replications: int = 999,
+    most: Annotated[int, Range(1, 20)] = 3,
+    replications: Annotated[int, Range(1, 99_999)] = 999,
     relative: bool = False,
-    seed: int | None = None,
+    seed: Seed = None,
 ) -> ModalityResult:
     """Test how many modes the distribution of each period has.
 
@@ -308,10 +308,6 @@ def modality(
     >>> int(found.modes[1929])
     1
     """
-    require_panel(panel)
-    for name, value in (("most", most), ("replications", replications)):
-        if not (isinstance(value, int | np.integer) and value >= 1):
-            raise OptionError(f"{name} must be a whole number from 1, got {value!r}")
     values, some = _values(panel, variable, periods, relative)
     rng = np.random.default_rng(seed)
     rows = {}

@@ -12,13 +12,14 @@ import pandas as pd
 from nqp_spatial.dynamics import chains
 from nqp_spatial.dynamics.homogeneity import homogeneity_tests, stratified_statistics
 from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step, with_intervals
-from nqp_spatial.dynamics.resampling import check_bootstrap, counts_by_unit
+from nqp_spatial.dynamics.resampling import counts_by_unit
 from nqp_spatial.dynamics.states import Discretization, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, Permutations, Replications, Seed, Size, StateCount, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["ChainsResult", "dealt_tests", "first_order", "markov_by_group", "time_homogeneity"]
@@ -76,19 +77,20 @@ class ChainsResult(Printed):
         return [f"Markov chains by {self.by}", *chains, *map(repr, self.tests.values())]
 
 
+@checked
 def markov_by_group(
     panel: SpatialPanel,
     variable: str,
     *,
     group: str | pd.Series,
-    states: int = 4,
+    states: StateCount = 4,
     discretize: Discretization = "pooled-quantiles",
-    step: int = 1,
+    step: Size = 1,
     relative: bool = False,
-    permutations: int = 0,
-    replications: int = 0,
-    level: float = 0.95,
-    seed: int | None = None,
+    permutations: Permutations = 0,
+    replications: Replications = 0,
+    level: Level = 0.95,
+    seed: Seed = None,
 ) -> ChainsResult:
     """Estimate a Markov chain for each group of units, and test that they are equal.
 
@@ -132,11 +134,7 @@ def markov_by_group(
     >>> found.tests["lr_permutation"].p_value <= 1
     True
     """
-    require_panel(panel)
     check_step(panel, step)
-    if not (isinstance(permutations, int) and permutations >= 0):
-        raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
-    check_bootstrap(replications, level)
     codes, names = group_codes(panel, group)
     called = group if isinstance(group, str) else str(group.name or "group")
     found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
@@ -202,14 +200,15 @@ def dealt_tests(
     return found
 
 
+@checked
 def time_homogeneity(
     panel: SpatialPanel,
     variable: str,
     *,
     spans: int | Sequence[Hashable] = 2,
-    states: int = 4,
+    states: StateCount = 4,
     discretize: Discretization = "pooled-quantiles",
-    step: int = 1,
+    step: Size = 1,
     relative: bool = False,
 ) -> ChainsResult:
     """Estimate a Markov chain for each span of time, and test that they are equal.
@@ -248,7 +247,6 @@ def time_homogeneity(
     >>> list(found.chains)
     ['1929-1969', '1970-2008']
     """
-    require_panel(panel)
     check_step(panel, step)
     starts = panel.periods[:-step]
     if isinstance(spans, int | np.integer):
@@ -286,13 +284,14 @@ def time_homogeneity(
     )
 
 
+@checked
 def first_order(
     panel: SpatialPanel,
     variable: str,
     *,
-    states: int = 4,
+    states: StateCount = 4,
     discretize: Discretization = "pooled-quantiles",
-    step: int = 1,
+    step: Size = 1,
     relative: bool = False,
 ) -> ChainsResult:
     """Test that where a unit goes depends on where it is, not on where it was before.
@@ -330,7 +329,6 @@ def first_order(
     >>> found.tests["lr"].df
     45
     """
-    require_panel(panel)
     check_step(panel, step)
     if panel.n_periods <= 2 * step:
         raise PanelError(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.dynamics import chains
-from nqp_spatial.dynamics.smoothing import gaussian_rows, robust_spread
+from nqp_spatial.dynamics.smoothing import far_from_the_rest, gaussian_rows, robust_spread
 from nqp_spatial.dynamics.states import values_of
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Count, Positive, Range, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["KernelResult", "stochastic_kernel"]
 
 _BINS = 512
+_MOST_BANDWIDTHS = 2000  # four bins for each, squared: 512 MB
 _ENOUGH = 0.005  # of the pairs, for a row to be shown
 
 
@@ -113,14 +115,15 @@ class KernelResult(Printed):
         ]
 
 
+@checked
 def stochastic_kernel(
     panel: SpatialPanel,
     variable: str,
     *,
-    step: int = 1,
+    step: Count = 1,
     w: SpatialWeights | Graph | W | None = None,
-    bandwidth: tuple[float, float] | None = None,
-    points: int = 101,
+    bandwidth: tuple[Positive, Positive] | None = None,
+    points: Annotated[int, Range(20, 500)] = 101,
     relative: bool = False,
 ) -> KernelResult:
     """Estimate the density of the value `step` periods later, given the value now or around.
@@ -175,10 +178,9 @@ def stochastic_kernel(
     >>> nq.dynamics.stochastic_kernel(panel, "relative_income", step=0, w=w).given
     'neighbours'
     """
-    require_panel(panel)
     panel.require_balanced()
-    if not (isinstance(step, int | np.integer) and step >= (0 if w is not None else 1)):
-        raise OptionError(f"step must be a whole number from 1 (0 with weights), got {step!r}")
+    if step == 0 and w is None:
+        raise OptionError("step must be a whole number from 1, got 0; with weights it may be 0")
     if panel.n_periods <= step:
         raise PanelError(
             f"a move over {step} periods needs at least {step + 1} periods, the panel has "
@@ -186,8 +188,6 @@ def stochastic_kernel(
         )
     if step:
         require_even_steps(panel.periods, "a stochastic kernel")
-    if not (isinstance(points, int | np.integer) and points >= 20):
-        raise OptionError(f"points must be a whole number from 20, got {points!r}")
     values = values_of(panel, variable, relative=relative)
     last = panel.n_periods - step
     around = values if w is None else _around(panel, values, w)
@@ -197,6 +197,12 @@ def stochastic_kernel(
             raise DomainError(f"{variable!r} is constant as {name} of the kernel: {of[0]:g}")
     h = _bandwidths(x, y, bandwidth)
     low, high = min(x.min(), y.min()) - 3 * max(h), max(x.max(), y.max()) + 3 * max(h)
+    if high - low > min(6 * points, _MOST_BANDWIDTHS) * min(h):
+        # Between grid points so far apart a kernel vanishes.
+        raise DomainError(
+            far_from_the_rest(panel, variable, values, min(h))
+            + f", or pass points= (up to 500, got {points})"
+        )
     grid = np.linspace(low, high, int(points))
     joint, marginal = _smoothed(x, y, h, grid)
     # Rows so far from all data that nothing is left of the kernel are missing.
@@ -244,8 +250,6 @@ def _bandwidths(
     if given is None:
         shrink = len(x) ** (-1 / 6)
         return robust_spread(x) * shrink, robust_spread(y) * shrink
-    if len(given) != 2 or not (given[0] > 0 and given[1] > 0):
-        raise OptionError(f"bandwidth must be two positive numbers, of x and y, got {given!r}")
     return float(given[0]), float(given[1])
 
 
@@ -284,7 +288,9 @@ def _ergodic(
     p = p[np.ix_(known, known)]
     # Chances below a billionth would join what data keep apart.
     p[p < 1e-9] = 0.0
-    p /= p.sum(axis=1, keepdims=True)
+    # Between points far apart beside the bandwidth a row can lead to no known point.
+    total = p.sum(axis=1, keepdims=True)
+    p = np.divide(p, total, out=np.full_like(p, np.nan), where=total > 0)
     found, _, note = chains.ergodic(p)
     result = np.full(len(grid), np.nan)
     if note:

@@ -13,7 +13,8 @@ from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
 from nqp_spatial.dynamics.states import States
 from nqp_spatial.errors import DomainError, IslandError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Size, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -67,12 +68,13 @@ class LisaMarkovResult(Printed):
         return [f"LISA {title}", *chain, f"Moves: {shares}", repr(self.test)]
 
 
+@checked
 def lisa_markov(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
-    step: int = 1,
+    step: Size = 1,
 ) -> LisaMarkovResult:
     """Estimate the chain of quadrants of the Moran scatter plot.
 
@@ -118,7 +120,6 @@ def lisa_markov(
     >>> found.chain.probabilities.round(2).to_numpy().tolist()[0]
     [0.93, 0.04, 0.0, 0.03]
     """
-    require_panel(panel)
     check_step(panel, step)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)

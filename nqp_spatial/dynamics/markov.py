@@ -10,14 +10,14 @@ import pandas as pd
 from nqp_spatial.dynamics import chains, long_run
 from nqp_spatial.dynamics.resampling import (
     bootstrap_probabilities,
-    check_bootstrap,
     counts_by_unit,
     interval_frame,
 )
 from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
-from nqp_spatial.errors import OptionError, PanelError
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.errors import PanelError
+from nqp_spatial.options import Level, Replications, Seed, Size, StateCount, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 
@@ -109,7 +109,8 @@ class MarkovResult(Printed):
         """Periods after which the slowest deviation from the long run is halved."""
         return long_run.half_life(self.probabilities.to_numpy()) * self.step
 
-    def ahead(self, steps: int) -> pd.DataFrame:
+    @checked
+    def ahead(self, steps: Size) -> pd.DataFrame:
         """Return transition probabilities over several steps, ``P^steps``.
 
         Parameters
@@ -122,8 +123,6 @@ class MarkovResult(Printed):
         OptionError
             If `steps` is not a whole number from 1.
         """
-        if not (isinstance(steps, int | np.integer) and steps >= 1):
-            raise OptionError(f"steps must be a whole number from 1, got {steps!r}")
         power = np.linalg.matrix_power(self.probabilities.to_numpy(), int(steps))
         return pd.DataFrame(power, self.counts.index, self.counts.columns)
 
@@ -137,17 +136,18 @@ class MarkovResult(Printed):
         ]
 
 
+@checked
 def markov(
     panel: SpatialPanel,
     variable: str,
     *,
-    states: int = 4,
+    states: StateCount = 4,
     discretize: Discretization = "pooled-quantiles",
-    step: int = 1,
+    step: Size = 1,
     relative: bool = False,
-    replications: int = 0,
-    seed: int | None = None,
-    level: float = 0.95,
+    replications: Replications = 0,
+    seed: Seed = None,
+    level: Level = 0.95,
 ) -> MarkovResult:
     """Estimate a first-order Markov chain of the states of a variable.
 
@@ -198,9 +198,7 @@ def markov(
     >>> float(chain.probabilities.iloc[0, 0].round(3))
     0.915
     """
-    require_panel(panel)
     check_step(panel, step)
-    check_bootstrap(replications, level)
     found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
     counts = chains.count_transitions(found.codes, found.count, step)[0]
     result = chain_of(counts, found, variable, step, panel.label(variable))
@@ -229,8 +227,6 @@ def with_intervals(
 
 def check_step(panel: SpatialPanel, step: int) -> None:
     """Raise unless the panel has moves over `step` periods."""
-    if not (isinstance(step, int | np.integer) and step >= 1):
-        raise OptionError(f"step must be a whole number from 1, got {step!r}")
     panel.require_balanced()
     if panel.n_periods <= step:
         raise PanelError(

@@ -11,9 +11,10 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.dynamics.markov import check_step
-from nqp_spatial.errors import OptionError, WeightsError
+from nqp_spatial.errors import DomainError, PanelError, WeightsError, sample
 from nqp_spatial.grouping import group_codes
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Permutations, Seed, Size, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -35,7 +36,8 @@ class RankMobilityResult(Printed):
         weights ``tau_neighbours`` (the same over pairs of neighbours), ``tau_others`` (over the
         other pairs), ``neighbours_p_value``; with
         groups ``theta`` (1 if all changes of rank inside a group go one way, 0 if they cancel),
-        ``theta_p_value``. Permutation p-values are two-sided.
+        ``theta_p_value``. Permutation p-values are two-sided. Missing: theta where no rank changes,
+        tau over pairs of which there are none, p-values without permutations.
     variable : str
     step, permutations : int
     seed : int or None
@@ -58,15 +60,16 @@ class RankMobilityResult(Printed):
         return [f"Rank mobility of {self.variable}, steps of {self.step}", self.frame]
 
 
+@checked
 def rank_mobility(
     panel: SpatialPanel,
     variable: str,
     *,
     w: SpatialWeights | Graph | W | None = None,
     group: str | pd.Series | None = None,
-    step: int = 1,
-    permutations: int = 999,
-    seed: int | None = None,
+    step: Size = 1,
+    permutations: Permutations = 999,
+    seed: Seed = None,
 ) -> RankMobilityResult:
     """Measure how far the ranking of units is kept, in all and between neighbours.
 
@@ -113,11 +116,15 @@ def rank_mobility(
     >>> nq.dynamics.rank_mobility(panel, "income", w=w, seed=0).frame.shape
     (2, 5)
     """
-    require_panel(panel)
     check_step(panel, step)
-    if not (isinstance(permutations, int) and permutations >= 0):
-        raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
     values = panel.values(variable)
+    if len(values) < 2:
+        raise PanelError("ranks are of several units; the panel has one unit")
+    flat = np.ptp(values, axis=0) == 0
+    if flat.any():
+        raise DomainError(
+            f"{variable!r} is constant in {sample(panel.periods[flat])}: units have no ranks"
+        )
     start, end = values[:, :-step], values[:, step:]
     found = [stats.kendalltau(a, b) for a, b in zip(start.T, end.T, strict=True)]
     columns = {

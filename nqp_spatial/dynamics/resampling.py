@@ -13,19 +13,10 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.dynamics import chains
-from nqp_spatial.errors import OptionError
 
-__all__ = ["bootstrap_probabilities", "check_bootstrap", "counts_by_unit", "interval_frame"]
+__all__ = ["bootstrap_probabilities", "counts_by_unit", "interval_frame"]
 
 _BATCH = 256  # samples at once
-
-
-def check_bootstrap(replications: int, level: float) -> None:
-    """Raise unless both are in range."""
-    if not (isinstance(replications, int | np.integer) and replications >= 0):
-        raise OptionError(f"replications must be a whole number from 0, got {replications!r}")
-    if not 0 < level < 1:
-        raise OptionError(f"level is a share between 0 and 1, got {level!r}")
 
 
 def counts_by_unit(

@@ -7,14 +7,17 @@ density costs one transform whatever the number of units.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy import fft, optimize
 
-from nqp_spatial.errors import DomainError
+from nqp_spatial.errors import DomainError, plain
+from nqp_spatial.panel import SpatialPanel
 
 __all__ = [
     "BANDWIDTHS",
     "binned",
     "densities",
+    "far_from_the_rest",
     "gaussian_rows",
     "modes",
     "robust_spread",
@@ -102,6 +105,37 @@ def sheather_jones(x: np.ndarray) -> float:
     raise DomainError(
         "the Sheather-Jones equation has no solution here, mostly for values are often equal; use "
         "bandwidth='silverman'"
+    )
+
+
+def far_from_the_rest(
+    panel: SpatialPanel,
+    variable: str,
+    values: np.ndarray,
+    bandwidth: float,
+    periods: pd.Index | None = None,
+) -> str:
+    """Return a message on the cell that stretches a grid beyond what can be smoothed.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+    variable : str
+    values : ndarray
+        Shape (units, periods).
+    bandwidth : float
+    periods : Index, optional
+        Of the columns of `values`; all of the panel's by default.
+    """
+    middle = float(np.median(values))
+    unit, period = np.unravel_index(np.argmax(np.abs(values - middle)), values.shape)
+    periods = panel.periods if periods is None else periods
+    width = np.ptp(values) / bandwidth
+    return (
+        f"{variable!r} extends over {width:.3g} bandwidths of {bandwidth:.3g}, too many for a "
+        f"grid: unit {plain(panel.units[unit])!r}, period {plain(periods[period])!r} has "
+        f"{values[unit, period]:.6g}, far from the median {middle:.6g}; correct this cell, take "
+        "logarithms, pass a larger bandwidth="
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.dynamics.groups import dealt_tests
 from nqp_spatial.dynamics.homogeneity import homogeneity_tests, stratified_tests
 from nqp_spatial.dynamics.markov import check_step
-from nqp_spatial.dynamics.resampling import check_bootstrap, counts_by_unit
+from nqp_spatial.dynamics.resampling import counts_by_unit
 from nqp_spatial.dynamics.spatial_markov import (
     NULL,
     SpatialMarkovResult,
@@ -20,10 +20,11 @@ from nqp_spatial.dynamics.spatial_markov import (
 )
 from nqp_spatial.dynamics.states import Discretization, values_of
 from nqp_spatial.dynamics.states import discretize as cut
-from nqp_spatial.errors import IslandError, OptionError, sample
+from nqp_spatial.errors import IslandError, sample
 from nqp_spatial.grouping import group_codes
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, Permutations, Replications, Seed, Size, StateCount, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -72,22 +73,23 @@ class SpatialChainsResult(Printed):
         return [f"Spatial Markov chains by {self.by}", *chains, *map(repr, self.tests.values())]
 
 
+@checked
 def spatial_markov_by_group(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
     group: str | pd.Series,
-    states: int = 4,
-    lag_states: int = 4,
+    states: StateCount = 4,
+    lag_states: StateCount = 4,
     discretize: Discretization = "pooled-quantiles",
     lag_discretize: Discretization = "pooled-quantiles",
-    step: int = 1,
+    step: Size = 1,
     relative: bool = False,
-    permutations: int = 0,
-    replications: int = 0,
-    level: float = 0.95,
-    seed: int | None = None,
+    permutations: Permutations = 0,
+    replications: Replications = 0,
+    level: Level = 0.95,
+    seed: Seed = None,
 ) -> SpatialChainsResult:
     """Estimate a spatial Markov chain for each group of units, and test that they are equal.
 
@@ -138,11 +140,7 @@ def spatial_markov_by_group(
     >>> 0 < found.tests["lr_permutation"].p_value <= 1
     True
     """
-    require_panel(panel)
     check_step(panel, step)
-    if not (isinstance(permutations, int) and permutations >= 0):
-        raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
-    check_bootstrap(replications, level)
     codes, names = group_codes(panel, group)
     called = group if isinstance(group, str) else str(group.name or "group")
     w = as_weights(weights)

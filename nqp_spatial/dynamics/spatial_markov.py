@@ -20,7 +20,6 @@ from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
 from nqp_spatial.dynamics.members import near_members
 from nqp_spatial.dynamics.resampling import (
     bootstrap_probabilities,
-    check_bootstrap,
     counts_by_unit,
     interval_frame,
 )
@@ -28,7 +27,17 @@ from nqp_spatial.dynamics.states import Discretization, States, values_of
 from nqp_spatial.dynamics.states import discretize as cut
 from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import (
+    Jobs,
+    Level,
+    Permutations,
+    Replications,
+    Seed,
+    Size,
+    StateCount,
+    checked,
+)
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -150,27 +159,28 @@ class SpatialMarkovResult(Printed):
         ]
 
 
+@checked
 def spatial_markov(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
-    states: int = 4,
-    lag_states: int = 4,
+    states: StateCount = 4,
+    lag_states: StateCount = 4,
     discretize: Discretization = "pooled-quantiles",
     lag_discretize: Discretization = "pooled-quantiles",
-    step: int = 1,
+    step: Size = 1,
     relative: bool = False,
     given: Given = "neighbours",
     group: str | pd.Series | None = None,
     member: Hashable = True,
     group_weights: SpatialWeights | Graph | W | None = None,
-    group_states: int | None = None,
-    permutations: int = 0,
-    replications: int = 0,
-    level: float = 0.95,
-    seed: int | None = None,
-    n_jobs: int = 1,
+    group_states: StateCount | None = None,
+    permutations: Permutations = 0,
+    replications: Replications = 0,
+    level: Level = 0.95,
+    seed: Seed = None,
+    n_jobs: Jobs = 1,
     progress: bool = False,
 ) -> SpatialMarkovResult:
     """Estimate Markov chains conditional on the state of the spatial lag at the start of a move.
@@ -250,13 +260,7 @@ def spatial_markov(
     >>> chain.tests["lr"].p_value < 0.001
     True
     """
-    require_panel(panel)
     check_step(panel, step)
-    check_bootstrap(replications, level)
-    if not (isinstance(permutations, int) and permutations >= 0):
-        raise OptionError(f"permutations must be a whole number from 0, got {permutations!r}")
-    if given not in ("neighbours", "group", "both"):
-        raise OptionError(f"given must be 'neighbours', 'group' or 'both', got {given!r}")
     if (group is None) != (given == "neighbours"):
         raise OptionError(
             f"given={given!r} goes {'without' if group is not None else 'with'} group="

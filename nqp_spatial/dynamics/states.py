@@ -140,19 +140,12 @@ def discretize(values: np.ndarray, states: int, how: Discretization, *, what: st
     Raises
     ------
     OptionError
-        If the number of states or the rule is unknown, or cuts do not ascend.
+        If cuts do not ascend, or make another number of states.
     PanelError
         If values are constant, or tied so often that cuts fall together.
     """
-    if not (isinstance(states, int | np.integer) and states >= 2):
-        raise OptionError(f"the number of states must be a whole number from 2, got {states!r}")
     if not isinstance(how, str):
         return _given(values, states, how, what)
-    if how not in ("pooled-quantiles", "period-quantiles"):
-        raise OptionError(
-            f"discretize must be 'pooled-quantiles', 'period-quantiles' or a sequence of cuts, "
-            f"got {how!r}"
-        )
     if len(values) < states:
         raise PanelError(
             f"{len(values)} units cannot be spread over {states} states of {what}; ask for fewer"

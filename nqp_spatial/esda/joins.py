@@ -28,7 +28,8 @@ from nqp_spatial.esda.moran import (
     pseudo_p_values,
     z_values,
 )
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Permutations, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
@@ -78,14 +79,15 @@ class JoinCountsResult(Printed):
         return [f"Join counts, {self.weights_spec}, {test}", self.frame]
 
 
+@checked
 def join_counts(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
     period: Hashable | None = None,
-    permutations: int = 999,
-    seed: int | None = None,
+    permutations: Permutations = 999,
+    seed: Seed = None,
     alternative: Alternative = "two-sided",
 ) -> JoinCountsResult:
     """Count the joins within and between categories of a variable.
@@ -144,7 +146,6 @@ def join_counts(
     same               67.0     55.78     0.05
     different          40.0     51.22     0.05
     """
-    require_panel(panel)
     check_permutations(permutations, alternative)
     codes, names = _categories(panel, variable, period)
     w = as_weights(weights)

@@ -18,7 +18,8 @@ from nqp_spatial.esda.moran import (
     pseudo_p_values,
     require_links,
 )
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Jobs, Permutations, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.sizes import require_memory
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
@@ -114,18 +115,19 @@ class LisaResult(Printed):
         ]
 
 
+@checked
 def lisa(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
     period: Hashable | None = None,
-    permutations: int = 999,
-    seed: int | None = None,
+    permutations: Permutations = 999,
+    seed: Seed = None,
     alpha: float = 0.05,
     fdr: bool = False,
     alternative: Alternative = "directed",
-    n_jobs: int = 1,
+    n_jobs: Jobs = 1,
     progress: bool = False,
 ) -> LisaResult:
     """Compute local Moran statistics of one period, with conditional permutations.
@@ -189,7 +191,6 @@ def lisa(
     >>> result.frame.loc["MS", "cluster"]
     'Low-Low'
     """
-    require_panel(panel)
     check_permutations(permutations, alternative)
     if permutations < 1:
         raise OptionError("lisa finds clusters by permutations: ask for 99 or more")

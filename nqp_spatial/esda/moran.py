@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Jobs, Permutations, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
-from nqp_spatial.sizes import MOST_PERMUTATIONS
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -92,15 +92,16 @@ class MoranResult(Printed):
         ]
 
 
+@checked
 def moran(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
-    permutations: int = 999,
-    seed: int | None = None,
+    permutations: Permutations = 999,
+    seed: Seed = None,
     alternative: Alternative = "directed",
-    n_jobs: int = 1,
+    n_jobs: Jobs = 1,
     progress: bool = False,
 ) -> MoranResult:
     """Compute Moran's I of each period, with its moments and a permutation test.
@@ -157,7 +158,6 @@ def moran(
     >>> result.frame.loc[[1929, 2009], "moran_i"].round(3).tolist()
     [0.627, 0.429]
     """
-    require_panel(panel)
     check_permutations(permutations, alternative)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)
@@ -204,11 +204,6 @@ def moran(
 
 def check_permutations(permutations: int, alternative: str) -> None:
     """Raise `OptionError` unless both are in range."""
-    if not (isinstance(permutations, int | np.integer) and 0 <= permutations <= MOST_PERMUTATIONS):
-        raise OptionError(
-            f"permutations must be a whole number from 0 to {MOST_PERMUTATIONS}, "
-            f"got {permutations!r}"
-        )
     if alternative not in ("directed", "two-sided", "greater"):
         raise OptionError(
             f"alternative must be 'directed', 'two-sided' or 'greater', got {alternative!r}"

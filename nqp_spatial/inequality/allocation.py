@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import DomainError, IslandError, OptionError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import OpenShare, Range, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
@@ -53,14 +54,15 @@ class MisallocationResult(Printed):
         return ["Misallocation", self.summary]
 
 
+@checked
 def misallocation(
     panel: SpatialPanel,
     *,
     output: str,
     capital: str,
     labour: str,
-    alpha: float = 1 / 3,
-    sigma: float = 3.0,
+    alpha: OpenShare = 1 / 3,
+    sigma: Annotated[float, Range(1, 50, "low")] = 3.0,
 ) -> MisallocationResult:
     """Measure the misallocation of capital and labour between units.
 
@@ -108,11 +110,6 @@ def misallocation(
     >>> found.frame["tau_capital"].round(3).tolist()
     [-0.25, 0.5]
     """
-    require_panel(panel)
-    if not 0 < alpha < 1 or not sigma > 1:
-        raise OptionError(
-            f"alpha must lie between 0 and 1 and sigma be above 1; got {alpha} and {sigma}"
-        )
     columns = {"output": output, "capital": capital, "labour": labour}
     given = {name: panel.values(column) for name, column in columns.items()}
     for name, x in given.items():
@@ -151,6 +148,7 @@ def misallocation(
     return MisallocationResult(frame, summary)
 
 
+@checked
 def segmentation(
     panel: SpatialPanel,
     goods: Sequence[str],
@@ -206,12 +204,9 @@ def segmentation(
     >>> found.shape
     (3888,)
     """
-    require_panel(panel)
     names = list(goods)
     if len(names) < 3:
         raise OptionError(f"a variance over goods needs three or more, got {names}")
-    if prices not in ("chain", "level"):
-        raise OptionError(f"prices must be 'chain' or 'level', got {prices!r}")
     p = np.stack([panel.values(name) for name in names], axis=2)
     if low := [name for at, name in enumerate(names) if (p[:, :, at] <= 0).any()]:
         raise DomainError(f"prices must be positive; not so: {sample(low)}")

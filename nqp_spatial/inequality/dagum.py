@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality._kernels import group_gaps
 from nqp_spatial.inequality.measured import groups_by_unit, measured, resampled
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, Replications, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["DagumResult", "dagum"]
@@ -72,6 +72,7 @@ class DagumResult(Printed):
         return [f"Dagum's decomposition of {self.variable} by {self.group}", self.summary]
 
 
+@checked
 def dagum(
     panel: SpatialPanel,
     variable: str,
@@ -79,9 +80,9 @@ def dagum(
     group: str | pd.Series,
     weights: str | None = None,
     single: Literal["error", "keep"] = "error",
-    replications: int = 0,
-    level: float = 0.95,
-    seed: int | None = 0,
+    replications: Replications = 0,
+    level: Level = 0.95,
+    seed: Seed = 0,
 ) -> DagumResult:
     """Decompose the Gini coefficient of each period by groups of units.
 
@@ -140,9 +141,6 @@ def dagum(
     >>> found.within.columns.tolist()
     ['Central', 'East', 'Northeast', 'West']
     """
-    require_panel(panel)
-    if replications < 0 or not 0 < level < 1:
-        raise OptionError("replications must be at least 0 and level between 0 and 1")
     data = measured(panel, variable, weights, "non-negative", "the Gini coefficient")
     codes, names = groups_by_unit(panel, group, single=single)
     order = np.argsort(data.values, axis=1, kind="stable")

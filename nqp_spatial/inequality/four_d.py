@@ -12,9 +12,11 @@ from scipy import sparse
 from nqp_spatial.errors import BoundaryError, DomainError, GeometryError, OptionError, sample
 from nqp_spatial.inequality.gravity import projection_of
 from nqp_spatial.inequality.measured import groups_by_unit
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Positive, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.distance import inverse_distance
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spectrum import spectral_radius
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["density", "diversity", "division", "market_potential"]
 
 
+@checked
 def division(
     panel: SpatialPanel,
     weights: SpatialWeights | Graph | W,
@@ -69,7 +72,6 @@ def division(
     >>> bool(effects.mean() < links.mean())  # one's own effect is at home
     True
     """
-    require_panel(panel)
     w = as_weights(weights).reordered(panel.units).sparse
     codes, names = groups_by_unit(panel, zone)
     n = panel.n_units
@@ -78,9 +80,12 @@ def division(
     # One column a zone instead of one a unit: what each unit gets from each zone.
     got = beta * member + theta * (w @ member)
     if rho:
-        largest = np.abs(sparse.linalg.eigs(w, k=1, return_eigenvectors=False)[0])
+        largest = spectral_radius(w)
         if abs(rho) * largest >= 1:
-            raise BoundaryError(f"rho times the largest eigenvalue of W must be below 1, rho={rho}")
+            raise BoundaryError(
+                f"rho={rho:g} times the largest eigenvalue of the weights, {largest:g}, must be "
+                "below 1: no model with it is stable"
+            )
         system = sparse.csc_array(sparse.eye_array(n) - rho * w)
         got = sparse.linalg.splu(system).solve(got)
     total = got.sum(axis=1)
@@ -89,12 +94,13 @@ def division(
     return _every_period(panel, share, "division")
 
 
+@checked
 def market_potential(
     panel: SpatialPanel,
     variable: str,
     *,
-    power: float = 1.0,
-    cutoff_km: float | None = None,
+    power: Positive = 1.0,
+    cutoff_km: Positive | None = None,
     own: bool = True,
 ) -> pd.Series:
     """Return the market potential of each unit (Harris 1954).
@@ -140,7 +146,6 @@ def market_potential(
     >>> bool((found > 0).all())
     True
     """
-    require_panel(panel)
     m = panel.values(variable)
     if (m < 0).any():
         raise DomainError(
@@ -157,6 +162,7 @@ def market_potential(
     return pd.Series(found.ravel(), panel.frame.index, name="market_potential")
 
 
+@checked
 def density(panel: SpatialPanel, variable: str) -> pd.Series:
     """Return a variable per square kilometre of the unit's polygon.
 
@@ -183,11 +189,11 @@ def density(panel: SpatialPanel, variable: str) -> pd.Series:
     >>> len(nq.inequality.density(cities, "population"))
     3360
     """
-    require_panel(panel)
     found = panel.values(variable) / _areas(panel)[:, None]
     return pd.Series(found.ravel(), panel.frame.index, name="density")
 
 
+@checked
 def diversity(panel: SpatialPanel, columns: Sequence[str]) -> pd.DataFrame:
     """Return how evenly each unit's total is spread over its parts, and how related they are.
 
@@ -227,7 +233,6 @@ def diversity(panel: SpatialPanel, columns: Sequence[str]) -> pd.DataFrame:
     >>> found["simpson"].tolist()
     [0.5, 0.0]
     """
-    require_panel(panel)
     names = list(columns)
     if len(names) < 2:
         raise OptionError(f"diversity needs two or more parts, got {names}")

@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, sample
 from nqp_spatial.inequality.measured import groups_by_unit
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Nonnegative, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["GapsResult", "gaps", "intransitive"]
@@ -51,6 +52,7 @@ class GapsResult(Printed):
         return [f"Gaps of {self.variable} between groups of {self.group}", self.frame]
 
 
+@checked
 def gaps(
     panel: SpatialPanel,
     variable: str,
@@ -92,9 +94,6 @@ def gaps(
     >>> found.levels.columns.tolist()
     ['Central', 'East', 'Northeast', 'West']
     """
-    require_panel(panel)
-    if how not in ("mean", "sum"):
-        raise OptionError(f"how must be 'mean' or 'sum', got {how!r}")
     if how == "sum" and weights is not None:
         raise OptionError("weights are of a mean; a sum has none")
     x = panel.values(variable).T
@@ -114,7 +113,8 @@ def gaps(
     return GapsResult(levels, frame, variable, named)
 
 
-def intransitive(differences: pd.Series, *, tolerance: float = 0.0) -> pd.DataFrame:
+@checked
+def intransitive(differences: pd.Series, *, tolerance: Nonnegative = 0.0) -> pd.DataFrame:
     """Find triples of published differences that contradict each other.
 
     The differences of a, b and c must obey ``d(a, c) = d(a, b) + d(b, c)``.
@@ -147,6 +147,14 @@ def intransitive(differences: pd.Series, *, tolerance: float = 0.0) -> pd.DataFr
     """
     if differences.index.nlevels != 2:
         raise OptionError("differences must be indexed by (one, other)")
+    if not pd.api.types.is_numeric_dtype(differences) or differences.dtype.kind == "c":
+        raise DomainError(f"differences must be numbers, they are of type {differences.dtype}")
+    absent = ~np.isfinite(differences.to_numpy(dtype=float, na_value=np.nan))
+    if absent.any():
+        raise MissingValuesError(
+            f"differences are missing or infinite for {sample(differences.index[absent])}; "
+            "leave these pairs out"
+        )
     said: dict[tuple[object, object], float] = {}
     for (a, b), value in differences.items():
         said[a, b], said[b, a] = float(value), -float(value)

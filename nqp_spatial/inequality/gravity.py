@@ -10,7 +10,8 @@ import pandas as pd
 
 from nqp_spatial.errors import CrsError, PanelError
 from nqp_spatial.inequality.measured import measured
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Crs, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_places_in_time
 from nqp_spatial.printed import Part, Printed
 
@@ -49,7 +50,8 @@ class CentrePath(Printed):
         return [f"Centre and ellipse of {self.variable}", self.frame.round(2)]
 
 
-def centre_path(panel: SpatialPanel, variable: str, *, crs: Any = None) -> CentrePath:
+@checked
+def centre_path(panel: SpatialPanel, variable: str, *, crs: Crs = None) -> CentrePath:
     """Follow the centre of gravity and the standard deviational ellipse of a variable.
 
     With v the shares of units in the total and z their centroids, the centre is ``c = sum v z`` and
@@ -94,7 +96,6 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Any = None) -> Centr
     >>> path.frame.loc[2009, ["longitude", "latitude"]].round(1).tolist()
     [-90.5, 40.6]
     """
-    require_panel(panel)
     from pyproj import CRS, Transformer
 
     require_places_in_time(panel.periods, "the path of a centre")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.inequality._kernels import group_gaps
 from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, Range, Replications, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 
 __all__ = ["esteban_ray", "indices"]
 
@@ -18,15 +20,16 @@ ZERO_ALLOWED = ("gini", "theil_t", "ge2", "cv", "wolfson")
 Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@checked
 def indices(
     panel: SpatialPanel,
     variable: str,
     *,
     which: Sequence[str] | None = None,
     weights: str | None = None,
-    replications: int = 0,
-    level: float = 0.95,
-    seed: int | None = 0,
+    replications: Replications = 0,
+    level: Level = 0.95,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Measure the inequality of each period.
 
@@ -36,7 +39,7 @@ def indices(
     ln r; ``ge2``: sum w (r^2 - 1) / 2; ``atkinson_0.5``, ``atkinson_1``, ``atkinson_2``:
     1 - (sum w r^(1-e))^(1/(1-e)), the geometric mean at e = 1; ``cv``: standard deviation over m;
     ``log_variance``: variance of ln y; ``wolfson``: 4 (m / median) (1/2 - L(1/2) - gini / 2), L the
-    Lorenz curve.
+    Lorenz curve; missing where the median is zero.
 
     Parameters
     ----------
@@ -78,14 +81,14 @@ def indices(
     >>> table.loc[[1929, 2009]].round(3).to_numpy().tolist()
     [[0.201, 0.063], [0.079, 0.01]]
     """
-    require_panel(panel)
     if which is None:
         zeros = (panel.values(variable) == 0).any()
         which = [name for name in _MEASURES if not zeros or name in ZERO_ALLOWED]
-    if unknown := [name for name in which if name not in _MEASURES]:
-        raise OptionError(f"unknown measures {unknown}; there are {', '.join(_MEASURES)}")
-    if replications < 0 or not 0 < level < 1:
-        raise OptionError("replications must be at least 0 and level between 0 and 1")
+    unknown = [name for name in which if name not in _MEASURES]
+    if unknown or not len(which):
+        raise OptionError(
+            f"which must name measures of {', '.join(_MEASURES)}; got {sample(unknown) or 'none'}"
+        )
     logs = [name for name in which if name not in ZERO_ALLOWED]
     sign = "positive" if logs else "non-negative"
     needs = logs[0] if logs else "a measure of inequality"
@@ -111,12 +114,13 @@ def indices(
     )
 
 
+@checked
 def esteban_ray(
     panel: SpatialPanel,
     variable: str,
     *,
     group: str | pd.Series,
-    alpha: float = 1.3,
+    alpha: Annotated[float, Range(0, 1.6)] = 1.3,
     weights: str | None = None,
 ) -> pd.Series:
     """Measure the polarisation of groups in each period.
@@ -161,9 +165,6 @@ def esteban_ray(
     >>> len(nq.inequality.esteban_ray(cities, "nqp", group="region4"))
     10
     """
-    require_panel(panel)
-    if not 0 <= alpha <= 1.6:
-        raise OptionError(f"alpha must lie between 0 and 1.6, got {alpha!r}")
     data = measured(panel, variable, weights, "non-negative", "polarisation")
     codes, _ = groups_by_unit(panel, group)
     member = codes[:, None] == np.arange(codes.max() + 1)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality.indices import gini_of
 from nqp_spatial.inequality.measured import measured
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Permutations, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["spatial_gini"]
 
 
+@checked
 def spatial_gini(
     panel: SpatialPanel,
     variable: str,
     weights: SpatialWeights | Graph | W,
     *,
-    permutations: int = 999,
-    seed: int | None = 0,
+    permutations: Permutations = 999,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Split the Gini coefficient of each period into pairs of neighbours and all other pairs.
 
@@ -73,9 +74,6 @@ def spatial_gini(
     >>> found.loc[1929].round(4).tolist()
     [0.201, 0.0115, 0.1895, 0.9427, 0.1821, 0.01]
     """
-    require_panel(panel)
-    if permutations < 0:
-        raise OptionError(f"permutations must be at least 0, got {permutations}")
     data = measured(panel, variable, None, "non-negative", "the Gini coefficient")
     links = as_weights(weights).reordered(panel.units).sparse.tocoo()
     rows, columns = links.coords

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, Replications, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 
 __all__ = ["TheilResult", "theil"]
@@ -63,6 +64,7 @@ class TheilResult(Printed):
         return [f"Theil {self.index} of {self.variable}", self.summary]
 
 
+@checked
 def theil(
     panel: SpatialPanel,
     variable: str,
@@ -70,9 +72,9 @@ def theil(
     levels: str | Sequence[str],
     index: Index = "T",
     weights: str | None = None,
-    replications: int = 0,
-    level: float = 0.95,
-    seed: int | None = 0,
+    replications: Replications = 0,
+    level: Level = 0.95,
+    seed: Seed = 0,
 ) -> TheilResult:
     """Split Theil's index of each period over nested levels of groups.
 
@@ -128,11 +130,6 @@ def theil(
     >>> bool(rest.abs().max() < 1e-12)
     True
     """
-    require_panel(panel)
-    if index not in get_args(Index):
-        raise OptionError(f"index must be 'T' or 'L', got {index!r}")
-    if replications < 0 or not 0 < level < 1:
-        raise OptionError("replications must be at least 0 and level between 0 and 1")
     names = [levels] if isinstance(levels, str) else list(levels)
     if not names:
         raise OptionError("levels must name at least one column")
@@ -182,7 +179,8 @@ def _split(
     for code in [*codes, None]:
         own = values if code is None else _group_means(values, weights, code)
         with np.errstate(divide="ignore", invalid="ignore"):
-            log = np.where(own > 0, np.log(own / parent), 0.0)
+            # A group that a bootstrap sample leaves out has no mean, and no weight either.
+            log = np.where((own > 0) & (parent > 0), np.log(own / parent), 0.0)
         parts.append((share * own / mean * log if index == "T" else -share * log).sum(axis=1))
         parent = own
     return np.array(parts)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from nqp_spatial.inequality import CentrePath
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of, round_length
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.theme import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["centre_path"]
 
 
+@checked
 def centre_path(
     result: CentrePath,
     panel: SpatialPanel,
@@ -61,7 +63,6 @@ def centre_path(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['1929', '2009']
     """
-    require_panel(panel)
     from matplotlib.lines import Line2D
     from matplotlib.patches import Ellipse
 

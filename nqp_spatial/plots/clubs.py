@@ -9,7 +9,8 @@ import pandas as pd
 
 from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Width, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import places_on_axis
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups
@@ -49,6 +50,7 @@ def _said(name: str) -> str:
     return say("Club {number}", number=number) if number != name else say(name)
 
 
+@checked
 def club_map(
     clubs: ClubsResult,
     panel: SpatialPanel,
@@ -88,7 +90,6 @@ def club_map(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Club 1 (92)', 'Club 2 (130)', 'Club 3 (114)']
     """
-    require_panel(panel)
     options = MapLook(**look)
     ground = ground_of(panel, options)
     check_same_ids(
@@ -104,6 +105,7 @@ def club_map(
         return drawn_groups(ground, groups, colours, entries, named, options, options.title)
 
 
+@checked
 def transition_paths(
     clubs: ClubsResult,
     *,
@@ -114,7 +116,7 @@ def transition_paths(
     units_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the relative transition paths of clubs, and of their members behind.

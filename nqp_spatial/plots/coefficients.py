@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Width, checked
 from nqp_spatial.plots.theme import (
     COLUMN,
     MUTED,
@@ -34,6 +35,7 @@ _LOOKS = {
 }
 
 
+@checked
 def effects(
     result: EffectsResult,
     *,
@@ -43,7 +45,7 @@ def effects(
     points_kw: Layer = None,
     line_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw direct, indirect and total effects with confidence intervals.

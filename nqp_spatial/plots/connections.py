@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from scipy import sparse
 
-from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Size, Width, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.said import said
@@ -43,11 +43,12 @@ __all__ = ["neighbour_histogram", "weights_map"]
 _COMPONENTS = (PALETTE[0], PALETTE[2], PALETTE[3], PALETTE[4])  # the largest, in order of size
 
 
+@checked
 def weights_map(
     w: SpatialWeights | Graph | W,
     panel: SpatialPanel,
     *,
-    strongest: int | None = None,
+    strongest: Size | None = None,
     **look: Unpack[MapOptions],
 ) -> Axes:
     """Draw the links of a weights matrix on the map, its components and its islands.
@@ -83,7 +84,6 @@ def weights_map(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Link both ways (76)', 'Link one way (40)', 'Unit (48)']
     """
-    require_panel(panel)
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
 
@@ -98,8 +98,6 @@ def weights_map(
         advice="make the weights from the panel that is drawn",
     )
     weights = weights.reordered(ground.shapes.index, "the panel")
-    if strongest is not None and strongest < 1:
-        raise OptionError(f"strongest must be at least 1, got {strongest}")
     both, one = _links(weights.sparse if strongest is None else _largest(weights, strongest))
     shapes = ground.shapes.geometry
     places = shapes.centroid
@@ -176,13 +174,14 @@ def weights_map(
         return drawn_map(ground, paint, handles, entries, legend, options, _capital(named))
 
 
+@checked
 def neighbour_histogram(
     w: SpatialWeights | Graph | W,
     *,
     title: str | None = None,
     bars_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw how many units have how many neighbours.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.options import Range, Width, checked
 from nqp_spatial.periods import period_like
 from nqp_spatial.plots.space import dress
 from nqp_spatial.plots.theme import (
@@ -42,9 +43,11 @@ def _chosen(result: DensityResult, periods: Sequence[Hashable] | None) -> list[A
     wanted = [period_like(period, result.frame.columns) for period in periods]
     unknown = [period for period in wanted if period not in every]
     if unknown:
-        raise PanelError(f"no density of {sample(unknown)}; there are {sample(every)}")
+        raise PanelError(
+            f"there is no density of the periods {sample(unknown)}; there are {sample(every)}"
+        )
     if not wanted:
-        raise OptionError("name at least one period, or none for an even choice")
+        raise OptionError("periods must name at least one period, or be None for an even choice")
     return [period for period in every if period in wanted]
 
 
@@ -69,6 +72,7 @@ def _named(result: DensityResult, label: str | None) -> str:
     return say(_RELATIVE, name=result.label) if result.relative else result.label
 
 
+@checked
 def density_waterfall(
     result: DensityResult,
     *,
@@ -79,7 +83,7 @@ def density_waterfall(
     azim: float = -62.0,
     areas_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw densities one behind the other, in three dimensions.
@@ -156,18 +160,19 @@ def density_waterfall(
     return ax
 
 
+@checked
 def density_ridges(
     result: DensityResult,
     *,
     periods: Sequence[Hashable] | None = None,
     title: str | None = None,
     label: str | None = None,
-    overlap: float = 1.8,
+    overlap: Annotated[float, Range(0, 100, "low")] = 1.8,
     rug: bool = False,
     areas_kw: Layer = None,
     line_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw densities above each other on one axis, the earliest on top, with their medians.
@@ -211,8 +216,6 @@ def density_ridges(
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['1929', '1969', '2009']
     """
-    if not overlap > 0:
-        raise OptionError(f"overlap must be positive, got {overlap!r}")
     some = _chosen(result, periods)
     x, part = _seen(result, some)
     scale = overlap / float(result.frame[some].to_numpy().max())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
-from nqp_spatial.errors import GeometryError, OptionError
+from nqp_spatial.errors import GeometryError
+from nqp_spatial.options import Crs, Width
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.theme import (
     COLUMN,
@@ -35,15 +36,15 @@ class MapOptions(TypedDict, total=False):
     """What all maps take; `nqp_spatial.plots.choropleth` says what each does."""
 
     title: str | None
-    crs: Any
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None
-    inset: str | None
+    crs: Crs
+    basemap: Literal["china"] | gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | None
+    inset: Literal["south-china-sea"] | None
     scale_bar: bool
     north_arrow: bool
     shapes_kw: Layer
     legend_kw: Layer
     lang: Lang
-    width: float
+    width: Width
     ax: Axes | None
 
 
@@ -53,8 +54,8 @@ class MapLook:
 
     title: str | None = None
     crs: Any = "auto"
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None = None
-    inset: str | None = None
+    basemap: Literal["china"] | gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | None = None
+    inset: Literal["south-china-sea"] | None = None
     scale_bar: bool = False
     north_arrow: bool = False
     shapes_kw: Layer = None
@@ -266,14 +267,12 @@ def ground_of(panel: SpatialPanel, look: MapLook) -> Ground:
     crs, inset = look.crs, look.inset
     shapes = panel.require_geometry()
     layers = _layers(look.basemap)
-    if inset is not None and inset not in INSETS:
-        raise OptionError(f"inset must be None or one of {', '.join(INSETS)}, got {inset!r}")
-    if layers or inset:
+    if layers or inset or not (crs is None or (isinstance(crs, str) and crs == "auto")):
         without = [frame.crs is None for frame in (shapes, *layers)]
         if any(without):
             raise GeometryError(
                 f"{'the units' if without[0] else 'a layer of the base map'} have no CRS, so they "
-                "cannot be laid over each other; set it with set_crs(...)"
+                "cannot be projected or laid over each other; set it with set_crs(...)"
             )
     if isinstance(crs, str) and crs == "auto":
         crs = _CHINA if isinstance(look.basemap, str) or inset else _fitting(shapes, layers)
@@ -293,27 +292,17 @@ def _known(inset: str | None) -> Inset | None:
 
 
 def _layers(
-    basemap: gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | str | None,
+    basemap: Literal["china"] | gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | None,
 ) -> list[gpd.GeoDataFrame]:
     import geopandas as gpd
 
     if basemap is None:
         return []
     if isinstance(basemap, str):
-        if basemap != "china":
-            raise OptionError(
-                f"basemap must be 'china', a GeoDataFrame or several of them, got {basemap!r}"
-            )
         from nqp_spatial.datasets import china_provinces, china_sea_line
 
         return [china_provinces(), china_sea_line()]
     layers = [basemap] if isinstance(basemap, gpd.GeoDataFrame) else list(basemap)
-    for layer in layers:
-        if not isinstance(layer, gpd.GeoDataFrame):
-            raise OptionError(
-                f"basemap must be 'china', a GeoDataFrame or several of them; one is a "
-                f"{type(layer).__name__}"
-            )
     return layers
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_map
 from nqp_spatial.plots.theme import (
@@ -32,6 +33,7 @@ __all__ = ["effects_arrows"]
 _APART = 1.6  # inches between marks: arrows need room to be told apart
 
 
+@checked
 def effects_arrows(
     result: EffectsMatrix,
     panel: SpatialPanel,
@@ -82,7 +84,6 @@ def effects_arrows(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Rest (39)', 'South (9)', '95% interval holds zero']
     """
-    require_panel(panel)
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -132,7 +133,10 @@ def _by_unit(panel: SpatialPanel, groups: str | pd.Series, ground: Ground) -> np
         ground.shapes.index, given.index, our_name="panel", their_name="groups",
         advice="give one group for each unit of the panel",
     )  # fmt: skip
-    return np.asarray(given.reindex(ground.shapes.index).astype(str))
+    given = given.reindex(ground.shapes.index)
+    if given.isna().any():
+        raise PanelError(f"units without a group: {sample(given.index[given.isna()])}")
+    return np.asarray(given.astype(str))
 
 
 def _marks(

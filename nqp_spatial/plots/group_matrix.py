@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Width, checked
 from nqp_spatial.plots.theme import (
     COLUMN,
     DIVERGING,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["effects_matrix"]
 
 
+@checked
 def effects_matrix(
     result: EffectsMatrix,
     *,
@@ -38,7 +39,7 @@ def effects_matrix(
     cells_kw: Layer = None,
     text_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw effects of one regressor from group to group, with their intervals.
@@ -83,8 +84,6 @@ def effects_matrix(
     >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_xlabel()
     'Sender (hatched: the interval holds zero)'
     """
-    if effect not in ("indirect", "total"):
-        raise OptionError(f"effect must be 'indirect' or 'total', got {effect!r}")
     table = result.matrix(effect)
     low, high = result.matrix(effect, "conf_low"), result.matrix(effect, "conf_high")
     groups = [name for name in table.index if name != "all"]

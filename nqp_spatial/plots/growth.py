@@ -9,6 +9,7 @@ import pandas as pd
 
 from nqp_spatial.convergence import BetaResult, SigmaResult
 from nqp_spatial.convergence.sigma import MEASURES
+from nqp_spatial.options import Width, checked
 from nqp_spatial.periods import places_on_axis
 from nqp_spatial.plots.theme import (
     COLUMN,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["beta_scatter", "sigma_lines"]
 
 
+@checked
 def beta_scatter(
     result: BetaResult,
     *,
@@ -38,7 +40,7 @@ def beta_scatter(
     line_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw growth against the starting level, with the estimated line of each group.
@@ -133,6 +135,7 @@ def _growth_words(result: BetaResult) -> str:
     return say("Change over {span} period(s)", span=span)
 
 
+@checked
 def sigma_lines(
     result: SigmaResult,
     *,
@@ -140,7 +143,7 @@ def sigma_lines(
     line_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw measures of dispersion over time, each over its first value, with their trends.

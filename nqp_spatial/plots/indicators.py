@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.composite import CompositeIndex
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import OptionError, sample
+from nqp_spatial.options import Size, Width, checked
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
@@ -40,6 +41,7 @@ def weighting_words(weighting: str) -> str:
     return " + ".join(say(one) for one in weighting.split("+"))
 
 
+@checked
 def index_weights(
     result: CompositeIndex,
     *,
@@ -47,7 +49,7 @@ def index_weights(
     title: str | None = None,
     bars_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the weights of indicators as bars, by dimension.
@@ -124,16 +126,17 @@ def index_weights(
     return ax
 
 
+@checked
 def rank_intervals(
     table: pd.DataFrame,
     *,
-    top: int = 25,
+    top: Size = 25,
     labels: Mapping[object, str] | None = None,
     title: str | None = None,
     points_kw: Layer = None,
     line_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the ranks of the first units, with their intervals under other weights.
@@ -177,8 +180,13 @@ def rank_intervals(
     5
     """
     some = table.head(top)
-    if top < 1 or some.empty:
-        raise OptionError(f"top must be at least 1 and the table not empty; got top={top}")
+    wanted = ["rank", "rank_low", "rank_high", "without_best", "without_worst"]
+    if some.empty or any(list(some.columns).count(name) != 1 for name in wanted):
+        raise OptionError(
+            "table must have rows, and once each the columns that "
+            f"nqp_spatial.composite.rank_intervals returns, {', '.join(wanted)}; it has "
+            f"{len(some)} rows and columns {sample(some.columns, 8)}"
+        )
     at = np.arange(len(some))
     known = {} if labels is None else dict(labels)
     with themed(lang):

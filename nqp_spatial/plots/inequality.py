@@ -9,6 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality import DagumResult, TheilResult
+from nqp_spatial.options import Width, checked
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
@@ -34,6 +35,7 @@ _PARTS = {
 }
 
 
+@checked
 def dagum(
     result: DagumResult,
     *,
@@ -42,7 +44,7 @@ def dagum(
     bars_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the parts of the Gini coefficient over time, stacked, with the interval of the whole.
@@ -89,6 +91,7 @@ def dagum(
     )  # fmt: skip
 
 
+@checked
 def theil(
     result: TheilResult,
     *,
@@ -97,7 +100,7 @@ def theil(
     bars_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the parts of Theil's index over time, stacked.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from nqp_spatial.dynamics import KernelResult
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Range, Width, checked
 from nqp_spatial.plots.space import dress
 from nqp_spatial.plots.theme import (
     COLUMN,
@@ -50,6 +51,7 @@ def _inside(kernel: KernelResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x[kernel.inside], y[across], shown[:, across]
 
 
+@checked
 def kernel_surface(
     kernel: KernelResult,
     *,
@@ -59,7 +61,7 @@ def kernel_surface(
     azim: float = -58.0,
     surface_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a stochastic kernel as a surface.
@@ -129,17 +131,18 @@ def _round_levels(count: int) -> Any:
     return MaxNLocator(count)
 
 
+@checked
 def kernel_contour(
     kernel: KernelResult,
     *,
-    levels: int = 8,
+    levels: Annotated[int, Range(2, 100)] = 8,
     title: str | None = None,
     label: str | None = None,
     bands_kw: Layer = None,
     line_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a stochastic kernel as contours, with the 45-degree line and the expected value.
@@ -180,8 +183,6 @@ def kernel_contour(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['45-degree line', 'E(y | x)']
     """
-    if levels < 2:
-        raise OptionError(f"levels must be at least 2, got {levels!r}")
     x, y, density = _inside(kernel)
     with themed(lang):
         if ax is None:

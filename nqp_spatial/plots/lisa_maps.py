@@ -10,7 +10,8 @@ import pandas as pd
 from nqp_spatial.errors import OptionError
 from nqp_spatial.esda import LisaResult
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps import drawn_groups, legend_handles
 from nqp_spatial.plots.theme import (
@@ -19,6 +20,7 @@ from nqp_spatial.plots.theme import (
     PAGE,
     SIGNIFICANCE,
     TIER_COLOURS,
+    Columns,
     check_fonts,
     new_figure,
     themed,
@@ -46,6 +48,7 @@ def rule_of(lisa: LisaResult) -> str:
     )
 
 
+@checked
 def lisa_map(
     lisa: LisaResult, panel: SpatialPanel, *, tiers: bool = False, **look: Unpack[MapOptions]
 ) -> Axes:
@@ -80,7 +83,6 @@ def lisa_map(
     >>> nq.plots.lisa_map(lisa, panel).get_legend().get_title().get_text()
     'Local Moran, p < 0.05, 999 permutations'
     """
-    require_panel(panel)
     options = MapLook(**look)
     ground = _ground(lisa, panel, options)
     with speaking(options.lang):
@@ -92,6 +94,7 @@ def lisa_map(
         )
 
 
+@checked
 def significance_map(lisa: LisaResult, panel: SpatialPanel, **look: Unpack[MapOptions]) -> Axes:
     """Draw how significant local association is, whatever its kind.
 
@@ -124,7 +127,6 @@ def significance_map(lisa: LisaResult, panel: SpatialPanel, **look: Unpack[MapOp
     >>> [text.get_text().split(" (")[0] for text in ax.get_legend().get_texts()]
     ['p < 0.05', 'p ≤ 0.01', 'p ≤ 0.001', 'Not significant']
     """
-    require_panel(panel)
     options = MapLook(**look)
     ground = _ground(lisa, panel, options)
     with speaking(options.lang):
@@ -136,13 +138,14 @@ def significance_map(lisa: LisaResult, panel: SpatialPanel, **look: Unpack[MapOp
         )
 
 
+@checked
 def lisa_maps(
     results: Sequence[LisaResult] | Mapping[Any, LisaResult],
     panel: SpatialPanel,
     *,
     significance: bool = False,
     tiers: bool = False,
-    columns: int = 3,
+    columns: Columns = 3,
     **look: Unpack[MapOptions],
 ) -> Figure:
     """Draw several maps of clusters with one legend, and their significance below if asked.
@@ -183,10 +186,9 @@ def lisa_maps(
     >>> [ax.get_title(loc="left").split(":")[0] for ax in figure.axes], len(figure.legends)
     (['1929', '1969', '2009'], 1)
     """
-    require_panel(panel)
     many = list(results.values() if isinstance(results, Mapping) else results)
-    if not many or columns < 1 or look.get("ax") is not None:
-        raise OptionError("wanted at least one result and one column, and no ax: it makes a figure")
+    if not many or look.get("ax") is not None:
+        raise OptionError("results must hold at least one, and ax be left out: it makes a figure")
     options = MapLook(**{"width": PAGE, **look})  # type: ignore[arg-type]
     names = list(results) if isinstance(results, Mapping) else _names(many)
     ground = _ground(many[0], panel, options)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Digits, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import Ground, MapLook, MapOptions, ground_of
 from nqp_spatial.plots.theme import (
     COLUMN,
@@ -21,6 +22,8 @@ from nqp_spatial.plots.theme import (
     LIGHT,
     PALETTE,
     SEQUENTIAL,
+    Classes,
+    ColourMap,
     check_fonts,
     layer,
     new_figure,
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-__all__ = ["choropleth", "drawn_groups", "drawn_map", "legend_handles"]
+__all__ = ["choropleth", "drawn_groups", "drawn_map", "is_text", "legend_handles"]
 
 _SCHEMES = {
     "quantiles": "Quantiles",
@@ -47,17 +50,18 @@ _HATCHED = "////"
 _HATCHED_GROUPS = (_NO_DATA, "No neighbours", "Divergent")
 
 
+@checked
 def choropleth(
     panel: SpatialPanel,
     variable: str | pd.Series,
     *,
     period: Hashable | None = None,
-    scheme: str = "quantiles",
-    classes: int = 5,
+    scheme: Literal["quantiles", "natural-breaks", "equal-intervals"] = "quantiles",
+    classes: Classes = 5,
     breaks: Sequence[float] | None = None,
     centre: float | None = None,
-    cmap: str | None = None,
-    digits: int | None = None,
+    cmap: ColourMap | None = None,
+    digits: Digits | None = None,
     label: str | None = None,
     **look: Unpack[MapOptions],
 ) -> Axes:
@@ -126,12 +130,13 @@ def choropleth(
     >>> ax.get_legend().get_title().get_text()
     'Income per head, dollars, 2009'
     """
-    require_panel(panel)
     options = MapLook(**look)
     ground = ground_of(panel, options)
     with speaking(options.lang):
         values, name = _values(panel, variable, period)
-        if _is_text(values):
+        if values.isna().all():
+            raise PanelError(f"there is no value of {name!r} to draw: all are missing")
+        if is_text(values):
             groups, colours, counts = _categories(values)
         else:
             groups, colours, counts = _classified(
@@ -266,11 +271,17 @@ def _values(
     return values, say("{name}, {period}", name=name, period=period) if several else name
 
 
-def _is_text(values: pd.Series) -> bool:
+def is_text(values: pd.Series) -> bool:
+    """Whether values are categories to a map, not numbers."""
     return not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
 
 
 def _categories(values: pd.Series) -> tuple[pd.Series, dict[Any, Any], dict[str, int]]:
+    if not values.dropna().map(lambda value: isinstance(value, Hashable)).all():
+        raise PanelError(
+            f"{values.name!r} must hold numbers or categories, it holds values such as "
+            f"{sample(values.dropna().head(1))}"
+        )
     groups = values.astype("category")
     names = list(groups.cat.categories)
     if len(names) > len(PALETTE):
@@ -295,10 +306,12 @@ def _classified(
     """Cut values into classes; return the class of each unit, colours and counts."""
     import matplotlib as mpl
 
+    if pd.api.types.is_complex_dtype(values):
+        raise PanelError(f"{values.name!r} must be numeric, it holds complex numbers")
     numbers = values.to_numpy(dtype=float, na_value=np.nan)
     known = numbers[np.isfinite(numbers)]
     if not len(known):
-        raise PanelError("there is no value to draw: all are missing")
+        raise PanelError(f"there is no finite value of {values.name!r} to draw")
     inner = np.array(breaks, dtype=float) if breaks is not None else _cuts(known, scheme, classes)
     if centre is not None and len(inner):
         # It takes the place of the nearest break, so that no sliver of a class comes to be.
@@ -335,8 +348,6 @@ def _with_missing(
 def _cuts(known: np.ndarray, scheme: str, classes: int) -> np.ndarray:
     import mapclassify
 
-    if scheme not in _SCHEMES:
-        raise OptionError(f"scheme must be one of {', '.join(_SCHEMES)}, got {scheme!r}")
     distinct = len(np.unique(known))
     count = min(classes, distinct)
     if count < 2:

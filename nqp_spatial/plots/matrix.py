@@ -9,11 +9,13 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.options import Digits, Width, checked
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.theme import (
     COLUMN,
     INK,
     SEQUENTIAL,
+    ColourMap,
     Layer,
     check_fonts,
     layer,
@@ -34,18 +36,19 @@ __all__ = ["weights_matrix"]
 _MOST = 60
 
 
+@checked
 def weights_matrix(
     w: SpatialWeights | Graph | W,
     *,
     groups: pd.Series | None = None,
-    digits: int = 2,
+    digits: Digits = 2,
     label: str | None = None,
     title: str | None = None,
-    cmap: str = SEQUENTIAL,
+    cmap: ColourMap = SEQUENTIAL,
     cells_kw: Layer = None,
     text_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a small weights matrix, such as similarities, as a heat map.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.errors import PanelError, sample
+from nqp_spatial.options import PassedTo, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.maps import choropleth
 from nqp_spatial.plots.words import say, speaking
 from nqp_spatial.regression import RegressionResult
@@ -27,13 +28,14 @@ _SIDES = {
 _RESIDUAL = "Residual / sigma"
 
 
+@checked
 def residual_map(
     result: RegressionResult,
     panel: SpatialPanel,
     *,
     period: Hashable | None = None,
     ax: Axes | None = None,
-    **options: Any,
+    **options: Annotated[Any, PassedTo("choropleth", without=("ax",))],
 ) -> Axes:
     """Draw the residuals of one period, in standard errors of the regression.
 
@@ -71,7 +73,6 @@ def residual_map(
     >>> ax.get_legend().get_title().get_text()
     'Residual / sigma, 1986'
     """
-    require_panel(panel)
     table = result.resid.unstack()
     if period is None and table.shape[1] == 1:
         period = table.columns[0]
@@ -87,6 +88,7 @@ def residual_map(
     return choropleth(panel, values, ax=ax, **{**look, "label": name, **options})
 
 
+@checked
 def unit_effects_map(
     result: RegressionResult,
     panel: SpatialPanel,
@@ -95,7 +97,7 @@ def unit_effects_map(
     *,
     horizon: str | None = None,
     ax: Axes | None = None,
-    **options: Any,
+    **options: Annotated[Any, PassedTo("choropleth", without=("ax",))],
 ) -> Axes:
     """Draw what a change of one regressor does at each unit.
 
@@ -139,9 +141,6 @@ def unit_effects_map(
     >>> ax.get_legend().get_title().get_text()
     'Private capital (log): sent to all others'
     """
-    require_panel(panel)
-    if side not in get_args(Side):
-        raise OptionError(f"side must be one of {', '.join(get_args(Side))}, got {side!r}")
     values = result.unit_effects(variable, horizon=horizon)[side]
     with speaking(options.get("lang", "en")):
         words = say(_SIDES[side], name=result.label(variable))

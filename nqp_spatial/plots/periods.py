@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from nqp_spatial.errors import OptionError
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.options import PassedTo, Width, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.ground import MapLook, ground_of
-from nqp_spatial.plots.maps import choropleth
-from nqp_spatial.plots.theme import PAGE, check_fonts, new_figure, themed
+from nqp_spatial.plots.maps import choropleth, is_text
+from nqp_spatial.plots.theme import PAGE, Classes, Columns, check_fonts, new_figure, themed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["choropleth_periods"]
 
 
+@checked
 def choropleth_periods(
     panel: SpatialPanel,
     variable: str,
     *,
     periods: Sequence[Hashable] | None = None,
-    classes: int = 5,
-    columns: int = 3,
-    width: float = PAGE,
+    classes: Classes = 5,
+    columns: Columns = 3,
+    width: Width = PAGE,
     title: str | None = None,
-    **options: Any,
+    **options: Annotated[Any, PassedTo("choropleth", without=("ax",))],
 ) -> Figure:
     """Draw one variable in several periods, in classes that are the same in all of them.
 
@@ -68,16 +70,20 @@ def choropleth_periods(
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['2012', '2021']
     """
-    require_panel(panel)
     some = list(panel.periods[[0, panel.n_periods // 2, -1]]) if periods is None else list(periods)
-    if not some or columns < 1 or classes < 2:
-        raise OptionError("wanted at least one period, one column and two classes")
+    if not some:
+        raise OptionError("periods must name at least one period, got an empty list")
     some = list(dict.fromkeys(panel.require_periods(some)))
-    if "breaks" not in options:
+    panel.require_columns([variable])
+    if "breaks" not in options and not is_text(column := panel.frame[variable]):
         # One ground for all: classes of all the values that are drawn.
-        values = panel.wide(variable)[some].to_numpy()
-        cuts = np.quantile(values, np.arange(1, classes) / classes)
-        options["breaks"] = list(np.unique(cuts))
+        drawn = column.index.get_level_values("period").isin(some)
+        values = column[drawn].to_numpy(dtype=float, na_value=np.nan)
+        known = values[np.isfinite(values)]
+        if not len(known):
+            raise PanelError(f"there is no finite value of {variable!r} to draw")
+        cuts = np.quantile(known, np.arange(1, classes) / classes)
+        options["breaks"] = np.unique(cuts).tolist()
     wide = min(columns, len(some))
     rows = -(-len(some) // wide)
     look = {name: options[name] for name in ("crs", "basemap", "inset") if name in options}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.esda import LisaResult
+from nqp_spatial.options import Count, Width, checked
 from nqp_spatial.plots.lisa_maps import rule_of
 from nqp_spatial.plots.theme import (
     CLUSTER_COLOURS,
@@ -29,16 +30,17 @@ if TYPE_CHECKING:
 __all__ = ["moran_scatter"]
 
 
+@checked
 def moran_scatter(
     lisa: LisaResult,
     *,
-    annotate: int = 0,
+    annotate: Count = 0,
     title: str | None = None,
     points_kw: Layer = None,
     line_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw each unit's value against its neighbours', both in standard deviations.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Width, checked
 from nqp_spatial.plots.theme import (
     BLUE,
     COLUMN,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["border_loss", "reach", "threshold"]
 
 
+@checked
 def reach(
     result: ReachResult,
     variable: str | None = None,
@@ -38,7 +40,7 @@ def reach(
     points_kw: Layer = None,
     line_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw indirect effects of one regressor by distance.
@@ -123,6 +125,7 @@ def reach(
     return ax
 
 
+@checked
 def threshold(
     result: ThresholdResult,
     *,
@@ -130,7 +133,7 @@ def threshold(
     title: str | None = None,
     line_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the likelihood ratio of each candidate threshold, and its interval.
@@ -207,6 +210,7 @@ def threshold(
     return ax
 
 
+@checked
 def border_loss(
     result: BarrierResult,
     *,
@@ -214,7 +218,7 @@ def border_loss(
     points_kw: Layer = None,
     line_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the share of the spillover that each border takes, with Fieller's interval.

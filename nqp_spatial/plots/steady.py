@@ -13,7 +13,7 @@ from nqp_spatial.dynamics import (
     SpatialChainsResult,
     SpatialMarkovResult,
 )
-from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Width, checked
 from nqp_spatial.plots.theme import (
     COLUMN,
     EDGE,
@@ -65,16 +65,12 @@ def _tables(
         rows = {say("All"): result.pooled.ergodic}
         rows |= {name: chain.ergodic for name, chain in result.chains.items()}
         return pd.DataFrame(rows).T, result.pooled
-    if isinstance(result, SpatialChainsResult):
-        first = next(iter(result.chains.values()))
-        rows = {name: chain.pooled.ergodic for name, chain in result.chains.items()}
-        return pd.DataFrame(rows).T, first.pooled
-    raise OptionError(
-        "steady_states draws what functions of nqp_spatial.dynamics that estimate chains "
-        f"returned, got {type(result).__name__}"
-    )
+    first = next(iter(result.chains.values()))
+    rows = {name: chain.pooled.ergodic for name, chain in result.chains.items()}
+    return pd.DataFrame(rows).T, first.pooled
 
 
+@checked
 def steady_states(
     result: MarkovResult | SpatialMarkovResult | ChainsResult | SpatialChainsResult,
     *,
@@ -82,7 +78,7 @@ def steady_states(
     bars_kw: Layer = None,
     legend_kw: Layer = None,
     lang: Lang = "en",
-    width: float = COLUMN,
+    width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the long-run distribution over states, by condition or group.

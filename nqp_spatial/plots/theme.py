@@ -10,13 +10,15 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import east_asian_width
 
-from nqp_spatial.errors import FontWarning, OptionError
+from nqp_spatial.errors import FontWarning, NqpError, OptionError
+from nqp_spatial.options import Range, Rule, checked
 from nqp_spatial.plots.words import Lang, say, speaking
 
 if TYPE_CHECKING:
@@ -119,6 +121,26 @@ _font_warning_due = True
 
 # A Chinese character is a word; no line begins with a stop or ends with an opening bracket.
 _WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+|\s+")
+
+
+# Keywords of layers that the caller of the figure being drawn has passed.
+_CALLERS: ContextVar[list[Mapping[str, Any]]] = ContextVar("layers of the caller")
+
+# Maps and matrices side by side.
+Columns = Annotated[int, Range(1, 20)]
+# More classes than shades can be told apart.
+Classes = Annotated[int, Range(2, 20)]
+
+
+def _is_colour_map(value: object) -> bool:
+    import matplotlib as mpl
+
+    return isinstance(value, str) and value in mpl.colormaps
+
+
+ColourMap = Annotated[
+    str, Rule("a colour map of matplotlib", _is_colour_map, lambda value: "such as 'YlGnBu'")
+]
 
 
 def _fonts() -> list[str]:
@@ -237,6 +259,8 @@ def _wrapped_line(text: str, width: float) -> str:
 
 def layer(given: Layer, **defaults: Any) -> dict[str, Any]:
     """Return the keyword arguments of a layer: ours, and over them the caller's."""
+    if given:
+        _CALLERS.get().append(given)
     return {**defaults, **(given or {})}
 
 
@@ -281,10 +305,20 @@ def themed(lang: Lang = "en") -> Iterator[None]:
     # turns interactive mode on; rc_context would turn it off again.
     before = {name: mpl.rcParams[name] for name in settings}
     mpl.rcParams.update(settings)
+    callers = _CALLERS.set([])
     try:
         with speaking(lang):
             yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        layers = _CALLERS.get()
+        if isinstance(error, NqpError) or not layers:
+            raise
+        raise OptionError(
+            f"matplotlib does not take the keywords of a layer, {' or '.join(map(repr, layers))}: "
+            f"{error}"
+        ) from error
     finally:
+        _CALLERS.reset(callers)
         mpl.rcParams.update(before)
 
 
@@ -347,7 +381,7 @@ def check_fonts(drawn: Figure | Axes) -> None:
     if letters:
         _font_warning_due = False
         shown = " ".join(letters[:10]) + (" …" if len(letters) > 10 else "")
-        warnings.warn(say(_FONT_WARNING, letters=shown), FontWarning, stacklevel=3)
+        warnings.warn(say(_FONT_WARNING, letters=shown), FontWarning, stacklevel=4)
 
 
 def renew_font_warning() -> None:
@@ -403,12 +437,13 @@ def _font_type(figure: Figure) -> int:
     return 3 if any(map(_has_cubic_outlines, files)) else 42
 
 
+@checked
 def save(
     drawn: Figure | Axes,
     path: str | Path,
     *,
     formats: Sequence[str] = ("png", "pdf"),
-    dpi: int = 300,
+    dpi: Annotated[int, Range(20, 2400)] = 300,
     close: bool = False,
 ) -> list[Path]:
     """Save a figure in several formats, at the size it was drawn for.
@@ -450,6 +485,8 @@ def save(
     figure = figure_of(drawn)
     known = figure.canvas.get_supported_filetypes()
     base = Path(path)
+    if not base.name:
+        raise OptionError(f"path must name a file, got {str(path)!r}")
     ending = base.suffix.lstrip(".").lower()
     if ending in known:
         base, formats = base.with_suffix(""), (ending,)

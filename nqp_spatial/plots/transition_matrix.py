@@ -9,6 +9,7 @@ import pandas as pd
 
 from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Width, checked
 from nqp_spatial.plots.steady import condition_name
 from nqp_spatial.plots.theme import (
     COLUMN,
@@ -16,6 +17,7 @@ from nqp_spatial.plots.theme import (
     INK,
     PAGE,
     PROBABILITY,
+    Columns,
     Layer,
     check_fonts,
     figure_of,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["transitions"]
 
 
+@checked
 def transitions(
     result: MarkovResult | SpatialMarkovResult | ChainsResult,
     *,
@@ -41,8 +44,8 @@ def transitions(
     cells_kw: Layer = None,
     text_kw: Layer = None,
     lang: Lang = "en",
-    width: float | None = None,
-    columns: int = 3,
+    width: Width | None = None,
+    columns: Columns = 3,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw the transition probabilities of a chain, or of several side by side.
@@ -139,13 +142,8 @@ def _chains(
             said = wrapped(condition_name(levels, value), 1.9)
             chains.append((said, result.probabilities.loc[value], result.counts.loc[value]))
         return chains
-    if isinstance(result, ChainsResult):
-        chains = [(say("All"), result.pooled.probabilities, result.pooled.counts)]
-        return chains + [(name, c.probabilities, c.counts) for name, c in result.chains.items()]
-    raise OptionError(
-        "transitions draws what nqp_spatial.dynamics.markov, spatial_markov or those by group and "
-        f"span returned, got {type(result).__name__}"
-    )
+    chains = [(say("All"), result.pooled.probabilities, result.pooled.counts)]
+    return chains + [(name, c.probabilities, c.counts) for name, c in result.chains.items()]
 
 
 def _later(step: int) -> str:

@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 
 from nqp_spatial.errors import NqpError, NqpWarning, OptionError
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Draws, Jobs, PassedTo, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.estimation import fit
@@ -67,11 +68,12 @@ class Comparison(Printed):
         ]  # fmt: skip
 
 
+@checked
 def compare(
-    results: Mapping[str, RegressionResult],
+    results: Mapping[Any, RegressionResult],
     *,
-    draws: int = 1000,
-    seed: int | None = 0,
+    draws: Draws = 1000,
+    seed: Seed = 0,
 ) -> Comparison:
     """Put fitted models side by side: parameters, effects, criteria.
 
@@ -146,6 +148,7 @@ def compare(
     )
 
 
+@checked
 def robustness(
     formulas: str | Iterable[str],
     panel: SpatialPanel,
@@ -153,9 +156,9 @@ def robustness(
     *,
     models: Iterable[Model] = ("sdm",),
     effects: Iterable[Effects] = ("two-way",),
-    n_jobs: int = 1,
+    n_jobs: Jobs = 1,
     progress: bool = False,
-    **options: object,
+    **options: Annotated[object, PassedTo("fit", without=("model", "effects"))],
 ) -> dict[str, RegressionResult]:
     """Fit every combination of formula, weights, model and effects.
 
@@ -194,7 +197,6 @@ def robustness(
     >>> list(nq.regression.robustness("lgsp ~ lpc", panel, candidates, models=("sar", "sdm")))
     ['4 nearest, sar', '4 nearest, sdm', '6 nearest, sar', '6 nearest, sdm']
     """
-    require_panel(panel)
     from joblib import Parallel, delayed
     from tqdm import tqdm
 

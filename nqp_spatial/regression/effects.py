@@ -22,6 +22,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from nqp_spatial.errors import OptionError, StabilityWarning
+from nqp_spatial.options import checked
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.factors import factorize
 from nqp_spatial.regression.logdet import Curve, LogDet, log_determinant
@@ -93,6 +94,7 @@ class EffectsResult(Printed):
             *notes_of(self.notes),
         ]
 
+    @checked
     def at(self, horizon: str | int) -> EffectsResult:
         """Return the effects at one horizon.
 

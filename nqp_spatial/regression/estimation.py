@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.regression import information as info
 from nqp_spatial.regression import sandwich
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["fit"]
 
 
+@checked
 def fit(
     formula: str,
     panel: SpatialPanel,
@@ -65,7 +67,7 @@ def fit(
     endogenous: str | Iterable[str] = (),
     instruments: str | Iterable[str] | None = None,
     functions: Functions | None = None,
-    seed: int | None = 0,
+    seed: Seed = 0,
 ) -> RegressionResult:
     """Estimate a spatial regression, by maximum likelihood or two-stage least squares.
 
@@ -197,7 +199,6 @@ def fit(
     >>> round(float(res.params["spatial", "rho"]), 4)
     0.4124
     """
-    require_panel(panel)
     check_options(
         model=model, effects=effects, correction=correction, covariance=covariance,
         estimator=estimator,

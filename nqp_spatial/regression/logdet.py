@@ -19,14 +19,16 @@ pi/4 (pi/2 for real eigenvalues) away from the real line, wherever the interval 
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from numpy.polynomial import Chebyshev
 from scipy import sparse
 
 from nqp_spatial.errors import OptionError, WeightsError
+from nqp_spatial.options import Rule, Seed, checked
 from nqp_spatial.regression.factors import ordered_system
 from nqp_spatial.regression.quadrature import PROBES, STEPS, probe_quadrature
 from nqp_spatial.weights.spatial_weights import SpatialWeights
@@ -53,28 +55,43 @@ _FLAT = 3e-13  # relative accuracy that the interpolants aim at
 _LEAST_HALF_WIDTH = 0.05  # in u: narrower windows would amplify rounding in second derivatives
 
 
+Rho = (
+    Annotated[
+        float,
+        Rule("a number", lambda value: type(value) is not bool and isinstance(value, numbers.Real)),
+    ]
+    | np.ndarray
+)
+"""One value of rho or several; where one is NaN, so is the logarithm."""
+
+
 class LogDet(Protocol):
     """What every form of the log-determinant can do."""
 
     method: str
     interval: tuple[float, float]
 
-    def value(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
         """Return ``ln|I - rho W|``."""
         ...
 
-    def derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
         """Return ``-tr G``."""
         ...
 
-    def second_derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
         """Return ``-tr G^2``."""
         ...
 
+    @checked
     def error(self, rho: float) -> tuple[float, float, float]:
         """Return standard errors of the value and the two derivatives."""
         ...
 
+    @checked
     def focus(self, rho: float, half_width: float) -> None:
         """Prepare for many evaluations within rho +- half_width."""
         ...
@@ -130,16 +147,19 @@ class Curve:
         """Whether every rho lies in the window."""
         return bool((rho >= self.low).all() and (rho <= self.high).all())
 
-    def value(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
         """Return the function."""
         return np.asarray(self.series(np.arctanh(self.radius * np.asarray(rho))))
 
-    def derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
         """Return its derivative with respect to rho."""
         x = self.radius * np.asarray(rho)
         return np.asarray(self._first(np.arctanh(x)) * self.radius / (1 - x**2))
 
-    def second_derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
         """Return its second derivative with respect to rho."""
         x = self.radius * np.asarray(rho)
         u, slope = np.arctanh(x), self.radius / (1 - x**2)
@@ -191,21 +211,26 @@ class NodeLogDet:
         self._combined = (self.node_weights * self.probe_weights[:, None]).ravel()
         self._strip = np.pi / 2 if np.isrealobj(nodes) else np.pi / 4
 
+    @checked
     def focus(self, rho: float, half_width: float) -> None:
         """Nothing to prepare: any rho is as good as another."""
 
-    def value(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
         """Return ``ln|I - rho W|``."""
         return self._summed(rho, 0)
 
-    def derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
         """Return ``-tr G``."""
         return self._summed(rho, 1)
 
-    def second_derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
         """Return ``-tr G^2``."""
         return self._summed(rho, 2)
 
+    @checked
     def error(self, rho: float) -> tuple[float, float, float]:
         """Return standard errors of the value and the two derivatives (zero if exact)."""
         if self.residual_maker is None:
@@ -286,6 +311,7 @@ class FactorLogDet:
         self._known: dict[float, float] = {}
         self._windows: list[Curve] = []
 
+    @checked
     def focus(self, rho: float, half_width: float) -> None:
         """Interpolate within rho +- half_width, cut where the edge of the interval comes near."""
         low, high = rho - half_width, rho + half_width
@@ -294,7 +320,8 @@ class FactorLogDet:
         high = min(high, np.tanh(middle + 1.5) / self.radius)
         self._window(np.array([low, high]))
 
-    def value(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
         """Return ``ln|I - rho W|``; directly, unless there is a window that holds rho."""
         points = np.asarray(rho, dtype=float)
         window = self._find(points)
@@ -304,14 +331,17 @@ class FactorLogDet:
             return self._window(points).value(points)
         return self._direct(points)
 
-    def derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
         """Return ``-tr G``."""
         return self._window(np.asarray(rho, dtype=float)).derivative(rho)
 
-    def second_derivative(self, rho: float | np.ndarray) -> np.ndarray:
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
         """Return ``-tr G^2``."""
         return self._window(np.asarray(rho, dtype=float)).second_derivative(rho)
 
+    @checked
     def error(self, rho: float) -> tuple[float, float, float]:
         """Return zeros: what is left is rounding."""
         return (0.0, 0.0, 0.0)
@@ -340,8 +370,9 @@ class FactorLogDet:
         return window
 
 
+@checked
 def log_determinant(
-    weights: SpatialWeights, method: LogDetMethod = "auto", *, seed: int | None = 0
+    weights: SpatialWeights, method: LogDetMethod = "auto", *, seed: Seed = 0
 ) -> LogDet:
     """Return the log-determinant of ``I - rho W``, built once and kept with the weights.
 

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.special import gammaln, logsumexp
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.likelihood import Squares
 from nqp_spatial.regression.logdet import log_determinant
@@ -29,6 +30,7 @@ MODELS: tuple[Model, ...] = ("slx", "sdm", "sdem")
 _POINTS = 400
 
 
+@checked
 def posterior_probabilities(
     formula: str,
     panel: SpatialPanel,
@@ -91,7 +93,6 @@ def posterior_probabilities(
     >>> found.loc[found["probability"].idxmax(), "model"]
     'sdm'
     """
-    require_panel(panel)
     chosen = list(models)
     unknown = [model for model in chosen if model not in MODELS]
     if unknown or not chosen:

@@ -14,6 +14,7 @@ from scipy import stats
 
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable
+from nqp_spatial.options import Draws, Level, Seed, checked
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import filled
 from nqp_spatial.regression import effects as impacts
@@ -160,7 +161,8 @@ class RegressionResult:
         tail = stats.t.sf(np.abs(self.tvalues), self.df_resid)
         return pd.Series(2 * tail, index=self.params.index, name="p_value")
 
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+    @checked
+    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
         """Return confidence intervals of the parameters.
 
         Parameters
@@ -193,14 +195,15 @@ class RegressionResult:
 
     # -- effects -----------------------------------------------------------------------------------
 
+    @checked
     def effects(
         self,
-        draws: int = 1000,
+        draws: Draws = 1000,
         *,
         horizons: Sequence[int] = (),
-        seed: int | None = 0,
+        seed: Seed = 0,
         method: Literal["draws", "delta"] = "draws",
-        level: float = 0.95,
+        level: Level = 0.95,
     ) -> EffectsResult:
         """Return direct, indirect and total effects with inference.
 
@@ -332,6 +335,7 @@ class RegressionResult:
             for h in steps
         ]
 
+    @checked
     def unit_effects(self, variable: str, *, horizon: str | None = None) -> pd.DataFrame:
         """Return what a change of one regressor does at each unit: own, received, sent.
 
@@ -390,6 +394,7 @@ class RegressionResult:
 
     # -- prediction --------------------------------------------------------------------------------
 
+    @checked
     def predict(
         self,
         panel: SpatialPanel | None = None,
@@ -620,6 +625,7 @@ class RegressionResult:
         }
         return known.get(key)
 
+    @checked
     def label(self, name: str) -> str:
         """Return the display label of a variable, or its name."""
         return self.labels.get(name, name)

@@ -10,7 +10,8 @@ import pandas as pd
 
 from nqp_spatial.errors import CollinearityError, DomainError, NqpError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test, tests_frame, wald_test
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression import residual_checks as checks
 from nqp_spatial.regression.estimation import fit
@@ -95,6 +96,7 @@ class DiagnosticsResult(Printed):
         ]
 
 
+@checked
 def diagnostics(
     panel: SpatialPanel,
     formula: str,
@@ -102,7 +104,7 @@ def diagnostics(
     *,
     effects: Effects = "two-way",
     correction: Correction = "auto",
-    level: float = 0.05,
+    level: Level = 0.05,
     functions: Functions | None = None,
 ) -> DiagnosticsResult:
     """Test a specification, from least squares to a spatial Durbin model, and recommend one.
@@ -167,7 +169,6 @@ def diagnostics(
     >>> found.tests["LR: SDM against SAR"].p_value < 0.05
     True
     """
-    require_panel(panel)
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
     level = require_level(level)

@@ -14,7 +14,8 @@ from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.inequality import DagumResult
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Digits, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.plots.said import said
 from nqp_spatial.regression.specification import DiagnosticsResult
 from nqp_spatial.report.writing import (
@@ -83,13 +84,14 @@ _WORDS = {
 }  # fmt: skip
 
 
+@checked
 def transition_table(
     chain: MarkovResult | SpatialMarkovResult | ChainsResult,
     path: str | Path,
     *,
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Lang = "en",
 ) -> Path:
     """Write transition probabilities with standard errors, moves and long-run distributions.
@@ -209,13 +211,14 @@ def _cells(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+@checked
 def dagum_table(
     result: DagumResult,
     path: str | Path,
     *,
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Lang = "en",
 ) -> Path:
     """Write the Gini coefficient, its parts, and the coefficients within and between groups.
@@ -272,6 +275,7 @@ def dagum_table(
     return write_cells(cells, target, caption=caption, notes=f"{about} {notes}".strip())
 
 
+@checked
 def club_table(
     clubs: ClubsResult,
     path: str | Path,
@@ -280,7 +284,7 @@ def club_table(
     names: pd.Series | None = None,
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Lang = "en",
 ) -> Path:
     """Write convergence clubs with their tests and, if asked for, their members.
@@ -356,6 +360,7 @@ def club_table(
     )  # fmt: skip
 
 
+@checked
 def descriptive_table(
     panel: SpatialPanel,
     variables: Sequence[str],
@@ -364,7 +369,7 @@ def descriptive_table(
     periods: Sequence[Hashable] | None = None,
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Lang = "en",
 ) -> Path:
     """Write descriptive statistics, with the standard deviation between and within units.
@@ -402,7 +407,6 @@ def descriptive_table(
     >>> descriptive_table(panel, ["lgsp", "unemp"], tempfile.mkdtemp() + "/data.html").name
     'data.html'
     """
-    require_panel(panel)
     target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
     if isinstance(variables, str):
         variables = [variables]
@@ -449,6 +453,7 @@ def _listed_tests(tests: Any) -> list[HypothesisTest | NotApplicable]:
     return rows
 
 
+@checked
 def tests_table(
     tests: DiagnosticsResult
     | Mapping[str, HypothesisTest | NotApplicable]
@@ -457,7 +462,7 @@ def tests_table(
     *,
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Lang = "en",
 ) -> Path:
     """Write hypothesis tests: those of the specification path, or any others.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
+from nqp_spatial.options import checked
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.theme import renew_font_warning
 from nqp_spatial.plots.words import speaking
@@ -78,6 +79,7 @@ class StudyResult(Printed):
         ]
 
 
+@checked
 def study(
     config: str | Path | Mapping[str, Any],
     output: str | Path = "report",

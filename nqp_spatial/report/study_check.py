@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from nqp_spatial.errors import NqpError, OptionError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.printed import Printed
 from nqp_spatial.regression.formulas import columns_of
 from nqp_spatial.report.study import run_setup
@@ -60,7 +61,8 @@ class Finding(Printed):
         return visible(f"{marks[self.level]}  {self.where}: {self.words}")
 
 
-def check(config: str | Path | Mapping[str, Any]) -> list[Finding]:
+@checked
+def check(config: object) -> list[Finding]:
     """Check settings, data, weights and models, and say what would fail.
 
     No text of the settings is run: formulas are read, and refused where they hold anything but

@@ -231,7 +231,7 @@ def read_config(source: str | Path | Mapping[str, Any]) -> StudyConfig:
 
 
 def config_and_faults(
-    source: str | Path | Mapping[str, Any],
+    source: object,
 ) -> tuple[StudyConfig | None, list[str]]:
     """Return the settings, or none and all their faults.
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.regression.formulas import quoted
 from nqp_spatial.report.study_config import SCHEMA, Setting
 from nqp_spatial.report.study_files import ids_of_map, map_of, sheets_of, table_of
@@ -27,6 +28,7 @@ _REGRESSORS = 3  # of the formula that is proposed
 Given = dict[tuple[str, str], Any]
 
 
+@checked
 def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Path) -> str:
     """Return a commented file of settings for a table and a map, from the columns they have.
 

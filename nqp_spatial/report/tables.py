@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.options import Digits, checked
 from nqp_spatial.plots.said import said
 from nqp_spatial.regression import EffectsResult, RegressionResult
 from nqp_spatial.report.writing import STARS, STARS_NOTE, target_of, words_in, write_cells
@@ -93,15 +94,16 @@ _WORDS = {
 }
 
 
+@checked
 def regression_table(
-    results: RegressionResult | Sequence[RegressionResult] | Mapping[str, RegressionResult],
+    results: RegressionResult | Sequence[RegressionResult] | Mapping[Any, RegressionResult],
     path: str | Path,
     *,
-    effects: bool | Mapping[str, EffectsResult] = False,
+    effects: bool | Mapping[Any, EffectsResult] = False,
     statistic: Literal["se", "t"] = "se",
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Literal["en", "zh"] = "en",
 ) -> Path:
     """Write models side by side to a file, with effects below the coefficients if asked for.
@@ -224,13 +226,14 @@ def _facts(model: RegressionResult, digits: int, words: dict[str, str]) -> pd.Se
     return pd.Series({(words["fit"], name): value for name, value in facts.items()}, dtype=object)
 
 
+@checked
 def effects_table(
-    effects: EffectsResult | Sequence[EffectsResult] | Mapping[str, EffectsResult],
+    effects: EffectsResult | Sequence[EffectsResult] | Mapping[Any, EffectsResult],
     path: str | Path,
     *,
     caption: str | None = None,
     notes: str = "",
-    digits: int = 3,
+    digits: Digits = 3,
     lang: Literal["en", "zh"] = "en",
 ) -> Path:
     """Write direct, indirect and total effects to a file, one panel an effect.
@@ -318,8 +321,8 @@ def _effects_column(
 
 
 def _regression_note(
-    models: Mapping[str, RegressionResult],
-    impacts: Mapping[str, EffectsResult],
+    models: Mapping[Any, RegressionResult],
+    impacts: Mapping[Any, EffectsResult],
     statistic: str,
     lang: str,
     notes: str,
@@ -359,7 +362,7 @@ def _per_column(key: str, values: list[str], words: dict[str, str]) -> str:
     return words[key].format("; ".join(each))
 
 
-def _effects_note(columns: Mapping[str, EffectsResult], words: dict[str, str], notes: str) -> str:
+def _effects_note(columns: Mapping[Any, EffectsResult], words: dict[str, str], notes: str) -> str:
     how = [_inference(one, words) for one in columns.values()]
     titles = [one.title for one in columns.values()]
     parts = [

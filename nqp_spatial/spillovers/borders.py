@@ -14,7 +14,8 @@ from scipy import optimize, sparse, stats
 
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.formulas import Functions
 from nqp_spatial.regression.spec import require_level
@@ -124,7 +125,8 @@ class BarrierResult(Printed):
         rho = self.fit.rho
         return pd.Series(1 - rho[1:] / rho[0], self.parts[1:], name="share_lost")
 
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+    @checked
+    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
         """Return Fieller intervals of the shares lost.
 
         Parameters
@@ -167,7 +169,8 @@ class BarrierResult(Printed):
                 found[title] = self.fit.wald(title, null, np.array(contrasts))
         return found
 
-    def decay(self, level: float = 0.95) -> BorderDecay:
+    @checked
+    def decay(self, level: Level = 0.95) -> BorderDecay:
         """Estimate kappa in ``w_ij exp(-kappa b_ij)`` by profile likelihood, b borders crossed.
 
         One rho and one theta for all links, which count less by the number of nested borders that
@@ -224,7 +227,8 @@ class BarrierResult(Printed):
             float(kappa), float(k_low), float(k_high), left, lower, upper, best, test
         )
 
-    def effects_by_border(self, variable: str, *, level: float = 0.95) -> pd.DataFrame:
+    @checked
+    def effects_by_border(self, variable: str, *, level: Level = 0.95) -> pd.DataFrame:
         """Return the direct effect of a regressor, and the indirect within and across each zone.
 
         Parameters
@@ -325,6 +329,7 @@ def fieller(
     return ends[0], ends[1], "outside"
 
 
+@checked
 def barrier(
     formula: str,
     panel: SpatialPanel,
@@ -389,7 +394,6 @@ def barrier(
     >>> res.conf_int().columns.tolist()
     ['conf_low', 'conf_high', 'kind']
     """
-    require_panel(panel)
     panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
     several = list(zone) if isinstance(zone, list | tuple) else [zone]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Edge, Level, Nonnegative, PassedTo, Positive, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression import fit as fit_model
 from nqp_spatial.regression.formulas import Functions
@@ -81,18 +82,19 @@ class ReachResult(Printed):
         return [self.design, self.frame.reset_index(drop=True), *found, *notes_of(self.notes)]
 
 
+@checked
 def reach(
     formula: str,
     panel: SpatialPanel,
     *,
-    edges_km: Sequence[float],
+    edges_km: Sequence[Edge],
     effects: FixedEffects = "two-way",
-    outcome_lags: str = "one",
-    power: float = 0.0,
+    outcome_lags: Literal["one", "bands"] = "one",
+    power: Nonnegative = 0.0,
     durbin: str | Iterable[str] | None = None,
-    level: float = 0.95,
+    level: Level = 0.95,
     functions: Functions | None = None,
-    seed: int | None = 0,
+    seed: Seed = 0,
 ) -> ReachResult:
     """Estimate effects by band of distance, and where they end.
 
@@ -152,9 +154,6 @@ def reach(
     >>> found.reach_km.index.tolist()
     ['lpc']
     """
-    require_panel(panel)
-    if outcome_lags not in ("one", "bands"):
-        raise OptionError(f"outcome_lags must be 'one' or 'bands', got {outcome_lags!r}")
     level = require_level(level)
     panel.require_balanced()
     rings = bands(panel, edges_km=edges_km, power=power)
@@ -303,8 +302,13 @@ def _table(
     return frame, end
 
 
+@checked
 def reach_links_within(
-    formula: str, panel: SpatialPanel, *, cutoffs_km: Sequence[float], **options: Any
+    formula: str,
+    panel: SpatialPanel,
+    *,
+    cutoffs_km: Sequence[Nonnegative],
+    **options: Annotated[Any, PassedTo("fit_model", without=("model", "weights"))],
 ) -> ReachResult:
     """Re-estimate a Durbin model with links up to each distance: the circle grows.
 
@@ -341,7 +345,6 @@ def reach_links_within(
     >>> found.frame["low_km"].tolist()
     [0.0, 0.0]
     """
-    require_panel(panel)
     rows = []
     for cutoff in cutoffs_km:
         w = distance_band(panel, cutoff_km=cutoff)
@@ -349,13 +352,14 @@ def reach_links_within(
     return _refitted(rows, "Links within the cutoff: one model for each")
 
 
+@checked
 def reach_links_beyond(
     formula: str,
     panel: SpatialPanel,
     *,
-    cutoffs_km: Sequence[float],
-    outer_km: float,
-    **options: Any,
+    cutoffs_km: Sequence[Nonnegative],
+    outer_km: Positive,
+    **options: Annotated[Any, PassedTo("fit_model", without=("model", "weights"))],
 ) -> ReachResult:
     """Re-estimate a Durbin model with links beyond each distance: the hole in the disc grows.
 
@@ -399,7 +403,6 @@ def reach_links_beyond(
     >>> found.frame["high_km"].tolist()
     [2000.0, 2000.0]
     """
-    require_panel(panel)
     wrong = [cutoff for cutoff in cutoffs_km if not 0 <= cutoff < outer_km]
     if wrong:
         raise OptionError(f"cutoffs must lie between 0 and outer_km = {outer_km:g}; got {wrong}")
@@ -457,14 +460,15 @@ class DistanceDecay(Printed):
         ]
 
 
+@checked
 def distance_decay(
     formula: str,
     panel: SpatialPanel,
     *,
-    cutoff_km: float,
-    largest: float = 6.0,
-    level: float = 0.95,
-    **options: Any,
+    cutoff_km: Positive,
+    largest: Positive = 6.0,
+    level: Level = 0.95,
+    **options: Annotated[Any, PassedTo("fit_model", without=("model", "weights"))],
 ) -> DistanceDecay:
     """Estimate the exponent of distance decay by profile likelihood.
 
@@ -499,7 +503,6 @@ def distance_decay(
     >>> found.conf_low <= found.power <= found.conf_high
     True
     """
-    require_panel(panel)
     level = require_level(level)
     if not 0 < largest < np.inf:
         raise OptionError(f"largest must be a positive number, got {largest!r}")

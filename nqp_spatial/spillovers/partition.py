@@ -13,7 +13,8 @@ from scipy import sparse, stats
 
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Level, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.periods import require_even_steps
 from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression.formulas import Functions
@@ -74,8 +75,13 @@ class EffectsMatrix(Printed):
     level: float
     note: str
 
+    @checked
     def matrix(
-        self, effect: Literal["direct", "indirect", "total"] = "total", value: str = "estimate"
+        self,
+        effect: Literal["direct", "indirect", "total"] = "total",
+        value: Literal[
+            "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"
+        ] = "estimate",
     ) -> pd.DataFrame:
         """Return one effect as a table of receivers (rows) by senders (columns).
 
@@ -153,7 +159,8 @@ class PartitionedResult(Printed):
         """Maximised log-likelihood, before any correction."""
         return self.fit.loglik
 
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+    @checked
+    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
         """Return confidence intervals of the estimates, columns ``conf_low, conf_high``."""
         reach = float(stats.norm.ppf(0.5 + require_level(level) / 2)) * self.std_errors
         return pd.DataFrame({"conf_low": self.params - reach, "conf_high": self.params + reach})
@@ -165,7 +172,8 @@ class PartitionedResult(Printed):
         p = pd.Series(2 * stats.norm.sf(statistic.abs()), self.params.index, name="p_value")
         return pd.concat([self.params, self.std_errors, statistic, p, self.conf_int()], axis=1)
 
-    def effects_matrix(self, variable: str, *, level: float = 0.95) -> EffectsMatrix:
+    @checked
+    def effects_matrix(self, variable: str, *, level: Level = 0.95) -> EffectsMatrix:
         """Return the effects of one regressor from group to group, by the delta method.
 
         Parameters
@@ -390,6 +398,7 @@ def _independent(rows: np.ndarray) -> np.ndarray:
     return rows if np.linalg.matrix_rank(rows) == len(rows) else np.unique(rows, axis=0)
 
 
+@checked
 def partitioned(
     formula: str,
     panel: SpatialPanel,
@@ -475,7 +484,6 @@ def partitioned(
     >>> sorted(res.tests)[0]
     'all blocks equal: rho'
     """
-    require_panel(panel)
     known = ("none", "unit", "period", "two-way")
     if effects not in known:
         raise OptionError(f"effects must be one of {', '.join(known)}; got {effects!r}")

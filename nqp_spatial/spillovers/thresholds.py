@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-from nqp_spatial.errors import BoundaryError, CollinearityError, OptionError, PanelError
+from nqp_spatial.errors import (
+    BoundaryError,
+    CollinearityError,
+    PanelError,
+    WeightsError,
+)
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Jobs, Level, Range, Replications, Seed, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import Part, Printed
 from nqp_spatial.regression.formulas import Functions
-from nqp_spatial.regression.spec import require_level
 from nqp_spatial.spillovers.blocks import ALL
 from nqp_spatial.spillovers.estimation import Prepared, SeveralLags, estimate, prepare
 from nqp_spatial.spillovers.partition import FixedEffects
@@ -211,6 +216,7 @@ def _links_of(
     )
 
 
+@checked
 def threshold(
     formula: str,
     panel: SpatialPanel,
@@ -223,13 +229,13 @@ def threshold(
     second: bool = False,
     durbin: str | Iterable[str] | None = None,
     lag_regressors: bool = True,
-    grid: int = 60,
-    trim: float = 0.1,
-    replications: int = 300,
-    level: float = 0.95,
+    grid: Annotated[int, Range(2, 10_000)] = 60,
+    trim: Annotated[float, Range(0, 0.5, "ends")] = 0.1,
+    replications: Replications = 300,
+    level: Level = 0.95,
     functions: Functions | None = None,
-    seed: int | None = 0,
-    n_jobs: int = 1,
+    seed: Seed = 0,
+    n_jobs: Jobs = 1,
     progress: bool = False,
 ) -> ThresholdResult:
     """Estimate a threshold of a score at which spillovers change.
@@ -311,17 +317,11 @@ def threshold(
     >>> sorted(res.tests)
     ['equal below and above: rho', 'equal below and above: rho and theta', ...]
     """
-    require_panel(panel)
-    if on not in get_args(On):
-        raise OptionError(f"on must be one of {', '.join(get_args(On))}; got {on!r}")
-    level = require_level(level)
-    if not 0 < trim < 0.5:
-        raise OptionError(f"trim must lie between 0 and 0.5, got {trim!r}")
-    if grid < 2 or replications < 0:
-        raise OptionError("grid must be at least 2 and replications at least 0")
     panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
     links, name = _links_of(w, panel, score, on)
+    if not len(links.scores):
+        raise WeightsError("the weights have no links, so that there are none to split in two")
     members = {ALL: np.ones(panel.n_units, dtype=bool)}
     prepared = prepare(
         formula, panel, members=members, effects=effects, durbin=durbin if lag_regressors else (),

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.options import checked
 from nqp_spatial.weights.distance import links_of, part_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["across", "group_codes", "nested", "partition", "within"]
 
 
+@checked
 def nested(
     a: SpatialWeights | Graph | W,
     b: SpatialWeights | Graph | W,
@@ -86,6 +88,7 @@ def nested(
     return finish(matrix, one.units, spec, standardize=standardize, islands="keep")
 
 
+@checked
 def within(
     weights: SpatialWeights | Graph | W, zone: pd.Series, *, standardize: Standardization = "none"
 ) -> SpatialWeights:
@@ -123,6 +126,7 @@ def within(
     return _by_zone(weights, zone, same=True, standardize=standardize)
 
 
+@checked
 def across(
     weights: SpatialWeights | Graph | W, zone: pd.Series, *, standardize: Standardization = "none"
 ) -> SpatialWeights:
@@ -154,6 +158,7 @@ def across(
     return _by_zone(weights, zone, same=False, standardize=standardize)
 
 
+@checked
 def partition(
     weights: SpatialWeights | Graph | W, groups: pd.Series, *, standardize: Standardization = "none"
 ) -> dict[tuple[Hashable, Hashable], SpatialWeights]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
 from nqp_spatial.keys import check_same_ids
-from nqp_spatial.sizes import MOST_PERMUTATIONS
+from nqp_spatial.options import Permutations, Seed, checked
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "compare_groups"]
 
 
+@checked
 def compare(
     a: SpatialWeights | Graph | W,
     b: SpatialWeights | Graph | W,
@@ -84,12 +85,13 @@ def compare(
     return pd.Series(found, name="comparison", dtype=float)
 
 
+@checked
 def compare_groups(
     weights: SpatialWeights | Graph | W,
     groups: pd.Series,
     *,
-    permutations: int = 9999,
-    seed: int | None = None,
+    permutations: Permutations = 9999,
+    seed: Seed = None,
 ) -> pd.Series:
     """Compare the weights of pairs within groups with those of pairs between groups.
 
@@ -131,10 +133,10 @@ def compare_groups(
     [0.389, 0.366]
     """
     given = as_weights(weights)
-    if not (isinstance(permutations, int) and 1 <= permutations <= MOST_PERMUTATIONS):
+    if permutations < 1:
         raise OptionError(
-            f"permutations must be a whole number from 1 to {MOST_PERMUTATIONS}, got "
-            f"{permutations!r}; the test is by permutations"
+            f"permutations must be a whole number from 1, got {permutations!r}; the test is by "
+            "permutations"
         )
     if not isinstance(groups, pd.Series):
         raise OptionError(

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import GeometryError, IslandError, NqpWarning, OptionError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.borders import Borders
 from nqp_spatial.weights.places import places_of
 from nqp_spatial.weights.spatial_weights import (
@@ -23,6 +24,7 @@ from nqp_spatial.weights.spatial_weights import (
 __all__ = ["contiguity"]
 
 
+@checked
 def contiguity(
     panel: SpatialPanel,
     *,
@@ -90,7 +92,6 @@ def contiguity(
     >>> nq.weights.contiguity(nq.datasets.us_income())
     SpatialWeights: queen contiguity, row-standardised; 48 units, 214 links, 0 islands, 1 component
     """
-    require_panel(panel)
     if kind not in ("queen", "rook"):
         raise OptionError(f"kind must be 'queen' or 'rook', got {kind!r}")
     if not (isinstance(order, int) and order >= 1):

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import GeometryError, OptionError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Edge, Positive, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.places import Metric, Places, places_of
 from nqp_spatial.weights.spatial_weights import (
     Islands,
@@ -24,6 +25,7 @@ from nqp_spatial.weights.spatial_weights import (
 __all__ = ["bands", "distance_band", "exponential", "inverse_distance", "knn"]
 
 
+@checked
 def knn(
     panel: SpatialPanel,
     *,
@@ -69,7 +71,6 @@ def knn(
     >>> nq.weights.knn(nq.datasets.us_income(), k=4).n_links
     192
     """
-    require_panel(panel)
     n = panel.n_units
     if not (isinstance(k, int) and 1 <= k < n):
         raise OptionError(f"k must be a whole number from 1 to {n - 1} for {n} units, got {k!r}")
@@ -88,10 +89,11 @@ def knn(
     return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
 
 
+@checked
 def distance_band(
     panel: SpatialPanel,
     *,
-    cutoff_km: float,
+    cutoff_km: Positive,
     power: float = 0.0,
     metric: Metric = "haversine",
     islands: Islands = "error",
@@ -128,7 +130,6 @@ def distance_band(
     >>> w.spec.describe()
     'distance band (cutoff_km = 800.0), row-standardised'
     """
-    require_panel(panel)
     if not power >= 0:
         raise OptionError(f"power must be zero or positive, got {power!r}")
     _positive(cutoff_km=cutoff_km)
@@ -139,11 +140,12 @@ def distance_band(
     )  # fmt: skip
 
 
+@checked
 def inverse_distance(
     panel: SpatialPanel,
     *,
     power: float = 1.0,
-    cutoff_km: float | None = None,
+    cutoff_km: Positive | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
@@ -186,7 +188,6 @@ def inverse_distance(
     >>> w.spec.describe()
     'inverse distance (power = 1.0, cutoff_km = 800.0), row-standardised'
     """
-    require_panel(panel)
     _positive(power=power, cutoff_km=cutoff_km)
     return _by_distance(
         panel, "inverse distance", lambda km: km**-power,
@@ -195,11 +196,12 @@ def inverse_distance(
     )  # fmt: skip
 
 
+@checked
 def exponential(
     panel: SpatialPanel,
     *,
     scale_km: float,
-    cutoff_km: float | None = None,
+    cutoff_km: Positive | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
@@ -235,7 +237,6 @@ def exponential(
     >>> nq.weights.exponential(nq.datasets.us_income(), scale_km=200, cutoff_km=1000).n_units
     48
     """
-    require_panel(panel)
     _positive(scale_km=scale_km, cutoff_km=cutoff_km)
     return _by_distance(
         panel, "exponential decay", lambda km: np.exp(-km / scale_km),
@@ -244,10 +245,11 @@ def exponential(
     )  # fmt: skip
 
 
+@checked
 def bands(
     panel: SpatialPanel,
     *,
-    edges_km: Sequence[float],
+    edges_km: Sequence[Edge],
     power: float = 0.0,
     metric: Metric = "haversine",
     islands: Islands = "error",
@@ -287,7 +289,6 @@ def bands(
     >>> list(rings)
     [(0.0, 500.0), (500.0, 1000.0)]
     """
-    require_panel(panel)
     edges = [float(edge) for edge in edges_km]
     if len(edges) < 2 or edges[0] < 0 or any(b <= a for a, b in pairwise(edges)):
         raise OptionError(f"edges_km must be two or more ascending numbers from 0, got {edges}")

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from nqp_spatial.errors import DomainError, OptionError, WeightsError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import Positive, checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.distance import links_of, require_apart, symmetric
 from nqp_spatial.weights.places import Metric, places_of, require_links
 from nqp_spatial.weights.spatial_weights import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["directed_economic", "economic", "gravity"]
 
 
+@checked
 def economic(
     panel: SpatialPanel,
     variable: str,
@@ -77,7 +79,6 @@ def economic(
     >>> w.spec.describe()
     'economic distance (variable = income, periods = 1929 to 1938, floor = 1), row-standardised'
     """
-    require_panel(panel)
     if floor is not None and not floor > 0:
         raise OptionError(f"floor must be positive, got {floor!r}")
     mass, when = _means(panel, variable, periods)
@@ -101,6 +102,7 @@ def economic(
     return finish(matrix, panel.units, spec, standardize=standardize, islands=islands)
 
 
+@checked
 def directed_economic(
     panel: SpatialPanel,
     variable: str,
@@ -145,7 +147,6 @@ def directed_economic(
     >>> w.rows_add_to_one
     True
     """
-    require_panel(panel)
     if relative_to not in ("receiver", "mean"):
         raise OptionError(f"relative_to must be 'receiver' or 'mean', got {relative_to!r}")
     mass, when = _means(panel, variable, periods, positive=True)
@@ -161,12 +162,13 @@ def directed_economic(
     return finish(matrix, panel.units, spec, standardize=standardize, islands="keep")
 
 
+@checked
 def gravity(
     panel: SpatialPanel,
     variable: str,
     *,
     power: float = 2.0,
-    cutoff_km: float | None = None,
+    cutoff_km: Positive | None = None,
     periods: Iterable[Hashable] | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",
@@ -210,7 +212,6 @@ def gravity(
     >>> nq.weights.gravity(nq.datasets.us_income(), "income", cutoff_km=1000).n_units
     48
     """
-    require_panel(panel)
     if not power > 0:
         raise OptionError(f"power must be positive, got {power!r}")
     if cutoff_km is not None and not cutoff_km > 0:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import NqpError, OptionError, UnmatchedIdsError, WeightsError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.sizes import require_memory
 from nqp_spatial.weights.distance import links_of
 from nqp_spatial.weights.given import from_edges, matched_ids, unique_ids
@@ -62,6 +63,7 @@ def write(weights: SpatialWeights, path: str | Path, *, layout: Layout = "edges"
     return target
 
 
+@checked
 def read(
     path: str | Path,
     *,

@@ -17,6 +17,7 @@ from nqp_spatial.errors import (
     sample,
 )
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.options import checked
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["from_dense", "from_edges", "from_pysal", "matched_ids", "unique_ids"]
 
 
+@checked
 def from_edges(
     frame: pd.DataFrame,
     *,
@@ -102,6 +104,7 @@ def from_edges(
     return finish(matrix, ids, WeightsSpec("edge list"), standardize=standardize, islands=islands)
 
 
+@checked
 def from_dense(
     matrix: np.ndarray | sparse.sparray | pd.DataFrame,
     units: Iterable[Hashable] | None = None,
@@ -165,6 +168,7 @@ def from_dense(
     return weights.reordered(wanted) if labelled and wanted is not None else weights
 
 
+@checked
 def from_pysal(
     graph_or_w: Graph | W, *, standardize: Standardization | None = None
 ) -> SpatialWeights:

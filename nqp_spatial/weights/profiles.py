@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.errors import MissingValuesError, OptionError, WeightsError, sample
+from nqp_spatial.options import checked
 from nqp_spatial.weights.given import from_edges, unique_ids
 from nqp_spatial.weights.places import require_links
 from nqp_spatial.weights.spatial_weights import (
@@ -24,6 +25,7 @@ from nqp_spatial.weights.spatial_weights import (
 __all__ = ["flows", "similarity"]
 
 
+@checked
 def similarity(
     profiles: pd.DataFrame,
     *,
@@ -139,6 +141,7 @@ def _numbers(profiles: pd.DataFrame) -> np.ndarray:
     return np.asarray(values)
 
 
+@checked
 def flows(
     frame: pd.DataFrame,
     *,

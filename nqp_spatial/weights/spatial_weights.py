@@ -25,6 +25,7 @@ from nqp_spatial.errors import (
     sample,
 )
 from nqp_spatial.keys import check_same_ids
+from nqp_spatial.options import checked
 from nqp_spatial.printed import Part, Printed
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ class SpatialWeights(Printed):
             f"{components} component{'s' * (components != 1)}"
         ]
 
+    @checked
     def standardize(self, how: Standardization) -> SpatialWeights:
         """Return weights standardised another way; this object stays as it is.
 
@@ -230,6 +232,7 @@ class SpatialWeights(Printed):
         spec = replace(self.spec, parameters=parameters, standardization=how)
         return SpatialWeights(spec, self.units, matrix, self.raw)
 
+    @checked
     def lag(self, values: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
         """Return the spatial lag ``W x``, labelled.
 
@@ -283,14 +286,15 @@ class SpatialWeights(Printed):
         gone = np.isnan(numbers).reshape(len(self.units), -1).any(axis=1)
         if gone.any():
             raise MissingValuesError(
-                f"values are missing for units {sample(self.units[gone])}, so the lags of their "
-                "neighbours are unknown; fill them, or take a subset of the weights"
+                f"values are missing or infinite for units {sample(self.units[gone])}, so the lags "
+                "of their neighbours are unknown; fill them, or take a subset of the weights"
             )
         result = self._sparse @ numbers
         if isinstance(values, pd.Series):
             return pd.Series(result, index=self.units, name=values.name).reindex(values.index)
         return pd.DataFrame(result, index=self.units, columns=values.columns).reindex(values.index)
 
+    @checked
     def aligned(self, units: pd.Index, name: str = "panel") -> csr_array:
         """Return the matrix with rows and columns in the order of `units`.
 
@@ -314,6 +318,7 @@ class SpatialWeights(Printed):
             return self.sparse
         return _permuted(self.sparse, self._positions(units, name))
 
+    @checked
     def reordered(self, units: pd.Index, name: str = "panel") -> SpatialWeights:
         """Return the same weights with units in another order, or these if it is theirs."""
         if units.equals(self.units):
@@ -323,6 +328,7 @@ class SpatialWeights(Printed):
         raw = _permuted(self.raw, order)
         return SpatialWeights(self.spec, units, matrix, raw)
 
+    @checked
     def renamed(self, units: pd.Index) -> SpatialWeights:
         """Return the same weights with other ids, in the order of `units`."""
         return SpatialWeights(self.spec, units, self.sparse, self.raw)
@@ -341,6 +347,7 @@ class SpatialWeights(Printed):
             "panel.select(units=...) or weights.subset(units)",
         )
 
+    @checked
     def subset(self, units: pd.Index | list[Any]) -> SpatialWeights:
         """Return weights among some units only, standardised again from the raw weights.
 
@@ -385,6 +392,7 @@ class SpatialWeights(Printed):
         """Return a new `libpysal.weights.W` for packages that want one."""
         return self.graph.to_W()
 
+    @checked
     def write(
         self, path: str | Path, *, layout: Literal["edges", "dense", "matrix"] = "edges"
     ) -> Path:
@@ -491,6 +499,12 @@ def finish(
         rows = np.repeat(np.arange(len(units)), np.diff(matrix.indptr))
         bad = units[np.unique(rows[~np.isfinite(matrix.data)])]
         raise WeightsError(f"weights are missing or infinite in the rows of units {sample(bad)}")
+    largest = np.abs(matrix.data).max(initial=0.0)
+    if largest > 1e100 or 0 < largest < 1e-100:
+        raise WeightsError(
+            f"the largest weight is {largest:.3g}: sums and powers of weights beyond 1e-100 and "
+            "1e100 cannot be worked with; change their unit"
+        )
     alone = units[np.diff(matrix.indptr) == 0]
     if len(alone):
         if islands == "error":

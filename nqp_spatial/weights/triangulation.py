@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
-from nqp_spatial.panel import SpatialPanel, require_panel
+from nqp_spatial.options import checked
+from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.places import Places, places_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
@@ -20,6 +21,7 @@ from nqp_spatial.weights.spatial_weights import (
 __all__ = ["triangulation"]
 
 
+@checked
 def triangulation(
     panel: SpatialPanel,
     *,
@@ -67,7 +69,6 @@ def triangulation(
     >>> len(w.islands), int(w.components.max())
     (0, 0)
     """
-    require_panel(panel)
     if kind not in ("delaunay", "gabriel", "relative"):
         raise OptionError(f"kind must be 'delaunay', 'gabriel' or 'relative', got {kind!r}")
     places = places_of(panel)
@@ -78,10 +79,10 @@ def triangulation(
             f"units share their point with others: {sample(panel.units[first[counts > 1]])}; "
             "move one of each"
         )
-    if panel.n_units < 4:
+    if len(points) < 3 or np.linalg.matrix_rank(points - points.mean(axis=0)) < 2:
         raise GeometryError(
-            f"a triangulation needs four units or more, the panel has {panel.n_units}; use "
-            "weights.knn"
+            f"a triangulation needs three units or more that do not lie on one line; the panel has "
+            f"{len(points)}"
         )
     from libpysal.graph import Graph
     from scipy.spatial import QhullError

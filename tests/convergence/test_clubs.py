@@ -313,12 +313,12 @@ def test_errors():
     with pytest.raises(PanelError, match=r"undefined at t = 1"):
         nq.convergence.log_t(panel, "y", discard=0.01)
     for options, message in [
-        ({"discard": 1.5}, "share between 0 and 1"),
-        ({"hac": "white"}, "'fixed' or 'andrews'"),
+        ({"discard": 1.5}, "a number between 0 and 1"),
+        ({"hac": "white"}, "one of 'fixed', 'andrews'"),
         ({"detrend": "bk"}, "'hp' or None"),
-        ({"smoothing": 0}, "must be positive"),
+        ({"smoothing": 0}, "a number above 0"),
         ({"merge": "all"}, "merge must be one of"),
-        ({"critical": "none"}, "'fixed' or 'increasing'"),
+        ({"critical": "none"}, "one of 'fixed', 'increasing'"),
     ]:
         with pytest.raises(OptionError, match=message):
             nq.convergence.clubs(panel, "y", **options)

@@ -271,9 +271,11 @@ def test_errors(lattice):
         nq.dynamics.density(panel_of(flat), "y")
     with pytest.raises(PanelError, match="at least 3 units"):
         nq.dynamics.density(panel_of(good[:2]), "y")
-    with pytest.raises(OptionError, match="silverman, sheather-jones"):
+    with pytest.raises(
+        OptionError, match=r"one of 'silverman', 'sheather-jones', or a number above 0"
+    ):
         nq.dynamics.density(panel, "y", bandwidth="scott")
-    with pytest.raises(OptionError, match="must be positive"):
+    with pytest.raises(OptionError, match=r"a number above 0, got -1.0"):
         nq.dynamics.density(panel, "y", bandwidth=-1.0)
     with pytest.raises(OptionError, match="points"):
         nq.dynamics.density(panel, "y", points=3)
@@ -284,13 +286,13 @@ def test_errors(lattice):
         nq.dynamics.density(panel_of(tied), "y", bandwidth="sheather-jones")
     with pytest.raises(OptionError, match="replications"):
         nq.dynamics.modality(panel, "y", replications=0)
-    with pytest.raises(OptionError, match="0 with weights"):
+    with pytest.raises(OptionError, match="with weights it may be 0"):
         nq.dynamics.stochastic_kernel(panel, "y", step=0)
     with pytest.raises(PanelError, match="needs at least 5 periods"):
         nq.dynamics.stochastic_kernel(panel, "y", step=4)
     with pytest.raises(DomainError, match="constant as x"):
         nq.dynamics.stochastic_kernel(panel_of(np.ones((5, 4))), "y")
-    with pytest.raises(OptionError, match="two positive numbers"):
+    with pytest.raises(OptionError, match=r"2 values .a number above 0; a number above 0."):
         nq.dynamics.stochastic_kernel(panel, "y", bandwidth=(1, 0))
     with pytest.raises(OptionError, match="points"):
         nq.dynamics.stochastic_kernel(panel, "y", points=5)
@@ -299,3 +301,52 @@ def test_errors(lattice):
     with pytest.raises(IslandError, match="no neighbours"):
         nq.dynamics.stochastic_kernel(states, "income", w=alone)
     assert w.n_units == 20
+
+
+def test_a_cell_far_from_the_rest_is_named_before_a_grid_is_made():
+    """Yuan where 10 000 yuan were meant: the grid would take hundreds of GiB."""
+    values = np.random.default_rng(0).normal(5, 1, (25, 8))
+    values[3, 2] *= 10_000
+    with pytest.raises(DomainError, match=r"'y' extends over .* unit 3, period 2 has \d+"):
+        nq.dynamics.stochastic_kernel(panel_of(values), "y")
+    values[3, 2] *= 10_000
+    with pytest.raises(DomainError, match=r"unit 3, period 2 has .* far from the median 5\.\d+"):
+        nq.dynamics.density(panel_of(values), "y")
+    with pytest.raises(DomainError, match="unit 3, period 2"):
+        nq.dynamics.density(panel_of(values), "y", periods=[1, 2], bandwidth=0.01)
+    # A wide grid that can still be worked with is.
+    values[3, 2] = 300.0
+    found = nq.dynamics.density(panel_of(values), "y")
+    grid = found.frame.index
+    assert (found.frame.sum() * (grid[1] - grid[0])).between(0.5, 1.5).all()
+
+
+def test_a_kernel_on_a_grid_as_wide_as_it_may_be():
+    """At the bound of the grid, a joint density that still adds to one over all points."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(60, 6))
+    low, high = np.ptp(values) / 590, np.ptp(values) / 610
+    nq.dynamics.stochastic_kernel(panel_of(values), "y", bandwidth=(low, low))
+    with pytest.raises(DomainError, match=r"bandwidths of .* or pass points="):
+        nq.dynamics.stochastic_kernel(panel_of(values), "y", bandwidth=(high, high))
+    found = nq.dynamics.stochastic_kernel(panel_of(values), "y", points=400, bandwidth=(low, low))
+    step = found.joint.index[1] - found.joint.index[0]
+    assert found.joint.to_numpy().sum() * step**2 == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e-310, 1e200])
+def test_magnitudes_whose_powers_overflow_are_refused_by_cell(factor):
+    values = factor * np.random.default_rng(0).uniform(1, 2, (6, 4))
+    for call in (nq.dynamics.density, nq.dynamics.modality, nq.dynamics.stochastic_kernel):
+        with pytest.raises(DomainError, match=r"column 'y' has .* change its unit"):
+            call(panel_of(values), "y")
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e12])
+def test_units_of_measurement_do_not_matter(factor):
+    values = np.random.default_rng(0).uniform(1, 2, (9, 4))
+    one, other = (
+        nq.dynamics.stochastic_kernel(panel_of(of), "y", points=40)
+        for of in (values, factor * values)
+    )
+    np.testing.assert_allclose(other.conditional * factor, one.conditional, rtol=1e-9)

@@ -352,7 +352,7 @@ def test_errors(walks, lattice):
         nq.dynamics.markov(panel_of(np.arange(12).reshape(6, 2) // 10), "y", states=3)
     with pytest.raises(PanelError, match="3 units cannot be spread over 4 states"):
         nq.dynamics.markov(panel_of(values[:3]), "y")
-    with pytest.raises(OptionError, match="number of states"):
+    with pytest.raises(OptionError, match="states must be a whole number from 2"):
         nq.dynamics.markov(panel, "y", states=1)
     with pytest.raises(OptionError, match="2 cuts make 3 states"):
         nq.dynamics.markov(panel, "y", states=4, discretize=[1.0, 2.0])

@@ -242,7 +242,7 @@ def test_esteban_ray_by_hand_and_at_its_ends():
     gini = nq.inequality.dagum(panel, "x", group="g").summary.loc[0, "gini"]
     at_zero = nq.inequality.esteban_ray(panel, "x", group="g", alpha=0)
     assert at_zero[0] == pytest.approx(2 * gini)
-    with pytest.raises(OptionError, match=r"alpha must lie between 0 and 1.6"):
+    with pytest.raises(OptionError, match=r"alpha must be a number from 0 to 1.6"):
         nq.inequality.esteban_ray(panel, "x", group="g", alpha=2)
 
 

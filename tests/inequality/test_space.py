@@ -78,7 +78,7 @@ def test_misallocation_is_what_a_planner_would_gain():
     none = nq.inequality.misallocation(even, **options)
     assert none.summary.loc[0].abs().max() < 1e-10
     assert none.frame[["tau_capital", "tau_labour"]].abs().to_numpy().max() < 1e-12
-    with pytest.raises(OptionError, match="sigma be above 1"):
+    with pytest.raises(OptionError, match="sigma must be a number above 1"):
         nq.inequality.misallocation(panel, **(options | {"sigma": 1}))
     with pytest.raises(DomainError, match="capital must be positive; 'k' is not for 0"):
         nq.inequality.misallocation(panel.assign(k=lambda d: d["k"] - d["k"].iloc[0]), **options)

@@ -36,7 +36,7 @@ def test_waterfall_draws_each_period(incomes):
     shades = [np.mean(area.get_facecolor()[0][:3]) for area in ax.collections]
     assert shades == sorted(shades, reverse=True)  # from early, light, to late, dark
     assert len(nq.plots.density_waterfall(found).collections) == 16
-    with pytest.raises(PanelError, match="no density of 1900"):
+    with pytest.raises(PanelError, match="no density of the periods 1900"):
         nq.plots.density_waterfall(found, periods=[1900])
     with pytest.raises(OptionError, match="projection='3d'"):
         nq.plots.density_waterfall(found, ax=plt.subplots()[1])
@@ -110,7 +110,7 @@ def test_steady_states_are_the_ergodic_distributions(incomes):
         panel, "relative_income", w, group=side, states=3, lag_states=2
     )
     assert len(nq.plots.steady_states(both).patches) == 6
-    with pytest.raises(OptionError, match="estimate chains"):
+    with pytest.raises(OptionError, match="result must be a MarkovResult"):
         nq.plots.steady_states(panel)
 
 

@@ -59,7 +59,7 @@ def test_rank_intervals_draw_the_table(cities):
     np.testing.assert_allclose(ax.lines[0].get_xdata(), table["rank"].head(7))
     ends = np.array([s[:, 0] for s in ax.collections[1].get_segments()])
     np.testing.assert_allclose(ends, table[["rank_low", "rank_high"]].head(7))
-    with pytest.raises(OptionError, match="top must be at least 1"):
+    with pytest.raises(OptionError, match="top must be a whole number from 1"):
         nq.plots.rank_intervals(table, top=0)
 
 

@@ -17,6 +17,7 @@ from shapely.geometry import LineString, Point, box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import (
+    CrsError,
     GeometryError,
     OptionError,
     PanelError,
@@ -240,7 +241,7 @@ def test_a_base_map_of_ones_own(grid):
         nq.plots.choropleth(grid, "x", basemap=bare)
     with pytest.raises(OptionError, match=r"basemap must be 'china'.*got 'france'"):
         nq.plots.choropleth(grid, "x", basemap="france")
-    with pytest.raises(OptionError, match="one is a str"):
+    with pytest.raises(OptionError, match=r"element 0 is 'roads.shp' .str."):
         nq.plots.choropleth(grid, "x", basemap=["roads.shp"])
     with pytest.raises(OptionError, match="inset must be None or one of south-china-sea"):
         nq.plots.choropleth(grid, "x", inset="hawaii")
@@ -279,7 +280,7 @@ def test_weights_map_of_the_strongest_links(grid, states):
     both, one = (int(entry.split("(")[1][:-1]) for entry in entries[:2])
     assert 2 * both + one == 2 * 48
     assert ax.get_title(loc="left").startswith("Inverse distance")
-    with pytest.raises(OptionError, match="strongest must be at least 1"):
+    with pytest.raises(OptionError, match="strongest must be a whole number from 1"):
         nq.plots.weights_map(w, panel, strongest=0)
     with pytest.raises(UnmatchedIdsError, match="ids of panel and weights differ"):
         nq.plots.weights_map(w, grid)
@@ -390,7 +391,7 @@ def test_transitions_show_every_probability(chains):
     np.testing.assert_allclose(shown, expected, atol=0.005)
     assert figure.get_size_inches()[0] == theme.PAGE
     assert len({tuple(ax.images[0].get_clim()) for ax in filled}) == 1
-    with pytest.raises(OptionError, match="transitions draws what"):
+    with pytest.raises(OptionError, match="result must be a MarkovResult"):
         nq.plots.transitions(one.probabilities)
 
 
@@ -464,7 +465,7 @@ def test_save(grid, tmp_path):
     assert [p.name for p in nq.plots.save(ax, tmp_path / "map.svg")] == ["map.svg"]
     with pytest.raises(OptionError, match="cannot be saved as doc"):
         nq.plots.save(ax, tmp_path / "map", formats=("doc",))
-    with pytest.raises(OptionError, match="got list"):
+    with pytest.raises(OptionError, match="drawn must be a matplotlib Figure"):
         nq.plots.save([ax], tmp_path / "map")
 
 
@@ -524,7 +525,7 @@ def test_unit_effects_map_draws_each_side(states):
         legend = ax.get_legend()
         assert legend.get_title().get_text() == f"Private capital (log): {words}"
         assert len(legend.get_texts()) == 5
-    with pytest.raises(OptionError, match="side must be one of own, received, sent"):
+    with pytest.raises(OptionError, match="side must be one of 'own', 'received', 'sent'"):
         nq.plots.unit_effects_map(res, panel, "lpc", "both")
 
 
@@ -533,3 +534,36 @@ def test_few_digits_do_not_give_two_classes_one_name():
     values = pd.Series(np.linspace(0.025, 0.028, panel.n_units), index=panel.units)
     texts = nq.plots.choropleth(panel, values, digits=2).get_legend().get_texts()
     assert len({text.get_text() for text in texts}) == 5
+
+
+# -- what is refused ------------------------------------------------------------------------------
+
+
+def test_keywords_that_matplotlib_does_not_take_are_an_error_that_shows_them(grid):
+    with pytest.raises(OptionError, match=r"keywords of a layer, \{'colour': 'red'\}: .*colour"):
+        nq.plots.choropleth(grid, "x", shapes_kw={"colour": "red"})
+    with pytest.raises(OptionError, match="no option 'tilte'; did you mean 'title'"):
+        nq.plots.choropleth(grid, "x", tilte="X")
+    with pytest.raises(OptionError, match=r"width must be a number above 0 to 50, got 0 \(int\)"):
+        nq.plots.choropleth_periods(grid, "x", width=0)
+    with pytest.raises(OptionError, match="cmap must be a colour map of matplotlib or None"):
+        nq.plots.choropleth(grid, "x", cmap="rainbows")
+    with pytest.raises(CrsError, match="crs must be 'auto', None or a coordinate reference"):
+        nq.plots.choropleth(grid, "x", crs="EPSG:none")
+
+
+def test_periods_with_gaps_and_categories(grid):
+    frame = grid.frame.reset_index()
+    later = frame.assign(period=1, x=frame["x"] * 2)
+    both = pd.concat([frame.assign(period=0), later]).reset_index(drop=True)
+    both.loc[3, "x"] = np.nan
+    both["kind"] = np.where(both["x"] > 20, "high", "low")
+    panel = nq.SpatialPanel(both, unit="unit", period="period", geometry=grid.geometry)
+    figure = nq.plots.choropleth_periods(panel, "x", classes=3)
+    texts = [text.get_text() for ax in figure.axes for text in ax.get_legend().get_texts()]
+    assert "No data (1)" in texts
+    figure = nq.plots.choropleth_periods(panel, "kind")
+    assert len(figure.axes) == 2
+    empty = panel.assign(x=np.nan)
+    with pytest.raises(PanelError, match="no finite value of 'x'"):
+        nq.plots.choropleth_periods(empty, "x")

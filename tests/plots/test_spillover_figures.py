@@ -35,7 +35,7 @@ def test_effects_matrix_shows_every_cell(states, south):
     hatched = [patch for patch in ax.patches if patch.get_hatch()]
     assert len(hatched) == int(((low <= 0) & (high >= 0)).to_numpy().sum())
     assert [t.get_text() for t in ax.get_yticklabels()] == ["Rest", "South", "average unit"]
-    with pytest.raises(OptionError, match="effect must be 'indirect' or 'total'"):
+    with pytest.raises(OptionError, match="effect must be one of 'indirect', 'total'"):
         nq.plots.effects_matrix(found, effect="direct")
 
 

@@ -147,7 +147,7 @@ def test_durbin_subsets(small):
 
 def test_options(small):
     panel, w = small
-    with pytest.raises(OptionError, match="model must be one of ols, slx, sar, sem, sdm"):
+    with pytest.raises(OptionError, match="model must be one of 'ols', 'slx', 'sar', 'sem', 'sdm'"):
         nq.fit("y ~ x1", panel, w, model="durbin")
     with pytest.raises(OptionError, match="effects must be one of"):
         nq.fit("y ~ x1", panel, w, effects="twoways")

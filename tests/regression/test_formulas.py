@@ -149,10 +149,10 @@ def test_work_without_bound_is_refused_before_it_begins(odd, formula, words):
         ("y ~ x1:y", "cannot explain itself"),
         ("y ~ (x1", "cannot be read"),
         ("y ~ ``", "no name between them"),
-        (3, "must be text"),
-        (None, "must be text"),
-        (["y ~ x1"], "must be text"),
-        (b"y ~ x1", "must be text"),
+        (3, "formula must be a string"),
+        (None, "formula must be a string"),
+        (["y ~ x1"], "formula must be a string"),
+        (b"y ~ x1", "formula must be a string"),
     ],
 )
 def test_formulas_that_are_none(odd, formula, words):
@@ -306,9 +306,9 @@ def test_functions_of_the_caller(odd):
     ("functions", "words"),
     [
         (3, "must be a mapping"),
-        ({"f": 3}, "must map names such as 'f' to functions"),
-        ({3: abs}, "must map names such as 'f' to functions"),
-        ({"a b": abs}, "must map names such as 'f' to functions"),
+        ({"f": 3}, "functions must be a mapping such as a dict"),
+        ({3: abs}, "functions must be a mapping such as a dict"),
+        ({"a b": abs}, "functions must be a mapping such as a dict"),
         ({"log": abs}, "have a function 'log' already"),
         ({"f": lambda x: 1 / 0}, "cannot be evaluated"),
         ({"f": lambda x: "a"}, "do not give numbers|cannot be evaluated"),

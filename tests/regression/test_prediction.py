@@ -177,7 +177,9 @@ def test_random_effects_and_levels_of_factors(states):
 def test_refused(states):
     panel, w = states
     res = nq.fit(FORMULA, panel, w)
-    with pytest.raises(OptionError, match="kind must be one of trend, direct, blup, got 'best'"):
+    with pytest.raises(
+        OptionError, match="kind must be one of 'trend', 'direct', 'blup', got 'best'"
+    ):
         res.predict(kind="best")
     with pytest.raises(OptionError, match="weights and period_effects are for another panel"):
         res.predict(weights=w)

@@ -302,7 +302,7 @@ def test_options(lattice, simulate):
     panel = simulate(w, 5)
     with pytest.raises(OptionError, match="tests need likelihoods"):
         nq.diagnostics(panel, "y ~ x1", w, correction="bias")
-    with pytest.raises(OptionError, match="level must lie between 0 and 1"):
+    with pytest.raises(OptionError, match="level must be a number between 0 and 1"):
         nq.diagnostics(panel, "y ~ x1", w, level=5)
     with pytest.raises(OptionError, match="need weights whose rows add to one"):
         nq.diagnostics(panel, "y ~ x1", w.standardize("spectral"))

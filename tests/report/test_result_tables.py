@@ -178,7 +178,7 @@ def test_word_tables_give_the_first_column_room_and_titles_a_row(results, tmp_pa
 def test_errors(results, tmp_path):
     with pytest.raises(OptionError, match=r"ending in \.docx"):
         nq.report.dagum_table(results["dagum"], tmp_path / "d.pdf")
-    with pytest.raises(OptionError, match="lang must be one of en, zh"):
+    with pytest.raises(OptionError, match="lang must be one of 'en', 'zh'"):
         nq.report.club_table(results["clubs"], tmp_path / "c.tex", lang="fr")
     with pytest.raises(OptionError, match="transition_table writes what markov"):
         nq.report.transition_table(results["dagum"], tmp_path / "t.tex")

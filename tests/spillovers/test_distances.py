@@ -141,7 +141,7 @@ def test_the_exponent_is_a_profile(states):
 
 def test_errors(states):
     panel, _ = states
-    with pytest.raises(OptionError, match="outcome_lags must be 'one' or 'bands'"):
+    with pytest.raises(OptionError, match="outcome_lags must be one of 'one', 'bands'"):
         reach("lgsp ~ lpc", panel, edges_km=EDGES, outcome_lags="two")
 
 

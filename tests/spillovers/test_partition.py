@@ -224,7 +224,7 @@ def test_errors_say_what_to_do(states, south):
     panel, w = states
     with pytest.raises(OptionError, match="two or more, all units are in 'all of them'"):
         partitioned("lgsp ~ lpc", panel, w, groups=pd.Series("all of them", panel.units))
-    with pytest.raises(OptionError, match="rho must be one of both, receiver, sender"):
+    with pytest.raises(OptionError, match="rho must be one of 'both', 'receiver', 'sender'"):
         partitioned("lgsp ~ lpc", panel, w, groups=south, rho="columns")
     with pytest.raises(OptionError, match="theta must name the coefficient of every"):
         partitioned("lgsp ~ lpc", panel, w, groups=south, theta={("rest", "rest"): "a"})
@@ -234,7 +234,9 @@ def test_errors_say_what_to_do(states, south):
     res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
     with pytest.raises(UnknownColumnError, match="'lemp' is not a regressor"):
         res.effects_matrix("lemp")
-    with pytest.raises(OptionError, match="effects must be one of none, unit, period, two-way"):
+    with pytest.raises(
+        OptionError, match="effects must be one of 'none', 'unit', 'period', 'two-way'"
+    ):
         partitioned("lgsp ~ lpc", panel, w, groups=south, effects="random")
 
 

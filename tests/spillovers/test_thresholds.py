@@ -158,7 +158,7 @@ def test_workers_do_not_change_the_bootstrap(lattice):
 def test_errors(lattice):
     w = lattice(5, 6)
     panel = drawn(w, np.random.default_rng(0).random(30), "sender", 0.5, 4, seed=1)
-    with pytest.raises(OptionError, match="on must be one of sender, receiver, difference"):
+    with pytest.raises(OptionError, match="on must be one of 'sender', 'receiver', 'difference'"):
         threshold("y ~ x", panel, w, score="score", on="pair")
     with pytest.raises(OptionError, match="trim must lie between"):
         threshold("y ~ x", panel, w, score="score", trim=0.6)

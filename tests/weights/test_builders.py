@@ -317,7 +317,7 @@ def test_zones_that_do_not_serve(panel):
     moving = panel.frame["province"].where(panel.frame.index != ("c07", 2020), "Z")
     with pytest.raises(PanelError, match="change their group over periods: 'c07'"):
         nq.weights.partition(w, moving)
-    with pytest.raises(OptionError, match="groups must be a Series by unit"):
+    with pytest.raises(OptionError, match="zone must be a pandas Series"):
         nq.weights.within(w, list(zone))
     with pytest.raises(OptionError, match="share must lie between"):
         nq.weights.nested(w, w, share=2)
@@ -457,7 +457,7 @@ def test_places_that_do_not_serve(panel):
         nq.weights.knn(panel, metric="manhattan")
     with pytest.raises(OptionError, match="symmetrize must be"):
         nq.weights.knn(panel, symmetrize="yes")
-    with pytest.raises(OptionError, match="cutoff_km must be positive"):
+    with pytest.raises(OptionError, match="cutoff_km must be a number above 0"):
         nq.weights.distance_band(panel, cutoff_km=-1)
     with pytest.raises(OptionError, match="scale_km must be positive"):
         nq.weights.exponential(panel, scale_km=0)
