@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import DomainError, MissingDependencyError
+from nqp_spatial.errors import (
+    DomainError,
+    MissingDependencyError,
+    MissingValuesError,
+    UnmatchedIdsError,
+    sample,
+)
 from nqp_spatial.numbers import why_not_numeric
 from nqp_spatial.options import checked
 
@@ -311,10 +317,16 @@ def hu_side(longitude: pd.Series, latitude: pd.Series) -> NDArray[np.object_]:
     for name, degrees in (("longitude", longitude), ("latitude", latitude)):
         if reason := why_not_numeric(degrees.rename(name)):
             raise DomainError(reason)
-    if len(longitude) != len(latitude):
-        raise DomainError(
-            f"longitude and latitude must be of the same places; they have {len(longitude)} and "
-            f"{len(latitude)} values"
+        absent = ~np.isfinite(degrees.to_numpy(dtype=float, na_value=np.nan))
+        if absent.any():
+            raise MissingValuesError(
+                f"{name} is missing or infinite for {sample(degrees.index[absent])}; leave these "
+                "places out"
+            )
+    if not longitude.index.equals(latitude.index):
+        raise UnmatchedIdsError(
+            "longitude and latitude must have the same index; they are like "
+            f"{sample(longitude.index)} and {sample(latitude.index)}"
         )
     heihe, tengchong = _unit_vectors(*HEIHE), _unit_vectors(*TENGCHONG)
     height = _unit_vectors(longitude, latitude) @ np.cross(tengchong, heihe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from nqp_spatial.datasets._planting import (
 )
 from nqp_spatial.datasets.china import china_prefectures
 from nqp_spatial.errors import OptionError
-from nqp_spatial.options import Seed, checked
+from nqp_spatial.options import Range, Seed, checked
 from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
@@ -168,7 +168,12 @@ class SimulatedCities(SpatialPanel):
 
 
 @checked
-def simulate_cities(seed: Seed = 0, *, first: int = 2012, last: int = 2021) -> SimulatedCities:
+def simulate_cities(
+    seed: Seed = 0,
+    *,
+    first: Annotated[int, Range(1, 9999)] = 2012,
+    last: Annotated[int, Range(1, 9999)] = 2021,
+) -> SimulatedCities:
     """Draw Chinese cities with planted index weights, clubs, spillovers, borders and threshold.
 
     On the real map of 336 prefecture-level cities, with W row-standardised, unit effects mu and

@@ -292,7 +292,7 @@ def _named(results: Any, kind: type) -> dict[str, Any]:
     wrong = [type(one).__name__ for one in results.values() if not isinstance(one, kind)]
     if wrong or not results:
         raise OptionError(
-            f"a table needs at least one {kind.__name__}, got {wrong or 'nothing'}; "
+            f"results must hold at least one {kind.__name__}, got {wrong or 'nothing'}; "
             "pass one, a list, or a mapping from headings"
         )
     named = {str(name): one for name, one in results.items()}

@@ -166,6 +166,8 @@ def reach(
         formula, panel, y_parts, x_parts, members=members, effects=effects, durbin=durbin,
         functions=functions, correct=True,
     )  # fmt: skip
+    if not fit.regressors:
+        raise OptionError(f"{formula!r} has no regressor whose effects could have a reach")
     masks = []
     for part in x_parts.values():
         mask = part.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,10 @@ def nested(
 
 @checked
 def within(
-    weights: SpatialWeights | Graph | W, zone: pd.Series, *, standardize: Standardization = "none"
+    weights: SpatialWeights | Graph | W,
+    zone: pd.Series | Mapping[Any, Hashable],
+    *,
+    standardize: Standardization = "none",
 ) -> SpatialWeights:
     """Weights of links that stay in a zone: ``w_ij`` if i and j are in the same zone.
 
@@ -128,7 +131,10 @@ def within(
 
 @checked
 def across(
-    weights: SpatialWeights | Graph | W, zone: pd.Series, *, standardize: Standardization = "none"
+    weights: SpatialWeights | Graph | W,
+    zone: pd.Series | Mapping[Any, Hashable],
+    *,
+    standardize: Standardization = "none",
 ) -> SpatialWeights:
     """Weights of links that cross a border: ``w_ij`` if i and j are in different zones.
 
@@ -160,7 +166,10 @@ def across(
 
 @checked
 def partition(
-    weights: SpatialWeights | Graph | W, groups: pd.Series, *, standardize: Standardization = "none"
+    weights: SpatialWeights | Graph | W,
+    groups: pd.Series | Mapping[Any, Hashable],
+    *,
+    standardize: Standardization = "none",
 ) -> dict[tuple[Hashable, Hashable], SpatialWeights]:
     """Split weights by the groups of receiver and sender.
 
@@ -205,7 +214,7 @@ def partition(
 
 def _by_zone(
     weights: SpatialWeights | Graph | W,
-    zone: pd.Series,
+    zone: pd.Series | Mapping[Any, Hashable],
     *,
     same: bool,
     standardize: Standardization,
@@ -227,7 +236,9 @@ def _standardized(weights: SpatialWeights) -> SpatialWeights:
     return weights.standardize("row") if weights.spec.standardization == "none" else weights
 
 
-def group_codes(weights: SpatialWeights, groups: pd.Series) -> tuple[np.ndarray, list[Hashable]]:
+def group_codes(
+    weights: SpatialWeights, groups: pd.Series | Mapping[Any, Hashable]
+) -> tuple[np.ndarray, list[Hashable]]:
     """Return the number of each unit's group, in the order of the weights, and the groups."""
     if not isinstance(groups, pd.Series | Mapping):
         raise OptionError(
@@ -261,5 +272,7 @@ def group_codes(weights: SpatialWeights, groups: pd.Series) -> tuple[np.ndarray,
         raise PanelError(
             f"units have no group: {sample(ordered.index[ordered.isna()])}; give each one"
         )
+    if not ordered.map(lambda group: isinstance(group, Hashable)).all():
+        raise PanelError(f"groups must be single values, got {sample(ordered.head(1))}")
     codes, names = pd.factorize(ordered, sort=True)
     return codes, list(names)

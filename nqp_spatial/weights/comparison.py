@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -160,6 +161,8 @@ def compare_groups(
             f"units without a group: {sample(groups.index[groups.isna()])}; name one for each, or "
             "take a subset of the weights"
         )
+    if not groups.map(lambda group: isinstance(group, Hashable)).all():
+        raise OptionError(f"groups must be single values, got {sample(groups.head(1))}")
     codes, names = pd.factorize(groups.reindex(given.units))
     n = len(codes)
     sizes = np.bincount(codes)

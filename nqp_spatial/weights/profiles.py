@@ -128,7 +128,8 @@ def _numbers(profiles: pd.DataFrame) -> np.ndarray:
     """Return finite profiles as floats, or raise `WeightsError`."""
     if not profiles.shape[1]:
         raise WeightsError("profiles have no column; pass one for each feature")
-    wrong = [name for name in profiles.columns if profiles.dtypes[name].kind in "cmM"]
+    kinds = zip(profiles.columns, profiles.dtypes, strict=True)
+    wrong = [name for name, kind in kinds if kind.kind in "cmM"]
     try:
         if wrong:
             raise TypeError(f"columns {sample(wrong)} are not")

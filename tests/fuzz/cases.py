@@ -135,6 +135,7 @@ STATED = (
     ("convergence.clubs", r"membership|before", "of a unit in no club"),
     ("esda.lisa", r"lag|local_i|p_value", "of units without neighbours, which a note names"),
     ("spillovers.distance_decay", r"profile", "at powers for which the model has no maximum"),
+    ("composite.index", r"spec", "of an option that is written down as it was passed"),
     ("LogDet", r"", "of a rho that is NaN"),
     ("diagnostics", r"table|exponent", "of tests that do not apply, with the reason"),
     ("weights.compare", r"", "of matrices without links"),
@@ -158,7 +159,7 @@ def cases(target: Target, world: World) -> Iterator[Case]:
             if "Unpack" in str(p.annotation):
                 for option in _map_options():
                     yield from _options(target, option)
-            elif "spillovers" not in target.name:
+            elif target.name != "SpatialPanel.assign":
                 yield Case(target, "no_such_option", "unknown", "refuse", lambda w: 1)
             continue
         yield from _options(target, name)

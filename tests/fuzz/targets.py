@@ -228,7 +228,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "SpatialPanel.balance": (lambda w: w.panel, lambda w: _call(how="drop-units")),
     "SpatialPanel.period": (lambda w: w.panel, lambda w: _call(2017)),
     "SpatialPanel.require_numeric": (lambda w: w.panel, lambda w: _call(["x1"])),
-    "SpatialPanel.numbers_as_text": (lambda w: w.panel, lambda w: _call(["x1"])),
+    "SpatialPanel.numbers_as_text": (lambda w: w.panel, lambda w: _call("x1")),
     "SpatialPanel.require_columns": (lambda w: w.panel, lambda w: _call(["x1"])),
     "SpatialPanel.require_periods": (lambda w: w.panel, lambda w: _call([2010])),
     "SpatialPanel.require_balanced": (lambda w: w.panel, lambda w: _call()),

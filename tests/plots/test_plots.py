@@ -243,7 +243,7 @@ def test_a_base_map_of_ones_own(grid):
         nq.plots.choropleth(grid, "x", basemap="france")
     with pytest.raises(OptionError, match=r"element 0 is 'roads.shp' .str."):
         nq.plots.choropleth(grid, "x", basemap=["roads.shp"])
-    with pytest.raises(OptionError, match="inset must be None or one of south-china-sea"):
+    with pytest.raises(OptionError, match="inset must be 'south-china-sea' or None"):
         nq.plots.choropleth(grid, "x", inset="hawaii")
 
 

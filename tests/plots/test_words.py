@@ -199,7 +199,7 @@ def test_words_have_the_same_places_and_are_all_used():
 
 def test_the_language_is_one_of_two_and_comes_back(figures):
     function, given = figures["sigma_lines"][:2]
-    with pytest.raises(OptionError, match="lang must be one of en, zh, got 'de'"):
+    with pytest.raises(OptionError, match="lang must be one of 'en', 'zh', got 'de'"):
         function(*given, lang="de")
     with speaking("zh"):
         assert say("median") == "中位数"
@@ -337,7 +337,7 @@ def test_small_multiples_have_one_legend(incomes):
     one = nq.plots.lisa_maps({"收入": several[0]}, panel, significance=True, tiers=True)
     assert len(one.axes) == 2
     assert one.axes[0].get_title(loc="left").startswith("收入: ")
-    with pytest.raises(OptionError, match="at least one result"):
+    with pytest.raises(OptionError, match="results must hold at least one"):
         nq.plots.lisa_maps([], panel)
     with pytest.raises(OptionError, match="no ax"):
         nq.plots.lisa_maps(several, panel, ax=plt.gca())

@@ -180,7 +180,7 @@ def test_errors(results, tmp_path):
         nq.report.dagum_table(results["dagum"], tmp_path / "d.pdf")
     with pytest.raises(OptionError, match="lang must be one of 'en', 'zh'"):
         nq.report.club_table(results["clubs"], tmp_path / "c.tex", lang="fr")
-    with pytest.raises(OptionError, match="transition_table writes what markov"):
+    with pytest.raises(OptionError, match="chain must be a MarkovResult"):
         nq.report.transition_table(results["dagum"], tmp_path / "t.tex")
     with pytest.raises(OptionError, match="no tests"):
         nq.report.tests_table([], tmp_path / "t.tex")

@@ -136,7 +136,7 @@ def test_dynamic_models_have_panels_for_both_runs(states, tmp_path):
 def test_errors_of_options(models, tmp_path):
     with pytest.raises(OptionError, match="lang must be one of 'en', 'zh', got 'fr'"):
         nq.report.regression_table(models, tmp_path / "m.tex", lang="fr")
-    with pytest.raises(OptionError, match="statistic must be 'se' or 't'"):
+    with pytest.raises(OptionError, match="statistic must be one of 'se', 't'"):
         nq.report.regression_table(models, tmp_path / "m.tex", statistic="p")
     with pytest.raises(OptionError, match="effects must have the headings of the models"):
         nq.report.regression_table(
