@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test test-slow check lint types contract docs bench calibrate clean
+.PHONY: help setup figures test test-slow mutate check lint types contract docs bench calibrate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ test: $(STAMP)  ## run the tests (without the slow ones)
 
 test-slow: $(STAMP)  ## run the calibration and other slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow -q
+
+mutate: $(STAMP)  ## change single operators and constants and see whether the tests notice: FOLDER=, N=, SEED=, AGAIN=1
+	nice -n 10 $(BIN)/python -m benchmarks.mutate --folder "$(FOLDER)" --number $(or $(N),400) \
+	  --seed $(or $(SEED),1) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS)) $(if $(AGAIN),--again)
 
 check: lint types contract docs  ## lint, types, import contract, docs
 

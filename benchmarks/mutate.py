@@ -232,9 +232,14 @@ def each(
             done += 1
             minutes = (time.monotonic() - start) / 60
             print(f"\r{label} {done} of {len(things)}, {minutes:.0f} min ", end="", file=sys.stderr)
+            sys.stderr.flush()
 
     with ThreadPoolExecutor(len(copies)) as pool:
-        answers = list(pool.map(work, things))
+        try:
+            answers = list(pool.map(work, things))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if things:
         print(file=sys.stderr)
     return answers
@@ -322,21 +327,21 @@ def table(verdicts: dict[Mutant, str]) -> str:
     return "\n".join(lines)
 
 
-def shown(mutant: Mutant) -> str:
+def shown(mutant: Mutant, source: str) -> str:
     """Return a mutant as a difference between two files."""
-    source = (ROOT / mutant.file).read_text(encoding="utf-8")
     pair = [text.splitlines(keepends=True) for text in (source, mutant.applied(source))]
     lines = unified_diff(*pair, fromfile=mutant.file, tofile=f"in {mutant.function or 'module'}")
     return "".join(lines)
 
 
-def report(verdicts: dict[Mutant, str], reasons: dict[Any, str]) -> None:
+def report(verdicts: dict[Mutant, str], reasons: dict[Any, str], sources: dict[str, str]) -> None:
     """Print the table, write it, the survivors and the equivalent ones."""
     text = table(verdicts)
     survivors = [mutant for mutant, word in verdicts.items() if word == "survived"]
     survivors.sort(key=lambda mutant: (mutant.file, mutant.start))
     (OUTPUT / "table.txt").write_text(text + "\n", encoding="utf-8")
-    (OUTPUT / "survivors.diff").write_text("\n".join(map(shown, survivors)), encoding="utf-8")
+    differences = "\n".join(shown(mutant, sources[mutant.file]) for mutant in survivors)
+    (OUTPUT / "survivors.diff").write_text(differences, encoding="utf-8")
     (OUTPUT / "survivors.json").write_text(json.dumps([m.key for m in survivors]), encoding="utf-8")
     print(text)
     for mutant in sorted(verdicts, key=lambda mutant: mutant.key):
@@ -362,6 +367,8 @@ def main() -> None:
         draw = [mutant for mutant in everything if mutant.key in last]
     else:
         draw = chosen(options.folder, options.number, options.seed)
+    # as they are now: the caller may go on working
+    sources = {m.file: (ROOT / m.file).read_text(encoding="utf-8") for m in draw}
     verdicts = {m: "equivalent" if m.key in reasons else "" for m in draw}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     copies: list[Copy] = []
@@ -376,7 +383,7 @@ def main() -> None:
     finally:
         for copy in copies:
             copy.close()
-    report(verdicts | dict(zip(tried, answers, strict=True)), reasons)
+    report(verdicts | dict(zip(tried, answers, strict=True)), reasons, sources)
 
 
 if __name__ == "__main__":
