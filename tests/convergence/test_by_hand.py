@@ -207,6 +207,17 @@ def test_effects_of_start_in_a_durbin_model():
     }  # fmt: skip
 
 
+def test_notes_name_groups_where_there_are_several(growing_panel):
+    """One row needs no name."""
+    y = np.log(growing_panel.values("y"))
+    turned = panel_of(np.exp(10 + 1.5 * (y[:, ::-1] - 10)))  # gaps grow
+    alone = nq.convergence.beta(turned, "y")
+    assert any(note.startswith("no convergence") for note in alone.notes)
+    groups = pd.Series(np.resize(["a", "b"], 30), turned.units)
+    several = nq.convergence.beta(turned, "y", group=groups)
+    assert any("a, coefficient" in note and "no convergence" in note for note in several.notes)
+
+
 def test_notes_say_what_intervals_reach():
     rng = np.random.default_rng(0)
     start = rng.normal(size=40)
@@ -382,6 +393,7 @@ def test_smoothing_is_the_weight_of_curvature():
 @pytest.fixture(scope="module")
 def two_clubs():
     x = paths(12, 24, seed=1)
+    x[:, -1] += 3e-3 * np.random.default_rng(0).normal(size=12)
     return x, nq.convergence.clubs(panel_of(x), "y", merge=None)
 
 
@@ -402,7 +414,8 @@ def test_table_of_clubs_by_hand(two_clubs):
         assert row["speed"] == pytest.approx(b / 2)
         np.testing.assert_allclose(found.club_paths.loc[number], relative[rows].mean(axis=0))
         assert row["level"] == pytest.approx(relative[rows, -1].mean())
-        ordered = rows[np.argsort(-x[rows, -1])]
+        ordered = rows[np.argsort(-x[rows, -1])]  # not in the order of the period before
+        assert ordered.tolist() != rows[np.argsort(-x[rows, -2])].tolist()
         assert found.members(number) == ordered.tolist()
 
 
@@ -463,6 +476,92 @@ def test_divergent_units_are_absorbed_one_by_one():
             assert (made.b, made.std_error, made.statistic) == pytest.approx((b, error, t))
     steps = [(f"divergent unit with club {c}", pytest.approx(t), True) for _, c, t in expected]
     assert told.steps == steps
+
+
+def test_the_threshold_itself_does_not_pass(monkeypatch):
+    """Convergence needs t above -1.65 in every step of the clustering."""
+    rule, x = LogTRule(1 / 3, "fixed"), np.zeros((3, 9))
+
+    def merged(t):
+        monkeypatch.setattr(
+            clustering, "_tested", lambda _x, members, _rule, **known: clustering.Club(
+                members, t, 1.0, **known)
+        )  # fmt: skip
+        clubs = [club([i], (i + 1,)) for i in range(2)]
+        return [
+            len(merge(x, clubs, rule, clustering.Merging()))
+            for merge in (clustering.merge_next, clustering.merge_pairs)
+        ]
+
+    assert merged(-1.65) == [2, 2]
+    assert merged(np.nextafter(-1.65, 0)) == [1, 1]
+    for t, size in ((-1.65, 0), (-1.6, 2)):
+        monkeypatch.setattr(clustering, "_t", lambda h, _rule, t=t: np.full(len(h), t))
+        core = clustering._core(x + 1, rule)
+        assert (0 if core is None else core.stop - core.start) == size
+        _, out, taken = clustering.absorb(
+            x + 1, [club([0], (1,))], np.array([1, 2]), rule, clustering.Merging()
+        )
+        assert len(taken) == size
+        assert len(out) == 2 - size
+
+
+def test_a_core_ends_before_the_first_unit_that_fails(monkeypatch):
+    """t of the first two units, three, four, ...: the largest before one at the threshold."""
+    rule, x = LogTRule(1 / 3, "fixed"), np.ones((7, 9))
+    for t, first, size in (
+        ([2.0, 3.0, 1.0, -1.65, 9.0, 9.0], 0, 3),
+        ([2.0, 1.0, 5.0, 4.0, 9.0, -3.0], 0, 6),
+        ([-2.0, -1.0, -1.2, -5.0, 3.0, 0.0], 1, 2),
+        ([-2.0, -2.0, -2.0, -2.0, -2.0, -1.0], 5, 2),
+    ):
+
+        def given(h, _rule, t=t):
+            # growing(x) has one row less for each unit that stands before the core
+            return np.array(t[6 - len(h) :])
+
+        monkeypatch.setattr(clustering, "_t", given)
+        core = clustering._core(x, rule)
+        assert (core.start, core.stop - core.start) == (first, size)
+
+
+def test_critical_values_of_the_sieve(monkeypatch):
+    """0, 0.1, ..., 3: the first with which the club passes; the core where none does."""
+    rule, x = LogTRule(1 / 3, "fixed"), np.ones((6, 9))
+    core, left = slice(0, 2), np.arange(6)
+    t = np.array([0.0, 0.35, 2.95, 5.0])  # of units 2 to 5 with the core
+
+    def sieved(passing, increasing):
+        monkeypatch.setattr(clustering, "_t", lambda _h, _rule: t)
+        monkeypatch.setattr(
+            clustering, "_tested", lambda _x, members, _rule, **known: clustering.Club(
+                members, 0.0 if tuple(members) in passing else -9.0, 1.0, **known)
+        )  # fmt: skip
+        made = clustering._sieved(x, left, core, rule, increasing)
+        return made.members.tolist(), round(made.c_star, 10), made.at_cap
+
+    # t must exceed c*: the unit with t = 0 is never in
+    assert sieved([(0, 1, 3, 4, 5)], True) == ([0, 1, 3, 4, 5], 0.0, False)
+    assert sieved([(0, 1, 4, 5)], True) == ([0, 1, 4, 5], 0.4, False)
+    assert sieved([(0, 1, 5)], True) == ([0, 1, 5], 3.0, False)
+    assert sieved([], True) == ([0, 1], 3.0, True)
+    assert sieved([], False) == ([0, 1, 3, 4, 5], 0.0, False)
+    whole = clustering._sieved(x[:2], np.arange(2), core, rule, True)
+    assert (whole.members.tolist(), whole.c_star) == ([0, 1], 0.0)
+
+
+def test_pairs_merge_where_the_next_does_not_converge_more_clearly(monkeypatch):
+    """Of equal t of (1, 2) and (2, 3) the last pair merges first: more clearly, not as clearly."""
+    strength = {(1, 2): 1.0, (2, 3): 1.0, (1, 2, 3): -3.0}
+    monkeypatch.setattr(
+        clustering, "_tested", lambda _x, members, _rule, **known: clustering.Club(
+            members, strength[known["parts"]], 1.0, **known)
+    )  # fmt: skip
+    rule, told = LogTRule(1 / 3, "fixed"), clustering.Merging()
+    clubs = [club([i], (i + 1,)) for i in range(3)]
+    done = clustering.merge_pairs(np.zeros((3, 9)), clubs, rule, told)
+    assert [made.parts for made in done] == [(1,), (2, 3)]
+    assert told.steps == [("2 with 3", 1.0, True), ("1 with 2+3", -3.0, False)]
 
 
 # -- logit of clubs -------------------------------------------------------------------------------
