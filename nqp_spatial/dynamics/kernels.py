@@ -284,7 +284,9 @@ def _ergodic(
     p = p[np.ix_(known, known)]
     # Chances below a billionth would join what data keep apart.
     p[p < 1e-9] = 0.0
-    p /= p.sum(axis=1, keepdims=True)
+    # Between points far apart beside the bandwidth a row can lead to no known point.
+    total = p.sum(axis=1, keepdims=True)
+    p = np.divide(p, total, out=np.full_like(p, np.nan), where=total > 0)
     found, _, note = chains.ergodic(p)
     result = np.full(len(grid), np.nan)
     if note:
