@@ -182,7 +182,8 @@ def _split(
     for code in [*codes, None]:
         own = values if code is None else _group_means(values, weights, code)
         with np.errstate(divide="ignore", invalid="ignore"):
-            log = np.where(own > 0, np.log(own / parent), 0.0)
+            # A group that a bootstrap sample leaves out has no mean, and no weight either.
+            log = np.where((own > 0) & (parent > 0), np.log(own / parent), 0.0)
         parts.append((share * own / mean * log if index == "T" else -share * log).sum(axis=1))
         parent = own
     return np.array(parts)
