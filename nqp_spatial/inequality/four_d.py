@@ -15,6 +15,7 @@ from nqp_spatial.inequality.measured import groups_by_unit
 from nqp_spatial.panel import SpatialPanel, require_panel
 from nqp_spatial.weights.distance import inverse_distance
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spectrum import spectral_radius
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -78,8 +79,7 @@ def division(
     # One column a zone instead of one a unit: what each unit gets from each zone.
     got = beta * member + theta * (w @ member)
     if rho:
-        largest = np.abs(sparse.linalg.eigs(w, k=1, return_eigenvectors=False)[0])
-        if abs(rho) * largest >= 1:
+        if abs(rho) * spectral_radius(w) >= 1:
             raise BoundaryError(f"rho times the largest eigenvalue of W must be below 1, rho={rho}")
         system = sparse.csc_array(sparse.eye_array(n) - rho * w)
         got = sparse.linalg.splu(system).solve(got)
