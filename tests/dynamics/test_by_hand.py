@@ -226,7 +226,7 @@ def test_kernel_by_direct_sums(bandwidth):
     rng = np.random.default_rng(6)
     values = rng.normal(size=(40, 4))
     values[0] += 8
-    found = nq.dynamics.stochastic_kernel(panel_of(values), "y", bandwidth=bandwidth, points=60)
+    found = nq.dynamics.stochastic_kernel(panel_of(values), "y", bandwidth=bandwidth, points=120)
     x, y = values[:, :-1].ravel(), values[:, 1:].ravel()
     hx, hy = found.bandwidths
     if bandwidth is None:
@@ -238,7 +238,7 @@ def test_kernel_by_direct_sums(bandwidth):
     edge = 3 * max(hx, hy)
     assert grid[0] == pytest.approx(min(x.min(), y.min()) - edge)
     assert grid[-1] == pytest.approx(max(x.max(), y.max()) + edge)
-    assert len(grid) == 60
+    assert len(grid) == 120
     kx = stats.norm.pdf((grid[:, None] - x) / hx) / hx
     ky = stats.norm.pdf((grid[:, None] - y) / hy) / hy
     joint = kx @ ky.T / 120
@@ -252,9 +252,9 @@ def test_kernel_by_direct_sums(bandwidth):
     first = last = middle
     while first > 0 and enough[first - 1]:
         first -= 1
-    while last < 59 and enough[last + 1]:
+    while last < 119 and enough[last + 1]:
         last += 1
-    stretch = np.zeros(60, dtype=bool)
+    stretch = np.zeros(120, dtype=bool)
     if enough[middle]:
         stretch[first : last + 1] = True
     np.testing.assert_array_equal(found.inside, stretch)
