@@ -44,7 +44,7 @@ test-slow: $(STAMP)  ## run the calibration and other slow tests
 
 mutate: $(STAMP)  ## change single operators and constants and see whether the tests notice: FOLDER=, N=, SEED=, AGAIN=1
 	nice -n 10 $(BIN)/python -m benchmarks.mutate --folder "$(FOLDER)" --number $(or $(N),400) \
-	  --seed $(or $(SEED),1) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS)) $(if $(AGAIN),--again)
+	  --seed $(or $(SEED),1) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS)) $(if $(AGAIN),--again) $(if $(WHOLE),--whole)
 
 check: lint types contract docs  ## lint, types, import contract, docs
 

@@ -2,12 +2,12 @@
 
 Works on copies of the project in a temporary folder. Which test runs which line is recorded once
 and kept in ``output/mutants/`` until the code or the test changes. The tests that run the lines
-of a mutant are run, the fastest first, until one fails. A mutant that takes more than a multiple of the
-processor time of the unchanged run counts as noticed. Tests of figures and pages are not run: they
-are no tests of numbers.
+of a mutant are run, the fastest first, until one fails. A mutant that takes more than a multiple
+of the processor time of the unchanged run counts as noticed. Tests of figures and pages are not
+run: they are no tests of numbers.
 
 ``make mutate FOLDER=convergence N=60`` takes a part; ``FOLDER=weights/distance.py`` one module;
-``AGAIN=1`` the survivors of the last run.
+``AGAIN=1`` the survivors of the last run; with ``WHOLE=1`` they meet all tests of their folder.
 """
 
 from __future__ import annotations
@@ -237,8 +237,10 @@ def each(
     with ThreadPoolExecutor(len(copies)) as pool:
         try:
             answers = list(pool.map(work, things))
-        except BaseException:
+        except BaseException:  # an interrupt as well: nobody waits for what runs
             pool.shutdown(wait=False, cancel_futures=True)
+            for copy in copies:
+                copy.process.terminate()
             raise
     if things:
         print(file=sys.stderr)
@@ -265,23 +267,23 @@ def applied(mutant: Mutant, tree: Path) -> Iterator[None]:
             hidden.rename(compiled)
 
 
-def verdict(mutant: Mutant, copy: Copy, record: Record) -> str:
-    """Return "noticed" or "survived": first the tests that run the lines, then all of the folder.
+def verdict(mutant: Mutant, copy: Copy, record: Record, whole: bool) -> str:
+    """Return "noticed" or "survived"; with `whole` a survivor meets all tests of its folder.
 
-    The second round is for what the first test of a file had computed and kept for the others.
+    That second round is for what the first test of a file had computed and kept for the others.
     """
     tests = record.tests(mutant)
-    folder = Path(mutant.file).parent.name
-    others = [t for t in record.seconds if Path(t.split("::")[0]).parent.name == folder]
+    groups = [tests]
+    if whole:
+        folder, known = Path(mutant.file).parent.name, set(tests)
+        inside = [t for t in record.seconds if Path(t.split("::")[0]).parent.name == folder]
+        groups.append([test for test in inside if test not in known])
     kernels = mutant.file.endswith("_kernels.py")
     with applied(mutant, copy.tree):
-        for group in (tests, [t for t in others if t not in set(tests)]):
-            if not group:
-                continue
+        for group in filter(None, groups):
             limit = MULTIPLE * sum(record.seconds[test] for test in group) + ALLOWANCE
             files = list(dict.fromkeys(test.split("::")[0] for test in group))
-            code = copy.ask(limit, tests=group, files=files, compile=kernels)
-            if code != 0:
+            if copy.ask(limit, tests=group, files=files, compile=kernels) != 0:
                 return "noticed"
     return "survived"
 
@@ -358,6 +360,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--again", action="store_true", help="the survivors of the last run")
+    parser.add_argument("--whole", action="store_true", help="survivors meet the whole folder")
     options = parser.parse_args()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     reasons = equivalent()
@@ -379,7 +382,9 @@ def main() -> None:
         if record.failed:
             print("left out, for they fail unchanged:", *record.failed, sep="\n  ")
         tried = [mutant for mutant in draw if not verdicts[mutant]]
-        answers = each(lambda m, copy: verdict(m, copy, record), tried, copies, "mutants")
+        answers = each(
+            lambda m, copy: verdict(m, copy, record, options.whole), tried, copies, "mutants"
+        )
     finally:
         for copy in copies:
             copy.close()
