@@ -8,6 +8,7 @@ however that came about, the copy is deleted.
 from __future__ import annotations
 
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -137,7 +138,13 @@ def record(tree: Path, arguments: list[str], answer: Path) -> int:
     code = pytest.main(arguments, plugins=[recorder])
     cov.stop()
     passed = [test for test, right in recorder.passed.items() if right]
+    data = cov.get_data()
+    ran = [Path(file) for file in data.measured_files() if data.lines(file)]
     facts = {
+        "code": {
+            file.relative_to(tree).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in ran
+        },
         "seconds": {test: recorder.seconds[test] for test in passed},
         "failed": [test for test, right in recorder.passed.items() if not right],
         "lines": recorder.lines(tree),

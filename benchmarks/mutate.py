@@ -6,8 +6,9 @@ of a mutant are run, the fastest first, until one fails. A mutant that takes mor
 of the processor time of the unchanged run counts as noticed. Tests of figures and pages are not
 run: they are no tests of numbers.
 
-``make mutate FOLDER=convergence N=60`` takes a part; ``FOLDER=weights/distance.py`` one module;
-``AGAIN=1`` the survivors of the last run; with ``WHOLE=1`` they meet all tests of their folder.
+``make mutate FOLDER=convergence N=60`` takes a part, with its own tests, ``FOLDER=weights/files.py``
+one module, ``AGAIN=1`` the survivors of the last run; with ``WHOLE=1`` survivors meet all tests of
+their folder.
 """
 
 from __future__ import annotations
@@ -179,19 +180,17 @@ def digest(files: Iterable[Path]) -> str:
     return total.hexdigest()[:20]
 
 
-def recorded(copies: list[Copy]) -> Record:
-    """Record each file of tests that is new or changed, and read what is recorded."""
-    code = [*(ROOT / "nqp_spatial").rglob("*.py"), ROOT / "conftest.py", ROOT / "tests/conftest.py"]
-    code.append(ROOT / "benchmarks" / "asked.py")
-    base = digest(code)
-    folder = OUTPUT / "recorded" / base
-    if not folder.is_dir():
-        shutil.rmtree(folder.parent, ignore_errors=True)
-        folder.mkdir(parents=True)
-    files = [f for name in CHECKED for f in sorted((ROOT / "tests" / name).glob("test_*.py"))]
-    places = {f: folder / f"{digest([f])}.json" for f in [*files, ROOT / "tests/test_panel.py"]}
-    places |= {ROOT / "nqp_spatial" / name: folder / f"{name}.json" for name in CHECKED}
-    new = [source for source, place in places.items() if not place.exists()]
+def recorded(copies: list[Copy], folders: Iterable[str]) -> Record:
+    """Record files of tests that are new, or whose code has changed, and read what is recorded."""
+    kept = OUTPUT / "recorded"
+    kept.mkdir(parents=True, exist_ok=True)
+    common = [ROOT / "conftest.py", ROOT / "tests/conftest.py", ROOT / "benchmarks/asked.py"]
+    sources: list[Path] = []
+    for name in folders:
+        sources += sorted((ROOT / "tests" / name).glob("test_*.py"))
+        sources.append(ROOT / "nqp_spatial" / name)  # the examples of its docstrings
+    places = {f: kept / f"{f.stem}-{digest([*common, *tests_of(f)])}.json" for f in sources}
+    new = [source for source, place in places.items() if not valid(place)]
 
     def task(source: Path, copy: Copy) -> None:
         asked = str(source.relative_to(ROOT))
@@ -208,6 +207,22 @@ def recorded(copies: list[Copy]) -> Record:
     for place in places.values():
         record.add(json.loads(place.read_text()))
     return record
+
+
+def tests_of(source: Path) -> list[Path]:
+    """Return a file of tests, or the modules of a folder whose examples are tests."""
+    return [source] if source.is_file() else sorted(source.glob("*.py"))
+
+
+def valid(place: Path) -> bool:
+    """Tell whether the code that was recorded is still the same."""
+    if not place.exists():
+        return False
+    code = json.loads(place.read_text())["code"]
+    return all(
+        (ROOT / file).is_file() and hashlib.sha256((ROOT / file).read_bytes()).hexdigest() == known
+        for file, known in code.items()
+    )
 
 
 # The run
@@ -378,7 +393,9 @@ def main() -> None:
     try:
         for _ in range(options.jobs):
             copies.append(Copy(Path(tempfile.mkdtemp(prefix="mutants-"))))
-        record = recorded(copies)
+        part = options.folder or options.again
+        folders = sorted({Path(m.file).parent.name for m in draw}) if part else CHECKED
+        record = recorded(copies, folders)
         if record.failed:
             print("left out, for they fail unchanged:", *record.failed, sep="\n  ")
         tried = [mutant for mutant in draw if not verdicts[mutant]]
