@@ -6,7 +6,7 @@ of a mutant are run, the fastest first, until one fails. A mutant that takes mor
 of the processor time of the unchanged run counts as noticed. Tests of figures and pages are not
 run: they are no tests of numbers.
 
-``make mutate FOLDER=convergence N=60`` takes a part, with its own tests, ``FOLDER=weights/files.py``
+``make mutate FOLDER=convergence N=60`` takes a part, with its own tests; ``FOLDER=esda/lisa.py``
 one module, ``AGAIN=1`` the survivors of the last run; with ``WHOLE=1`` survivors meet all tests of
 their folder.
 """
