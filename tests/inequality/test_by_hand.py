@@ -403,8 +403,10 @@ def test_segmentation_by_loops(prices):
 
 
 def squares(crs, size=1000.0):
-    """Three rectangles in a row, of 1, 2 and 3 squares."""
-    shapes = [box(0, 0, size, size), box(size, 0, 3 * size, size), box(3 * size, 0, 6 * size, size)]
+    """Three rectangles in a row, of 1, 2 and 3 squares, where the projection is nearly true."""
+    x = 5e5 * size / 1000
+    ends = [(0, 1), (1, 3), (3, 6)]
+    shapes = [box(x + a * size, 0, x + b * size, size) for a, b in ends]
     return gpd.GeoDataFrame({"id": range(3)}, geometry=shapes, crs=crs)
 
 
@@ -435,9 +437,9 @@ def test_market_potential_by_loops(power, cutoff):
                 for j in range(3)
                 if j != i and (cutoff is None or abs(at[i] - at[j]) <= cutoff)
             )
-            assert others[i, t] == pytest.approx(total, rel=1e-3)
+            assert others[i, t] == pytest.approx(total, rel=5e-3)
             own = m[i, t] / (2 / 3 * np.sqrt(area[i] / np.pi)) ** power
-            assert with_own[i, t] == pytest.approx(total + own, rel=1e-3)
+            assert with_own[i, t] == pytest.approx(total + own, rel=5e-3)
     with pytest.raises(DomainError, match="is for 1"):
         nq.inequality.market_potential(panel.assign(x=m.ravel() - [0, 0, 3, 0, 0, 0]), "x")
 

@@ -491,21 +491,22 @@ def test_reach_ends_before_the_first_band_without_effect():
 
 @pytest.fixture(scope="module")
 def plane():
-    """30 points within 100 km."""
+    """30 points within some 100 km, and their great-circle distances."""
     import geopandas as gpd
 
     rng = np.random.default_rng(5)
-    places = np.array([4e5, 3e6]) + rng.uniform(0, 1e5, (30, 2))
-    gaps = np.linalg.norm(places[:, None] - places, axis=2) / 1000
+    lon, lat = rng.uniform(100, 101, 30), rng.uniform(30, 30.9, 30)
+    x, y = np.radians(lon), np.radians(lat)
+    half = np.sin((y[:, None] - y) / 2) ** 2
+    half += np.cos(y[:, None]) * np.cos(y) * np.sin((x[:, None] - x) / 2) ** 2
+    gaps = 2 * 6371.0088 * np.arcsin(np.sqrt(half))
     matrix = np.where(gaps > 0, 1 / np.maximum(gaps, 1), 0)
     w = nq.weights.from_dense(matrix, range(30), standardize="row")
-    bare = panel_of(w, 6, 6)
+    frame = panel_of(w, 6, 6).frame.reset_index()
     shapes = gpd.GeoDataFrame(
-        {"id": range(30)}, geometry=gpd.points_from_xy(*places.T), crs="EPSG:32650"
+        {"unit": range(30)}, geometry=gpd.points_from_xy(lon, lat), crs="EPSG:4326"
     )
-    frame = bare.frame.reset_index()
-    return nq.SpatialPanel(frame, unit="unit", period="period", geometry=shapes.rename(
-        columns={"id": "unit"})), gaps  # fmt: skip
+    return nq.SpatialPanel(frame, unit="unit", period="period", geometry=shapes), gaps
 
 
 def test_exponent_of_distance_at_another_level(plane):
