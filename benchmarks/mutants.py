@@ -70,7 +70,7 @@ class Mutant:
 
     def order(self, seed: int) -> str:
         """Place of the mutant in a random order that no other change of the code upsets."""
-        words = "\0".join((str(seed), *self.key, str(self.start - self.lines[0])))
+        words = "\0".join((str(seed), *self.key))
         return hashlib.sha256(words.encode()).hexdigest()
 
     def applied(self, source: str) -> str:
