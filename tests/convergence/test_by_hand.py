@@ -317,7 +317,7 @@ def test_first_period_of_the_regression():
         LogTRule(0.5, "fixed").first(7)
     for share in (0.0, 1.0):
         with pytest.raises(OptionError):
-            LogTRule(share, "fixed")
+            nq.convergence.log_t(panel_of(paths(4, 20)), "y", discard=share)
 
 
 @pytest.mark.parametrize("hac", ["fixed", "andrews"])
