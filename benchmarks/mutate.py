@@ -316,7 +316,7 @@ def chosen(wanted: str, number: int, seed: int) -> list[Mutant]:
             raise SystemExit(f"nothing to change in {wanted}")
         pool.sort(key=lambda mutant: mutant.order(seed))
         draw += pool[: round(number / len(folders))]
-    return draw
+    return sorted(draw, key=lambda mutant: mutant.order(seed))  # a stopped run has some of each
 
 
 def equivalent() -> dict[tuple[str, str, str, str], str]:
@@ -351,20 +351,26 @@ def shown(mutant: Mutant, source: str) -> str:
     return "".join(lines)
 
 
+def write_survivors(verdicts: dict[Mutant, str], sources: dict[str, str]) -> int:
+    """Write the survivors so far as differences, and return their number."""
+    found = [mutant for mutant, word in list(verdicts.items()) if word == "survived"]
+    found.sort(key=lambda mutant: (mutant.file, mutant.start))
+    differences = "\n".join(shown(mutant, sources[mutant.file]) for mutant in found)
+    (OUTPUT / "survivors.diff").write_text(differences, encoding="utf-8")
+    (OUTPUT / "survivors.json").write_text(json.dumps([m.key for m in found]), encoding="utf-8")
+    return len(found)
+
+
 def report(verdicts: dict[Mutant, str], reasons: dict[Any, str], sources: dict[str, str]) -> None:
     """Print the table, write it, the survivors and the equivalent ones."""
     text = table(verdicts)
-    survivors = [mutant for mutant, word in verdicts.items() if word == "survived"]
-    survivors.sort(key=lambda mutant: (mutant.file, mutant.start))
     (OUTPUT / "table.txt").write_text(text + "\n", encoding="utf-8")
-    differences = "\n".join(shown(mutant, sources[mutant.file]) for mutant in survivors)
-    (OUTPUT / "survivors.diff").write_text(differences, encoding="utf-8")
-    (OUTPUT / "survivors.json").write_text(json.dumps([m.key for m in survivors]), encoding="utf-8")
     print(text)
     for mutant in sorted(verdicts, key=lambda mutant: mutant.key):
         if verdicts[mutant] == "equivalent":
             print(f"equivalent: {mutant.file}: {mutant.mutated}: {reasons[mutant.key]}")
-    print(f"{len(survivors)} survivors: {OUTPUT.relative_to(ROOT)}/survivors.diff")
+    count = write_survivors(verdicts, sources)
+    print(f"{count} survivors: {OUTPUT.relative_to(ROOT)}/survivors.diff")
 
 
 def main() -> None:
@@ -387,7 +393,7 @@ def main() -> None:
         draw = chosen(options.folder, options.number, options.seed)
     # as they are now: the caller may go on working
     sources = {m.file: (ROOT / m.file).read_text(encoding="utf-8") for m in draw}
-    verdicts = {m: "equivalent" if m.key in reasons else "" for m in draw}
+    verdicts = {m: "equivalent" for m in draw if m.key in reasons}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     copies: list[Copy] = []
     try:
@@ -398,14 +404,19 @@ def main() -> None:
         record = recorded(copies, folders)
         if record.failed:
             print("left out, for they fail unchanged:", *record.failed, sep="\n  ")
-        tried = [mutant for mutant in draw if not verdicts[mutant]]
-        answers = each(
-            lambda m, copy: verdict(m, copy, record, options.whole), tried, copies, "mutants"
-        )
+
+        def decided(mutant: Mutant, copy: Copy) -> None:
+            verdicts[mutant] = verdict(mutant, copy, record, options.whole)
+            if verdicts[mutant] == "survived":
+                write_survivors(verdicts, sources)
+
+        each(decided, [m for m in draw if m not in verdicts], copies, "mutants")
+    except (KeyboardInterrupt, SystemExit):
+        print(f"\nstopped after {len(verdicts)} of {len(draw)}")
     finally:
         for copy in copies:
             copy.close()
-    report(verdicts | dict(zip(tried, answers, strict=True)), reasons, sources)
+    report(verdicts, reasons, sources)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from scipy.special import gammaln, logsumexp
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, StabilityWarning
+from nqp_spatial.hypotheses import NotApplicable
 from nqp_spatial.regression import effects as impacts
 from nqp_spatial.regression import residual_checks as checks
 from nqp_spatial.regression import robustness, sandwich, specification
@@ -241,7 +242,9 @@ def test_recommendation_for_every_outcome_of_the_tests():
     ]  # fmt: skip
     for rejected in itertools.product((False, True), repeat=8):
         tests = {
-            name: SimpleNamespace(p_value=0.049 if yes else 0.05)  # at the level is not below it
+            name: SimpleNamespace(
+                p_value=0.049 if yes else 0.05, applicable=True
+            )  # 0.05 is not below
             for name, yes in zip(names, rejected, strict=True)
         }
         model, words = specification._recommend(tests, 0.05)
@@ -311,7 +314,7 @@ def test_two_periods_have_no_measure_of_dependence():
     for t in (2, 3):
         e = rng.normal(size=(9, t))
         found = specification.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
-        assert ("Pesaran CD" in found) == (t == 3)
+        assert isinstance(found["Pesaran CD"], NotApplicable) == (t == 2)
 
 
 def test_hausman_and_mundlak_by_hand(lattice, simulate):
