@@ -790,3 +790,11 @@ def test_nothing_to_test_is_said():
     counts = np.zeros((2, 2, 2), dtype=int)
     counts[0] = 3
     assert isinstance(homogeneity_tests(counts, "same")["lr"], NotApplicable)
+
+
+def test_a_row_that_leads_to_one_column_has_no_freedom():
+    """Two groups that visit it, one state that they reach: nothing to compare."""
+    counts = np.zeros((2, 3, 3), dtype=int)
+    counts[:, 0, 1] = 4
+    counts[:, 1, :2] = 3
+    assert visited_freedom(counts) == 1

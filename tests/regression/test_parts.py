@@ -8,6 +8,7 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.regression import estimation, log_determinant, logdet, two_stage
+from nqp_spatial.regression.design import is_common
 from nqp_spatial.regression.dynamics import long_run
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.transform import counts_of
@@ -283,3 +284,30 @@ def test_probabilities_of_effects_in_small_samples(columbus):
         assert direct.loc[name, "std_error"] == pytest.approx(error)
         low = res.params["x", name] - reach * error
         assert direct.loc[name, "conf_low"] == pytest.approx(low)
+
+
+@pytest.mark.parametrize("effects", ["none", "unit", "period", "two-way"])
+def test_r_squared_within(lattice, simulate, effects):
+    """What is explained of the variation that effects leave, or about the mean without any."""
+    w = lattice(4, 5)
+    panel = simulate(w, 4, seed=5).assign(y=lambda d: d["y"] + 3.0)
+    res = nq.fit("y ~ x1", panel, model="ols", effects=effects)
+    y = panel.values("y")
+    if effects == "none":
+        y = y - y.mean()
+    if effects in ("unit", "two-way"):
+        y = y - y.mean(axis=1, keepdims=True)
+    if effects in ("period", "two-way"):
+        y = y - y.mean(axis=0, keepdims=True)
+    e = res.resid.to_numpy()
+    assert res.rsquared_within == pytest.approx(1 - (e @ e) / (y**2).sum())
+
+
+def test_common_to_all_units_up_to_rounding():
+    """Relative to the largest value: a zero among them makes no difference."""
+    values = np.tile([0.0, 3.0, -7.0], (5, 1))
+    assert is_common(values)
+    values[2, 1] += 1e-13
+    assert is_common(values)
+    values[2, 1] += 1e-6
+    assert not is_common(values)
