@@ -387,10 +387,11 @@ def test_mobility_by_its_definitions():
     assert short["prais"][0] == found["prais"]
 
 
-@pytest.mark.parametrize("kind", ["negative determinant", "complex pair"])
+@pytest.mark.parametrize("kind", ["negative determinant", "complex pair", "all positive"])
 def test_errors_of_mobility_where_signs_and_moduli_matter(kind):
     p = {
         "negative determinant": np.array([[0.1, 0.8, 0.1], [0.7, 0.1, 0.2], [0.1, 0.3, 0.6]]),
+        "all positive": np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.05, 0.05, 0.9]]),
         "complex pair": np.array([[0.1, 0.8, 0.1], [0.1, 0.2, 0.7], [0.7, 0.1, 0.2]]),
     }[kind]
     visits = np.array([40.0, 70, 90])

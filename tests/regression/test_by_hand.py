@@ -154,7 +154,7 @@ def test_robust_covariance_by_dense_forms(neighbours, simulate, effects, model):
     np.testing.assert_allclose(found / scale, cov / scale, atol=3e-3)
 
 
-@pytest.mark.parametrize("t", [2, 3, 12, 150])
+@pytest.mark.parametrize("t", [2, 3, 12, 25, 150])
 @pytest.mark.parametrize("lags", [None, 0, 1, 2, 40])
 def test_sums_of_scores_over_periods_by_loops(t, lags):
     """Bartlett weights 1 - l / (m + 1); m is the whole part of 4 (T / 100)^(2/9) by default."""
@@ -435,6 +435,18 @@ def test_probabilities_share_one_transformation(neighbours, simulate, effects, c
         alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects)
         assert "weights" not in alone.columns
         assert alone["probability"].sum() == pytest.approx(1)
+
+
+def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
+    neighbours, lattice, simulate
+):
+    one, other = neighbours(16, 3), lattice(4, 4, standardize="spectral")
+    panel = simulate(one, 4, seed=4)
+    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"])
+    for at, w in enumerate((one, other)):
+        spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
+        value = log_marginal(pose(panel, spec, Terms(w, w, None)))
+        assert found["log_marginal"].iloc[at] == pytest.approx(value)
 
 
 # -- effects --------------------------------------------------------------------------------------

@@ -151,6 +151,27 @@ def test_least_squares_with_dummies(lattice, simulate, effects, model):
         assert swept_.sigma2 == pytest.approx(e @ e / left)
 
 
+def test_error_of_sigma2(lattice, simulate):
+    """2 sigma^4 / N; by clusters, from what units' squares deviate; by moments, from the fourth."""
+    n, t = 20, 4
+    w = lattice(4, 5)
+    panel = simulate(w, t, seed=7)
+    plain = nq.fit("y ~ x1", panel, model="ols", effects="none")
+    assert plain.sigma2_std_error == pytest.approx(plain.sigma2 * np.sqrt(2 / (n * t)))
+    clustered = nq.fit("y ~ x1", panel, model="ols", effects="none", covariance="cluster")
+    e = clustered.resid.to_numpy().reshape(n, t)
+    score = ((e**2 - (e**2).mean()) / (2 * clustered.sigma2**2)).sum(axis=1)
+    # the information of sigma2 at the maximum is N / (2 sigma^4)
+    variance = (score @ score) * n / (n - 1) / (n * t / (2 * clustered.sigma2**2)) ** 2
+    assert clustered.sigma2_std_error == pytest.approx(np.sqrt(variance))
+    for effects, count in (("none", n * t), ("unit", n * (t - 1))):
+        res = nq.fit("y ~ x1", panel, w, model="sar", effects=effects, estimator="gs2sls")
+        squares = res.resid.to_numpy() ** 2
+        variance = ((squares - squares.mean()) ** 2).sum() / count**2
+        assert res.sigma2 == pytest.approx(squares.sum() / count)
+        assert res.sigma2_std_error == pytest.approx(np.sqrt(variance))
+
+
 @pytest.mark.parametrize(
     ("effects", "correction", "dynamic", "expected"),
     [

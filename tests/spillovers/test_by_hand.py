@@ -194,6 +194,21 @@ def test_likelihood_ratios_of_three_groups_by_refitting(three):
     assert found["cross blocks equal"].statistic > 0
 
 
+def test_table_of_coefficients_of_groups(three):
+    _, _, _, res = three
+    errors = np.sqrt(np.diag(res.cov))
+    ratio = res.params / errors
+    table = res.table
+    np.testing.assert_allclose(res.std_errors, errors)
+    np.testing.assert_allclose(table["statistic"], ratio)
+    np.testing.assert_allclose(table["p_value"], 2 * stats.norm.cdf(-ratio.abs()), atol=1e-14)
+    for level in (0.95, 0.6):
+        z = stats.norm.ppf(1 - (1 - level) / 2)
+        limits = res.conf_int(level)
+        np.testing.assert_allclose(limits["conf_low"], res.params - z * errors)
+        np.testing.assert_allclose(limits["conf_high"], res.params + z * errors)
+
+
 def test_table_of_effects_of_groups(three):
     _, _, _, res = three
     for level in (0.95, 0.7):
@@ -396,6 +411,15 @@ def test_effects_by_border_and_their_errors_by_differences(walls):
         width = stats.norm.ppf(0.5 + level / 2) * table["std_error"]
         np.testing.assert_allclose(table["conf_low"], table["estimate"] - width)
         np.testing.assert_allclose(table["conf_high"], table["estimate"] + width)
+
+
+def test_zones_that_are_torn_are_named(walls):
+    panel, w, inner, outer, _ = walls
+    torn = inner.copy()
+    torn.iloc[0] = "east 0"  # now on both sides
+    with pytest.raises(OptionError, match="'east 0'") as error:
+        nq.spillovers.barrier("y ~ x1", panel, w, zone=[torn, outer], effects="unit")
+    assert "'west 0'" not in str(error.value)
 
 
 @pytest.mark.parametrize("level", [0.95, 0.5])

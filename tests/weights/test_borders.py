@@ -210,3 +210,15 @@ def test_shapes_of_tables():
     for wrong in ([["0", "1"], ["2", "0"], ["1", "1"], ["1", "1"]], [["0", "1", "2"], ["3", "0"]]):
         with pytest.raises(WeightsError):
             table_weights(wrong, "t", None, None)
+
+
+def test_numbers_as_ids_of_a_square_table():
+    """A first row and column that repeat each other beside zeros within are ids, or weights."""
+    ids = [["9", "1", "2"], ["1", "0", "7"], ["2", "8", "0"]]
+    w = table_weights(ids, "t", None, None)
+    assert w.units.tolist() == [1, 2]
+    np.testing.assert_array_equal(w.sparse.toarray(), [[0, 7], [8, 0]])
+    # With a zero in the corner it is a matrix of three units that is symmetric there.
+    bare = [["0", "1", "2"], ["1", "0", "7"], ["2", "8", "0"]]
+    w = table_weights(bare, "t", None, pd.Index(list("xyz")))
+    np.testing.assert_array_equal(w.sparse.toarray(), [[0, 1, 2], [1, 0, 7], [2, 8, 0]])
