@@ -7,11 +7,12 @@ import pytest
 from scipy import stats
 
 import nqp_spatial as nq
-from nqp_spatial.regression import estimation, log_determinant, logdet, two_stage
+from nqp_spatial.regression import estimation, log_determinant, logdet, quadrature, two_stage
 from nqp_spatial.regression.design import is_common
 from nqp_spatial.regression.dynamics import long_run
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.regression.transform import counts_of
+from nqp_spatial.weights.spectrum import symmetrizer
 
 # -- log-determinants -----------------------------------------------------------------------------
 
@@ -332,3 +333,91 @@ def test_common_to_all_units_up_to_rounding():
     assert is_common(values)
     values[2, 1] += 1e-6
     assert not is_common(values)
+
+
+# -- quadrature -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("steps", [3, 6, 11, 30])
+def test_quadrature_of_each_probe_by_dense_functions(lattice, deflate, steps):
+    """Exact for polynomials up to twice the steps less one; for all once the space is used up."""
+    w = lattice(3, 4)
+    W = w.sparse.toarray()
+    scale = symmetrizer(w.sparse)
+    start = np.random.default_rng(0).choice([-1.0, 1.0], size=(12, 5))
+    nodes, shares = quadrature._lanczos(w.sparse, scale, start.copy(), steps, deflate)
+    S = W * scale[:, None] / scale
+    leading = scale / np.linalg.norm(scale)
+    z = start - np.outer(leading, leading @ start) if deflate else start
+    exact = 1e-8 if steps < 11 else 1e-6  # all probes end where the first has used up its space
+    for k in range(2 * min(steps, 11)):
+        truth = np.einsum("ip,ij,jp->p", z, np.linalg.matrix_power(S, k), z)
+        np.testing.assert_allclose((shares * nodes**k).sum(axis=1), truth, atol=exact)
+    if steps >= 11:
+        values, vectors = np.linalg.eigh((S + S.T) / 2)
+        if deflate:
+            values = np.where(np.isclose(values, 1), 0, values)
+        truth = np.einsum("ip,ij,jp->p", z, vectors * np.log1p(-0.6 * values) @ vectors.T, z)
+        np.testing.assert_allclose((shares * np.log1p(-0.6 * nodes)).sum(axis=1), truth, atol=exact)
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("steps", [3, 6, 25])
+def test_quadrature_without_symmetry(neighbours, deflate, steps, monkeypatch):
+    """Of z'W^k z up to the number of steps; in blocks of probes as well."""
+    w = neighbours(14, 3)
+    W = w.sparse.toarray()
+    start = np.random.default_rng(1).choice([-1.0, 1.0], size=(14, 6))
+    z = start - start.mean(axis=0) if deflate else start
+    J = np.eye(14) - 1 / 14 if deflate else np.eye(14)
+    exact = 1e-8 if steps < 14 else 2e-3  # all probes end where the first has used up its space
+    for entries in (2e7, 14 * (steps + 1) * 2.5):
+        monkeypatch.setattr(quadrature, "_BASIS_ENTRIES", entries)
+        nodes, shares = quadrature._arnoldi(w.sparse, start.copy(), steps, deflate)
+        assert nodes.shape == (6, steps)
+        for k in range(steps + 1):
+            power = np.linalg.matrix_power(J @ W, k)
+            truth = np.einsum("ip,ij,jp->p", z, power, z)
+            np.testing.assert_allclose((shares * nodes**k).sum(axis=1), truth, atol=exact)
+        if steps == 25:
+            values = (shares * np.log(1 - 0.5 * nodes)).sum(axis=1).real
+            series = sum(
+                -(0.5**k) / k * np.einsum("ip,ij,jp->p", z, np.linalg.matrix_power(J @ W, k), z)
+                for k in range(1, 60)
+            )
+            np.testing.assert_allclose(values, series, atol=exact)
+
+
+def test_probe_weights_meet_the_known_moments(lattice, neighbours):
+    """Weights near 1 / probes whose moments of order 0 to 4 are those of the matrix."""
+    for w, deflate in ((lattice(6, 6), True), (neighbours(40, 4, standardize="none"), False)):
+        found = quadrature.probe_quadrature(
+            w.sparse, symmetrizer(w.sparse), deflate=deflate, seed=3, probes=20, steps=15
+        )
+        n, W = w.n_units, w.sparse.toarray()
+        ones = int(deflate)
+        assert found.known_ones == ones
+        for k in range(5):
+            each = (found.node_weights * found.nodes**k).sum(axis=1).real
+            truth = np.trace(np.linalg.matrix_power(W, k)) - ones
+            assert found.probe_weights @ each == pytest.approx(truth, abs=1e-7)
+            left = found.residual_maker @ each
+            np.testing.assert_allclose(left, 0, atol=1e-7 * max(1, abs(each).max()))
+        assert found.probe_weights.sum() == pytest.approx(1, abs=0.2)
+        P = found.residual_maker
+        np.testing.assert_allclose(P @ P, P, atol=1e-9)
+        np.testing.assert_allclose(P @ np.ones(20), 0, atol=1e-9)
+        assert n - ones > 0
+
+
+def test_large_matrices_are_reordered_and_mean_the_same(lattice, monkeypatch):
+    """Neighbours next to each other in memory: another order of units, the same moments."""
+    w = lattice(6, 7)
+    monkeypatch.setattr(quadrature, "_ORDERED_FROM", 10)
+    found = quadrature.probe_quadrature(
+        w.sparse, symmetrizer(w.sparse), deflate=True, seed=0, probes=30, steps=40
+    )
+    values = found.probe_weights @ (found.node_weights * np.log1p(-0.5 * found.nodes)).sum(axis=1)
+    truth = np.linalg.slogdet(np.eye(42) - 0.5 * w.sparse.toarray())[1]
+    assert values + np.log(0.5) == pytest.approx(truth, rel=0.05)
