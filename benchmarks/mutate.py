@@ -51,7 +51,7 @@ FOLDERS = (
     "composite",
 )
 CHECKED = (*FOLDERS, "datasets")  # folders whose tests are asked
-MULTIPLE, ALLOWANCE = 4, 30  # limit: MULTIPLE times the unchanged run, and start-up, in seconds
+MULTIPLE, ALLOWANCE = 2, 20  # limit: twice the unchanged (and traced) run, and start-up, seconds
 WALL = 10  # a process that waits instead of working is ended after WALL times the limit
 
 

@@ -363,7 +363,7 @@ def test_quadrature_of_each_probe_by_dense_functions(lattice, deflate, steps):
 
 
 @pytest.mark.parametrize("deflate", [False, True])
-@pytest.mark.parametrize("steps", [3, 6, 25])
+@pytest.mark.parametrize("steps", [3, 6, 9])
 def test_quadrature_without_symmetry(neighbours, deflate, steps, monkeypatch):
     """Of z'W^k z up to the number of steps; in blocks of probes as well."""
     w = neighbours(14, 3)
@@ -371,7 +371,6 @@ def test_quadrature_without_symmetry(neighbours, deflate, steps, monkeypatch):
     start = np.random.default_rng(1).choice([-1.0, 1.0], size=(14, 6))
     z = start - start.mean(axis=0) if deflate else start
     J = np.eye(14) - 1 / 14 if deflate else np.eye(14)
-    exact = 1e-8 if steps < 14 else 2e-3  # all probes end where the first has used up its space
     for entries in (2e7, 14 * (steps + 1) * 2.5):
         monkeypatch.setattr(quadrature, "_BASIS_ENTRIES", entries)
         nodes, shares = quadrature._arnoldi(w.sparse, start.copy(), steps, deflate)
@@ -379,14 +378,7 @@ def test_quadrature_without_symmetry(neighbours, deflate, steps, monkeypatch):
         for k in range(steps + 1):
             power = np.linalg.matrix_power(J @ W, k)
             truth = np.einsum("ip,ij,jp->p", z, power, z)
-            np.testing.assert_allclose((shares * nodes**k).sum(axis=1), truth, atol=exact)
-        if steps == 25:
-            values = (shares * np.log(1 - 0.5 * nodes)).sum(axis=1).real
-            series = sum(
-                -(0.5**k) / k * np.einsum("ip,ij,jp->p", z, np.linalg.matrix_power(J @ W, k), z)
-                for k in range(1, 60)
-            )
-            np.testing.assert_allclose(values, series, atol=exact)
+            np.testing.assert_allclose((shares * nodes**k).sum(axis=1), truth, atol=1e-8)
 
 
 def test_probe_weights_meet_the_known_moments(lattice, neighbours):
