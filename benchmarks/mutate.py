@@ -31,6 +31,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import unified_diff
 from importlib.util import cache_from_source
+from itertools import zip_longest
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -306,7 +307,7 @@ def verdict(mutant: Mutant, copy: Copy, record: Record, whole: bool) -> str:
 def chosen(wanted: str, number: int, seed: int) -> list[Mutant]:
     """Draw mutants, as many from each folder."""
     folders = [wanted.split("/")[0]] if wanted else list(FOLDERS)
-    draw = []
+    draws = []
     for folder in folders:
         files = sorted((ROOT / "nqp_spatial" / folder).glob("*.py"))
         if wanted.endswith(".py"):
@@ -315,8 +316,9 @@ def chosen(wanted: str, number: int, seed: int) -> list[Mutant]:
         if not pool:
             raise SystemExit(f"nothing to change in {wanted}")
         pool.sort(key=lambda mutant: mutant.order(seed))
-        draw += pool[: round(number / len(folders))]
-    return sorted(draw, key=lambda mutant: mutant.order(seed))  # a stopped run has some of each
+        draws.append(pool[: round(number / len(folders))])
+    # One of each folder in turn, so that a run that is stopped has some of all.
+    return [mutant for turn in zip_longest(*draws) for mutant in turn if mutant is not None]
 
 
 def equivalent() -> dict[tuple[str, str, str, str], str]:
