@@ -194,7 +194,7 @@ def test_half_life_is_missing_without_convergence():
     assert np.isnan(row["half_life"])
     assert "no half-life" in " ".join(apart.notes)
     values = np.exp(np.stack([rng.normal(size=60), np.zeros(60)], axis=1) * [1, 1])
-    values[:, 1] = values[:, 0] ** -0.5
+    values[:, 1] = values[:, 0] ** -0.5 * np.exp(0.01 * rng.normal(size=60))
     beyond = nq.convergence.beta(panel_of(values), "y")
     assert np.isnan(beyond.table.loc[("all", "coefficient"), "speed"])
     assert "no speed" in " ".join(beyond.notes)
