@@ -212,6 +212,28 @@ def test_shapes_of_tables():
             table_weights(wrong, "t", None, None)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["3", "a 1", "b", "b 1", "a", "c 0"],
+        ["3", "c 0", "a 1", "b", "b 1", "a"],
+        ["3", "c 0", "", "a 1", "b", "b 1", "a"],
+        ["3", "a 1", "b", "c 0", "", "b 1", "a", ""],
+        ["0 3 map id", "a 1", "b", "", "b 1", "a", "c 0", ""],
+    ],
+)
+def test_units_without_neighbours_in_gal_files(tmp_path, lines):
+    """With or without the empty line that some programs write for no neighbours."""
+    file = tmp_path / "w.gal"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    w = nq.weights.read(file)
+    assert set(w.units) == {"a", "b", "c"}
+    assert w.islands.tolist() == ["c"]
+    links = pd.DataFrame(w.sparse.toarray(), w.units, w.units)
+    assert links.loc["a", "b"] == links.loc["b", "a"] == 1
+    assert links.to_numpy().sum() == 2
+
+
 def test_numbers_as_ids_of_a_square_table():
     """A first row and column that repeat each other beside zeros within are ids, or weights."""
     ids = [["9", "1", "2"], ["1", "0", "7"], ["2", "8", "0"]]
