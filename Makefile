@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test test-slow fuzz check lint types contract docs bench calibrate clean
+.PHONY: help setup figures test test-slow fuzz mutate check lint types contract docs bench calibrate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ test-slow: $(STAMP)  ## run the calibration and other slow tests
 
 fuzz: $(STAMP)  ## every hostile call of every public function, counted by what comes of it
 	NQP_FUZZ=all $(BIN)/python -m pytest -n $(JOBS) -q tests/fuzz
+
+mutate: $(STAMP)  ## change single operators and constants and see whether the tests notice: FOLDER=, N=, SEED=, AGAIN=1
+	nice -n 10 $(BIN)/python -m benchmarks.mutate --folder "$(FOLDER)" --number $(or $(N),400) \
+	  --seed $(or $(SEED),1) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS)) $(if $(AGAIN),--again) $(if $(WHOLE),--whole)
 
 check: lint types contract docs  ## lint, types, import contract, docs
 

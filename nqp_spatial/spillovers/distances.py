@@ -276,12 +276,14 @@ def _table(
     """Return the rows of a variable, and where its effect ends among the bands."""
     spread = slopes.T @ cov @ slopes
     errors = np.sqrt(np.diag(spread))
-    correlation = spread / np.outer(errors, errors)
+    met = errors > 0  # where bands reach all pairs, nothing is beyond: an effect of zero, for sure
+    correlation = spread[np.ix_(met, met)] / np.outer(errors[met], errors[met])
     draws = rng.multivariate_normal(
-        np.zeros(len(values)), correlation, size=_SUP_DRAWS, method="svd"
+        np.zeros(len(correlation)), correlation, size=_SUP_DRAWS, method="svd"
     )
     factor = float(np.quantile(np.abs(draws).max(axis=1), level))
     reach = float(stats.norm.ppf(0.5 + level / 2)) * errors
+    ratio = np.divide(values, errors, out=np.full(len(values), np.nan), where=met)
     frame = pd.DataFrame(
         {
             "variable": variable,
@@ -289,7 +291,7 @@ def _table(
             "high_km": [high for _, high in bounds],
             "estimate": values,
             "std_error": errors,
-            "p_value": 2 * stats.norm.sf(np.abs(values / errors)),
+            "p_value": 2 * stats.norm.sf(np.abs(ratio)),
             "conf_low": values - reach,
             "conf_high": values + reach,
             "simultaneous_low": values - factor * errors,
