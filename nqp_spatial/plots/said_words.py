@@ -136,10 +136,38 @@ NAMES = {
     "cutoff_km": "距离上限（千米）",
     "power": "幂",
     "metric": "度量",
+    "distances": "距离",
+    "tolerance_m": "容差（米）",
+    "borders closed": "由容差弥合的边界",
+    "invalid polygons repaired": "修复的无效面",
+    "weight column": "权重列",
+    "columns not used": "未使用的列",
+    "rows add to one within": "行和与 1 之差不超过",
 }
 
 #: Sentences, with what differs from result to result in braces.
 FORMS = {
+    # how weights were made
+    "{count} within {metres} m": "{count} 条，{metres} 米以内",
+    "on the globe from {crs}": "球面距离，由 {crs} 换算",
+    "planar in {crs}": "{crs} 中的平面距离",
+    "borders of {count} pairs of units run side by side within {metres} and do not meet, so they "
+    "are no {kind} neighbours: {pairs}; tolerance={close} (metres) closes them": (
+        "{count} 对单元的边界在 {metres} 以内并行而不相接，因此不是 {kind} 邻接：{pairs}；"
+        "设 tolerance={close}（米）可弥合"
+    ),
+    "{count} pairs of units overlap by more than the tolerance of {metres}: {pairs}; correct the "
+    "map, or pass a tolerance= (metres) as wide as the overlap": (
+        "{count} 对单元相互重叠，超过容差 {metres}：{pairs}；请修正地图，"
+        "或将 tolerance=（米）设为重叠的宽度"
+    ),
+    "{kind}: rows add to one within {off} only, as rounded numbers of a file do.": (
+        "{kind}：行和与 1 之差达 {off}，如同文件中四舍五入的数字。"
+    ),
+    "The weights are used as they are, without the methods that need rows that add to one; "
+    "weights.standardize('row') makes the sums exact": (
+        "权重按原样使用，不采用要求行和为 1 的方法；weights.standardize('row') 可使行和精确为 1"
+    ),
     # which model
     "Neither a spatial lag (LM, {lag}) nor a spatial error ({error}) is found in the linear "
     "model.": "线性模型中既未发现空间滞后（LM，{lag}），也未发现空间误差（{error}）。",

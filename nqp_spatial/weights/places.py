@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -167,10 +168,10 @@ def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
     source = None
     if not (crs.is_geographic or crs.is_projected):
         unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-        source = f"planar in {crs.name}"
+        source = f"planar in {_name(crs)}"
         return Places(_centroids(geoms), None, float(unit) / 1000, metric, source)
     if crs.is_projected or crs.axis_info[0].unit_name != "degree":
-        geoms, source = _unprojected(geoms, panel, crs), f"on the globe from {crs.name}"
+        geoms, source = _unprojected(geoms, panel, crs), f"on the globe from {_name(crs)}"
     points = _centroids(geoms)
     lon, lat = np.radians(points).T
     ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
@@ -214,6 +215,11 @@ def _unprojected(geoms: np.ndarray, panel: SpatialPanel, crs: CRS) -> np.ndarray
             "the CRS does not fit the data"
         )
     return np.asarray(degrees)
+
+
+def _name(crs: CRS) -> str:
+    """Return the name of a CRS without marks that part the words of a specification."""
+    return re.sub(r"[(),]", "", crs.name) if crs.name != "unknown" else "a projection"
 
 
 def _centroids(geoms: np.ndarray) -> np.ndarray:

@@ -631,7 +631,7 @@ def _with_row_sums(spec: WeightsSpec, matrix: sparse.csr_array) -> WeightsSpec:
     if off > ROW_SUM_TOLERANCE:
         warnings.warn(
             f"{spec.kind}: rows add to one within {off:.1g} only, as rounded numbers of a file do. "
-            "They are used as they are, so methods that need rows that add to one will not be; "
+            "The weights are used as they are, without the methods that need rows that add to one; "
             "weights.standardize('row') makes the sums exact",
             NqpWarning,
             stacklevel=4,
