@@ -22,8 +22,8 @@ def main() -> None:
 @main.command()
 @click.argument("panel", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--geometry", "-g", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Map of the units: shp, gpkg or geojson.",
+    "--geometry", "-g", type=click.Path(exists=True, path_type=Path),
+    help="Map of the units: shp, gpkg, geojson, gdb or zip.",
 )  # fmt: skip
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), default=Path("study.toml"),

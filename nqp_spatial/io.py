@@ -33,7 +33,7 @@ from nqp_spatial.panel import SpatialPanel
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["read_panel", "reading"]
+__all__ = ["map_file", "read_panel", "reading", "sheets_of", "table_file"]
 
 _MAPS = (".shp", ".gpkg", ".geojson", ".json", ".gdb", ".zip")
 # What the files of an ending begin with.
@@ -119,11 +119,7 @@ def read_panel(
     ):  # fmt: skip
         if not isinstance(value, str) and not (value is None and name != "unit"):
             raise OptionError(f"{name} must be text, got {value!r}")
-    table = _local(path, "a table", _READERS)
-    with reading(table, PanelError, "a table"):
-        frame, words = _READERS[table.suffix.lower()](table, unit, options)
-    if not isinstance(frame, pd.DataFrame):
-        raise OptionError(f"a panel is read as a whole, these options give {type(frame).__name__}")
+    frame, words = table_file(path, unit, options)
     shapes: Any = geometry
     if isinstance(geometry, str | Path):
         shapes = _read_map(geometry, geometry_unit or unit, geometry_encoding)
@@ -131,7 +127,7 @@ def read_panel(
         raise OptionError("geometry_encoding= is for a map that is read from a file")
     if geometry_unit is not None and shapes is not None:
         shapes = _renamed(shapes, geometry_unit, unit)
-    if table.suffix.lower() in (".xlsx", ".xls") and _with_kept_text(unit, options) != options:
+    if Path(path).suffix.lower() in _EXCEL and _with_kept_text(unit, options) != options:
         frame = _like_the_map(frame, unit, shapes)
     return SpatialPanel(
         frame,
@@ -226,6 +222,45 @@ def _sentence(raised: Exception) -> str:
 
 
 # -- tables ----------------------------------------------------------------------------------------
+
+
+def table_file(
+    path: str | Path, unit: str, options: Mapping[str, Any]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a table of a file as it is, and the labels of its variables.
+
+    Parameters
+    ----------
+    path : path
+    unit : str
+        Column of ids.
+    options : mapping
+        Of the pandas reader.
+
+    Raises
+    ------
+    OptionError, FileNotFoundError, PanelError, MissingDependencyError
+        As in `read_panel`.
+    """
+    table = _local(path, "a table", _READERS)
+    with reading(table, PanelError, "a table"):
+        frame, words = _READERS[table.suffix.lower()](table, unit, dict(options))
+    if not isinstance(frame, pd.DataFrame):
+        raise OptionError(f"a panel is read as a whole, these options give {type(frame).__name__}")
+    return frame, words
+
+
+def sheets_of(path: Path) -> list[str]:
+    """Return the names of a workbook's sheets; none if it is no workbook or cannot be read."""
+    engine = _EXCEL.get(path.suffix.lower())
+    if engine is None:
+        return []
+    try:
+        with pd.ExcelFile(path, engine=engine) as book:
+            return [str(name) for name in book.sheet_names]
+    except Exception:  # what is wrong with it is said where it is read
+        return []
+
 
 _EXCEL = {".xlsx": "openpyxl", ".xls": "calamine"}
 _Table = tuple[pd.DataFrame, dict[str, str]]
@@ -327,10 +362,27 @@ def _like_the_map(frame: pd.DataFrame, unit: str, shapes: Any) -> pd.DataFrame:
 # -- maps ------------------------------------------------------------------------------------------
 
 
-def _read_map(path: str | Path, unit: str, encoding: str | None) -> gpd.GeoDataFrame:
+def map_file(path: str | Path, encoding: str | None = None) -> gpd.GeoDataFrame:
+    """Return the map of a file as it is.
+
+    Parameters
+    ----------
+    path : path
+    encoding : str, optional
+        Of a shapefile's table where no .cpg file names it.
+
+    Raises
+    ------
+    OptionError, FileNotFoundError, GeometryError
+        As in `read_panel`.
+    """
     path = _local(path, "a map", _MAPS)
     with reading(path, GeometryError, "a map"):
-        shapes = _of_known_kind(path, encoding)
+        return _of_known_kind(path, encoding)
+
+
+def _read_map(path: str | Path, unit: str, encoding: str | None) -> gpd.GeoDataFrame:
+    shapes, path = map_file(path, encoding), Path(path)
     if unit not in shapes.columns:
         hint = ""
         if unit in [reread(name) for name in shapes.columns]:

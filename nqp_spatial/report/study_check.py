@@ -25,13 +25,18 @@ from nqp_spatial.report.texts import visible
 
 __all__ = ["Finding", "check", "starter"]
 
+_DATA = "encoding|sheet_name|extra_shapes|geometry_unit|geometry_encoding|labels"
 # What Python says and a file of settings writes otherwise.
 _IN_SETTINGS = (
-    (r"pass balanced=False and then choose panel\.balance\([^)]*\)", "set [data] balance"),
+    ("pass balanced=False and then choose panel", "set panel"),
+    (r"panel\.balance\(how='([^']*)'\)", r'[data] balance = "\1"'),
     (r"panel\.balance\([^)]*\)", "[data] balance"),
     (r"\bunits= ", "the units of the table "),
-    (r"\b(encoding|sheet_name|extra_shapes|geometry_unit|labels)='([^']*)'", r'[data] \1 = "\2"'),
-    (r"\b(encoding|sheet_name|extra_shapes|geometry_unit|labels)=", r"[data] \1"),
+    (
+        r"\b(encoding|sheet_name|extra_shapes|geometry_unit|geometry_encoding|labels)='([^']*)'",
+        r'[data] \1 = "\2"',
+    ),
+    (r"\b(encoding|sheet_name|extra_shapes|geometry_unit|geometry_encoding|labels)=", r"[data] \1"),
     (r"\bislands='([^']*)'", r'[weights] islands = "\1"'),
     (r"\b(islands|cutoff_km|power|k)=", r"[weights] \1 = "),
 )
@@ -191,8 +196,10 @@ def _table(settings: StudyConfig) -> list[Finding]:
     data = settings["data"]
     path = settings.file(data["panel"])
     try:
-        frame = table_of(path, sheet_name=data["sheet_name"], encoding=data["encoding"])
-    except OptionError as error:
+        frame = table_of(
+            path, unit=data["unit"], sheet_name=data["sheet_name"], encoding=data["encoding"]
+        )
+    except (NqpError, OSError) as error:
         return [Finding("fails", "data", _in_settings(error)), *_map(settings, None)]
     columns = list(frame.columns)
     folded = {name.casefold(): name for name in columns}
@@ -254,9 +261,9 @@ def _map(settings: StudyConfig, ids: pd.Series | None) -> list[Finding]:
         return []
     path = settings.file(data["geometry"])
     try:
-        shapes = map_of(path)
-    except OptionError as error:
-        return [Finding("fails", "map", str(error))]
+        shapes = map_of(path, data["geometry_encoding"])
+    except (NqpError, OSError) as error:
+        return [Finding("fails", "map", _in_settings(error))]
     column = data["geometry_unit"] or data["unit"]
     best, absent = ("", []) if ids is None else ids_of_map(shapes, data["unit"], ids)
     if column not in shapes:

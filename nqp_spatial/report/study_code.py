@@ -199,7 +199,8 @@ def setup_code(config: StudyConfig) -> str:
     if data["geometry"]:
         files.append(f"geometry=data / {literal(data['geometry'])}")
     reading |= some(
-        geometry_unit=data["geometry_unit"], sheet_name=data["sheet_name"],
+        geometry_unit=data["geometry_unit"], geometry_encoding=data["geometry_encoding"],
+        sheet_name=data["sheet_name"],
         encoding=data["encoding"], labels=data["labels"] or None,
     )  # fmt: skip
     if data["extra_shapes"] != "error":

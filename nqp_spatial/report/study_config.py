@@ -82,8 +82,9 @@ SCHEMA: dict[str, dict[str, Setting]] = {
         "panel": Setting(_TEXT, None, "csv, xlsx, dta or parquet, in long form", required=True),
         "unit": Setting(_TEXT, None, "column of unit ids", required=True),
         "period": Setting(_TEXT, None, "column of periods", required=True),
-        "geometry": Setting(_TEXT, None, "shp, gpkg or geojson with the units"),
+        "geometry": Setting(_TEXT, None, "shp, gpkg, geojson, gdb or zip with the units"),
         "geometry_unit": Setting(_TEXT, None, "its column of ids, if named otherwise"),
+        "geometry_encoding": Setting(_TEXT, None, "of a shapefile without cpg, such as gb18030"),
         "extra_shapes": Setting(
             _TEXT, "error", "geometries of units that the table lacks", ("error", "drop")
         ),
@@ -468,7 +469,12 @@ def _together(tables: dict[str, dict[str, Any]]) -> list[str]:
     if data["sheet_name"] is not None and Path(panel).suffix.lower() not in (".xlsx", ".xls"):
         faults.append(f"[data] sheet_name is for workbooks, {panel!r} is none: leave it out")
     if data["encoding"] is not None:
-        faults += _faults_of_encoding(data["encoding"], panel)
+        if Path(panel).suffix.lower() == ".csv":
+            faults += _faults_of_encoding("encoding", data["encoding"])
+        else:
+            faults.append(f"[data] encoding is for a csv, {panel!r} is none: leave it out")
+    if data["geometry_encoding"] is not None:
+        faults += _faults_of_encoding("geometry_encoding", data["geometry_encoding"])
     if groups["province"] and not groups["region"]:
         faults.append("[groups] province needs region, in which provinces are nested")
     if groups["province"] and groups["province"] == groups["region"]:
@@ -481,11 +487,9 @@ def _together(tables: dict[str, dict[str, Any]]) -> list[str]:
     return faults
 
 
-def _faults_of_encoding(encoding: str, panel: str) -> list[str]:
-    if Path(panel).suffix.lower() != ".csv":
-        return [f"[data] encoding is for a csv, {panel!r} is none: leave it out"]
+def _faults_of_encoding(key: str, encoding: str) -> list[str]:
     try:
         "1".encode(encoding)
     except (LookupError, ValueError):
-        return [f"[data] encoding is unknown, {_shown(encoding)}; such are utf-8, gb18030, utf-16"]
+        return [f"[data] {key} is unknown, {_shown(encoding)}; such are utf-8, gb18030, utf-16"]
     return []

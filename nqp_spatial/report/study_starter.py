@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import OptionError, sample
+from nqp_spatial.errors import NqpError, OptionError, PanelError, sample
+from nqp_spatial.io import sheets_of
 from nqp_spatial.options import checked
 from nqp_spatial.regression.formulas import quoted
 from nqp_spatial.report.study_config import SCHEMA, Setting
-from nqp_spatial.report.study_files import ids_of_map, map_of, sheets_of, table_of
+from nqp_spatial.report.study_files import ids_of_map, map_of, table_of
 from nqp_spatial.report.texts import visible
 
 __all__ = ["starter"]
@@ -47,7 +48,7 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
 
     Raises
     ------
-    OptionError
+    NqpError, OSError
         If the table or the map cannot be read, or no unit or period can be made out.
 
     Examples
@@ -61,9 +62,9 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
     (True, True)
     """
     path = Path(panel)
-    shapes = None if geometry is None else map_of(Path(geometry))
     frame, reading, notes = _read(path)
     period = _guess_period(frame)
+    shapes, encoding = (None, None) if geometry is None else _map(Path(geometry), frame)
     fields = [] if shapes is None else [str(name) for name in shapes.columns]
     unit = _guess_unit(frame, period, fields)
     given: Given = {
@@ -74,6 +75,7 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
         given |= _weights_beside(path, folder)
     else:
         given["data", "geometry"] = _relative(Path(geometry), folder)
+        given |= {("data", "geometry_encoding"): encoding} if encoding else {}
         columns, words = _columns_of_map(shapes, unit, frame[unit], Path(geometry).name)
         given |= columns
         notes += words
@@ -95,25 +97,43 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
     """Return a table of which a panel may be made, the options to read it with, and notes."""
-    readings: list[dict[str, str | None]] = [{"sheet_name": name} for name in sheets_of(path)] or [
+    readings: list[dict[str, Any]] = [{"sheet_name": name} for name in sheets_of(path)] or [
         {"encoding": name} for name in (None, "gb18030", "utf-16") if path.suffix.lower() == ".csv"
     ]
     notes = []
     if len(readings) > 1 and "sheet_name" in readings[0]:
         names = ", ".join(str(reading["sheet_name"]) for reading in readings)
         notes.append(f"Sheets of the workbook: {names}")
-    faults: list[OptionError] = []
+    faults: list[NqpError] = []
     for at, reading in enumerate(readings or [{}]):
         try:
             frame = _usable(table_of(path, **reading), path)
             _guess_unit(frame, _guess_period(frame), [])
-        except OptionError as error:
+        except (OptionError, PanelError) as error:
             faults.append(error)
             continue
         return frame, {k: v for k, v in reading.items() if v is not None and at}, notes
     if readable := [fault for fault in faults if "name its encoding" not in str(fault)]:
         raise readable[0]
     raise OptionError(f"{path.name!r} is neither in UTF-8 nor in GB 18030: save it in UTF-8")
+
+
+def _map(path: Path, frame: pd.DataFrame) -> tuple[Any, str | None]:
+    """Return a map, and the encoding that gives it the table's ids where it names none."""
+
+    def lacking(shapes: Any) -> int:
+        texts = frame.select_dtypes(exclude="number")
+        return min((len(ids_of_map(shapes, name, texts[name])[1]) for name in texts), default=0)
+
+    shapes = map_of(path)
+    if path.suffix.lower() in (".shp", ".zip") and lacking(shapes):
+        try:
+            other = map_of(path, "gb18030")
+        except (NqpError, OSError):
+            return shapes, None
+        if lacking(other) < lacking(shapes):
+            return other, "gb18030"
+    return shapes, None
 
 
 def _usable(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

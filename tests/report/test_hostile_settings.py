@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
+import shutil
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from shapely.geometry import box
 
 import nqp_spatial as nq
 from nqp_spatial.cli import main
-from nqp_spatial.errors import NqpError, OptionError
+from nqp_spatial.errors import GeometryError, NqpError, OptionError
 from nqp_spatial.report.study_check import Finding, check, starter
 from nqp_spatial.report.study_code import literal, setup_code
 from nqp_spatial.report.study_config import SCHEMA, STEPS, read_config
@@ -237,12 +238,12 @@ def test_names_do_not_break_out_of_the_script(tmp_path, name):
         ("data", "logs", "[1]", "[data] logs must be a list of str, it holds 1"),
         ("data", "unit", '["id"]', "[data] unit must be of kind str"),
         ("data", "encoding", '"nonsense"', "[data] encoding is unknown, 'nonsense'"),
-        ("data", "encoding", '"utf-16"', "is not in utf-16"),
+        ("data", "encoding", '"utf-16"', "name its encoding"),
         ("data", "sheet_name", '"B"', "[data] sheet_name is for workbooks"),
         ("data", "panel", '"p.doc"', "there is no file"),
         ("data", "panel", '"empty.csv"', "is empty"),
         ("data", "panel", '"broken.csv"', "broken.csv"),
-        ("data", "geometry", '"broken.geojson"', "cannot be read"),
+        ("data", "geometry", '"broken.geojson"', "cannot read a map"),
         ("data", "unit", '"ID"', "did you mean 'id'?"),
         ("data", "period", '"region"', "must be unique"),
         ("data", "labels", "{ y = 3 }", "[data] labels must be texts by column"),
@@ -357,8 +358,8 @@ def test_a_map_is_what_its_ending_says(tmp_path):
         '<OGRVRTDataSource><OGRVRTLayer name="s"><SrcDataSource>p.csv</SrcDataSource>'
         "</OGRVRTLayer></OGRVRTDataSource>"
     )
-    assert "not those of a .geojson file" in "\n".join(fails(checked(tmp_path, SETTINGS)))
-    with pytest.raises(OptionError, match=r"not those of a \.geojson file"):
+    assert "is no GeoJSON" in "\n".join(fails(checked(tmp_path, SETTINGS)))
+    with pytest.raises(GeometryError, match="is no GeoJSON"):
         starter(tmp_path / "p.csv", tmp_path / "map.geojson", folder=tmp_path)
 
 
@@ -412,20 +413,39 @@ def test_starter_never_names_a_file_that_is_not_there(tmp_path):
     assert 'kind = "file" needs path' in "\n".join(fails(checked(tmp_path, text)))
 
 
+def test_starter_names_the_encoding_of_a_map_and_check_reads_it(tmp_path):
+    """Ids in Chinese in a shapefile of GBK without .cpg, and in a zip of it."""
+    table = write_files(tmp_path)
+    table["id"] = table["id"].str.replace("u", "市")
+    table.to_csv(tmp_path / "p.csv", index=False)
+    shapes = gpd.read_file(tmp_path / "map.geojson")
+    shapes["id"] = shapes["id"].str.replace("u", "市")
+    (tmp_path / "old").mkdir()
+    shapes.to_file(tmp_path / "old" / "map.shp", encoding="gb18030")
+    (tmp_path / "old" / "map.cpg").unlink(missing_ok=True)
+    shutil.make_archive(str(tmp_path / "map"), "zip", tmp_path / "old")
+    for name in ("old/map.shp", "map.zip"):
+        text = starter(tmp_path / "p.csv", tmp_path / name, folder=tmp_path)
+        assert 'geometry_encoding = "gb18030"' in text
+        assert fails(checked(tmp_path, text)) == []
+    bad = text.replace("gb18030", "nonsense")
+    assert "[data] geometry_encoding is unknown" in "\n".join(fails(checked(tmp_path, bad)))
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("", "is empty"),
+        ("", "cannot read a table"),
         ("id,year,y\n", "has no rows"),
         ("id;year;y\na;2010;1\n", "one column"),
         ("id\na\nb\n", "one column"),
         ("id,2010,2011,2012\na,1,2,3\nb,2,3,4\n", "is wide"),
-        ('id,year\n"a,2010\n', "cannot be read"),
+        ('id,year\n"a,2010\n', "cannot read a table"),
     ],
 )  # fmt: skip
 def test_starter_says_what_is_wrong_with_a_table(tmp_path, rows, words):
     (tmp_path / "p.csv").write_text(rows)
-    with pytest.raises(OptionError, match=words):
+    with pytest.raises(NqpError, match=words):
         starter(tmp_path / "p.csv", folder=tmp_path)
 
 
@@ -446,7 +466,7 @@ def test_starter_reads_any_bytes_or_says_why_not(tmp_path):
             text = starter(table, tmp_path / "map.geojson", folder=tmp_path)
             found = checked(tmp_path, text)
             assert not any("not valid TOML" in one for one in fails(found))
-        except OptionError:
+        except (NqpError, OSError):
             pass
         path.write_bytes(raws[path])
 
