@@ -10,7 +10,7 @@ import nqp_spatial as nq
 
 def test_defaults():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.random((12, 3)), columns=list("abc")).assign(id=range(12))
+    frame = pd.DataFrame(rng.random((400, 3)), columns=list("abc")).assign(id=range(400))
     panel = nq.SpatialPanel(frame, unit="id")
     found = nq.composite.index(panel, dict.fromkeys("abc", "+"))
     period = panel.periods[0]
