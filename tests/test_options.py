@@ -99,14 +99,14 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("annotation", ADMITTED, ids=str)
+@pytest.mark.parametrize("annotation", ADMITTED, ids=[str(k) for k in range(len(ADMITTED))])
 def test_rules_admit(annotation):
     rule = rule_of(annotation)
     for value in ADMITTED[annotation]:
         rule.require("option", value)
 
 
-@pytest.mark.parametrize("annotation", REFUSED, ids=str)
+@pytest.mark.parametrize("annotation", REFUSED, ids=[str(k) for k in range(len(REFUSED))])
 def test_rules_refuse_and_name_the_argument(annotation):
     rule = rule_of(annotation)
     for value in REFUSED[annotation]:
