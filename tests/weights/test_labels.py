@@ -148,7 +148,7 @@ def test_groups_go_by_label():
         with pytest.raises(OptionError, match="groups must be a pandas Series"):
             nq.weights.compare_groups(w, wrong)
     for count in (0, -1, 1.5, 10**9):
-        with pytest.raises(OptionError, match="permutations must be a whole number from [01]"):
+        with pytest.raises(OptionError, match=r"permutations must be a whole number from [01]"):
             nq.weights.compare_groups(w, groups, permutations=count)
     with pytest.raises(WeightsError, match="profiles have no column"):
         nq.weights.similarity(pd.DataFrame(index=list("abc")))
