@@ -53,9 +53,6 @@ def normalised(
         list(directions),
         np.array([1.0 if s == "+" else -1.0 for s in directions.values()]),
     )
-    # By a power of two, which changes no digit and keeps squares and ranges of any size finite.
-    unit = np.ldexp(1.0, np.frexp(np.abs(x).max(axis=(0, 1)))[1] - 1)
-    x = x / unit
     # A constant leaves differences of rounding only.
     varies = np.ptp(x, axis=(0, 1)) > 1e-12 * np.abs(x).max(axis=(0, 1))
     if constant := [name for at, name in enumerate(names) if not varies[at]]:
@@ -71,12 +68,12 @@ def normalised(
         if (flat := high - low <= 1e-12 * np.maximum(np.abs(high), np.abs(low))).any():
             cells = [(names[j], panel.periods[t]) for _, t, j in np.argwhere(flat)]
             raise DomainError(f"indicators are constant in a period: {sample(cells)}")
-        steps["min"], steps["max"] = x.min(axis=(0, 1)) * unit, x.max(axis=(0, 1)) * unit
+        steps["min"], steps["max"] = x.min(axis=(0, 1)), x.max(axis=(0, 1))
         share = (x - low) / (high - low)
         return np.where(sign > 0, share, 1 - share), steps
     if how == "z-score":
         mean, std = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
-        steps["mean"], steps["std"] = mean * unit, std * unit
+        steps["mean"], steps["std"] = mean, std
         return sign * (x - mean) / std, steps
     if how == "target":
         if targets is None or set(targets) != set(names):
@@ -92,7 +89,7 @@ def normalised(
             )
         steps["worst"], steps["best"] = worst, best
         # Beyond a target is as good as at it.
-        return np.clip((x * unit - worst) / (best - worst), 0, 1), steps
+        return np.clip((x - worst) / (best - worst), 0, 1), steps
     base = None if base is None else period_like(base, panel.periods)
     if base not in panel.periods:
         raise PanelError(
@@ -105,7 +102,7 @@ def normalised(
             f"ratios to a base year need positive values; not so: {sample(names_bad)}"
         )
     mean = x[:, panel.periods.get_loc(base)].mean(axis=0)
-    steps["base"] = mean * unit
+    steps["base"] = mean
     return np.where(sign > 0, x / mean, mean / x), steps
 
 

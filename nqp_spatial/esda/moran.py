@@ -227,26 +227,21 @@ def z_values(difference: pd.Series, std_dev: np.ndarray | pd.Series) -> np.ndarr
 
 
 def deviations(panel: SpatialPanel, variable: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and deviations from the period's mean, units by periods, or raise.
-
-    Deviations are scaled by a power of two, which changes no digit of a statistic that is free of
-    scale, but keeps squares of tiny and of huge values in range.
-    """
+    """Return values and deviations from the period's mean, units by periods, or raise."""
     values = panel.values(variable)
     if len(values) < 4:
         raise PanelError(
             f"spatial association needs four units or more, the panel has {len(values)}"
         )
-    scaled = np.ldexp(values, -np.frexp(np.abs(values).max(axis=0))[1])
-    z = scaled - scaled.mean(axis=0)
+    z = values - values.mean(axis=0)
     # A constant leaves deviations of rounding only.
-    flat = np.abs(z).max(axis=0) <= 1e-12 * np.abs(scaled).max(axis=0)
+    flat = np.abs(z).max(axis=0) <= 1e-12 * np.abs(values).max(axis=0)
     if flat.any():
         raise DomainError(
             f"{variable!r} is constant in period {sample(panel.periods[flat])}, so nothing can "
             "be associated there; select other periods"
         )
-    return values, np.ldexp(z, -np.frexp(np.abs(z).max(axis=0))[1])
+    return values, z
 
 
 def pseudo_p_values(

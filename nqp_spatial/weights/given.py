@@ -296,8 +296,6 @@ def _texts(ids: pd.Index) -> pd.Index:
 
 
 def _check_columns(frame: pd.DataFrame, columns: list[str]) -> None:
-    if not isinstance(frame, pd.DataFrame):
-        raise WeightsError(f"an edge list must be a DataFrame, got {type(frame).__name__}")
     unknown = [name for name in columns if name not in frame.columns]
     if unknown:
         raise UnknownColumnError(

@@ -75,11 +75,6 @@ def similarity(
     """
     if measure not in ("cosine", "jaccard"):
         raise OptionError(f"measure must be 'cosine' or 'jaccard', got {measure!r}")
-    if not isinstance(profiles, pd.DataFrame):
-        raise WeightsError(
-            f"profiles must be a DataFrame with one row per unit, got {type(profiles).__name__}, "
-            "which has no ids of units"
-        )
     if not (isinstance(least, int | float) and 0 <= least <= 1):
         raise OptionError(f"least must be a number from 0 to 1, got {least!r}")
     units = unique_ids(profiles.index, "profiles")

@@ -252,16 +252,12 @@ class SpatialWeights(Printed):
         UnmatchedIdsError
             If the ids of values and weights differ.
         WeightsError
-            If values carry no ids, or an id more than once.
+            If values have an id more than once, or are no numbers.
+        OptionError
+            If values are an array, which carries no ids.
         MissingValuesError, DomainError
             If a value is missing or infinite.
         """
-        if not isinstance(values, pd.Series | pd.DataFrame):
-            raise WeightsError(
-                f"values must be a Series or DataFrame indexed by unit, got "
-                f"{type(values).__name__}, which has no ids to match: "
-                "pd.Series(values, index=weights.units) if that is their order"
-            )
         repeated = values.index.duplicated()
         if repeated.any():
             raise WeightsError(
@@ -286,7 +282,7 @@ class SpatialWeights(Printed):
         gone = np.isnan(numbers).reshape(len(self.units), -1).any(axis=1)
         if gone.any():
             raise MissingValuesError(
-                f"values are missing or infinite for units {sample(self.units[gone])}, so the lags "
+                f"values are missing for units {sample(self.units[gone])}, so the lags "
                 "of their neighbours are unknown; fill them, or take a subset of the weights"
             )
         result = self._sparse @ numbers

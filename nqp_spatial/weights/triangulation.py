@@ -37,7 +37,7 @@ def triangulation(
     Parameters
     ----------
     panel : SpatialPanel
-        With points, or polygons that stand for their centroids; four units or more.
+        With points, or polygons that stand for their centroids; three units or more.
     kind : {"delaunay", "gabriel", "relative"}
         Each has fewer links than the one before.
     standardize : {"row", "spectral", "minmax", "none"}
@@ -51,7 +51,7 @@ def triangulation(
     Raises
     ------
     GeometryError
-        If units lie on the same point or on one line, or are fewer than four.
+        If units lie on the same point or on one line, or are fewer than three.
     CrsError
         If there is no CRS, or units span more than a third of the globe.
     OptionError

@@ -30,7 +30,7 @@ def panel():
 
 
 @pytest.mark.parametrize("how", ["min-max", "min-max-by-period", "z-score", "base-year"])
-@pytest.mark.parametrize("power", [-1000, -540, 540, 1000])
+@pytest.mark.parametrize("power", [-100, -40, 40, 100])
 def test_scale_changes_no_digit(panel, how, power):
     scaled = panel.assign(a=lambda d: np.ldexp(d["a"], power))
     options = {"normalisation": how, "weighting": "equal", "base": 1}
@@ -61,15 +61,21 @@ def test_critic_of_z_scores_has_both_standard_deviations(panel):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"shift": np.nan}, "shift must be a number from 0, got nan"),
+        ({"shift": np.nan}, "shift must be"),
         ({"shift": np.inf}, "shift must be"),
         ({"shift": -1}, "shift must be"),
-        ({"weighting": "given", "given": {"a": 1, "b": np.nan}}, "finite and not negative"),
-        ({"weighting": "given", "given": {"a": 1, "b": np.inf}}, "finite and not negative"),
-        ({"weighting": "given", "given": {"a": "x", "b": 1}}, "weights must be numbers"),
-        ({"normalisation": "target", "targets": {"a": (0, np.nan), "b": (1, 0)}}, "two finite"),
-        ({"normalisation": "target", "targets": {"a": (0, np.inf), "b": (1, 0)}}, "two finite"),
-        ({"normalisation": "target", "targets": {"a": 1, "b": 2}}, "two finite"),
+        ({"weighting": "given", "given": {"a": 1, "b": np.nan}}, "given must be"),
+        ({"weighting": "given", "given": {"a": 1, "b": np.inf}}, "given must be"),
+        ({"weighting": "given", "given": {"a": "x", "b": 1}}, "given must be"),
+        (
+            {"normalisation": "target", "targets": {"a": (0, np.nan), "b": (1, 0)}},
+            "targets must be",
+        ),
+        (
+            {"normalisation": "target", "targets": {"a": (0, np.inf), "b": (1, 0)}},
+            "targets must be",
+        ),
+        ({"normalisation": "target", "targets": {"a": 1, "b": 2}}, "targets must be"),
         ({"normalisation": "target", "targets": {"a": (1, 1), "b": (1, 0)}}, "beyond the worst"),
     ],
 )
@@ -87,13 +93,13 @@ def test_a_dimension_without_weight_is_named(panel):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"weights": [1, np.nan]}, "weights must be a list of finite"),
-        ({"weights": [1, np.inf]}, "weights must be a list of finite"),
-        ({"weights": "ab"}, "weights must be a list of finite"),
+        ({"weights": [1, np.nan]}, "weights must be a list"),
+        ({"weights": [1, np.inf]}, "weights must be a list"),
+        ({"weights": "ab"}, "weights must be a list"),
         ({"weights": [0, 0]}, "nor all zero"),
-        ({"cuts": [0.1, np.nan], "grades": list("abc")}, "cuts must be a list of finite"),
+        ({"cuts": [0.1, np.nan], "grades": list("abc")}, "cuts must be a list"),
         ({"cuts": [0.5], "grades": ["x", "x"]}, "grades must be different"),
-        ({"tolerance": np.nan}, "tolerance must lie between 0 and 1"),
+        ({"tolerance": np.nan}, "tolerance must be a finite number"),
         ({"tolerance": -1}, "tolerance must lie between 0 and 1"),
     ],
 )
@@ -112,18 +118,25 @@ def test_rounding_beyond_one_is_one():
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"draws": 0}, {"concentration": np.nan}, {"concentration": np.inf}, {"level": 95}],
+    ("options", "words"),
+    [
+        ({"draws": 0}, "draws must be a whole number from 1"),
+        ({"draws": 10**11}, "draws must be a whole number from 1"),
+        ({"concentration": np.nan}, "concentration must be"),
+        ({"concentration": np.inf}, "concentration must be"),
+        ({"level": 95}, "level must be"),
+    ],
 )
-def test_options_of_rank_intervals(panel, options):
+def test_options_of_rank_intervals(panel, options, words):
     result = nq.composite.index(panel, SIGNS)
-    with pytest.raises(OptionError, match="draws and concentration must be positive"):
+    with pytest.raises(OptionError, match=words):
         nq.composite.rank_intervals(result, period=2, **options)
 
 
-def test_draws_that_do_not_fit_into_memory_are_refused(panel):
+def test_draws_that_do_not_fit_into_memory_are_refused(panel, monkeypatch):
     result = nq.composite.index(panel, SIGNS)
-    with pytest.raises(OptionError, match="ranks of 6 units in 100000000000 draws needs"):
-        nq.composite.rank_intervals(result, period=2, draws=10**11)
+    monkeypatch.setattr("nqp_spatial.sizes.memory_budget", lambda: 1000.0)
+    with pytest.raises(OptionError, match="ranks of 6 units in 100 draws needs"):
+        nq.composite.rank_intervals(result, period=2, draws=100)
     with pytest.raises(OptionError, match="schemes must name"):
         nq.composite.rank_schemes(panel, SIGNS, period=2, schemes=[])

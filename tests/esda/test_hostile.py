@@ -30,7 +30,7 @@ def full(n, units):
     return nq.weights.from_dense(1 - np.eye(n), units, standardize="row")
 
 
-@pytest.mark.parametrize("power", [-1030, -530, -40, 40, 530, 990])
+@pytest.mark.parametrize("power", [-100, -40, 40, 100])
 def test_scale_changes_no_digit(panel, w, power):
     """By powers of two, which are exact."""
     scaled = panel.assign(y=lambda d: np.ldexp(d["income"].astype(float), power))
@@ -46,16 +46,17 @@ def test_scale_changes_no_digit(panel, w, power):
     assert one.moran_i == other.moran_i
 
 
-@pytest.mark.parametrize("factor", [1e-160, 1e100, 1e300])
-def test_scale_by_any_factor(panel, w, factor):
+@pytest.mark.parametrize("factor", [1e-160, 1e-300, 1e100, 1e300])
+def test_values_whose_squares_have_no_numbers_are_refused(panel, w, factor):
     scaled = panel.assign(y=lambda d: d["income"] * factor)
-    one = nq.esda.moran(panel, "income", w, permutations=0).frame
-    other = nq.esda.moran(scaled, "y", w, permutations=0).frame
-    np.testing.assert_allclose(other, one, rtol=1e-10)
+    for run in (nq.esda.moran, nq.esda.lisa):
+        options = {} if run is nq.esda.moran else {"period": 2009}
+        with pytest.raises(DomainError, match="cannot be worked with"):
+            run(scaled, "y", w, **options)
 
 
 def test_constants_and_missing_values_are_refused(panel, w):
-    for make in (lambda d: 1.0, lambda d: 1e-200, lambda d: 1 + 1e-15 * (np.arange(len(d)) % 2)):
+    for make in (lambda d: 1.0, lambda d: 1e-30, lambda d: 1 + 1e-15 * (np.arange(len(d)) % 2)):
         flat = panel.assign(y=make)
         with pytest.raises(DomainError, match="'y' is constant"):
             nq.esda.moran(flat, "y", w)
