@@ -671,3 +671,14 @@ def test_joins_of_two_clubs(two_clubs):
     joins = nq.convergence.club_joins(found, w, permutations=0)
     code = found.membership.to_numpy()
     assert joins.frame.loc[("same", ""), "joins"] == (code == np.roll(code, 1)).sum()
+
+
+@pytest.mark.parametrize(("low", "said"), [(-1e-9, True), (0.0, True), (1e-9, False)])
+def test_a_speed_whose_interval_begins_at_zero_reaches_it(growing_panel, low, said):
+    from importlib import import_module
+
+    module = import_module("nqp_spatial.convergence.beta")
+    found = nq.convergence.beta(growing_panel, "y")
+    table = found.table.assign(speed=0.1, speed_low=low)
+    notes = module._notes(table, found.fit, True)
+    assert any("reaches zero" in note for note in notes) == said
