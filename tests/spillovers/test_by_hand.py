@@ -773,6 +773,35 @@ def test_one_bootstrap_sample_written_out(lattice, moving):
     assert made == pytest.approx(max(lr), abs=1e-5)
 
 
+def test_a_second_threshold_leaves_links_between():
+    """Candidates with at least the trimmed share of links from the one, up to the other."""
+    from types import SimpleNamespace
+
+    asked = []
+
+    def heights(candidates, given):
+        asked.append((candidates.tolist(), given))
+        return 0.0, -np.abs(candidates - 7.0)
+
+    search = SimpleNamespace(
+        links=SimpleNamespace(scores=np.arange(10.0)), heights=heights, test=lambda *_: "test"
+    )
+    found = thresholds._second(search, np.arange(1.0, 9), 4.0, -5.0, 0.2, 0, 0, lambda g: g)
+    assert asked[0] == ([1, 2, 6, 7, 8], (4.0,))
+    assert asked[1] == ([1, 2, 3, 4, 5], (7.0,))  # and the first once more, beside the second
+    assert found.gammas == (5.0, 7.0)
+    assert found.profile.index.tolist() == [1, 2, 6, 7, 8]
+
+
+def test_ties_must_name_every_pair_and_no_other(three):
+    panel, w, group, _ = three
+    pairs = {(a, b): "x" for a in "abc" for b in "abc"}
+    fewer = {pair: name for pair, name in pairs.items() if pair != ("a", "b")}
+    for wrong in (pairs | {("a", "d"): "x"}, fewer, fewer | {("a", "d"): "x"}):
+        with pytest.raises(OptionError):
+            nq.spillovers.partitioned("y ~ x1", panel, w, groups=group, rho=wrong, theta="none")
+
+
 def test_bounds_of_threshold_options(lattice):
     w = lattice(4, 5)
     panel = panel_of(w, 4, 12, score=np.random.default_rng(2).random((20, 1)))
