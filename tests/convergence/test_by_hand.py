@@ -671,3 +671,30 @@ def test_joins_of_two_clubs(two_clubs):
     joins = nq.convergence.club_joins(found, w, permutations=0)
     code = found.membership.to_numpy()
     assert joins.frame.loc[("same", ""), "joins"] == (code == np.roll(code, 1)).sum()
+
+
+@pytest.mark.parametrize(("low", "said"), [(-1e-9, True), (0.0, True), (1e-9, False)])
+def test_a_speed_whose_interval_begins_at_zero_reaches_it(growing_panel, low, said):
+    from importlib import import_module
+
+    module = import_module("nqp_spatial.convergence.beta")
+    found = nq.convergence.beta(growing_panel, "y")
+    table = found.table.assign(speed=0.1, speed_low=low)
+    notes = module._notes(table, found.fit, True)
+    assert any("reaches zero" in note for note in notes) == said
+
+
+def test_weights_of_lags_where_memory_is_nearly_full():
+    """3 / z^2 (sin z / z - cos z) tends to one as the bandwidth grows: no cancellation there."""
+    from nqp_spatial.convergence.regression_on_log_t import _kernel
+
+    memory = np.array([0.5, 0.99, 0.99995])
+    found = _kernel(memory, 20, 6)
+    z = 1.2 * np.pi * np.arange(1, 7)
+    alpha = 4 * memory**2 / (1 - memory) ** 4
+    z = z / (1.3221 * (alpha[:, None] * 20) ** 0.2)
+    exact = 3 / z**2 * (np.sin(z) / z - np.cos(z))
+    np.testing.assert_allclose(found[:2], exact[:2], rtol=1e-6)
+    assert z[2].max() < 1e-2
+    np.testing.assert_allclose(found[2], 1 - z[2] ** 2 / 10, rtol=1e-9)
+    assert (_kernel(np.array([0.0]), 20, 6) == 0).all()

@@ -345,6 +345,24 @@ def test_joins_of_the_period_that_is_named():
         assert found.frame.loc[("different", ""), "joins"] == different
 
 
+def test_categories_are_of_one_kind():
+    from nqp_spatial.errors import NqpError
+
+    w = weights_of(ring(4))
+    for kinds, ok in (
+        ([1, 2.5, 1, 2.5], True),
+        ([True, False, 1, 0], True),
+        (["a", 1, 1, "a"], False),
+    ):
+        frame = pd.DataFrame({"id": range(4), "kind": pd.Series(kinds, dtype=object)})
+        panel = nq.SpatialPanel(frame, unit="id")
+        if ok:
+            nq.esda.join_counts(panel, "kind", w, permutations=0)
+        else:
+            with pytest.raises(NqpError):
+                nq.esda.join_counts(panel, "kind", w, permutations=0)
+
+
 def test_spread_of_many_joins():
     """Millions of joins: the exact deviation beside that of random labels."""
     from scipy import sparse

@@ -209,6 +209,20 @@ def test_table_of_coefficients_of_groups(three):
         np.testing.assert_allclose(limits["conf_high"], res.params + z * errors)
 
 
+def test_a_cross_section_has_no_effects_and_one_constant(neighbours):
+    w = neighbours(60, 8)
+    group = pd.Series(np.resize(list("ab"), 60), w.units)
+    one, two = panel_of(w, 1, 1), panel_of(w, 2, 1)
+    options = {"groups": group, "rho": "none", "theta": "none"}
+    for effects in ("unit", "period", "two-way"):
+        with pytest.raises(OptionError):
+            nq.spillovers.partitioned("y ~ x1", one, w, effects=effects, **options)
+    nq.spillovers.partitioned("y ~ x1", two, w, effects="period", **options)
+    res = nq.spillovers.partitioned("y ~ x1", one, w, effects="none", **options)
+    assert [key for key in res.params.index if key[1] == "Intercept"] == [("x", "Intercept", "all")]
+    assert {key[2] for key in res.params.index if key[1] == "x1" and key[0] == "x"} == {"a", "b"}
+
+
 def test_table_of_effects_of_groups(three):
     _, _, _, res = three
     for level in (0.95, 0.7):
@@ -481,7 +495,9 @@ def test_table_of_bands_by_the_same_draws(level):
     slopes = np.array([[0.3, 0.1, 0.0], [0.0, 0.2, 0.1]])
     cov = np.array([[0.5, 0.1], [0.1, 0.3]])
     bounds = [(0.0, 100.0), (100.0, 250.0), (250.0, np.inf)]
-    frame, end = distances._table("x", bounds, values, slopes, cov, level, np.random.default_rng(4))
+    frame, end = distances._table(
+        "x", bounds, values, slopes, cov, level, np.random.default_rng(4), bands_within=2
+    )
     V = slopes.T @ cov @ slopes
     errors = np.sqrt(np.diag(V))
     np.testing.assert_allclose(frame["std_error"], errors)
@@ -508,7 +524,7 @@ def test_reach_ends_before_the_first_band_without_effect():
         ([9, -9, 9, 0], 3.0), ([9, 9, 0, 9], 2.0), ([9, 0, 9, 9], 1.0), ([0, 9, 9, 9], 0.0),
     ):  # fmt: skip
         _, end = distances._table(
-            "x", bounds, np.array(values, float), np.eye(4), cov, 0.95, np.random.default_rng(0)
+            "x", bounds, np.array(values, float), np.eye(4), cov, 0.95, np.random.default_rng(0), 3
         )
         assert end == expected
 
@@ -535,7 +551,7 @@ def plane():
 
 def test_exponent_of_distance_at_another_level(plane):
     panel, _ = plane
-    options = {"cutoff_km": 60, "effects": "unit", "model": "sar"}
+    options = {"cutoff_km": 60, "effects": "unit"}
 
     def loglik(power):
         w = (
@@ -543,7 +559,7 @@ def test_exponent_of_distance_at_another_level(plane):
             if power
             else nq.weights.distance_band(panel, cutoff_km=60)
         )
-        return nq.fit("y ~ x1", panel, w, effects="unit", model="sar").loglik
+        return nq.fit("y ~ x1", panel, w, effects="unit").loglik
 
     grid = np.linspace(0, 4, 13)
     for level in (0.95, 0.4):
@@ -567,13 +583,12 @@ def test_exponent_of_distance_at_another_level(plane):
 
 
 def test_bands_that_reach_all_pairs(plane):
-    """Nothing is beyond: an effect of zero without an error, intervals of the others as ever."""
+    """Nothing is beyond: no row of it, and intervals of the bands as ever."""
     panel, gaps = plane
     found = nq.spillovers.reach("y ~ x1", panel, edges_km=[0, 70, gaps.max() + 1], effects="unit")
-    last = found.frame.iloc[-1]
-    assert (last["estimate"], last["std_error"]) == (pytest.approx(0, abs=1e-12), pytest.approx(0))
-    first = found.frame.iloc[:2]
-    factor = (first["simultaneous_high"] - first["estimate"]) / first["std_error"]
+    assert len(found.frame) == 2
+    frame = found.frame
+    factor = (frame["simultaneous_high"] - frame["estimate"]) / frame["std_error"]
     assert np.ptp(factor) < 1e-9
     assert stats.norm.ppf(0.975) < factor[0] < stats.norm.ppf(1 - 0.025 / 2) + 0.02
 
@@ -756,6 +771,35 @@ def test_one_bootstrap_sample_written_out(lattice, moving):
         for gamma in candidates
     ]
     assert made == pytest.approx(max(lr), abs=1e-5)
+
+
+def test_a_second_threshold_leaves_links_between():
+    """Candidates with at least the trimmed share of links from the one, up to the other."""
+    from types import SimpleNamespace
+
+    asked = []
+
+    def heights(candidates, given):
+        asked.append((candidates.tolist(), given))
+        return 0.0, -np.abs(candidates - 7.0)
+
+    search = SimpleNamespace(
+        links=SimpleNamespace(scores=np.arange(10.0)), heights=heights, test=lambda *_: "test"
+    )
+    found = thresholds._second(search, np.arange(1.0, 9), 4.0, -5.0, 0.2, 0, 0, lambda g: g)
+    assert asked[0] == ([1, 2, 6, 7, 8], (4.0,))
+    assert asked[1] == ([1, 2, 3, 4, 5], (7.0,))  # and the first once more, beside the second
+    assert found.gammas == (5.0, 7.0)
+    assert found.profile.index.tolist() == [1, 2, 6, 7, 8]
+
+
+def test_ties_must_name_every_pair_and_no_other(three):
+    panel, w, group, _ = three
+    pairs = {(a, b): "x" for a in "abc" for b in "abc"}
+    fewer = {pair: name for pair, name in pairs.items() if pair != ("a", "b")}
+    for wrong in (pairs | {("a", "d"): "x"}, fewer, fewer | {("a", "d"): "x"}):
+        with pytest.raises(OptionError):
+            nq.spillovers.partitioned("y ~ x1", panel, w, groups=group, rho=wrong, theta="none")
 
 
 def test_bounds_of_threshold_options(lattice):

@@ -35,7 +35,7 @@ def test_intervals_of_ninety_five_percent(states):
 
 def test_defaults_of_the_exponent(states):
     panel, _ = states
-    options = {"cutoff_km": 1000, "effects": "unit", "model": "sar"}
+    options = {"cutoff_km": 1000, "effects": "unit"}
     found = nq.spillovers.distance_decay("lgsp ~ lpc", panel, **options)
     full = nq.spillovers.distance_decay("lgsp ~ lpc", panel, largest=6.0, level=0.95, **options)
     assert found.profile.index[-1] == 6.0

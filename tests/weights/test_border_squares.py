@@ -244,3 +244,27 @@ def test_numbers_as_ids_of_a_square_table():
     bare = [["0", "1", "2"], ["1", "0", "7"], ["2", "8", "0"]]
     w = table_weights(bare, "t", None, pd.Index(list("xyz")))
     np.testing.assert_array_equal(w.sparse.toarray(), [[0, 1, 2], [1, 0, 7], [2, 8, 0]])
+
+
+def test_memory_of_tables_is_that_of_three_copies(tmp_path, monkeypatch):
+    from importlib import import_module
+
+    files = import_module("nqp_spatial.weights.files")
+    asked = []
+    monkeypatch.setattr(files, "require_memory", lambda size, *_: asked.append(size))
+    w = nq.weights.from_dense(np.roll(np.eye(20), 1, axis=1), range(20))
+    w.write(tmp_path / "w.csv", layout="dense")
+    assert asked == [3 * 8 * 20 * 20]
+
+
+@pytest.mark.parametrize("sheet", [(20, 100), (100, 2)])
+def test_a_workbook_holds_so_many_rows_and_columns(tmp_path, monkeypatch, sheet):
+    from importlib import import_module
+
+    files = import_module("nqp_spatial.weights.files")
+    w = nq.weights.from_dense(np.roll(np.eye(20), 1, axis=1), range(20))
+    monkeypatch.setattr(files, "_SHEET", (21, 3))  # 20 links and a line of names
+    assert nq.weights.read(w.write(tmp_path / "w.xlsx")).n_links == 20
+    monkeypatch.setattr(files, "_SHEET", sheet)
+    with pytest.raises(OptionError, match="21 and 3"):
+        w.write(tmp_path / "v.xlsx")

@@ -411,3 +411,57 @@ def test_groups_against_chance_by_the_same_draws(points):
     for bad in (list("abcdefghijkl"), ["a"] * 12):
         with pytest.raises(OptionError):
             compare_groups(w, pd.Series(bad, points.units), permutations=9)
+
+
+# -- coordinates ----------------------------------------------------------------------------------
+
+
+def test_a_local_system_stays_planar():
+    """No place on the globe: distances in the plane, in the unit that the system names."""
+    for unit, size in (("metre", 1), ("kilometre", 1000)):
+        crs = f'LOCAL_CS["site",UNIT["{unit}",{size}],AXIS["x",EAST],AXIS["y",NORTH]]'
+        panel = panel_of([Point(1000, 0), Point(4000, 4000), Point(0, 0)], crs)
+        km = places_of(panel).distance(np.array([0, 0]), np.array([1, 2]))
+        np.testing.assert_allclose(km, np.array([5000, 1000]) * size / 1000)
+        pairs, _ = places_of(panel).pairs(4999 * size / 1000)
+        assert len(pairs) == 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ok"), [(-90, 90, True), (10, 91, False), (-91, 10, False), (80, 90, True)]
+)
+def test_latitudes_up_to_the_poles(low, high, ok):
+    from nqp_spatial.errors import CrsError
+
+    panel = panel_of([Point(0, low), Point(5, high), Point(9, 0)])
+    if ok:
+        assert places_of(panel).points.shape == (3, 3)
+    else:
+        with pytest.raises(CrsError):
+            places_of(panel)
+
+
+@pytest.mark.parametrize(("x", "y", "ok"), [(180, 90, False), (180.5, 90, True), (180, 90.5, True)])
+def test_metres_that_look_like_degrees(x, y, ok):
+    from nqp_spatial.errors import CrsError
+
+    panel = panel_of([Point(0, 0), Point(x, y), Point(1, 1)], "EPSG:3857")
+    if ok:
+        places_of(panel)
+    else:
+        with pytest.raises(CrsError):
+            places_of(panel)
+
+
+@pytest.mark.parametrize(
+    ("units", "ok"), [([1, 2], True), ([1, 2.5], True), (["a", "b"], True), ([1, "b"], False)]
+)
+def test_ids_are_of_one_kind(units, ok):
+    from nqp_spatial.errors import NqpError
+
+    dense = np.array([[0, 1.0], [1, 0]])
+    if ok:
+        assert nq.weights.from_dense(dense, units).units.tolist() == units
+    else:
+        with pytest.raises(NqpError):
+            nq.weights.from_dense(dense, units)
