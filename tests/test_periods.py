@@ -348,7 +348,7 @@ def test_every_choice_of_a_period_takes_any_form(name):
     assert figure.axes[0].get_title(loc="left") == "2012"
     with pytest.raises(PanelError, match="no period '2030年'"):
         panel.at("2030年")
-    with pytest.raises(OptionError, match="a period must be one of"):
+    with pytest.raises(OptionError, match="period must be a single value"):
         panel.at([2012])
 
 

@@ -122,11 +122,12 @@ def test_the_code_of_the_readme_runs(stranger, name):
 def test_every_data_set_is_there(stranger):
     code = """
 import inspect
+import pandas as pd
 import nqp_spatial as nq
 
 arguments = {
     "match_prefectures": [["北京市", "海南藏族自治州"]],
-    "hu_side": [[116.4, 87.6], [39.9, 43.8]],
+    "hu_side": [pd.Series([116.4, 87.6]), pd.Series([39.9, 43.8])],
 }
 for name in nq.datasets.__all__:
     function = getattr(nq.datasets, name)

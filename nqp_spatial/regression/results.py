@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from scipy import stats
 
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.hypotheses import HypothesisTest, NotApplicable
-from nqp_spatial.options import Draws, Level, Seed, checked
+from nqp_spatial.options import Level, Range, Seed, checked
 from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.printed import filled
 from nqp_spatial.regression import effects as impacts
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from libpysal.weights import W
 
 __all__ = ["Convergence", "RegressionResult", "Summary"]
+
+# A standard deviation needs two.
+_Draws = Annotated[int, Range(2, 1_000_000, advice="for the delta method pass method='delta'")]
 
 
 class Summary(str):
@@ -198,7 +201,7 @@ class RegressionResult:
     @checked
     def effects(
         self,
-        draws: Draws = 1000,
+        draws: _Draws = 1000,
         *,
         horizons: Sequence[int] = (),
         seed: Seed = 0,
@@ -250,14 +253,6 @@ class RegressionResult:
         >>> res.effects(seed=1).frame["effect"].tolist()[:3]
         ['direct', 'indirect', 'total']
         """
-        if method not in ("draws", "delta"):
-            raise OptionError(f"method must be 'draws' or 'delta', got {method!r}")
-        if not (isinstance(draws, int) and draws >= 2):
-            raise OptionError(
-                f"draws must be a whole number of at least 2, got {draws!r}; for the delta method "
-                "pass method='delta'"
-            )
-        level = require_level(level)
         self._require_horizons(horizons)
         slopes, kernels = self._slopes(), impacts.Kernels(self.terms, self.logdet)
         names: list[str] = ["short-run", "long-run"] if self.spec.is_dynamic else ["static"]

@@ -312,7 +312,7 @@ def reach_links_within(
     panel: SpatialPanel,
     *,
     cutoffs_km: Sequence[Nonnegative],
-    **options: Annotated[Any, PassedTo("fit_model", without=("model", "weights"))],
+    **options: Annotated[Any, PassedTo("fit_model", without=("weights",))],
 ) -> ReachResult:
     """Re-estimate a Durbin model with links up to each distance: the circle grows.
 
@@ -363,7 +363,7 @@ def reach_links_beyond(
     *,
     cutoffs_km: Sequence[Nonnegative],
     outer_km: Positive,
-    **options: Annotated[Any, PassedTo("fit_model", without=("model", "weights"))],
+    **options: Annotated[Any, PassedTo("fit_model", without=("weights",))],
 ) -> ReachResult:
     """Re-estimate a Durbin model with links beyond each distance: the hole in the disc grows.
 
@@ -472,7 +472,7 @@ def distance_decay(
     cutoff_km: Positive,
     largest: Positive = 6.0,
     level: Level = 0.95,
-    **options: Annotated[Any, PassedTo("fit_model", without=("model", "weights"))],
+    **options: Annotated[Any, PassedTo("fit_model", without=("weights",))],
 ) -> DistanceDecay:
     """Estimate the exponent of distance decay by profile likelihood.
 

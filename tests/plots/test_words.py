@@ -339,7 +339,7 @@ def test_small_multiples_have_one_legend(incomes):
     assert one.axes[0].get_title(loc="left").startswith("收入: ")
     with pytest.raises(OptionError, match="results must hold at least one"):
         nq.plots.lisa_maps([], panel)
-    with pytest.raises(OptionError, match="no ax"):
+    with pytest.raises(OptionError, match="ax be left out"):
         nq.plots.lisa_maps(several, panel, ax=plt.gca())
 
 

@@ -197,7 +197,7 @@ def test_names_in_lists_are_taken_as_they_are(odd):
     with pytest.raises(UnknownColumnError, match="no column 'x9'"):
         nq.fit("y ~ x1", panel, w, endogenous="x1", instruments=["x9"], **options)
     for wrong in (3, [3], [None]):
-        with pytest.raises(OptionError, match="must be the name of a column or a list"):
+        with pytest.raises(OptionError, match="durbin must be a string, a list"):
             nq.fit("y ~ x1", panel, w, durbin=wrong)
 
 
@@ -308,7 +308,7 @@ def test_functions_of_the_caller(odd):
         (3, "must be a mapping"),
         ({"f": 3}, "functions must be a mapping such as a dict"),
         ({3: abs}, "functions must be a mapping such as a dict"),
-        ({"a b": abs}, "functions must be a mapping such as a dict"),
+        ({"a b": abs}, "functions must map names such as 'f' to functions"),
         ({"log": abs}, "have a function 'log' already"),
         ({"f": lambda x: 1 / 0}, "cannot be evaluated"),
         ({"f": lambda x: "a"}, "do not give numbers|cannot be evaluated"),

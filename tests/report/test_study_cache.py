@@ -136,9 +136,7 @@ def test_requirements_are_those_of_the_package():
     lines = importlib.metadata.requires("nqp-spatial")
     own = {line for line in lines if "extra ==" not in line.replace("'", '"')}
     assert len(requirements()) == len(own) >= 20
-    assert {"formulaic", "statsmodels", "numba", "esda", "maketables", "mapclassify"} <= set(
-        requirements()
-    )
+    assert {"formulaic", "statsmodels", "numba", "maketables", "mapclassify"} <= set(requirements())
     assert not {"spreg", "giddy", "sphinx"} & set(requirements())
 
 

@@ -160,7 +160,7 @@ def test_errors(lattice):
     panel = drawn(w, np.random.default_rng(0).random(30), "sender", 0.5, 4, seed=1)
     with pytest.raises(OptionError, match="on must be one of 'sender', 'receiver', 'difference'"):
         threshold("y ~ x", panel, w, score="score", on="pair")
-    with pytest.raises(OptionError, match="trim must lie between"):
+    with pytest.raises(OptionError, match="trim must be a number between"):
         threshold("y ~ x", panel, w, score="score", trim=0.6)
     with pytest.raises(PanelError, match="too few different values"):
         threshold("y ~ x", panel.assign(score=1.0), w, score="score")
