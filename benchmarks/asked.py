@@ -48,10 +48,18 @@ MEMORY = 8 * 2**30
 
 
 class Selection:
-    """Keeps the tests that are wanted, in their order."""
+    """Keeps the tests that are wanted, in their order, each within its limit of processor time."""
 
-    def __init__(self, wanted: list[str]) -> None:
-        self.place = {name: number for number, name in enumerate(wanted)}
+    def __init__(self, limits: dict[str, float]) -> None:
+        self.limits = limits
+        self.place = {name: number for number, name in enumerate(limits)}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """End the process, by the signal of the timer, where a test takes too long."""
+        signal.setitimer(signal.ITIMER_PROF, self.limits[item.nodeid])
+        yield
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -173,7 +181,7 @@ def run(tree: Path, request: dict[str, Any]) -> int:
         numba.config.CACHE_DIR = tempfile.mkdtemp(dir=tree)
     return int(
         pytest.main(
-            [*options, "-x", "--tb=line", *request["files"]], plugins=[Selection(request["tests"])]
+            [*options, "-x", "--tb=line", *request["files"]], plugins=[Selection(request["limits"])]
         )
     )
 

@@ -52,7 +52,7 @@ FOLDERS = (
     "composite",
 )
 CHECKED = (*FOLDERS, "datasets")  # folders whose tests are asked
-MULTIPLE, ALLOWANCE = 2, 20  # limit: twice the unchanged (and traced) run, and start-up, seconds
+MULTIPLE, ALLOWANCE = 2, 20  # limit of a test: twice the unchanged (and traced) run, 20 seconds
 WALL = 10  # a process that waits instead of working is ended after WALL times the limit
 
 
@@ -297,9 +297,9 @@ def verdict(mutant: Mutant, copy: Copy, record: Record, whole: bool) -> str:
     kernels = mutant.file.endswith("_kernels.py")
     with applied(mutant, copy.tree):
         for group in filter(None, groups):
-            limit = MULTIPLE * sum(record.seconds[test] for test in group) + ALLOWANCE
+            limits = {test: MULTIPLE * record.seconds[test] + ALLOWANCE for test in group}
             files = list(dict.fromkeys(test.split("::")[0] for test in group))
-            if copy.ask(limit, tests=group, files=files, compile=kernels) != 0:
+            if copy.ask(sum(limits.values()), limits=limits, files=files, compile=kernels) != 0:
                 return "noticed"
     return "survived"
 

@@ -78,8 +78,9 @@ def test_what_cannot_be_scaled(panel):
     with pytest.raises(OptionError):
         nq.composite.index(panel, {"b": "-"}, normalisation="target", targets={"b": (1, 2)})
     zero = panel.assign(a=lambda d: d["a"].where(np.arange(27) != 4, 0.0))
-    with pytest.raises(DomainError):
-        nq.composite.index(zero, {"a": "+"}, normalisation="base-year", base=0)
+    with pytest.raises(DomainError, match="'a'") as error:
+        nq.composite.index(zero, {"a": "+", "b": "+"}, normalisation="base-year", base=0)
+    assert "'b'" not in str(error.value)
     still = panel.assign(a=lambda d: d["a"].where(d.index.get_level_values(1) != 2, 7.0))
     with pytest.raises(DomainError, match=r"\('a', 2\)"):
         nq.composite.index(still, {"a": "+"}, normalisation="min-max-by-period")

@@ -799,3 +799,13 @@ def test_a_row_that_leads_to_one_column_has_no_freedom():
     counts[:, 0, 1] = 4
     counts[:, 1, :2] = 3
     assert visited_freedom(counts) == 1
+
+
+def test_one_tie_that_opens_is_a_change_of_ranks():
+    """Half a rank down and half a rank up: all of it between groups."""
+    panel = panel_of([[1.0, 1.0], [1.0, 1.5], [2.0, 2.0]], g=list("abb"))
+    found = nq.dynamics.rank_mobility(panel, "y", group="g", permutations=0)
+    assert found.frame["theta"].tolist() == [1.0]
+    still = panel_of([[1.0, 1.0], [1.5, 1.5], [2.0, 2.0]], g=list("abb"))
+    found = nq.dynamics.rank_mobility(still, "y", group="g", permutations=0)
+    assert found.frame["theta"].isna().all()

@@ -413,3 +413,12 @@ def test_large_matrices_are_reordered_and_mean_the_same(lattice, monkeypatch):
     values = found.probe_weights @ (found.node_weights * np.log1p(-0.5 * found.nodes)).sum(axis=1)
     truth = np.linalg.slogdet(np.eye(42) - 0.5 * w.sparse.toarray())[1]
     assert values + np.log(0.5) == pytest.approx(truth, rel=0.05)
+
+
+def test_the_weights_of_a_result(lattice, simulate):
+    w = lattice(4, 4)
+    panel = simulate(w, 4)
+    for model in ("sar", "slx", "sem", "sdm", "sdem", "sac"):
+        res = nq.fit("y ~ x1", panel, w, model=model, effects="none")
+        assert (res.weights.sparse != w.sparse).nnz == 0
+    assert nq.fit("y ~ x1", panel, model="ols", effects="none").weights is None

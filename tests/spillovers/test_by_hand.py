@@ -473,6 +473,33 @@ def test_interval_of_the_decay_of_two_borders(walls, level):
         assert np.exp(-kappa) == pytest.approx(share)
 
 
+def test_borders_that_links_like_to_cross(neighbours):
+    """Across the border spillovers are stronger: a share above one is found as well."""
+    w = neighbours(60, 8)
+    zone = pd.Series(np.resize(list("ab"), 60), w.units, name="zone")
+    dense = w.sparse.toarray()
+    same = zone.to_numpy()[:, None] == zone.to_numpy()
+    rng = np.random.default_rng(3)
+    x, mu = rng.normal(size=(60, 8)), rng.normal(size=(60, 1))
+    system = np.eye(60) - np.where(same, 0.3, 0.6) * dense
+    y = np.linalg.solve(system, x + mu + 0.2 * rng.normal(size=(60, 8)))
+    frame = pd.DataFrame(
+        {"id": np.repeat(range(60), 8), "t": np.tile(range(8), 60), "y": y.ravel(), "x": x.ravel()}
+    )
+    panel = nq.SpatialPanel(frame, unit="id", period="t")
+    options = {"zone": zone, "effects": "unit", "lag_regressors": False}
+    found = nq.spillovers.barrier("y ~ x", panel, w, **options).decay()
+
+    def loglik(share):
+        matrix = nq.weights.from_dense(np.where(same, dense, share * dense), panel.units)
+        return nq.fit("y ~ x", panel, matrix, model="sar", effects="unit").loglik
+
+    best = optimize.minimize_scalar(lambda s: -loglik(s), bounds=(1.0, 2.5), method="bounded")
+    assert 1.5 < best.x < 2.5
+    assert found.retained == pytest.approx(best.x, abs=1e-3)
+    assert found.retained_low < 2 < found.retained_high
+
+
 def test_fieller_at_any_level_by_roots():
     """Ends solve (top - r bottom)^2 = z^2 var(top - r bottom)."""
     cov = np.array([[0.02, -0.004], [-0.004, 0.01]])

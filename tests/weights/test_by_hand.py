@@ -465,3 +465,11 @@ def test_ids_are_of_one_kind(units, ok):
     else:
         with pytest.raises(NqpError):
             nq.weights.from_dense(dense, units)
+
+
+def test_half_a_coordinate_is_none():
+    from nqp_spatial.errors import NqpError
+
+    for point in (Point(np.inf, 1), Point(1, np.inf)):
+        with pytest.raises(NqpError):
+            places_of(panel_of([Point(0, 0), point, Point(2, 2)]))
