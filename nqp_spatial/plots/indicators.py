@@ -131,7 +131,7 @@ def rank_intervals(
     table: pd.DataFrame,
     *,
     top: Size = 25,
-    labels: Mapping[object, str] | None = None,
+    labels: Mapping[object, str] | pd.Series | None = None,
     title: str | None = None,
     points_kw: Layer = None,
     line_kw: Layer = None,
@@ -147,7 +147,7 @@ def rank_intervals(
         From `nqp_spatial.composite.rank_intervals`.
     top : int
         How many units.
-    labels : mapping, optional
+    labels : mapping or Series, optional
         Display names of units.
     title : str, optional
     points_kw, line_kw : mapping, optional
