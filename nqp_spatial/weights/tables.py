@@ -133,7 +133,8 @@ def _matrix(
     else:
         raise WeightsError(
             f"{name} has {rows} rows and {columns} columns: no square matrix, and no list "
-            f"of links with columns {', '.join(EDGES)}"
+            f"of links with columns {', '.join(EDGES)}; rename its columns, or read it with pandas "
+            "and name them: weights.from_edges(frame, focal=..., neighbor=..., weight=...)"
         )
     values = _numbers(cells, name)
     if top is not None and side is not None and not _are_numbers_of_columns(top, side):
