@@ -473,3 +473,12 @@ def test_half_a_coordinate_is_none():
     for point in (Point(np.inf, 1), Point(1, np.inf)):
         with pytest.raises(NqpError):
             places_of(panel_of([Point(0, 0), point, Point(2, 2)]))
+
+
+def test_polygons_beyond_the_pole():
+    """The northern edge counts, not the southern one alone."""
+    from nqp_spatial.errors import CrsError
+
+    with pytest.raises(CrsError):
+        places_of(panel_of([box(0, 80, 1, 91), box(2, 80, 3, 85)]))
+    assert places_of(panel_of([box(0, 80, 1, 90), box(2, 80, 3, 85)])).points.shape == (2, 3)
