@@ -353,7 +353,8 @@ def test_the_tolerance_itself_is_in_step():
 def test_options_of_coupling():
     panel = panel_of(a=[[0.2]], b=[[0.4]])
     for bad in (
-        {"weights": [[1, 2]]}, {"weights": [1, np.nan]}, {"cuts": [0.5, np.inf], "grades": ["low", "middle", "high"]},
+        {"weights": [[1, 2]]}, {"weights": [1, np.nan]},
+        {"cuts": [0.5, np.inf], "grades": ["low", "middle", "high"]},
         {"weights": [1]}, {"weights": [0, 0]}, {"weights": [-1, 2]}, {"cuts": [0.5, 0.5]},
         {"cuts": [0.5]}, {"cuts": [0.3, 0.6], "grades": ["low", "high"]},
     ):  # fmt: skip
