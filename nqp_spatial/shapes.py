@@ -17,7 +17,7 @@ __all__ = ["matched_shapes", "without_shapes"]
 
 
 def without_shapes(frame: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, gpd.GeoDataFrame | None]:
-    """Return the data of a GeoDataFrame, and its active geometry with one row a unit.
+    """Return the data of a GeoDataFrame, and its active geometry with one row per unit.
 
     A plain DataFrame comes back as it is, with None. `unit` is one of its columns.
 
@@ -80,7 +80,7 @@ def matched_shapes(
     if repeated.any():
         raise DuplicateKeysError(
             f"{int(repeated.sum())} units have more than one geometry: "
-            f"{sample(shapes.index[repeated].unique())}; dissolve them into one row a unit"
+            f"{sample(shapes.index[repeated].unique())}; dissolve them into one row per unit"
         )
     extra = shapes.index.difference(units, sort=False)
     if len(extra) and extra_shapes == "drop" and len(extra) < len(shapes):

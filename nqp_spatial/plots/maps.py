@@ -252,7 +252,7 @@ def _values(
         unknown = variable.index.difference(panel.units, sort=False)
         if len(unknown) or variable.index.has_duplicates:
             raise UnmatchedIdsError(
-                f"values must have one row a unit of the panel; not in it or repeated: "
+                f"values must have one row per unit of the panel; not in it or repeated: "
                 f"{sample(unknown if len(unknown) else variable.index)}"
             )
         return variable.reindex(panel.units), str(variable.name or "")

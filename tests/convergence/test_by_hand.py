@@ -154,7 +154,7 @@ def test_beta_of_groups_has_a_constant_for_each(growing_panel):
 
 @pytest.mark.parametrize("effects", ["none", "period", "unit", "two-way"])
 def test_beta_of_groups_in_a_panel(growing_panel, effects):
-    """Constants of groups stand beside period effects and are taken in by unit effects."""
+    """Constants of groups stand beside period effects and are absorbed by unit effects."""
     y = np.log(growing_panel.values("y"))
     side = np.resize(["a", "b"], 30)
     found = nq.convergence.beta(
