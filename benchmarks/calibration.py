@@ -21,12 +21,15 @@ from joblib import Parallel, delayed
 
 import nqp_spatial as nq
 from benchmarks.cases import lattice
-from nqp_spatial.regression.problem import pose
-from nqp_spatial.regression.residual_checks import pesaran_cd
-from nqp_spatial.regression.score_tests import score_tests
+from nqp_spatial.regression._model_data import pose
+from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression.diagnostics.lm_tests import score_tests
+from nqp_spatial.regression.diagnostics.residual_tests import pesaran_cd
+from nqp_spatial.regression.diagnostics.specification_search import (
+    random_effects_tests,
+    simplification_tests,
+)
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.regression.specification import random_effects_tests, simplification_tests
-from nqp_spatial.regression.terms import Terms
 
 SHAPES = {(100, 5): (10, 10), (300, 10): (15, 20), (48, 30): (6, 8)}
 BETA, THETA = np.array([1.0, -0.5]), np.array([0.3, 0.2])

@@ -17,7 +17,8 @@ from joblib import Parallel, delayed
 
 import nqp_spatial as nq
 from benchmarks.cases import lattice
-from nqp_spatial.dynamics import chains, long_run
+from nqp_spatial.dynamics import _long_run as long_run
+from nqp_spatial.dynamics import _transitions as chains
 from nqp_spatial.errors import ShortPanelWarning
 
 LEVELS = np.array([1.45, 1.2, 1.0])

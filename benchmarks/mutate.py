@@ -140,7 +140,7 @@ class Record:
         """Return the tests that run the lines of a mutant, of its folder and the fastest first."""
         table = self.lines.get(mutant.file, {})
         first, last = mutant.reach
-        if mutant.file.endswith("_kernels.py"):  # compiled: what runs in it is not seen
+        if mutant.file.endswith("_numba.py"):  # compiled: what runs in it is not seen
             return self.ordered(self.users(mutant.file), mutant)
         tests = set().union(*(table.get(line, set()) for line in range(first, last + 1)))
         return self.ordered(tests, mutant)
@@ -294,7 +294,7 @@ def verdict(mutant: Mutant, copy: Copy, record: Record, whole: bool) -> str:
         folder, known = Path(mutant.file).parent.name, set(tests)
         inside = [t for t in record.seconds if Path(t.split("::")[0]).parent.name == folder]
         groups.append([test for test in inside if test not in known])
-    kernels = mutant.file.endswith("_kernels.py")
+    kernels = mutant.file.endswith("_numba.py")
     with applied(mutant, copy.tree):
         for group in filter(None, groups):
             limits = {test: MULTIPLE * record.seconds[test] + ALLOWANCE for test in group}

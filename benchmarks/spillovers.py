@@ -17,8 +17,8 @@ import nqp_spatial as nq
 from benchmarks.cases import weights
 from benchmarks.measure import measure, row
 from benchmarks.panel_models import simulated
-from nqp_spatial.spillovers.blocks import ALL
-from nqp_spatial.spillovers.estimation import prepare
+from nqp_spatial.spillovers._blocks import ALL
+from nqp_spatial.spillovers._estimation import prepare
 
 PERIODS = 9
 

@@ -147,10 +147,10 @@ def main() -> None:
     w = nq.weights.knn(panel, k=6)
     panel = panel.assign(
         labels={"division": "Links across borders, share", "potential": "Market potential"},
-        division=nq.inequality.division(panel, w, study.inside),
-        potential=nq.inequality.market_potential(panel, study.size, cutoff_km=1000),
-        density=nq.inequality.density(panel, study.size),
-        diversity=nq.inequality.diversity(panel, study.parts)["shannon"],
+        division=nq.structure.division(panel, w, study.inside),
+        potential=nq.structure.market_potential(panel, study.size, cutoff_km=1000),
+        density=nq.structure.density(panel, study.size),
+        diversity=nq.structure.diversity(panel, study.parts)["shannon"],
     )
     four = ["division", "potential", "density", "diversity"]
     print(panel.at(last)[four].describe().round(3).to_string())
@@ -159,7 +159,7 @@ def main() -> None:
         figure = nq.plots.choropleth(panel, name, period=last, classes=3, **study.look)
         nq.plots.save(figure, OUTPUT / f"06_{name}")
 
-    path = nq.inequality.centre_path(panel, "index")
+    path = nq.structure.centre_path(panel, "index")
     print(path)
     nq.plots.save(nq.plots.centre_path(path, panel, **study.look), OUTPUT / "06_centre_path")
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
         regression,
         report,
         spillovers,
+        structure,
         weights,
     )
+    from nqp_spatial.core.panel import SpatialPanel
     from nqp_spatial.io import read_panel
-    from nqp_spatial.panel import SpatialPanel
     from nqp_spatial.regression import compare, diagnostics, fit
 
 __version__ = "0.1.0"
@@ -41,10 +42,11 @@ _FOLDERS = (
     "regression",
     "report",
     "spillovers",
+    "structure",
     "weights",
 )
 _NAMES = {
-    "SpatialPanel": "nqp_spatial.panel",
+    "SpatialPanel": "nqp_spatial.core.panel",
     "compare": "nqp_spatial.regression",
     "diagnostics": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
@@ -68,6 +70,7 @@ __all__ = [
     "regression",
     "report",
     "spillovers",
+    "structure",
     "weights",
 ]
 

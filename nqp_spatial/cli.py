@@ -32,8 +32,8 @@ def main() -> None:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def init(panel: Path, geometry: Path | None, output: Path, *, force: bool) -> None:
     """Write a commented file of settings for the table PANEL, from the columns it has."""
-    from nqp_spatial.report.study_starter import starter
-    from nqp_spatial.report.texts import visible
+    from nqp_spatial.report._texts import visible
+    from nqp_spatial.report.study.starter import starter
 
     if output.exists() and not force:
         raise click.ClickException(f"{output} is there already; pass --force to write over it")
@@ -49,7 +49,7 @@ def init(panel: Path, geometry: Path | None, output: Path, *, force: bool) -> No
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check(settings: Path) -> None:
     """Check the file SETTINGS, its data and weights, and say what would fail."""
-    from nqp_spatial.report.study_check import check as check_study
+    from nqp_spatial.report.study.check import check as check_study
 
     found = check_study(settings)
     for one in found:
@@ -72,8 +72,8 @@ def check(settings: Path) -> None:
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def study(settings: Path, output: Path, *, fresh: bool, quiet: bool) -> None:
     """Run the study of the file SETTINGS and write its page, figures, tables and script."""
-    from nqp_spatial.report import study as run_study
-    from nqp_spatial.report.texts import visible
+    from nqp_spatial.report._texts import visible
+    from nqp_spatial.report.study.runner import study as run_study
 
     try:
         result = run_study(settings, output, progress=not quiet, fresh=fresh)

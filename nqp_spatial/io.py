@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from nqp_spatial.core.ids import reread
+from nqp_spatial.core.options import Geometry, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import (
     GeometryError,
     MissingDependencyError,
@@ -26,9 +29,6 @@ from nqp_spatial.errors import (
     UnknownColumnError,
     sample,
 )
-from nqp_spatial.keys import reread
-from nqp_spatial.options import Geometry, checked
-from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -14,6 +14,8 @@ from shapely.geometry import Point, box
 
 import nqp_spatial as nq
 from nqp_spatial import SpatialPanel
+from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.ids import type_hint
 from nqp_spatial.errors import (
     DuplicateKeysError,
     GeometryError,
@@ -24,8 +26,6 @@ from nqp_spatial.errors import (
     UnknownColumnError,
     UnmatchedIdsError,
 )
-from nqp_spatial.grouping import group_codes
-from nqp_spatial.keys import type_hint
 
 KEYS = {"unit": "id", "period": "year"}
 FRAME = pd.DataFrame(

@@ -15,6 +15,7 @@ FOLDERS = (
     "esda",
     "composite",
     "inequality",
+    "structure",
     "dynamics",
     "convergence",
     "regression",

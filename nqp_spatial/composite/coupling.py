@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, sample
-from nqp_spatial.options import checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CouplingResult", "coupling"]
 

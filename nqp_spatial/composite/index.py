@@ -9,12 +9,12 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.composite.normalise import Normalisation, normalised
-from nqp_spatial.composite.weighting import combined, scheme_weights
+from nqp_spatial.composite._normalise import Normalisation, normalised
+from nqp_spatial.composite._weighting import combined, scheme_weights
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.options import checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
 
 __all__ = ["CompositeIndex", "index"]
 

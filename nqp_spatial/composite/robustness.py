@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.composite._weighting import SCHEMES
 from nqp_spatial.composite.index import CompositeIndex, Directions, index
-from nqp_spatial.composite.weighting import SCHEMES
+from nqp_spatial.core.options import Draws, Level, PassedTo, Positive, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.periods import period_like
+from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.options import Draws, Level, PassedTo, Positive, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.periods import period_like
-from nqp_spatial.sizes import require_memory
 
 __all__ = ["rank_intervals", "rank_schemes"]
 

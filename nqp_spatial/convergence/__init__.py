@@ -1,7 +1,7 @@
 """Convergence: of dispersion, of growth, and in clubs."""
 
 from nqp_spatial.convergence.beta import BetaResult, beta
-from nqp_spatial.convergence.club_places import ClubLogitResult, club_joins, club_logit
+from nqp_spatial.convergence.club_geography import ClubLogitResult, club_joins, club_logit
 from nqp_spatial.convergence.clubs import ClubsResult, clubs
 from nqp_spatial.convergence.log_t import LogTResult, log_t
 from nqp_spatial.convergence.sigma import SigmaResult, sigma

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, wald_test
+from nqp_spatial.core.options import Level, Size, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.periods import require_even_steps, require_places_in_time
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.grouping import group_codes
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, wald_test
-from nqp_spatial.options import Level, Size, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.periods import require_even_steps, require_places_in_time
-from nqp_spatial.printed import Part, Printed, notes_of
-from nqp_spatial.regression.estimation import fit
-from nqp_spatial.regression.formulas import quoted
+from nqp_spatial.regression._formulas import quoted
+from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.spec import Covariance, Effects, Model
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nqp_spatial.convergence.clustering import (
+from nqp_spatial.convergence._clustering import (
     THRESHOLD,
     Club,
     Merging,
@@ -18,13 +18,13 @@ from nqp_spatial.convergence.clustering import (
     merge_next,
     merge_pairs,
 )
+from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
+from nqp_spatial.convergence._transition_paths import Detrend, Series, series_of, warn_if_short
 from nqp_spatial.convergence.log_t import require_spread
-from nqp_spatial.convergence.regression_on_log_t import Hac, LogTRule, dispersion
-from nqp_spatial.convergence.series import Detrend, Series, series_of, warn_if_short
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.options import OpenShare, Positive, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError, plain
-from nqp_spatial.options import OpenShare, Positive, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["ClubsResult", "clubs"]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import Count, Level, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.inequality.indices import indices
-from nqp_spatial.options import Count, Level, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.periods import require_even_steps
-from nqp_spatial.printed import Part, Printed
 
 __all__ = ["MEASURES", "SigmaResult", "sigma"]
 

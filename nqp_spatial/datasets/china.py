@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.numbers import why_not_numeric
+from nqp_spatial.core.options import checked
 from nqp_spatial.errors import (
     DomainError,
     MissingDependencyError,
@@ -15,8 +17,6 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
     sample,
 )
-from nqp_spatial.numbers import why_not_numeric
-from nqp_spatial.options import checked
 
 if TYPE_CHECKING:
     import geopandas as gpd

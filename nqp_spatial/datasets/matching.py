@@ -6,9 +6,9 @@ from collections.abc import Hashable, Iterable
 
 import pandas as pd
 
+from nqp_spatial.core.options import checked
 from nqp_spatial.datasets.china import china_prefectures
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
-from nqp_spatial.options import checked
 
 __all__ = ["match_prefectures"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from nqp_spatial.core.options import checked
 from nqp_spatial.datasets.china import DATA, china_provinces
 from nqp_spatial.errors import OptionError
-from nqp_spatial.options import checked
 
 __all__ = [
     "base_stations_5g",

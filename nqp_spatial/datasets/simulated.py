@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nqp_spatial.core.options import Range, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.datasets._planting import (
     Links,
     club_paths,
@@ -20,8 +22,6 @@ from nqp_spatial.datasets._planting import (
 )
 from nqp_spatial.datasets.china import china_prefectures
 from nqp_spatial.errors import OptionError
-from nqp_spatial.options import Range, Seed, checked
-from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
     import geopandas as gpd

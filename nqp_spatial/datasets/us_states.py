@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.options import checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.datasets.china import DATA
-from nqp_spatial.options import checked
-from nqp_spatial.panel import SpatialPanel
 
 if TYPE_CHECKING:
     import geopandas as gpd

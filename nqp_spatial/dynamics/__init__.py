@@ -1,18 +1,21 @@
 """Dynamics of distributions: densities that move, Markov chains with and without neighbours."""
 
 from nqp_spatial.dynamics.density import DensityResult, ModalityResult, density, modality
-from nqp_spatial.dynamics.groups import (
+from nqp_spatial.dynamics.lisa_markov import LisaMarkovResult, lisa_markov
+from nqp_spatial.dynamics.markov import MarkovResult, markov
+from nqp_spatial.dynamics.markov_by_group import (
     ChainsResult,
     first_order,
     markov_by_group,
     time_homogeneity,
 )
-from nqp_spatial.dynamics.kernels import KernelResult, stochastic_kernel
-from nqp_spatial.dynamics.lisa_markov import LisaMarkovResult, lisa_markov
-from nqp_spatial.dynamics.markov import MarkovResult, markov
-from nqp_spatial.dynamics.ranks import RankMobilityResult, rank_mobility
-from nqp_spatial.dynamics.spatial_groups import SpatialChainsResult, spatial_markov_by_group
+from nqp_spatial.dynamics.rank_mobility import RankMobilityResult, rank_mobility
 from nqp_spatial.dynamics.spatial_markov import SpatialMarkovResult, spatial_markov
+from nqp_spatial.dynamics.spatial_markov_by_group import (
+    SpatialChainsResult,
+    spatial_markov_by_group,
+)
+from nqp_spatial.dynamics.stochastic_kernel import KernelResult, stochastic_kernel
 
 __all__ = [
     "ChainsResult",

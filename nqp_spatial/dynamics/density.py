@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.dynamics.smoothing import BANDWIDTHS, binned, densities, far_from_the_rest, modes
-from nqp_spatial.dynamics.states import values_of
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import Positive, Range, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.dynamics._kde import BANDWIDTHS, binned, densities, far_from_the_rest, modes
+from nqp_spatial.dynamics._states import values_of
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
-from nqp_spatial.options import Positive, Range, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
 
 __all__ = ["Bandwidth", "DensityResult", "ModalityResult", "density", "modality"]
 

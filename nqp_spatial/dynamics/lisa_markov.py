@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.dynamics import chains
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.options import Size, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.dynamics import _transitions as chains
+from nqp_spatial.dynamics._states import States
 from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
-from nqp_spatial.dynamics.states import States
 from nqp_spatial.errors import DomainError, IslandError, sample
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.options import Size, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:

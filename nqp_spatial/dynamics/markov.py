@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.dynamics import chains, long_run
-from nqp_spatial.dynamics.resampling import (
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.options import Level, Replications, Seed, Size, StateCount, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.dynamics import _long_run as long_run
+from nqp_spatial.dynamics import _transitions as chains
+from nqp_spatial.dynamics._bootstrap import (
     bootstrap_probabilities,
     counts_by_unit,
     interval_frame,
 )
-from nqp_spatial.dynamics.states import Discretization, States, values_of
-from nqp_spatial.dynamics.states import discretize as cut
+from nqp_spatial.dynamics._states import Discretization, States, values_of
+from nqp_spatial.dynamics._states import discretize as cut
 from nqp_spatial.errors import PanelError
-from nqp_spatial.options import Level, Replications, Seed, Size, StateCount, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.periods import require_even_steps
-from nqp_spatial.printed import Part, Printed, notes_of
 
 __all__ = ["MarkovResult", "chain_of", "check_step", "markov", "with_intervals"]
 

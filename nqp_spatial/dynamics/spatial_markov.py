@@ -10,24 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.dynamics import chains, long_run
-from nqp_spatial.dynamics.homogeneity import (
-    homogeneity_statistics,
-    homogeneity_tests,
-    stratified_tests,
-)
-from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
-from nqp_spatial.dynamics.members import near_members
-from nqp_spatial.dynamics.resampling import (
-    bootstrap_probabilities,
-    counts_by_unit,
-    interval_frame,
-)
-from nqp_spatial.dynamics.states import Discretization, States, values_of
-from nqp_spatial.dynamics.states import discretize as cut
-from nqp_spatial.errors import IslandError, OptionError, sample
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, tests_frame
-from nqp_spatial.options import (
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, tests_frame
+from nqp_spatial.core.options import (
     Jobs,
     Level,
     Permutations,
@@ -37,8 +22,24 @@ from nqp_spatial.options import (
     StateCount,
     checked,
 )
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed, notes_of
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.dynamics import _long_run as long_run
+from nqp_spatial.dynamics import _transitions as chains
+from nqp_spatial.dynamics._bootstrap import (
+    bootstrap_probabilities,
+    counts_by_unit,
+    interval_frame,
+)
+from nqp_spatial.dynamics._group_state import near_members
+from nqp_spatial.dynamics._homogeneity import (
+    homogeneity_statistics,
+    homogeneity_tests,
+    stratified_tests,
+)
+from nqp_spatial.dynamics._states import Discretization, States, values_of
+from nqp_spatial.dynamics._states import discretize as cut
+from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
+from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -468,7 +469,7 @@ def _permuted_statistics(
 
 
 def _statistics(arguments: tuple[object, ...], states: int) -> np.ndarray:
-    from nqp_spatial.dynamics._kernels import relocated_counts
+    from nqp_spatial.dynamics._numba import relocated_counts
 
     counts = relocated_counts(*arguments)
     shape = (*counts.shape[:2], states, states)

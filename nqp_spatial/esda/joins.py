@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import Permutations, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import (
     DomainError,
     MissingValuesError,
@@ -28,9 +31,6 @@ from nqp_spatial.esda.moran import (
     pseudo_p_values,
     z_values,
 )
-from nqp_spatial.options import Permutations, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:

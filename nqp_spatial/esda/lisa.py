@@ -10,6 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.esda.moran import (
     Alternative,
@@ -18,10 +22,6 @@ from nqp_spatial.esda.moran import (
     pseudo_p_values,
     require_links,
 )
-from nqp_spatial.options import Jobs, Permutations, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed, notes_of
-from nqp_spatial.sizes import require_memory
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _p_values(
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    from nqp_spatial.esda._kernels import conditional_draws, tail_counts
+    from nqp_spatial.esda._numba import conditional_draws, tail_counts
 
     n = len(z)
     most = int(np.diff(matrix.indptr).max())

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
-from nqp_spatial.options import Jobs, Permutations, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.inequality._kernels import group_gaps
-from nqp_spatial.inequality.measured import groups_by_unit, measured, resampled
-from nqp_spatial.options import Level, Replications, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import Level, Replications, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.weighted_sample import groups_by_unit, measured, resampled
+from nqp_spatial.inequality._numba import group_gaps
 
 __all__ = ["DagumResult", "dagum"]
 

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import Nonnegative, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.weighted_sample import groups_by_unit
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, sample
-from nqp_spatial.inequality.measured import groups_by_unit
-from nqp_spatial.options import Nonnegative, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
 
 __all__ = ["GapsResult", "gaps", "intransitive"]
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.options import Level, Range, Replications, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.weighted_sample import bootstrapped, groups_by_unit, measured
 from nqp_spatial.errors import OptionError, sample
-from nqp_spatial.inequality._kernels import group_gaps
-from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
-from nqp_spatial.options import Level, Range, Replications, Seed, checked
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.inequality._numba import group_gaps
 
 __all__ = ["esteban_ray", "indices"]
 

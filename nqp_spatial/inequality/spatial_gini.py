@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.options import Permutations, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.weighted_sample import measured
 from nqp_spatial.inequality.indices import gini_of
-from nqp_spatial.inequality.measured import measured
-from nqp_spatial.options import Permutations, Seed, checked
-from nqp_spatial.panel import SpatialPanel
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:

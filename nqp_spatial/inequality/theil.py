@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import Level, Replications, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.weighted_sample import bootstrapped, groups_by_unit, measured
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.inequality.measured import bootstrapped, groups_by_unit, measured
-from nqp_spatial.options import Level, Replications, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
 
 __all__ = ["TheilResult", "theil"]
 

@@ -1,26 +1,26 @@
 """Figures at journal size, from the package's results."""
 
-from nqp_spatial.plots.centres import centre_path
-from nqp_spatial.plots.clubs import club_map, transition_paths
-from nqp_spatial.plots.coefficients import effects
-from nqp_spatial.plots.connections import neighbour_histogram, weights_map
-from nqp_spatial.plots.distributions import density_ridges, density_waterfall
-from nqp_spatial.plots.group_arrows import effects_arrows
-from nqp_spatial.plots.group_matrix import effects_matrix
-from nqp_spatial.plots.growth import beta_scatter, sigma_lines
-from nqp_spatial.plots.indicators import index_weights, rank_intervals
-from nqp_spatial.plots.inequality import dagum, theil
-from nqp_spatial.plots.kernels import kernel_contour, kernel_surface
-from nqp_spatial.plots.lisa_maps import lisa_map, lisa_maps, significance_map
-from nqp_spatial.plots.maps import choropleth
-from nqp_spatial.plots.matrix import weights_matrix
-from nqp_spatial.plots.model_maps import residual_map, unit_effects_map
-from nqp_spatial.plots.periods import choropleth_periods
-from nqp_spatial.plots.scatter import moran_scatter
-from nqp_spatial.plots.spillover_curves import border_loss, reach, threshold
-from nqp_spatial.plots.steady import steady_states
-from nqp_spatial.plots.theme import COLUMN, PAGE, save
-from nqp_spatial.plots.transition_matrix import transitions
+from nqp_spatial.plots._theme import COLUMN, PAGE, save
+from nqp_spatial.plots.charts.clubs import club_map, transition_paths
+from nqp_spatial.plots.charts.composite import index_weights, rank_intervals
+from nqp_spatial.plots.charts.convergence import beta_scatter, sigma_lines
+from nqp_spatial.plots.charts.density import density_ridges, density_waterfall
+from nqp_spatial.plots.charts.effects import effects
+from nqp_spatial.plots.charts.effects_matrix import effects_matrix
+from nqp_spatial.plots.charts.inequality import dagum, theil
+from nqp_spatial.plots.charts.moran_scatter import moran_scatter
+from nqp_spatial.plots.charts.spillovers import border_loss, reach, threshold
+from nqp_spatial.plots.charts.steady_states import steady_states
+from nqp_spatial.plots.charts.stochastic_kernel import kernel_contour, kernel_surface
+from nqp_spatial.plots.charts.transitions import transitions
+from nqp_spatial.plots.charts.weights_matrix import weights_matrix
+from nqp_spatial.plots.maps.centre_path import centre_path
+from nqp_spatial.plots.maps.choropleth import choropleth
+from nqp_spatial.plots.maps.choropleth_periods import choropleth_periods
+from nqp_spatial.plots.maps.effects_arrows import effects_arrows
+from nqp_spatial.plots.maps.lisa_maps import lisa_map, lisa_maps, significance_map
+from nqp_spatial.plots.maps.model_maps import residual_map, unit_effects_map
+from nqp_spatial.plots.maps.weights_map import neighbour_histogram, weights_map
 
 __all__ = [
     "COLUMN",

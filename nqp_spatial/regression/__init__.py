@@ -1,13 +1,13 @@
 """Spatial regressions: one specification, one likelihood."""
 
-from nqp_spatial.regression.comparison import Comparison, compare, robustness
+from nqp_spatial.regression.diagnostics.comparison import Comparison, compare, robustness
+from nqp_spatial.regression.diagnostics.posterior import posterior_probabilities
+from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
 from nqp_spatial.regression.effects import EffectsResult
-from nqp_spatial.regression.estimation import fit
-from nqp_spatial.regression.logdet import LogDet, log_determinant
-from nqp_spatial.regression.posterior import posterior_probabilities
+from nqp_spatial.regression.fit import fit
+from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.regression.specification import DiagnosticsResult, diagnostics
 
 __all__ = [
     "Comparison",

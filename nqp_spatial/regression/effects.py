@@ -21,12 +21,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.options import checked
 from nqp_spatial.errors import OptionError, StabilityWarning
-from nqp_spatial.options import checked
-from nqp_spatial.printed import Part, Printed, notes_of
-from nqp_spatial.regression.factors import factorize
-from nqp_spatial.regression.logdet import Curve, LogDet, log_determinant
-from nqp_spatial.regression.terms import Terms
+from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression.likelihood.factorization import factorize
+from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet, log_determinant
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["EffectsResult", "Kernels", "Slopes", "effects_of", "simulate", "unit_effects"]
@@ -293,7 +293,7 @@ def _cross_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: flo
 
 
 def _radius(w: SpatialWeights) -> float:
-    from nqp_spatial.weights.spectrum import spectral_radius
+    from nqp_spatial.weights._spectrum import spectral_radius
 
     if w.rows_add_to_one:
         return 1.0

@@ -12,18 +12,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from nqp_spatial.core.display import filled
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.options import Level, Range, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable
-from nqp_spatial.options import Level, Range, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import filled
 from nqp_spatial.regression import effects as impacts
-from nqp_spatial.regression.design import INTERCEPT
+from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._prediction import Kind, predict_new, predict_own
+from nqp_spatial.regression._term_weights import Terms, terms_of
 from nqp_spatial.regression.effects import EffectsResult, Slopes
-from nqp_spatial.regression.logdet import LogDet
-from nqp_spatial.regression.prediction import Kind, predict_new, predict_own
+from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.spec import RegressionSpec, require_level
-from nqp_spatial.regression.terms import Terms, terms_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from nqp_spatial.core.display import Part, Printed
 from nqp_spatial.errors import OptionError
-from nqp_spatial.printed import Part, Printed
 
 __all__ = [
     "Correction",

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, sparse, stats
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.options import Level, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sample
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.options import Level, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
-from nqp_spatial.regression.formulas import Functions
+from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression.spec import require_level
-from nqp_spatial.spillovers.blocks import ALL, Groups, groups_of
-from nqp_spatial.spillovers.estimation import SeveralLags, estimate
-from nqp_spatial.spillovers.group_effects import group_effects
+from nqp_spatial.spillovers._blocks import ALL, Groups, groups_of
+from nqp_spatial.spillovers._estimation import SeveralLags, estimate
+from nqp_spatial.spillovers._group_effects import group_effects
 from nqp_spatial.spillovers.partition import FixedEffects, column_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 

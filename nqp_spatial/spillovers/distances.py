@@ -12,16 +12,16 @@ import pandas as pd
 from scipy import optimize, sparse, stats
 from scipy.sparse import linalg as sla
 
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.options import Edge, Level, Nonnegative, PassedTo, Positive, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.options import Edge, Level, Nonnegative, PassedTo, Positive, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed, notes_of
 from nqp_spatial.regression import fit as fit_model
-from nqp_spatial.regression.formulas import Functions
+from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression.spec import require_level
-from nqp_spatial.spillovers.blocks import ALL
-from nqp_spatial.spillovers.estimation import SeveralLags, estimate
+from nqp_spatial.spillovers._blocks import ALL
+from nqp_spatial.spillovers._estimation import SeveralLags, estimate
 from nqp_spatial.spillovers.partition import FixedEffects
 from nqp_spatial.weights.distance import bands, distance_band, inverse_distance
 

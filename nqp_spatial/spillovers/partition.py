@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
+from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.options import Level, checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.options import Level, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.periods import require_even_steps
-from nqp_spatial.printed import Part, Printed, notes_of
-from nqp_spatial.regression.formulas import Functions
+from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression.likelihood.several_lags import radius_of
 from nqp_spatial.regression.spec import Covariance, Estimator, require_level
-from nqp_spatial.spillovers.blocks import (
+from nqp_spatial.spillovers._blocks import (
     ALL,
     Groups,
     Split,
@@ -27,9 +28,8 @@ from nqp_spatial.spillovers.blocks import (
     groups_of,
     split_matrices,
 )
-from nqp_spatial.spillovers.estimation import SeveralLags, estimate, estimate_two_stage
-from nqp_spatial.spillovers.group_effects import group_effects
-from nqp_spatial.spillovers.several_lags import radius_of
+from nqp_spatial.spillovers._estimation import SeveralLags, estimate, estimate_two_stage
+from nqp_spatial.spillovers._group_effects import group_effects
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:

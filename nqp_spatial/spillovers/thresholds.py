@@ -11,21 +11,21 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.options import Jobs, Level, Range, Replications, Seed, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import (
     BoundaryError,
     CollinearityError,
     PanelError,
     WeightsError,
 )
-from nqp_spatial.hypotheses import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.options import Jobs, Level, Range, Replications, Seed, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.printed import Part, Printed
-from nqp_spatial.regression.formulas import Functions
-from nqp_spatial.spillovers.blocks import ALL
-from nqp_spatial.spillovers.estimation import Prepared, SeveralLags, estimate, prepare
+from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression.likelihood.several_lags import LagLikelihood
+from nqp_spatial.spillovers._blocks import ALL
+from nqp_spatial.spillovers._estimation import Prepared, SeveralLags, estimate, prepare
 from nqp_spatial.spillovers.partition import FixedEffects
-from nqp_spatial.spillovers.several_lags import LagLikelihood
 from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Spatial weights: the type, and one function for each way to make one."""
 
-from nqp_spatial.weights.combined import across, nested, partition, within
-from nqp_spatial.weights.comparison import compare, compare_groups
+from nqp_spatial.weights.compare import compare, compare_groups
+from nqp_spatial.weights.composition import across, nested, partition, within
 from nqp_spatial.weights.contiguity import contiguity
 from nqp_spatial.weights.distance import (
     bands,
@@ -12,8 +12,8 @@ from nqp_spatial.weights.distance import (
 )
 from nqp_spatial.weights.economic import directed_economic, economic, gravity
 from nqp_spatial.weights.files import read
-from nqp_spatial.weights.given import from_dense, from_edges, from_pysal
-from nqp_spatial.weights.profiles import flows, similarity
+from nqp_spatial.weights.from_data import from_dense, from_edges, from_pysal
+from nqp_spatial.weights.similarity import flows, similarity
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsSpec
 from nqp_spatial.weights.triangulation import triangulation
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nqp_spatial.core.options import checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import GeometryError, IslandError, NqpWarning, OptionError, sample
-from nqp_spatial.options import checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.weights.borders import Borders
-from nqp_spatial.weights.places import places_of
+from nqp_spatial.weights._borders import Borders
+from nqp_spatial.weights._coordinates import places_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
     Standardization,

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nqp_spatial.core.options import Edge, Positive, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import GeometryError, OptionError, sample
-from nqp_spatial.options import Edge, Positive, checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.weights.places import Metric, Places, places_of
+from nqp_spatial.weights._coordinates import Metric, Places, places_of
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,

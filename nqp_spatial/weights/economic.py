@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import sparse
 
+from nqp_spatial.core.options import Positive, checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, WeightsError, sample
-from nqp_spatial.options import Positive, checked
-from nqp_spatial.panel import SpatialPanel
+from nqp_spatial.weights._coordinates import Metric, places_of, require_links
 from nqp_spatial.weights.distance import links_of, require_apart, symmetric
-from nqp_spatial.weights.places import Metric, places_of, require_links
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,

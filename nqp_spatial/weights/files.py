@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.options import checked
+from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.errors import NqpError, OptionError, UnmatchedIdsError, WeightsError, sample
-from nqp_spatial.options import checked
-from nqp_spatial.sizes import require_memory
+from nqp_spatial.weights._tables import EDGES, Cells, Layout, table_weights
 from nqp_spatial.weights.distance import links_of
-from nqp_spatial.weights.given import from_edges, matched_ids, unique_ids
+from nqp_spatial.weights.from_data import from_edges, matched_ids, unique_ids
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsSpec
-from nqp_spatial.weights.tables import EDGES, Cells, Layout, table_weights
 
 __all__ = ["read", "write"]
 

@@ -14,6 +14,9 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import coo_array, csgraph, csr_array
 
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.ids import check_same_ids
+from nqp_spatial.core.options import checked
 from nqp_spatial.errors import (
     DomainError,
     IslandError,
@@ -24,9 +27,6 @@ from nqp_spatial.errors import (
     WeightsError,
     sample,
 )
-from nqp_spatial.keys import check_same_ids
-from nqp_spatial.options import checked
-from nqp_spatial.printed import Part, Printed
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -574,7 +574,7 @@ def _standardized(raw: sparse.csr_array, units: pd.Index, how: str) -> sparse.cs
     if how == "row":
         return _row_standardized(raw, units)
     if how == "spectral":
-        from nqp_spatial.weights.spectrum import spectral_radius
+        from nqp_spatial.weights._spectrum import spectral_radius
 
         return _divided(raw, spectral_radius(raw), "the spectral radius")
     if how == "minmax":

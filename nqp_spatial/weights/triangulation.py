@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
+from nqp_spatial.core.options import checked
+from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
-from nqp_spatial.options import checked
-from nqp_spatial.panel import SpatialPanel
-from nqp_spatial.weights.places import Places, places_of
+from nqp_spatial.weights._coordinates import Places, places_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
     Standardization,

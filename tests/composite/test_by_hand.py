@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.composite.weighting import combined, scheme_weights
+from nqp_spatial.composite._weighting import combined, scheme_weights
 from nqp_spatial.errors import DomainError, OptionError, PanelError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nqp_spatial as nq
-from nqp_spatial.composite.weighting import combined, scheme_weights
+from nqp_spatial.composite._weighting import combined, scheme_weights
 from nqp_spatial.errors import (
     DomainError,
     MissingValuesError,

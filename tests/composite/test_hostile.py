@@ -135,7 +135,7 @@ def test_options_of_rank_intervals(panel, options, words):
 
 def test_draws_that_do_not_fit_into_memory_are_refused(panel, monkeypatch):
     result = nq.composite.index(panel, SIGNS)
-    monkeypatch.setattr("nqp_spatial.sizes.memory_budget", lambda: 1000.0)
+    monkeypatch.setattr("nqp_spatial.core.sizes.memory_budget", lambda: 1000.0)
     with pytest.raises(OptionError, match="ranks of 6 units in 100 draws needs"):
         nq.composite.rank_intervals(result, period=2, draws=100)
     with pytest.raises(OptionError, match="schemes must name"):

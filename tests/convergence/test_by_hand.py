@@ -11,8 +11,8 @@ from scipy import stats
 
 import nqp_spatial as nq
 from benchmarks import plain_clubs
-from nqp_spatial.convergence import clustering
-from nqp_spatial.convergence.regression_on_log_t import LogTRule, growing
+from nqp_spatial.convergence import _clustering as clustering
+from nqp_spatial.convergence._log_t_regression import LogTRule, growing
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
 
 
@@ -686,7 +686,7 @@ def test_a_speed_whose_interval_begins_at_zero_reaches_it(growing_panel, low, sa
 
 def test_weights_of_lags_where_memory_is_nearly_full():
     """3 / z^2 (sin z / z - cos z) tends to one as the bandwidth grows: no cancellation there."""
-    from nqp_spatial.convergence.regression_on_log_t import _kernel
+    from nqp_spatial.convergence._log_t_regression import _kernel
 
     memory = np.array([0.5, 0.99, 0.99995])
     found = _kernel(memory, 20, 6)

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 import nqp_spatial as nq
 from benchmarks import plain_clubs
-from nqp_spatial.convergence import clustering
-from nqp_spatial.convergence.regression_on_log_t import (
+from nqp_spatial.convergence import _clustering as clustering
+from nqp_spatial.convergence._log_t_regression import (
     LogTRule,
     dispersion,
     growing,
     neighbouring,
     with_each,
 )
-from nqp_spatial.convergence.series import trend
+from nqp_spatial.convergence._transition_paths import trend
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
 
 HAC = {"FQSB": "fixed", "AQSB": "andrews"}

@@ -8,6 +8,7 @@ import pytest
 from scipy import optimize, stats
 
 import nqp_spatial as nq
+from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import (
     CollinearityError,
     ConvergenceError,
@@ -16,7 +17,6 @@ from nqp_spatial.errors import (
     PanelError,
     UnmatchedIdsError,
 )
-from nqp_spatial.hypotheses import NotApplicable
 
 
 def panel_of(values, **columns):

@@ -10,20 +10,23 @@ import pytest
 from scipy import stats
 
 import nqp_spatial as nq
-from nqp_spatial.dynamics import chains, groups, long_run, smoothing
-from nqp_spatial.dynamics.homogeneity import (
+from nqp_spatial.core.inference import NotApplicable
+from nqp_spatial.dynamics import _kde as smoothing
+from nqp_spatial.dynamics import _long_run as long_run
+from nqp_spatial.dynamics import _transitions as chains
+from nqp_spatial.dynamics import markov_by_group as groups
+from nqp_spatial.dynamics._bootstrap import counts_by_unit, interval_frame
+from nqp_spatial.dynamics._group_state import near_members
+from nqp_spatial.dynamics._homogeneity import (
     homogeneity_tests,
     stratified_tests,
     visited_freedom,
 )
-from nqp_spatial.dynamics.members import near_members
-from nqp_spatial.dynamics.resampling import counts_by_unit, interval_frame
 from nqp_spatial.errors import DomainError, OptionError, PanelError
-from nqp_spatial.hypotheses import NotApplicable
 
 # The package names functions as these modules.
 density_module = import_module("nqp_spatial.dynamics.density")
-kernels_module = import_module("nqp_spatial.dynamics.kernels")
+kernels_module = import_module("nqp_spatial.dynamics.stochastic_kernel")
 
 
 def panel_of(values, **columns):

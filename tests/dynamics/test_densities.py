@@ -8,8 +8,8 @@ import pytest
 from scipy import optimize, stats
 
 import nqp_spatial as nq
+from nqp_spatial.dynamics._kde import modes, robust_spread, sheather_jones, silverman
 from nqp_spatial.dynamics.density import critical_bandwidth
-from nqp_spatial.dynamics.smoothing import modes, robust_spread, sheather_jones, silverman
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError
 
 

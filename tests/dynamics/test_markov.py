@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import nqp_spatial as nq
-from nqp_spatial.dynamics import chains
-from nqp_spatial.dynamics.homogeneity import homogeneity_statistics, homogeneity_tests
+from nqp_spatial.core.inference import NotApplicable
+from nqp_spatial.dynamics import _transitions as chains
+from nqp_spatial.dynamics._homogeneity import homogeneity_statistics, homogeneity_tests
 from nqp_spatial.errors import (
     DomainError,
     IslandError,
@@ -22,7 +23,6 @@ from nqp_spatial.errors import (
     PanelError,
     UnmatchedIdsError,
 )
-from nqp_spatial.hypotheses import NotApplicable
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import DomainError, OptionError, PanelError
-from nqp_spatial.esda._kernels import conditional_draws, tail_counts
+from nqp_spatial.esda._numba import conditional_draws, tail_counts
 
 # The package names the function as the module.
 moran_module = import_module("nqp_spatial.esda.moran")

@@ -128,7 +128,7 @@ class Outcome:
 STATED = (
     ("inequality.gaps", r"\.ratio|\.change_percent|\.catch_up", "where levels are not positive"),
     ("inequality.indices", r"wolfson", "where the median is zero"),
-    ("inequality.division", r"", "of a unit to which nothing goes"),
+    ("structure.division", r"", "of a unit to which nothing goes"),
     ("convergence.beta", r"half_life|speed", "where units diverge or overshoot"),
     ("dynamics.stochastic_kernel", r"conditional|ergodic", "of rows where no data are near"),
     ("dynamics.rank_mobility", r"theta|tau_", "where no rank changes or all are neighbours"),
@@ -191,7 +191,7 @@ def _options(target: Target, name: str) -> Iterator[Case]:
 
 
 def _map_options() -> list[str]:
-    from nqp_spatial.plots.ground import MapOptions
+    from nqp_spatial.plots.maps._basemap import MapOptions
 
     return list(MapOptions.__annotations__)
 

@@ -14,7 +14,7 @@ from importlib import import_module
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.options import rules_of
+from nqp_spatial.core.options import rules_of
 from tests.fuzz.cases import FAULTS, cases, judge, sampled
 from tests.fuzz.targets import TARGETS
 

@@ -187,7 +187,7 @@ class World:
 
     @cached_property
     def centre_path(self) -> Any:
-        return nq.inequality.centre_path(self.panel, "x1")
+        return nq.structure.centre_path(self.panel, "x1")
 
     @cached_property
     def markov(self) -> Any:

@@ -11,9 +11,9 @@ import pytest
 from shapely import box
 
 import nqp_spatial as nq
+from nqp_spatial.core import weighted_sample as measured
 from nqp_spatial.errors import BoundaryError, DomainError, GeometryError, OptionError, PanelError
-from nqp_spatial.inequality import measured
-from nqp_spatial.inequality.gravity import projection_of
+from nqp_spatial.structure.centre_path import projection_of
 
 
 def panel_of(values, geometry=None, **columns):
@@ -340,7 +340,7 @@ def test_wedges_by_their_formulas(options):
     rng = np.random.default_rng(7)
     y, k, labour = (rng.lognormal(size=(6, 2)) for _ in range(3))
     panel = panel_of(y, k=k, l=labour)
-    found = nq.inequality.misallocation(panel, output="x", capital="k", labour="l", **options)
+    found = nq.structure.misallocation(panel, output="x", capital="k", labour="l", **options)
     alpha, sigma = options.get("alpha", 1 / 3), options.get("sigma", 3.0)
     for t in (0, 1):
         v, a, b = y[:, t], k[:, t], labour[:, t]
@@ -366,10 +366,10 @@ def test_bounds_of_misallocation():
     columns = {"output": "x", "capital": "k", "labour": "l"}
     for bad in ({"alpha": 0.0}, {"alpha": 1.0}, {"sigma": 1.0}):
         with pytest.raises(OptionError):
-            nq.inequality.misallocation(panel, **columns, **bad)
+            nq.structure.misallocation(panel, **columns, **bad)
     for name in columns:
         with pytest.raises(DomainError):
-            nq.inequality.misallocation(panel, **(columns | {name: "zero"}))
+            nq.structure.misallocation(panel, **(columns | {name: "zero"}))
 
 
 @pytest.mark.parametrize("prices", ["chain", "level"])
@@ -378,7 +378,7 @@ def test_segmentation_by_loops(prices):
     p = np.exp(rng.normal(size=(7, 4, 3)))
     W = ring(7, 2).sparse.toarray()
     panel = panel_of(p[:, :, 0], b=p[:, :, 1], c=p[:, :, 2])
-    found = nq.inequality.segmentation(panel, ["x", "b", "c"], ring(7, 2), prices=prices)
+    found = nq.structure.segmentation(panel, ["x", "b", "c"], ring(7, 2), prices=prices)
     log = np.log(p)
     # "chain": prices are indices over the period before already
     x = log if prices == "chain" else np.diff(log, axis=1)
@@ -394,9 +394,9 @@ def test_segmentation_by_loops(prices):
             q = [np.var(gap[tuple(sorted((i, j)))] - mean) for j in range(7) if W[i, j]]
             assert found[i, t] == pytest.approx(np.mean(q))
     with pytest.raises(OptionError):
-        nq.inequality.segmentation(panel, ["x", "b"], ring(7))
+        nq.structure.segmentation(panel, ["x", "b"], ring(7))
     with pytest.raises(DomainError):
-        nq.inequality.segmentation(panel.assign(b=0.0), ["x", "b", "c"], ring(7))
+        nq.structure.segmentation(panel.assign(b=0.0), ["x", "b", "c"], ring(7))
 
 
 # -- the four D -----------------------------------------------------------------------------------
@@ -416,7 +416,7 @@ def squares(crs, size=1000.0):
 )
 def test_density_counts_square_kilometres(crs, unit_km):
     panel = panel_of([[6.0, 12], [6, 0], [6, 18]], geometry=squares(crs))
-    found = nq.inequality.density(panel, "x")
+    found = nq.structure.density(panel, "x")
     area = np.array([1.0, 2, 3]) * (1000 * unit_km) ** 2
     np.testing.assert_allclose(found.unstack(), [[6, 12], [6, 0], [6, 18]] / area[:, None], 1e-6)
 
@@ -428,8 +428,8 @@ def test_market_potential_by_loops(power, cutoff):
     m = np.array([[1.0, 0], [2, 5], [3, 4]])
     panel = panel_of(m, geometry=squares("EPSG:32650"))
     at, area = np.array([0.5, 2.0, 4.5]), np.array([1.0, 2, 3])
-    with_own = nq.inequality.market_potential(panel, "x", power=power, cutoff_km=cutoff)
-    others = nq.inequality.market_potential(panel, "x", power=power, cutoff_km=cutoff, own=False)
+    with_own = nq.structure.market_potential(panel, "x", power=power, cutoff_km=cutoff)
+    others = nq.structure.market_potential(panel, "x", power=power, cutoff_km=cutoff, own=False)
     for i in range(3):
         for t in (0, 1):
             total = sum(
@@ -441,14 +441,14 @@ def test_market_potential_by_loops(power, cutoff):
             own = m[i, t] / (2 / 3 * np.sqrt(area[i] / np.pi)) ** power
             assert with_own[i, t] == pytest.approx(total + own, rel=5e-3)
     with pytest.raises(DomainError, match="is for 1"):
-        nq.inequality.market_potential(panel.assign(x=m.ravel() - [0, 0, 3, 0, 0, 0]), "x")
+        nq.structure.market_potential(panel.assign(x=m.ravel() - [0, 0, 3, 0, 0, 0]), "x")
 
 
 def test_points_have_no_area():
     shapes = squares("EPSG:32650")
     shapes.geometry = shapes.geometry.centroid
     with pytest.raises(GeometryError, match="0, 1, 2"):
-        nq.inequality.density(panel_of([1.0, 2, 3], geometry=shapes), "x")
+        nq.structure.density(panel_of([1.0, 2, 3], geometry=shapes), "x")
 
 
 @pytest.mark.parametrize("rho", [-0.9, 0.0, 0.5, 0.95])
@@ -459,25 +459,25 @@ def test_division_by_the_whole_matrix(rho):
     zone = np.array(list("aabbbccc"))
     panel = panel_of(np.ones(8), zone=zone)
     w = nq.weights.from_dense(W, range(8), standardize="row")
-    found = nq.inequality.division(panel, w, "zone", rho=rho, beta=0.7, theta=0.4)
+    found = nq.structure.division(panel, w, "zone", rho=rho, beta=0.7, theta=0.4)
     S = np.linalg.inv(np.eye(8) - rho * W) @ (0.7 * np.eye(8) + 0.4 * W)
     other = zone[:, None] != zone
     np.testing.assert_allclose(found, (S * other).sum(axis=1) / S.sum(axis=1))
     for beyond in (1.0, -1.0, 1.5):
         with pytest.raises(BoundaryError):
-            nq.inequality.division(panel, w, "zone", rho=beyond)
+            nq.structure.division(panel, w, "zone", rho=beyond)
     # A W whose largest eigenvalue is 2: rho up to one half.
     twice = nq.weights.from_dense(2 * W, range(8), standardize="none")
-    nq.inequality.division(panel, twice, "zone", rho=0.49)
+    nq.structure.division(panel, twice, "zone", rho=0.49)
     with pytest.raises(BoundaryError):
-        nq.inequality.division(panel, twice, "zone", rho=0.51)
+        nq.structure.division(panel, twice, "zone", rho=0.51)
 
 
 def test_division_of_a_unit_that_gets_nothing():
     W = np.zeros((3, 3))
     W[0, 1] = W[1, 0] = 1
     w = nq.weights.from_dense(W, range(3), standardize="none", islands="keep")
-    found = nq.inequality.division(panel_of(np.ones(3), zone=list("aab")), w, "zone")
+    found = nq.structure.division(panel_of(np.ones(3), zone=list("aab")), w, "zone")
     assert found.tolist()[:2] == [0, 0]
     assert np.isnan(found.iloc[2])
 
@@ -490,7 +490,7 @@ def test_diversity_by_loops():
     x[:, :, 1] = 0  # a part that nobody has
     x[2:, :, 2] += 0.1
     panel = panel_of(x[:, :, 0], b=x[:, :, 1], c=x[:, :, 2], d=x[:, :, 3])
-    found = nq.inequality.diversity(panel, ["x", "b", "c", "d"])
+    found = nq.structure.diversity(panel, ["x", "b", "c", "d"])
     s = x / x.sum(axis=2, keepdims=True)
     for t in (0, 1):
         phi = np.zeros((4, 4))
@@ -510,11 +510,11 @@ def test_diversity_by_loops():
             else:
                 assert row["relatedness"] == pytest.approx(crossed / (1 - q @ q))
     with pytest.raises(OptionError):
-        nq.inequality.diversity(panel, ["x"])
-    two = nq.inequality.diversity(panel_of([1.0, 2], b=[3.0, 0]), ["x", "b"])
+        nq.structure.diversity(panel, ["x"])
+    two = nq.structure.diversity(panel_of([1.0, 2], b=[3.0, 0]), ["x", "b"])
     assert two["simpson"].tolist() == pytest.approx([0.375, 0])
     with pytest.raises(DomainError):
-        nq.inequality.diversity(panel_of([1.0, -1], b=[3.0, 2]), ["x", "b"])
+        nq.structure.diversity(panel_of([1.0, -1], b=[3.0, 2]), ["x", "b"])
 
 
 # -- centres --------------------------------------------------------------------------------------
@@ -529,7 +529,7 @@ def test_moments_of_a_weighted_cloud():
     shapes = gpd.GeoDataFrame(
         {"id": range(12)}, geometry=gpd.points_from_xy(*z.T), crs="EPSG:32650"
     )
-    found = nq.inequality.centre_path(panel_of(v, geometry=shapes), "x").frame
+    found = nq.structure.centre_path(panel_of(v, geometry=shapes), "x").frame
     centres = []
     for t in range(3):
         p = v[:, t] / v[:, t].sum()

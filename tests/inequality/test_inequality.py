@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nqp_spatial as nq
+from nqp_spatial.core.weighted_sample import resampled
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError
-from nqp_spatial.inequality.measured import resampled
 
 DATA = Path(os.environ.get("NQP_DATA", "../shared")) / "data" / "china_cities"
 SHAPES = np.array(["a", "b", "c"])

@@ -190,15 +190,15 @@ def _() -> Numbers:
 @case("allocation, density, diversity")
 def _() -> Numbers:
     panel = cities()
-    misallocated = nq.inequality.misallocation(
+    misallocated = nq.structure.misallocation(
         panel, output="gdp_pc", capital="research", labour="population", alpha=0.4, sigma=4
     )
     goods = ["patents", "research", "digital"]
-    chain = nq.inequality.segmentation(panel, goods, city_links())
-    level = nq.inequality.segmentation(panel, goods, city_links(), prices="level")
-    potential = nq.inequality.market_potential(panel, "gdp_pc", power=1.5, cutoff_km=800)
-    without = nq.inequality.market_potential(panel, "gdp_pc", own=False)
-    division = nq.inequality.division(panel, city_links(), "province", rho=0.3, beta=1.0)
+    chain = nq.structure.segmentation(panel, goods, city_links())
+    level = nq.structure.segmentation(panel, goods, city_links(), prices="level")
+    potential = nq.structure.market_potential(panel, "gdp_pc", power=1.5, cutoff_km=800)
+    without = nq.structure.market_potential(panel, "gdp_pc", own=False)
+    division = nq.structure.division(panel, city_links(), "province", rho=0.3, beta=1.0)
     return (
         digest("gain", by_period(misallocated)["gain_percent"])
         | digest("wedges", misallocated.frame[["tau_capital", "tau_labour"]])
@@ -207,13 +207,13 @@ def _() -> Numbers:
         | digest("potential", potential)
         | digest("potential of others", without)
         | digest("division", division)
-        | digest("density", nq.inequality.density(panel, "population"))
-        | digest("diversity", nq.inequality.diversity(panel, goods))
+        | digest("density", nq.structure.density(panel, "population"))
+        | digest("diversity", nq.structure.diversity(panel, goods))
     )
 
 
 @case("centre path")
 def _() -> Numbers:
-    table = frame_of(nq.inequality.centre_path(cities(), "gdp_pc"))
+    table = frame_of(nq.structure.centre_path(cities(), "gdp_pc"))
     columns = ["x_km", "y_km", "longitude", "latitude", "major_km", "minor_km", "rotation"]
     return cells(table, columns, 2015) | digest("area", table["area_km2"])

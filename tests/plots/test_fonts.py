@@ -20,9 +20,10 @@ from pylopdf_fonts_zh_cn import sans_path
 
 import nqp_spatial as nq
 from nqp_spatial.errors import FontWarning
-from nqp_spatial.plots import save, theme
+from nqp_spatial.plots import _theme as theme
+from nqp_spatial.plots import save
 from nqp_spatial.plots.words import speaking
-from nqp_spatial.report.study_config import STEPS
+from nqp_spatial.report.study.config import STEPS
 
 MATPLOTLIB_FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 
@@ -208,6 +209,6 @@ def test_vector_files_hold_the_letters(monkeypatch, tmp_path, ending):
 
 
 def test_a_new_process_needs_nothing_of_this_one():
-    code = "from nqp_spatial.plots.theme import font_state; print(font_state())"
+    code = "from nqp_spatial.plots._theme import font_state; print(font_state())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Noto Sans SC: NotoSansSC-Regular.otf" in run.stdout

@@ -16,7 +16,7 @@ import pytest
 from matplotlib.testing.compare import compare_images
 
 import nqp_spatial as nq
-from nqp_spatial.plots import theme
+from nqp_spatial.plots import _theme as theme
 
 BASELINE = Path(__file__).parent / "baseline"
 VERSION = "3.11"  # of matplotlib: others place text by other fractions of a pixel

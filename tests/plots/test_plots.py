@@ -24,10 +24,10 @@ from nqp_spatial.errors import (
     UnknownColumnError,
     UnmatchedIdsError,
 )
-from nqp_spatial.plots import theme
-from nqp_spatial.plots.ground import MapLook, ground_of
-from nqp_spatial.plots.scatter import _overlap
-from nqp_spatial.plots.theme import CLUSTER_COLOURS
+from nqp_spatial.plots import _theme as theme
+from nqp_spatial.plots._theme import CLUSTER_COLOURS
+from nqp_spatial.plots.charts.moran_scatter import _overlap
+from nqp_spatial.plots.maps._basemap import MapLook, ground_of
 
 
 @pytest.fixture(autouse=True)

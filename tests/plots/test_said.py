@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.plots.indicators import weighting_words
+from nqp_spatial.plots.charts.composite import weighting_words
 from nqp_spatial.plots.said import heading, said
 from nqp_spatial.plots.said_words import FORMS, NAMES
 from nqp_spatial.plots.words import speaking
-from nqp_spatial.report.page import table_html
+from nqp_spatial.report.study.page import table_html
 
 SCHEMES = ("entropy", "critic", "cv", "pca", "scatter", "equal")
 PACKAGE = Path(nq.__file__).parent
@@ -134,8 +134,8 @@ def test_what_real_results_say_is_known():
 
 
 def test_all_branches_of_the_recommendation_are_known():
-    from nqp_spatial.hypotheses import HypothesisTest
-    from nqp_spatial.regression.specification import _recommend
+    from nqp_spatial.core.inference import HypothesisTest
+    from nqp_spatial.regression.diagnostics.specification_search import _recommend
 
     names = ["LM lag", "LM error", "robust LM lag", "robust LM error", "LR: SDM against SAR",
              "LR: SDM against SEM", "LR: SDM against SLX", "Wald: SDM against SLX"]  # fmt: skip

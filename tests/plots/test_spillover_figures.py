@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.ground import MapLook, ground_of
+from nqp_spatial.plots.maps._basemap import MapLook, ground_of
 
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
 

@@ -64,7 +64,7 @@ def figures():
     return {
         "beta_scatter": (p.beta_scatter, [nq.convergence.beta(panel, "lgsp", logs=False)]),
         "border_loss": (p.border_loss, [barrier]),
-        "centre_path": (p.centre_path, [nq.inequality.centre_path(panel, "lgsp"), panel]),
+        "centre_path": (p.centre_path, [nq.structure.centre_path(panel, "lgsp"), panel]),
         "choropleth": (p.choropleth, [panel, gap]),
         "choropleth_periods": (p.choropleth_periods, [panel, "lgsp"]),
         "club_map": (p.club_map, [clubs, panel]),
@@ -106,7 +106,7 @@ def figures():
 
 
 def texts(drawn):
-    figure = nq.plots.theme.figure_of(drawn)
+    figure = nq.plots._theme.figure_of(drawn)
     return {text.get_text() for text in figure.findobj(Text) if text.get_text().strip()}
 
 
@@ -137,7 +137,7 @@ def test_chinese_figures_have_no_english_words(figures, name):
 def test_nothing_is_cut_at_the_edge(figures, name, lang, tmp_path):
     function, given, *options = figures[name]
     drawn = function(*given, lang=lang, **(options[0] if options else {}))
-    figure = nq.plots.theme.figure_of(drawn)
+    figure = nq.plots._theme.figure_of(drawn)
     nq.plots.save(drawn, tmp_path / "figure.png", dpi=80)
     room = figure.get_tightbbox()
     tick = 0.02  # inches: half a stroke, or a letter that leans out of its box
@@ -164,7 +164,7 @@ LABELLED = [
 def test_long_labels_are_broken_into_lines(figures, name, label, tmp_path):
     function, given, *options = figures[name]
     drawn = function(*given, **{**(options[0] if options else {}), "label": label})
-    figure = nq.plots.theme.figure_of(drawn)
+    figure = nq.plots._theme.figure_of(drawn)
     nq.plots.save(drawn, tmp_path / "figure.png", dpi=80)
     room = figure.get_tightbbox()
     tick = 0.02
@@ -174,7 +174,7 @@ def test_long_labels_are_broken_into_lines(figures, name, label, tmp_path):
 
 
 def test_words_have_the_same_places_and_are_all_used():
-    code = "".join(path.read_text() for path in SOURCES.glob("*.py") if path.name != "words.py")
+    code = "".join(path.read_text() for path in SOURCES.rglob("*.py") if path.name != "words.py")
     for english, chinese in CHINESE.items():
         fields = [
             {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -382,16 +382,16 @@ def test_labels_of_the_panel_reach_the_figures(incomes):
 
 def test_colours_stand_in_one_file():
     """Palettes are chosen together: no figure has colours of its own."""
-    for path in SOURCES.glob("*.py"):
-        if path.name != "theme.py":
+    for path in SOURCES.rglob("*.py"):
+        if path.name != "_theme.py":
             assert not re.findall(r'"#[0-9a-fA-F]{6}"', path.read_text()), path.name
 
 
 def test_lines_are_broken_where_chinese_may_be():
     text = "新质生产力综合指数（以二〇一二年为基期，经熵值法加权），单位为一。"
     for width in np.linspace(0.6, 2.5, 40):
-        lines = nq.plots.theme.wrapped(text, width).split("\n")
+        lines = nq.plots._theme.wrapped(text, width).split("\n")
         assert "".join(lines) == text
         assert not any(line.startswith(tuple("，。）")) for line in lines)
         assert not any(line.endswith("（") for line in lines)
-    assert nq.plots.theme.wrapped("one two\nthree four", 0.7) == "one two\nthree four"
+    assert nq.plots._theme.wrapped("one two\nthree four", 0.7) == "one two\nthree four"

@@ -12,16 +12,18 @@ from scipy import integrate, stats
 from scipy.special import gammaln, logsumexp
 
 import nqp_spatial as nq
+from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import OptionError, StabilityWarning
-from nqp_spatial.hypotheses import NotApplicable
 from nqp_spatial.regression import effects as impacts
-from nqp_spatial.regression import residual_checks as checks
-from nqp_spatial.regression import robustness, sandwich, specification
-from nqp_spatial.regression.posterior import log_marginal, posterior_probabilities
-from nqp_spatial.regression.problem import pose
+from nqp_spatial.regression import robustness
+from nqp_spatial.regression._demeaning import swept
+from nqp_spatial.regression._model_data import pose
+from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.diagnostics import residual_tests as checks
+from nqp_spatial.regression.diagnostics import specification_search as specification
+from nqp_spatial.regression.diagnostics.posterior import log_marginal, posterior_probabilities
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.regression.terms import Terms
-from nqp_spatial.regression.transform import swept
 
 # -- covariances ----------------------------------------------------------------------------------
 

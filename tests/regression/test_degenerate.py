@@ -207,7 +207,7 @@ def test_diagnostics_without_regressors(plain):
 
 
 def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
-    from nqp_spatial.regression import specification
+    from nqp_spatial.regression.diagnostics import specification_search as specification
 
     panel, w = plain
 

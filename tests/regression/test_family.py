@@ -11,10 +11,10 @@ from scipy import linalg, optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import ConvergenceError, OptionError, PanelError
-from nqp_spatial.regression import information as info
-from nqp_spatial.regression.dynamics import score_bias_of_units
-from nqp_spatial.regression.likelihood import ConcentratedLikelihood, Squares
-from nqp_spatial.regression.logdet import log_determinant
+from nqp_spatial.regression.covariance import information as info
+from nqp_spatial.regression.covariance.dynamic_bias import score_bias_of_units
+from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, Squares
+from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 
 MODELS = {"sem": (0, 0, 1), "sdem": (0, 1, 1), "sac": (1, 0, 1), "sdm": (1, 1, 0)}
 TRUTH = {"rho": 0.35, "lam": 0.4, "beta": (1.0, -0.5), "theta": (0.4, 0.2)}
@@ -178,8 +178,8 @@ def test_slopes_of_the_concentrated_likelihood(neighbours):
 
 def _estimate_of(res, panel, w, v):
     """The estimate behind a result, made again from its parts."""
-    from nqp_spatial.regression.design import build_design
-    from nqp_spatial.regression.transform import counts_of, project
+    from nqp_spatial.regression._demeaning import counts_of, project
+    from nqp_spatial.regression._design import build_design
 
     spec = res.spec
     design = build_design(

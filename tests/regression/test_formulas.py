@@ -18,7 +18,7 @@ from nqp_spatial.errors import (
     PanelError,
     UnknownColumnError,
 )
-from nqp_spatial.regression.formulas import columns_of, quoted, read_formula, terms_of
+from nqp_spatial.regression._formulas import columns_of, quoted, read_formula, terms_of
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,16 @@ import pytest
 from scipy import stats
 
 import nqp_spatial as nq
-from nqp_spatial.regression import estimation, log_determinant, logdet, quadrature, two_stage
-from nqp_spatial.regression.design import is_common
-from nqp_spatial.regression.dynamics import long_run
+from nqp_spatial.regression import fit as estimation
+from nqp_spatial.regression import log_determinant
+from nqp_spatial.regression._demeaning import counts_of
+from nqp_spatial.regression._design import is_common
+from nqp_spatial.regression.covariance.dynamic_bias import long_run
+from nqp_spatial.regression.estimators import gs2sls as two_stage
+from nqp_spatial.regression.likelihood.concentrated import log_determinant as logdet
+from nqp_spatial.regression.likelihood.concentrated import quadrature
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.regression.transform import counts_of
-from nqp_spatial.weights.spectrum import symmetrizer
+from nqp_spatial.weights._spectrum import symmetrizer
 
 # -- log-determinants -----------------------------------------------------------------------------
 

@@ -11,16 +11,16 @@ from scipy import integrate, stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression import information as info
 from nqp_spatial.regression import posterior_probabilities
-from nqp_spatial.regression import residual_checks as checks
-from nqp_spatial.regression.logdet import log_determinant
-from nqp_spatial.regression.posterior import log_marginal
-from nqp_spatial.regression.problem import pose
-from nqp_spatial.regression.score_tests import score_tests
+from nqp_spatial.regression._demeaning import swept
+from nqp_spatial.regression._model_data import pose
+from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression.covariance import information as info
+from nqp_spatial.regression.diagnostics import residual_tests as checks
+from nqp_spatial.regression.diagnostics.lm_tests import score_tests
+from nqp_spatial.regression.diagnostics.posterior import log_marginal
+from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.regression.terms import Terms
-from nqp_spatial.regression.transform import swept
 
 FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
 NAMES = {

@@ -12,7 +12,7 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError
-from nqp_spatial.regression.two_stage import strength
+from nqp_spatial.regression.estimators.gs2sls import strength
 
 
 @pytest.fixture(scope="module")

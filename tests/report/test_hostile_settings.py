@@ -18,10 +18,10 @@ from shapely.geometry import box
 import nqp_spatial as nq
 from nqp_spatial.cli import main
 from nqp_spatial.errors import GeometryError, NqpError, OptionError
-from nqp_spatial.report.study_check import Finding, check, starter
-from nqp_spatial.report.study_code import literal, setup_code
-from nqp_spatial.report.study_config import SCHEMA, STEPS, read_config
-from nqp_spatial.report.study_steps import every_step
+from nqp_spatial.report.study.check import Finding, check, starter
+from nqp_spatial.report.study.config import SCHEMA, STEPS, read_config
+from nqp_spatial.report.study.step import literal, setup_code
+from nqp_spatial.report.study.steps.order import every_step
 
 SETTINGS = """[study]
 permutations = 99

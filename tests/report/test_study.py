@@ -17,8 +17,8 @@ from click.testing import CliRunner
 import nqp_spatial as nq
 from nqp_spatial.cli import main
 from nqp_spatial.errors import OptionError
-from nqp_spatial.report.study_check import check, starter
-from nqp_spatial.report.study_config import SCHEMA, STEPS, read_config
+from nqp_spatial.report.study.check import check, starter
+from nqp_spatial.report.study.config import SCHEMA, STEPS, read_config
 
 SETTINGS = """
 [study]
@@ -485,7 +485,7 @@ def test_words_of_the_page_have_the_same_places_and_are_all_said():
     import ast
     import string
 
-    from nqp_spatial.report import study_words
+    from nqp_spatial.report.study import words as study_words
 
     for english, chinese in study_words.CHINESE.items():
         fields = [

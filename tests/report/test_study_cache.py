@@ -18,11 +18,11 @@ from shapely.geometry import box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import FontWarning, OptionError
-from nqp_spatial.report import study_cache
-from nqp_spatial.report.page import Section, html_of, page_of
-from nqp_spatial.report.study_cache import requirements
-from nqp_spatial.report.study_code import Found, Step
-from nqp_spatial.report.study_config import STEPS, read_config
+from nqp_spatial.report.study.cache import requirements
+from nqp_spatial.report.study.config import STEPS, read_config
+from nqp_spatial.report.study.page import Section, html_of, page_of
+from nqp_spatial.report.study.runner import cache as study_cache
+from nqp_spatial.report.study.step import Found, Step
 
 RUN = ("describe", "model")
 FIGURES = {"describe": (("map", "A map."),), "model": (("effects", "Effects."),)}
@@ -340,7 +340,7 @@ def test_font_warnings_of_steps_are_gathered(folder, monkeypatch):
 
         return [Step(name, name, "pass", found) for name in ("one", "two")]
 
-    monkeypatch.setattr(sys.modules["nqp_spatial.report.study"], "every_step", steps)
+    monkeypatch.setattr(sys.modules["nqp_spatial.report.study.runner"], "every_step", steps)
     done = run(folder)
     assert [one.fonts for one in done.sections] == [["no font for 地"]] * 2
     assert [one.warnings for one in done.sections] == [[], []]

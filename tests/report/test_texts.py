@@ -15,8 +15,8 @@ from openpyxl import load_workbook
 
 import nqp_spatial as nq
 from nqp_spatial.errors import NqpError, OptionError
-from nqp_spatial.report.texts import tex, visible
-from nqp_spatial.report.writing import target_of, write_cells
+from nqp_spatial.report._texts import tex, visible
+from nqp_spatial.report.tables._writers import target_of, write_cells
 
 HOSTILE = [
     "US$ 5 & $a", r"C:\data", "{x}", r"\input{FILE}\immediate\write18{touch x} a_b {", "50 % #1",

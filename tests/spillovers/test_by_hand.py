@@ -9,8 +9,15 @@ from scipy import optimize, sparse, stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import BoundaryError, OptionError, PanelError
-from nqp_spatial.spillovers import borders, distances, group_effects, several_lags, thresholds
-from nqp_spatial.spillovers.several_lags import DenseLags, LagLikelihood, SparseLags, radius_of
+from nqp_spatial.regression.likelihood.concentrated import several_lags
+from nqp_spatial.regression.likelihood.several_lags import (
+    DenseLags,
+    LagLikelihood,
+    SparseLags,
+    radius_of,
+)
+from nqp_spatial.spillovers import _group_effects as group_effects
+from nqp_spatial.spillovers import borders, distances, thresholds
 
 
 def panel_of(w, periods, seed, effect=0.0, **columns):

@@ -9,8 +9,8 @@ from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError
+from nqp_spatial.regression.likelihood.several_lags import DenseLags, SparseLags
 from nqp_spatial.spillovers import partitioned
-from nqp_spatial.spillovers.several_lags import DenseLags, SparseLags
 
 FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]

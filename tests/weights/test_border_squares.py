@@ -13,9 +13,9 @@ from shapely.geometry import box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import CrsError, NqpError, OptionError, WeightsError
-from nqp_spatial.weights.borders import Borders, Scale
-from nqp_spatial.weights.places import require_links
-from nqp_spatial.weights.tables import table_weights
+from nqp_spatial.weights._borders import Borders, Scale
+from nqp_spatial.weights._coordinates import require_links
+from nqp_spatial.weights._tables import table_weights
 
 
 def frame_of(shapes, crs="EPSG:32650"):

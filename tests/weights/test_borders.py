@@ -16,7 +16,7 @@ from shapely.geometry import Polygon, box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import CrsError, IslandError, NqpWarning, OptionError
-from nqp_spatial.weights.borders import Borders
+from nqp_spatial.weights._borders import Borders
 
 KINDS = ("queen", "rook")
 CRSS = ("EPSG:32650", "EPSG:4326", "EPSG:3857")

@@ -22,7 +22,7 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
     WeightsError,
 )
-from nqp_spatial.weights.places import places_of
+from nqp_spatial.weights._coordinates import places_of
 
 N = 25
 

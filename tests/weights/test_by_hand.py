@@ -19,8 +19,8 @@ from nqp_spatial.errors import (
     WeightsError,
 )
 from nqp_spatial.weights import compare, compare_groups
-from nqp_spatial.weights.places import places_of
-from nqp_spatial.weights.spectrum import spectral_radius, symmetrizer
+from nqp_spatial.weights._coordinates import places_of
+from nqp_spatial.weights._spectrum import spectral_radius, symmetrizer
 
 
 def panel_of(shapes, crs="EPSG:4326", **columns):

@@ -12,7 +12,7 @@ import pytest
 from scipy import sparse
 
 import nqp_spatial as nq
-from nqp_spatial import sizes
+from nqp_spatial.core import sizes
 from nqp_spatial.errors import (
     DomainError,
     GeometryError,
@@ -236,7 +236,7 @@ def test_sizes_are_checked_before_work(monkeypatch, tmp_path):
     )  # fmt: skip
     near = nq.weights.knn(panel, k=3)
     profiles = pd.DataFrame(rng.uniform(1, 2, (100, 4)))
-    for module in ("nqp_spatial.sizes", "nqp_spatial.weights.places"):
+    for module in ("nqp_spatial.core.sizes", "nqp_spatial.weights._coordinates"):
         monkeypatch.setattr(f"{module}.memory_budget", lambda: 4000 * 80.0)
     builders = (
         lambda: nq.weights.inverse_distance(panel),
@@ -251,10 +251,10 @@ def test_sizes_are_checked_before_work(monkeypatch, tmp_path):
             OptionError, match=r"of (all pairs of )?100 units .*links\) needs about"
         ):
             build()
-    monkeypatch.setattr("nqp_spatial.sizes.memory_budget", lambda: 200_000.0)
+    monkeypatch.setattr("nqp_spatial.core.sizes.memory_budget", lambda: 200_000.0)
     with pytest.raises(OptionError, match="100 x 100 weights needs"):
         near.write(tmp_path / "w.csv", layout="dense")
-    monkeypatch.setattr("nqp_spatial.sizes.memory_budget", lambda: 4000 * 80.0)
+    monkeypatch.setattr("nqp_spatial.core.sizes.memory_budget", lambda: 4000 * 80.0)
     assert nq.weights.distance_band(panel, cutoff_km=150, islands="keep").n_links < 4000
     assert nq.weights.economic(panel, "m", base=near).n_links == near.n_links
     rare = pd.DataFrame(np.kron(np.eye(25), np.ones((4, 1))))

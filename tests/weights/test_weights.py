@@ -21,7 +21,7 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
     WeightsError,
 )
-from nqp_spatial.weights.places import EARTH_RADIUS_KM
+from nqp_spatial.weights._coordinates import EARTH_RADIUS_KM
 
 
 def panel_of(geometry, crs=None, ids=None):

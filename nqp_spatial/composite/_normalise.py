@@ -1,0 +1,119 @@
+"""Indicators of different units made comparable: between their least and largest, or otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.periods import period_like
+from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
+
+__all__ = ["Normalisation", "normalised"]
+
+Normalisation = Literal["min-max", "min-max-by-period", "z-score", "target", "base-year"]
+
+
+def normalised(
+    panel: SpatialPanel,
+    directions: Mapping[str, str],
+    how: Normalisation,
+    *,
+    targets: Mapping[str, tuple[float, float]] | None = None,
+    base: Hashable | None = None,
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return scaled indicators, larger is better, and the numbers they were scaled by.
+
+    Returns
+    -------
+    values : ndarray
+        Shape (units, periods, indicators).
+    steps : DataFrame
+        By indicator: ``direction``, and ``min, max``, ``mean, std``, ``worst, best`` or ``base``.
+
+    Raises
+    ------
+    OptionError
+        If a direction or the normalisation is unknown, or targets or the base are absent.
+    DomainError
+        If an indicator is constant.
+    """
+    if how not in get_args(Normalisation):
+        raise OptionError(
+            f"normalisation must be one of {', '.join(get_args(Normalisation))}; got {how!r}"
+        )
+    if wrong := {name: sign for name, sign in directions.items() if sign not in ("+", "-")}:
+        raise OptionError(f"the direction of an indicator is '+' or '-'; got {wrong}")
+    panel.require_columns(directions)
+    x = np.stack([panel.values(name) for name in directions], axis=2)
+    names, sign = (
+        list(directions),
+        np.array([1.0 if s == "+" else -1.0 for s in directions.values()]),
+    )
+    # A constant leaves differences of rounding only.
+    varies = np.ptp(x, axis=(0, 1)) > 1e-12 * np.abs(x).max(axis=(0, 1))
+    if constant := [name for at, name in enumerate(names) if not varies[at]]:
+        raise DomainError(
+            f"indicators are constant and tell nothing: {sample(constant)}; drop them"
+        )
+    steps = pd.DataFrame(
+        {"direction": list(directions.values())}, index=pd.Index(names, name="indicator")
+    )
+    if how in ("min-max", "min-max-by-period"):
+        axis = (0, 1) if how == "min-max" else (0,)
+        low, high = x.min(axis=axis, keepdims=True), x.max(axis=axis, keepdims=True)
+        if (flat := high - low <= 1e-12 * np.maximum(np.abs(high), np.abs(low))).any():
+            cells = [(names[j], panel.periods[t]) for _, t, j in np.argwhere(flat)]
+            raise DomainError(f"indicators are constant in a period: {sample(cells)}")
+        steps["min"], steps["max"] = x.min(axis=(0, 1)), x.max(axis=(0, 1))
+        share = (x - low) / (high - low)
+        return np.where(sign > 0, share, 1 - share), steps
+    if how == "z-score":
+        mean, std = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
+        steps["mean"], steps["std"] = mean, std
+        return sign * (x - mean) / std, steps
+    if how == "target":
+        if targets is None or set(targets) != set(names):
+            raise OptionError(
+                "normalisation by targets needs targets={indicator: (worst, best)} of each "
+                f"indicator; absent: {sample(sorted(set(names) - set(targets or {})))}"
+            )
+        worst, best = _targets(targets, names)
+        if (bad := ~(sign * (best - worst) > 0)).any():
+            raise OptionError(
+                f"the best must lie beyond the worst in the indicator's direction; not for "
+                f"{sample([name for name, b in zip(names, bad, strict=True) if b])}"
+            )
+        steps["worst"], steps["best"] = worst, best
+        # Beyond a target is as good as at it.
+        return np.clip((x - worst) / (best - worst), 0, 1), steps
+    base = None if base is None else period_like(base, panel.periods)
+    if base not in panel.periods:
+        raise PanelError(
+            f"normalisation by a base year needs base=, one of {sample(panel.periods, 20)}; "
+            f"got {base!r}"
+        )
+    if (x <= 0).any():
+        names_bad = [name for at, name in enumerate(names) if (x[:, :, at] <= 0).any()]
+        raise DomainError(
+            f"ratios to a base year need positive values; not so: {sample(names_bad)}"
+        )
+    mean = x[:, panel.periods.get_loc(base)].mean(axis=0)
+    steps["base"] = mean
+    return np.where(sign > 0, x / mean, mean / x), steps
+
+
+def _targets(
+    targets: Mapping[str, tuple[float, float]], names: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return worst and best of each indicator, or raise `OptionError`."""
+    try:
+        pairs = np.array([targets[name] for name in names], dtype=float)
+    except (TypeError, ValueError):
+        pairs = np.empty((0, 0))
+    if pairs.shape != (len(names), 2) or not np.isfinite(pairs).all():
+        raise OptionError(f"targets must be two finite numbers, (worst, best), each; got {targets}")
+    return pairs[:, 0], pairs[:, 1]

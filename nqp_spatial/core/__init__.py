@@ -1,0 +1,1 @@
+"""The ground that everything stands on: panels, ids, options, tests, display of results."""

@@ -1,0 +1,802 @@
+"""`SpatialPanel`: the one data type that every function of the package takes.
+
+A panel is a frame with one row for each unit and period, sorted by both, with (optionally) one
+geometry for each unit. It is checked once, here, so that nothing downstream has to guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.ids import (
+    balancing_choices,
+    keyed,
+    require_balanced,
+    type_hint,
+    with_key_columns,
+)
+from nqp_spatial.core.numbers import is_number_column, numbers_as_text, why_not_numeric
+from nqp_spatial.core.options import Geometry, Table, checked
+from nqp_spatial.core.periods import period_like, require_places_in_time
+from nqp_spatial.core.shapes import matched_shapes, without_shapes
+from nqp_spatial.errors import (
+    DomainError,
+    GeometryError,
+    MissingValuesError,
+    OptionError,
+    PanelError,
+    UnbalancedPanelError,
+    UnknownColumnError,
+    UnmatchedIdsError,
+    plain,
+    sample,
+)
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["SpatialPanel"]
+
+BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class SpatialPanel(Printed):
+    """Observations of units over periods, with the units' geometries.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Long data, one row for each unit and period, in any row order. It is copied, never changed.
+        The active geometry of a GeoDataFrame becomes the panel's, where `geometry` is not given.
+    unit : str
+        Column of unit ids. Any type that sorts; ids of different types never match each other.
+    period : str, optional
+        Column of periods. Without it the data are a cross-section, a panel of one period ``0``.
+        Years, quarters and months written as text or dates are read as such, with a note; see
+        `nqp_spatial.core.periods`. Periods whose order in time is not known ("before", "after") are
+        kept, and refused by whatever needs neighbours in time.
+    geometry : GeoDataFrame or GeoSeries, optional
+        One row a unit; ids are its column named `unit`, or else its index.
+    labels : mapping, optional
+        Display label of each column, for tables and figures.
+    balanced : bool
+        If true (default), absent (unit, period) pairs are an error that names them. If false they
+        are allowed until `balance` is called; every analysis asks for a balanced panel.
+    extra_shapes : {"error", "drop"}
+        What to do with geometries of units that the frame does not have. Dropping is written into
+        `notes`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The data, indexed by (``unit``, ``period``) and sorted. A copy on write: the panel does not
+        change with it.
+    geometry : GeoDataFrame or None
+        Geometries, indexed by unit in the order of `units`; a copy on write too.
+    labels : mapping
+        Display labels, read only.
+    notes : tuple of str
+        What was done to the data on the way here, such as balancing.
+    unit_name, period_name : str
+        The names that the id columns had.
+
+    Raises
+    ------
+    OptionError
+        If an option is of a wrong type.
+    UnknownColumnError
+        If `unit` or `period` is no column of the frame.
+    PanelError
+        If columns are not named by unique texts, the frame is empty, or ids or periods are of
+        several types or infinite.
+    MissingValuesError
+        If an id or a period is missing or blank.
+    DuplicateKeysError
+        If a (unit, period) pair occurs twice; the pairs are named.
+    UnbalancedPanelError
+        If pairs are absent; they are named.
+    UnmatchedIdsError
+        If the ids of frame and geometry differ; samples of both sides are shown, and ids that lost
+        zeros, won decimals or have blanks at their ends.
+    GeometryError
+        If a geometry is missing, empty or at no place (missing or infinite coordinates), or a unit
+        of a GeoDataFrame has several.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"city": ["b", "a"] * 2, "year": [1, 1, 2, 2], "x": [3., 1., 4., 2.]})
+    >>> panel = SpatialPanel(frame, unit="city", period="year")
+    >>> panel
+    SpatialPanel: 2 units x 2 periods (1 to 2), 1 column, no geometry
+    >>> panel.wide("x")
+    period    1    2
+    unit
+    a       1.0  2.0
+    b       3.0  4.0
+    """
+
+    _frame: pd.DataFrame
+    _geometry: gpd.GeoDataFrame | None
+    labels: Mapping[str, str]
+    notes: tuple[str, ...]
+    unit_name: str
+    period_name: str
+
+    @checked
+    def __init__(
+        self,
+        frame: Table,
+        *,
+        unit: str,
+        period: str | None = None,
+        geometry: Geometry | None = None,
+        labels: Mapping[str, str] | None = None,
+        balanced: bool = True,
+        extra_shapes: Literal["error", "drop"] = "error",
+    ) -> None:
+        if not isinstance(balanced, bool | np.bool_):
+            raise OptionError(f"balanced must be True or False, got {balanced!r}")
+        words = _labels(labels)
+        frame, own = without_shapes(with_key_columns(frame, unit, period), unit)
+        data, notes = keyed(frame, unit, period)
+        if balanced:
+            require_balanced(data)
+        if own is not None and geometry is not None:
+            notes.append("the geometry of the frame was left out, another being given")
+        shapes = own if geometry is None else geometry
+        matched = None
+        if shapes is not None:
+            matched = matched_shapes(shapes, unit, data.index.levels[0], extra_shapes, notes)
+        self._set(data, matched, words, tuple(notes), unit, period or "period")
+
+    def _set(
+        self,
+        frame: pd.DataFrame,
+        geometry: gpd.GeoDataFrame | None,
+        labels: Mapping[str, str],
+        notes: tuple[str, ...],
+        unit_name: str,
+        period_name: str,
+    ) -> None:
+        for name, value in [
+            ("_frame", frame),
+            ("_geometry", geometry),
+            ("labels", _ReadOnly(labels)),
+            ("notes", notes),
+            ("unit_name", unit_name),
+            ("period_name", period_name),
+        ]:
+            object.__setattr__(self, name, value)
+
+    def _replace(
+        self,
+        frame: pd.DataFrame,
+        *,
+        note: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> SpatialPanel:
+        """Return a panel of a changed frame, with the geometries of the units that it still has."""
+        frame.index = frame.index.remove_unused_levels()
+        units = frame.index.levels[0]
+        geometry = None if self._geometry is None else self._geometry.loc[units]
+        panel = object.__new__(SpatialPanel)
+        panel._set(
+            frame,
+            geometry,
+            self.labels if labels is None else labels,
+            self.notes + ((note,) if note else ()),
+            self.unit_name,
+            self.period_name,
+        )
+        return panel
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The data, indexed by (``unit``, ``period``) and sorted."""
+        # Copies on write are nearly free, and what is done to them stays out of the panel.
+        return self._frame.copy(deep=False)
+
+    @property
+    def geometry(self) -> gpd.GeoDataFrame | None:
+        """Geometries, indexed by unit in the order of `units`."""
+        return None if self._geometry is None else self._geometry.copy(deep=False)
+
+    # -- what it holds -----------------------------------------------------------------------------
+
+    @property
+    def units(self) -> pd.Index:
+        """Ids of the units, sorted."""
+        return self._level(0)
+
+    @property
+    def periods(self) -> pd.Index:
+        """Periods, sorted."""
+        return self._level(1)
+
+    def _level(self, number: int) -> pd.Index:
+        index = self._frame.index
+        assert isinstance(index, pd.MultiIndex)
+        return index.levels[number]
+
+    def __sizeof__(self) -> int:
+        """Return the bytes of the data; by this a Dask client knows to send them only once."""
+        return int(self._frame.memory_usage().sum())
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.units)
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods."""
+        return len(self.periods)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every unit is there in every period."""
+        return len(self._frame) == self.n_units * self.n_periods
+
+    def _parts(self) -> list[Part]:
+        span = (
+            f" ({plain(self.periods[0])} to {plain(self.periods[-1])})"
+            if self.n_periods > 1
+            else ""
+        )
+        columns = self._frame.shape[1]
+        shape = "no geometry" if self._geometry is None else f"geometry in {_crs(self._geometry)}"
+        balance = "" if self.is_balanced else ", UNBALANCED"
+        notes = f", {len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else ""
+        return [
+            f"SpatialPanel: {self.n_units} units x {self.n_periods} "
+            f"period{'s' * (self.n_periods != 1)}{span}{balance}, "
+            f"{columns} column{'s' * (columns != 1)}, {shape}{notes}"
+        ]
+
+    @checked
+    def label(self, column: str) -> str:
+        """Return the display label of a column, or its name."""
+        return self.labels.get(column, column)
+
+    @checked
+    def period(self, value: Hashable) -> Hashable:
+        """Return a period as the panel has it, however it is written.
+
+        Parameters
+        ----------
+        value : hashable
+            One of `periods`; or text or a date that is read as one, as the panel's column was.
+
+        Raises
+        ------
+        PanelError
+            If the panel has no such period.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1], "year": ["2019年", "2020年"], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id", period="year").period("2020年")
+        2020
+        """
+        return self.require_periods([value])[0]
+
+    # -- views -------------------------------------------------------------------------------------
+
+    @checked
+    def wide(self, column: str) -> pd.DataFrame:
+        """Return one column as a table, units by periods.
+
+        Parameters
+        ----------
+        column : str
+            Name of a column.
+
+        Returns
+        -------
+        DataFrame
+            Shape (n_units, n_periods); missing cells stay missing.
+
+        Raises
+        ------
+        UnknownColumnError
+            If the panel has no such column.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 2], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id").wide("x").shape
+        (2, 1)
+        """
+        self.require_columns([column])
+        return self._frame[column].unstack("period")
+
+    @checked
+    def values(self, column: str) -> np.ndarray:
+        """Return one numeric column as an array, complete and finite, units by periods.
+
+        Parameters
+        ----------
+        column : str
+            Name of a numeric column.
+
+        Returns
+        -------
+        ndarray
+            Shape (n_units, n_periods), float.
+
+        Raises
+        ------
+        UnknownColumnError, UnbalancedPanelError, MissingValuesError, DomainError
+            If the column is absent, or has cells that cannot be worked with.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [2, 1], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id").values("x").tolist()
+        [[0.7], [0.5]]
+        """
+        self.require_numeric([column])
+        self.require_complete([column])
+        series = self._frame[column]
+        array = series.to_numpy(dtype=float)
+        infinite = ~np.isfinite(array)
+        if infinite.any():
+            raise DomainError(
+                f"column {column!r} is infinite for {self._cells(infinite)}; "
+                "a logarithm of zero or a division by zero made it: correct the data first"
+            )
+        extreme = _extreme(array)
+        if extreme.any():
+            raise DomainError(
+                f"column {column!r} has {array[extreme][0]:.3g} for {self._cells(extreme)}: powers "
+                "of numbers beyond 1e-40 and 1e40 cannot be worked with; change its unit"
+            )
+        return np.asarray(array.reshape(self.n_units, self.n_periods))
+
+    @checked
+    def at(self, period: Hashable) -> pd.DataFrame:
+        """Return the data of one period.
+
+        Parameters
+        ----------
+        period : hashable
+            One of `periods`.
+
+        Returns
+        -------
+        GeoDataFrame or DataFrame
+            Indexed by unit; with geometry where the panel has one.
+
+        Raises
+        ------
+        PanelError
+            If the panel has no such period.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1], "year": [2019, 2020], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id", period="year").at(2020)["x"].tolist()
+        [0.7]
+        """
+        data = self._frame.xs(self.period(period), level="period")
+        if self._geometry is None:
+            return data
+        import geopandas as gpd
+
+        shapes = self._geometry.geometry.reindex(data.index)
+        plain = data.drop(columns=[shapes.name], errors="ignore")
+        return gpd.GeoDataFrame(plain, geometry=shapes, crs=self._geometry.crs)
+
+    # -- new panels --------------------------------------------------------------------------------
+
+    @checked
+    def assign(self, labels: Mapping[str, str] | None = None, **columns: Any) -> SpatialPanel:
+        """Return a panel with new or changed columns.
+
+        Parameters
+        ----------
+        labels : mapping, optional
+            Labels to add.
+        **columns : callable, Series, array or scalar
+            As in `pandas.DataFrame.assign`; a callable gets the frame. A Series is aligned by
+            (unit, period).
+
+        Returns
+        -------
+        SpatialPanel
+
+        Raises
+        ------
+        DomainError
+            If a transformation is undefined for some cells (a logarithm of a non-positive value,
+            a division by zero); the cells are named.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> panel = SpatialPanel(pd.DataFrame({"id": [1, 2], "x": [1.0, 0.0]}), unit="id")
+        >>> panel.assign(double=lambda d: 2 * d["x"]).frame["double"].tolist()
+        [2.0, 0.0]
+        >>> panel.assign(log_x=lambda d: np.log(d["x"]))
+        Traceback (most recent call last):
+        ...
+        nqp_spatial.errors.DomainError: column 'log_x' is undefined ... for unit 2, period 0; ...
+        """
+        try:
+            with np.errstate(divide="raise", invalid="raise"):
+                frame = _assigned(self._frame, columns)
+            undefined = False
+        except FloatingPointError:
+            with np.errstate(all="ignore"):
+                frame = _assigned(self._frame, columns)
+            undefined = True
+        for name in columns:
+            bad = _undefined(frame[name], count_missing=undefined)
+            if bad.any():
+                raise DomainError(
+                    f"column {name!r} is undefined (not finite) for {self._cells(bad)}; "
+                    "logarithms need positive values and divisors must not be zero: "
+                    "correct or leave out these cells first"
+                )
+        return self._replace(frame, labels={**self.labels, **_labels(labels)})
+
+    @checked
+    def select(
+        self,
+        *,
+        periods: Iterable[Hashable] | None = None,
+        units: Iterable[Hashable] | None = None,
+    ) -> SpatialPanel:
+        """Return the panel of some periods or units.
+
+        Parameters
+        ----------
+        periods, units : iterable, optional
+            What to keep; all if not given. The order does not matter.
+
+        Returns
+        -------
+        SpatialPanel
+
+        Raises
+        ------
+        PanelError, UnmatchedIdsError
+            If a period or a unit is not in the panel.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1], "year": [2019, 2020], "x": [0.5, 0.7]})
+        >>> SpatialPanel(frame, unit="id", period="year").select(periods=[2020]).n_periods
+        1
+        """
+        frame, said = self._frame, []
+        if periods is not None:
+            wanted = self.require_periods(_several(periods, "periods"))
+            frame = frame[frame.index.isin(wanted, level="period")]
+            said.append(f"{len(set(wanted))} of {self.n_periods} periods")
+        if units is not None:
+            ids = _index_of(_several(units, "units"))
+            unknown = ids.difference(self.units, sort=False)
+            if len(unknown):
+                raise UnmatchedIdsError(
+                    f"the panel has no unit {sample(unknown)}; its units are like "
+                    f"{sample(self.units)}{type_hint(unknown, self.units)}"
+                )
+            frame = frame[frame.index.isin(ids, level="unit")]
+            said.append(f"{ids.nunique()} of {self.n_units} units")
+        if frame.empty:
+            raise PanelError("the selection is empty; name at least one unit and one period")
+        return self._replace(frame.copy(), note="selected " + " and ".join(said) if said else None)
+
+    @checked
+    def balance(self, *, how: BalanceMethod, columns: Iterable[str] | None = None) -> SpatialPanel:
+        """Return a panel without gaps, by an explicit choice that is written into `notes`.
+
+        Parameters
+        ----------
+        how : {"drop-units", "drop-periods", "interpolate"}
+            ``drop-units`` keeps the units that are complete in every period; ``drop-periods`` the
+            periods that are complete for every unit; ``interpolate`` fills numeric gaps linearly
+            over the periods of the same unit, inside its first and last value only.
+        columns : iterable of str, optional
+            Columns that must be complete; all if not given.
+
+        Returns
+        -------
+        SpatialPanel
+
+        Raises
+        ------
+        UnbalancedPanelError
+            If nothing would be left, or if gaps at the ends of a unit's series cannot be
+            interpolated.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 1, 2], "year": [1, 2, 1], "x": [1.0, 2.0, 3.0]})
+        >>> panel = SpatialPanel(frame, unit="id", period="year", balanced=False)
+        >>> panel.balance(how="drop-units").notes
+        ('balanced by dropping 1 of 2 units: 2',)
+        """
+        if how not in ("drop-units", "drop-periods", "interpolate"):
+            raise OptionError(
+                f"how must be 'drop-units', 'drop-periods' or 'interpolate', got {how!r}"
+            )
+        names = list(self._frame.columns) if columns is None else _several(columns, "columns")
+        self.require_columns(names)
+        grid = pd.MultiIndex.from_product([self.units, self.periods], names=["unit", "period"])
+        full = self._frame.reindex(grid)
+        gaps = full[names].isna().any(axis=1) | ~grid.isin(self._frame.index)
+        if not gaps.any():
+            return self
+        if how == "interpolate":
+            return self._interpolated(full, names, gaps)
+        level = "unit" if how == "drop-units" else "period"
+        everyone = self.units if level == "unit" else self.periods
+        dropped = gaps[gaps].index.get_level_values(level).unique()
+        if len(dropped) == len(everyone):
+            raise UnbalancedPanelError(
+                f"every {level} has a gap in {sample(names)}: dropping {level}s leaves nothing; "
+                "name fewer columns, or balance the other way"
+            )
+        kept = full[~full.index.isin(dropped, level=level)]
+        note = (
+            f"balanced by dropping {len(dropped)} of {len(everyone)} {level}s: "
+            f"{sample(dropped, 10)}"
+        )
+        return self._replace(kept.copy(), note=note)
+
+    def _interpolated(self, full: pd.DataFrame, names: list[str], gaps: pd.Series) -> SpatialPanel:
+        text = [name for name in names if not pd.api.types.is_numeric_dtype(full[name])]
+        if full[text].isna().to_numpy().any():
+            raise UnbalancedPanelError(
+                f"columns {sample(text)} are not numeric and cannot be interpolated; "
+                "name the numeric columns in columns="
+            )
+        filled = full.copy()
+        steps = require_places_in_time(self.periods, "interpolation")
+        for name in names:
+            wide = full[name].unstack("period")
+            wide.columns = pd.Index(steps)
+            done = wide.astype(float).interpolate(method="index", axis=1, limit_area="inside")
+            filled[name] = done.to_numpy().ravel()
+        left = filled[names].isna().any(axis=1)
+        if left.any():
+            cells = list(left[left].index)
+            raise UnbalancedPanelError(
+                f"gaps at the ends of a series cannot be interpolated: (unit, period) "
+                f"{sample(cells)}; drop these units or periods first"
+            )
+        note = (
+            f"interpolated {int(gaps.sum())} cells of {sample(names)} linearly over "
+            f"{self.period_name}: {sample(gaps[gaps].index, 10)}"
+        )
+        return self._replace(filled, note=note)
+
+    # -- checks that other modules share -----------------------------------------------------------
+
+    @checked
+    def require_columns(self, columns: Iterable[str]) -> None:
+        """Raise `UnknownColumnError` unless the panel has every column named."""
+        names = list(columns)
+        if odd := [name for name in names if not isinstance(name, str)]:
+            raise OptionError(f"columns are named by text, got {sample(odd)}")
+        unknown = [name for name in names if name not in self._frame.columns]
+        if unknown:
+            raise UnknownColumnError(
+                f"the panel has no column {sample(unknown)}; its columns are "
+                f"{sample(self._frame.columns, 20)}"
+            )
+
+    @checked
+    def require_numeric(self, columns: Iterable[str]) -> None:
+        """Raise `DomainError` unless every column named is of real numbers or bools.
+
+        Text that is nearly all numbers ("1,234", a dash in a csv) is named cell by cell; complex
+        numbers, durations, dates and words are refused too, with what to do.
+        """
+        names = list(columns)
+        self.require_columns(names)
+        for name in names:
+            if why := why_not_numeric(self._frame[name]):
+                raise DomainError(why)
+
+    @checked
+    def numbers_as_text(self, column: str) -> bool:
+        """Whether a column is text in which nearly all cells are numbers.
+
+        Such a column would become dummies in a formula; words, which are categories, are not it.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": [1, 2], "k": ["1,234", "-"], "side": ["w", "e"]})
+        >>> panel = SpatialPanel(frame, unit="id")
+        >>> panel.numbers_as_text("k"), panel.numbers_as_text("side")
+        (True, False)
+        """
+        self.require_columns([column])
+        return numbers_as_text(self._frame[column])
+
+    @checked
+    def require_periods(self, periods: Iterable[Hashable]) -> list[Hashable]:
+        """Return periods as the panel has them, or raise `PanelError` naming those it has not."""
+        given = list(periods)
+        if odd := [period for period in given if not isinstance(period, Hashable)]:
+            raise OptionError(
+                f"a period must be one of {sample(self.periods, 8)}; got {sample(odd)}"
+            )
+        wanted = [period_like(period, self.periods) for period in given]
+        unknown = [period for period in wanted if period not in self.periods]
+        if unknown:
+            raise PanelError(
+                f"the panel has no period {sample(unknown)}; its periods are "
+                f"{sample(self.periods, 8)}"
+            )
+        return wanted
+
+    def require_balanced(self) -> None:
+        """Raise `UnbalancedPanelError`, naming absent pairs, unless the panel is balanced."""
+        require_balanced(self._frame)
+
+    @checked
+    def require_complete(self, columns: Iterable[str]) -> None:
+        """Raise unless the panel is balanced and has every cell of the columns named."""
+        names = list(columns)
+        self.require_columns(names)
+        self.require_balanced()
+        missing = self._frame[names].isna()
+        if missing.to_numpy().any():
+            parts = [
+                f"{name!r} for {self._cells(missing[name].to_numpy())}"
+                for name in names
+                if missing[name].any()
+            ]
+            gaps = self._frame.index[missing.any(axis=1)]
+            raise MissingValuesError(
+                f"missing values in column {'; '.join(parts)}. Nothing is dropped or filled "
+                "silently: use panel.select(...), or, with columns=[...], "
+                f"{balancing_choices(self.units, self.periods, gaps)}"
+            )
+
+    def require_geometry(self) -> gpd.GeoDataFrame:
+        """Return the geometries, or raise `GeometryError` if the panel has none."""
+        if self._geometry is None:
+            raise GeometryError(
+                "this needs the units' geometries and the panel has none; "
+                "pass geometry= to SpatialPanel or read_panel"
+            )
+        return self._geometry.copy(deep=False)
+
+    def _cells(self, mask: np.ndarray | pd.Series) -> str:
+        rows = self._frame.index[np.asarray(mask, dtype=bool)]
+        if len(rows) == 1:
+            unit, period = rows[0]
+            return f"unit {sample([unit])}, period {sample([period])}"
+        pairs = [(plain(u), plain(p)) for u, p in rows[:5]]
+        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+        return f"{len(rows)} cells, (unit, period) {sample(pairs)}{more}"
+
+
+class _ReadOnly(dict[str, str]):
+    """Labels that cannot be changed; a mapping proxy could not be pickled."""
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise TypeError("labels of a panel are read only; make another panel with panel.assign")
+
+    __setitem__ = __delitem__ = update = setdefault = _refuse  # type: ignore[assignment]
+    pop = popitem = clear = __ior__ = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, str]]]:
+        return _ReadOnly, (dict(self),)
+
+
+def _labels(labels: Mapping[str, str] | None) -> dict[str, str]:
+    if labels is None:
+        return {}
+    if not isinstance(labels, Mapping):
+        raise OptionError(
+            "labels must be a mapping of columns to texts, such as {'x': 'Income'}, "
+            f"got {labels!r}"
+        )
+    for name, text in labels.items():
+        if not (isinstance(name, str) and isinstance(text, str)):
+            raise OptionError(f"labels are texts of columns named by text, got {name!r}: {text!r}")
+    return dict(labels)
+
+
+def _several(values: Iterable[Any], name: str) -> list[Any]:
+    """Return several values as a list; one text would be taken letter by letter, and is refused."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise OptionError(f"{name} must be several, as in {name}=[{values!r}], got {values!r}")
+    return list(values)
+
+
+def _index_of(ids: list[Any]) -> pd.Index:
+    if odd := [id_ for id_ in ids if not isinstance(id_, Hashable)]:
+        raise OptionError(f"a unit is named by its id, got {sample(odd)}")
+    return pd.Index(ids)
+
+
+def _crs(geometry: gpd.GeoDataFrame) -> str:
+    return "no CRS" if geometry.crs is None else str(geometry.crs.name)
+
+
+def _assigned(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the frame with more columns, each with a value for every row."""
+    made = frame.copy(deep=False)
+    for name, value in columns.items():
+        try:
+            column = value(made.copy(deep=False)) if callable(value) else value
+        except KeyError as error:
+            raise UnknownColumnError(
+                f"column {name!r} is made from {error.args[0]!r}, which the panel has not; its "
+                f"columns are {sample(made.columns, 20)}"
+            ) from error
+        _require_fit(name, column, made.index)
+        made[name] = column
+    return made
+
+
+def _require_fit(name: str, column: Any, rows: pd.Index) -> None:
+    """Raise `PanelError` unless a column has a value for each row, or is one value for all."""
+    if isinstance(column, pd.DataFrame) or (isinstance(column, np.ndarray) and column.ndim > 1):
+        raise PanelError(
+            f"column {name!r} must be one column, got a {type(column).__name__} of shape "
+            f"{column.shape}; a table of units by periods goes in with .stack(), an array with "
+            ".ravel()"
+        )
+    if isinstance(column, pd.Series):
+        if column.index.nlevels != 2:
+            raise PanelError(
+                f"column {name!r} must be indexed by (unit, period), it has one level of index; a "
+                "Series by unit goes in as panel.frame.index.get_level_values('unit').map(series)"
+            )
+        if not column.index.is_unique or not column.index.isin(rows).any():
+            raise PanelError(
+                f"column {name!r} must be indexed by the (unit, period) pairs of the panel, each "
+                f"once, such as {sample(rows, 1)}; its index is like {sample(column.index, 2)}"
+            )
+        return
+    if pd.api.types.is_scalar(column) or (isinstance(column, np.ndarray) and not column.ndim):
+        return
+    several = list | tuple | np.ndarray | pd.Index | pd.api.extensions.ExtensionArray
+    if not isinstance(column, several):
+        raise PanelError(
+            f"column {name!r} must be values for the rows of panel.frame, as an array, list or "
+            f"Series, or one value for all, got {type(column).__name__}"
+        )
+    if len(column) != len(rows):
+        raise PanelError(
+            f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
+            "pass one value for each row of panel.frame, or a Series by (unit, period)"
+        )
+
+
+def _extreme(values: np.ndarray) -> np.ndarray:
+    """Return which values are so large, or so small all of them, that their powers overflow."""
+    size = np.abs(values)
+    if not (0 < size.max() < 1e-40):
+        return np.asarray(size > 1e40)
+    return np.asarray(size > 0)
+
+
+def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:
+    if not is_number_column(column):
+        return np.zeros(len(column), dtype=bool)
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(np.isinf(values) | (np.isnan(values) & count_missing))

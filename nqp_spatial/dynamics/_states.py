@@ -1,0 +1,185 @@
+"""From values to states: which class of the distribution a unit is in.
+
+Intervals are closed on the right: a value's state is the number of cuts strictly below it, so that
+a value on a cut is in the lower state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
+
+__all__ = ["Discretization", "States", "classify", "discretize", "values_of"]
+
+Discretization = Literal["pooled-quantiles", "period-quantiles"] | Sequence[float]
+
+
+@dataclass(frozen=True)
+class States:
+    """Codes of states and where they were cut.
+
+    Attributes
+    ----------
+    codes : ndarray of int
+        0 for the lowest state, shape (n_units, n_periods).
+    cuts : ndarray
+        Ascending, shape (states - 1,), or (n_periods, states - 1) where each period has its own.
+    count : int
+        Number of states.
+    rule : str
+        How the cuts were had, in words.
+    labels : tuple of str
+        Names of states that are no intervals; empty for those that are.
+    """
+
+    codes: np.ndarray
+    cuts: np.ndarray
+    count: int
+    rule: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the states: numbers from 1, with their interval where it is fixed."""
+        if self.labels:
+            return list(self.labels)
+        if self.cuts.ndim == 2:
+            return [str(number) for number in range(1, self.count + 1)]
+        edges = [f"{cut:.3g}" for cut in self.cuts]
+        inner = [f"({low}, {high}]" for low, high in pairwise(edges)]
+        spans = [f"≤ {edges[0]}", *inner, f"> {edges[-1]}"]
+        return [f"{number}: {span}" for number, span in enumerate(spans, start=1)]
+
+
+def values_of(panel: SpatialPanel, column: str, *, relative: bool) -> np.ndarray:
+    """Return the values of a column, or their ratio to the mean of the period.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        Balanced and complete in the column.
+    column : str
+        A numeric column.
+    relative : bool
+        Whether to divide by the unweighted mean over units in the same period.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_units, n_periods).
+
+    Raises
+    ------
+    DomainError
+        If a period's mean is not positive, so that a ratio to it has no meaning.
+    """
+    values = panel.values(column)
+    if not relative:
+        return values
+    means = values.mean(axis=0)
+    if (means <= 0).any():
+        raise DomainError(
+            f"relative=True divides {column!r} by its mean over units, which is not positive in "
+            f"periods {sample(panel.periods[means <= 0])}; pass relative=False"
+        )
+    return np.asarray(values / means)
+
+
+def classify(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """Return the number of cuts strictly below each value.
+
+    Parameters
+    ----------
+    values : ndarray
+        Shape (n_units, n_periods).
+    cuts : ndarray
+        Shape (states - 1,) or (n_periods, states - 1).
+
+    Returns
+    -------
+    ndarray of int
+        Shape of `values`.
+
+    Examples
+    --------
+    >>> classify(np.array([[1.0, 2.0, 3.0]]), np.array([2.0])).tolist()
+    [[0, 0, 1]]
+    """
+    codes = np.zeros(values.shape, dtype=np.int64)
+    for cut in np.moveaxis(cuts, -1, 0):  # a handful; each one comparison of the whole array
+        codes += values > cut
+    return codes
+
+
+def discretize(values: np.ndarray, states: int, how: Discretization, *, what: str) -> States:
+    """Cut values into states.
+
+    Parameters
+    ----------
+    values : ndarray
+        Shape (n_units, n_periods).
+    states : int
+        Number of states; with given cuts it must fit them.
+    how : {"pooled-quantiles", "period-quantiles"} or sequence of float
+        Quantiles of all values together, of each period's, or the cuts themselves. Quantiles
+        interpolate linearly between order statistics.
+    what : str
+        How to call the values in an error.
+
+    Returns
+    -------
+    States
+
+    Raises
+    ------
+    OptionError
+        If cuts do not ascend, or make another number of states.
+    PanelError
+        If values are constant, or tied so often that cuts fall together.
+    """
+    if not isinstance(how, str):
+        return _given(values, states, how, what)
+    if len(values) < states:
+        raise PanelError(
+            f"{len(values)} units cannot be spread over {states} states of {what}; ask for fewer"
+        )
+    shares = np.arange(1, states) / states
+    cuts = (
+        np.quantile(values, shares)
+        if how == "pooled-quantiles"
+        else np.quantile(values, shares, axis=0).T
+    )
+    codes = classify(values, cuts)
+    _require_spread(values, cuts, states, what)
+    return States(codes, cuts, int(states), how.replace("-", " "))
+
+
+def _given(values: np.ndarray, states: int, how: Sequence[float], what: str) -> States:
+    cuts = np.asarray(how, dtype=float)
+    if cuts.ndim != 1 or not len(cuts) or not (np.diff(cuts) > 0).all():
+        raise OptionError(f"cuts of {what} must be one or more ascending numbers, got {how!r}")
+    if len(cuts) + 1 != states:
+        raise OptionError(
+            f"{len(cuts)} cuts make {len(cuts) + 1} states of {what}, but {states} were asked for"
+        )
+    return States(classify(values, cuts), cuts, int(states), "given cuts")
+
+
+def _require_spread(values: np.ndarray, cuts: np.ndarray, states: int, what: str) -> None:
+    if values.min() == values.max():
+        raise PanelError(f"{what} is constant ({values.flat[0]:g}): it has no states")
+    together = (np.diff(np.atleast_2d(cuts), axis=1) <= 0).any()
+    # Ties at the top can leave nothing above the last cut.
+    top = np.atleast_2d(cuts)[:, -1]
+    if together or (top >= (values.max() if cuts.ndim == 1 else values.max(axis=0))).any():
+        raise PanelError(
+            f"ties in {what} make quantile cuts fall together, so that {states} states cannot be "
+            "told apart; ask for fewer states or give the cuts"
+        )

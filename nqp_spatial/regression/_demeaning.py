@@ -1,0 +1,325 @@
+"""Sweeping fixed effects out, and what the likelihood must know about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from scipy import sparse
+
+from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, DomainError, sample
+from nqp_spatial.regression._design import Design
+from nqp_spatial.regression.spec import RegressionSpec
+
+__all__ = [
+    "Counts",
+    "Projection",
+    "counts_of",
+    "project",
+    "require_lag",
+    "require_unexplained",
+    "swept",
+]
+
+# Relative sizes: of a column that sweeping takes away but for rounding; of residuals from rounding.
+_NOTHING, _ROUNDING = 1e-10, 1e-8
+_EFFECT_WORDS = {
+    "none": "the intercept is",
+    "unit": "unit fixed effects are",
+    "period": "period fixed effects are",
+    "two-way": "unit and period fixed effects are",
+    "random": "the intercept is",
+    "correlated-random": "the intercept is",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many observations and copies of ``ln|I - rho W|`` the likelihood has.
+
+    Attributes
+    ----------
+    observations : int
+        Divisor of the sum of squares in sigma2.
+    copies : int
+        Number of periods that each contribute one log-determinant.
+    units : int
+        Number of units whose effects are random; 0 where none are.
+    less_one : int
+        1 where periods are swept out by the orthonormal transformation, so that each
+        log-determinant loses the share of W's eigenvalue one, ``ln(1 - rho)``; else 0.
+    """
+
+    observations: int
+    copies: int
+    less_one: int
+    units: int = 0
+
+
+def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> Counts:
+    """Return the counts of the dummy-variable or the transformed likelihood.
+
+    The orthonormal transformation (Lee and Yu 2010, sections 2 and 4) turns T periods into T - 1
+    where unit effects are swept out and n units into n - 1 where period effects are; quadratic
+    forms are the same as with demeaned data. The bias correction starts from the likelihood with
+    the unit effects transformed away and the period effects left as dummies.
+
+    In a dynamic model the unit effects stay dummies, because the transformation would mix the past
+    with the present: what can be transformed away is the period effects (Lee and Yu 2010b).
+    """
+    n, t, less_one = n_units, n_periods, 0
+    transforms = spec.correction in ("transformation", "bias")
+    if transforms and spec.sweeps_units and not spec.is_dynamic:
+        t -= 1
+    bias_of_units = spec.correction == "bias" and spec.is_dynamic
+    if spec.sweeps_periods and (spec.correction == "transformation" or bias_of_units):
+        n -= 1
+        less_one = 1
+    return Counts(n * t, t, less_one, n_units if spec.has_phi else 0)
+
+
+def swept(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
+    """Return a new array less its means over periods, units or both.
+
+    Parameters
+    ----------
+    array : ndarray
+        Shape (n_units, n_periods) or (n_units, n_periods, columns).
+    spec : RegressionSpec
+        Which effects to sweep out.
+
+    Returns
+    -------
+    ndarray
+    """
+    result = array
+    if spec.sweeps_units:
+        result = result - result.mean(axis=1, keepdims=True)
+    if spec.sweeps_periods:
+        result = result - result.mean(axis=0, keepdims=True)
+    return result
+
+
+def unit_means(array: np.ndarray, periods: int) -> np.ndarray:
+    """Return the mean over periods in each unit, repeated; rows are units by periods."""
+    shape = (-1, periods, *array.shape[1:])
+    means = array.reshape(shape).mean(axis=1, keepdims=True)
+    return np.broadcast_to(means, array.reshape(shape).shape).reshape(array.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Everything the concentrated likelihood needs of the data.
+
+    Attributes
+    ----------
+    z : ndarray
+        Swept regressors, shape (N, K).
+    y, lag_y : ndarray
+        Swept outcome and its spatial lag, shape (N,).
+    coef_y, coef_lag : ndarray
+        Least-squares coefficients of y and W y on z, shape (K,).
+    left_y, left_lag : ndarray
+        Their residuals, shape (N,).
+    unscale : ndarray
+        ``r^-1`` of ``z = q r`` with orthonormal q: takes coefficients of q to those of z.
+    by_u : tuple of ndarray or None
+        ``W_u z, W_u y, W_u W y``, swept after the lag, where errors are spatial.
+    periods : int
+    """
+
+    z: np.ndarray
+    y: np.ndarray
+    lag_y: np.ndarray
+    coef_y: np.ndarray
+    coef_lag: np.ndarray
+    left_y: np.ndarray
+    left_lag: np.ndarray
+    unscale: np.ndarray
+    by_u: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    periods: int = 1
+
+    @property
+    def gram_inverse(self) -> np.ndarray:
+        """Return ``(z'z)^-1``, shape (K, K)."""
+        return np.asarray(self.unscale @ self.unscale.T)
+
+
+def project(
+    design: Design, spec: RegressionSpec, errors: sparse.csr_array | None = None
+) -> Projection:
+    """Sweep effects out and project y and W y on the regressors.
+
+    Parameters
+    ----------
+    design : Design
+    spec : RegressionSpec
+    errors : csr_array, optional
+        W of the errors.
+
+    Returns
+    -------
+    Projection
+
+    Raises
+    ------
+    AbsorbedRegressorError
+        If the effects leave nothing of a regressor; it is named.
+    CollinearityError
+        If regressors are linearly dependent; the dependence is named.
+    DomainError
+        If the effects leave nothing of the outcome, or the regressors explain it exactly, so that
+        nothing is left to estimate by.
+    """
+    names = list(design.columns)
+    z = swept(design.z, spec).reshape(design.y.size, len(names))
+    y, lag_y = swept(design.y, spec).ravel(), swept(design.lag_y, spec).ravel()
+    _require_variation(design, spec, y)
+    before = np.sqrt((design.z**2).sum(axis=(0, 1)))
+    norms = np.sqrt((z**2).sum(axis=0))
+    gone = norms <= _NOTHING * before
+    if gone.any():
+        raise AbsorbedRegressorError(
+            f"regressors {sample(np.array(names)[gone])} do not vary once "
+            f"{_EFFECT_WORDS[spec.effects]} taken out; leave them out or change effects="
+        )
+    _require_freedom(design, spec)
+    by_u = None if errors is None else _lagged_by(errors, design, spec)
+    if not names:
+        empty = np.empty(0)
+        if spec.has_rho:
+            require_unexplained(design.outcome, y, y, lag_y[:, None])
+        return Projection(
+            z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)), by_u, design.y.shape[1]
+        )
+    q, r = scipy.linalg.qr(z / norms, mode="economic", check_finite=False)
+    _require_independent(r, names)
+    both = np.column_stack([y, lag_y])
+    along = q.T @ both
+    coefs = scipy.linalg.solve_triangular(r, along) / norms[:, None]
+    left = both - q @ along
+    require_unexplained(design.outcome, y, left[:, 0], left[:, 1:] if spec.has_rho else None)
+    inverse = scipy.linalg.solve_triangular(r, np.eye(len(names))) / norms[:, None]
+    return Projection(
+        z,
+        y,
+        lag_y,
+        coefs[:, 0],
+        coefs[:, 1],
+        left[:, 0],
+        left[:, 1],
+        inverse,
+        by_u,
+        design.y.shape[1],
+    )
+
+
+def _lagged_by(
+    matrix: sparse.csr_array, design: Design, spec: RegressionSpec
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return z, y and W y lagged once more, then swept: first lag, then demean."""
+    n, t, k = design.z.shape
+    z = (matrix @ design.z.reshape(n, t * k)).reshape(n, t, k)
+    return (
+        swept(z, spec).reshape(n * t, k),
+        swept(matrix @ design.y, spec).ravel(),
+        swept(matrix @ design.lag_y, spec).ravel(),
+    )
+
+
+def _require_freedom(design: Design, spec: RegressionSpec) -> None:
+    """Refuse as many coefficients and effects as there are observations, or more."""
+    n, t, k = design.z.shape
+    left = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
+    needed = k + spec.has_rho + spec.has_lam + spec.has_phi
+    if left <= needed:
+        raise DomainError(
+            f"{design.y.size} observations leave no degrees of freedom for {needed} coefficients "
+            f"once {_EFFECT_WORDS[spec.effects]} taken out ({n} units, {t} periods): take "
+            "fewer regressors or effects, or more data"
+        )
+
+
+def require_lag(design: Design, spec: RegressionSpec, lag_y: np.ndarray) -> None:
+    """Refuse a spatial lag of the outcome, swept, of which the effects leave nothing."""
+    if np.linalg.norm(lag_y) <= _NOTHING * np.linalg.norm(design.y):
+        raise DomainError(
+            f"the spatial lag of {design.outcome!r} does not vary once "
+            f"{_EFFECT_WORDS[spec.effects]} taken out: rho cannot be estimated; take weights that "
+            "give units different neighbours"
+        )
+
+
+def _require_variation(design: Design, spec: RegressionSpec, y: np.ndarray) -> None:
+    """Refuse outcomes of which the effects leave nothing."""
+    effects = _EFFECT_WORDS[spec.effects]
+    if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):
+        raise DomainError(
+            f"the effects absorb the outcome: {design.outcome!r} does not vary once {effects} "
+            "taken out; change effects=, or take an outcome that varies within them"
+        )
+    if spec.has_phi:
+        _require_errors_within(design, spec)
+
+
+def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
+    """Refuse outcomes of which random unit effects and the regressors leave no errors."""
+
+    def within(array: np.ndarray) -> np.ndarray:
+        return np.asarray(array - array.mean(axis=1, keepdims=True))
+
+    y = within(design.y).ravel()
+    if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):
+        raise DomainError(
+            f"the random effects absorb the outcome: {design.outcome!r} does not vary over time; "
+            "average over periods, and use effects='none'"
+        )
+    z = within(design.z).reshape(y.size, -1)
+    norms = np.linalg.norm(z, axis=0)
+    vary = norms > _NOTHING * np.linalg.norm(design.z, axis=(0, 1))
+    z = z[:, vary] / norms[vary]
+    both = np.column_stack([y, within(design.lag_y).ravel()])
+    left = both - z @ scipy.linalg.lstsq(z, both, check_finite=False)[0] if z.size else both
+    require_unexplained(design.outcome, y, left[:, 0], left[:, 1:] if spec.has_rho else None)
+
+
+def require_unexplained(
+    outcome: str, y: np.ndarray, left: np.ndarray, lags: np.ndarray | None
+) -> None:
+    """Refuse an outcome that regressors, or these and its spatial lags, explain exactly.
+
+    Parameters
+    ----------
+    outcome : str
+    y, left : ndarray
+        Swept outcome, and its residuals on the regressors, shape (N,).
+    lags : ndarray or None
+        Residuals of the spatial lags of y, shape (N, lags), where the model has them.
+    """
+    scale = np.linalg.norm(y)
+    words = "the regressors explain"
+    exact = np.linalg.norm(left) <= _ROUNDING * scale
+    if not exact and lags is not None:
+        left = left - lags @ scipy.linalg.lstsq(lags, left, check_finite=False)[0]
+        words = "the regressors and the outcomes of neighbours together explain"
+        exact = np.linalg.norm(left) <= _NOTHING * scale
+    if exact:
+        raise DomainError(
+            f"{words} the outcome {outcome!r} exactly (once effects are taken out): nothing is "
+            "left to estimate spatial coefficients or errors by; is the outcome computed from "
+            "them, or one of them another form of it?"
+        )
+
+
+def _require_independent(r: np.ndarray, names: list[str]) -> None:
+    dependent = np.flatnonzero(np.abs(np.diag(r)) < 1e-9)
+    if not len(dependent):
+        return
+    first = int(dependent[0])
+    shares = scipy.linalg.lstsq(r[:first, :first], r[:first, first])[0]
+    partners = [name for name, share in zip(names, shares, strict=False) if abs(share) > 1e-7]
+    raise CollinearityError(
+        f"regressor {names[first]!r} is a linear combination of {sample(partners)} (once effects "
+        "are taken out); leave one of them out"
+    )

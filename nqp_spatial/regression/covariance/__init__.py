@@ -1,0 +1,1 @@
+"""Covariances of estimates: information, sandwiches, bias of short dynamic panels."""

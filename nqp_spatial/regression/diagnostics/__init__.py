@@ -1,0 +1,1 @@
+"""Which model: specification path, tests, comparison."""

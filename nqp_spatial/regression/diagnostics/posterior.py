@@ -1,0 +1,158 @@
+"""Posterior probabilities of models and of weights matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.special import gammaln, logsumexp
+
+from nqp_spatial.core.options import checked
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.errors import OptionError
+from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression._model_data import Problem, pose
+from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression.likelihood.concentrated import Squares
+from nqp_spatial.regression.likelihood.log_determinant import log_determinant
+from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
+from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+
+if TYPE_CHECKING:
+    from libpysal.graph import Graph
+    from libpysal.weights import W
+
+__all__ = ["posterior_probabilities"]
+
+MODELS: tuple[Model, ...] = ("slx", "sdm", "sdem")
+_POINTS = 400
+
+
+@checked
+def posterior_probabilities(
+    formula: str,
+    panel: SpatialPanel,
+    weights: SpatialWeights | Graph | W | Mapping[str, SpatialWeights | Graph | W],
+    *,
+    models: Iterable[Model] = MODELS,
+    effects: Effects = "two-way",
+    functions: Functions | None = None,
+) -> pd.DataFrame:
+    """Compare models, and weights matrices, by their posterior probabilities.
+
+    The models have the same regressors ``z = [X, W X]`` and differ in where dependence is. With
+    uniform priors on rho and lam, diffuse ones on the coefficients and on sigma, the coefficients
+    and sigma integrate out and
+
+    ``p(y | model) ~ integral |I - x W|^m |z'B'B z|^(-1/2) S(x)^(-(N - K)/2) dx / length``
+
+    with x = rho or lam (for ``slx`` there is no integral), B = I - lam W (the identity for rho), m
+    periods and S the sum of squares. All integrals are on the log scale.
+
+    Parameters
+    ----------
+    formula : str
+    panel : SpatialPanel
+    weights : SpatialWeights, Graph or W, or mapping from names to these
+        Candidates.
+    models : iterable of str
+        Among "slx", "sdm", "sdem".
+    effects : {"none", "unit", "period", "two-way"}
+        Swept out (by orthonormal transformation where rows of W add to one).
+    functions : mapping, optional
+        Functions of your own that the formula may call, as in `fit`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each candidate and model: ``weights``, ``model``, ``log_marginal`` (up to a
+        constant), ``probability``.
+
+    Raises
+    ------
+    OptionError
+        If a model is unknown.
+
+    Notes
+    -----
+    Probabilities compare candidates with each other; they do not say that any of them is right.
+    Matrices are compared given that the density of their W X is comparable: columns of different
+    W X with diffuse priors are, as in LeSage, scaled by ``|z'z|`` alone.
+
+    Sources: LeSage and Parent (2007); LeSage (2014), Spatial and Spatio-temporal Epidemiology.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> w = nq.weights.contiguity(panel)
+    >>> from nqp_spatial.regression import posterior_probabilities
+    >>> found = posterior_probabilities("lgsp ~ lpcap + lpc + lemp + unemp", panel, w)
+    >>> found.loc[found["probability"].idxmax(), "model"]
+    'sdm'
+    """
+    chosen = list(models)
+    unknown = [model for model in chosen if model not in MODELS]
+    if unknown or not chosen:
+        raise OptionError(f"models must be among {', '.join(MODELS)}; got {chosen}")
+    named = weights if isinstance(weights, Mapping) else {"": weights}
+    matched = {name: as_weights(one).reordered(panel.units) for name, one in named.items()}
+    # The same transformation for all, or their data would not be the same.
+    stochastic = all(w.rows_add_to_one for w in matched.values())
+    rows = []
+    for name, w in matched.items():
+        correction: Correction = (
+            "transformation" if effects != "none" and (effects == "unit" or stochastic) else "none"
+        )
+        for model in chosen:
+            draft = RegressionSpec(
+                formula,
+                "",
+                (),
+                (),
+                model,
+                effects,
+                correction,
+            )
+            terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
+            value = log_marginal(pose(panel, draft, terms, functions=functions))
+            rows.append({"weights": name, "model": model, "log_marginal": value})
+    frame = pd.DataFrame(rows)
+    logs = frame["log_marginal"].to_numpy()
+    frame["probability"] = np.exp(logs - logsumexp(logs))
+    if not isinstance(weights, Mapping):
+        frame = frame.drop(columns="weights")
+    return frame
+
+
+def log_marginal(problem: Problem) -> float:
+    """Return the log of the marginal likelihood of a model, up to a constant common to all."""
+    projection, counts, spec = problem.projection, problem.counts, problem.spec
+    k = projection.z.shape[1]
+    freedom = (counts.observations - k) / 2
+    # |z'z|^(-1/2) from the triangular factor; the rest of the constant belongs to N - K.
+    common = float(np.log(np.abs(np.diag(projection.unscale))).sum())
+    common += float(gammaln(freedom)) - freedom * np.log(np.pi)
+    squares = Squares(projection)
+    if not (spec.has_rho or spec.has_lam):
+        return float(common - freedom * np.log(squares.plain[0, 0]))
+    which = 0 if spec.has_rho else 1
+    weights = problem.terms.y if which == 0 else problem.terms.u
+    assert weights is not None
+    logdet = log_determinant(weights)
+    # In u = artanh(r x) the integrand is a smooth hill; the edges add nothing.
+    radius = 1 / logdet.interval[1]
+    u = np.linspace(-4.5, 4.5, _POINTS)
+    x = np.tanh(u) / radius
+    logs = counts.copies * np.asarray(logdet.value(x))
+    if counts.less_one:
+        logs = logs - counts.copies * np.log1p(-x)
+    for at, value in enumerate(x):
+        pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
+        logs[at] -= freedom * np.log(squares.derivatives(pair)[0])
+        if which == 1:
+            logs[at] -= squares.log_volume(float(value)) / 2
+    logs += np.log(1 - np.tanh(u) ** 2) - np.log(2)  # dx / length of the interval
+    return float(common + logsumexp(logs + np.log(u[1] - u[0])))

@@ -1,0 +1,1 @@
+"""Ways to estimate a model."""

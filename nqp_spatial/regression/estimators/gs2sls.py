@@ -1,0 +1,425 @@
+"""Generalised spatial two-stage least squares: W y and other endogenous regressors instrumented.
+
+With swept ``Z = [X, W X, W y]``, instruments H and ``Zhat = H (H'H)^-1 H'Z``, the coefficients are
+``(Zhat'Z)^-1 Zhat'y``. Where errors are spatial, lam comes from the moments
+``E e'A_r e = 0, A_1 = W'W - diag(W'W), A_2 = W``, which hold whatever the variances of the errors
+are, because A_r has no diagonal; then y and Z are filtered by ``I - lam W`` and instrumented again.
+Sweeping keeps the moments: with unit effects exactly, with period effects up to order 1/n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+from scipy import sparse
+
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError, sample
+from nqp_spatial.regression._demeaning import swept
+from nqp_spatial.regression._design import INTERCEPT, evaluate_side
+from nqp_spatial.regression._formulas import Functions, names_in, quoted
+from nqp_spatial.regression._model_data import Problem, matrix_of
+from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.information import Estimate, inverted
+from nqp_spatial.regression.spec import RegressionSpec
+
+__all__ = ["TwoStage", "basis", "score_variance", "strength", "two_stage"]
+
+
+@dataclass(frozen=True, eq=False)
+class TwoStage:
+    """What two-stage least squares finds.
+
+    Attributes
+    ----------
+    estimate : Estimate
+    cov : ndarray
+        Covariance of (coefs, rho, lam, sigma2) as far as the model has them.
+    tests : dict
+        Whether instruments beyond the needed number are uncorrelated with the errors.
+    notes : tuple of str
+        How strong the instruments are for each endogenous regressor.
+    """
+
+    estimate: Estimate
+    cov: np.ndarray
+    tests: dict[str, HypothesisTest | NotApplicable]
+    notes: tuple[str, ...]
+
+
+def two_stage(
+    problem: Problem,
+    panel: SpatialPanel,
+    endogenous: str | Iterable[str],
+    instruments: str | Iterable[str] | None,
+    functions: Functions | None = None,
+) -> TwoStage:
+    """Estimate by (generalised) spatial two-stage least squares.
+
+    Parameters
+    ----------
+    problem : Problem
+    panel : SpatialPanel
+    endogenous : str or iterable of str
+        Regressors of the formula that are correlated with the errors.
+    instruments : str, iterable of str or None
+        Right side of a formula, or columns: variables that move them, and are not in the model
+        themselves.
+    functions : mapping, optional
+        Functions of the caller that instruments may call.
+
+    Returns
+    -------
+    TwoStage
+
+    Raises
+    ------
+    UnknownColumnError
+        If an endogenous regressor is not in the model.
+    OptionError
+        If there are fewer instruments than regressors.
+
+    Notes
+    -----
+    Instruments are the exogenous regressors, the given instruments, and W and W^2 times both, less
+    what is linearly dependent. Sources: Kelejian and Prucha (1998), Journal of Real Estate Finance
+    and Economics 17, 99-121; (2010), Journal of Econometrics 157, 53-67; Drukker, Egger and Prucha
+    (2013), Econometric Reviews 32, 686-733, for endogenous regressors and the covariance; Mutl and
+    Pfaffermayr (2011), Econometrics Journal 14, 48-76, and Badinger and Egger (2015) for fixed
+    effects.
+    """
+    spec, design, projection = problem.spec, problem.design, problem.projection
+    moving = _moving(endogenous, problem)
+    h, exogenous = _instruments(problem, panel, moving, instruments, functions)
+    z = projection.z
+    if spec.has_rho:
+        z = np.column_stack([z, projection.lag_y])
+        moving = np.append(moving, True)
+    if h.shape[1] < z.shape[1]:
+        raise OptionError(
+            f"{z.shape[1]} coefficients need as many instruments, there are {h.shape[1]} that are "
+            "linearly independent: name more with instruments='z1 + z2'"
+        )
+    titles = np.array([*design.columns, "W y"])[: z.shape[1]]
+    notes = tuple(strength(z[:, at], titles[at], h, exogenous) for at in np.flatnonzero(moving))
+    shape = (design.y.shape[0], design.y.shape[1])
+    moments = _Moments(matrix_of(problem.terms.u), spec, shape, bool(moving.any()))
+    first = _second_stage(problem, h, 0.0)
+    if not spec.has_lam:
+        estimate = first.estimate
+        return TwoStage(estimate, first.covariance(), {"J": first.overidentification(h)}, notes)
+    # Residuals, lam with equal weights, filtered regression, lam with the weights that it gives.
+    lam = moments.minimum(first.estimate, np.eye(2))
+    second = _second_stage(problem, h, lam)
+    precision = inverted(moments.variance(second), "the variance of the moments of lam")
+    lam = moments.minimum(second.estimate, precision)
+    # The coefficients stay those of the second step; their spread is that of the filter found last.
+    last = _second_stage(problem, h, lam)
+    last = replace(last, estimate=_with_variance(replace(second.estimate, lam=lam)))
+    cov = moments.joined(last)
+    return TwoStage(last.estimate, cov, {"J": second.overidentification(h)}, notes)
+
+
+def _moving(endogenous: str | Iterable[str], problem: Problem) -> np.ndarray:
+    """Return which columns of z are endogenous: named regressors and their spatial lags."""
+    design = problem.design
+    wanted = names_in(endogenous, "endogenous")
+    unknown = [name for name in wanted if name not in design.names]
+    if unknown:
+        raise UnknownColumnError(
+            f"endogenous names {sample(unknown)}, not among the regressors "
+            f"{sample(list(design.names), 20)}"
+        )
+    return np.array([name in wanted for name in (*design.names, *design.lagged)], dtype=bool)
+
+
+def _instruments(
+    problem: Problem,
+    panel: SpatialPanel,
+    moving: np.ndarray,
+    outside: str | Iterable[str] | None,
+    functions: Functions | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return orthonormal bases of all instruments and of the exogenous regressors."""
+    spec, design, terms = problem.spec, problem.design, problem.terms
+    own = design.z[:, :, ~moving]
+    names = np.array([*design.names, *design.lagged])[~moving]
+    blocks, base = [own], [own[:, :, names != INTERCEPT]]
+    if outside is not None:
+        text = outside
+        if not isinstance(text, str):
+            listed = names_in(text, "instruments")
+            panel.require_columns(listed)
+            text = " + ".join(map(quoted, listed)) or "0"
+        columns = evaluate_side(text, panel, "instruments", functions)
+        extra = columns.to_numpy(dtype=float).reshape(*design.y.shape, columns.shape[1])
+        blocks.append(extra)
+        base.append(extra)
+    lags = [(terms.y, 2)] if spec.has_rho else [(terms.x, 1)]
+    if spec.has_lam and terms.u is not lags[0][0]:
+        lags.append((terms.u, 1))
+    for weights, order in lags:
+        lagged = np.concatenate(base, axis=2)
+        for _ in range(0 if weights is None else order):
+            assert weights is not None
+            flat = lagged.reshape(len(lagged), -1)
+            lagged = np.asarray(weights.sparse @ flat).reshape(lagged.shape)
+            blocks.append(lagged)
+    stacked = swept(np.concatenate(blocks, axis=2), spec)
+    stacked = stacked.reshape(-1, stacked.shape[2])
+    return basis(stacked), basis(stacked[:, : own.shape[2]])
+
+
+def basis(columns: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of the column space; dependent columns add nothing."""
+    norms = np.sqrt((columns**2).sum(axis=0))
+    columns = columns[:, norms > 0] / norms[norms > 0]
+    if not columns.shape[1]:
+        return columns
+    q, r, _ = scipy.linalg.qr(columns, mode="economic", pivoting=True)
+    return np.asarray(q[:, np.abs(np.diag(r)) > 1e-9])
+
+
+def strength(column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarray) -> str:
+    """Return the F of the instruments beyond the exogenous regressors, in words."""
+    explained, before = h.T @ column, exogenous.T @ column
+    more = h.shape[1] - exogenous.shape[1]
+    gain = float(explained @ explained - before @ before) / more
+    left = float(column @ column - explained @ explained) / (len(column) - h.shape[1])
+    words = f"first stage of {title}: F = {gain / left:.1f} of {more} instruments"
+    return f"{words}; they are weak, and the intervals too short" if gain < 10 * left else words
+
+
+def score_variance(
+    columns: np.ndarray,
+    e: np.ndarray,
+    sigma2: float,
+    spec: RegressionSpec,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """Return the variance of columns'e under ``spec.covariance``.
+
+    Parameters
+    ----------
+    columns : ndarray
+        Swept, shape (N, K).
+    e : ndarray
+        Swept residuals, shape (N,).
+    sigma2 : float
+    spec : RegressionSpec
+    shape : tuple
+        (n_units, n_periods).
+
+    Returns
+    -------
+    ndarray
+        Shape (K, K).
+    """
+    n, t = shape
+    if spec.covariance in ("observed", "expected"):
+        return np.asarray(sigma2 * (columns.T @ columns))
+    score = (columns * e[:, None]).reshape(n, t, -1)
+    if spec.covariance == "driscoll-kraay":
+        return sandwich.over_periods(score.sum(axis=0))
+    if spec.covariance == "cluster" or (spec.sweeps_units and t == 2):
+        by_unit = score.sum(axis=1)
+        return np.asarray(by_unit.T @ by_unit * n / (n - 1))
+    plain = np.einsum("itk,itl->kl", score, score)
+    if not spec.sweeps_units:
+        return np.asarray(plain)
+    # A squared swept error holds the variances of all periods of its unit; what the others add is
+    # taken off (Stock and Watson 2008, Econometrica 76, equation 6).
+    x = columns.reshape(n, t, -1)
+    variances = (e.reshape(n, t) ** 2).sum(axis=1) / (t - 1)
+    mixed = np.einsum("itk,itl,i->kl", x, x, variances)
+    return np.asarray((t * plain - mixed) / (t - 2))
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """Filtered least squares with fitted regressors.
+
+    Attributes
+    ----------
+    estimate : Estimate
+    fitted : ndarray
+        Zhat, the filtered Z projected on the instruments, shape (N, K).
+    filtered : ndarray
+        Filtered Z, shape (N, K).
+    bread : ndarray
+        (Zhat'Zhat)^-1.
+    spec : RegressionSpec
+    shape : tuple
+        (n_units, n_periods).
+    """
+
+    estimate: Estimate
+    fitted: np.ndarray
+    filtered: np.ndarray
+    bread: np.ndarray
+    spec: RegressionSpec
+    shape: tuple[int, int]
+
+    def meat(self, columns: np.ndarray) -> np.ndarray:
+        """Return the variance of columns'e under the covariance that was asked for."""
+        e = self.estimate.innovations
+        return score_variance(columns, e, self.estimate.sigma2, self.spec, self.shape)
+
+    def covariance(self) -> np.ndarray:
+        """Return the covariance of (coefs, rho, sigma2)."""
+        cov = self.bread @ self.meat(self.fitted) @ self.bread
+        return _bordered(cov, self.estimate)
+
+    def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
+        """Test the instruments beyond the needed number, right under the covariance asked for."""
+        spare = h @ scipy.linalg.null_space(self.fitted.T @ h)
+        null = "instruments are uncorrelated with the errors"
+        if not spare.shape[1]:
+            return NotApplicable("J", null, "there are as many instruments as coefficients")
+        score = spare.T @ self.estimate.innovations
+        meat = self.meat(spare)
+        sizes = np.sqrt(np.diag(meat))
+        if not (sizes > 0).all() or np.linalg.cond(meat / np.outer(sizes, sizes)) > 1e12:
+            reason = "the variance of the instruments' moments is singular: there are too many"
+            return NotApplicable("J", null, reason)
+        statistic = float(score @ np.linalg.solve(meat, score))
+        return chi2_test("J", null, statistic, spare.shape[1], "instruments less coefficients")
+
+
+def _second_stage(problem: Problem, h: np.ndarray, lam: float) -> _Stage:
+    """Return two-stage least squares of the model filtered by I - lam W_u."""
+    p, spec = problem.projection, problem.spec
+    active = (0,) * spec.has_rho + (1,) * spec.has_lam
+    empty = Estimate(np.zeros(p.z.shape[1]), 0.0, lam, 0.0, p, problem.counts, active)
+    z, lag_y = empty.filtered
+    z = np.column_stack([z, lag_y]) if spec.has_rho else z
+    y = empty.innovations
+    fitted = h @ (h.T @ z)
+    bread = inverted(fitted.T @ fitted, "the cross-product of instrumented regressors")
+    delta = bread @ (fitted.T @ y)
+    k = p.z.shape[1]
+    estimate = replace(empty, coefs=delta[:k], rho=float(delta[k]) if spec.has_rho else 0.0)
+    shape = (problem.design.y.shape[0], problem.design.y.shape[1])
+    return _Stage(_with_variance(estimate), fitted, z, bread, spec, shape)
+
+
+def _with_variance(estimate: Estimate) -> Estimate:
+    e = estimate.innovations
+    return replace(estimate, sigma2=float(e @ e) / estimate.counts.observations)
+
+
+def _bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
+    """Return the covariance with that of sigma2, a mean of squares, as last row and column."""
+    squares = estimate.innovations**2
+    full = np.zeros((len(cov) + 1, len(cov) + 1))
+    full[:-1, :-1] = cov
+    full[-1, -1] = float(((squares - squares.mean()) ** 2).sum()) / estimate.counts.observations**2
+    return full
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """``q_r(lam) = e(lam)'A_r e(lam) / N`` for r = 1, 2.
+
+    Attributes
+    ----------
+    matrix : csr_array or None
+        W_u.
+    spec : RegressionSpec
+    shape : tuple
+        (n_units, n_periods).
+    moving : bool
+        Whether any regressor is endogenous, so that errors of the coefficients enter the moments.
+    """
+
+    matrix: sparse.csr_array | None
+    spec: RegressionSpec
+    shape: tuple[int, int]
+    moving: bool
+
+    def doubled(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return ``A_r + A_r'`` for both moments."""
+        w = self.matrix
+        assert w is not None
+        squared = sparse.csr_array(w.T @ w)
+        squared = squared - sparse.diags_array(squared.diagonal(), format="csr")
+        return sparse.csr_array(2 * squared), sparse.csr_array(w + w.T)
+
+    def coefficients(self, estimate: Estimate) -> np.ndarray:
+        """Return q as a polynomial in lam, shape (2, 3), lowest power first."""
+        u, lagged = estimate.disturbances, estimate.lagged_disturbances
+        found = np.empty((2, 3))
+        for which, matrix in enumerate(self.doubled()):
+            on_u = (matrix @ u.reshape(self.shape)).ravel()
+            on_lagged = (matrix @ lagged.reshape(self.shape)).ravel()
+            found[which] = u @ on_u / 2, -(lagged @ on_u), lagged @ on_lagged / 2
+        return found / len(u)
+
+    def minimum(self, estimate: Estimate, weights: np.ndarray) -> float:
+        """Return the lam at which ``q'weights q`` is least: it is a quartic polynomial."""
+        q = self.coefficients(estimate)
+        quartic = sum(
+            weights[i, j] * np.polynomial.Polynomial(q[i]) * np.polynomial.Polynomial(q[j])
+            for i in (0, 1)
+            for j in (0, 1)
+        )
+        assert isinstance(quartic, np.polynomial.Polynomial)
+        roots = quartic.deriv().roots()
+        real = roots[np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots))].real
+        inside = real[np.abs(real) < 1]
+        if not len(inside):
+            raise ConvergenceError(
+                "the moments of the errors have no lam between -1 and 1; the model of the errors "
+                "does not fit: try model='sar' or 'sdm'"
+            )
+        return float(inside[np.argmin(quartic(inside))])
+
+    def _spread(self, stage: _Stage) -> tuple[np.ndarray, float]:
+        """Return error variances, shape (n, 1) or (n, T), and how many periods share one."""
+        e = stage.estimate.innovations.reshape(self.shape)
+        periods = self.shape[1] - 1 if self.spec.sweeps_units else self.shape[1]
+        if self.spec.covariance != "robust":
+            return np.full((len(e), 1), stage.estimate.sigma2), float(periods)
+        if self.spec.sweeps_units:
+            # Swept errors mix periods: variances may differ between units, not over time.
+            return (e**2).sum(axis=1, keepdims=True) / periods, float(periods)
+        return e**2, 1.0
+
+    def _linear(self, stage: _Stage) -> np.ndarray:
+        """Return ``a_r``: how the errors of the coefficients enter the moments, shape (N, 2)."""
+        if not self.moving:
+            return np.zeros((len(stage.fitted), 2))
+        e = stage.estimate.innovations.reshape(self.shape)
+        slopes = [-(stage.filtered.T @ (matrix @ e).ravel()) for matrix in self.doubled()]
+        return np.asarray(stage.fitted @ (stage.bread @ np.column_stack(slopes)))
+
+    def variance(self, stage: _Stage) -> np.ndarray:
+        """Return the variance of sqrt(N) q, shape (2, 2)."""
+        spread, times = self._spread(stage)
+        matrices, linear = self.doubled(), self._linear(stage)
+        weight = np.broadcast_to(spread, self.shape).ravel()
+        found = linear.T @ (weight[:, None] * linear)
+        for i in (0, 1):
+            for j in (0, 1):
+                product = matrices[i].multiply(matrices[j])
+                found[i, j] += times / 2 * float((spread * (product @ spread)).sum())
+        return np.asarray(found / len(weight))
+
+    def joined(self, stage: _Stage) -> np.ndarray:
+        """Return the covariance of (coefs, rho, lam, sigma2)."""
+        count = stage.fitted.shape[0]
+        inverse = inverted(self.variance(stage), "the variance of the moments of lam")
+        slope = self.coefficients(stage.estimate) @ np.array([0.0, 1.0, 2 * stage.estimate.lam])
+        pull = -(inverse @ slope) / float(slope @ inverse @ slope)  # lam moves by pull'q
+        weight = np.broadcast_to(self._spread(stage)[0], self.shape).ravel()
+        cross = stage.bread @ (stage.fitted.T @ (weight[:, None] * self._linear(stage))) / count
+        size = stage.fitted.shape[1]
+        cov = np.empty((size + 1, size + 1))
+        cov[:size, :size] = stage.bread @ stage.meat(stage.fitted) @ stage.bread
+        cov[:size, size] = cov[size, :size] = cross @ pull
+        cov[size, size] = 1 / float(slope @ inverse @ slope) / count
+        return _bordered(cov, stage.estimate)

@@ -1,0 +1,1 @@
+"""The likelihood: log-determinants, factorisations, maximisation."""

@@ -1,0 +1,511 @@
+"""One function of rho: ``L(rho) = ln|I - rho W|`` and its derivatives.
+
+Maximum likelihood, its standard errors and the effects need nothing else of W (with rows that add
+to one): ``-L' = tr G`` and ``-L'' = tr G^2`` with ``G = W (I - rho W)^-1``. Three ways to build
+the function, behind one interface:
+
+exact
+    all eigenvalues, for small n;
+factor
+    sparse factorisations at a handful of Chebyshev nodes around the estimate;
+lanczos
+    stochastic quadrature from a few dozen probes, with the traces of W, W^2, W^3 and W^4 matched
+    exactly, for very large n.
+
+Interpolation runs in ``u = artanh(r rho)``, r the spectral radius. In rho the eigenvalues crowd
+behind the edge of the interval and make L nearly singular there; in u each singularity is at least
+pi/4 (pi/2 for real eigenvalues) away from the real line, wherever the interval is looked at.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+from numpy.polynomial import Chebyshev
+from scipy import sparse
+
+from nqp_spatial.core.options import Rule, Seed, checked
+from nqp_spatial.errors import OptionError, WeightsError
+from nqp_spatial.regression.likelihood.factorization import ordered_system
+from nqp_spatial.regression.likelihood.quadrature import PROBES, STEPS, probe_quadrature
+from nqp_spatial.weights._spectrum import spectral_radius, symmetrizer
+from nqp_spatial.weights.spatial_weights import SpatialWeights
+
+__all__ = [
+    "Curve",
+    "FactorLogDet",
+    "LogDet",
+    "NodeLogDet",
+    "log_determinant",
+    "rough_log_determinant",
+]
+
+LogDetMethod = Literal["exact", "factor", "lanczos", "auto"]
+
+# Below these sizes all eigenvalues cost less than the dozen or two factorisations of `factor`;
+# above the last one a factorisation costs more than the probes of `lanczos`.
+EXACT_UP_TO_SYMMETRIC = 400
+EXACT_UP_TO = 150
+FACTOR_UP_TO = 200_000
+
+_FLAT = 3e-13  # relative accuracy that the interpolants aim at
+_LEAST_HALF_WIDTH = 0.05  # in u: narrower windows would amplify rounding in second derivatives
+
+
+Rho = (
+    Annotated[
+        float,
+        Rule("a number", lambda value: type(value) is not bool and isinstance(value, numbers.Real)),
+    ]
+    | np.ndarray
+)
+"""One value of rho or several; where one is NaN, so is the logarithm."""
+
+
+class LogDet(Protocol):
+    """What every form of the log-determinant can do."""
+
+    method: str
+    interval: tuple[float, float]
+
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
+        """Return ``ln|I - rho W|``."""
+        ...
+
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
+        """Return ``-tr G``."""
+        ...
+
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
+        """Return ``-tr G^2``."""
+        ...
+
+    @checked
+    def error(self, rho: float) -> tuple[float, float, float]:
+        """Return standard errors of the value and the two derivatives."""
+        ...
+
+    @checked
+    def focus(self, rho: float, half_width: float) -> None:
+        """Prepare for many evaluations within rho +- half_width."""
+        ...
+
+
+class Curve:
+    """A smooth function of rho on a window, as a Chebyshev series in ``u = artanh(r rho)``.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an array of rho, returns an array of the same shape.
+    low, high : float
+        The window, inside the open interval (-1/r, 1/r).
+    radius : float
+        Spectral radius r of W.
+    strip : float
+        Distance of the nearest singularity from the real line in u: pi/2 where all eigenvalues are
+        real, pi/4 otherwise.
+
+    Examples
+    --------
+    >>> curve = Curve(lambda rho: np.log(1 - rho), 0.2, 0.6, radius=1.0, strip=np.pi / 2)
+    >>> bool(abs(curve.derivative(0.5) + 2.0) < 1e-10)
+    True
+    """
+
+    def __init__(
+        self,
+        function: Callable[[np.ndarray], np.ndarray],
+        low: float,
+        high: float,
+        *,
+        radius: float,
+        strip: float,
+    ) -> None:
+        ends = np.arctanh(radius * np.array([low, high]))
+        middle, half = ends.mean(), max((ends[1] - ends[0]) / 2, _LEAST_HALF_WIDTH)
+        # Bernstein: the error falls like b^-degree, b the sum of the half-axes of the largest
+        # ellipse around the window that is free of singularities.
+        ratio = strip / half
+        base = ratio + np.sqrt(1 + ratio**2)
+        degree = int(np.ceil(-np.log(_FLAT) / np.log(base))) + 1
+        self.radius = radius
+        self.low, self.high = np.tanh([middle - half, middle + half]) / radius
+        self.series = Chebyshev.interpolate(
+            lambda u: function(np.tanh(u) / radius), degree, domain=[middle - half, middle + half]
+        )
+        self._first = self.series.deriv()
+        self._second = self.series.deriv(2)
+
+    def holds(self, rho: np.ndarray) -> bool:
+        """Whether every rho lies in the window."""
+        return bool((rho >= self.low).all() and (rho <= self.high).all())
+
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
+        """Return the function."""
+        return np.asarray(self.series(np.arctanh(self.radius * np.asarray(rho))))
+
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
+        """Return its derivative with respect to rho."""
+        x = self.radius * np.asarray(rho)
+        return np.asarray(self._first(np.arctanh(x)) * self.radius / (1 - x**2))
+
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
+        """Return its second derivative with respect to rho."""
+        x = self.radius * np.asarray(rho)
+        u, slope = np.arctanh(x), self.radius / (1 - x**2)
+        bend = 2 * x * slope**2  # d2u / drho2
+        return np.asarray(self._second(u) * slope**2 + self._first(u) * bend)
+
+
+class NodeLogDet:
+    """The log-determinant as a weighted sum over points of the spectrum.
+
+    ``L(rho) = sum_j c_j ln|1 - rho theta_j|``: with all eigenvalues and weights of one it is exact;
+    with the quadrature nodes of random probes it is an estimate whose error `error` states.
+
+    Parameters
+    ----------
+    nodes, node_weights : ndarray
+        Points theta (real or complex) and their weights, shape (probes, nodes a probe).
+    radius : float
+        Spectral radius of W.
+    method : str
+        Name of the method.
+    probe_weights : ndarray, optional
+        Weights of the probes in the estimate, shape (probes,); one probe of weight one if exact.
+    residual_maker : ndarray, optional
+        Projection that takes out what the matched moments explain, for the error.
+    known_ones : int
+        Eigenvalues equal to `radius` that were taken out of the probes and are added exactly.
+    """
+
+    def __init__(
+        self,
+        nodes: np.ndarray,
+        node_weights: np.ndarray,
+        *,
+        radius: float,
+        method: str,
+        probe_weights: np.ndarray | None = None,
+        residual_maker: np.ndarray | None = None,
+        known_ones: int = 0,
+    ) -> None:
+        self.method = method
+        self.radius = radius
+        self.interval = (-1 / radius, 1 / radius) if radius > 0 else (-np.inf, np.inf)
+        self.nodes = np.atleast_2d(nodes)
+        self.node_weights = np.atleast_2d(node_weights)
+        self.probe_weights = np.ones(1) if probe_weights is None else probe_weights
+        self.residual_maker = residual_maker
+        self.known_ones = known_ones
+        self._combined = (self.node_weights * self.probe_weights[:, None]).ravel()
+        self._strip = np.pi / 2 if np.isrealobj(nodes) else np.pi / 4
+
+    @checked
+    def focus(self, rho: float, half_width: float) -> None:
+        """Nothing to prepare: any rho is as good as another."""
+
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
+        """Return ``ln|I - rho W|``."""
+        return self._summed(rho, 0)
+
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
+        """Return ``-tr G``."""
+        return self._summed(rho, 1)
+
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
+        """Return ``-tr G^2``."""
+        return self._summed(rho, 2)
+
+    @checked
+    def error(self, rho: float) -> tuple[float, float, float]:
+        """Return standard errors of the value and the two derivatives (zero if exact)."""
+        if self.residual_maker is None:
+            return (0.0, 0.0, 0.0)
+        probes = len(self.probe_weights)
+        freedom = np.trace(self.residual_maker)
+        errors = []
+        for order in range(3):
+            each = (self.node_weights * _term(self.nodes, rho, order)).sum(axis=1).real
+            left = self.residual_maker @ each
+            errors.append(float(np.sqrt(left @ left / freedom / probes)))
+        return (errors[0], errors[1], errors[2])
+
+    def _summed(self, rho: float | np.ndarray, order: int) -> np.ndarray:
+        points = np.asarray(rho, dtype=float)
+        if points.size > 64:
+            # Many points (draws) go through one short series instead of a table points x nodes.
+            curve = Curve(
+                lambda x: self._summed_in_parts(x, order),
+                float(points.min()),
+                float(points.max()),
+                radius=self.radius,
+                strip=self._strip,
+            )
+            return curve.value(points)
+        return self._summed_in_parts(points, order)
+
+    def _summed_in_parts(self, points: np.ndarray, order: int) -> np.ndarray:
+        flat = self.nodes.ravel()
+        total = np.array(
+            [
+                (self._combined * _term(flat, float(x), order)).sum().real
+                for x in points.ravel()  # at most some hundred; each is one vector over nodes
+            ]
+        )
+        if self.known_ones:
+            one = np.array([self.radius])
+            total += self.known_ones * np.array(
+                [_term(one, float(x), order)[0] for x in points.ravel()]
+            )
+        return total.reshape(points.shape)
+
+
+def _term(nodes: np.ndarray, rho: float, order: int) -> np.ndarray:
+    if order == 0:
+        if np.isrealobj(nodes):
+            return np.asarray(np.log1p(-rho * nodes))
+        return np.asarray(np.log(1 - rho * nodes))
+    ratio = nodes / (1 - rho * nodes)
+    return -ratio if order == 1 else -(ratio**2)
+
+
+class FactorLogDet:
+    """The log-determinant from sparse factorisations, interpolated where it is used often.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    radius : float
+        Its spectral radius.
+    scale : ndarray or None
+        What makes W symmetric, from `symmetrizer`. Its eigenvalues are then real, fewer nodes
+        serve, and Cholesky factors do where they are to be had.
+    """
+
+    method = "factor"
+
+    def __init__(
+        self, matrix: sparse.csr_array, *, radius: float, scale: np.ndarray | None
+    ) -> None:
+        self.matrix = matrix
+        self.radius = radius
+        self.interval = (-1 / radius, 1 / radius) if radius > 0 else (-np.inf, np.inf)
+        self.factorizations = 0
+        self._strip = np.pi / 4 if scale is None else np.pi / 2
+        self._system = ordered_system(matrix, scale)
+        self._known: dict[float, float] = {}
+        self._windows: list[Curve] = []
+
+    @checked
+    def focus(self, rho: float, half_width: float) -> None:
+        """Interpolate within rho +- half_width, cut where the edge of the interval comes near."""
+        low, high = rho - half_width, rho + half_width
+        middle = np.arctanh(self.radius * rho)
+        low = max(low, np.tanh(middle - 1.5) / self.radius)
+        high = min(high, np.tanh(middle + 1.5) / self.radius)
+        self._window(np.array([low, high]))
+
+    @checked
+    def value(self, rho: Rho) -> np.ndarray:
+        """Return ``ln|I - rho W|``; directly, unless there is a window that holds rho."""
+        points = np.asarray(rho, dtype=float)
+        window = self._find(points)
+        if window is not None:
+            return window.value(points)
+        if points.size > 64:
+            return self._window(points).value(points)
+        return self._direct(points)
+
+    @checked
+    def derivative(self, rho: Rho) -> np.ndarray:
+        """Return ``-tr G``."""
+        return self._window(np.asarray(rho, dtype=float)).derivative(rho)
+
+    @checked
+    def second_derivative(self, rho: Rho) -> np.ndarray:
+        """Return ``-tr G^2``."""
+        return self._window(np.asarray(rho, dtype=float)).second_derivative(rho)
+
+    @checked
+    def error(self, rho: float) -> tuple[float, float, float]:
+        """Return zeros: what is left is rounding."""
+        return (0.0, 0.0, 0.0)
+
+    def _direct(self, points: np.ndarray) -> np.ndarray:
+        for x in points.ravel():
+            if float(x) not in self._known:
+                self._known[float(x)] = self._system.logdet(float(x))
+                self.factorizations += 1
+        return np.array([self._known[float(x)] for x in points.ravel()]).reshape(points.shape)
+
+    def _find(self, points: np.ndarray) -> Curve | None:
+        return next((window for window in self._windows if window.holds(points)), None)
+
+    def _window(self, points: np.ndarray) -> Curve:
+        window = self._find(points)
+        if window is None:
+            window = Curve(
+                self._direct,
+                float(points.min()),
+                float(points.max()),
+                radius=self.radius,
+                strip=self._strip,
+            )
+            self._windows.append(window)
+        return window
+
+
+@checked
+def log_determinant(
+    weights: SpatialWeights, method: LogDetMethod = "auto", *, seed: Seed = 0
+) -> LogDet:
+    """Return the log-determinant of ``I - rho W``, built once and kept with the weights.
+
+    Parameters
+    ----------
+    weights : SpatialWeights
+        W, shape (n, n).
+    method : {"exact", "factor", "lanczos", "auto"}
+        ``auto``: eigenvalues up to some hundred units, factorisations up to 200 000, probes beyond.
+    seed : int, optional
+        For the probes of ``lanczos``.
+
+    Returns
+    -------
+    LogDet
+        With ``value``, ``derivative``, ``second_derivative``, ``error``, ``interval``.
+
+    Raises
+    ------
+    OptionError
+        If the method is unknown.
+
+    Notes
+    -----
+    ``interval`` is (-1/r, 1/r), r the spectral radius: there ``I - rho W`` is regular and
+    ``(I - rho W)^-1 = I + rho W + ...`` converges, so that effects are what they are said to be.
+
+    Sources: Ord (1975) for the eigenvalues; Pace and Barry (1997) for sparse factorisations; Barry
+    and Pace (1999) for probes; Ubaru, Chen and Saad (2017) for the quadrature.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> w = nq.weights.contiguity(nq.datasets.us_income())
+    >>> exact = log_determinant(w, "exact")
+    >>> factor = log_determinant(w, "factor")
+    >>> bool(abs(exact.value(0.5) - factor.value(0.5)) < 1e-10)
+    True
+    """
+    if method not in ("exact", "factor", "lanczos", "auto"):
+        raise OptionError(f"logdet must be 'exact', 'factor', 'lanczos' or 'auto', got {method!r}")
+    key = ("logdet", method, seed)
+    if key not in weights.cache:
+        weights.cache[key] = _build(weights, method, seed)
+    found: LogDet = weights.cache[key]
+    return found
+
+
+def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | None:
+    """Return a log-determinant that is cheap and good to a fraction of a standard error of rho.
+
+    A dozen probes tell where the maximum is for less than one factorisation costs, so that the
+    factorisations can all go where they count. None where the fine one is cheap itself.
+    """
+    if fine.method != "factor":
+        return None
+    if "rough logdet" not in weights.cache:
+        weights.cache["rough logdet"] = _stochastic(
+            weights, _symmetrizer(weights), 1 / fine.interval[1], 0, probes=12, steps=20
+        )
+    found: LogDet = weights.cache["rough logdet"]
+    return found
+
+
+def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> LogDet:
+    matrix, n = weights.sparse, weights.n_units
+    scale = _symmetrizer(weights)
+    if method == "auto":
+        small = EXACT_UP_TO_SYMMETRIC if scale is not None else EXACT_UP_TO
+        method = "exact" if n <= small else "factor" if n <= FACTOR_UP_TO else "lanczos"
+    if method == "exact":
+        values = _eigenvalues(matrix, scale)
+        radius = _radius(weights, lambda: float(np.abs(values).max()))
+        return NodeLogDet(values, np.ones_like(values.real), radius=radius, method="exact")
+    radius = _radius(weights, lambda: spectral_radius(matrix))
+    if method == "factor":
+        return FactorLogDet(matrix, radius=radius, scale=scale)
+    return _stochastic(weights, scale, radius, seed, probes=PROBES, steps=STEPS)
+
+
+def _radius(weights: SpatialWeights, otherwise: Callable[[], float]) -> float:
+    """Return the largest modulus of an eigenvalue; of rows that add to one it is known."""
+    if weights.rows_add_to_one:
+        # Sums of rounded weights pass one by a little, and the eigenvalue with them.
+        largest = float(weights.sparse.sum(axis=1).max())
+        return largest if abs(largest - 1) > 1e-12 else 1.0
+    radius = otherwise()
+    if radius <= 1e-12 * abs(weights.sparse).max():
+        raise WeightsError(
+            "no chain of links leads back to the unit that it began with (or there are no links), "
+            "so that rho has no bounds; use weights with links in both directions"
+        )
+    return radius
+
+
+def _symmetrizer(weights: SpatialWeights) -> np.ndarray | None:
+    if "symmetrizer" not in weights.cache:
+        weights.cache["symmetrizer"] = symmetrizer(weights.sparse)
+    found: np.ndarray | None = weights.cache["symmetrizer"]
+    return found
+
+
+def _stochastic(
+    weights: SpatialWeights,
+    scale: np.ndarray | None,
+    radius: float,
+    seed: int | None,
+    *,
+    probes: int,
+    steps: int,
+) -> NodeLogDet:
+    found = probe_quadrature(
+        weights.sparse,
+        scale,
+        deflate=weights.rows_add_to_one,
+        seed=seed,
+        probes=probes,
+        steps=steps,
+    )
+    return NodeLogDet(
+        found.nodes,
+        found.node_weights,
+        radius=radius,
+        method="lanczos",
+        probe_weights=found.probe_weights,
+        residual_maker=found.residual_maker,
+        known_ones=found.known_ones,
+    )
+
+
+def _eigenvalues(matrix: sparse.csr_array, scale: np.ndarray | None) -> np.ndarray:
+    dense = matrix.toarray()
+    if scale is None:
+        return np.asarray(np.linalg.eigvals(dense))
+    symmetric = dense * scale[:, None] / scale[None, :]
+    return np.asarray(np.linalg.eigvalsh((symmetric + symmetric.T) / 2))

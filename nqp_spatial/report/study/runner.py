@@ -1,0 +1,317 @@
+"""`study`: a whole study from one file of settings."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import traceback
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.options import checked
+from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
+from nqp_spatial.plots._theme import renew_font_warning
+from nqp_spatial.plots.said import said
+from nqp_spatial.plots.words import speaking
+from nqp_spatial.report.study.cache import (
+    base_key,
+    hash_of,
+    keep,
+    kept,
+    move_into,
+    requirements,
+    write_text,
+)
+from nqp_spatial.report.study.config import StudyConfig, read_config
+from nqp_spatial.report.study.page import Section, page_of
+from nqp_spatial.report.study.step import Found, Step, literal, setup_code, unfit_step
+from nqp_spatial.report.study.steps.order import every_step
+from nqp_spatial.report.study.words import say
+
+__all__ = ["StudyResult", "run_setup", "study"]
+
+SCRIPT = "study.py"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class StudyResult(Printed):
+    """What a study wrote.
+
+    Attributes
+    ----------
+    page : Path
+        The HTML page.
+    script : Path
+        The script that repeats it.
+    sections : list of Section
+        What each step left.
+    skipped : list of str
+        Steps that were taken over from an earlier run.
+
+    Examples
+    --------
+    >>> StudyResult(Path("report/index.html"), Path("report/study/runner.py"), [], []).failed
+    []
+    """
+
+    page: Path
+    script: Path
+    sections: list[Section]
+    skipped: list[str]
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the steps that failed."""
+        return [one.name for one in self.sections if one.error]
+
+    def _parts(self) -> list[Part]:
+        done = [one for one in self.sections if not (one.error or one.unfit)]
+        return [
+            f"Study: {len(done)} of {len(self.sections)} steps done; page {self.page}",
+            *(f"left out {s.name}: {s.unfit}" for s in self.sections if s.unfit),
+            *(f"FAILED {s.name}: {s.error}" for s in self.sections if s.error),
+        ]
+
+
+@checked
+def study(
+    config: str | Path | Mapping[str, Any],
+    output: str | Path = "report",
+    *,
+    progress: bool = True,
+    fresh: bool = False,
+) -> StudyResult:
+    """Run a whole study and write its page, figures, tables and script.
+
+    Steps: the data; an index; regional disparity; the distribution; chains; convergence and clubs;
+    association; specification tests; the model and its effects; centre and periphery. A step that
+    does not apply is left out with the reason; one that fails is reported in the page and the
+    others go on. A step is taken over from an earlier run in the same folder if nothing that it
+    depends on has changed: files, settings, code, version.
+
+    Parameters
+    ----------
+    config : path or mapping
+        Settings, see ``nqp-spatial init``. Paths in a file are relative to it.
+    output : path
+        Folder: ``index.html`` (self-contained), ``figures/`` (PNG, PDF), ``tables/`` (docx, tex,
+        csv), ``study.py``.
+    progress : bool
+        Whether to show a progress bar.
+    fresh : bool
+        Whether to run every step anew.
+
+    Returns
+    -------
+    StudyResult
+
+    Raises
+    ------
+    OptionError
+        If settings are at fault; all faults are named.
+    NqpError, OSError
+        If the data or the weights cannot be made: no step can then run.
+
+    Examples
+    --------
+    >>> import tempfile, nqp_spatial as nq
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> panel = nq.datasets.us_income().select(periods=list(range(1990, 2010)))
+    >>> panel.frame.reset_index().to_csv(folder / "income.csv", index=False)
+    >>> panel.geometry.reset_index()[["unit", "geometry"]].to_file(folder / "states.gpkg")
+    >>> settings = {
+    ...     "data": {
+    ...         "panel": str(folder / "income.csv"), "geometry": str(folder / "states.gpkg"),
+    ...         "unit": "unit", "period": "period",
+    ...     },
+    ...     "outcome": {"variable": "income", "logs": True},
+    ...     "study": {"skip": ["distribution", "chains", "convergence"]},
+    ... }
+    >>> study(settings, folder / "report", progress=False).failed
+    []
+    """
+    settings = config if isinstance(config, StudyConfig) else read_config(config)
+    with speaking(settings["study"]["lang"]):
+        return _study(settings, Path(output), progress=progress, fresh=fresh)
+
+
+def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> StudyResult:
+    from tqdm import tqdm
+
+    _make_folders(out)
+    renew_font_warning()
+    setup = setup_code(settings)
+    base = base_key(settings, setup)  # before the data are read: a later change is then seen
+    names = run_setup(settings, setup, out)
+    sections, skipped = [], []
+    steps = [_fitting(step, names["panel"].n_periods) for step in every_step(settings)]
+    bar = tqdm(steps, disable=not progress)
+    made_before = ""
+    for step in bar:
+        bar.set_description(step.name)
+        key = hash_of(base, step.name, step.code, step.unfit, made_before)
+        made_before += step.needed
+        section = None if fresh else kept(out, step, key)
+        if section is not None:
+            exec(compile(step.needed, f"step {step.name}", "exec"), names)
+            skipped.append(step.name)
+        else:
+            section = _run(step, names, key, out)
+        sections.append(section)
+    script = out / SCRIPT
+    write_text(script, _script_text(settings, setup, steps, out))
+    page = out / "index.html"
+    write_text(page, page_of(
+        sections, out, title=settings["study"]["title"], facts=_facts(names), setup=setup,
+        versions=_versions(), lang=settings["study"]["lang"], script=SCRIPT,
+    ))  # fmt: skip
+    return StudyResult(page, script, sections, skipped)
+
+
+def _make_folders(out: Path) -> None:
+    for name in ("figures", "tables", "parts"):
+        folder = out / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(
+                f"cannot make the folder {str(folder)!r}: {error.strerror}; name another output"
+            ) from None
+        if not folder.resolve().is_relative_to(out.resolve()):
+            raise OptionError(f"{str(folder)!r} is a link to a folder outside the report")
+
+
+def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
+    """Run the code that reads data and makes weights; return the names that steps build on."""
+    import numpy as np
+
+    import nqp_spatial as nq
+
+    names: dict[str, Any] = {
+        "nq": nq, "np": np, "Path": Path, "out": out, "data": settings.folder,
+    }  # fmt: skip
+    try:
+        exec(compile(setup, "set-up", "exec"), names)
+    except (NqpError, OSError):
+        raise
+    except Exception as error:  # what readers of damaged files raise has no common kind
+        raise PanelError(
+            f"data or weights cannot be made: {type(error).__name__}: {error}; nqp-spatial check "
+            "says which file or setting is at fault"
+        ) from error
+    return names
+
+
+def _fitting(step: Step, periods: int) -> Step:
+    """Return the step, left out if the panel is too short for it."""
+    if step.unfit or periods >= step.periods:
+        return step
+    return unfit_step(step, say("needs at least {count} periods", count=step.periods))
+
+
+def _run(step: Step, names: dict[str, Any], key: str, out: Path) -> Section:
+    """Run one step in a folder of its own and move what it made into the report."""
+    with tempfile.TemporaryDirectory(prefix="nqp-step-") as folder:
+        made = Path(folder)
+        for name in ("figures", "tables"):
+            (made / name).mkdir()
+        section = _result_of(step, {**names, "out": made}, names, key)
+        files = {} if section.error else move_into(out, made)
+        for name, _ in step.figures:  # of an earlier run with other settings
+            for file in (f"figures/{name}.png", f"figures/{name}.pdf"):
+                if file not in files:
+                    (out / file).unlink(missing_ok=True)
+        if not section.error:
+            keep(out, section, files)
+    return section
+
+
+def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: str) -> Section:
+    """Run a step's code in `scope`; whatever it raises becomes its error."""
+    figures = [(caption, f"figures/{name}.png") for name, caption in step.figures]
+    section = Section(step.name, step.title, step.code, [], [], figures, [], "", step.unfit, key)
+    if step.unfit:
+        return section
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            exec(compile(step.code, f"step {step.name}", "exec"), scope)
+            found = step.read(scope)
+        except NqpError as error:
+            section.error = f"{type(error).__name__}: {error}"
+            found = Found()
+        except Exception as error:
+            # Any fault of one step must leave the others their results; the page names the place.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            section.error = (
+                f"{type(error).__name__}: {error} ({Path(place.filename).name}, line "
+                f"{place.lineno})"
+            )
+            found = Found()
+    names |= {name: value for name, value in scope.items() if name != "out"}
+    section.words = found.words
+    section.tables = found.tables
+    noted = "\n".join(section.words)  # a note and a warning often say the same
+    section.warnings = [one for one in _heard(caught, fonts=False) if one not in noted]
+    section.fonts = _heard(caught, fonts=True)
+    # A step may draw fewer than it could: one period has one scatter plot.
+    section.figures = [one for one in figures if (scope["out"] / one[1]).exists()]
+    if section.error:
+        section.figures = []
+    return section
+
+
+def _heard(caught: list[warnings.WarningMessage], *, fonts: bool) -> list[str]:
+    """Return this package's warnings in the page's language, those of fonts or the others."""
+    own = [
+        said(str(one.message))
+        for one in caught
+        if one.category.__module__.startswith("nqp_spatial")
+        and issubclass(one.category, FontWarning) == fonts
+    ]
+    return list(dict.fromkeys(own))
+
+
+# -- words about the run ---------------------------------------------------------------------------
+
+
+def _facts(names: dict[str, Any]) -> str:
+    panel = names["panel"]
+    return say(
+        "{units} units, {first} to {last}. Weights: {spec}.",
+        units=panel.n_units, first=panel.periods[0], last=panel.periods[-1],
+        spec=said(names["w"].spec.describe()),
+    )  # fmt: skip
+
+
+def _versions() -> str:
+    packages = ["nqp-spatial", *requirements()]
+    return ", ".join([f"Python {platform.python_version()}", *map(_version, packages)])
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return name
+
+
+def _script_text(settings: StudyConfig, setup: str, steps: list[Step], out: Path) -> str:
+    """Return the script that repeats the study, with paths relative to it."""
+    data = os.path.relpath(settings.folder.resolve(), out.resolve())
+    parts = [
+        '"""Repeat the study; written by nqp-spatial."""\n\nfrom pathlib import Path\n\n'
+        "import numpy as np\n\nimport nqp_spatial as nq\n\n"
+        "out = Path(__file__).resolve().parent\n"
+        f"data = out / {literal(data)}\n"
+        'for name in ("figures", "tables"):\n    (out / name).mkdir(exist_ok=True)\n',
+        f"# Data and weights\n{setup}\n",
+    ]
+    parts += [f"# {step.title}\n{step.code}\n" for step in steps if not step.unfit]
+    return "\n".join(parts)

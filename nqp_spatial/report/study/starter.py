@@ -1,0 +1,345 @@
+"""A first file of settings, with what the columns of a table and a map let one guess."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.core.options import checked
+from nqp_spatial.errors import NqpError, OptionError, PanelError, sample
+from nqp_spatial.io import sheets_of
+from nqp_spatial.regression._formulas import quoted
+from nqp_spatial.report._texts import visible
+from nqp_spatial.report.study.config import SCHEMA, Setting
+from nqp_spatial.report.study.files import ids_of_map, map_of, table_of
+
+__all__ = ["starter"]
+
+_PERIODS = ("year", "period", "time", "date", "年份", "年", "时间", "年度")
+_YEAR = re.compile(r"(?:1[89]|2[01])\d\d(?:\.0)?年?")
+_WEIGHTS = (".gal", ".gwt")
+_REGRESSORS = 3  # of the formula that is proposed
+
+Given = dict[tuple[str, str], Any]
+
+
+@checked
+def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Path) -> str:
+    """Return a commented file of settings for a table and a map, from the columns they have.
+
+    Parameters
+    ----------
+    panel : path
+        csv, xlsx, dta or parquet.
+    geometry : path, optional
+    folder : Path
+        Where the file will be: paths are written relative to it.
+
+    Returns
+    -------
+    str
+        TOML. What was guessed is marked; what can be left out stands behind ``#``.
+
+    Raises
+    ------
+    NqpError, OSError
+        If the table or the map cannot be read, or no unit or period can be made out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> home = Path(tempfile.mkdtemp())
+    >>> rows = ["city,year,gdp", "a,2019,1", "a,2020,2", "b,2019,3", "b,2020,5"]
+    >>> _ = (home / "p.csv").write_text(chr(10).join(rows))
+    >>> text = starter(home / "p.csv", folder=home)
+    >>> 'unit = "city"' in text, 'period = "year"' in text
+    (True, True)
+    """
+    path = Path(panel)
+    frame, reading, notes = _read(path)
+    period = _guess_period(frame)
+    shapes, encoding = (None, None) if geometry is None else _map(Path(geometry), frame)
+    fields = [] if shapes is None else [str(name) for name in shapes.columns]
+    unit = _guess_unit(frame, period, fields)
+    given: Given = {
+        ("data", "panel"): _relative(path, folder), ("data", "unit"): unit,
+        ("data", "period"): period, **{("data", key): value for key, value in reading.items()},
+    }  # fmt: skip
+    if geometry is None or shapes is None:
+        given |= _weights_beside(path, folder)
+    else:
+        given["data", "geometry"] = _relative(Path(geometry), folder)
+        given |= {("data", "geometry_encoding"): encoding} if encoding else {}
+        columns, words = _columns_of_map(shapes, unit, frame[unit], Path(geometry).name)
+        given |= columns
+        notes += words
+    guessed, hints, words = _guess_columns(frame, unit, period)
+    return _toml(given | guessed, hints, [*words, *notes])
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        name = os.path.relpath(path.resolve(), folder.resolve())
+    except ValueError:  # on another drive
+        name = str(path.resolve())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise OptionError(f"the name {name!r} cannot be written in a file: rename it") from None
+    return Path(name).as_posix()
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+    """Return a table of which a panel may be made, the options to read it with, and notes."""
+    readings: list[dict[str, Any]] = [{"sheet_name": name} for name in sheets_of(path)] or [
+        {"encoding": name} for name in (None, "gb18030", "utf-16") if path.suffix.lower() == ".csv"
+    ]
+    notes = []
+    if len(readings) > 1 and "sheet_name" in readings[0]:
+        names = ", ".join(str(reading["sheet_name"]) for reading in readings)
+        notes.append(f"Sheets of the workbook: {names}")
+    faults: list[NqpError] = []
+    for at, reading in enumerate(readings or [{}]):
+        try:
+            frame = _usable(table_of(path, **reading), path)
+            _guess_unit(frame, _guess_period(frame), [])
+        except (OptionError, PanelError) as error:
+            faults.append(error)
+            continue
+        return frame, {k: v for k, v in reading.items() if v is not None and at}, notes
+    if readable := [fault for fault in faults if "name its encoding" not in str(fault)]:
+        raise readable[0]
+    raise OptionError(f"{path.name!r} is neither in UTF-8 nor in GB 18030: save it in UTF-8")
+
+
+def _map(path: Path, frame: pd.DataFrame) -> tuple[Any, str | None]:
+    """Return a map, and the encoding that gives it the table's ids where it names none."""
+
+    def lacking(shapes: Any) -> int:
+        texts = frame.select_dtypes(exclude="number")
+        return min((len(ids_of_map(shapes, name, texts[name])[1]) for name in texts), default=0)
+
+    shapes = map_of(path)
+    if path.suffix.lower() in (".shp", ".zip") and lacking(shapes):
+        try:
+            other = map_of(path, "gb18030")
+        except (NqpError, OSError):
+            return shapes, None
+        if lacking(other) < lacking(shapes):
+            return other, "gb18030"
+    return shapes, None
+
+
+def _usable(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the columns that can be compared, their names as text."""
+    if frame.empty:
+        raise OptionError(f"{path.name!r} has no rows: a panel has one row per unit and period")
+    nested = [
+        name
+        for name in frame.columns
+        if frame[name].map(lambda cell: isinstance(cell, list | dict | set | np.ndarray)).any()
+    ]
+    frame = frame.drop(columns=nested).dropna(axis=1, how="all")
+    if frame.shape[1] < 2:
+        raise OptionError(
+            f"{path.name!r} has one column, {sample(frame.columns)}: a panel needs a column of "
+            "units and one of periods; is another separator than the comma used?"
+        )
+    years = [name for name in frame.columns if _YEAR.fullmatch(name.strip())]
+    if len(years) > 2:
+        raise OptionError(
+            f"{path.name!r} is wide, with a column for each period ({sample(years, 3)}): write it "
+            "in long form, one row per unit and period, for example by pandas.melt"
+        )
+    return frame
+
+
+def _guess_period(frame: pd.DataFrame) -> str:
+    named = [name for name in frame.columns if name.strip().lower() in _PERIODS]
+    for name in [*named, *frame.columns]:
+        values = frame[name].dropna()
+        if name in named and values.nunique() > 0 and not _is_fraction(values):
+            return str(name)
+        if _are_years(values) and values.nunique() < len(values):
+            return str(name)
+    raise OptionError(
+        "no column of periods can be made out; name it year, or write the file of settings by hand"
+    )
+
+
+def _is_fraction(values: pd.Series) -> bool:
+    return pd.api.types.is_float_dtype(values) and not values.map(float.is_integer).all()
+
+
+def _are_years(values: pd.Series) -> bool:
+    if values.empty or pd.api.types.is_bool_dtype(values):
+        return False
+    return all(_YEAR.fullmatch(str(value).strip()) for value in values.unique())
+
+
+def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
+    rows, periods = len(frame), frame[period].nunique()
+    whole = [
+        name
+        for name in frame.columns
+        if name != period
+        and not pd.api.types.is_float_dtype(frame[name])
+        and not frame.duplicated([name, period]).any()
+        and frame[name].nunique() * periods >= rows
+        and frame[name].nunique() < max(rows, 2)
+    ]
+    best = sorted(whole, key=lambda name: (name not in fields, "name" in name.lower()))
+    if not best:
+        raise OptionError(
+            f"no column of unit ids can be made out: none has each value once a {period}; check "
+            "for rows that occur twice"
+        )
+    return str(best[0])
+
+
+def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[Given, list[str]]:
+    """Return the column of ids of a map, what to do with other shapes, and what it lacks."""
+    column, absent = ids_of_map(shapes, unit, ids)
+    if not column:
+        return {}, [f"No column of {name} has the ids in {unit}: {sample(ids.unique())}"]
+    given: Given = {("data", "geometry_unit"): column} if column != unit else {}
+    notes = []
+    if absent:
+        notes.append(
+            f"{len(absent)} of {ids.nunique()} units are not in {column} of {name}: "
+            f"{sample(absent, 20)}"
+        )
+    if set(shapes[column].map(str)) - set(ids.map(str)):
+        given["data", "extra_shapes"] = "drop"
+    return given, notes
+
+
+def _weights_beside(path: Path, folder: Path) -> Given:
+    """Return weights as a file; it is named only if there is one."""
+    files = sorted(
+        file for file in path.resolve().parent.iterdir() if file.suffix.lower() in _WEIGHTS
+    )
+    given: Given = {("weights", "kind"): "file"}
+    return given | ({("weights", "path"): _relative(files[0], folder)} if files else {})
+
+
+def _guess_columns(
+    frame: pd.DataFrame, unit: str, period: str
+) -> tuple[Given, dict[tuple[str, str], str], list[str]]:
+    """Return an outcome and groups, a formula to start from, and what the columns are."""
+    by_unit = frame.groupby(unit)
+    rest = [name for name in frame.columns if name not in (unit, period)]
+    numeric = [name for name in rest if _is_number(frame[name])]
+    counts = frame[rest].nunique()
+    fixed = [n for n in rest if by_unit[n].nunique(dropna=False).max() == 1 and counts[n] > 1]
+    few = sorted([n for n in fixed if counts[n] <= 40], key=lambda n: counts[n])
+    moving = [name for name in numeric if name not in fixed]
+    gaps = frame[moving].isna().sum()
+    notes = [
+        f"{frame[unit].nunique()} units, {frame[period].nunique()} periods, {len(frame)} rows.",
+        f"Numeric columns: {', '.join(moving) or 'none'}",
+        f"Constant by unit: {', '.join(fixed) or 'none'}",
+        f"With gaps: {', '.join(f'{n} ({k})' for n, k in gaps[gaps > 0].items()) or 'none'}",
+    ]
+    given: Given = {}
+    model = _independent(frame, unit, period, [name for name in moving if not gaps[name]])
+    if outcome := (model or moving)[:1]:
+        given["outcome", "variable"] = outcome[0]
+    centre = [name for name in few if counts[name] == 2]
+    region = [name for name in few if 3 <= counts[name] <= 10] or centre
+    given |= {("groups", "region"): region[0]} if region else {}
+    given |= {("groups", "centre"): centre[0]} if centre else {}
+    hints = {}
+    if len(model) > 1:
+        left, *right = [quoted(name) for name in model]
+        hints["model", "formula"] = f"{left} ~ {' + '.join(right)}"
+    return given, hints, notes
+
+
+def _is_number(values: pd.Series) -> bool:
+    types = pd.api.types
+    return types.is_numeric_dtype(values) and not (
+        types.is_bool_dtype(values) or types.is_complex_dtype(values)
+    )
+
+
+def _independent(frame: pd.DataFrame, unit: str, period: str, names: list[str]) -> list[str]:
+    """Return the first columns that a formula can hold and that effects leave independent."""
+    chosen: list[str] = []
+    columns: list[np.ndarray] = []
+    for name in names:
+        values = frame[name].astype(float)
+        if len(chosen) > _REGRESSORS or not np.isfinite(values).all() or not _writable(name):
+            continue
+        within = values - values.groupby(frame[unit]).transform("mean")
+        within -= within.groupby(frame[period]).transform("mean")
+        size = float(within.std(ddof=0))
+        if not size > 1e-6 * float(values.abs().max()):
+            continue
+        columns.append(within.to_numpy() / size)
+        least = np.linalg.svd(np.stack(columns, axis=1), compute_uv=False)[-1]
+        if len(columns) > len(frame) or least < 1e-4 * len(frame) ** 0.5:
+            columns.pop()
+        else:
+            chosen.append(name)
+    return chosen
+
+
+def _writable(name: str) -> bool:
+    try:
+        quoted(name)
+    except OptionError:
+        return False
+    return True
+
+
+# -- TOML ------------------------------------------------------------------------------------------
+
+
+def _toml(given: Given, hints: dict[tuple[str, str], str], notes: list[str]) -> str:
+    lines = [
+        "# Settings of a study. Check them with `nqp-spatial check`, run them with",
+        "# `nqp-spatial study`. Lines behind # are defaults or hints: take the # away to change.",
+        *(f"# {visible(' '.join(note.split()))}" for note in notes),
+        "",
+    ]
+    for table, settings in SCHEMA.items():
+        lines.append(f"[{table}]")
+        for key, setting in settings.items():
+            if (table, key) in given:
+                lines.append(f"{key} = {_literal(given[table, key])}  # guessed: {setting.said}")
+            elif (table, key) == ("index", "indicators"):
+                lines.append('# indicators = { column = "+", other = "-" }')
+            else:
+                value = hints.get((table, key), setting.default)
+                lines.append(f"# {key} = {_literal(value)}  # {_said(setting)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _said(setting: Setting) -> str:
+    return setting.said + (f" ({', '.join(setting.choices)})" if setting.choices else "")
+
+
+def _literal(value: Any) -> str:
+    """Return a value as TOML writes it."""
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(one) for one in value) + "]"
+    if isinstance(value, dict):
+        return "{}"
+    # The escapes of JSON are among those of TOML, which has no unescaped DEL.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,1 @@
+"""Tables for papers in Word, LaTeX, HTML and spreadsheets."""

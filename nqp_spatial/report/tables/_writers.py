@@ -1,0 +1,324 @@
+"""How cells become a file: Word, LaTeX, HTML through maketables, spreadsheets through openpyxl."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nqp_spatial.errors import OptionError
+from nqp_spatial.report._texts import starts_formula, tex, visible
+
+__all__ = [
+    "ENDINGS",
+    "STARS",
+    "STARS_NOTE",
+    "number",
+    "p_value",
+    "require_result",
+    "stars",
+    "target_of",
+    "words_in",
+    "write_cells",
+]
+
+ENDINGS = (".docx", ".tex", ".html", ".xlsx")
+STARS = (0.01, 0.05, 0.1)
+STARS_NOTE = "* p < 0.1, ** p < 0.05, *** p < 0.01."
+_TEX_HEAD = (
+    "% Packages needed: array, booktabs, makecell, tabularx, threeparttable; for Chinese text ctex "
+    "with xelatex or lualatex.\n"
+)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?(?:e[+-]\d+)?")
+_LONGEST = 32_767  # characters in a cell of a spreadsheet
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
+<body>{body}</body></html>
+"""
+
+
+def require_result(result: object, kind: type, table: str, source: str) -> None:
+    """Raise unless a table is given the result that it writes."""
+    if not isinstance(result, kind):
+        raise OptionError(
+            f"{table} writes what {source} returned, a {kind.__name__}; got {type(result).__name__}"
+        )
+
+
+def words_in(lang: object, words: Mapping[str, dict[str, str]]) -> dict[str, str]:
+    """Return the built-in words of a table in a language."""
+    if not isinstance(lang, str) or lang not in words:
+        raise OptionError(f"lang must be one of {', '.join(words)}, got {lang!r}")
+    return words[lang]
+
+
+def target_of(
+    path: str | Path, digits: int = 3, caption: str | None = None, notes: str = ""
+) -> Path:
+    """Return the path, its folder made; raise unless a table with these options can be written."""
+    if not (caption is None or isinstance(caption, str)) or not isinstance(notes, str):
+        raise OptionError(f"caption and notes must be text, got {caption!r} and {notes!r}")
+    if not isinstance(path, str | Path) or "\0" in str(path):
+        raise OptionError(f"path must be the path of a file, got {path!r}")
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 15:
+        raise OptionError(f"digits must be a whole number from 0 to 15, got {digits!r}")
+    target = Path(path)
+    if target.suffix.lower() not in ENDINGS:
+        raise OptionError(
+            f"a table is written to a file ending in {', '.join(ENDINGS)}; got {target.name!r}"
+        )
+    if target.is_dir():
+        raise OptionError(f"{str(target)!r} is a folder: name a file in it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(target, error) from None
+    return target
+
+
+def _unwritable(target: Path, error: OSError) -> OptionError:
+    return OptionError(f"cannot write {str(target)!r}: {error.strerror or error}")
+
+
+def number(value: float, digits: int) -> str:
+    """Return a number for a cell; missing ones are a dash.
+
+    Examples
+    --------
+    >>> number(1234.5678, 2), number(float("nan"), 2), number(7, 3)
+    ('1,234.57', '–', '7')
+    """
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) >= 1):
+        return f"{value:,.0f}"
+    return f"{value:,.{digits}f}"
+
+
+def p_value(value: float, digits: int = 3) -> str:
+    """Return a p-value for a cell: never zero.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(1e-9)
+    ('0.031', '<0.001')
+    """
+    least = 10.0**-digits
+    return f"<{least:.{digits}f}" if value < least else f"{value:.{digits}f}"
+
+
+def stars(p_value: float) -> str:
+    """Return one to three stars.
+
+    Examples
+    --------
+    >>> stars(0.03), stars(0.5)
+    ('**', '')
+    """
+    return "*" * sum(p_value < level for level in STARS)
+
+
+def write_cells(
+    cells: pd.DataFrame,
+    target: Path,
+    *,
+    caption: str | None = None,
+    notes: str = "",
+    words: Collection[str] = (),
+) -> Path:
+    """Write text cells to a file.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Plain text, the same for every format; rows may have panels, as the first of two levels.
+    target : Path
+        From `target_of`.
+    caption : str, optional
+    notes : str
+    words : collection of str
+        Columns whose cells are words even where they look like numbers.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OptionError
+        If the file cannot be written.
+    """
+    ending = target.suffix.lower()
+    try:
+        if ending == ".xlsx":
+            _sheet(cells, target, caption, notes, words)
+        elif ending == ".tex":
+            # A caption has no paragraphs and no line breaks.
+            title = None if caption is None else " ".join(caption.split())
+            text = _filled(cells, title, notes, tex).make(type="tex")
+            target.write_text(_TEX_HEAD + text, encoding="utf-8")
+        elif ending == ".docx":
+            table = _filled(cells, caption, notes, visible)
+            table.save(type="docx", file_name=str(target.resolve()), show=False, replace=True)
+            _fit_columns(target)
+        else:
+            # Two levels of columns: maketables takes names of one level for Python's own.
+            shown = cells.set_axis(
+                pd.MultiIndex.from_tuples([("", c) for c in cells.columns]), axis=1
+            )
+            body = _filled(shown, caption, notes, visible).make(type="gt").as_raw_html()
+            text = _PAGE.format(title=escape(visible(target.stem)), body=body)
+            target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(target, error) from None
+    return target
+
+
+def _filled(
+    cells: pd.DataFrame, caption: str | None, notes: str, clean: Callable[[str], str]
+) -> Any:
+    """Return a table of maketables, every text of it cleaned for the format."""
+    import maketables
+
+    def cleaned(labels: pd.Index) -> pd.Index:
+        if isinstance(labels, pd.MultiIndex):
+            rows = [tuple(clean(str(name)) for name in row) for row in labels]
+            return pd.MultiIndex.from_tuples(rows)
+        return pd.Index([clean(str(name)) for name in labels])
+
+    shown = cells.map(lambda value: clean(str(value)))
+    shown = shown.set_axis(cleaned(cells.columns), axis=1).set_axis(cleaned(cells.index), axis=0)
+    return maketables.MTable(
+        shown,
+        notes=clean(notes),
+        caption=None if caption is None else clean(caption),
+        rgroup_display=True,
+    )
+
+
+def _fit_columns(target: Path) -> None:
+    """Give columns of a Word table the room that their text needs, and panel titles a whole row."""
+    import docx
+    from docx.shared import Emu
+
+    document = docx.Document(str(target))
+    page = document.sections[0]
+    lengths = (page.page_width, page.left_margin, page.right_margin)
+    wide, left, right = (int(one or 0) for one in lengths)
+    room = wide - left - right
+    for table in document.tables:
+        rows = [row.cells for row in table.rows]
+        needs = [4.0] * len(table.columns)
+        for cells in rows:
+            texts = [cell.text for cell in cells]
+            if len(cells) > 1 and texts[0] and not any(texts[1:]):
+                title = cells[0].merge(cells[-1])
+                for empty in title.paragraphs[1:]:
+                    empty._element.getparent().remove(empty._element)
+                continue
+            if len({id(cell._tc) for cell in cells}) < len(cells):
+                continue  # merged already: headings over several columns, notes
+            for at, text in enumerate(texts):
+                longest = max((_wide(line) for line in text.splitlines()), default=0.0)
+                needs[at] = max(needs[at], min(longest, 34.0) + 2.0)  # and the cell's margins
+        share = room / sum(needs)
+        table.autofit = False
+        for at, column in enumerate(table.columns):
+            column.width = Emu(int(needs[at] * share) // 635 * 635)  # whole twips
+        for cells in rows:
+            for at, cell in enumerate(cells):
+                if len({id(one._tc) for one in cells}) == len(cells):
+                    cell.width = Emu(int(needs[at] * share))
+    document.save(str(target))
+
+
+def _wide(line: str) -> float:
+    """Return the width of a line in letters; Chinese ones count twice."""
+    from unicodedata import east_asian_width
+
+    return float(sum(2 if east_asian_width(letter) in "WF" else 1 for letter in line))
+
+
+def _sheet(
+    cells: pd.DataFrame, target: Path, caption: str | None, notes: str, words: Collection[str]
+) -> None:
+    """Write a spreadsheet: title, table with numbers as numbers, notes."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Alignment, Border, Font, Side
+
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "Table"
+    at = 0
+
+    def line(*values: object, bold: bool = False) -> None:
+        nonlocal at
+        at += 1
+        for column, value in enumerate(values, start=1):
+            _put(sheet.cell(at, column), value)
+        if bold:
+            sheet.cell(at, 1).font = Font(bold=True)
+
+    if caption:
+        line(caption, bold=True)
+    levels = cells.columns.nlevels
+    for level in range(levels):
+        line("", *(str(name) for name in cells.columns.get_level_values(level)))
+    first = at - levels + 1
+    plain = [name in words for name in cells.columns]
+    panel = None
+    for row, values in zip(cells.index, cells.to_numpy(), strict=True):
+        name = row
+        if isinstance(row, tuple):
+            if row[0] != panel:
+                panel = row[0]
+                line(str(panel), bold=True)
+            name = row[-1]
+        pairs = zip(values, plain, strict=True)
+        line(str(name), *(str(one) if text else _value(one) for one, text in pairs))
+    rule = Side(style="thin")
+    width = len(cells.columns) + 1
+    for column in range(1, width + 1):
+        sheet.cell(first, column).border = Border(top=Side(style="medium"))
+        head = sheet.cell(first + levels - 1, column)
+        head.border = Border(top=head.border.top, bottom=rule)
+        sheet.cell(at, column).border = Border(bottom=Side(style="medium"))
+    for cells_of_row in sheet.iter_rows(min_row=first, min_col=2):
+        for cell in cells_of_row:
+            cell.alignment = Alignment(horizontal="right", wrap_text=True, vertical="top")
+    sheet.column_dimensions["A"].width = 34
+    for column in range(2, width + 1):
+        sheet.column_dimensions[sheet.cell(first, column).column_letter].width = 16
+    if notes:
+        line(f"Notes: {notes}")
+        sheet.merge_cells(start_row=at, end_row=at, start_column=1, end_column=width)
+        sheet.cell(at, 1).alignment = Alignment(wrap_text=True, vertical="top")
+        sheet.row_dimensions[at].height = 15 * (1 + len(notes) // (34 + 16 * width))
+    book.save(target)
+
+
+def _put(cell: Any, value: object) -> None:
+    """Fill a cell; text is never a formula, an error or a number, whatever it begins with."""
+    if not isinstance(value, str):
+        cell.value = value
+        return
+    text = visible(value)
+    if len(text) > _LONGEST:
+        raise OptionError(
+            f"a cell of a spreadsheet holds {_LONGEST:,} characters, the text that begins "
+            f"{text[:30]!r} has {len(text):,}: write the table to .docx, .tex or .html"
+        )
+    cell.value = text or None
+    if text:
+        cell.data_type = "s"
+        cell.quotePrefix = starts_formula(text)  # so that it stays text when it is edited
+
+
+def _value(text: object) -> object:
+    """Return the number that a cell's text is, as this package writes numbers, or the text."""
+    words = str(text)
+    return float(words.replace(",", "")) if _NUMBER.fullmatch(words) else words

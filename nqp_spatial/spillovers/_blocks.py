@@ -1,0 +1,130 @@
+"""Which links share a coefficient: blocks of W by the groups of receiver and sender."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from nqp_spatial.errors import OptionError, WeightsError
+from nqp_spatial.weights.composition import group_codes
+from nqp_spatial.weights.spatial_weights import SpatialWeights
+
+__all__ = ["ALL", "Groups", "Split", "arrow", "groups_of", "split_matrices"]
+
+Split = Literal["both", "receiver", "sender", "within-across", "none"]
+ALL = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Groups of the units of W.
+
+    Attributes
+    ----------
+    codes : ndarray
+        Number of each unit's group, shape (n,).
+    names : list of str
+    sizes : ndarray
+        Units in each group.
+    """
+
+    codes: np.ndarray
+    names: list[str]
+    sizes: np.ndarray
+
+    def indicators(self) -> np.ndarray:
+        """Return one column of zeros and ones a group, shape (n, groups)."""
+        return np.asarray(self.codes[:, None] == np.arange(len(self.names)), dtype=float)
+
+
+def groups_of(weights: SpatialWeights, given: pd.Series) -> Groups:
+    """Return the groups in the order of the weights.
+
+    Raises
+    ------
+    OptionError
+        If there is only one group.
+    PanelError, UnmatchedIdsError
+        If a unit has no group, or more than one.
+    """
+    codes, names = group_codes(weights, given)
+    if len(names) < 2:
+        raise OptionError(f"groups must be two or more, all units are in {names[0]!r}")
+    return Groups(codes, [str(name) for name in names], np.bincount(codes))
+
+
+def arrow(receiver: Hashable, sender: Hashable) -> str:
+    """Return the name of a block."""
+    return f"{receiver} <- {sender}"
+
+
+def split_matrices(
+    weights: SpatialWeights,
+    groups: Groups,
+    split: Split | Mapping[tuple[str, str], str],
+    term: str,
+) -> dict[str, sparse.csr_array]:
+    """Return the matrices of links that share a coefficient, by name; they add up to W.
+
+    Parameters
+    ----------
+    weights : SpatialWeights
+    groups : Groups
+    split : {"both", "receiver", "sender", "within-across", "none"}, or mapping
+        By what coefficients differ; or the name of the coefficient of each (receiver, sender).
+    term : str
+        For messages.
+
+    Raises
+    ------
+    OptionError
+        If the split is unknown or a mapping does not name every pair.
+    WeightsError
+        If a part has no links.
+    """
+    names = groups.names
+    pairs = [(a, b) for a in names for b in names]
+    if isinstance(split, Mapping):
+        absent = [pair for pair in pairs if pair not in split]
+        if absent or len(split) != len(pairs):
+            raise OptionError(
+                f"{term} must name the coefficient of every (receiver, sender) of {pairs}; "
+                f"absent: {absent or 'none, but there are others'}"
+            )
+        label = {pair: str(split[pair]) for pair in pairs}
+    elif split in get_args(Split):
+        label = {pair: _label(split, *pair) for pair in pairs}
+    else:
+        raise OptionError(
+            f"{term} must be one of {', '.join(get_args(Split))}, or a mapping; got {split!r}"
+        )
+    wanted = list(dict.fromkeys(label.values()))
+    number = np.array([[wanted.index(label[a, b]) for b in names] for a in names])
+    links = weights.sparse.tocoo()
+    part = number[groups.codes[links.row], groups.codes[links.col]]
+    found = {}
+    for at, name in enumerate(wanted):
+        kept = part == at
+        if not kept.any():
+            raise WeightsError(
+                f"no links {name}: its coefficient of {term} cannot be told; tie it to another, or "
+                "use weights that link the groups"
+            )
+        found[name] = sparse.csr_array(
+            (links.data[kept], (links.row[kept], links.col[kept])), shape=links.shape
+        )
+    return found
+
+
+def _label(split: str, receiver: str, sender: str) -> str:
+    """Return the name of the coefficient that a link has under a split."""
+    if split == "within-across":
+        return "within" if receiver == sender else "across"
+    if split == "none":
+        return ALL
+    return arrow(ALL if split == "sender" else receiver, ALL if split == "receiver" else sender)

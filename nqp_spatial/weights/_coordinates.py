@@ -1,0 +1,232 @@
+"""Where units are: points in which a tree finds neighbours, and distances in kilometres."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.sizes import memory_budget, require_memory
+from nqp_spatial.errors import CrsError, OptionError, sample
+
+if TYPE_CHECKING:
+    from pyproj import CRS
+
+__all__ = ["EARTH_RADIUS_KM", "Metric", "Places", "places_of", "require_links"]
+
+Metric = Literal["haversine", "geodesic"]
+
+EARTH_RADIUS_KM = 6371.0088  # mean radius of the WGS 84 ellipsoid (IUGG 1980)
+# Great circles on the sphere and geodesics of the ellipsoid differ by at most 0.56 %.
+_ELLIPSOID_MARGIN = 0.006
+
+
+# Peak while weights are made from a list of pairs: 61 to 74 bytes a link were measured.
+BYTES_PER_LINK = 80
+
+
+def links_fit(links: int) -> bool:
+    """Whether a matrix of so many links fits into memory."""
+    return BYTES_PER_LINK * links <= memory_budget()
+
+
+def require_links(links: int, what: str, advice: str) -> None:
+    """Raise `OptionError` unless a matrix of so many links fits into memory."""
+    require_memory(BYTES_PER_LINK * links, f"{what} ({links:.2g} links)", advice)
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Coordinates in which straight lines order pairs by distance, and the way to kilometres.
+
+    Geographic coordinates become points on the unit sphere, whose chords grow with the great
+    circle between them (haversine in another form), so that one tree serves globe and plane.
+
+    Attributes
+    ----------
+    points : ndarray
+        Shape (n, 3) on the unit sphere, or (n, 2) in the plane.
+    degrees : ndarray or None
+        Longitude and latitude, shape (n, 2); none in a plane without a place on the globe.
+    km : float
+        Kilometres of one unit of the coordinates.
+    metric : {"haversine", "geodesic"}
+    source : str or None
+        What the specification says of coordinates that are not degrees.
+    """
+
+    points: np.ndarray
+    degrees: np.ndarray | None
+    km: float
+    metric: Metric
+    source: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What the specification of weights says of the distances."""
+        other = self.metric != "haversine" and self.degrees is not None
+        return {"metric": self.metric if other else None, "distances": self.source}
+
+    def distance(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the kilometres between places `rows` and places `columns`."""
+        if self.metric == "geodesic" and self.degrees is not None:
+            from pyproj import Geod
+
+            one, other = self.degrees[rows], self.degrees[columns]
+            metres = Geod(ellps="WGS84").inv(one[:, 0], one[:, 1], other[:, 0], other[:, 1])[2]
+            return np.asarray(metres) / 1000
+        chord = np.linalg.norm(self.points[rows] - self.points[columns], axis=1)
+        if self.degrees is None:
+            return np.asarray(chord * self.km)
+        return np.asarray(2 * self.km * np.arcsin(np.clip(chord / 2, 0, 1)))
+
+    def pairs(self, cutoff_km: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return pairs i < j within the cutoff, shape (pairs, 2), and their kilometres.
+
+        Raises
+        ------
+        OptionError
+            If a matrix of so many pairs would not fit into memory.
+        """
+        n, tree = len(self.points), cKDTree(self.points)
+        reach = np.inf if cutoff_km is None else self._reach(cutoff_km)
+        # Pairs are counted before they are listed, but only where they may be too many.
+        links = n * (n - 1)
+        if not links_fit(links) and cutoff_km is not None:
+            links = int(tree.count_neighbors(tree, reach)) - n
+        require_links(
+            links,
+            f"weights of {n} units "
+            + ("without a cutoff" if cutoff_km is None else f"within {cutoff_km:g} km"),
+            "pass a smaller cutoff_km=, or use weights.knn",
+        )
+        found = tree.query_pairs(reach, output_type="ndarray")
+        km = self.distance(found[:, 0], found[:, 1])
+        if cutoff_km is None:
+            return found, km
+        inside = km <= cutoff_km
+        return found[inside], km[inside]
+
+    def nearest(self, k: int) -> np.ndarray:
+        """Return the positions of the k nearest others of each place, nearest first, (n, k)."""
+        n = len(self.points)
+        tree = cKDTree(self.points)
+        # A unit is usually its own nearest; with coincident points it may not be: looked for.
+        radius, found = tree.query(self.points, k=min(k + 1, n))
+        if self.metric == "haversine" or self.degrees is None:
+            own = found == np.arange(n)[:, None]
+            own[~own.any(axis=1), -1] = True
+            return np.asarray(found[~own].reshape(n, -1))
+        # On the ellipsoid the order may differ a little: whoever is that close is measured.
+        wider = np.minimum(radius[:, -1] * (1 + 2.5 * _ELLIPSOID_MARGIN), 2.0)
+        near = tree.query_ball_point(self.points, wider)
+        rows = np.repeat(np.arange(n), [len(some) for some in near])
+        columns = np.concatenate([np.asarray(some) for some in near])
+        rows, columns = rows[rows != columns], columns[rows != columns]
+        order = np.lexsort((columns, self.distance(rows, columns), rows))
+        first = np.searchsorted(rows[order], np.arange(n))
+        return np.asarray(columns[order][first[:, None] + np.arange(k)])
+
+    def _reach(self, km: float) -> float:
+        if self.degrees is None:
+            return km / self.km * (1 + 1e-12)
+        margin = 1 + (_ELLIPSOID_MARGIN if self.metric == "geodesic" else 1e-12)
+        return float(2 * np.sin(min(km * margin / (2 * self.km), np.pi / 2)) * (1 + 1e-12))
+
+
+def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
+    """Return the places of a panel's units: points, or centroids of polygons.
+
+    Projected coordinates are taken back to longitude and latitude first, so that the same map
+    gives the same kilometres in every projection. A local CRS, which has no place on the globe,
+    stays planar.
+
+    Raises
+    ------
+    GeometryError
+        If the panel has no geometry.
+    CrsError
+        If there is no CRS, or it does not fit the coordinates.
+    OptionError
+        If the metric is unknown.
+    """
+    if metric not in ("haversine", "geodesic"):
+        raise OptionError(f"metric must be 'haversine' or 'geodesic', got {metric!r}")
+    shapes = panel.require_geometry()
+    crs = shapes.crs
+    if crs is None:
+        raise CrsError(
+            "the geometries have no CRS, so distances have no unit; "
+            "set it with geometry.set_crs(...) before making the panel"
+        )
+    geoms = shapes.geometry.to_numpy()
+    _check_coordinates(geoms, crs)
+    source = None
+    if not (crs.is_geographic or crs.is_projected):
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        source = f"planar in {_name(crs)}"
+        return Places(_centroids(geoms), None, float(unit) / 1000, metric, source)
+    if crs.is_projected or crs.axis_info[0].unit_name != "degree":
+        geoms, source = _unprojected(geoms, panel, crs), f"on the globe from {_name(crs)}"
+    points = _centroids(geoms)
+    lon, lat = np.radians(points).T
+    ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    return Places(ball, points, EARTH_RADIUS_KM, metric, source)
+
+
+def _check_coordinates(geoms: np.ndarray, crs: CRS) -> None:
+    """Raise unless coordinates are of the size that the CRS says."""
+    import shapely
+
+    size = np.abs(shapely.bounds(geoms)).max(axis=0)
+    degrees = crs.is_geographic and crs.axis_info[0].unit_name == "degree"
+    if degrees and (size[1::2].max() > 90 + 1e-6 or size[::2].max() > 360):
+        raise CrsError(
+            f"the CRS ({crs.name}) is in degrees but coordinates are beyond 90 or 360; "
+            "the CRS does not fit the data"
+        )
+    if not crs.is_geographic and size[::2].max() <= 180 and size[1::2].max() <= 90:
+        unit = crs.axis_info[0].unit_name if crs.axis_info else "unknown units"
+        raise CrsError(
+            f"the CRS ({crs.name}) is in {unit} but all coordinates are "
+            "within 180 and 90: they look like degrees; correct it with "
+            "geometry.set_crs('EPSG:4326', allow_override=True)"
+        )
+
+
+def _unprojected(geoms: np.ndarray, panel: SpatialPanel, crs: CRS) -> np.ndarray:
+    """Return geometries in longitude and latitude of the datum that the projection stands on."""
+    import shapely
+    from pyproj import Transformer
+
+    globe = crs.geodetic_crs
+    if globe is None or globe.axis_info[0].unit_name != "degree":
+        globe = "EPSG:4326"
+    to_globe = Transformer.from_crs(crs, globe, always_xy=True)
+    degrees = shapely.transform(geoms, to_globe.transform, interleaved=False)
+    lost = ~np.isfinite(shapely.bounds(degrees)).all(axis=1)
+    if lost.any():
+        raise CrsError(
+            f"units {sample(panel.units[lost])} lie outside what the CRS ({crs.name}) can show; "
+            "the CRS does not fit the data"
+        )
+    return np.asarray(degrees)
+
+
+def _name(crs: CRS) -> str:
+    """Return the name of a CRS without marks that part the words of a specification."""
+    return re.sub(r"[(),]", "", crs.name) if crs.name != "unknown" else "a projection"
+
+
+def _centroids(geoms: np.ndarray) -> np.ndarray:
+    """Return points as they are and centroids of everything else, shape (n, 2)."""
+    import shapely
+
+    # In degrees a planar centroid is the mean of the outline's area in degrees: within a city or
+    # province it differs from the centroid on the globe by far less than the unit's own size.
+    points = shapely.centroid(geoms)
+    return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
