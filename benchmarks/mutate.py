@@ -47,6 +47,7 @@ FOLDERS = (
     "dynamics",
     "convergence",
     "inequality",
+    "structure",
     "esda",
     "weights",
     "composite",

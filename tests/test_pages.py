@@ -116,7 +116,7 @@ def test_links_of_the_site_lead_somewhere():
 def test_every_public_name_has_its_page():
     import importlib
 
-    for folder in ("weights", "esda", "composite", "inequality", "dynamics", "convergence",
+    for folder in ("weights", "esda", "composite", "inequality", "structure", "dynamics", "convergence",
                    "regression", "spillovers", "plots", "report", "datasets"):  # fmt: skip
         module = importlib.import_module(f"nqp_spatial.{folder}")
         for name in module.__all__:

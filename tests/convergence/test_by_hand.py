@@ -381,7 +381,7 @@ def test_smoothing_is_the_weight_of_curvature():
         found = nq.convergence.log_t(panel_of(values), "y", smoothing=smoothing)
         by_hand = nq.convergence.log_t(panel_of(made), "y", detrend=None)
         assert found.statistic == pytest.approx(by_hand.statistic, rel=1e-6)
-    four = nq.convergence.series.trend(values[:, :4], 400.0)
+    four = nq.convergence._transition_paths.trend(values[:, :4], 400.0)
     D = np.diff(np.eye(4), 2, axis=0)
     np.testing.assert_allclose(four, values[:, :4] @ np.linalg.inv(np.eye(4) + 400 * D.T @ D))
 
@@ -643,7 +643,7 @@ def test_neighbours_in_clubs(logit):
     )
     notes = []
     series = (4 - clubs.membership).reindex(panel.units)
-    made = nq.convergence.club_places._neighbours(series, w, notes)
+    made = nq.convergence.club_geography._neighbours(series, w, notes)
     np.testing.assert_allclose(made, expected)
     assert notes == ["1 units have no neighbour in a club and take the mean"]
     with_lag = nq.convergence.club_logit(clubs, panel, ["a"], w=w)

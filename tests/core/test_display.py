@@ -14,7 +14,7 @@ import nqp_spatial as nq
 from nqp_spatial.core.display import Printed, filled
 
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
-FOLDERS = ("weights", "esda", "composite", "inequality", "dynamics", "convergence", "regression",
+FOLDERS = ("weights", "esda", "composite", "inequality", "structure", "dynamics", "convergence", "regression",
            "spillovers", "report")  # fmt: skip
 
 

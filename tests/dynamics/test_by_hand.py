@@ -14,7 +14,6 @@ from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.dynamics import _kde as smoothing
 from nqp_spatial.dynamics import _long_run as long_run
 from nqp_spatial.dynamics import _transitions as chains
-from nqp_spatial.dynamics import markov_by_group as groups
 from nqp_spatial.dynamics._bootstrap import counts_by_unit, interval_frame
 from nqp_spatial.dynamics._group_state import near_members
 from nqp_spatial.dynamics._homogeneity import (
@@ -25,6 +24,7 @@ from nqp_spatial.dynamics._homogeneity import (
 from nqp_spatial.errors import DomainError, OptionError, PanelError
 
 # The package names functions as these modules.
+groups = import_module("nqp_spatial.dynamics.markov_by_group")
 density_module = import_module("nqp_spatial.dynamics.density")
 kernels_module = import_module("nqp_spatial.dynamics.stochastic_kernel")
 

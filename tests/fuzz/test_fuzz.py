@@ -19,7 +19,7 @@ from tests.fuzz.cases import FAULTS, cases, judge, sampled
 from tests.fuzz.targets import TARGETS
 
 FOLDERS = (
-    *("weights", "esda", "inequality", "dynamics", "convergence", "composite"),
+    *("weights", "esda", "inequality", "structure", "dynamics", "convergence", "composite"),
     *("datasets", "regression", "spillovers", "plots", "report"),
 )
 

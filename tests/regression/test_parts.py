@@ -13,8 +13,8 @@ from nqp_spatial.regression._demeaning import counts_of
 from nqp_spatial.regression._design import is_common
 from nqp_spatial.regression.covariance.dynamic_bias import long_run
 from nqp_spatial.regression.estimators import gs2sls as two_stage
-from nqp_spatial.regression.likelihood.concentrated import log_determinant as logdet
-from nqp_spatial.regression.likelihood.concentrated import quadrature
+from nqp_spatial.regression.likelihood import log_determinant as logdet
+from nqp_spatial.regression.likelihood import quadrature
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.weights._spectrum import symmetrizer
 

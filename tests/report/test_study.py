@@ -494,16 +494,8 @@ def test_words_of_the_page_have_the_same_places_and_are_all_said():
         ]
         assert fields[0] == fields[1], english
     folder = Path(study_words.__file__).parent
-    for name in (
-        "study_steps.py",
-        "study.py",
-        "study_code.py",
-        "study_places.py",
-        "study_times.py",
-        "study_convergence.py",
-        "study_models.py",
-    ):
-        for node in ast.walk(ast.parse((folder / name).read_text())):
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
                 text = node.args[0]
                 if isinstance(text, ast.Constant):

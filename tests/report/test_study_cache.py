@@ -18,10 +18,10 @@ from shapely.geometry import box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import FontWarning, OptionError
+from nqp_spatial.report.study import cache as study_cache
 from nqp_spatial.report.study.cache import requirements
 from nqp_spatial.report.study.config import STEPS, read_config
 from nqp_spatial.report.study.page import Section, html_of, page_of
-from nqp_spatial.report.study.runner import cache as study_cache
 from nqp_spatial.report.study.step import Found, Step
 
 RUN = ("describe", "model")

@@ -9,7 +9,7 @@ from scipy import optimize, sparse, stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import BoundaryError, OptionError, PanelError
-from nqp_spatial.regression.likelihood.concentrated import several_lags
+from nqp_spatial.regression.likelihood import several_lags
 from nqp_spatial.regression.likelihood.several_lags import (
     DenseLags,
     LagLikelihood,
