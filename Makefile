@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test test-slow fuzz mutate check lint types contract docs bench calibrate clean
+.PHONY: help setup figures messages test test-slow fuzz mutate check lint types contract docs bench calibrate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ figures: $(STAMP)  ## run the examples; figures and tables go to output/
 	$(BIN)/python examples/06_index_and_gradient.py
 	$(BIN)/python examples/07_clubs_and_chains.py
 	$(BIN)/python examples/08_study.py
+
+messages: $(STAMP)  ## compile the catalogues of nqp_spatial/locale
+	$(BIN)/python -m tests.messages
 
 test: $(STAMP)  ## run the tests (without the slow ones)
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" -q

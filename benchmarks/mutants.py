@@ -3,7 +3,7 @@
 A mutant is one change in the text of one file: an operator, the boundary of a comparison, a
 constant, a sign, ``and`` or ``or``, a minimum or a sum, an axis, an ``abs``. Left alone is what
 is no number: docstrings and other text, what is raised or warned, annotations, decorators, what a
-result prints (``_parts``, ``__repr__``), and constants below 1e-5 or above 1e5, which are
+result prints (``_blocks``, ``__repr__``), and constants below 1e-5 or above 1e5, which are
 tolerances and bounds.
 """
 
@@ -46,7 +46,7 @@ _PAIRS = [
 ]
 NAMES = dict(_PAIRS) | {second: first for first, second in _PAIRS}
 ABSOLUTE = {"abs", "absolute", "fabs"}
-SHOWN = {"_parts", "__repr__", "__str__", "_repr_html_"}
+SHOWN = {"_blocks", "__repr__", "__str__", "_repr_html_"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from shapely.geometry import Point, box
 
 import nqp_spatial as nq
 from nqp_spatial import SpatialPanel
-from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.ids import type_hint
 from nqp_spatial.errors import (
     DuplicateKeysError,
@@ -225,7 +225,7 @@ def test_ids_that_nearly_match_are_named(ours, theirs, words):
         SpatialPanel(frame, unit="id", geometry=shapes)
     panel = SpatialPanel(frame, unit="id")
     with pytest.raises(UnmatchedIdsError, match=words):
-        group_codes(panel, pd.Series("g", index=theirs))
+        Groups.by_unit(panel, pd.Series("g", index=theirs))
 
 
 def test_ids_that_differ_have_no_hint():
@@ -253,7 +253,7 @@ def test_weights_of_nearly_the_same_ids_are_refused_with_the_reason():
 )
 def test_groups(group, error):
     with pytest.raises(error):
-        group_codes(panel_of(), group)
+        Groups.by_unit(panel_of(), group)
 
 
 # -- methods ---------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def f(x: "int | None", y: int = 2) -> float:
 
 
 class Shown:
-    def _parts(self):
+    def _blocks(self):
         return 1 + 1
 '''
 

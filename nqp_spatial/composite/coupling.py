@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, sample
@@ -30,7 +30,7 @@ GRADES = (
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class CouplingResult(Printed):
+class CouplingResult(Displayed):
     """Coupling coordination of systems.
 
     Attributes
@@ -54,7 +54,7 @@ class CouplingResult(Printed):
     systems: tuple[str, ...]
     corrected: bool
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         kind = "corrected" if self.corrected else "classical"
         counts = self.frame["grade"].value_counts(sort=False)
         return [

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nqp_spatial.composite._normalise import Normalisation, normalised
 from nqp_spatial.composite._weighting import combined, scheme_weights
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
@@ -23,7 +23,7 @@ Directions = Mapping[str, str | Mapping[str, str]]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class CompositeIndex(Printed):
+class CompositeIndex(Displayed):
     """A composite index, with every step to it.
 
     Attributes
@@ -86,7 +86,7 @@ class CompositeIndex(Printed):
         # A unit that is best in everything has no obstacle.
         return lacking.div(lacking.sum(axis=1).replace(0, np.nan), axis=0).fillna(0.0)
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         said = ", ".join(f"{key}={value}" for key, value in self.spec.items() if value is not None)
         return [f"Composite index: {said}", self.table, *self.notes]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nqp_spatial.core.display import Part, Printed, notes_of
-from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, wald_test
 from nqp_spatial.core.options import Level, Size, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -20,13 +20,10 @@ from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.spec import Covariance, Effects, Model
+from nqp_spatial.weights.spatial_weights import WeightsLike
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
-
     from nqp_spatial.regression.results import RegressionResult
-    from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["BetaResult", "beta"]
 
@@ -34,7 +31,7 @@ _GROWTH, _START = "growth", "start"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BetaResult(Printed):
+class BetaResult(Displayed):
     """Estimates of beta convergence.
 
     Attributes
@@ -80,7 +77,7 @@ class BetaResult(Printed):
     notes: tuple[str, ...]
     label: str
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         equal = [repr(self.equal)] if isinstance(self.equal, HypothesisTest) else []
         return [
             f"Beta convergence of {self.variable} over {self.span:g} periods, "
@@ -97,7 +94,7 @@ def beta(
     variable: str,
     *,
     controls: str | Sequence[str] = (),
-    w: SpatialWeights | Graph | W | None = None,
+    w: WeightsLike | None = None,
     model: Model = "ols",
     kind: Literal["cross-section", "panel"] = "cross-section",
     step: Size = 1,
@@ -210,7 +207,8 @@ def beta(
 
 
 def _groups(panel: SpatialPanel, group: str | pd.Series) -> pd.Series:
-    codes, names = group_codes(panel, group)
+    groups = Groups.by_unit(panel, group)
+    codes, names = groups.codes, groups.names
     return pd.Series(np.array(names, dtype=object)[codes], panel.units)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from nqp_spatial.convergence.clubs import ClubsResult
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -23,11 +23,10 @@ from nqp_spatial.errors import (
     PanelError,
 )
 from nqp_spatial.esda.joins import JoinCountsResult, join_counts
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["ClubLogitResult", "club_joins", "club_logit"]
 
@@ -37,7 +36,7 @@ NEIGHBOURS = "neighbours"
 @checked
 def club_joins(
     clubs: ClubsResult,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     permutations: Permutations = 999,
     seed: Seed = None,
@@ -89,7 +88,7 @@ def club_joins(
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ClubLogitResult(Printed):
+class ClubLogitResult(Displayed):
     """An ordered logit of club membership.
 
     Attributes
@@ -133,7 +132,7 @@ class ClubLogitResult(Printed):
         """Of the likelihood ratio test against cut points only."""
         return float(stats.chi2.sf(2 * (self.loglik - self.null_loglik), len(self.table)))
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Ordered logit of club membership, {self.nobs} units; pseudo R2 "
             f"{self.pseudo_r2:.3f}, LR p = {self.p_value:.4g}",
@@ -148,7 +147,7 @@ def club_logit(
     panel: SpatialPanel,
     variables: str | Sequence[str],
     *,
-    w: SpatialWeights | Graph | W | None = None,
+    w: WeightsLike | None = None,
     period: Hashable | None = None,
     level: Level = 0.95,
 ) -> ClubLogitResult:

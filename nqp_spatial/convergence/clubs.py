@@ -21,7 +21,7 @@ from nqp_spatial.convergence._clustering import (
 from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
 from nqp_spatial.convergence._transition_paths import Detrend, Series, series_of, warn_if_short
 from nqp_spatial.convergence.log_t import require_spread
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError, plain
@@ -33,7 +33,7 @@ _MERGERS = {"phillips-sul": merge_next, "von-lyncker-thoennessen": merge_pairs}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ClubsResult(Printed):
+class ClubsResult(Displayed):
     """Convergence clubs.
 
     Attributes
@@ -104,7 +104,7 @@ class ClubsResult(Printed):
         inside = self.membership.index[self.membership == club]
         return list(self.paths.loc[inside].iloc[:, -1].sort_values(ascending=False).index)
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         columns = ["units", "b", "std_error", "statistic", "speed", "level", "merged_from"]
         return [
             f"Convergence clubs of {self.variable}: {len(self.table)} clubs, "

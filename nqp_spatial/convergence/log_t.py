@@ -10,7 +10,7 @@ from scipy import stats
 
 from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
 from nqp_spatial.convergence._transition_paths import Detrend, series_of, warn_if_short
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, sample
@@ -19,7 +19,7 @@ __all__ = ["LogTResult", "log_t"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class LogTResult(Printed):
+class LogTResult(Displayed):
     """The log-t test of one group of units.
 
     Attributes
@@ -81,7 +81,7 @@ class LogTResult(Printed):
             return "convergence of growth rates is not rejected (b between 0 and 2)"
         return "convergence is not rejected, though b is negative: weak evidence"
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"log-t test of {self.variable}, from period {self.first}, {self.hac} bandwidth",
             f"b = {self.b:.4f} (s.e. {self.std_error:.4f}), t = {self.statistic:.3f}, "

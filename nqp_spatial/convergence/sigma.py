@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Count, Level, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
@@ -29,7 +29,7 @@ MEASURES = {
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SigmaResult(Printed):
+class SigmaResult(Displayed):
     """Dispersion over time and its trend.
 
     Attributes
@@ -56,7 +56,7 @@ class SigmaResult(Printed):
     variable: str
     lags: int
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Sigma convergence of {self.variable}, {self.frame.index[0]} to "
             f"{self.frame.index[-1]}; trends of logs a period, Newey-West with {self.lags} lags",

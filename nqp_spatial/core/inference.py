@@ -1,21 +1,34 @@
-"""Hypothesis tests as objects: name, null, statistic, distribution, degrees of freedom, p-value."""
+"""Inference: tests as objects, sets of tests, tables of coefficients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 
-__all__ = ["HypothesisTest", "NotApplicable", "chi2_test", "tests_frame", "wald_test"]
+__all__ = [
+    "CoefficientTable",
+    "HypothesisTest",
+    "NotApplicable",
+    "TestSet",
+    "chi2_test",
+    "critical_value",
+    "tests_frame",
+    "two_sided_p",
+    "wald_test",
+    "with_intervals",
+]
 
 
 @dataclass(frozen=True, repr=False)
-class HypothesisTest(Printed):
+class HypothesisTest(Displayed):
     """The result of one test.
 
     Attributes
@@ -51,7 +64,7 @@ class HypothesisTest(Printed):
 
     applicable = True
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         df = "" if self.df is None else f"({self.df:g})"
         rule = f" [{self.rule}]" if self.rule else ""
         return [
@@ -61,7 +74,7 @@ class HypothesisTest(Printed):
 
 
 @dataclass(frozen=True, repr=False)
-class NotApplicable(Printed):
+class NotApplicable(Displayed):
     """A test that does not apply, and why.
 
     Attributes
@@ -92,7 +105,7 @@ class NotApplicable(Printed):
         """The reason, where an applicable test has its counting rule."""
         return f"not applicable: {self.reason}"
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [f"{self.name}: not applicable, {self.reason}"]
 
 
@@ -182,3 +195,157 @@ def tests_frame(tests: Iterable[HypothesisTest | NotApplicable]) -> pd.DataFrame
     """
     columns = ["name", "null", "statistic", "distribution", "df", "p_value", "rule"]
     return pd.DataFrame([[getattr(t, c) for c in columns] for t in tests], columns=columns)
+
+
+# -- normal and t inference ------------------------------------------------------------------------
+
+
+def critical_value(level: float, df: float = np.inf) -> float:
+    """Return the two-sided critical value of a t distribution; normal without degrees of freedom.
+
+    Parameters
+    ----------
+    level : float
+        Confidence level, between 0 and 1.
+    df : float
+        Degrees of freedom.
+
+    Examples
+    --------
+    >>> round(critical_value(0.95), 2), round(critical_value(0.95, 4), 2)
+    (1.96, 2.78)
+    """
+    return float(stats.t.ppf(0.5 + level / 2, df))
+
+
+def two_sided_p(statistic: Any, df: float = np.inf) -> Any:
+    """Return two-sided p-values of t statistics, in the shape in which they come.
+
+    Examples
+    --------
+    >>> round(float(two_sided_p(1.959964)), 3)
+    0.05
+    """
+    return 2 * stats.t.sf(np.abs(statistic), df)
+
+
+def with_intervals(estimates: pd.DataFrame, level: float, df: float = np.inf) -> pd.DataFrame:
+    """Add statistic, p-value and interval to a frame with estimates and standard errors.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        With columns ``estimate, std_error``.
+    level : float
+    df : float
+
+    Returns
+    -------
+    DataFrame
+        With ``statistic, p_value, conf_low, conf_high`` beside them.
+    """
+    reach = critical_value(level, df) * estimates["std_error"]
+    statistic = estimates["estimate"] / estimates["std_error"]
+    return estimates.assign(
+        statistic=statistic,
+        p_value=two_sided_p(statistic, df),
+        conf_low=estimates["estimate"] - reach,
+        conf_high=estimates["estimate"] + reach,
+    )
+
+
+class CoefficientTable:
+    """What every estimator offers of its coefficients, from estimates and their covariance.
+
+    A result that inherits has ``params`` (Series) and ``cov`` (DataFrame with the same index), and
+    ``df_resid`` where its t tests have degrees of freedom.
+    """
+
+    params: pd.Series
+    cov: pd.DataFrame
+
+    @property
+    def _df(self) -> float:
+        return float(getattr(self, "df_resid", np.inf))
+
+    @cached_property
+    def std_errors(self) -> pd.Series:
+        """Standard errors of the coefficients."""
+        return pd.Series(np.sqrt(np.diag(self.cov)), index=self.params.index, name="std_error")
+
+    @property
+    def statistics(self) -> pd.Series:
+        """Estimates over standard errors."""
+        return (self.params / self.std_errors).rename("statistic")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values."""
+        return pd.Series(two_sided_p(self.statistics, self._df), self.params.index, name="p_value")
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Return confidence intervals of the coefficients.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``conf_low, conf_high``.
+        """
+        reach = critical_value(level, self._df) * self.std_errors
+        return pd.DataFrame({"conf_low": self.params - reach, "conf_high": self.params + reach})
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Estimates, standard errors, statistics, p-values and 95 % intervals."""
+        columns = [self.params.rename("estimate"), self.std_errors, self.statistics, self.pvalues]
+        return pd.concat([*columns, self.conf_int()], axis=1)
+
+
+class TestSet(Mapping[str, "HypothesisTest | NotApplicable"], Displayed):
+    """Tests by name; `frame` has one row per test.
+
+    Parameters
+    ----------
+    tests : mapping or iterable of tests
+        A test's own name is its key unless a mapping names it otherwise.
+
+    Examples
+    --------
+    >>> tests = TestSet([chi2_test("LR", "rows equal", 3.84, 1)])
+    >>> tests["LR"].df, tests.frame["p_value"].round(2).tolist()
+    (1, [0.05])
+    """
+
+    __test__ = False  # pytest takes classes named Test... for tests
+
+    def __init__(
+        self,
+        tests: Mapping[str, HypothesisTest | NotApplicable]
+        | Iterable[HypothesisTest | NotApplicable] = (),
+    ) -> None:
+        items = (
+            tests.items() if isinstance(tests, Mapping) else ((test.name, test) for test in tests)
+        )
+        self._tests: dict[str, HypothesisTest | NotApplicable] = dict(items)
+
+    def __getitem__(self, name: str) -> HypothesisTest | NotApplicable:
+        return self._tests[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tests)
+
+    def __len__(self) -> int:
+        return len(self._tests)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per test: ``name, null, statistic, distribution, df, p_value, rule``."""
+        return tests_frame(self._tests.values())
+
+    def _blocks(self) -> list[Block]:
+        return [repr(test) for test in self._tests.values()] or ["No tests"]

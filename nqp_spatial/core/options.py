@@ -366,6 +366,13 @@ def _resolved(annotation: Any, module: str) -> Any:
     return eval(annotation, {}, names)
 
 
+def _stand_in(annotation: Any) -> Any:
+    """Return what stands in for a class that an alias names as text, as in `WeightsLike`."""
+    if isinstance(annotation, typing.ForwardRef):
+        return _Names()[annotation.__forward_arg__]
+    return annotation
+
+
 def rule_of(annotation: Any) -> Rule:
     """Return the rule that an annotation states.
 
@@ -387,6 +394,7 @@ def rule_of(annotation: Any) -> Rule:
     if origin is Annotated:
         return _annotated(args[0], args[1:])
     if origin in (Union, types.UnionType):
+        args = tuple(_stand_in(arg) for arg in args)
         return _union([rule_of(arg) for arg in args], args)
     if origin is Literal:
         return _choice(args)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.ids import (
     balancing_choices,
     keyed,
@@ -47,7 +47,7 @@ BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
-class SpatialPanel(Printed):
+class SpatialPanel(Displayed):
     """Observations of units over periods, with the units' geometries.
 
     Parameters
@@ -245,7 +245,7 @@ class SpatialPanel(Printed):
         """Whether every unit is there in every period."""
         return len(self._frame) == self.n_units * self.n_periods
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         span = (
             f" ({plain(self.periods[0])} to {plain(self.periods[-1])})"
             if self.n_periods > 1

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.groups import group_codes
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import DomainError, PanelError, sample
+from nqp_spatial.core.resampling import bootstrap_counts
+from nqp_spatial.errors import DomainError, sample
 
-__all__ = ["Measured", "bootstrapped", "groups_by_unit", "measured", "resampled"]
+__all__ = ["Measured", "bootstrapped", "measured"]
 
 Sign = Literal["positive", "non-negative"]
 
@@ -67,49 +67,6 @@ def measured(
     return Measured(x, w / w.sum(axis=1, keepdims=True), panel.periods, panel.units)
 
 
-def groups_by_unit(
-    panel: SpatialPanel, group: str | pd.Series, *, single: Literal["error", "keep"] = "keep"
-) -> tuple[np.ndarray, list[str]]:
-    """Return the number of each unit's group and the groups' names.
-
-    Raises
-    ------
-    PanelError
-        As `group_codes`; or if a group has one member where that is an error.
-    OptionError
-        If there is one group.
-    """
-    codes, names = group_codes(panel, group)
-    alone = np.flatnonzero(np.bincount(codes) == 1)
-    if single == "error" and len(alone):
-        some = sample([names[i] for i in alone])
-        raise PanelError(
-            f"groups with one member have no inequality inside: {some}; join them "
-            "to others, or pass single='keep' to count it as zero"
-        )
-    return codes, names
-
-
-def resampled(
-    n: int, replications: int, seed: int | None, codes: np.ndarray | None = None
-) -> np.ndarray:
-    """Return how often each unit is in each bootstrap sample, shape (replications, n).
-
-    Units are drawn with all their periods; with groups, inside each group.
-    """
-    rng = np.random.default_rng(seed)
-    counts = np.zeros((replications, n))
-    members = (
-        [np.arange(n)]
-        if codes is None
-        else [np.flatnonzero(codes == g) for g in range(codes.max() + 1)]
-    )
-    for inside in members:
-        even = np.full(len(inside), 1 / len(inside))
-        counts[:, inside] = rng.multinomial(len(inside), even, size=replications)
-    return counts
-
-
 def bootstrapped(
     data: Measured,
     measure: Callable[[np.ndarray, np.ndarray], np.ndarray],
@@ -122,7 +79,7 @@ def bootstrapped(
     and periods are its rows, as many at once as a few million weights hold.
     """
     periods, n = data.values.shape
-    counts = resampled(n, replications, seed)
+    counts = bootstrap_counts(np.random.default_rng(seed), n, replications)
     found = []
     for some in np.array_split(counts, -(-counts.size * periods // 4_000_000)):
         weights = (some[:, None, :] * data.weights).reshape(-1, n)

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import IslandError, OptionError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["near_members"]
 
@@ -26,7 +25,7 @@ def near_members(
     values: np.ndarray,
     group: str | pd.Series,
     member: Hashable,
-    weights: SpatialWeights | Graph | W | None,
+    weights: WeightsLike | None,
 ) -> np.ndarray:
     """Return the mean of a group's members for each unit and period, the unit itself left out.
 
@@ -54,7 +53,8 @@ def near_members(
     IslandError
         If units have no link to a member.
     """
-    codes, names = group_codes(panel, group)
+    groups = Groups.by_unit(panel, group)
+    codes, names = groups.codes, groups.names
     if str(member) not in names:
         raise OptionError(f"no unit has {member!r} in the group; member= is one of {names}")
     inside = codes == names.index(str(member))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Positive, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.dynamics._kde import BANDWIDTHS, binned, densities, far_from_the_rest, modes
@@ -24,7 +24,7 @@ Bandwidth = Literal["silverman", "sheather-jones"] | Positive
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DensityResult(Printed):
+class DensityResult(Displayed):
     """Kernel densities by period on one grid.
 
     Attributes
@@ -62,7 +62,7 @@ class DensityResult(Printed):
     bandwidth: str
     label: str
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         table = pd.DataFrame(
             {
                 "bandwidth": self.bandwidths,
@@ -217,7 +217,7 @@ def _on_grid(
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ModalityResult(Printed):
+class ModalityResult(Displayed):
     """Silverman's test of the number of modes.
 
     Attributes
@@ -246,7 +246,7 @@ class ModalityResult(Printed):
     replications: int
     seed: int | None
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Silverman's test of modes of {self.variable}, {self.replications} bootstrap samples",
             self.frame,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.core.options import Size, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -16,11 +16,10 @@ from nqp_spatial.dynamics import _transitions as chains
 from nqp_spatial.dynamics._states import States
 from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
 from nqp_spatial.errors import DomainError, IslandError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["LisaMarkovResult", "lisa_markov"]
 
@@ -28,7 +27,7 @@ QUADRANTS = ("HH", "LH", "LL", "HL")  # the unit first, then its neighbours
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class LisaMarkovResult(Printed):
+class LisaMarkovResult(Displayed):
     """Moves between quadrants.
 
     Attributes
@@ -62,9 +61,9 @@ class LisaMarkovResult(Printed):
     kinds: pd.DataFrame
     quadrants: pd.DataFrame
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         shares = ", ".join(f"{name} {x:.1%}" for name, x in self.kinds.mean().items())
-        title, *chain = self.chain._parts()
+        title, *chain = self.chain._blocks()
         return [f"LISA {title}", *chain, f"Moves: {shares}", repr(self.test)]
 
 
@@ -72,7 +71,7 @@ class LisaMarkovResult(Printed):
 def lisa_markov(
     panel: SpatialPanel,
     variable: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     step: Size = 1,
 ) -> LisaMarkovResult:

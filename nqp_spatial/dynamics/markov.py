@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import Level, Replications, Seed, Size, StateCount, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
@@ -26,7 +26,7 @@ __all__ = ["MarkovResult", "chain_of", "check_step", "markov", "with_intervals"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class MarkovResult(Printed):
+class MarkovResult(Displayed):
     """An estimated Markov chain.
 
     Attributes
@@ -127,7 +127,7 @@ class MarkovResult(Printed):
         power = np.linalg.matrix_power(self.probabilities.to_numpy(), int(steps))
         return pd.DataFrame(power, self.counts.index, self.counts.columns)
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Markov chain of {self.variable}: {len(self.counts)} states by {self.rule}, "
             f"steps of {self.step}",

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
-from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.core.options import (
     Level,
@@ -34,7 +34,7 @@ __all__ = ["ChainsResult", "dealt_tests", "first_order", "markov_by_group", "tim
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ChainsResult(Printed):
+class ChainsResult(Displayed):
     """Markov chains with common states, side by side.
 
     Attributes
@@ -80,8 +80,8 @@ class ChainsResult(Printed):
         """Ergodic distributions, one row a chain."""
         return pd.DataFrame({name: chain.ergodic for name, chain in self.chains.items()}).T
 
-    def _parts(self) -> list[Part]:
-        chains = [part for name, one in self.chains.items() for part in [name, *one._parts()]]
+    def _blocks(self) -> list[Block]:
+        chains = [part for name, one in self.chains.items() for part in [name, *one._blocks()]]
         return [f"Markov chains by {self.by}", *chains, *map(repr, self.tests.values())]
 
 
@@ -143,7 +143,8 @@ def markov_by_group(
     True
     """
     check_step(panel, step)
-    codes, names = group_codes(panel, group)
+    groups = Groups.by_unit(panel, group)
+    codes, names = groups.codes, groups.names
     called = group if isinstance(group, str) else str(group.name or "group")
     found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
     by_unit = counts_by_unit(found.codes, found.count, step)

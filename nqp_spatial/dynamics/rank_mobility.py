@@ -10,23 +10,22 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Part, Printed
-from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Permutations, Seed, Size, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.dynamics.markov import check_step
 from nqp_spatial.errors import DomainError, PanelError, WeightsError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["RankMobilityResult", "rank_mobility"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RankMobilityResult(Printed):
+class RankMobilityResult(Displayed):
     """Concordance of ranks between periods.
 
     Attributes
@@ -56,7 +55,7 @@ class RankMobilityResult(Printed):
     permutations: int
     seed: int | None
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [f"Rank mobility of {self.variable}, steps of {self.step}", self.frame]
 
 
@@ -65,7 +64,7 @@ def rank_mobility(
     panel: SpatialPanel,
     variable: str,
     *,
-    w: SpatialWeights | Graph | W | None = None,
+    w: WeightsLike | None = None,
     group: str | pd.Series | None = None,
     step: Size = 1,
     permutations: Permutations = 999,
@@ -148,7 +147,8 @@ def rank_mobility(
         places = np.arange(n)
         columns["neighbours_p_value"] = _p_values(near, relocated, places, permutations, rng)
     if group is not None:
-        codes, names = group_codes(panel, group)
+        groups = Groups.by_unit(panel, group)
+        codes, names = groups.codes, groups.names
         changes = stats.rankdata(end, axis=0) - stats.rankdata(start, axis=0)
         total = np.abs(changes).sum(axis=0)
 

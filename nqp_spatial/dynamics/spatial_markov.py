@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.core.options import (
     Jobs,
@@ -40,11 +40,10 @@ from nqp_spatial.dynamics._states import Discretization, States, values_of
 from nqp_spatial.dynamics._states import discretize as cut
 from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step
 from nqp_spatial.errors import IslandError, OptionError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = [
     "Given",
@@ -62,7 +61,7 @@ _BATCH = 25  # permutations that one worker does at a time
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SpatialMarkovResult(Printed):
+class SpatialMarkovResult(Displayed):
     """Markov chains conditional on the state of the neighbours, of a named group, or of both.
 
     Attributes
@@ -134,14 +133,14 @@ class SpatialMarkovResult(Printed):
     def mobility(self) -> pd.DataFrame:
         """Mobility indices of each condition's chain, as `MarkovResult.mobility` has them."""
         rows: dict[tuple[object, str], tuple[float, float]] = {}
-        for name, of in self._blocks():
+        for name, of in self._conditions():
             found = long_run.mobility(*of)
             rows |= {(name, index): value for index, value in found.items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "std_error"])
         table.index = pd.MultiIndex.from_tuples(list(rows), names=["condition", "index"])
         return table
 
-    def _blocks(self) -> list[tuple[object, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    def _conditions(self) -> list[tuple[object, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
         """Return each condition with its probabilities, visits and ergodic distribution."""
         size = self.counts.shape[1]
         p = self.probabilities.to_numpy().reshape(-1, size, size)
@@ -151,7 +150,7 @@ class SpatialMarkovResult(Printed):
             for i, name in enumerate(self.ergodic.index)
         ]
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Spatial Markov chain of {self.variable}, steps of {self.step}; {self.weights_spec}",
             self.probabilities.round(3).assign(moves=self.counts.sum(axis=1)),
@@ -164,7 +163,7 @@ class SpatialMarkovResult(Printed):
 def spatial_markov(
     panel: SpatialPanel,
     variable: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     states: StateCount = 4,
     lag_states: StateCount = 4,
@@ -175,7 +174,7 @@ def spatial_markov(
     given: Given = "neighbours",
     group: str | pd.Series | None = None,
     member: Hashable = True,
-    group_weights: SpatialWeights | Graph | W | None = None,
+    group_weights: WeightsLike | None = None,
     group_states: StateCount | None = None,
     permutations: Permutations = 0,
     replications: Replications = 0,

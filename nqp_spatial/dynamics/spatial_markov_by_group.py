@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
-from nqp_spatial.core.groups import group_codes
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.core.options import (
     Level,
@@ -34,17 +34,16 @@ from nqp_spatial.dynamics.spatial_markov import (
     with_spatial_intervals,
 )
 from nqp_spatial.errors import IslandError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["SpatialChainsResult", "spatial_markov_by_group"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SpatialChainsResult(Printed):
+class SpatialChainsResult(Displayed):
     """Spatial Markov chains of groups, with common states.
 
     Attributes
@@ -76,8 +75,8 @@ class SpatialChainsResult(Printed):
         """The tests as a frame, one row each."""
         return tests_frame(self.tests.values())
 
-    def _parts(self) -> list[Part]:
-        chains = [part for name, one in self.chains.items() for part in [name, *one._parts()]]
+    def _blocks(self) -> list[Block]:
+        chains = [part for name, one in self.chains.items() for part in [name, *one._blocks()]]
         return [f"Spatial Markov chains by {self.by}", *chains, *map(repr, self.tests.values())]
 
 
@@ -85,7 +84,7 @@ class SpatialChainsResult(Printed):
 def spatial_markov_by_group(
     panel: SpatialPanel,
     variable: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     group: str | pd.Series,
     states: StateCount = 4,
@@ -149,7 +148,8 @@ def spatial_markov_by_group(
     True
     """
     check_step(panel, step)
-    codes, names = group_codes(panel, group)
+    groups = Groups.by_unit(panel, group)
+    codes, names = groups.codes, groups.names
     called = group if isinstance(group, str) else str(group.name or "group")
     w = as_weights(weights)
     matrix = w.aligned(panel.units)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import Count, Positive, Range, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
@@ -16,11 +16,10 @@ from nqp_spatial.dynamics import _transitions as chains
 from nqp_spatial.dynamics._kde import far_from_the_rest, gaussian_rows, robust_spread
 from nqp_spatial.dynamics._states import values_of
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["KernelResult", "stochastic_kernel"]
 
@@ -30,7 +29,7 @@ _ENOUGH = 0.005  # of the pairs, for a row to be shown
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class KernelResult(Printed):
+class KernelResult(Displayed):
     """A stochastic kernel, the density of a value given another.
 
     Attributes
@@ -101,7 +100,7 @@ class KernelResult(Printed):
         mean = np.nan_to_num(self.conditional.to_numpy()) @ y * (y[1] - y[0])
         return pd.Series(mean, self.conditional.index, name="expected")[self.inside]
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         what = "its neighbours' mean" if self.given == "neighbours" else "its own value"
         peak = []  # given the neighbours there is no long run
         if self.ergodic.notna().all():
@@ -121,7 +120,7 @@ def stochastic_kernel(
     variable: str,
     *,
     step: Count = 1,
-    w: SpatialWeights | Graph | W | None = None,
+    w: WeightsLike | None = None,
     bandwidth: tuple[Positive, Positive] | None = None,
     points: Annotated[int, Range(20, 500)] = 101,
     relative: bool = False,
@@ -231,9 +230,7 @@ def stochastic_kernel(
     )
 
 
-def _around(
-    panel: SpatialPanel, values: np.ndarray, weights: SpatialWeights | Graph | W
-) -> np.ndarray:
+def _around(panel: SpatialPanel, values: np.ndarray, weights: WeightsLike) -> np.ndarray:
     w = as_weights(weights)
     matrix = w.aligned(panel.units)
     if len(w.islands):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import (
@@ -31,17 +31,16 @@ from nqp_spatial.esda.moran import (
     pseudo_p_values,
     z_values,
 )
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["JoinCountsResult", "join_counts"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class JoinCountsResult(Printed):
+class JoinCountsResult(Displayed):
     """Joins between categories.
 
     Attributes
@@ -74,7 +73,7 @@ class JoinCountsResult(Printed):
     alternative: str
     weights_spec: str
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         test = f"{self.permutations} permutations" if self.permutations else "normal"
         return [f"Join counts, {self.weights_spec}, {test}", self.frame]
 
@@ -83,7 +82,7 @@ class JoinCountsResult(Printed):
 def join_counts(
     panel: SpatialPanel,
     variable: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     period: Hashable | None = None,
     permutations: Permutations = 999,

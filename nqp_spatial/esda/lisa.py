@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.sizes import require_memory
@@ -22,11 +22,10 @@ from nqp_spatial.esda.moran import (
     pseudo_p_values,
     require_links,
 )
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["CLUSTERS", "QUADRANTS", "LisaResult", "lisa"]
 
@@ -35,7 +34,7 @@ CLUSTERS = (*QUADRANTS, "Not significant", "No neighbours")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class LisaResult(Printed):
+class LisaResult(Displayed):
     """Local Moran statistics of one period.
 
     Attributes
@@ -106,7 +105,7 @@ class LisaResult(Printed):
         tail = "" if self.alternative == "directed" else f" ({self.alternative})"
         return f"{what} < {self.alpha:g}{tail}, {self.permutations} permutations"
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"LISA of {self.variable}, period {self.period}; {self.weights_spec}",
             f"Moran's I = {self.moran_i:.4f}; {self.criterion()}, seed {self.seed}",
@@ -119,7 +118,7 @@ class LisaResult(Printed):
 def lisa(
     panel: SpatialPanel,
     variable: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     period: Hashable | None = None,
     permutations: Permutations = 999,

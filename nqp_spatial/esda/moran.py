@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = [
     "BATCH_CELLS",
@@ -37,7 +36,7 @@ BATCH_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class MoranResult(Printed):
+class MoranResult(Displayed):
     """Moran's I by period.
 
     Attributes
@@ -78,7 +77,7 @@ class MoranResult(Printed):
     weights_spec: str
     notes: tuple[str, ...]
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         how = (
             f"{self.permutations} permutations, seed {self.seed}, {self.alternative}"
             if self.permutations
@@ -96,7 +95,7 @@ class MoranResult(Printed):
 def moran(
     panel: SpatialPanel,
     variable: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     permutations: Permutations = 999,
     seed: Seed = None,

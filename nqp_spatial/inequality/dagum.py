@@ -8,10 +8,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Level, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.weighted_sample import groups_by_unit, measured, resampled
+from nqp_spatial.core.resampling import bootstrap_counts
+from nqp_spatial.core.weighted_sample import measured
 from nqp_spatial.inequality._numba import group_gaps
 
 __all__ = ["DagumResult", "dagum"]
@@ -20,7 +22,7 @@ PARTS = ("within", "net_between", "transvariation")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DagumResult(Printed):
+class DagumResult(Displayed):
     """Dagum's decomposition of the Gini coefficient, by period.
 
     Attributes
@@ -68,7 +70,7 @@ class DagumResult(Printed):
     replications: int
     label: str
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [f"Dagum's decomposition of {self.variable} by {self.group}", self.summary]
 
 
@@ -142,12 +144,13 @@ def dagum(
     ['Central', 'East', 'Northeast', 'West']
     """
     data = measured(panel, variable, weights, "non-negative", "the Gini coefficient")
-    codes, names = groups_by_unit(panel, group, single=single)
+    groups = Groups.by_unit(panel, group, singletons=single)
+    codes, names = groups.codes, groups.names
     order = np.argsort(data.values, axis=1, kind="stable")
     n, k = len(codes), len(names)
 
     def parts(counts: np.ndarray) -> _Parts:
-        return _parts(*group_gaps(data.values, order, codes, data.weights, counts, k))
+        return _blocks(*group_gaps(data.values, order, codes, data.weights, counts, k))
 
     whole = parts(np.ones((1, n)))
     periods, pairs = data.periods, [(j, h) for j in range(k) for h in range(j)]
@@ -177,7 +180,8 @@ def dagum(
             [
                 _summary(parts(some))
                 for some in np.array_split(
-                    resampled(n, replications, seed, codes), -(-replications // 50)
+                    bootstrap_counts(np.random.default_rng(seed), n, replications, codes),
+                    -(-replications // 50),
                 )
             ]
         )
@@ -219,7 +223,7 @@ class _Parts:
     overlap: np.ndarray
 
 
-def _parts(gaps: np.ndarray, means: np.ndarray, totals: np.ndarray) -> _Parts:
+def _blocks(gaps: np.ndarray, means: np.ndarray, totals: np.ndarray) -> _Parts:
     p = totals / totals.sum(axis=-1, keepdims=True)
     s = p * means / (p * means).sum(axis=-1, keepdims=True)
     added = means[..., :, None] + means[..., None, :]

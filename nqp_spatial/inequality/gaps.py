@@ -9,17 +9,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Nonnegative, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.weighted_sample import groups_by_unit
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, sample
 
 __all__ = ["GapsResult", "gaps", "intransitive"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GapsResult(Printed):
+class GapsResult(Displayed):
     """Levels of groups and gaps between them.
 
     Attributes
@@ -48,7 +48,7 @@ class GapsResult(Printed):
     variable: str
     group: str
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [f"Gaps of {self.variable} between groups of {self.group}", self.frame]
 
 
@@ -98,7 +98,8 @@ def gaps(
         raise OptionError("weights are of a mean; a sum has none")
     x = panel.values(variable).T
     w = np.ones_like(x) if weights is None else panel.values(weights).T
-    codes, names = groups_by_unit(panel, group)
+    groups = Groups.by_unit(panel, group)
+    codes, names = groups.codes, groups.names
     member = (codes[:, None] == np.arange(len(names))).astype(float)
     level = (w * x) @ member
     if how == "mean":

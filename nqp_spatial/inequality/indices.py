@@ -8,9 +8,10 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Level, Range, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.weighted_sample import bootstrapped, groups_by_unit, measured
+from nqp_spatial.core.weighted_sample import bootstrapped, measured
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.inequality._numba import group_gaps
 
@@ -166,7 +167,7 @@ def esteban_ray(
     10
     """
     data = measured(panel, variable, weights, "non-negative", "polarisation")
-    codes, _ = groups_by_unit(panel, group)
+    codes = Groups.by_unit(panel, group).codes
     member = codes[:, None] == np.arange(codes.max() + 1)
     p = data.weights @ member
     means = (data.weights * data.values) @ member / p

@@ -11,11 +11,10 @@ from nqp_spatial.core.options import Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.weighted_sample import measured
 from nqp_spatial.inequality.indices import gini_of
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["spatial_gini"]
 
@@ -24,7 +23,7 @@ __all__ = ["spatial_gini"]
 def spatial_gini(
     panel: SpatialPanel,
     variable: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     permutations: Permutations = 999,
     seed: Seed = 0,

@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Level, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.weighted_sample import bootstrapped, groups_by_unit, measured
+from nqp_spatial.core.weighted_sample import bootstrapped, measured
 from nqp_spatial.errors import OptionError, PanelError, sample
 
 __all__ = ["TheilResult", "theil"]
@@ -21,7 +22,7 @@ Index = Literal["T", "L"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class TheilResult(Printed):
+class TheilResult(Displayed):
     """Theil's index by period, and its parts.
 
     Attributes
@@ -60,7 +61,7 @@ class TheilResult(Printed):
     label: str
     level: float
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [f"Theil {self.index} of {self.variable}", self.summary]
 
 
@@ -135,7 +136,7 @@ def theil(
         raise OptionError("levels must name at least one column")
     sign: Literal["positive", "non-negative"] = "non-negative" if index == "T" else "positive"
     data = measured(panel, variable, weights, sign, f"Theil {index}")
-    codes = [groups_by_unit(panel, name)[0] for name in names]
+    codes = [Groups.by_unit(panel, name).codes for name in names]
     _require_nested(panel, names, codes)
     parts = _split(data.values, data.weights, codes, index)
     columns = [
@@ -205,7 +206,8 @@ def _with_shares(parts: np.ndarray) -> np.ndarray:
 def _of_groups(
     panel: SpatialPanel, level: str, values: np.ndarray, weights: np.ndarray, index: Index
 ) -> pd.DataFrame:
-    code, names = groups_by_unit(panel, level)
+    groups = Groups.by_unit(panel, level)
+    code, names = groups.codes, groups.names
     shares, own = {}, {}
     for g, name in enumerate(names):
         inside = code == g

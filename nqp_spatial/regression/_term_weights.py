@@ -10,15 +10,14 @@ import numpy as np
 
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["AnyWeights", "Terms", "terms_of"]
 
-AnyWeights = "SpatialWeights | Graph | W"
+AnyWeights = "WeightsLike"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ def row_sum_advice(weights: SpatialWeights) -> str:
 
 
 def terms_of(
-    weights: SpatialWeights | Graph | W | Mapping[str, SpatialWeights | Graph | W] | None,
+    weights: WeightsLike | Mapping[str, WeightsLike] | None,
     panel: SpatialPanel,
     needed: Mapping[str, bool],
     model: str,

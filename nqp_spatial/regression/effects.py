@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import checked
 from nqp_spatial.errors import OptionError, StabilityWarning
 from nqp_spatial.regression._term_weights import Terms
@@ -37,7 +37,7 @@ _PROBES = 100
 
 
 @dataclass(frozen=True, repr=False)
-class EffectsResult(Printed):
+class EffectsResult(Displayed):
     """Effects with inference.
 
     Attributes
@@ -81,7 +81,7 @@ class EffectsResult(Printed):
     title: str
     notes: tuple[str, ...] = ()
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         how = f"{self.draws} draws, seed {self.seed}" if self.draws else "delta method"
         lost = f", {self.discarded} unstable draws left out" if self.discarded else ""
         shown = self.frame

@@ -40,11 +40,10 @@ from nqp_spatial.regression.spec import (
     check_covariance,
     check_options,
 )
-from nqp_spatial.weights.spatial_weights import SpatialWeights
+from nqp_spatial.weights.spatial_weights import WeightsLike
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["fit"]
 
@@ -53,7 +52,7 @@ __all__ = ["fit"]
 def fit(
     formula: str,
     panel: SpatialPanel,
-    weights: SpatialWeights | Graph | W | Mapping[str, SpatialWeights | Graph | W] | None = None,
+    weights: WeightsLike | Mapping[str, WeightsLike] | None = None,
     *,
     model: Model = "sdm",
     effects: Effects = "two-way",

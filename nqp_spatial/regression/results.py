@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nqp_spatial.core.display import filled
+from nqp_spatial.core.display import wrapped_text
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable
 from nqp_spatial.core.options import Level, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -24,7 +24,7 @@ from nqp_spatial.regression._term_weights import Terms, terms_of
 from nqp_spatial.regression.effects import EffectsResult, Slopes
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.spec import RegressionSpec, require_level
-from nqp_spatial.weights.spatial_weights import SpatialWeights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
@@ -393,11 +393,7 @@ class RegressionResult:
     def predict(
         self,
         panel: SpatialPanel | None = None,
-        weights: SpatialWeights
-        | Graph
-        | W
-        | Mapping[str, SpatialWeights | Graph | W]
-        | None = None,
+        weights: SpatialWeights | Graph | W | Mapping[str, WeightsLike] | None = None,
         *,
         kind: Kind = "trend",
         period_effects: Mapping[Hashable, float] | None = None,
@@ -546,7 +542,9 @@ class RegressionResult:
         if self.spec.has_rho or self.spec.has_lags or self.spec.is_dynamic:
             foot.append("Coefficients of a model with spatial lags are not effects: see .effects()")
         foot += [f"Note: {note}" for note in self.notes]
-        return Summary("\n".join([*map(filled, head), "", rows, "", *map(filled, foot)]))
+        return Summary(
+            "\n".join([*map(wrapped_text, head), "", rows, "", *map(wrapped_text, foot)])
+        )
 
     def __repr__(self) -> str:
         return str(self.summary)

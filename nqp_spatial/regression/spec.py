@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.errors import OptionError
 
 __all__ = [
@@ -48,7 +48,7 @@ _EFFECTS_WORDS = {
 
 
 @dataclass(frozen=True, repr=False)
-class RegressionSpec(Printed):
+class RegressionSpec(Displayed):
     """What is estimated, and how.
 
     ``y_t = rho W y_t + tau y_(t-1) + eta W y_(t-1) + X_t beta + W X_t theta + mu + nu_t + u_t``,
@@ -163,7 +163,7 @@ class RegressionSpec(Printed):
         words = f"{words}, {_EFFECTS_WORDS[self.effects]}"
         return f"{words}, by GS2SLS" if self.estimator == "gs2sls" else words
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             self.describe(),
             f"Formula: {self.formula}",

@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.errors import OptionError, WeightsError
-from nqp_spatial.weights.composition import group_codes
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["ALL", "Groups", "Split", "arrow", "groups_of", "split_matrices"]
+__all__ = ["ALL", "Split", "arrow", "split_matrices"]
 
 Split = Literal["both", "receiver", "sender", "within-across", "none"]
 ALL = "all"
-
-
-@dataclass(frozen=True, eq=False)
-class Groups:
-    """Groups of the units of W.
-
-    Attributes
-    ----------
-    codes : ndarray
-        Number of each unit's group, shape (n,).
-    names : list of str
-    sizes : ndarray
-        Units in each group.
-    """
-
-    codes: np.ndarray
-    names: list[str]
-    sizes: np.ndarray
-
-    def indicators(self) -> np.ndarray:
-        """Return one column of zeros and ones a group, shape (n, groups)."""
-        return np.asarray(self.codes[:, None] == np.arange(len(self.names)), dtype=float)
-
-
-def groups_of(weights: SpatialWeights, given: pd.Series) -> Groups:
-    """Return the groups in the order of the weights.
-
-    Raises
-    ------
-    OptionError
-        If there is only one group.
-    PanelError, UnmatchedIdsError
-        If a unit has no group, or more than one.
-    """
-    codes, names = group_codes(weights, given)
-    if len(names) < 2:
-        raise OptionError(f"groups must be two or more, all units are in {names[0]!r}")
-    return Groups(codes, [str(name) for name in names], np.bincount(codes))
 
 
 def arrow(receiver: Hashable, sender: Hashable) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-from nqp_spatial.spillovers._blocks import Groups
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.spillovers._estimation import SeveralLags
 
 __all__ = ["GroupEffects", "group_effects"]

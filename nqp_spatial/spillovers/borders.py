@@ -12,22 +12,22 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, sparse, stats
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.core.options import Level, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sample
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression.spec import require_level
-from nqp_spatial.spillovers._blocks import ALL, Groups, groups_of
+from nqp_spatial.spillovers._blocks import ALL
 from nqp_spatial.spillovers._estimation import SeveralLags, estimate
 from nqp_spatial.spillovers._group_effects import group_effects
 from nqp_spatial.spillovers.partition import FixedEffects, column_of
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["BarrierResult", "BorderDecay", "barrier", "fieller"]
 
@@ -35,7 +35,7 @@ _GRID = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5])
 
 
 @dataclass(frozen=True, repr=False)
-class BorderDecay(Printed):
+class BorderDecay(Displayed):
     """The factor ``exp(-kappa b)`` by which links that cross b borders count less.
 
     Attributes
@@ -59,7 +59,7 @@ class BorderDecay(Printed):
     loglik: float
     test: HypothesisTest | NotApplicable
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Border decay: kappa {self.kappa:.4g} [{self.conf_low:.4g}, {self.conf_high:.4g}]; "
             f"a border leaves {self.retained:.3g} "
@@ -69,7 +69,7 @@ class BorderDecay(Printed):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BarrierResult(Printed):
+class BarrierResult(Displayed):
     """An estimated model with spillovers within and across zones.
 
     Attributes
@@ -283,7 +283,7 @@ class BarrierResult(Printed):
         table["conf_low"], table["conf_high"] = table["estimate"] - reach, table["estimate"] + reach
         return table.rename_axis("effect")
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Spillovers within and across zones, {self.effects} effects; {self.formula}",
             f"Weights: {self.weights_spec}",
@@ -333,7 +333,7 @@ def fieller(
 def barrier(
     formula: str,
     panel: SpatialPanel,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     zone: str | pd.Series | Sequence[str | pd.Series],
     effects: FixedEffects = "two-way",
@@ -403,9 +403,9 @@ def barrier(
         name = str(series.name) if series.name is not None else "zone"
         if name in zones or name == "unit":
             name = "zone" if len(several) == 1 else f"zone {number}"
-        zones[name] = groups_of(w, series)
+        zones[name] = Groups.by_unit(w.units, series)
     _require_nested(zones)
-    parts = _parts(w, zones)
+    parts = _blocks(w, zones)
     members = {ALL: np.ones(w.n_units, dtype=bool)}
     fit = estimate(
         formula, panel, parts, parts if lag_regressors else {}, members=members, effects=effects,
@@ -439,7 +439,7 @@ def _require_nested(zones: dict[str, Groups]) -> None:
             )
 
 
-def _parts(w: SpatialWeights, zones: dict[str, Groups]) -> dict[str, sparse.csr_array]:
+def _blocks(w: SpatialWeights, zones: dict[str, Groups]) -> dict[str, sparse.csr_array]:
     """Return links by the smallest zone that holds both ends."""
     links = w.sparse.tocoo()
     level = np.full(links.nnz, len(zones))

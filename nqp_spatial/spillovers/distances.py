@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import optimize, sparse, stats
 from scipy.sparse import linalg as sla
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.core.options import Edge, Level, Nonnegative, PassedTo, Positive, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -40,7 +40,7 @@ _SUP_DRAWS = 50_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ReachResult(Printed):
+class ReachResult(Displayed):
     """Indirect effects by distance.
 
     Attributes
@@ -76,7 +76,7 @@ class ReachResult(Printed):
     fit: SeveralLags | None
     notes: tuple[str, ...] = ()
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         ends = "; ".join(f"{name}: {km:g} km" for name, km in self.reach_km.items() if km == km)
         found = [f"Reach: {ends}"] if ends else []
         return [self.design, self.frame.reset_index(drop=True), *found, *notes_of(self.notes)]
@@ -435,7 +435,7 @@ def _refitted(rows: list[pd.DataFrame], design: str) -> ReachResult:
 
 
 @dataclass(frozen=True, repr=False)
-class DistanceDecay(Printed):
+class DistanceDecay(Displayed):
     """The exponent of ``w_ij = d_ij ** -power``, by profile likelihood.
 
     Attributes
@@ -456,7 +456,7 @@ class DistanceDecay(Printed):
     test: HypothesisTest | NotApplicable
     profile: pd.Series
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             f"Distance decay: power {self.power:.4g} [{self.conf_low:.4g}, {self.conf_high:.4g}], "
             f"log-likelihood {self.loglik:.4f}",

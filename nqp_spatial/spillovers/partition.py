@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.core.options import Level, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -22,19 +23,16 @@ from nqp_spatial.regression.likelihood.several_lags import radius_of
 from nqp_spatial.regression.spec import Covariance, Estimator, require_level
 from nqp_spatial.spillovers._blocks import (
     ALL,
-    Groups,
     Split,
     arrow,
-    groups_of,
     split_matrices,
 )
 from nqp_spatial.spillovers._estimation import SeveralLags, estimate, estimate_two_stage
 from nqp_spatial.spillovers._group_effects import group_effects
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["EffectsMatrix", "PartitionedResult", "partitioned"]
 
@@ -43,7 +41,7 @@ Ties = Split | Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class EffectsMatrix(Printed):
+class EffectsMatrix(Displayed):
     """Effects of one regressor from group to group.
 
     Attributes
@@ -100,13 +98,13 @@ class EffectsMatrix(Printed):
         order = list(dict.fromkeys(part["receiver"]))
         return wide.reindex(index=order, columns=[c for c in order if c in wide.columns])
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         table = self.frame.drop(columns="variable").reset_index(drop=True)
         return [f"Effects of {self.variable} (rows receive)", table, self.note]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class PartitionedResult(Printed):
+class PartitionedResult(Displayed):
     """An estimated partitioned Durbin model.
 
     Attributes
@@ -349,7 +347,7 @@ class PartitionedResult(Printed):
 
     # -- display -----------------------------------------------------------------------------------
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         sizes = ", ".join(
             f"{name} ({size})"
             for name, size in zip(self.groups.names, self.groups.sizes, strict=True)
@@ -402,7 +400,7 @@ def _independent(rows: np.ndarray) -> np.ndarray:
 def partitioned(
     formula: str,
     panel: SpatialPanel,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     groups: str | pd.Series,
     effects: FixedEffects = "two-way",
@@ -507,7 +505,7 @@ def partitioned(
     if panel.n_periods == 1 and effects != "none":
         raise OptionError(f"effects={effects!r} needs more than one period; use effects='none'")
     w = as_weights(weights).reordered(panel.units)
-    parts = groups_of(w, column_of(panel, groups))
+    parts = Groups.by_unit(w.units, column_of(panel, groups))
     members = {ALL: np.ones(w.n_units, dtype=bool)}
     if beta == "group":
         members = {name: parts.codes == at for at, name in enumerate(parts.names)}

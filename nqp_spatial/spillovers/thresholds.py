@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.core.options import Jobs, Level, Range, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -26,11 +26,10 @@ from nqp_spatial.regression.likelihood.several_lags import LagLikelihood
 from nqp_spatial.spillovers._blocks import ALL
 from nqp_spatial.spillovers._estimation import Prepared, SeveralLags, estimate, prepare
 from nqp_spatial.spillovers.partition import FixedEffects
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["ThresholdResult", "threshold"]
 
@@ -46,7 +45,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SecondThreshold(Printed):
+class SecondThreshold(Displayed):
     """A second threshold beside the first.
 
     Attributes
@@ -66,13 +65,13 @@ class SecondThreshold(Printed):
     profile: pd.DataFrame
     fit: SeveralLags
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         low, high = self.gammas
         return [f"Two thresholds: {low:.6g} and {high:.6g}", repr(self.test)]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ThresholdResult(Printed):
+class ThresholdResult(Displayed):
     """A threshold of a score at which spillovers change.
 
     Attributes
@@ -136,7 +135,7 @@ class ThresholdResult(Printed):
         """Their standard errors, given gamma."""
         return pd.Series(np.sqrt(np.diag(self.fit.cov)), self.params.index, name="std_error")
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         two = []
         if self.second is not None:
             low, high = self.second.gammas
@@ -220,7 +219,7 @@ def _links_of(
 def threshold(
     formula: str,
     panel: SpatialPanel,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     score: str | pd.Series,
     on: On = "sender",

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import OpenShare, Range, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.errors import DomainError, IslandError, OptionError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["MisallocationResult", "misallocation", "segmentation"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class MisallocationResult(Printed):
+class MisallocationResult(Displayed):
     """How factors are spread over units, against what would give most.
 
     Attributes
@@ -50,7 +49,7 @@ class MisallocationResult(Printed):
     frame: pd.DataFrame
     summary: pd.DataFrame
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return ["Misallocation", self.summary]
 
 
@@ -152,7 +151,7 @@ def misallocation(
 def segmentation(
     panel: SpatialPanel,
     goods: Sequence[str],
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     prices: Literal["chain", "level"] = "chain",
 ) -> pd.Series:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Crs, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_places_in_time
@@ -19,7 +19,7 @@ __all__ = ["CentrePath", "centre_path"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class CentrePath(Printed):
+class CentrePath(Displayed):
     """Centre of gravity and standard deviational ellipse, by period.
 
     Attributes
@@ -46,7 +46,7 @@ class CentrePath(Printed):
     crs: Any
     variable: str
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [f"Centre and ellipse of {self.variable}", self.frame.round(2)]
 
 

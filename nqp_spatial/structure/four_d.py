@@ -9,18 +9,17 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.weighted_sample import groups_by_unit
 from nqp_spatial.errors import BoundaryError, DomainError, GeometryError, OptionError, sample
 from nqp_spatial.structure.centre_path import projection_of
 from nqp_spatial.weights._spectrum import spectral_radius
 from nqp_spatial.weights.distance import inverse_distance
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["density", "diversity", "division", "market_potential"]
 
@@ -28,7 +27,7 @@ __all__ = ["density", "diversity", "division", "market_potential"]
 @checked
 def division(
     panel: SpatialPanel,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     zone: str | pd.Series,
     *,
     rho: float = 0.0,
@@ -73,7 +72,8 @@ def division(
     True
     """
     w = as_weights(weights).reordered(panel.units).sparse
-    codes, names = groups_by_unit(panel, zone)
+    groups = Groups.by_unit(panel, zone)
+    codes, names = groups.codes, groups.names
     n = panel.n_units
     member = np.zeros((n, len(names)))
     member[np.arange(n), codes] = 1.0

@@ -11,19 +11,18 @@ import pandas as pd
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import Permutations, Seed, checked
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["compare", "compare_groups"]
 
 
 @checked
 def compare(
-    a: SpatialWeights | Graph | W,
-    b: SpatialWeights | Graph | W,
+    a: WeightsLike,
+    b: WeightsLike,
     values: pd.Series | pd.DataFrame | None = None,
 ) -> pd.Series:
     """Compare two weights matrices: the links they share, and how alike their lags are.
@@ -88,7 +87,7 @@ def compare(
 
 @checked
 def compare_groups(
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     groups: pd.Series,
     *,
     permutations: Permutations = 9999,

@@ -5,33 +5,32 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.ids import check_same_ids
+from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import checked
-from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.errors import OptionError
 from nqp_spatial.weights.distance import links_of, part_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
     Standardization,
+    WeightsLike,
     WeightsSpec,
     as_weights,
     finish,
 )
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
-__all__ = ["across", "group_codes", "nested", "partition", "within"]
+__all__ = ["across", "nested", "partition", "within"]
 
 
 @checked
 def nested(
-    a: SpatialWeights | Graph | W,
-    b: SpatialWeights | Graph | W,
+    a: WeightsLike,
+    b: WeightsLike,
     *,
     share: float = 0.5,
     how: Literal["sum", "product"] = "sum",
@@ -90,7 +89,7 @@ def nested(
 
 @checked
 def within(
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     zone: pd.Series | Mapping[Any, Hashable],
     *,
     standardize: Standardization = "none",
@@ -131,7 +130,7 @@ def within(
 
 @checked
 def across(
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     zone: pd.Series | Mapping[Any, Hashable],
     *,
     standardize: Standardization = "none",
@@ -166,7 +165,7 @@ def across(
 
 @checked
 def partition(
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     groups: pd.Series | Mapping[Any, Hashable],
     *,
     standardize: Standardization = "none",
@@ -201,7 +200,8 @@ def partition(
     [(False, False), (False, True), (True, False), (True, True)]
     """
     whole = as_weights(weights)
-    codes, names = group_codes(whole, groups)
+    parts = Groups.by_unit(whole.units, groups, at_least=1)
+    codes, names = parts.codes, parts.labels
     rows, columns = links_of(whole.sparse)
     found: dict[tuple[Hashable, Hashable], SpatialWeights] = {}
     for a, receiver in enumerate(names):
@@ -213,14 +213,14 @@ def partition(
 
 
 def _by_zone(
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     zone: pd.Series | Mapping[Any, Hashable],
     *,
     same: bool,
     standardize: Standardization,
 ) -> SpatialWeights:
     whole = as_weights(weights)
-    codes, _ = group_codes(whole, zone)
+    codes = Groups.by_unit(whole.units, zone, at_least=1).codes
     rows, columns = links_of(whole.sparse)
     label = getattr(zone, "name", None)
     name = f" of {label}" if label is not None else ""
@@ -234,45 +234,3 @@ def _scaled(part: SpatialWeights, standardize: Standardization) -> SpatialWeight
 
 def _standardized(weights: SpatialWeights) -> SpatialWeights:
     return weights.standardize("row") if weights.spec.standardization == "none" else weights
-
-
-def group_codes(
-    weights: SpatialWeights, groups: pd.Series | Mapping[Any, Hashable]
-) -> tuple[np.ndarray, list[Hashable]]:
-    """Return the number of each unit's group, in the order of the weights, and the groups."""
-    if not isinstance(groups, pd.Series | Mapping):
-        raise OptionError(
-            f"groups must be a Series by unit, such as panel.at(2020)['province'], "
-            f"got {type(groups).__name__}"
-        )
-    series = pd.Series(groups)
-    if isinstance(series.index, pd.MultiIndex):
-        wide = series.unstack(1)
-        first = wide.iloc[:, 0]
-        several = (
-            wide.ne(wide.bfill(axis=1).iloc[:, 0], axis=0).mask(wide.isna(), False).any(axis=1)
-        )
-        if several.any():
-            raise PanelError(
-                f"units change their group over periods: {sample(several.index[several])}; "
-                "pass the groups of one period"
-            )
-        series = first
-    if series.index.has_duplicates:
-        raise PanelError(
-            f"units have more than one group: "
-            f"{sample(series.index[series.index.duplicated()].unique())}; pass one for each"
-        )
-    check_same_ids(
-        series.index, weights.units, our_name="groups", their_name="weights",
-        advice="give every unit of the weights a group",
-    )  # fmt: skip
-    ordered = series.reindex(weights.units)
-    if ordered.isna().any():
-        raise PanelError(
-            f"units have no group: {sample(ordered.index[ordered.isna()])}; give each one"
-        )
-    if not ordered.map(lambda group: isinstance(group, Hashable)).all():
-        raise PanelError(f"groups must be single values, got {sample(ordered.head(1))}")
-    codes, names = pd.factorize(ordered, sort=True)
-    return codes, list(names)

@@ -17,14 +17,14 @@ from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
     Standardization,
+    WeightsLike,
     WeightsSpec,
     as_weights,
     finish,
 )
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["directed_economic", "economic", "gravity"]
 
@@ -35,7 +35,7 @@ def economic(
     variable: str,
     *,
     periods: Iterable[Hashable] | None = None,
-    base: SpatialWeights | Graph | W | None = None,
+    base: WeightsLike | None = None,
     floor: float | None = None,
     standardize: Standardization = "row",
 ) -> SpatialWeights:
@@ -107,7 +107,7 @@ def directed_economic(
     panel: SpatialPanel,
     variable: str,
     *,
-    base: SpatialWeights | Graph | W,
+    base: WeightsLike,
     relative_to: Literal["receiver", "mean"] = "receiver",
     periods: Iterable[Hashable] | None = None,
     standardize: Standardization = "row",
@@ -256,7 +256,7 @@ def _means(
 
 
 def _pairs(
-    panel: SpatialPanel, base: SpatialWeights | Graph | W | None
+    panel: SpatialPanel, base: WeightsLike | None
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
     """Return receiver and sender of each link of the base, or of all pairs."""
     if base is None:

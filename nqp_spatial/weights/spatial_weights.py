@@ -7,14 +7,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.sparse import coo_array, csgraph, csr_array
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import checked
 from nqp_spatial.errors import (
@@ -32,10 +32,19 @@ if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
-__all__ = ["SpatialWeights", "Standardization", "WeightsSpec", "as_weights", "finish"]
+__all__ = [
+    "SpatialWeights",
+    "Standardization",
+    "WeightsLike",
+    "WeightsSpec",
+    "as_weights",
+    "finish",
+]
 
 Standardization = Literal["row", "spectral", "minmax", "none"]
 Islands = Literal["error", "keep"]
+# What a function takes as spatial weights; `as_weights` makes a SpatialWeights of it.
+WeightsLike = Union["SpatialWeights", "Graph", "W"]
 
 # Row sums that files with six digits or single precision leave: they count as one everywhere.
 ROW_SUM_TOLERANCE = 5e-6
@@ -53,7 +62,7 @@ _STANDARDIZED_WORDS = {
 
 
 @dataclass(frozen=True, repr=False)
-class WeightsSpec(Printed):
+class WeightsSpec(Displayed):
     """How a weights matrix was made.
 
     Attributes
@@ -88,12 +97,17 @@ class WeightsSpec(Printed):
             words += f", islands: {self.islands}"
         return f"{words}, {_STANDARDIZED_WORDS[self.standardization]}"
 
-    def _parts(self) -> list[Part]:
+    @property
+    def words(self) -> str:
+        """The specification in words fit for a table note."""
+        return self.describe()
+
+    def _blocks(self) -> list[Block]:
         return [self.describe()]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpatialWeights(Printed):
+class SpatialWeights(Displayed):
     """Spatial weights: rows receive, columns send, ``w[i, j]`` is the weight of j for i.
 
     Make one with the functions of `nqp_spatial.weights`. It holds the specification and remembers
@@ -188,7 +202,7 @@ class SpatialWeights(Printed):
         inside = (self.sparse, self.raw)
         return int(sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in inside))
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         components = int(self.components.max()) + 1
         return [
             f"SpatialWeights: {self.spec.describe()}; {self.n_units} units, {self.n_links} links, "
@@ -517,7 +531,7 @@ def finish(
     return SpatialWeights(spec, units, scaled, matrix)
 
 
-def as_weights(weights: SpatialWeights | Graph | W) -> SpatialWeights:
+def as_weights(weights: WeightsLike) -> SpatialWeights:
     """Return what the caller passed as `SpatialWeights`, with the weights as they are.
 
     Parameters

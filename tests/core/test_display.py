@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.core.display import Printed, filled
+from nqp_spatial.core.display import Displayed, wrapped_text
 
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
-FOLDERS = ("weights", "esda", "composite", "inequality", "structure", "dynamics", "convergence", "regression",
-           "spillovers", "report")  # fmt: skip
+FOLDERS = (
+    *("weights", "esda", "composite", "inequality", "structure", "dynamics", "convergence"),
+    *("regression", "spillovers", "report"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +127,8 @@ def test_every_result_class_prints_this_way():
 
 
 def test_long_tables_are_cut_and_say_so():
-    class Long(Printed):
-        def _parts(self):
+    class Long(Displayed):
+        def _blocks(self):
             return ["Title", pd.DataFrame({"x": np.arange(500.0)}, pd.RangeIndex(500, name="i"))]
 
     text = repr(Long())
@@ -136,6 +138,6 @@ def test_long_tables_are_cut_and_say_so():
 
 
 def test_filled_keeps_line_breaks_and_words():
-    assert filled("a\nb") == "a\nb"
+    assert wrapped_text("a\nb") == "a\nb"
     long = "x" * 100
-    assert filled(long) == long  # a path or a name is not cut
+    assert wrapped_text(long) == long  # a path or a name is not cut

@@ -11,7 +11,7 @@ import pytest
 from shapely import box
 
 import nqp_spatial as nq
-from nqp_spatial.core import weighted_sample as measured
+from nqp_spatial.core.resampling import bootstrap_counts
 from nqp_spatial.errors import BoundaryError, DomainError, GeometryError, OptionError, PanelError
 from nqp_spatial.structure.centre_path import projection_of
 
@@ -112,7 +112,7 @@ def test_ends_of_intervals_are_quantiles_of_repeated_units(level):
     y, g = rng.lognormal(size=(8, 2)), np.array(list("aabbbccc"))
     panel = panel_of(y, g=g)
     tails = [(1 - level) / 2, (1 + level) / 2]
-    counts = measured.resampled(8, 60, 4).astype(int)
+    counts = bootstrap_counts(np.random.default_rng(4), 8, 60).astype(int)
     assert (counts.sum(axis=1) == 8).all()
     options = {"replications": 60, "seed": 4, "level": level}
     table = nq.inequality.indices(panel, "x", which=["gini"], **options)
@@ -126,7 +126,7 @@ def test_ends_of_intervals_are_quantiles_of_repeated_units(level):
     np.testing.assert_allclose(theil["theil"].T, np.quantile(logs, tails, axis=0))
 
     codes = np.array([0, 0, 1, 1, 1, 2, 2, 2])
-    counts = measured.resampled(8, 60, 4, codes).astype(int)
+    counts = bootstrap_counts(np.random.default_rng(4), 8, 60, codes).astype(int)
     for code, size in ((0, 2), (1, 3), (2, 3)):
         assert (counts[:, codes == code].sum(axis=1) == size).all()
     found = nq.inequality.dagum(panel, "x", group="g", **options).intervals

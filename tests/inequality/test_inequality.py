@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nqp_spatial as nq
-from nqp_spatial.core.weighted_sample import resampled
+from nqp_spatial.core.resampling import bootstrap_counts
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError
 
 DATA = Path(os.environ.get("NQP_DATA", "../shared")) / "data" / "china_cities"
@@ -126,7 +126,7 @@ def test_bootstrap_is_the_decomposition_of_repeated_units():
     y, g = rng.lognormal(size=12), np.repeat(["a", "b", "c"], 4)
     found = nq.inequality.dagum(panel_of(y, g), "x", group="g", replications=3, seed=5, level=0.5)
     codes = np.repeat([0, 1, 2], 4)
-    counts = resampled(12, 3, 5, codes).astype(int)
+    counts = bootstrap_counts(np.random.default_rng(5), 12, 3, codes).astype(int)
     assert (counts.reshape(3, 3, 4).sum(axis=2) == 4).all()
     values = [
         by_all_pairs(np.repeat(y, some), np.repeat(g, some), np.ones(12))[0] for some in counts
@@ -282,7 +282,7 @@ def test_a_bootstrap_sample_is_a_panel_of_repeated_units():
     """Of the table of indices and of Theil's parts, two periods at once."""
     rng = np.random.default_rng(3)
     y, g = rng.lognormal(size=(12, 2)), np.repeat(["a", "b", "c"], 4)
-    counts = resampled(12, 4, 7).astype(int)
+    counts = bootstrap_counts(np.random.default_rng(7), 12, 4).astype(int)
     panel = panel_of(y, g)
     which = ["gini", "cv", "wolfson"]
     options = {"replications": 4, "seed": 7, "level": 0.5}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from scipy import stats
 
 import nqp_spatial as nq
-from nqp_spatial.regression import fit as estimation
 from nqp_spatial.regression import log_determinant
 from nqp_spatial.regression._demeaning import counts_of
 from nqp_spatial.regression._design import is_common
@@ -17,6 +18,8 @@ from nqp_spatial.regression.likelihood import log_determinant as logdet
 from nqp_spatial.regression.likelihood import quadrature
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.weights._spectrum import symmetrizer
+
+estimation = import_module("nqp_spatial.regression.fit")
 
 # -- log-determinants -----------------------------------------------------------------------------
 

@@ -222,7 +222,7 @@ def test_tests_by_hand_and_by_refitting(states, south):
 
 def test_errors_say_what_to_do(states, south):
     panel, w = states
-    with pytest.raises(OptionError, match="two or more, all units are in 'all of them'"):
+    with pytest.raises(OptionError, match="two or more; all units are in 'all of them'"):
         partitioned("lgsp ~ lpc", panel, w, groups=pd.Series("all of them", panel.units))
     with pytest.raises(OptionError, match="rho must be one of 'both', 'receiver', 'sender'"):
         partitioned("lgsp ~ lpc", panel, w, groups=south, rho="columns")

@@ -310,7 +310,7 @@ def test_zones_and_groups_add_up_exactly(panel):
 def test_zones_that_do_not_serve(panel):
     w = nq.weights.knn(panel)
     zone = panel.at(2020)["province"]
-    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
+    with pytest.raises(UnmatchedIdsError, match="ids of weights and groups differ"):
         nq.weights.within(w, zone.iloc[1:])
     with pytest.raises(PanelError, match="units have no group: 'c04'"):
         nq.weights.across(w, zone.where(zone.index != "c04"))
@@ -530,5 +530,5 @@ def test_groups_are_compared_by_pairs_and_by_relabelling():
         nq.weights.compare_groups(w, pd.Series(1, index=units))
     with pytest.raises(UnmatchedIdsError, match="units without a group: 'b'"):
         nq.weights.compare_groups(w, groups.astype(object).where(groups.index != "b"))
-    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
+    with pytest.raises(UnmatchedIdsError, match="ids of weights and groups differ"):
         nq.weights.compare_groups(w, groups.iloc[1:])

@@ -136,7 +136,7 @@ def test_groups_go_by_label():
     groups = pd.Series(["x", "y", "y"], ["c", "a", "b"])
     assert nq.weights.within(w, groups).sparse.toarray()[0].tolist() == [0, 1, 0]
     assert nq.weights.across(w, groups.to_dict()).n_links == 2
-    with pytest.raises(PanelError, match="more than one group: 'c'"):
+    with pytest.raises(PanelError, match="several rows of groups: 'c'"):
         nq.weights.within(w, pd.concat([groups, groups.iloc[:1]]))
     years = pd.MultiIndex.from_product([list("abc"), [1, 2]])
     moving = pd.Series(["x", None, "x", "x", "x", "y"], years)

@@ -24,11 +24,9 @@ from nqp_spatial.plots._theme import (
 )
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import Lang
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
     from matplotlib.axes import Axes
 
 __all__ = ["weights_matrix"]
@@ -38,7 +36,7 @@ _MOST = 60
 
 @checked
 def weights_matrix(
-    w: SpatialWeights | Graph | W,
+    w: WeightsLike,
     *,
     groups: pd.Series | None = None,
     digits: Digits = 2,

@@ -31,11 +31,9 @@ from nqp_spatial.plots.maps._basemap import MapLook, MapOptions, ground_of
 from nqp_spatial.plots.maps.choropleth import drawn_map
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import Lang, say, speaking
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
     from matplotlib.axes import Axes
 
 __all__ = ["neighbour_histogram", "weights_map"]
@@ -45,7 +43,7 @@ _COMPONENTS = (PALETTE[0], PALETTE[2], PALETTE[3], PALETTE[4])  # the largest, i
 
 @checked
 def weights_map(
-    w: SpatialWeights | Graph | W,
+    w: WeightsLike,
     panel: SpatialPanel,
     *,
     strongest: Size | None = None,
@@ -176,7 +174,7 @@ def weights_map(
 
 @checked
 def neighbour_histogram(
-    w: SpatialWeights | Graph | W,
+    w: WeightsLike,
     *,
     title: str | None = None,
     bars_kw: Layer = None,

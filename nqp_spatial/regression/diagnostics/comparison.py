@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import Draws, Jobs, PassedTo, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import NqpError, NqpWarning, OptionError
@@ -18,17 +18,16 @@ from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["Comparison", "compare", "robustness"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Comparison(Printed):
+class Comparison(Displayed):
     """Fitted models side by side.
 
     Attributes
@@ -61,7 +60,7 @@ class Comparison(Printed):
     criteria: pd.DataFrame
     notes: tuple[str, ...]
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         return [
             "Coefficients", self.params, "Effects", self.effects_table, "Criteria", self.criteria,
             *notes_of(self.notes),
@@ -152,7 +151,7 @@ def compare(
 def robustness(
     formulas: str | Iterable[str],
     panel: SpatialPanel,
-    weights: Mapping[str, SpatialWeights | Graph | W],
+    weights: Mapping[str, WeightsLike],
     *,
     models: Iterable[Model] = ("sdm",),
     effects: Iterable[Effects] = ("two-way",),

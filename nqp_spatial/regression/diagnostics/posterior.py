@@ -18,11 +18,10 @@ from nqp_spatial.regression._term_weights import Terms
 from nqp_spatial.regression.likelihood.concentrated import Squares
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["posterior_probabilities"]
 
@@ -34,7 +33,7 @@ _POINTS = 400
 def posterior_probabilities(
     formula: str,
     panel: SpatialPanel,
-    weights: SpatialWeights | Graph | W | Mapping[str, SpatialWeights | Graph | W],
+    weights: WeightsLike | Mapping[str, WeightsLike],
     *,
     models: Iterable[Model] = MODELS,
     effects: Effects = "two-way",

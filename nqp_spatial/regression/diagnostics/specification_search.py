@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Part, Printed, notes_of
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.inference import (
     HypothesisTest,
     NotApplicable,
@@ -28,11 +28,10 @@ from nqp_spatial.regression.diagnostics.posterior import posterior_probabilities
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec, require_level
-from nqp_spatial.weights.spatial_weights import SpatialWeights, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["DiagnosticsResult", "diagnostics"]
 
@@ -40,7 +39,7 @@ _FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DiagnosticsResult(Printed):
+class DiagnosticsResult(Displayed):
     """Tests of the specification, and what they recommend.
 
     Attributes
@@ -91,7 +90,7 @@ class DiagnosticsResult(Printed):
     level: float
     notes: tuple[str, ...] = ()
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         tests = self.table[["group", "name", "statistic", "df", "p_value"]]
         return [
             "Specification tests",
@@ -106,7 +105,7 @@ class DiagnosticsResult(Printed):
 def diagnostics(
     panel: SpatialPanel,
     formula: str,
-    weights: SpatialWeights | Graph | W,
+    weights: WeightsLike,
     *,
     effects: Effects = "two-way",
     correction: Correction = "auto",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from nqp_spatial.core.display import Printed
+from nqp_spatial.core.display import Displayed
 from nqp_spatial.core.options import checked
 from nqp_spatial.errors import NqpError, OptionError, sample
 from nqp_spatial.regression._formulas import columns_of
@@ -43,7 +43,7 @@ _IN_SETTINGS = (
 
 
 @dataclass(frozen=True, repr=False)
-class Finding(Printed):
+class Finding(Displayed):
     """One thing that was checked.
 
     Attributes
@@ -58,7 +58,7 @@ class Finding(Printed):
     where: str
     words: str
 
-    def _parts(self) -> list[str]:
+    def _blocks(self) -> list[str]:
         return [str(self)]
 
     def __str__(self) -> str:

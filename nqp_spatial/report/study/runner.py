@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nqp_spatial.core.display import Part, Printed
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
 from nqp_spatial.plots._theme import renew_font_warning
@@ -40,7 +40,7 @@ SCRIPT = "study.py"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class StudyResult(Printed):
+class StudyResult(Displayed):
     """What a study wrote.
 
     Attributes
@@ -70,7 +70,7 @@ class StudyResult(Printed):
         """Names of the steps that failed."""
         return [one.name for one in self.sections if one.error]
 
-    def _parts(self) -> list[Part]:
+    def _blocks(self) -> list[Block]:
         done = [one for one in self.sections if not (one.error or one.unfit)]
         return [
             f"Study: {len(done)} of {len(self.sections)} steps done; page {self.page}",
