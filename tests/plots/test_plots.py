@@ -308,7 +308,7 @@ def test_weights_matrix_shows_every_weight_by_group():
     many = nq.weights.from_dense(np.ones((61, 61)) - np.eye(61), range(61))
     with pytest.raises(OptionError, match="heat map of 61 units cannot be read: 60 at most"):
         nq.plots.weights_matrix(many)
-    with pytest.raises(UnmatchedIdsError, match="ids of weights and groups differ"):
+    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
         nq.plots.weights_matrix(w, groups=groups.iloc[:2])
 
 

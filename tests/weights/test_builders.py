@@ -530,5 +530,5 @@ def test_groups_are_compared_by_pairs_and_by_relabelling():
         nq.weights.compare_groups(w, pd.Series(1, index=units))
     with pytest.raises(UnmatchedIdsError, match="units without a group: 'b'"):
         nq.weights.compare_groups(w, groups.astype(object).where(groups.index != "b"))
-    with pytest.raises(UnmatchedIdsError, match="ids of weights and groups differ"):
+    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
         nq.weights.compare_groups(w, groups.iloc[1:])
