@@ -23,6 +23,17 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "queen": "queen",
         "rook": "rook",
     },
+    # What periods are read as.
+    "period": {
+        "beginning": "the years in which they begin",
+        "dates": "dates",
+        "half-years": "half-years",
+        "months": "months",
+        "numbered": "the numbers in them",
+        "numbers": "numbers",
+        "quarters": "quarters",
+        "years": "years",
+    },
     "standardization": {
         "minmax": "divided by the smaller of the largest row and column sums",
         "none": "not standardised",
