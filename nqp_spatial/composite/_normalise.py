@@ -1,9 +1,9 @@
-"""Indicators of different units made comparable: between their least and largest, or otherwise."""
+"""Indicators of different units made comparable: between minimum and maximum, or otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,27 +37,21 @@ def normalised(
     Raises
     ------
     OptionError
-        If a direction or the normalisation is unknown, or targets or the base are absent.
+        If a direction is unknown, or targets or the base are absent.
     DomainError
         If an indicator is constant.
     """
-    if how not in get_args(Normalisation):
-        raise OptionError(
-            f"normalisation must be one of {', '.join(get_args(Normalisation))}; got {how!r}"
-        )
     if wrong := {name: sign for name, sign in directions.items() if sign not in ("+", "-")}:
         raise OptionError(f"the direction of an indicator is '+' or '-'; got {wrong}")
     panel.require_columns(directions)
     x = np.stack([panel.values(name) for name in directions], axis=2)
-    names, sign = (
-        list(directions),
-        np.array([1.0 if s == "+" else -1.0 for s in directions.values()]),
-    )
+    names = list(directions)
+    sign = np.array([1.0 if direction == "+" else -1.0 for direction in directions.values()])
     # A constant leaves differences of rounding only.
     varies = np.ptp(x, axis=(0, 1)) > 1e-12 * np.abs(x).max(axis=(0, 1))
-    if constant := [name for at, name in enumerate(names) if not varies[at]]:
+    if constant := [name for name, varying in zip(names, varies, strict=True) if not varying]:
         raise DomainError(
-            f"indicators are constant and tell nothing: {sample(constant)}; drop them"
+            f"indicators are constant and carry no information: {sample(constant)}; drop them"
         )
     steps = pd.DataFrame(
         {"direction": list(directions.values())}, index=pd.Index(names, name="indicator")
@@ -97,7 +91,8 @@ def normalised(
             f"got {base!r}"
         )
     if (x <= 0).any():
-        names_bad = [name for at, name in enumerate(names) if (x[:, :, at] <= 0).any()]
+        positive = (x > 0).all(axis=(0, 1))
+        names_bad = [name for name, good in zip(names, positive, strict=True) if not good]
         raise DomainError(
             f"ratios to a base year need positive values; not so: {sample(names_bad)}"
         )

@@ -398,21 +398,21 @@ class SpatialWeights(Displayed):
         return write(self, path, layout=layout)
 
     def describe(self) -> pd.Series:
-        """Return facts of the matrix: size, links, neighbours a unit, islands, components."""
+        """Return facts of the matrix: size, links, neighbours per unit, islands, components."""
         neighbors = np.diff(self.sparse.indptr)
         return pd.Series(
             {
                 "specification": self.spec.words,
                 "units": self.n_units,
                 "links": self.n_links,
-                "share of links, %": 100 * self.n_links / self.n_units**2,
-                "fewest neighbours": int(neighbors.min()),
-                "mean neighbours": float(neighbors.mean()),
-                "most neighbours": int(neighbors.max()),
+                "links_percent": 100 * self.n_links / self.n_units**2,
+                "min_neighbours": int(neighbors.min()),
+                "mean_neighbours": float(neighbors.mean()),
+                "max_neighbours": int(neighbors.max()),
                 "islands": len(self.islands),
                 "components": int(self.components.max()) + 1,
-                "symmetric links": has_symmetric_links(self.sparse),
-                "rows add to one": self.rows_add_to_one,
+                "symmetric_links": has_symmetric_links(self.sparse),
+                "rows_add_to_one": self.rows_add_to_one,
             },
             name="weights",
         )

@@ -20,7 +20,7 @@ def spectral_radius(w: nq.weights.SpatialWeights) -> float:
 def matrix_numbers(w: nq.weights.SpatialWeights, radius: bool = False) -> Numbers:
     """Return what tells one matrix from another."""
     facts = w.describe()
-    names = ["links", "fewest neighbours", "most neighbours", "islands", "components"]
+    names = ["links", "min_neighbours", "max_neighbours", "islands", "components"]
     numbers = {
         **digest("facts", facts[names]),
         **digest("weights", w.sparse.toarray()),

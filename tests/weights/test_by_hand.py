@@ -231,17 +231,17 @@ def test_facts_of_weights():
     dense = np.array([[0, 1.0, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5, 0]])
     w = nq.weights.from_dense(dense, range(4), islands="keep")
     facts = w.describe()
-    assert facts["share of links, %"] == pytest.approx(100 * 4 / 16)
-    assert (facts["fewest neighbours"], facts["most neighbours"]) == (0, 2)
-    assert facts["mean neighbours"] == 1
+    assert facts["links_percent"] == pytest.approx(100 * 4 / 16)
+    assert (facts["min_neighbours"], facts["max_neighbours"]) == (0, 2)
+    assert facts["mean_neighbours"] == 1
     assert (facts["islands"], facts["components"], facts["links"]) == (1, 1, 4)
-    assert not facts["symmetric links"]
-    assert not facts["rows add to one"]
+    assert not facts["symmetric_links"]
+    assert not facts["rows_add_to_one"]
     both = nq.weights.from_dense(dense + dense.T, range(4))
-    assert both.describe()["symmetric links"]
+    assert both.describe()["symmetric_links"]
     row = both.standardize("row")
-    assert row.describe()["symmetric links"]
-    assert row.describe()["rows add to one"]
+    assert row.describe()["symmetric_links"]
+    assert row.describe()["rows_add_to_one"]
     assert w.n_links == 4
     parts = nq.weights.from_dense(np.kron(np.eye(2), [[0, 1], [1, 0]]), range(4))
     assert parts.describe()["components"] == 2

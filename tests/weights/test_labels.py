@@ -290,12 +290,12 @@ def test_describe_counts():
     w = nq.weights.from_dense(DENSE + np.array([[0, 0, 1], [0, 0, 0], [0, 0, 0]]), list("abc"))
     facts = w.describe()
     assert facts["links"] == 4
-    assert facts["share of links, %"] == pytest.approx(100 * 4 / 9)
-    assert (facts["fewest neighbours"], facts["most neighbours"]) == (1, 2)
-    assert facts["mean neighbours"] == pytest.approx(4 / 3)
+    assert facts["links_percent"] == pytest.approx(100 * 4 / 9)
+    assert (facts["min_neighbours"], facts["max_neighbours"]) == (1, 2)
+    assert facts["mean_neighbours"] == pytest.approx(4 / 3)
     assert (facts["islands"], facts["components"]) == (0, 1)
-    assert not facts["symmetric links"]
-    assert not facts["rows add to one"]
+    assert not facts["symmetric_links"]
+    assert not facts["rows_add_to_one"]
 
 
 @pytest.mark.parametrize("how", ["spectral", "minmax"])
