@@ -271,7 +271,7 @@ def simulate_cities(
 
     Notes
     -----
-    The definitions are of three scales; they are not subsets of each other (12 core cities lie in no
+    The definitions are of three scales; none is a subset of another (12 core cities lie in no
     agglomeration). Clubs follow Phillips and Sul (2007): log GDP per head is ``delta_it m_t`` with
     ``delta_it - delta_club`` of order ``1 / (log(t + 1) sqrt(t))``. Sansha and the counties that
     provinces administer directly are left out. Names of indicators and their ranges are there to
