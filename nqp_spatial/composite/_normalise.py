@@ -23,7 +23,7 @@ def normalised(
     how: Normalisation,
     *,
     targets: Mapping[str, tuple[float, float]] | None = None,
-    base: Hashable | None = None,
+    base_period: Hashable | None = None,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return scaled indicators, larger is better, and the numbers they were scaled by.
 
@@ -84,10 +84,10 @@ def normalised(
         steps["worst"], steps["best"] = worst, best
         # Beyond a target is as good as at it.
         return np.clip((x - worst) / (best - worst), 0, 1), steps
-    base = None if base is None else period_like(base, panel.periods)
+    base = None if base_period is None else period_like(base_period, panel.periods)
     if base not in panel.periods:
         raise PanelError(
-            f"normalisation by a base year needs base=, one of {sample(panel.periods, 20)}; "
+            f"normalisation by a base year needs base_period=, one of {sample(panel.periods, 20)}; "
             f"got {base!r}"
         )
     if (x <= 0).any():

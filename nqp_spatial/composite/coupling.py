@@ -56,6 +56,8 @@ class CouplingResult(Displayed):
     spec: Spec
     notes: tuple[str, ...] = ()
 
+    _figure = "over_periods"
+
     @property
     def tests(self) -> TestSet:
         """No tests."""

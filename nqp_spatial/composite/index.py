@@ -122,7 +122,7 @@ def index(
     aggregation: Aggregation = "additive",
     indicator_weights: Mapping[str, float] | None = None,
     targets: Mapping[str, tuple[float, float]] | None = None,
-    base: Hashable | None = None,
+    base_period: Hashable | None = None,
     shift: Nonnegative = 0.0,
 ) -> CompositeIndex:
     """Make one index of several indicators.
@@ -139,7 +139,7 @@ def index(
         ``{column: "+" | "-"}``, or ``{dimension: {column: "+" | "-"}}``.
     normalisation : {"min-max", "min-max-by-period", "z-score", "target", "base-year"}
         ``min-max-by-period`` compares within periods only; ``target`` takes `targets`;
-        ``base-year`` divides by the mean of the period `base`.
+        ``base-year`` divides by the mean of the period `base_period`.
     weighting : str or list of str
         ``entropy``: p = z / sum z, e = -sum p ln p / ln N, w ~ 1 - e; ``critic``: s_j sum_k (1 -
         r_jk) (Diakoulaki et al. 1995); ``cv``: standard deviation over mean; ``pca``: squared
@@ -156,8 +156,8 @@ def index(
         Weight of each indicator, for ``weighting="given"``; they are rescaled to add up to one.
     targets : mapping, optional
         Worst and best value of each indicator.
-    base : hashable, optional
-        A period.
+    base_period : hashable, optional
+        A period, for ``normalisation="base-year"``.
     shift : float
         Added to every z. It changes entropy weights and is therefore zero by default; a geometric
         index needs it where some z are zero.
@@ -196,7 +196,9 @@ def index(
     True
     """
     by_dimension, directions = _flat(indicators)
-    z, table = normalised(panel, directions, normalisation, targets=targets, base=base)
+    z, table = normalised(
+        panel, directions, normalisation, targets=targets, base_period=base_period
+    )
     z = z + shift
     names = list(directions)
     schemes = [weighting] if isinstance(weighting, str) else list(weighting)
@@ -257,7 +259,7 @@ def index(
             aggregation=aggregation,
             indicator_weights=indicator_weights,
             targets=targets,
-            base=base,
+            base_period=base_period,
             shift=shift or None,
         ),
         notes=tuple(notes),

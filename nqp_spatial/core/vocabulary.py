@@ -140,10 +140,10 @@ VOCABULARY: dict[str, dict[str, str]] = {
     "weighting": {
         "critic": "CRITIC",
         "cv": "coefficient of variation",
-        "entropy": "entropy",
+        "entropy": "entropy method",
         "equal": "equal weights",
-        "given": "weights of the user",
-        "pca": "principal component",
+        "given": "given weights",
+        "pca": "principal components",
         "scatter": "scatter degree",
     },
     # Parameters of spatial weights, and their values that are words.

@@ -59,7 +59,7 @@ def test_each_scaling_by_its_formula(panel):
         z = (v - v.mean()) / v.std()
         np.testing.assert_allclose(made[name], z if name != "b" else -z)
         assert table.loc[name, ["mean", "std"]].tolist() == pytest.approx([v.mean(), v.std()])
-    made, table = scaled("base-year", base=1)
+    made, table = scaled("base-year", base_period=1)
     for name, v in x.items():
         ratio = v / v[:, 1].mean()
         np.testing.assert_allclose(made[name], ratio if name != "b" else 1 / ratio)
@@ -81,7 +81,7 @@ def test_what_cannot_be_scaled(panel):
         nq.composite.index(panel, {"b": "-"}, normalisation="target", targets={"b": (1, 2)})
     zero = panel.assign(a=lambda d: d["a"].where(np.arange(27) != 4, 0.0))
     with pytest.raises(DomainError, match="'a'") as error:
-        nq.composite.index(zero, {"a": "+", "b": "+"}, normalisation="base-year", base=0)
+        nq.composite.index(zero, {"a": "+", "b": "+"}, normalisation="base-year", base_period=0)
     assert "'b'" not in str(error.value)
     still = panel.assign(a=lambda d: d["a"].where(d.index.get_level_values(1) != 2, 7.0))
     with pytest.raises(DomainError, match=r"\('a', 2\)"):

@@ -176,7 +176,7 @@ def test_normalisations(drawn):
     z = nq.composite.index(drawn, UP, normalisation="z-score", weighting="equal").scaled
     np.testing.assert_allclose(z["b"], -(b - b.mean()).ravel() / b.std())
     ratio = nq.composite.index(
-        drawn, {"a": "+", "c": "-"}, normalisation="base-year", base=1, weighting="equal"
+        drawn, {"a": "+", "c": "-"}, normalisation="base-year", base_period=1, weighting="equal"
     ).scaled
     np.testing.assert_allclose(ratio["a"], (a / a[:, 1].mean()).ravel())
     assert nq.composite.index(drawn, UP).spec["shift"] is None

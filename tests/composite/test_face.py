@@ -36,9 +36,9 @@ def test_notes_are_chinese_but_for_columns(panel):
     result = nq.composite.index(panel, SIGNS, weighting=list(SCHEMES), combine="game")
     negative, combined = (translate(note, "zh") for note in result.notes)
     assert negative == ("主成分分析：'x' 在第一主成分上的载荷为负，与其他指标方向相反")
-    assert combined.startswith("多种赋权方法按博弈论组合赋权合成：熵权法 0.")
+    assert combined.startswith("多种赋权方法按博弈论组合赋权合成：熵值法 0.")
     assert set(re.findall("[A-Za-z]+", combined)) == {"CRITIC"}
-    assert "Note: weightings combined by game theory: entropy 0." in repr(result)
+    assert "Note: weightings combined by game theory: entropy method 0." in repr(result)
 
 
 def test_columns_are_machine_names_with_words(panel):
@@ -59,7 +59,7 @@ def test_face_of_an_index(panel):
     assert result.notes == ()
     assert dict(result.spec) == {
         "normalisation": "min-max", "weighting": "entropy", "combine": None, "across": None,
-        "aggregation": "additive", "indicator_weights": None, "targets": None, "base": None,
+        "aggregation": "additive", "indicator_weights": None, "targets": None, "base_period": None,
         "shift": 0.5,
     }  # fmt: skip
     assert repr(result).splitlines()[0].startswith("Composite index: normalisation = min-max, ")

@@ -94,11 +94,11 @@ def _() -> Numbers:
         "z": {"normalisation": "z-score", "weighting": "equal"},
         "by period": {"normalisation": "min-max-by-period"},
         "targets": {"normalisation": "target", "targets": targets, "weighting": "equal"},
-        "base year": {"normalisation": "base-year", "base": 2012, "weighting": "equal"},
+        "base year": {"normalisation": "base-year", "base_period": 2012, "weighting": "equal"},
     }
     numbers = {}
     for name, options in variants.items():
-        flat = "targets" in options or "base" in options
+        flat = "targets" in options or "base_period" in options
         numbers |= named(name, index_numbers(FLAT if flat else INDICATORS, **options))
     result = nq.composite.index(cities(), INDICATORS)
     return (
