@@ -114,7 +114,7 @@ def main() -> None:
     panel = study.panel
     index = nq.composite.index(panel, study.indicators, weighting="entropy")
     print(index)
-    index.table.to_csv(OUTPUT / "06_weights.csv")
+    index.indicators.to_csv(OUTPUT / "06_weights.csv")
     figure = nq.plots.index_weights(index, labels=panel.labels)
     nq.plots.save(figure, OUTPUT / "06_weights")
 
@@ -134,7 +134,7 @@ def main() -> None:
     )
     one, other, *_ = (f"dim_{name}" for name in index.dimensions)
     together = nq.composite.coupling(panel, [one, other])
-    print(together, together.frame["type"].value_counts().to_string(), sep="\n")
+    print(together, together.frame["lagging"].value_counts(dropna=False).to_string(), sep="\n")
     panel = panel.assign(coordination=together.frame["coordination"])
     for name in ("index", "coordination"):
         figure = nq.plots.choropleth(panel, name, period=last, **study.look)

@@ -77,7 +77,7 @@ def _() -> Numbers:
     for scheme in ("entropy", "critic", "cv", "pca", "scatter", "equal"):
         numbers |= named(scheme, index_numbers(FLAT, weighting=scheme))
     by_hand = {name: place + 1.0 for place, name in enumerate(FLAT)}
-    numbers |= named("given", index_numbers(FLAT, weighting="given", given=by_hand))
+    numbers |= named("given", index_numbers(FLAT, weighting="given", indicator_weights=by_hand))
     mixed = ["entropy", "critic", "equal"]
     numbers |= named("mean of three", index_numbers(FLAT, weighting=mixed))
     return numbers | named("game", index_numbers(FLAT, weighting=mixed, combine="game"))
@@ -94,11 +94,11 @@ def _() -> Numbers:
         "z": {"normalisation": "z-score", "weighting": "equal"},
         "by period": {"normalisation": "min-max-by-period"},
         "targets": {"normalisation": "target", "targets": targets, "weighting": "equal"},
-        "base year": {"normalisation": "base-year", "base": 2012, "weighting": "equal"},
+        "base year": {"normalisation": "base-year", "base_period": 2012, "weighting": "equal"},
     }
     numbers = {}
     for name, options in variants.items():
-        flat = "targets" in options or "base" in options
+        flat = "targets" in options or "base_period" in options
         numbers |= named(name, index_numbers(FLAT if flat else INDICATORS, **options))
     result = nq.composite.index(cities(), INDICATORS)
     return (
@@ -123,7 +123,7 @@ def _() -> Numbers:
     numbers = {}
     for corrected in (True, False):
         result = nq.composite.coupling(
-            cities(), ["nqp", "relations", "synergy"], corrected=corrected, weights=[2, 1, 1]
+            cities(), ["nqp", "relations", "synergy"], corrected=corrected, system_weights=[2, 1, 1]
         )
         for column in ("coupling", "development", "coordination"):
             numbers |= digest(f"corrected {corrected}: {column}", result.frame[column])

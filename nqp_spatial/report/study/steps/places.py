@@ -98,7 +98,7 @@ def index_step(config: StudyConfig) -> Step:
     lines = [
         *needed,
         drawn(config, "index_weights", "index, labels=panel.labels", '"weights_of_the_index"'),
-        'index.table.to_csv(out / "tables" / "index_weights.csv")',
+        'index.indicators.to_csv(out / "tables" / "index_weights.csv")',
     ]
     figures = [("weights_of_the_index", say("Weights of the indicators."))]
     if config["data"]["geometry"]:
@@ -126,7 +126,7 @@ def index_step(config: StudyConfig) -> Step:
                 "matters: nqp_spatial.composite.rank_intervals shows how ranks depend on them."
             ),
         )
-        table = index.table.rename(names["panel"].label)
+        table = index.indicators.rename(names["panel"].label)
         found.show(say("Weights"), table, given=_own_names(table))
         return found
 
