@@ -45,7 +45,7 @@ def test_indices_by_their_definitions():
     """Two periods, weights that change over time."""
     rng = np.random.default_rng(0)
     y, w = rng.lognormal(size=(15, 2)), rng.uniform(0.3, 3, (15, 2))
-    found = nq.inequality.indices(panel_of(y, w=w), "x", weights="w")
+    found = nq.inequality.indices(panel_of(y, w=w), "x", population="w")
     for t in (0, 1):
         p, x = w[:, t] / w[:, t].sum(), y[:, t]
         m = p @ x
@@ -145,7 +145,7 @@ def test_polarisation_by_loops(alpha):
     y, w = rng.lognormal(size=(12, 2)), rng.uniform(0.5, 2, 12)
     g = np.resize(list("abc"), 12)
     found = nq.inequality.esteban_ray(
-        panel_of(y, g=g, w=w), "x", group="g", alpha=alpha, weights="w"
+        panel_of(y, g=g, w=w), "x", group="g", alpha=alpha, population="w"
     )
     p = {a: w[g == a].sum() / w.sum() for a in "abc"}
     for t in (0, 1):
@@ -166,7 +166,7 @@ def test_groups_of_theil_by_hand(index):
     rng = np.random.default_rng(3)
     y, w = rng.lognormal(size=(10, 2)), rng.uniform(0.5, 2, (10, 2))
     g = np.array(list("aaabbbbccc"))
-    found = nq.inequality.theil(panel_of(y, g=g, w=w), "x", levels="g", weights="w", index=index)
+    found = nq.inequality.theil(panel_of(y, g=g, w=w), "x", levels="g", population="w", index=index)
     for t in (0, 1):
         p, x = w[:, t] / w[:, t].sum(), y[:, t]
         total = within = between = 0.0
@@ -182,12 +182,12 @@ def test_groups_of_theil_by_hand(index):
             within += share * own
             between += share * np.log(mean / m) if index == "T" else -share * np.log(mean / m)
         total = within + between
-        row = found.summary.loc[t]
+        row = found.frame.loc[t]
         assert row["theil"] == pytest.approx(total)
-        assert row["between g"] == pytest.approx(between)
-        assert row["within g"] == pytest.approx(within)
-        assert row["between g share"] == pytest.approx(between / total)
-        assert row["within g share"] == pytest.approx(within / total)
+        assert row["between_g"] == pytest.approx(between)
+        assert row["within_g"] == pytest.approx(within)
+        assert row["between_g_share"] == pytest.approx(between / total)
+        assert row["within_g_share"] == pytest.approx(within / total)
 
 
 def test_levels_of_theil_must_be_nested():
@@ -198,19 +198,19 @@ def test_levels_of_theil_must_be_nested():
     with pytest.raises(PanelError):
         nq.inequality.theil(panel, "x", levels=["outer", "inner", "odd"])
     even = nq.inequality.theil(panel_of([2.0, 2, 2, 2], g=list("aabb")), "x", levels="g")
-    assert (even.summary.loc[0] == 0).all()
+    assert (even.frame.loc[0] == 0).all()
 
 
 def test_groups_of_one_value_in_dagum():
     """No gap between them and none inside: nothing is divided by zero."""
     found = nq.inequality.dagum(panel_of([2.0, 2, 2, 2], g=list("aabb")), "x", group="g")
-    assert (found.summary.loc[0] == 0).all()
+    assert (found.frame.loc[0] == 0).all()
     assert found.distances.iloc[0, 0] == 0
     apart = nq.inequality.dagum(panel_of([0.0, 0, 3, 3], g=list("aabb")), "x", group="g")
     assert apart.within.loc[0].tolist() == [0, 0]
     assert apart.between.iloc[0, 0] == 1
     assert apart.distances.iloc[0, 0] == 1
-    assert apart.summary.loc[0, "net_between"] == pytest.approx(0.5)
+    assert apart.frame.loc[0, "net_between"] == pytest.approx(0.5)
 
 
 def test_contributions_of_dagum_name_their_groups():
@@ -248,8 +248,8 @@ def test_gaps_of_sums_and_weighted_means_by_loops():
         "sum": {a: y[g == a].sum(axis=0) for a in "abc"},
         "mean": {a: (y * w)[g == a].sum(axis=0) / w[g == a].sum(axis=0) for a in "abc"},
     }
-    for how, weights in (("sum", None), ("mean", "w")):
-        found = nq.inequality.gaps(panel, "x", group="g", how=how, weights=weights)
+    for how, population in (("sum", None), ("mean", "w")):
+        found = nq.inequality.gaps(panel, "x", group="g", how=how, population=population)
         level = levels[how]
         for a in "abc":
             np.testing.assert_allclose(found.levels[a], level[a])
@@ -345,7 +345,7 @@ def test_wedges_by_their_formulas(options):
     for t in (0, 1):
         v, a, b = y[:, t], k[:, t], labour[:, t]
         tfpr = v / (a**alpha * b ** (1 - alpha))
-        frame = found.frame.xs(t, level=1)
+        frame = found.distortions.xs(t, level=1)
         np.testing.assert_allclose(frame["tfpr"], tfpr / tfpr.mean())
         np.testing.assert_allclose(frame["tau_capital"], v / v.sum() * a.sum() / a - 1)
         np.testing.assert_allclose(frame["tau_labour"], v / v.sum() * b.sum() / b - 1)
@@ -356,7 +356,7 @@ def test_wedges_by_their_formulas(options):
         q = A ** (sigma - 1) / (A ** (sigma - 1)).sum()
         made = A * (q * a.sum()) ** alpha * (q * b.sum()) ** (1 - alpha)
         best = (made ** ((sigma - 1) / sigma)).sum() ** (sigma / (sigma - 1))
-        row = found.summary.loc[t]
+        row = found.frame.loc[t]
         assert row["gain_percent"] == pytest.approx(100 * (best / actual - 1))
         assert row["sd_log_tfpr"] == pytest.approx(np.log(tfpr).std())
 
@@ -416,7 +416,7 @@ def squares(crs, size=1000.0):
 )
 def test_density_counts_square_kilometres(crs, unit_km):
     panel = panel_of([[6.0, 12], [6, 0], [6, 18]], geometry=squares(crs))
-    found = nq.structure.density(panel, "x")
+    found = nq.structure.areal_density(panel, "x")
     area = np.array([1.0, 2, 3]) * (1000 * unit_km) ** 2
     np.testing.assert_allclose(found.unstack(), [[6, 12], [6, 0], [6, 18]] / area[:, None], 1e-6)
 
@@ -429,7 +429,9 @@ def test_market_potential_by_loops(power, cutoff):
     panel = panel_of(m, geometry=squares("EPSG:32650"))
     at, area = np.array([0.5, 2.0, 4.5]), np.array([1.0, 2, 3])
     with_own = nq.structure.market_potential(panel, "x", power=power, cutoff_km=cutoff)
-    others = nq.structure.market_potential(panel, "x", power=power, cutoff_km=cutoff, own=False)
+    others = nq.structure.market_potential(
+        panel, "x", power=power, cutoff_km=cutoff, own_market=False
+    )
     for i in range(3):
         for t in (0, 1):
             total = sum(
@@ -448,7 +450,7 @@ def test_points_have_no_area():
     shapes = squares("EPSG:32650")
     shapes.geometry = shapes.geometry.centroid
     with pytest.raises(GeometryError, match="0, 1, 2"):
-        nq.structure.density(panel_of([1.0, 2, 3], geometry=shapes), "x")
+        nq.structure.areal_density(panel_of([1.0, 2, 3], geometry=shapes), "x")
 
 
 @pytest.mark.parametrize("rho", [-0.9, 0.0, 0.5, 0.95])
@@ -459,25 +461,25 @@ def test_division_by_the_whole_matrix(rho):
     zone = np.array(list("aabbbccc"))
     panel = panel_of(np.ones(8), zone=zone)
     w = nq.weights.from_dense(W, range(8), standardize="row")
-    found = nq.structure.division(panel, w, "zone", rho=rho, beta=0.7, theta=0.4)
+    found = nq.structure.border_exposure(panel, w, group="zone", rho=rho, beta=0.7, theta=0.4)
     S = np.linalg.inv(np.eye(8) - rho * W) @ (0.7 * np.eye(8) + 0.4 * W)
     other = zone[:, None] != zone
     np.testing.assert_allclose(found, (S * other).sum(axis=1) / S.sum(axis=1))
     for beyond in (1.0, -1.0, 1.5):
         with pytest.raises(BoundaryError):
-            nq.structure.division(panel, w, "zone", rho=beyond)
+            nq.structure.border_exposure(panel, w, group="zone", rho=beyond)
     # A W whose largest eigenvalue is 2: rho up to one half.
     twice = nq.weights.from_dense(2 * W, range(8), standardize="none")
-    nq.structure.division(panel, twice, "zone", rho=0.49)
+    nq.structure.border_exposure(panel, twice, group="zone", rho=0.49)
     with pytest.raises(BoundaryError):
-        nq.structure.division(panel, twice, "zone", rho=0.51)
+        nq.structure.border_exposure(panel, twice, group="zone", rho=0.51)
 
 
 def test_division_of_a_unit_that_gets_nothing():
     W = np.zeros((3, 3))
     W[0, 1] = W[1, 0] = 1
     w = nq.weights.from_dense(W, range(3), standardize="none", islands="keep")
-    found = nq.structure.division(panel_of(np.ones(3), zone=list("aab")), w, "zone")
+    found = nq.structure.border_exposure(panel_of(np.ones(3), zone=list("aab")), w, group="zone")
     assert found.tolist()[:2] == [0, 0]
     assert np.isnan(found.iloc[2])
 

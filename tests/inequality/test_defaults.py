@@ -53,15 +53,15 @@ def test_other_defaults(panel):
         nq.inequality.spatial_gini(panel, "x", w, permutations=999, seed=0),
     )
     pd.testing.assert_series_equal(
-        nq.structure.division(panel, w, "g", beta=0.7),
-        nq.structure.division(panel, w, "g", beta=0.7, theta=1.0, rho=0.0),
+        nq.structure.border_exposure(panel, w, group="g", beta=0.7),
+        nq.structure.border_exposure(panel, w, group="g", beta=0.7, theta=1.0, rho=0.0),
     )
     pd.testing.assert_series_equal(
-        nq.structure.division(panel, w, "g", rho=0.3),
-        nq.structure.division(panel, w, "g", rho=0.3, theta=1.0, beta=0.0),
+        nq.structure.border_exposure(panel, w, group="g", rho=0.3),
+        nq.structure.border_exposure(panel, w, group="g", rho=0.3, theta=1.0, beta=0.0),
     )
     with pytest.raises(AssertionError):
         pd.testing.assert_series_equal(
-            nq.structure.division(panel, w, "g", beta=0.7),
-            nq.structure.division(panel, w, "g", beta=0.7, theta=0.5),
+            nq.structure.border_exposure(panel, w, group="g", beta=0.7),
+            nq.structure.border_exposure(panel, w, group="g", beta=0.7, theta=0.5),
         )

@@ -71,10 +71,10 @@ def test_dagum_is_its_definition_by_all_pairs(seed):
     rng = np.random.default_rng(seed)
     y = np.round(rng.lognormal(size=(60, 3)), 1) * (rng.random((60, 3)) > 0.1)
     g, w = SHAPES[rng.integers(0, 3, 60)], rng.uniform(0.2, 5, 60)
-    found = nq.inequality.dagum(panel_of(y, g, w), "x", group="g", weights="w")
+    found = nq.inequality.dagum(panel_of(y, g, w), "x", group="g", population="w")
     for t in range(3):
         total, within, net, overlap, gini = by_all_pairs(y[:, t], g, w)
-        row = found.summary.loc[t]
+        row = found.frame.loc[t]
         assert row["gini"] == pytest.approx(total, abs=1e-12)
         assert row["within"] == pytest.approx(within, abs=1e-12)
         assert row["net_between"] == pytest.approx(net, abs=1e-12)
@@ -90,12 +90,10 @@ def test_dagum_is_its_definition_by_all_pairs(seed):
 
 def test_groups_apart_do_not_overlap():
     found = nq.inequality.dagum(panel_of([1, 2, 10, 11], ["p", "p", "r", "r"]), "x", group="g")
-    assert found.summary.loc[0, "transvariation"] == pytest.approx(0, abs=1e-15)
+    assert found.frame.loc[0, "transvariation"] == pytest.approx(0, abs=1e-15)
     assert found.distances.iloc[0, 0] == 1
     # By hand: half the sum over all 16 ordered pairs of |difference| / (n^2 m), m = 6.
-    assert found.summary.loc[0, "gini"] == pytest.approx(
-        2 * (1 + 1 + 9 + 10 + 8 + 9) / (2 * 16 * 6)
-    )
+    assert found.frame.loc[0, "gini"] == pytest.approx(2 * (1 + 1 + 9 + 10 + 8 + 9) / (2 * 16 * 6))
 
 
 def test_the_cities_of_china():
@@ -109,7 +107,7 @@ def test_the_cities_of_china():
     found = nq.inequality.dagum(panel, "total_meanlight", group="region4")
     for year in (2001, 2020):
         fact = facts[str(year)]
-        row = found.summary.loc[year]
+        row = found.frame.loc[year]
         assert row["gini"] == pytest.approx(fact["G"], abs=1e-12)
         for part, name in (("within", "w"), ("net_between", "nb"), ("transvariation", "t")):
             assert row[part] == pytest.approx(fact[f"G{name}"], abs=1e-12)
@@ -146,7 +144,7 @@ def test_theil_adds_up_over_nested_levels(index):
     inner = rng.integers(0, 8, 40)
     outer = inner // 3
     panel = panel_of(y, inner, w).assign(h=lambda d: np.repeat(outer, 2))
-    found = nq.inequality.theil(panel, "x", levels=["h", "g"], weights="w", index=index).summary
+    found = nq.inequality.theil(panel, "x", levels=["h", "g"], population="w", index=index).frame
 
     def theil(y, w):
         m = w @ y / w.sum()
@@ -159,17 +157,17 @@ def test_theil_adds_up_over_nested_levels(index):
     for t in range(2):
         row = found.loc[t]
         assert row["theil"] == pytest.approx(theil(y[:, t], w), abs=1e-12)
-        assert row["between h"] == pytest.approx(theil(means(outer, t), w), abs=1e-12)
-        both = row["between h"] + row["between g"]
+        assert row["between_h"] == pytest.approx(theil(means(outer, t), w), abs=1e-12)
+        both = row["between_h"] + row["between_g"]
         assert both == pytest.approx(theil(means(inner, t), w), abs=1e-12)
-        assert row["within g"] == pytest.approx(theil(y[:, t], w) - both, abs=1e-12)
+        assert row["within_g"] == pytest.approx(theil(y[:, t], w) - both, abs=1e-12)
         parts = [name for name in row.index if name.endswith("share")]
         assert row[parts].sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_a_group_of_one_and_a_zero_in_theil():
     panel = panel_of([0.0, 1, 2, 5], ["a", "a", "b", "c"])
-    assert nq.inequality.theil(panel, "x", levels="g").summary.loc[0, "theil"] > 0
+    assert nq.inequality.theil(panel, "x", levels="g").frame.loc[0, "theil"] > 0
     with pytest.raises(DomainError, match=r"Theil L needs positive values.*\(0, 0\)"):
         nq.inequality.theil(panel, "x", levels="g", index="L")
     with pytest.raises(PanelError, match="levels must be nested: groups of 'h' lie in several"):
@@ -178,7 +176,7 @@ def test_a_group_of_one_and_a_zero_in_theil():
 
 def table(y, w=None):
     panel = panel_of(y, weights=w)
-    return nq.inequality.indices(panel, "x", weights=None if w is None else "w").loc[0]
+    return nq.inequality.indices(panel, "x", population=None if w is None else "w").loc[0]
 
 
 incomes = st.lists(st.integers(1, 200), min_size=5, max_size=25).filter(lambda y: max(y) > min(y))
@@ -239,7 +237,7 @@ def test_esteban_ray_by_hand_and_at_its_ends():
     mean, p = 7 / 3, np.array([1 / 3, 2 / 3])
     expected = (p[0] ** 2.3 * p[1] + p[1] ** 2.3 * p[0]) * 2 / mean
     assert nq.inequality.esteban_ray(panel, "x", group="g")[0] == pytest.approx(expected)
-    gini = nq.inequality.dagum(panel, "x", group="g").summary.loc[0, "gini"]
+    gini = nq.inequality.dagum(panel, "x", group="g").frame.loc[0, "gini"]
     at_zero = nq.inequality.esteban_ray(panel, "x", group="g", alpha=0)
     assert at_zero[0] == pytest.approx(2 * gini)
     with pytest.raises(OptionError, match=r"alpha must be a number from 0 to 1.6"):
@@ -257,9 +255,9 @@ def test_scale_and_copies_change_no_part_of_a_decomposition(y):
         panel = panel_of(y, g)
         return np.concatenate(
             [
-                nq.inequality.dagum(panel, "x", group="g").summary.loc[0],
-                nq.inequality.theil(panel, "x", levels="g").summary.loc[0],
-                nq.inequality.theil(panel, "x", levels="g", index="L").summary.loc[0],
+                nq.inequality.dagum(panel, "x", group="g").frame.loc[0],
+                nq.inequality.theil(panel, "x", levels="g").frame.loc[0],
+                nq.inequality.theil(panel, "x", levels="g", index="L").frame.loc[0],
                 nq.inequality.esteban_ray(panel, "x", group="g"),
             ]
         )
@@ -293,8 +291,8 @@ def test_a_bootstrap_sample_is_a_panel_of_repeated_units():
         values = [nq.inequality.indices(p, "x", which=[name])[name] for p in repeated]
         expected = np.quantile(values, [0.25, 0.75], axis=0)
         np.testing.assert_allclose(table[name][["low", "high"]].T, expected)
-    for name in ("theil", "between g"):
-        values = [nq.inequality.theil(p, "x", levels="g").summary[name] for p in repeated]
+    for name in ("theil", "between_g"):
+        values = [nq.inequality.theil(p, "x", levels="g").frame[name] for p in repeated]
         np.testing.assert_allclose(theil[name].T, np.quantile(values, [0.25, 0.75], axis=0))
 
 
@@ -327,7 +325,7 @@ def test_gaps_by_hand():
     assert last["catch_up"] == pytest.approx(np.log(12 / 5) - np.log(2))
     assert not last["sign_switch"]
     weighted = panel_of(values, ["e", "e", "w"], [3, 1, 1])
-    levels = nq.inequality.gaps(weighted, "x", group="g", weights="w").levels
+    levels = nq.inequality.gaps(weighted, "x", group="g", population="w").levels
     assert levels.loc[0, "e"] == pytest.approx(12.5)
 
 
@@ -358,7 +356,7 @@ def test_errors():
     panel = panel_of([1.0, 2, 3], ["a", "a", "b"])
     with pytest.raises(PanelError, match=r"groups with one member .*: 'b'"):
         nq.inequality.dagum(panel, "x", group="g")
-    kept = nq.inequality.dagum(panel, "x", group="g", single="keep")
+    kept = nq.inequality.dagum(panel, "x", group="g", singletons="keep")
     assert kept.within.loc[0, "b"] == 0
     with pytest.raises(OptionError, match="groups must be two or more"):
         nq.inequality.dagum(panel.assign(g="a"), "x", group="g")
@@ -371,9 +369,9 @@ def test_errors():
     assert "theil_l" not in nq.inequality.indices(panel_of([0.0, 1, 2]), "x")
     with pytest.raises(OptionError, match="which must name measures of gini"):
         nq.inequality.indices(panel, "x", which=["giny"])
-    with pytest.raises(DomainError, match="weights must be positive"):
+    with pytest.raises(DomainError, match="the population must be positive"):
         weighted = panel_of([1.0, 2, 3], ["a", "a", "b"], [1, 0, 1])
-        nq.inequality.indices(weighted, "x", weights="w")
+        nq.inequality.indices(weighted, "x", population="w")
     moving = panel_of([[1.0, 2], [3, 4]], ["a", "b"]).assign(g=["a", "b", "b", "b"])
     with pytest.raises(PanelError, match="units change their 'g' over periods"):
         nq.inequality.theil(moving, "x", levels="g")

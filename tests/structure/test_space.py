@@ -70,14 +70,14 @@ def test_misallocation_is_what_a_planner_would_gain():
     options = {"output": "y", "capital": "k", "labour": "l", "alpha": alpha, "sigma": sigma}
     found = nq.structure.misallocation(panel, **options)
     assert gain > 1
-    assert found.summary.loc[0, "gain_percent"] == pytest.approx(gain, rel=1e-6)
+    assert found.frame.loc[0, "gain_percent"] == pytest.approx(gain, rel=1e-6)
     tau = revenue / revenue.sum() / (k / k.sum()) - 1
-    np.testing.assert_allclose(found.frame["tau_capital"], tau)
+    np.testing.assert_allclose(found.distortions["tau_capital"], tau)
     # Factors in proportion to revenue: nothing to gain, no distortion.
     even = long(y=revenue[:, None], k=2 * revenue[:, None], l=3 * revenue[:, None])
     none = nq.structure.misallocation(even, **options)
-    assert none.summary.loc[0].abs().max() < 1e-10
-    assert none.frame[["tau_capital", "tau_labour"]].abs().to_numpy().max() < 1e-12
+    assert none.frame.loc[0].abs().max() < 1e-10
+    assert none.distortions[["tau_capital", "tau_labour"]].abs().to_numpy().max() < 1e-12
     with pytest.raises(OptionError, match="sigma must be a number above 1"):
         nq.structure.misallocation(panel, **(options | {"sigma": 1}))
     with pytest.raises(DomainError, match="capital must be positive; 'k' is not for 0"):
@@ -136,7 +136,7 @@ def cities():
 
 def test_division(cities):
     w = nq.weights.knn(cities, k=8)
-    found = nq.structure.division(cities, w, "province").xs(2012, level=1)
+    found = nq.structure.border_exposure(cities, w, group="province").xs(2012, level=1)
     zone = cities.frame["province"].xs(2012, level=1)
     across = nq.weights.across(w, zone).sparse.sum(axis=1)
     np.testing.assert_allclose(found, across)
@@ -149,18 +149,20 @@ def test_division_of_effects(cities):
     s = np.linalg.solve(np.eye(336) - 0.4 * dense, 1.2 * np.eye(336) + 0.3 * dense)
     across = (s * (zone[:, None] != zone)).sum(axis=1) / s.sum(axis=1)
     options = {"rho": 0.4, "beta": 1.2, "theta": 0.3}
-    found = nq.structure.division(cities, w, "province", **options).xs(2012, level=1)
+    found = nq.structure.border_exposure(cities, w, group="province", **options).xs(2012, level=1)
     np.testing.assert_allclose(found, across)
     with pytest.raises(BoundaryError, match="must be below 1"):
-        nq.structure.division(cities, w, "province", rho=1.2)
+        nq.structure.border_exposure(cities, w, group="province", rho=1.2)
 
 
 def test_market_potential(cities):
-    found = nq.structure.market_potential(cities, "population", power=1.5, own=False)
+    found = nq.structure.market_potential(cities, "population", power=1.5, own_market=False)
     d = nq.weights.inverse_distance(cities, power=1.5, standardize="none").sparse.toarray()
     np.testing.assert_allclose(found.unstack(), d @ cities.wide("population"))
     own = nq.structure.market_potential(cities, "population", power=1.5)
-    area = (cities.wide("population") / nq.structure.density(cities, "population").unstack())[2012]
+    area = (cities.wide("population") / nq.structure.areal_density(cities, "population").unstack())[
+        2012
+    ]
     inside = cities.wide("population")[2012] / (2 / 3 * np.sqrt(area / np.pi)) ** 1.5
     np.testing.assert_allclose((own - found).unstack()[2012], inside)
     # Beijing has 16 400 km2; the boundary is generalised.
@@ -174,7 +176,7 @@ def test_market_potential(cities):
         ).reset_index(),
     )
     with pytest.raises(GeometryError, match="units have no area"):
-        nq.structure.density(points, "population")
+        nq.structure.areal_density(points, "population")
 
 
 def test_diversity():
