@@ -15,6 +15,8 @@ from nqp_spatial.errors import DomainError, sample
 
 __all__ = ["WeightedSample", "bootstrapped", "percentile_intervals", "weighted_sample"]
 
+BATCH_CELLS = 4_000_000  # of one batch of bootstrap samples
+
 Sign = Literal["positive", "non-negative"]
 
 
@@ -102,7 +104,7 @@ def bootstrapped(
     periods, n = data.values.shape
     counts = bootstrap_counts(np.random.default_rng(seed), n, replications)
     results = []
-    for batch in batches(replications, max(1, 4_000_000 // (n * periods))):
+    for batch in batches(replications, max(1, BATCH_CELLS // (n * periods))):
         weights = (counts[batch, None, :] * data.weights).reshape(-1, n)
         values = np.tile(data.values, (len(weights) // periods, 1))
         result = measure(values, weights)
