@@ -26,7 +26,7 @@ from nqp_spatial.errors import (
     plain,
     sample,
 )
-from nqp_spatial.esda.moran import (
+from nqp_spatial.esda._association import (
     BATCH_CELLS,
     Alternative,
     chosen_period,

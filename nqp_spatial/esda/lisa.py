@@ -18,7 +18,7 @@ from nqp_spatial.core.resampling import batches, permutation_p
 from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.core.text import Message, label, t
 from nqp_spatial.errors import OptionError
-from nqp_spatial.esda.moran import (
+from nqp_spatial.esda._association import (
     Alternative,
     chosen_period,
     deviations,
