@@ -49,3 +49,19 @@ def test_seeds_of_tasks():
     draws = [np.random.default_rng(s).random() for s in spawned_seeds(5, 3)]
     assert len(set(draws)) == 3
     assert draws[:2] == [np.random.default_rng(s).random() for s in spawned_seeds(5, 2)]
+
+
+@pytest.mark.parametrize(
+    ("alternative", "expected"),
+    [
+        ("greater", [0.1, 0.4, 1.0, 0.6]),
+        ("less", [1.0, 0.7, 0.1, 0.6]),
+        ("directed", [0.1, 0.4, 0.1, 0.6]),
+        ("two-sided", [0.2, 0.8, 0.2, 1.0]),
+    ],
+)
+def test_permutation_p_by_hand(alternative, expected):
+    above, below = np.array([0, 3, 9, 5]), np.array([9, 6, 0, 5])
+    np.testing.assert_allclose(permutation_p(above, 9, alternative, below), expected)
+    single = permutation_p(above[1], 9, alternative, below[1])
+    assert float(single) == pytest.approx(expected[1])

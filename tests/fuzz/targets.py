@@ -83,9 +83,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     # inequality
     "structure.centre_path": lambda w: _call(w.panel, "x1"),
     "inequality.dagum": lambda w: _call(w.panel, "x1", group="region", replications=9),
-    "structure.density": lambda w: _call(w.panel, "x1"),
+    "structure.areal_density": lambda w: _call(w.panel, "x1"),
     "structure.diversity": lambda w: _call(w.panel, ["bread", "rice", "salt"]),
-    "structure.division": lambda w: _call(w.panel, w.weights, "region", rho=0.3),
+    "structure.border_exposure": lambda w: _call(w.panel, w.weights, group="region", rho=0.3),
     "inequality.esteban_ray": lambda w: _call(w.panel, "x1", group="region"),
     "inequality.gaps": lambda w: _call(w.panel, "x1", group="region"),
     "inequality.indices": lambda w: _call(w.panel, "x1"),

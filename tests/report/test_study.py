@@ -154,7 +154,7 @@ def test_numbers_of_the_page_are_those_of_the_api(done, files):
     result = nq.fit("lgsp ~ lpc + unemp", panel, w)
     rho = result.params["spatial", "rho"]
     assert f"{rho:.3f} (s.e." in page
-    gini = nq.inequality.dagum(panel, "lgsp", group="region").summary["gini"]
+    gini = nq.inequality.dagum(panel, "lgsp", group="region").frame["gini"]
     assert f"went from {gini.iloc[0]:.3f} to {gini.iloc[-1]:.3f}" in page
     moran = nq.esda.moran(panel, "lgsp", w, seed=2024).frame["moran_i"]
     assert f"{moran.iloc[0]:.3f} in the first period" in page

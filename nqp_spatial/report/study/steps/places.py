@@ -179,7 +179,7 @@ def gradient_step(config: StudyConfig) -> Step:
 
 def _read_gaps(names: Names) -> Found:
     """Say how large the gaps are, and what they are made of."""
-    found, of = Found(), names["gini"].summary
+    found, of = Found(), names["gini"].frame
     first, last = of.iloc[0], of.iloc[-1]
     ends = names["gini"].intervals["gini"]
     apart = ends["high"].iloc[-1] < ends["low"].iloc[0] or (
