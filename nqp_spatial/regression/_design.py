@@ -13,6 +13,7 @@ from scipy import sparse
 
 from nqp_spatial.core.numbers import is_number_column, numbers_as_text, why_not_numeric
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import (
     CollinearityError,
     DomainError,
@@ -81,10 +82,14 @@ class Recipe:
             if joint:
                 several |= columns - self.read.exact
         return tuple(
-            f"effects are those of terms, not of {name}, which enters in {', '.join(found)}: "
-            "terms of one variable move together"
-            for name, found in terms.items()
-            if len(found) > 1 or name in several
+            t(
+                "effects are those of terms, not of {name}, which enters in {terms}: terms of one "
+                "variable move together",
+                name=name,
+                terms=", ".join(names),
+            )
+            for name, names in terms.items()
+            if len(names) > 1 or name in several
         )
 
     def columns(self, panel: SpatialPanel) -> pd.DataFrame:
@@ -199,7 +204,7 @@ def build_design(
             )
         if common:
             lagged = [name for name in lagged if name not in common]
-            notes = (f"equal across units, so not lagged: {', '.join(common)}",)
+            notes = (t("equal across units, so not lagged: {names}", names=", ".join(common)),)
         columns = [names.index(name) for name in lagged]
         wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
