@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
@@ -16,6 +17,7 @@ from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._demeaning import Counts, Projection, unit_means
 from nqp_spatial.regression._design import Design
+from nqp_spatial.regression._estimated import Convergence, FixedEffects
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import matrix_of, pose
 from nqp_spatial.regression._term_weights import Terms, row_sum_advice, terms_of
@@ -30,7 +32,7 @@ from nqp_spatial.regression.likelihood.log_determinant import (
     log_determinant,
     rough_log_determinant,
 )
-from nqp_spatial.regression.results import Convergence, RegressionResult
+from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import (
     Correction,
     Covariance,
@@ -227,7 +229,7 @@ def fit(
             panel, design, spec, found.estimate, found.cov, np.nan, None,
             (*notes, *found.notes), terms, determinant,
         )  # fmt: skip
-        return replace(result, tests=found.tests)
+        return replace(result, tests=TestSet(found.tests))
     if spec.is_linear:
         estimate, cov, loglik = _linear(spec, problem.projection, problem.counts, design)
         return _result(panel, design, spec, estimate, cov, loglik, None, notes, terms, None)
@@ -461,7 +463,8 @@ def _likely(
     if noise > 0.1:
         notes.append(
             t(
-                "the stochastic log-determinant adds an error of {noise:.2f} standard errors to rho",
+                "the stochastic log-determinant adds an error of {noise:.2f} standard errors "
+                "to rho",
                 noise=noise,
             )
         )
@@ -575,8 +578,7 @@ def _result(
             )
             notes = (*notes, note)
     return RegressionResult(
-        spec=spec,
-        weights_spec=terms.describe(),
+        spec=replace(spec, weights=terms.describe()),
         params=pd.Series(values, index=index, name="estimate", dtype=float),
         cov=pd.DataFrame(cov[:count, :count], index=index, columns=index),
         sigma2=estimate.sigma2,
@@ -595,7 +597,7 @@ def _result(
         labels=dict(panel.labels),
         terms=terms,
         logdet=determinant,
-        recipes=design.recipes,
+        model_specs=design.model_specs,
     )
 
 
@@ -605,20 +607,20 @@ def _fixed_effects(
     spec: RegressionSpec,
     estimate: info.Estimate,
     terms: Terms,
-) -> dict[str, object]:
+) -> FixedEffects:
     if spec.has_phi:
         shape = design.y.shape
         means = estimate.innovations.reshape(shape).mean(axis=1)
         shrunk = (1 - estimate.phi**2) * means
         variance = estimate.sigma2 * (1 / estimate.phi**2 - 1) / shape[1]
-        return {"unit": pd.Series(shrunk, panel.units, name="unit"), "variance": variance}
+        return FixedEffects(unit=pd.Series(shrunk, panel.units, name="unit"), variance=variance)
     if spec.effects == "none":
-        return {}
+        return FixedEffects()
     gap = design.y - estimate.rho * design.lag_y - design.z @ estimate.coefs
-    found: dict[str, object] = {}
+    unit = period = None
     by_unit = gap.mean(axis=1) if spec.sweeps_units else np.zeros(len(gap))
     if spec.sweeps_units:
-        found["unit"] = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
+        unit = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
     constant = float(gap.mean())
     if spec.sweeps_periods:
         # Where errors are spatial it is their innovations that add to zero in each period.
@@ -630,5 +632,5 @@ def _fixed_effects(
         if not spec.sweeps_units:
             constant = float(by_period.mean())
         periods = panel.periods[panel.n_periods - gap.shape[1] :]
-        found["period"] = pd.Series(by_period - by_period.mean(), index=periods, name="period")
-    return {"constant": constant, **found}
+        period = pd.Series(by_period - by_period.mean(), index=periods, name="period")
+    return FixedEffects(constant, unit, period)
