@@ -261,7 +261,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "PartitionedResult.effects_matrix": (lambda w: w.partitioned, lambda w: _call("x1")),
     "PartitionedResult.lr_tests": (lambda w: w.partitioned, lambda w: _call()),
     "EffectsResult.at": (lambda w: w.effects, lambda w: _call("static")),
-    "EffectsResult.table": (lambda w: w.effects, lambda w: _call()),
+    "EffectsResult.wide": (lambda w: w.effects, lambda w: _call()),
     "LogDet.value": (lambda w: w.logdet, lambda w: _call(0.3)),
     "LogDet.derivative": (lambda w: w.logdet, lambda w: _call(0.3)),
     "LogDet.second_derivative": (lambda w: w.logdet, lambda w: _call(0.3)),

@@ -95,7 +95,7 @@ def test_effects_add_up_and_equal_the_matrix(seed, standardize):
     w = random_weights(rng, 15, standardize)
     panel = nq.SpatialPanel(random_panel(rng, w, 5), unit="id", period="t")
     res = fit("y ~ x1 + x2", panel, w, effects="unit")
-    table = res.effects(method="delta").table()
+    table = res.effects(method="delta").wide()
     np.testing.assert_allclose(table["direct"] + table["indirect"], table["total"], rtol=1e-12)
     rho = res.params["spatial", "rho"]
     inverse = np.linalg.inv(np.eye(15) - rho * w.sparse.toarray())

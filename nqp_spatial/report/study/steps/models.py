@@ -102,7 +102,7 @@ def model_step(config: StudyConfig) -> Step:
                     "conf_high"]  # fmt: skip
             table = names["effects"].frame[kept].set_index(["variable", "effect"])
             found.show(say("Effects"), table.rename(result.label, level=0), given=labels)
-        found.show(say("Coefficients"), result.table.rename(result.label, level=1), given=labels)
+        found.show(say("Coefficients"), result.frame.rename(result.label, level=1), given=labels)
         return found
 
     return Step("model", title, "\n".join(lines), read, figures)
