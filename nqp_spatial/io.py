@@ -113,13 +113,7 @@ def read_panel(
     >>> read_panel(folder / "p.csv", unit="city", period="year")
     SpatialPanel: 1 units x 2 periods (2019 to 2020), 1 column, no geometry
     """
-    for name, value in (
-        ("unit", unit), ("period", period), ("geometry_unit", geometry_unit),
-        ("geometry_encoding", geometry_encoding),
-    ):  # fmt: skip
-        if not isinstance(value, str) and not (value is None and name != "unit"):
-            raise OptionError(f"{name} must be text, got {value!r}")
-    frame, words = table_file(path, unit, options)
+    frame, variable_labels = table_file(path, unit, options)
     shapes: Any = geometry
     if isinstance(geometry, str | Path):
         shapes = _read_map(geometry, geometry_unit or unit, geometry_encoding)
@@ -134,7 +128,7 @@ def read_panel(
         unit=unit,
         period=period,
         geometry=shapes,
-        labels={**words, **labels} if isinstance(labels, Mapping) else labels or words,
+        labels={**variable_labels, **(labels or {})},
         balanced=balanced,
         extra_shapes=extra_shapes,
     )

@@ -215,14 +215,11 @@ def with_key_columns(frame: pd.DataFrame, unit: str, period: str | None) -> pd.D
     Raises
     ------
     OptionError
-        If `unit` or `period` is no name of a column, or both are the same.
+        If `unit` and `period` are the same.
     UnknownColumnError, PanelError
         If a key is no column, or columns are named twice or not by text.
     """
     keys = [unit] if period is None else [unit, period]
-    for name, key in zip(["unit", "period"], keys, strict=False):
-        if not isinstance(key, str):
-            raise OptionError(f"{name} must be the name of a column, got {key!r}")
     if len(set(keys)) < len(keys):
         raise OptionError(f"unit and period must be two columns, both are {keys[0]!r}")
     if isinstance(frame.columns, pd.MultiIndex):
