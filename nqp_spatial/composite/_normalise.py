@@ -91,7 +91,7 @@ def normalised(
             f"got {base!r}"
         )
     if (x <= 0).any():
-        positive = (x > 0).all(axis=(0, 1))
+        positive = np.atleast_1d((x > 0).all(axis=(0, 1)))
         names_bad = [name for name, good in zip(names, positive, strict=True) if not good]
         raise DomainError(
             f"ratios to a base year need positive values; not so: {sample(names_bad)}"

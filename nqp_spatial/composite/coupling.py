@@ -144,7 +144,9 @@ def coupling(
     u = np.stack([panel.values(name) for name in names], axis=2).reshape(-1, len(names))
     outside = (u < -1e-12) | (u > 1 + 1e-12)  # rounding may exceed the bounds slightly
     if outside.any():
-        which = [name for name, bad in zip(names, outside.any(axis=0), strict=True) if bad]
+        which = [
+            name for name, bad in zip(names, np.atleast_1d(outside.any(axis=0)), strict=True) if bad
+        ]
         raise DomainError(
             f"systems must lie in [0, 1]; not so: {sample(which)}. Scale them first, such as with "
             "composite.index"

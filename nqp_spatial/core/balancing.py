@@ -112,7 +112,7 @@ def _interpolated(
             "name the numeric columns in columns="
         )
     filled = full.copy()
-    periods = full.index.levels[1]  # type: ignore[attr-defined]
+    periods = full.index.levels[1]
     steps = require_places_in_time(periods, "interpolation")
     for name in names:
         wide = full[name].unstack("period")
