@@ -104,8 +104,8 @@ def coupling(
     system_weights : list of float, optional
         a; equal by default, rescaled to add up to one.
     cuts : list of float, optional
-        Bounds of the grades of D between 0 and 1, ascending; tenths by default. A grade has its
-        lower bound in it.
+        Bounds of the grades of D between 0 and 1, ascending; tenths by default. A grade includes
+        its lower bound.
     grades : list of str, optional
         One name more than cuts; by default the usual ten.
     tolerance : float

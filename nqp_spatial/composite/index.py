@@ -125,7 +125,7 @@ def index(
     base_period: Hashable | None = None,
     shift: Nonnegative = 0.0,
 ) -> CompositeIndex:
-    """Make one index of several indicators.
+    """Combine several indicators into one index.
 
     Scaled ``z = (x - min) / (max - min)`` over all units and periods together, so that scores
     compare over time (``1 - z`` where less is better); weights w; ``sum w z``, ``prod z^w`` or
@@ -257,7 +257,7 @@ def index(
 def _with_steps(
     table: pd.DataFrame, steps: dict[str, pd.DataFrame]
 ) -> tuple[pd.DataFrame, list[Message]]:
-    """Return a table with the steps of each scheme beside it, and notes on them."""
+    """Return a table with the steps of each scheme added, and notes on them."""
     notes = []
     for scheme, step in steps.items():
         prefixed = len(steps) > 1 or bool(set(step.columns) & set(table.columns))

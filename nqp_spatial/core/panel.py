@@ -1,7 +1,7 @@
 """`SpatialPanel`: the one data type that every function of the package takes.
 
 A panel is a frame with one row for each unit and period, sorted by both, with (optionally) one
-geometry for each unit. It is checked once, here, so that nothing downstream has to guess.
+geometry for each unit. It is checked once, here.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class SpatialPanel(Displayed):
     ----------
     frame : DataFrame
         Long data, one row for each unit and period, in any row order. It is copied, never changed.
-        The active geometry of a GeoDataFrame becomes the panel's, where `geometry` is not given.
+        The active geometry of a GeoDataFrame becomes the panel's if `geometry` is not passed.
     unit : str
         Column of unit ids. Any type that sorts; ids of different types never match each other.
     period : str, optional
         Column of periods. Without it the data are a cross-section, a panel of one period ``0``.
         Years, quarters and months written as text or dates are read as such, with a note; see
-        `nqp_spatial.core.periods`. Periods whose order in time is not known ("before", "after") are
-        kept, and refused by whatever needs neighbours in time.
+        `nqp_spatial.core.period_readers`. Periods whose order in time is not known ("before",
+        "after") are kept; methods that need the order in time raise an error.
     geometry : GeoDataFrame or GeoSeries, optional
         One row per unit; ids are its column named `unit`, or else its index.
     labels : mapping, optional
@@ -207,7 +207,7 @@ class SpatialPanel(Displayed):
         """Geometries, indexed by unit in the order of `units`."""
         return None if self._geometry is None else self._geometry.copy(deep=False)
 
-    # -- what it holds -----------------------------------------------------------------------------
+    # -- contents ----------------------------------------------------------------------------------
 
     @property
     def units(self) -> pd.Index:
@@ -457,7 +457,7 @@ class SpatialPanel(Displayed):
         periods: Iterable[Hashable] | None = None,
         units: Iterable[Hashable] | None = None,
     ) -> SpatialPanel:
-        """Return the panel of some periods or units.
+        """Return the panel of selected periods or units.
 
         Parameters
         ----------
@@ -519,7 +519,7 @@ class SpatialPanel(Displayed):
         Raises
         ------
         UnbalancedPanelError
-            If nothing would be left, or if gaps at the ends of a unit's series cannot be
+            If nothing would remain, or if gaps at the ends of a unit's series cannot be
             interpolated.
 
         Examples

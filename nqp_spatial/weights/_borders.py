@@ -24,9 +24,9 @@ __all__ = ["Borders", "Kind", "Scale"]
 Kind = Literal["queen", "rook"]
 
 DEFAULT_TOLERANCE_M = 1.0
-# Up to here borders that do not meet are reported.
+# Borders that do not meet are reported up to this distance.
 _NEAR_M = 100.0
-# Rounding of coordinates, in metres: what is nearer than that meets.
+# Rounding of coordinates, in metres: borders nearer than that meet.
 _ROUNDING_M = 1e-3
 _STEPS = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
 
@@ -71,12 +71,12 @@ class Scale:
 
     @property
     def rounding(self) -> float:
-        """Metres within which borders meet but for rounding."""
+        """Distance in metres that is due to rounding only."""
         return min(_ROUNDING_M if self.known else np.inf, 1e-6 * self.width)
 
     @property
     def near(self) -> float:
-        """Metres within which borders are reported that do not meet."""
+        """Distance in metres up to which borders that do not meet are reported."""
         return min(_NEAR_M if self.known else np.inf, self.width / 50)
 
     def tolerance(self, wanted: float | None) -> float:
@@ -165,12 +165,12 @@ class Borders:
         return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
 
     def near_misses(self, units: np.ndarray | None = None) -> tuple[np.ndarray, float]:
-        """Return pairs whose borders run side by side but do not meet, and what would close them.
+        """Return pairs whose borders run side by side without meeting, and the tolerance needed.
 
         Parameters
         ----------
         units : ndarray, optional
-            Positions of units without neighbours: gaps around these are looked for farther away.
+            Positions of units without neighbours: gaps around these are searched farther away.
 
         Returns
         -------
@@ -228,7 +228,7 @@ def _repaired(geoms: np.ndarray) -> tuple[np.ndarray, int]:
 def _close(
     geoms: np.ndarray, scale: Scale, metres: float, units: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return pairs i < j whose boxes are within some metres; of some units if these are named."""
+    """Return pairs i < j whose boxes are within some metres; only around `units` if given."""
     import shapely
 
     chosen = np.arange(len(geoms)) if units is None else units
@@ -301,7 +301,7 @@ def _meet(
     first, second = _flat_borders(geoms, pairs[near], scale, metres)
     apart = ~(shapely.distance(first, second) <= metres)
     along = _run_along(first, second, metres) if kind == "rook" else True
-    # Borders that do not come near while the polygons do: a unit lies inside another.
+    # Polygons are near while their borders are not: one unit lies inside another.
     enclosed = apart & shapely.intersects(polygons[near], others[near])
     meet[near] = (~apart & along) | enclosed
     return meet

@@ -1,4 +1,4 @@
-"""Weights that the caller already has: edge lists, dense tables, libpysal objects."""
+"""Weights from data: edge lists, dense tables, libpysal objects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def from_edges(
     islands: Islands = "error",
     standardize: Standardization = "none",
 ) -> SpatialWeights:
-    """Weights from a list of links, as they are.
+    """Weights from a list of links, unchanged.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def from_edges(
     islands : {"error", "keep"}
         Units without neighbours.
     standardize : {"row", "spectral", "minmax", "none"}
-        The weights are kept as they come unless told otherwise.
+        By default the weights are kept unchanged.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def from_dense(
     islands : {"error", "keep"}
         Units without neighbours.
     standardize : {"row", "spectral", "minmax", "none"}
-        The weights are kept as they come unless told otherwise.
+        By default the weights are kept unchanged.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def from_pysal(
     graph_or_w : Graph or W
         The weights, with the transformation that they have now.
     standardize : {"row", "spectral", "minmax", "none"}, optional
-        The weights are kept as they come unless told otherwise.
+        By default the weights are kept unchanged.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def matched_ids(
     every: bool = True,
     their_name: str = "units=",
 ) -> pd.Index:
-    """Return the ids of `units` that labels of the caller's mean, in the order of the labels.
+    """Return the ids of `units` that the caller's labels refer to, in the order of the labels.
 
     Labels match as they are, or by their text where that is the same: ``"110000"`` in a file is
     the panel's ``110000``.
