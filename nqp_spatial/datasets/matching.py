@@ -8,7 +8,7 @@ import pandas as pd
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.datasets.china import china_prefectures
-from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
+from nqp_spatial.errors import UnmatchedIdsError, sample
 
 __all__ = ["match_prefectures"]
 
@@ -71,8 +71,6 @@ def match_prefectures(
     3  650100     乌鲁木齐市  English name
     4    <NA>                    none
     """
-    if isinstance(places, str):
-        raise OptionError(f"places must be a list of codes or names, got the text {places!r}")
     units = china_prefectures()
     asked = pd.Series(list(places), dtype=object)
     where = pd.Series(list(provinces) if provinces is not None else [None] * len(asked))

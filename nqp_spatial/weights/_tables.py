@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import UnmatchedIdsError, WeightsError, sample
-from nqp_spatial.weights.from_data import from_dense, from_edges
+from nqp_spatial.weights.from_data import from_dense, from_edges, id_text
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["EDGES", "Cells", "Layout", "table_weights"]
@@ -197,7 +197,7 @@ def _tidy(cells: Cells) -> Cells:
 def _text(cell: object) -> str:
     if cell is None or (isinstance(cell, float) and np.isnan(cell)):
         return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return id_text(cell)
 
 
 def _is_number(cell: object) -> bool:

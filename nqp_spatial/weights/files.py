@@ -198,10 +198,7 @@ def _from_file(weights: SpatialWeights, source: Path) -> SpatialWeights:
 
 
 def _known(path: str | Path, endings: tuple[str, ...]) -> Path:
-    try:
-        target = Path(path)
-    except TypeError:
-        raise OptionError(f"path must be a path or text, got {type(path).__name__}") from None
+    target = Path(path)
     if target.suffix.lower() not in endings:
         hint = ""
         if target.suffix.lower() == ".spmat":

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
-__all__ = ["from_dense", "from_edges", "from_pysal", "matched_ids", "unique_ids"]
+__all__ = ["from_dense", "from_edges", "from_pysal", "id_text", "matched_ids", "unique_ids"]
 
 
 @checked
@@ -284,16 +284,21 @@ def matched_ids(
     return units[positions]
 
 
+def id_text(unit: object) -> str:
+    """Return an id as text; a whole number that became a float is written without decimals.
+
+    Examples
+    --------
+    >>> id_text(110000.0), id_text("01")
+    ('110000', '01')
+    """
+    value = plain(unit)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if is_whole else str(value)  # type: ignore[call-overload]
+
+
 def _texts(ids: pd.Index) -> pd.Index:
-    """Return ids as text; whole numbers that became floats are written without decimals."""
-    values = [plain(unit) for unit in ids]
-    return pd.Index(
-        [
-            str(int(unit)) if isinstance(unit, float) and unit.is_integer() else str(unit)
-            for unit in values
-        ],
-        dtype=object,
-    )
+    return pd.Index([id_text(unit) for unit in ids], dtype=object)
 
 
 def _check_columns(frame: pd.DataFrame, columns: list[str]) -> None:
