@@ -19,4 +19,23 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "conf_low": "lower bound",
         "conf_high": "upper bound",
     },
+    "discretization": {
+        "cuts": "given cuts",
+        "period-quantiles": "period quantiles",
+        "pooled-quantiles": "pooled quantiles",
+        "quadrants": "quadrants of the Moran scatter plot",
+    },
+    "measure": {
+        "bartholomew": "Bartholomew index",
+        "cv": "coefficient of variation",
+        "determinant": "determinant index",
+        "eigenvalue": "eigenvalue index",
+        "gini": "Gini coefficient",
+        "leaving": "probability of leaving the state",
+        "prais": "Prais index",
+        "sd": "standard deviation",
+        "sd_log": "standard deviation of logs",
+        "theil_l": "Theil index L",
+        "theil_t": "Theil index T",
+    },
 }

@@ -17,9 +17,9 @@ from nqp_spatial.convergence import _clustering as clustering
 from nqp_spatial.convergence._log_t_regression import (
     LogTRule,
     dispersion,
-    growing,
-    neighbouring,
-    with_each,
+    dispersion_adjacent,
+    dispersion_nested,
+    dispersion_with_each,
 )
 from nqp_spatial.convergence._transition_paths import trend
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
@@ -77,8 +77,8 @@ def test_state_incomes_are_one_club(reference, hac, merge):
     ours = nq.convergence.clubs(
         nq.datasets.us_income(), "income", logs=True, hac=HAC[hac], merge=merge
     )
-    assert len(ours.table) == len([key for key in truth if key.startswith("club")])
-    assert ours.table.loc[1, "statistic"] == pytest.approx(truth["club1"]["model"]["tvalue"])
+    assert len(ours.frame) == len([key for key in truth if key.startswith("club")])
+    assert ours.frame.loc[1, "statistic"] == pytest.approx(truth["club1"]["model"]["tvalue"])
     assert (ours.membership == 1).all()
     assert ours.divergent.empty
 
@@ -117,13 +117,13 @@ def test_clubs_of_countries_equal_r(countries, hac):
     panel, truth, names = countries
     options = {"logs": True, "hac": HAC[hac]}
     raw = nq.convergence.clubs(panel, "y", merge=None, **options)
-    same_clubs(raw.table, raw.membership, truth["findClubs"][f"{hac}_fixed"]["clubs"], names)
+    same_clubs(raw.frame, raw.membership, truth["findClubs"][f"{hac}_fixed"]["clubs"], names)
     merged = nq.convergence.clubs(panel, "y", merge="phillips-sul", **options)
     theirs = truth["mergeClubs"][f"{hac}_fixed_PS_noDiv"]
-    same_clubs(merged.table, merged.membership, theirs, names)
+    same_clubs(merged.frame, merged.membership, theirs, names)
     said = ["+".join(np.atleast_1d(theirs[k]["merged_from"])) for k in sorted(theirs)
             if k.startswith("club")]  # fmt: skip
-    assert merged.table["merged_from"].tolist() == [one.replace("club", "") for one in said]
+    assert merged.frame["merged_from"].tolist() == [one.replace("club", "") for one in said]
     pd.testing.assert_series_equal(merged.before, raw.membership)
 
 
@@ -131,13 +131,13 @@ def test_a_club_that_does_not_converge_is_said_to(countries):
     """With c* fixed at 0, R hands out a club with t = -16.8 in silence (reference README, 7)."""
     panel, _, _ = countries
     fixed = nq.convergence.clubs(panel, "y", logs=True, merge=None)
-    assert fixed.table.loc[1, "statistic"] < -16
-    assert fixed.table["converges"].tolist() == [False, True, True]
+    assert fixed.frame.loc[1, "statistic"] < -16
+    assert fixed.frame["converges"].tolist() == [False, True, True]
     assert "not together" in " ".join(fixed.notes)
     rising = nq.convergence.clubs(panel, "y", logs=True, merge=None, critical="increasing")
-    assert rising.table["converges"].all()
-    assert (rising.table["c_star"].dropna() >= 0).all()
-    assert rising.table["c_star"].max() > 0
+    assert rising.frame["converges"].all()
+    assert (rising.frame["c_star"].dropna() >= 0).all()
+    assert rising.frame["c_star"].max() > 0
 
 
 # -- against plain loops --------------------------------------------------------------------------
@@ -164,25 +164,27 @@ def test_clubs_equal_one_regression_at_a_time(seed, n, periods, hac, increasing)
             critical="increasing" if increasing else "fixed",
         )  # fmt: skip
     theirs, divergent = plain_clubs.clubs(values, 1 / 3, hac, increasing)
-    assert [set(ours.members(number)) for number in ours.table.index] == theirs
+    assert [set(ours.members(number)) for number in ours.frame.index] == theirs
     assert set(ours.divergent) == divergent
     for number, rows in enumerate(theirs, start=1):
         b, error, _ = plain_clubs.log_t(values[sorted(rows)], 1 / 3, hac)
-        assert ours.table.loc[number, "b"] == pytest.approx(b, rel=1e-7, abs=1e-9)
+        assert ours.frame.loc[number, "b"] == pytest.approx(b, rel=1e-7, abs=1e-9)
         if np.isfinite(error):
-            assert ours.table.loc[number, "std_error"] == pytest.approx(error, rel=1e-6)
+            assert ours.frame.loc[number, "std_error"] == pytest.approx(error, rel=1e-6)
 
 
 def test_dispersions_of_many_groups():
     rng = np.random.default_rng(0)
     # Far from zero and close together: differences of squares would lose ten digits.
     x = 1e5 + np.cumsum(rng.normal(size=(12, 7)), axis=1)
-    np.testing.assert_allclose(growing(x), [dispersion(x[: k + 2]) for k in range(11)], rtol=1e-9)
     np.testing.assert_allclose(
-        neighbouring(x), [dispersion(x[k : k + 2]) for k in range(11)], rtol=1e-9
+        dispersion_nested(x), [dispersion(x[: k + 2]) for k in range(11)], rtol=1e-9
     )
     np.testing.assert_allclose(
-        with_each(x[:5], x[5:]),
+        dispersion_adjacent(x), [dispersion(x[k : k + 2]) for k in range(11)], rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        dispersion_with_each(x[:5], x[5:]),
         [dispersion(np.vstack([x[:5], one])) for one in x[5:]], rtol=1e-9,
     )  # fmt: skip
 
@@ -217,13 +219,13 @@ def test_merging_by_hand(monkeypatch):
     monkeypatch.setattr(clustering, "_tested", tested)
     clubs = [clustering.Club(np.array([i]), 0.0, 1.0, parts=(i,)) for i in (1, 2, 3)]
     rule, x = LogTRule(1 / 3, "fixed"), np.zeros((3, 9))
-    told = clustering.Merging()
-    by_sul = clustering.merge_next(x, clubs, rule, told)
+    steps = []
+    by_sul = clustering.merge_next(x, clubs, rule, steps)
     assert [club.parts for club in by_sul] == [(1, 2), (3,)]
-    assert [(what, done) for what, _, done in told.steps] == [
+    assert [(what, done) for what, _, done in steps] == [
         ("1 with 2", True), ("1+2 with 3", False),
     ]  # fmt: skip
-    by_lyncker = clustering.merge_pairs(x, clubs, rule, clustering.Merging())
+    by_lyncker = clustering.merge_pairs(x, clubs, rule, [])
     assert [club.parts for club in by_lyncker] == [(1,), (2, 3)]
 
 
@@ -236,7 +238,7 @@ def test_divergent_units_join_the_clearest_club(countries):
     x = np.log(panel.wide("y"))
     t = [
         plain_clubs.log_t(x.loc[[*left.members(number), "Liberia"]].to_numpy(), 1 / 3, "andrews")[2]
-        for number in left.table.index
+        for number in left.frame.index
     ]
     assert max(t) > -1.65
     assert taken.membership["Liberia"] == int(np.argmax(t)) + 1
@@ -266,7 +268,7 @@ def test_planted_clubs_of_simulated_cities_are_found(seed):
     )
     means = ours.club_paths.iloc[:, -1]
     assert means.is_monotonic_decreasing
-    np.testing.assert_allclose(means.to_numpy(), ours.table["level"])
+    np.testing.assert_allclose(means.to_numpy(), ours.frame["level"])
 
 
 @pytest.mark.slow

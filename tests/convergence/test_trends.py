@@ -80,7 +80,7 @@ def test_sigma_without_trend():
     rng = np.random.default_rng(0)
     found = nq.convergence.sigma(panel_of(np.exp(rng.normal(size=(60, 12)))), "y", which="sd_log")
     assert found.trends.loc["sd_log", "reading"] == "no clear trend"
-    assert found.lags == int(4 * (12 / 100) ** (2 / 9))
+    assert found.spec.lags == int(4 * (12 / 100) ** (2 / 9))
 
 
 def test_sigma_errors(incomes):
@@ -97,8 +97,8 @@ def test_sigma_errors(incomes):
         nq.convergence.sigma(panel.assign(y=1.0), "y", which=["sd"])
     with pytest.raises(OptionError, match="lags must be"):
         nq.convergence.sigma(panel, "income", lags=90)
-    with pytest.raises(OptionError, match="no weights"):
-        nq.convergence.sigma(panel, "income", which=["sd"], weights="income")
+    with pytest.raises(OptionError, match="no population"):
+        nq.convergence.sigma(panel, "income", which=["sd"], population="income")
 
 
 # -- beta -----------------------------------------------------------------------------------------
@@ -110,8 +110,8 @@ def test_beta_of_a_cross_section_by_least_squares(incomes):
     x = np.log(panel.values("income"))
     growth = (x[:, -1] - x[:, 0]) / 80
     slope, _ = np.polyfit(x[:, 0], growth, 1)
-    row = found.table.loc[("all", "coefficient")]
-    assert row["b"] == pytest.approx(slope)
+    row = found.frame.loc[("all", "coefficient")]
+    assert row["estimate"] == pytest.approx(slope)
     speed = -np.log(1 + 80 * slope) / 80
     assert row["speed"] == pytest.approx(speed)
     assert row["half_life"] == pytest.approx(np.log(2) / speed)
@@ -123,27 +123,27 @@ def test_beta_of_a_cross_section_by_least_squares(incomes):
     by_half = [np.log(2) / (-np.log(1 + 80 * (slope + s)) / 80) for s in (h, -h)]
     width = 1.959964 * abs(by_half[0] - by_half[1]) / (2 * h) * row["std_error"]
     assert row["half_life_high"] - row["half_life"] == pytest.approx(width, rel=1e-5)
-    assert isinstance(found.equal, NotApplicable)
+    assert isinstance(found.tests["equal"], NotApplicable)
     np.testing.assert_allclose(found.data["growth"], growth)
 
 
 @pytest.mark.parametrize("model", ["sar", "sem", "sdm", "slx"])
 def test_beta_with_neighbours_is_the_fit_of_the_same_regression(incomes, model):
     panel, w = incomes
-    found = nq.convergence.beta(panel, "income", w=w, model=model)
+    found = nq.convergence.beta(panel, "income", weights=w, model=model)
     x = np.log(panel.values("income"))
     frame = pd.DataFrame({"unit": panel.units, "g": (x[:, -1] - x[:, 0]) / 80, "s": x[:, 0]})
     by_hand = nq.fit("g ~ s", nq.SpatialPanel(frame, unit="unit"), w, model=model, effects="none")
-    row = found.table.loc[("all", "coefficient")]
-    assert row["b"] == pytest.approx(by_hand.params["x", "s"])
+    row = found.frame.loc[("all", "coefficient")]
+    assert row["estimate"] == pytest.approx(by_hand.params["x", "s"])
     if model == "sem":
-        assert found.table.index.tolist() == [("all", "coefficient")]
+        assert found.frame.index.tolist() == [("all", "coefficient")]
         return
     effects = by_hand.effects().frame.set_index("effect")
-    total = found.table.loc[("all", "total")]
-    assert total["b"] == pytest.approx(effects.loc["total", "estimate"])
+    total = found.frame.loc[("all", "total")]
+    assert total["estimate"] == pytest.approx(effects.loc["total", "estimate"])
     assert total["std_error"] == pytest.approx(effects.loc["total", "std_error"])
-    assert found.table.index.tolist() == [("all", by) for by in ("coefficient", "direct", "total")]
+    assert found.frame.index.tolist() == [("all", by) for by in ("coefficient", "direct", "total")]
 
 
 def test_beta_of_a_panel_by_dummies():
@@ -160,10 +160,10 @@ def test_beta_of_a_panel_by_dummies():
 
     X = np.column_stack([within(start), within(control)])
     b = np.linalg.lstsq(X, within(growth), rcond=None)[0]
-    row = found.table.loc[("all", "coefficient")]
-    assert row["b"] == pytest.approx(b[0])
+    row = found.frame.loc[("all", "coefficient")]
+    assert row["estimate"] == pytest.approx(b[0])
     assert row["speed"] == pytest.approx(-np.log(1 + b[0]) / 2)
-    assert found.fit.params["x", "c"] == pytest.approx(b[1])
+    assert found.model.params["x", "c"] == pytest.approx(b[1])
     assert "Nickell" in " ".join(found.notes)
     # The newest period is an end of growth where the span does not divide evenly.
     three = nq.convergence.beta(panel, "y", kind="panel", step=3, effects="none")
@@ -178,25 +178,27 @@ def test_beta_by_group():
     found = nq.convergence.beta(panel, "y", group="side")
     for name, values in (("slow", slow), ("fast", fast)):
         alone = nq.convergence.beta(panel_of(values), "y")
-        both = found.table.loc[(name, "coefficient")]
-        assert both["b"] == pytest.approx(alone.table.loc[("all", "coefficient"), "b"])
-    assert found.equal.p_value < 1e-6
+        both = found.frame.loc[(name, "coefficient")]
+        assert both["estimate"] == pytest.approx(
+            alone.frame.loc[("all", "coefficient"), "estimate"]
+        )
+    assert found.tests["equal"].p_value < 1e-6
     assert set(found.data["group"]) == {"slow", "fast"}
     same = nq.convergence.beta(panel, "y", group=pd.Series(np.resize(["a", "b"], 150), panel.units))
-    assert same.equal.p_value > 0.01
+    assert same.tests["equal"].p_value > 0.01
 
 
 def test_half_life_is_missing_without_convergence():
     rng = np.random.default_rng(0)
     apart = nq.convergence.beta(panel_of(converging(60, 11, -0.05, rng)), "y")
-    row = apart.table.loc[("all", "coefficient")]
+    row = apart.frame.loc[("all", "coefficient")]
     assert row["speed"] < 0
     assert np.isnan(row["half_life"])
     assert "no half-life" in " ".join(apart.notes)
     values = np.exp(np.stack([rng.normal(size=60), np.zeros(60)], axis=1) * [1, 1])
     values[:, 1] = values[:, 0] ** -0.5 * np.exp(0.01 * rng.normal(size=60))
     beyond = nq.convergence.beta(panel_of(values), "y")
-    assert np.isnan(beyond.table.loc[("all", "coefficient"), "speed"])
+    assert np.isnan(beyond.frame.loc[("all", "coefficient"), "speed"])
     assert "no speed" in " ".join(beyond.notes)
 
 
@@ -208,7 +210,7 @@ def test_intervals_of_the_speed_cover():
         panel = panel_of(converging(100, 11, 0.03, rng, noise=0.03))
         for kind, found in inside.items():
             options = {"effects": "period"} if kind == "panel" else {}
-            row = nq.convergence.beta(panel, "y", kind=kind, **options).table.iloc[0]
+            row = nq.convergence.beta(panel, "y", kind=kind, **options).frame.iloc[0]
             found.append(row["speed_low"] <= 0.03 <= row["speed_high"])
     for kind, found in inside.items():
         assert 0.92 <= np.mean(found) <= 0.975, (kind, np.mean(found))
@@ -218,7 +220,7 @@ def test_beta_errors(incomes):
     panel, _ = incomes
     with pytest.raises(DomainError, match="must be positive for logarithms"):
         nq.convergence.beta(panel.assign(y=lambda d: d["income"] - 500), "y")
-    with pytest.raises(OptionError, match="pass w="):
+    with pytest.raises(OptionError, match="pass weights="):
         nq.convergence.beta(panel, "income", model="sar")
     with pytest.raises(OptionError, match="kind must be"):
         nq.convergence.beta(panel, "income", kind="time series")
@@ -253,7 +255,7 @@ def test_joins_of_clubs(cities):
     same = (both * (code[:, None] == code)).sum() / 2
     assert found.frame.loc[("same", ""), "joins"] == pytest.approx(float(same))
     assert found.sizes.to_dict() == {
-        f"Club {i}": n for i, n in enumerate(clubs.table["units"], start=1)
+        f"Club {i}": n for i, n in enumerate(clubs.frame["units"], start=1)
     }
     one = nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
     with pytest.raises(DomainError, match="all units are in 'Club 1'"):
@@ -262,12 +264,12 @@ def test_joins_of_clubs(cities):
 
 def test_logit_of_clubs_by_its_likelihood(cities):
     panel, w, clubs = cities
-    found = nq.convergence.club_logit(clubs, panel, ["human_capital", "synergy"], w=w)
+    found = nq.convergence.club_logit(clubs, panel, ["human_capital", "synergy"], weights=w)
     x = panel.at(1992)[["human_capital", "synergy"]].to_numpy(dtype=float)
     rank = 4 - clubs.membership.to_numpy(dtype=float)
     x = np.column_stack([x, w.sparse @ rank])
     cut = found.cuts.to_numpy()
-    b = found.table["coefficient"].to_numpy()
+    b = found.frame["estimate"].to_numpy()
 
     def loglik(parameters):
         index, cuts = x @ parameters[:3], parameters[3:]
@@ -292,7 +294,7 @@ def test_logit_of_clubs_by_its_likelihood(cities):
                 + loglik(best - e - f)
             ) / (4 * h[i] * h[j])  # fmt: skip
     errors = np.sqrt(np.diag(np.linalg.inv(-curvature)))[:3]
-    np.testing.assert_allclose(found.table["std_error"], errors, rtol=0.01)
+    np.testing.assert_allclose(found.frame["std_error"], errors, rtol=0.01)
 
     # Marginal effects by differences.
     def shares(x):
@@ -309,7 +311,7 @@ def test_logit_of_clubs_by_its_likelihood(cities):
     )
     assert found.marginal.sum(axis=1).abs().max() < 1e-12
     assert 0 < found.pseudo_r2 < 1
-    assert 0 <= found.p_value <= 1
+    assert 0 <= found.tests["lr"].p_value <= 1
 
 
 def test_logit_of_clubs_recovers_planted_coefficients(cities):
@@ -325,8 +327,8 @@ def test_logit_of_clubs_recovers_planted_coefficients(cities):
     with_columns = panel.assign(a=np.repeat(z[:, 0], 30), b=np.repeat(z[:, 1], 30))
     found = nq.convergence.club_logit(made, with_columns, ["a", "b"])
     for name, truth in (("a", 1.2), ("b", -0.05)):
-        row = found.table.loc[name]
-        assert abs(row["coefficient"] - truth) < 3 * row["std_error"]
+        row = found.frame.loc[name]
+        assert abs(row["estimate"] - truth) < 3 * row["std_error"]
     assert found.nobs == int(made.membership.notna().sum()) < 336
     assert "divergent units are left out" in " ".join(found.notes)
 
@@ -340,7 +342,7 @@ def test_logit_errors(cities):
         nq.convergence.club_logit(clubs, twice, ["human_capital", "again"])
     with pytest.raises(CollinearityError, match="same for all units"):
         nq.convergence.club_logit(clubs, panel.assign(one=1.0), ["one"])
-    with pytest.raises(ConvergenceError, match="tells clubs apart"):
+    with pytest.raises(ConvergenceError, match="separates the clubs"):
         perfect = panel.assign(club=np.repeat(clubs.membership.to_numpy(dtype=float), 30))
         nq.convergence.club_logit(clubs, perfect, ["club"])
     with pytest.raises(UnmatchedIdsError):
@@ -357,4 +359,4 @@ def test_chains_of_clubs(cities):
         panel, "gdp_pc", w, group=clubs.groups(), states=3, lag_states=2, relative=True
     )
     assert list(found.chains) == ["Club 1", "Club 2", "Club 3"]
-    assert found.by == "club"
+    assert found.grouping == "club"

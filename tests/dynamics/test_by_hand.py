@@ -14,8 +14,9 @@ from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.dynamics import _kde as smoothing
 from nqp_spatial.dynamics import _long_run as long_run
 from nqp_spatial.dynamics import _transitions as chains
-from nqp_spatial.dynamics._bootstrap import counts_by_unit, interval_frame
-from nqp_spatial.dynamics._group_state import near_members
+from nqp_spatial.dynamics._bootstrap import interval_frame
+from nqp_spatial.dynamics._group_state import mean_of_members
+from nqp_spatial.dynamics._grouped_chains import GroupMoves, reassignment_tests
 from nqp_spatial.dynamics._homogeneity import (
     homogeneity_tests,
     stratified_tests,
@@ -24,7 +25,6 @@ from nqp_spatial.dynamics._homogeneity import (
 from nqp_spatial.errors import DomainError, OptionError, PanelError
 
 # The package names functions as these modules.
-groups = import_module("nqp_spatial.dynamics.markov_by_group")
 density_module = import_module("nqp_spatial.dynamics.density")
 kernels_module = import_module("nqp_spatial.dynamics.stochastic_kernel")
 
@@ -61,13 +61,13 @@ def test_rules_of_thumb_where_quartiles_fall_together():
     x = np.array([1.0] * 8 + [2, 5])
     sd = x.std(ddof=1)
     assert smoothing.silverman(x) == pytest.approx(0.9 * sd * 10**-0.2)
-    assert smoothing.robust_spread(x) == pytest.approx(sd)
+    assert smoothing.robust_scale(x) == pytest.approx(sd)
     y = np.array([0.0, 1, 2, 3, 40])
     low, high = np.quantile(y, [0.25, 0.75])
-    assert smoothing.robust_spread(y) == pytest.approx((high - low) / 1.349)
+    assert smoothing.robust_scale(y) == pytest.approx((high - low) / 1.349)
     assert smoothing.silverman(y) == pytest.approx(0.9 * (high - low) / 1.34 * 5**-0.2)
     z = np.array([0.0, 0, 0, 1, 1, 1])  # quartiles are wider apart than the deviation
-    assert smoothing.robust_spread(z) == pytest.approx(z.std(ddof=1))
+    assert smoothing.robust_scale(z) == pytest.approx(z.std(ddof=1))
     assert smoothing.silverman(z) == pytest.approx(0.9 * z.std(ddof=1) * 6**-0.2)
 
 
@@ -172,7 +172,7 @@ def test_p_values_of_modes_by_the_same_draws():
     """(1 + samples with more modes) / (1 + samples), draws shrunk to the variance of the data."""
     rng = np.random.default_rng(2)
     x = np.concatenate([rng.normal(size=12), rng.normal(6, 1, 9)])
-    found = nq.dynamics.modality(panel_of(x[:, None]), "y", most=2, replications=40, seed=3)
+    found = nq.dynamics.modality(panel_of(x[:, None]), "y", max_modes=2, replications=40, seed=3)
     draws = np.random.default_rng(3)
     for k in (1, 2):
         h = found.frame.loc[(0, k), "critical_bandwidth"]
@@ -196,7 +196,7 @@ def test_the_least_number_of_modes_that_is_not_rejected(monkeypatch):
 
     monkeypatch.setattr(density_module, "_resampled_modes", draws)
     values = np.random.default_rng(0).normal(size=(10, 3))
-    found = nq.dynamics.modality(panel_of(values), "y", most=2, replications=99)
+    found = nq.dynamics.modality(panel_of(values), "y", max_modes=2, replications=99)
     assert found.frame["p_value"].tolist() == pytest.approx([0.05, 0.5, 0.04, 0.3, 0.01, 0.02])
     assert found.modes.iloc[:2].tolist() == [1, 2]
     assert pd.isna(found.modes.iloc[2])
@@ -231,9 +231,9 @@ def test_kernel_by_direct_sums(bandwidth):
     values[0] += 8
     found = nq.dynamics.stochastic_kernel(panel_of(values), "y", bandwidth=bandwidth, points=120)
     x, y = values[:, :-1].ravel(), values[:, 1:].ravel()
-    hx, hy = found.bandwidths
+    hx, hy = found.bandwidths[["x", "y"]]
     if bandwidth is None:
-        expected = [smoothing.robust_spread(of) * 120 ** (-1 / 6) for of in (x, y)]
+        expected = [smoothing.robust_scale(of) * 120 ** (-1 / 6) for of in (x, y)]
         assert (hx, hy) == pytest.approx(tuple(expected))
     else:
         assert (hx, hy) == bandwidth
@@ -260,10 +260,10 @@ def test_kernel_by_direct_sums(bandwidth):
     stretch = np.zeros(120, dtype=bool)
     if enough[middle]:
         stretch[first : last + 1] = True
-    np.testing.assert_array_equal(found.inside, stretch)
+    np.testing.assert_array_equal(found.supported, stretch)
     step = grid[1] - grid[0]
     mean = (found.conditional.to_numpy() * grid).sum(axis=1) * step
-    np.testing.assert_allclose(found.expected, mean[found.inside])
+    np.testing.assert_allclose(found.expected, mean[found.supported])
 
 
 def test_least_sizes_of_a_kernel():
@@ -314,8 +314,10 @@ def test_transitions_probabilities_and_errors_by_loops():
         np.testing.assert_array_equal(chains.count_transitions(own, 3, step)[0], plain)
         found = chains.count_transitions(own, 3, step, given, 2)
         np.testing.assert_array_equal(found, split)
-        np.testing.assert_array_equal(counts_by_unit(own, 3, step, given, 2), each)
-        np.testing.assert_array_equal(counts_by_unit(own, 3, step), each[:, :9] + each[:, 9:])
+        np.testing.assert_array_equal(chains.counts_by_unit(own, 3, step, given, 2), each)
+        np.testing.assert_array_equal(
+            chains.counts_by_unit(own, 3, step), each[:, :9] + each[:, 9:]
+        )
         visits = plain.sum(axis=1)
         for i in range(3):
             for j in range(3):
@@ -506,9 +508,10 @@ def test_dealings_in_batches(monkeypatch):
     """The batch limits memory only: the stream of random numbers goes on."""
     rng = np.random.default_rng(13)
     own = rng.integers(0, 2, (9, 5))
-    by_unit, codes = counts_by_unit(own, 2, 1), np.resize([0, 1], 9)
+    by_unit, codes = chains.counts_by_unit(own, 2, 1), np.resize([0, 1], 9)
     counts = np.stack([by_unit[codes == g].sum(axis=0).reshape(2, 2) for g in (0, 1)])[:, None]
-    whole = groups.dealt_tests(by_unit, codes, counts, "same", 50, 1)
+    moves = GroupMoves("side", ["a", "b"], codes, by_unit, counts)
+    tests = reassignment_tests(moves, "same", 50, 1)
     dealt = np.random.default_rng(1).permuted(np.tile(codes, (50, 1)), axis=1)
     drawn = np.array(
         [
@@ -520,7 +523,7 @@ def test_dealings_in_batches(monkeypatch):
     )
     observed = np.array(statistics_by_loops(counts[:, 0]))
     p = (1 + (drawn >= observed - 1e-9).sum(axis=0)) / 51
-    assert [whole[f"{key}_permutation"].p_value for key in ("lr", "chi2")] == pytest.approx(
+    assert [tests[f"{key}_permutation"].p_value for key in ("lr", "chi2")] == pytest.approx(
         p.tolist()
     )
 
@@ -595,14 +598,14 @@ def test_means_of_members_near_a_unit_by_loops():
         others = [j for j in range(9) if core[j] and j != i]
         plain[i] = values[others].mean(axis=0)
         weighted[i] = np.average(values[others], axis=0, weights=W[i, others])
-    np.testing.assert_allclose(near_members(panel, values, "core", True, None), plain)
-    np.testing.assert_allclose(near_members(panel, values, "core", True, w), weighted)
+    np.testing.assert_allclose(mean_of_members(panel, values, "core", True, None), plain)
+    np.testing.assert_allclose(mean_of_members(panel, values, "core", True, w), weighted)
     pair = panel.assign(core=np.repeat([True, True] + [False] * 7, 3))
-    found = near_members(pair, values, "core", True, None)
+    found = mean_of_members(pair, values, "core", True, None)
     np.testing.assert_allclose(found[:2], values[1::-1])
     with pytest.raises(OptionError, match="needs two"):
         single = panel.assign(core=np.repeat([True] + [False] * 8, 3))
-        near_members(single, values, "core", True, None)
+        mean_of_members(single, values, "core", True, None)
 
 
 @pytest.mark.parametrize("step", [1, 3])
@@ -645,9 +648,9 @@ def test_moves_of_quadrants_by_loops(step):
             assert found.expected.loc[a, b] == pytest.approx(expected)
             if counts.loc[a, b]:
                 statistic += 2 * counts.loc[a, b] * np.log(counts.loc[a, b] / expected)
-    assert found.test.statistic == pytest.approx(statistic)
-    assert found.test.df == 3 * 4 - 4
-    assert found.test.p_value == pytest.approx(stats.chi2.sf(statistic, 8))
+    assert found.tests["independence"].statistic == pytest.approx(statistic)
+    assert found.tests["independence"].df == 3 * 4 - 4
+    assert found.tests["independence"].p_value == pytest.approx(stats.chi2.sf(statistic, 8))
 
 
 def test_spatial_chains_of_groups_by_loops():
@@ -745,7 +748,7 @@ def test_rank_mobility_and_its_p_values_by_loops():
     w = ring(11)
     side = np.resize(["a", "b", "c"], 11)
     panel = panel_of(values, side=side)
-    found = nq.dynamics.rank_mobility(panel, "y", w=w, group="side", permutations=40, seed=6)
+    found = nq.dynamics.rank_mobility(panel, "y", weights=w, group="side", permutations=40, seed=6)
     dense = w.sparse.toarray()
     linked = (dense + dense.T) > 0
 
@@ -785,7 +788,7 @@ def test_rank_mobility_and_its_p_values_by_loops():
         drawn = np.array([theta(a, b, of) for of in dealt])
         assert row["theta_p_value"] == pytest.approx(two_sided(row["theta"], drawn))
         assert row["tau_p_value"] == pytest.approx(stats.kendalltau(a, b).pvalue)
-    none = nq.dynamics.rank_mobility(panel, "y", w=w, permutations=0)
+    none = nq.dynamics.rank_mobility(panel, "y", weights=w, permutations=0)
     assert none.frame["neighbours_p_value"].isna().all()
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import optimize, stats
 
 import nqp_spatial as nq
-from nqp_spatial.dynamics._kde import modes, robust_spread, sheather_jones, silverman
+from nqp_spatial.dynamics._kde import modes, robust_scale, sheather_jones, silverman
 from nqp_spatial.dynamics.density import critical_bandwidth
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError
 
@@ -73,7 +73,7 @@ def test_sheather_jones_equals_double_sums(n):
             n * (n - 1) * b**7
         )
 
-    spread = robust_spread(x)
+    spread = robust_scale(x)
     ratio = fourth(1.24 * spread * n ** (-1 / 7)) / -sixth(1.23 * spread * n ** (-1 / 9))
 
     def gap(h):
@@ -157,7 +157,7 @@ def test_the_test_of_modes_holds_its_level_and_has_power():
     two = np.stack([rng.normal(size=100) + 4 * (rng.random(100) < 0.5) for _ in range(150)], axis=1)
     size, power = (
         (
-            nq.dynamics.modality(panel_of(v), "y", most=1, replications=199, seed=0)
+            nq.dynamics.modality(panel_of(v), "y", max_modes=1, replications=199, seed=0)
             .frame["p_value"]
             .to_numpy()
             <= 0.05
@@ -178,19 +178,19 @@ def test_stochastic_kernel_equals_direct_sums(lattice):
     lag = w.sparse @ values
     cases = [
         (nq.dynamics.stochastic_kernel(panel, "y", step=3), values[:, :5], values[:, 3:]),
-        (nq.dynamics.stochastic_kernel(panel, "y", step=2, w=w), lag[:, :6], values[:, 2:]),
-        (nq.dynamics.stochastic_kernel(panel, "y", step=0, w=w), lag, values),
+        (nq.dynamics.stochastic_kernel(panel, "y", step=2, weights=w), lag[:, :6], values[:, 2:]),
+        (nq.dynamics.stochastic_kernel(panel, "y", step=0, weights=w), lag, values),
     ]
     for found, x, y in cases:
         x, y = x.ravel(), y.ravel()
         hx, hy = found.bandwidths
-        assert hx == pytest.approx(robust_spread(x) * len(x) ** (-1 / 6))
+        assert hx == pytest.approx(robust_scale(x) * len(x) ** (-1 / 6))
         grid = found.conditional.index.to_numpy()
         kx = stats.norm.pdf((grid[:, None] - x) / hx) / hx
         ky = stats.norm.pdf((grid[:, None] - y) / hy) / hy
         joint = kx @ ky.T / len(x)
         np.testing.assert_allclose(found.joint, joint, atol=5e-3 * joint.max())
-        inside = found.inside
+        inside = found.supported
         conditional = joint / np.maximum(kx.mean(axis=1), 1e-300)[:, None]
         np.testing.assert_allclose(
             found.conditional[inside], conditional[inside], atol=0.02 * conditional[inside].max()
@@ -202,7 +202,7 @@ def test_stochastic_kernel_equals_direct_sums(lattice):
         np.testing.assert_array_equal(found.pairs["x"], x)
         np.testing.assert_array_equal(found.pairs["y"], y)
     assert cases[1][0].ergodic.isna().all()
-    assert cases[1][0].given == "neighbours"
+    assert cases[1][0].spec.condition == "neighbours"
 
 
 def test_rows_with_hardly_any_data_are_not_inside():
@@ -210,11 +210,11 @@ def test_rows_with_hardly_any_data_are_not_inside():
     values = rng.normal(size=(100, 6))
     values[0] += 30  # one unit far away
     found = nq.dynamics.stochastic_kernel(panel_of(values), "y")
-    x = found.conditional.index.to_numpy()[found.inside]
+    x = found.conditional.index.to_numpy()[found.supported]
     assert x[0] < -1.5
     assert 1.5 < x[-1] < 6
-    assert len(found.expected) == found.inside.sum()
-    hx = found.bandwidths[0]
+    assert len(found.expected) == found.supported.sum()
+    hx = found.bandwidths["x"]
     weight = [
         np.exp(-(((found.pairs["x"] - at) / hx) ** 2) / 2).sum() * np.sqrt(2) / len(found.pairs)
         for at in x
@@ -282,7 +282,7 @@ def test_errors(lattice):
     with pytest.raises(PanelError, match="77"):
         nq.dynamics.density(panel, "y", periods=[77])
     tied = np.repeat([1.0, 2.0, 3.0], [5000, 1, 1])[:, None]
-    with pytest.raises(DomainError, match="often equal"):
+    with pytest.raises(DomainError, match="values are equal"):
         nq.dynamics.density(panel_of(tied), "y", bandwidth="sheather-jones")
     with pytest.raises(OptionError, match="replications"):
         nq.dynamics.modality(panel, "y", replications=0)
@@ -299,7 +299,7 @@ def test_errors(lattice):
     states = nq.datasets.us_income()
     alone = nq.weights.distance_band(states, cutoff_km=200, islands="keep")
     with pytest.raises(IslandError, match="no neighbours"):
-        nq.dynamics.stochastic_kernel(states, "income", w=alone)
+        nq.dynamics.stochastic_kernel(states, "income", weights=alone)
     assert w.n_units == 20
 
 

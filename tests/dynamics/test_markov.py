@@ -233,7 +233,7 @@ def test_ergodic_distributions():
     p = np.array([[0.5, 0.5, 0.0], [0.2, 0.8, 0.0], [0.1, 0.1, 0.8]])
     pi, closed, note = chains.ergodic(p)  # the third state is left for good
     np.testing.assert_allclose(pi, [2 / 7, 5 / 7, 0])
-    assert (closed, note) == (1, "")
+    assert (closed, note) == (1, None)
     np.testing.assert_allclose(np.linalg.matrix_power(p, 500)[2], pi, atol=1e-10)
     pi, closed, note = chains.ergodic(np.array([[1.0, 0.0], [0.0, 1.0]]))
     assert np.isnan(pi).all()
@@ -385,7 +385,7 @@ def test_words(walks):
     assert "row-standardised" in text
     assert "cells that occur" in text
     assert "random relocations" in text
-    assert list(chain.tests_table["name"]) == ["LR", "chi-square"] * 3
+    assert list(chain.tests.frame["name"]) == ["LR", "chi-square"] * 3
     assert chain.counts.index.names == ["neighbour_state", "own_state"]
     assert "<table" in chain._repr_html_()
     assert "<table" in chain.pooled._repr_html_()

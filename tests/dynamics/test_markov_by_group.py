@@ -12,7 +12,6 @@ from scipy import stats
 import nqp_spatial as nq
 from nqp_spatial.dynamics import _long_run as long_run
 from nqp_spatial.dynamics import _transitions as chains
-from nqp_spatial.dynamics._bootstrap import counts_by_unit
 from nqp_spatial.dynamics._homogeneity import homogeneity_statistics, stratified_tests
 from nqp_spatial.errors import (
     DomainError,
@@ -214,7 +213,7 @@ def test_bootstrap_equals_counting_resampled_units(incomes):
     panel, w = incomes
     codes = np.asarray(pd.qcut(panel.values("relative_income").ravel(), 4, labels=False))
     own = codes.reshape(48, 81)
-    by_unit = counts_by_unit(own, 4, 1)
+    by_unit = chains.counts_by_unit(own, 4, 1)
     np.testing.assert_array_equal(
         by_unit.sum(axis=0).reshape(4, 4), chains.count_transitions(own, 4, 1)[0]
     )
@@ -304,7 +303,7 @@ def test_chains_of_groups_by_hand():
     assert found.tests["lr_permutation"].p_value == pytest.approx(reached / 200)
     by_unit = pd.Series(side, panel.units, name="region")
     again = nq.dynamics.markov_by_group(panel, "y", group=by_unit, states=3, discretize=CUTS)
-    assert again.by == "region"
+    assert again.grouping == "region"
     assert again.tests["lr"].statistic == found.tests["lr"].statistic
     assert found.ergodic.shape == (2, 3)
     assert found.mobility.loc["east"].shape == (5, 2)
@@ -378,7 +377,7 @@ def test_given_a_group_by_loops(lattice):
     core = np.isin(np.arange(30), [7, 10, 19, 22])
     panel = panel_of(values, core=core)
     found = nq.dynamics.spatial_markov(
-        panel, "y", w, states=3, lag_states=2, given="group", group="core"
+        panel, "y", w, states=3, lag_states=2, condition="group", group="core"
     )
     around = np.array(
         [[values[core & (np.arange(30) != i), t].mean() for t in range(7)] for i in range(30)]
@@ -389,12 +388,12 @@ def test_given_a_group_by_loops(lattice):
     for i, t in itertools.product(range(30), range(6)):
         counts[centre[i, t], own[i, t], own[i, t + 1]] += 1
     np.testing.assert_array_equal(found.counts.to_numpy().reshape(2, 3, 3), counts)
-    assert found.given == "group"
+    assert found.spec.condition == "group"
     assert found.counts.index.names == ["group_state", "own_state"]
     assert "group's state" in found.tests["lr"].null
 
     both = nq.dynamics.spatial_markov(
-        panel, "y", w, states=3, lag_states=2, given="both", group="core", group_states=2
+        panel, "y", w, states=3, lag_states=2, condition="both", group="core", group_states=2
     )
     lag = w.sparse @ values
     near = (lag > np.quantile(lag, 0.5)).astype(int)
@@ -416,7 +415,13 @@ def test_the_group_near_a_unit(lattice):
     w = lattice(6, 5)
     values = np.exp(np.random.default_rng(0).normal(size=(30, 7)))
     core = pd.Series(np.where(np.arange(30) % 2 == 1, "centre", "periphery"), w.units)
-    options = {"states": 2, "lag_states": 2, "given": "group", "group": core, "member": "centre"}
+    options = {
+        "states": 2,
+        "lag_states": 2,
+        "condition": "group",
+        "group": core,
+        "member": "centre",
+    }
     found = nq.dynamics.spatial_markov(panel_of(values), "y", w, group_weights=w, **options)
     inside = (core == "centre").to_numpy()
     dense = w.sparse.toarray() * inside
@@ -435,9 +440,9 @@ def test_the_group_near_a_unit(lattice):
     with pytest.raises(OptionError, match="goes without group="):
         nq.dynamics.spatial_markov(panel_of(values), "y", w, group=core)
     with pytest.raises(OptionError, match="goes with group="):
-        nq.dynamics.spatial_markov(panel_of(values), "y", w, given="both")
-    with pytest.raises(OptionError, match="given must be"):
-        nq.dynamics.spatial_markov(panel_of(values), "y", w, given="all")
+        nq.dynamics.spatial_markov(panel_of(values), "y", w, condition="both")
+    with pytest.raises(OptionError, match="condition must be"):
+        nq.dynamics.spatial_markov(panel_of(values), "y", w, condition="all")
     with pytest.raises(OptionError, match="tests neighbours only"):
         nq.dynamics.spatial_markov(panel_of(values), "y", w, permutations=9, **options)
 
@@ -496,8 +501,8 @@ def test_lisa_markov_and_the_fault_of_the_peer(incomes):
         share = own[sides[a][0], sides[b][0]] * lag[sides[a][1], sides[b][1]]
         expected = ours.chain.counts.loc[a].sum() * share
         assert ours.expected.loc[a, b] == pytest.approx(expected)
-    assert ours.test.df == 8
-    assert theirs.chi_2[0] > 20 * ours.test.statistic
+    assert ours.tests["independence"].df == 8
+    assert theirs.chi_2[0] > 20 * ours.tests["independence"].statistic
     own_mean = y > y.mean(axis=1, keepdims=True)
     assert stays(own_mean)[1, 1] != pytest.approx(own[1, 1], rel=0.01)
     assert ours.kinds.sum(axis=1).to_numpy() == pytest.approx(1)
@@ -532,7 +537,7 @@ def test_rank_mobility_equals_giddy(incomes):
     old = libpysal.weights.W({i: list(map(int, rows[i])) for i in range(48)})
     side = pd.Series(np.where(np.arange(48) < 20, "a", "b"), panel.units)
     ours = nq.dynamics.rank_mobility(
-        panel, "income", w=w, group=side, step=40, permutations=0
+        panel, "income", weights=w, group=side, step=40, permutations=0
     ).frame
     for t in (0, 7, 40):
         theirs = SpatialTau(y[:, t], y[:, t + 40], old)
@@ -547,7 +552,9 @@ def test_rank_mobility_by_loops(lattice):
     w = lattice(4, 5)
     rng = np.random.default_rng(2)
     values = rng.integers(0, 9, (20, 3)).astype(float)  # with ties
-    ours = nq.dynamics.rank_mobility(panel_of(values), "y", w=w, permutations=99, seed=5).frame
+    ours = nq.dynamics.rank_mobility(
+        panel_of(values), "y", weights=w, permutations=99, seed=5
+    ).frame
     dense = w.sparse.toarray() > 0
     for t in range(2):
         near, others = [], []
@@ -625,7 +632,7 @@ def test_errors(incomes):
         nq.dynamics.lisa_markov(panel, "income", alone)
     none = nq.weights.distance_band(panel, cutoff_km=1, islands="keep")
     with pytest.raises(WeightsError, match="no links"):
-        nq.dynamics.rank_mobility(panel, "income", w=none)
+        nq.dynamics.rank_mobility(panel, "income", weights=none)
     with pytest.raises(PanelError, match="cannot be spread over 4 states"):
         nq.dynamics.markov_by_group(
             panel_of(np.arange(9.0).reshape(3, 3), g=["a", "b", "b"]), "y", group="g"

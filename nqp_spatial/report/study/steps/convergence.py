@@ -33,7 +33,7 @@ def convergence_step(config: StudyConfig) -> Step:
         ),
         drawn(config, "sigma_lines", "sigma", '"sigma"'),
         f"beta = nq.convergence.beta(panel, {literal(y)}, logs={logs})",
-        f"beta_near = nq.convergence.beta(panel, {literal(y)}, w=w, model='sem', logs={logs})",
+        f"beta_near = nq.convergence.beta(panel, {literal(y)}, weights=w, model='sem', logs={logs})",
         drawn(config, "beta_scatter", "beta", '"beta"'),
         made("whole", "nq.convergence.log_t", "panel", literal(y), **options),
         made(
@@ -82,7 +82,7 @@ def _read(names: Names) -> Found:
                 reading=said(row["reading"]), trend=f"{100 * row['trend']:.2f}",
             )
         )  # fmt: skip
-    found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
+    found.say(_beta_reading(names["beta"].frame.loc[("all", "coefficient")]))
     found.note(names["beta"].notes)
     found.say(
         say(
@@ -92,7 +92,7 @@ def _read(names: Names) -> Found:
         ),
         say(
             "Clubs: {clubs}; divergent units: {divergent}.",
-            clubs=len(clubs.table),
+            clubs=len(clubs.frame),
             divergent=len(clubs.divergent),
         ),
     )
@@ -114,12 +114,12 @@ def _read(names: Names) -> Found:
         say("Beta convergence"),
         pd.concat(
             {
-                say("least squares"): names["beta"].table,
-                say("spatial errors"): names["beta_near"].table,
+                say("least squares"): names["beta"].frame,
+                say("spatial errors"): names["beta_near"].frame,
             }
         ),
     )
-    found.show(say("Clubs"), clubs.table)
+    found.show(say("Clubs"), clubs.frame)
     return found
 
 

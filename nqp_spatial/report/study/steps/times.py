@@ -35,7 +35,7 @@ def distribution_step(config: StudyConfig) -> Step:
         ),
         made("kernel", kernel, "panel", literal(y), step=step, relative=relative),
         drawn(config, "kernel_contour", "kernel", '"kernel"'),
-        made("around", kernel, "panel", literal(y), "w=w", step=step, relative=relative),
+        made("around", kernel, "panel", literal(y), "weights=w", step=step, relative=relative),
         drawn(config, "kernel_contour", "around", '"kernel_of_neighbours"'),
     ]
 
@@ -180,7 +180,7 @@ def _read_chains(names: Names) -> Found:
     found.show(say("Transition probabilities"), chain.probabilities.assign(
         moves=chain.counts.sum(axis=1)))  # fmt: skip
     found.show(say("Mobility"), chain.mobility)
-    found.show(say("Tests of neighbours"), _tests(spatial.tests_table))
+    found.show(say("Tests of neighbours"), _tests(spatial.tests.frame))
     return found
 
 
