@@ -23,7 +23,7 @@ from nqp_spatial.core.inference import (
 from nqp_spatial.core.options import Level, Size, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps, require_places_in_time
-from nqp_spatial.core.text import Message, t
+from nqp_spatial.core.text import Message, join, label, t
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.regression.fit import fit
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["BetaResult", "beta"]
 
 _GROWTH, _START = "growth", "start"
+_NAMED = 5  # rows that a note names
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -100,7 +101,7 @@ class BetaResult(CoefficientTable, Displayed):
         return [
             f"Beta convergence of {self.variable} over {self.span:g} periods, "
             f"{self.model.spec.model.upper()}, {len(self.data)} observations",
-            self.frame,
+            self.frame.drop(columns=["statistic", "conf_low", "conf_high"]),
             *(repr(test) for test in self.tests.values() if test.applicable),
             *notes_of(self.notes),
         ]
@@ -367,8 +368,12 @@ def _notes(frame: pd.DataFrame, result: RegressionResult, kind: str) -> list[Mes
         """Name the rows that a note is about, where there are several to tell apart."""
         if len(frame) == 1:
             return note
-        keys = sample([", ".join(map(str, key)) for key in frame.index[rows]])
-        return t("{rows}: {note}", rows=keys, note=note)
+        keys = [
+            t("{group} ({effect})", group=group, effect=label("effect", effect))
+            for group, effect in frame.index[rows][:_NAMED]
+        ]
+        ending = [t("...")] if rows.sum() > _NAMED else []
+        return t("{rows}: {note}", rows=join(", ", [*keys, *ending]), note=note)
 
     cases = {
         t(

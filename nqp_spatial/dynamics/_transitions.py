@@ -20,7 +20,7 @@ def _move_codes(
     codes: np.ndarray, states: int, step: int, conditions: np.ndarray | None
 ) -> np.ndarray:
     """Return a number for each move: its condition, its start and its end."""
-    moves = codes[:, :-step] * states + codes[:, step:]
+    moves = np.asarray(codes[:, :-step] * states + codes[:, step:])
     return moves if conditions is None else moves + conditions[:, :-step] * states**2
 
 
