@@ -45,9 +45,9 @@ def countries(nqp_data):
     """152 countries, 1970-2003, and what R found in them."""
     folder = nqp_data / "reference" / "clubs"
     table = pd.read_csv(folder / "gdp.csv", index_col=0)
-    found = json.loads((folder / "convergence_clubs.json").read_text())["logGDP"]
+    result = json.loads((folder / "convergence_clubs.json").read_text())["logGDP"]
     names = [name.replace(" ", ".") for name in table.index]
-    return panel_of(table.to_numpy(), names, range(1970, 2004)), found, names
+    return panel_of(table.to_numpy(), names, range(1970, 2004)), result, names
 
 
 # -- against R ------------------------------------------------------------------------------------
@@ -100,8 +100,8 @@ def same_clubs(table, membership, theirs, names):
     clubs = [theirs[key] for key in sorted(theirs) if key.startswith("club")]
     assert len(table) == len(clubs)
     for number, club in enumerate(clubs, start=1):
-        inside = set(membership.index[membership == number])
-        assert inside == {names[i - 1] for i in np.atleast_1d(club["ids"])}
+        members = set(membership.index[membership == number])
+        assert members == {names[i - 1] for i in np.atleast_1d(club["ids"])}
         row, model = table.loc[number], club["model"]
         assert row["b"] == pytest.approx(model["beta"], rel=1e-8)
         assert row["std_error"] == pytest.approx(model["std.err"], rel=1e-8)
@@ -121,9 +121,9 @@ def test_clubs_of_countries_equal_r(countries, hac):
     merged = nq.convergence.clubs(panel, "y", merge="phillips-sul", **options)
     theirs = truth["mergeClubs"][f"{hac}_fixed_PS_noDiv"]
     same_clubs(merged.frame, merged.membership, theirs, names)
-    said = ["+".join(np.atleast_1d(theirs[k]["merged_from"])) for k in sorted(theirs)
+    text = ["+".join(np.atleast_1d(theirs[k]["merged_from"])) for k in sorted(theirs)
             if k.startswith("club")]  # fmt: skip
-    assert merged.frame["merged_from"].tolist() == [one.replace("club", "") for one in said]
+    assert merged.frame["merged_from"].tolist() == [row.replace("club", "") for row in text]
     pd.testing.assert_series_equal(merged.before, raw.membership)
 
 
@@ -185,7 +185,7 @@ def test_dispersions_of_many_groups():
     )
     np.testing.assert_allclose(
         dispersion_with_each(x[:5], x[5:]),
-        [dispersion(np.vstack([x[:5], one])) for one in x[5:]], rtol=1e-9,
+        [dispersion(np.vstack([x[:5], row])) for row in x[5:]], rtol=1e-9,
     )  # fmt: skip
 
 
@@ -200,10 +200,10 @@ def test_a_core_when_no_critical_value_serves():
     x = np.vstack([core, others])
     x = x[np.argsort(-x[:, -1])]
     rule = LogTRule(1 / 3, "fixed")
-    found, _ = clustering.cluster(x, rule, increasing=True, progress=lambda _: None)
-    assert found[0].at_cap
-    assert len(found[0].members) == 5
-    for club in found:
+    result, _ = clustering.cluster(x, rule, increasing=True, progress=lambda _: None)
+    assert result[0].at_cap
+    assert len(result[0].members) == 5
+    for club in result:
         b, error, statistic = plain_clubs.log_t(x[club.members], 1 / 3, "fixed")
         assert (club.b, club.std_error) == pytest.approx((b, error), rel=1e-8)
         assert statistic > -1.65
@@ -232,13 +232,15 @@ def test_merging_by_hand(monkeypatch):
 def test_divergent_units_join_the_clearest_club(countries):
     panel, _, _ = countries
     options = {"logs": True, "hac": "andrews", "merge": "von-lyncker-thoennessen"}
-    left = nq.convergence.clubs(panel, "y", **options)
-    assert left.divergent.tolist() == ["Liberia"]
+    remaining = nq.convergence.clubs(panel, "y", **options)
+    assert remaining.divergent.tolist() == ["Liberia"]
     taken = nq.convergence.clubs(panel, "y", merge_divergent=True, **options)
     x = np.log(panel.wide("y"))
     t = [
-        plain_clubs.log_t(x.loc[[*left.members(number), "Liberia"]].to_numpy(), 1 / 3, "andrews")[2]
-        for number in left.frame.index
+        plain_clubs.log_t(
+            x.loc[[*remaining.members(number), "Liberia"]].to_numpy(), 1 / 3, "andrews"
+        )[2]
+        for number in remaining.frame.index
     ]
     assert max(t) > -1.65
     assert taken.membership["Liberia"] == int(np.argmax(t)) + 1
@@ -276,13 +278,13 @@ def test_recovery_and_size():
     """Noisy clubs are found but for few units; the rates are in benchmarks/README.md."""
     from benchmarks.dynamics_calibration import club_recovery
 
-    found = pd.DataFrame(
+    result = pd.DataFrame(
         [club_recovery(n=100, periods=30, noise=0.005, seed=s) for s in range(100)]
     )
-    assert found["pairs_right"].mean() > 0.95
-    assert found["clubs"].between(3, 4).mean() > 0.9
+    assert result["pairs_right"].mean() > 0.95
+    assert result["clubs"].between(3, 4).mean() > 0.9
     # Alpha is positive, so that one club is rejected more rarely than 5 %.
-    assert found["one_club_rejected"].mean() < 0.08
+    assert result["one_club_rejected"].mean() < 0.08
 
 
 # -- errors ---------------------------------------------------------------------------------------
@@ -331,8 +333,8 @@ def test_errors():
 def test_short_panels_warn():
     values = 5 + np.random.default_rng(0).random((6, 10))
     with pytest.warns(ShortPanelWarning, match="10 periods are few"):
-        found = nq.convergence.clubs(panel_of(values), "y")
-    assert "few for the log-t test" in found.notes[0]
+        result = nq.convergence.clubs(panel_of(values), "y")
+    assert "few for the log-t test" in result.notes[0]
 
 
 def test_equal_pairs_are_named_and_no_harm():
@@ -340,9 +342,9 @@ def test_equal_pairs_are_named_and_no_harm():
     t = np.arange(1, 21)
     x = np.array([1, 1, 1, 2, 2, 2.0])[:, None] + 0.1 * rng.normal(size=(6, 1)) / t
     x[1] = x[0]
-    found = nq.convergence.clubs(panel_of(x), "y")
-    assert "0 and 1" in " ".join(found.notes)
-    assert found.membership[0] == found.membership[1]
+    result = nq.convergence.clubs(panel_of(x), "y")
+    assert "0 and 1" in " ".join(result.notes)
+    assert result.membership[0] == result.membership[1]
 
 
 def test_units_may_come_in_any_order():
@@ -350,8 +352,8 @@ def test_units_may_come_in_any_order():
     t = np.arange(1, 26)
     x = rng.choice([1.0, 1.4], 15)[:, None] + 0.1 * rng.normal(size=(15, 1)) / t
     names = np.array([f"u{i:02d}" for i in range(15)])
-    one = nq.convergence.clubs(panel_of(x, names), "y")
+    row = nq.convergence.clubs(panel_of(x, names), "y")
     order = rng.permutation(15)
     renamed = nq.convergence.clubs(panel_of(x[order], names), "y")
     same = pd.Series(renamed.membership.to_numpy(), names[order]).reindex(names)
-    assert one.membership.astype(int).tolist() == same.astype(int).tolist()
+    assert row.membership.astype(int).tolist() == same.astype(int).tolist()
