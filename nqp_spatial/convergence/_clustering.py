@@ -39,7 +39,7 @@ class Club:
         Row numbers.
     b, std_error : float
     c_star : float
-        The critical value of the sieve; missing for a group that was tested whole.
+        The critical value of the sieve; missing for a group that was tested as one.
     at_cap : bool
         Whether no critical value made the club converge, so that it is its core.
     parts : tuple of int

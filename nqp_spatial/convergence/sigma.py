@@ -108,7 +108,7 @@ def sigma(
     population : str, optional
         Column by which units are weighted; not for ``sd``.
     lags : int, optional
-        Lags of the covariance; the whole part of ``4 (T / 100)^(2/9)`` if not given.
+        Lags of the covariance; the integer part of ``4 (T / 100)^(2/9)`` if not given.
     level : float
         Of the intervals.
 

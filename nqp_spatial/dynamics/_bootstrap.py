@@ -1,4 +1,4 @@
-"""Bootstrap of chains by unit: each sample weights the moves of whole units.
+"""Bootstrap of chains by unit: each sample weights all moves of a unit.
 
 States keep their cuts, and neighbours their states: a sample changes how often a unit's history is
 counted. Moves of a unit depend on each other for more than one period, which multinomial standard

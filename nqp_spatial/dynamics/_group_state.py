@@ -56,8 +56,8 @@ def mean_of_members(
     is_member = codes == names.index(str(member))
     if is_member.sum() < 2:
         raise OptionError(
-            f"the group has {is_member.sum()} member(s); it needs two, for a unit is not its own "
-            "centre"
+            f"the group has {is_member.sum()} member(s); it needs two, because a unit is not its "
+            "own centre"
         )
     if weights is None:
         total = values[is_member].sum(axis=0) - np.where(is_member[:, None], values, 0.0)

@@ -32,7 +32,7 @@ def _order_statistics(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     counts = np.zeros(_BINS, dtype=np.int64)
     for v in values:
         counts[int((v - low) * scale)] += 1
-    wanted = np.full(_BINS, -1, dtype=np.int64)  # which bins hold a rank, and where it is kept
+    wanted = np.full(_BINS, -1, dtype=np.int64)  # which bins hold a rank, and its position
     total, position, held = 0, 0, 0
     before = np.empty(len(ranks), dtype=np.int64)
     slot = np.empty(len(ranks), dtype=np.int64)

@@ -149,7 +149,7 @@ def matrix_without_islands(
     weights : SpatialWeights
     units : Index
     missing : str
-        What such a unit has not, for the message.
+        What such a unit lacks, for the message.
     """
     matrix = weights.aligned(units)
     if len(weights.islands):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed
 
-__all__ = ["TransitionTables", "mobility_frame", "rounded_probabilities"]
+__all__ = ["DrawnByChain", "TransitionTables", "mobility_frame", "rounded_probabilities"]
 
 
 class TransitionTables(Displayed):
@@ -36,6 +36,21 @@ class TransitionTables(Displayed):
         if self.intervals is not None:
             columns |= {name: self.intervals[name] for name in ("conf_low", "conf_high")}
         return pd.DataFrame(columns)
+
+
+class DrawnByChain(Displayed):
+    """A result whose figure is that of the chain it holds."""
+
+    chain: TransitionTables
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the transition probabilities; options are those of `nqp_spatial.plots.transitions`.
+
+        Returns
+        -------
+        Figure
+        """
+        return self.chain.plot(**options)
 
 
 def rounded_probabilities(result: TransitionTables) -> Block:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed, Spec
+from nqp_spatial.core.display import Block, Spec
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet, chi2_test
 from nqp_spatial.core.options import Size, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -21,6 +20,7 @@ from nqp_spatial.dynamics._states import (
     check_step,
     matrix_without_islands,
 )
+from nqp_spatial.dynamics._tables import DrawnByChain
 from nqp_spatial.dynamics.markov import MarkovResult, chain_of
 from nqp_spatial.errors import DomainError, sample
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
@@ -31,7 +31,7 @@ QUADRANTS = ("HH", "LH", "LL", "HL")  # the unit first, then its neighbours
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class LisaMarkovResult(Displayed):
+class LisaMarkovResult(DrawnByChain):
     """Moves between quadrants.
 
     Attributes
@@ -80,15 +80,6 @@ class LisaMarkovResult(Displayed):
     def notes(self) -> tuple[str, ...]:
         """The notes of the chain."""
         return self.chain.notes
-
-    def plot(self, **options: Any) -> Any:
-        """Draw the transition probabilities; options are those of `nqp_spatial.plots.transitions`.
-
-        Returns
-        -------
-        Figure
-        """
-        return self.chain.plot(**options)
 
     def _blocks(self) -> list[Block]:
         shares = ", ".join(f"{name} {x:.1%}" for name, x in self.kinds.mean().items())

@@ -198,3 +198,16 @@ def test_readings_by_b_and_t():
     missing = replace(result, std_error=np.nan).tests["log_t"]
     assert isinstance(missing, NotApplicable)
     in_chinese(missing.reason)
+
+
+def test_results_draw_themselves(incomes, cities):
+    import matplotlib.pyplot as plt
+
+    _, _, clubs = cities
+    for result in (
+        convergence.sigma(incomes, "income"),
+        convergence.beta(incomes, "income"),
+        clubs,
+    ):
+        assert result.plot() is not None
+    plt.close("all")

@@ -189,3 +189,19 @@ def test_reasons_of_missing_distributions():
         "不存在稳态分布：样本期内曾进入状态 3，但从未由其转出"
     )
     assert translate(chain.notes[1], "zh") == "没有从状态 3: > 1.5 出发的转移，该行缺失"
+
+
+@pytest.mark.parametrize("kind", ["chain", "quadrants", "groups", "kernel", "density"])
+def test_results_draw_themselves(incomes, side, kind):
+    import matplotlib.pyplot as plt
+
+    panel, w = incomes
+    results = {
+        "chain": lambda: dynamics.markov(panel, "relative_income", states=3),
+        "quadrants": lambda: dynamics.lisa_markov(panel, "income", w),
+        "groups": lambda: dynamics.markov_by_group(panel, "income", group=side, states=3),
+        "kernel": lambda: dynamics.stochastic_kernel(panel, "relative_income", points=30),
+        "density": lambda: dynamics.density(panel, "income", periods=[1929, 2009]),
+    }
+    assert results[kind]().plot() is not None
+    plt.close("all")

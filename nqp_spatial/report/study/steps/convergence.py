@@ -33,7 +33,7 @@ def convergence_step(config: StudyConfig) -> Step:
         ),
         drawn(config, "sigma_lines", "sigma", '"sigma"'),
         f"beta = nq.convergence.beta(panel, {literal(y)}, logs={logs})",
-        f"beta_near = nq.convergence.beta(panel, {literal(y)}, weights=w, model='sem', logs={logs})",
+        f"beta_near = nq.convergence.beta(panel, {literal(y)}, w, model='sem', logs={logs})",
         drawn(config, "beta_scatter", "beta", '"beta"'),
         made("whole", "nq.convergence.log_t", "panel", literal(y), **options),
         made(
