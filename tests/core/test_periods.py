@@ -88,7 +88,7 @@ IN_TIME = {
     "log_t": lambda p: nq.convergence.log_t(p, "z", detrend=None).b,
     "clubs": lambda p: nq.convergence.clubs(p, "z", detrend=None).paths,
     "sigma": lambda p: nq.convergence.sigma(p, "z").trends.drop(columns="reading"),
-    "beta": lambda p: nq.convergence.beta(p, "z", kind="panel", effects="none").table,
+    "beta": lambda p: nq.convergence.beta(p, "z", kind="panel", effects="none").frame,
     "markov": lambda p: nq.dynamics.markov(p, "z", states=3).probabilities,
     "spatial_markov": lambda p: nq.dynamics.spatial_markov(
         p, "z", WEIGHTS, states=3, lag_states=3
@@ -112,7 +112,7 @@ IN_TIME = {
 }  # fmt: skip
 # What takes each period by itself, or the years as numbers.
 BY_PERIOD = {
-    "beta over the whole": lambda p: nq.convergence.beta(p, "z", kind="cross-section").table,
+    "beta over the whole": lambda p: nq.convergence.beta(p, "z", kind="cross-section").frame,
     "moran": lambda p: nq.esda.moran(p, "z", WEIGHTS, permutations=9, seed=0).frame,
     "density": lambda p: nq.dynamics.density(p, "z").frame,
     "indices": lambda p: nq.inequality.indices(p, "z", which=["gini", "cv"]),
@@ -263,8 +263,8 @@ def test_an_ordered_categorical_says_the_order():
     )
     growth = {"kind": "panel", "effects": "none"}
     np.testing.assert_allclose(
-        nq.convergence.beta(panel, "z", **growth).table,
-        nq.convergence.beta(panel_of(frame), "z", **growth).table,
+        nq.convergence.beta(panel, "z", **growth).frame,
+        nq.convergence.beta(panel_of(frame), "z", **growth).frame,
     )
 
 

@@ -116,7 +116,7 @@ def test_what_real_results_say_is_known():
     said_of = [
         tests.recommendation,
         *tests.table["name"], *tests.table["group"], *tests.table["null"],
-        *chain.notes, *chain.tests_table["rule"], *chain.tests_table["null"], chain.pooled.rule,
+        *chain.notes, *chain.tests.frame["rule"], *chain.tests.frame["null"], chain.pooled.rule,
         *clubs.notes, *split.notes, *dynamic.notes,
         nq.convergence.log_t(capital, "lgsp").reading,
         *nq.convergence.sigma(capital, "lgsp").trends["reading"],

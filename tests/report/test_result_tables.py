@@ -86,11 +86,11 @@ def test_dagum(results, tmp_path, ending):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_clubs_list_members_where_there_is_room(results, tmp_path, ending):
     many, few = results["clubs"], results["few"]
-    assert many.table["units"].max() > 30 >= few.table["units"].max()
+    assert many.frame["units"].max() > 30 >= few.frame["units"].max()
     text = text_of(nq.report.club_table(many, tmp_path / f"many.{ending}"))
     assert "Members" not in text
     assert "Club 3" in text
-    assert f"{many.table['b'].iloc[0]:.3f}" in text
+    assert f"{many.frame['b'].iloc[0]:.3f}" in text
     text = text_of(nq.report.club_table(few, tmp_path / f"few.{ending}"))
     assert ", ".join(few.members(1)) in text
     if len(few.divergent):

@@ -40,8 +40,8 @@ def _colours(clubs: ClubsResult) -> dict[str, Any]:
     """Return a colour for each club, from dark (the highest) to light: they have an order."""
     import matplotlib as mpl
 
-    shades = mpl.colormaps[ORDERED](np.linspace(0.05, 0.82, max(len(clubs.table), 2)))
-    return {f"Club {number}": shades[i] for i, number in enumerate(clubs.table.index)}
+    shades = mpl.colormaps[ORDERED](np.linspace(0.05, 0.82, max(len(clubs.frame), 2)))
+    return {f"Club {number}": shades[i] for i, number in enumerate(clubs.frame.index)}
 
 
 def _said(name: str) -> str:

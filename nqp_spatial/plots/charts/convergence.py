@@ -78,20 +78,20 @@ def beta_scatter(
     named = label if label is not None else result.label
     with themed(lang):
         if ax is None:
-            lines = result.table.index.get_level_values("group").nunique()
+            lines = result.frame.index.get_level_values("group").nunique()
             ax = new_figure(width, 0.72 * width + 0.35 + 0.17 * lines)[1][0, 0]
-        groups = list(dict.fromkeys(result.table.index.get_level_values("group")))
+        groups = list(dict.fromkeys(result.frame.index.get_level_values("group")))
         size = float(np.clip(600 / len(result.data), 2, 16))
         for i, name in enumerate(groups):
             those = result.data[result.data["group"] == name]
             colour = PALETTE[i % len(PALETTE)]
-            row = result.table.loc[(name, "coefficient")]
+            row = result.frame.loc[(name, "coefficient")]
             look = layer(
                 points_kw, s=size, color=colour, alpha=0.7, lw=0, marker=marks[i % len(marks)]
             )
             ax.scatter(those["start"], those["growth"], **look)
             ends = np.array([those["start"].min(), those["start"].max()])
-            height = those["growth"].mean() + row["b"] * (ends - those["start"].mean())
+            height = those["growth"].mean() + row["estimate"] * (ends - those["start"].mean())
             text = say("no convergence")
             if np.isfinite(row["half_life"]):
                 value, low, high = (
@@ -110,7 +110,7 @@ def beta_scatter(
                 label=text if name == "all" else say("{group}: {text}", group=name, text=text),
             )  # fmt: skip
             ax.plot(ends, height, **look)
-        start = "Log of {name} at the start" if result.logs else "{name} at the start"
+        start = "Log of {name} at the start" if result.spec.logs else "{name} at the start"
         words = wrapped(say(start, name=named), 0.95 * width)
         ax.set_xlabel(words)
         ax.set_ylabel(_growth_words(result))
@@ -126,11 +126,11 @@ def beta_scatter(
 def _growth_words(result: BetaResult) -> str:
     """Return what growth is: of logarithms, or the plain change."""
     span = f"{result.span:g}"
-    if result.logs:
-        if result.annual:
+    if result.spec.logs:
+        if result.spec.kind == "cross-section":
             return say("Growth a period, log points")
         return say("Growth over {span} period(s), log points", span=span)
-    if result.annual:
+    if result.spec.kind == "cross-section":
         return say("Change a period")
     return say("Change over {span} period(s)", span=span)
 

@@ -69,7 +69,7 @@ def _shades(count: int) -> list[Any]:
 def _named(result: DensityResult, label: str | None) -> str:
     if label is not None:
         return label
-    return say(_RELATIVE, name=result.label) if result.relative else result.label
+    return say(_RELATIVE, name=result.label) if result.spec.relative else result.label
 
 
 @checked

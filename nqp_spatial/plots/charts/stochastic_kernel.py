@@ -33,22 +33,23 @@ __all__ = ["kernel_contour", "kernel_surface"]
 
 def _axis_names(kernel: KernelResult, label: str | None) -> tuple[str, str]:
     named = label if label is not None else kernel.label
-    if kernel.relative and label is None:
+    if kernel.spec.relative and label is None:
         named = say("{name}, relative to the mean", name=named)
-    before = say("{name}, t" if kernel.given == "own" else "Neighbours' {name}, t", name=named)
-    if not kernel.step:
+    own = kernel.spec.condition == "own"
+    before = say("{name}, t" if own else "Neighbours' {name}, t", name=named)
+    if not kernel.spec.step:
         return before, say("{name}, t", name=named)
-    return before, say("{name}, t + {step}", name=named, step=kernel.step)
+    return before, say("{name}, t + {step}", name=named, step=kernel.spec.step)
 
 
 def _inside(kernel: KernelResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return x with data, y, and f(y | x) over them."""
     x, y = kernel.conditional.index.to_numpy(), kernel.conditional.columns.to_numpy()
-    shown = kernel.conditional.to_numpy()[kernel.inside]
+    shown = kernel.conditional.to_numpy()[kernel.supported]
     # Where y hardly ever is, there is nothing to see.
     seen = np.flatnonzero(shown.max(axis=0) > 0.005 * shown.max())
     across = slice(seen[0], seen[-1] + 1)
-    return x[kernel.inside], y[across], shown[:, across]
+    return x[kernel.supported], y[across], shown[:, across]
 
 
 @checked
@@ -86,7 +87,7 @@ def kernel_surface(
     Returns
     -------
     Axes
-        Cuts across x are densities; x with hardly any data is left out (`KernelResult.inside`).
+        Cuts across x are densities; x with hardly any data is left out (`KernelResult.supported`).
 
     Raises
     ------
@@ -168,7 +169,7 @@ def kernel_contour(
     -------
     Axes
         Axes have one scale where x is the unit's own value. x with hardly any data is left out
-        (`KernelResult.inside`).
+        (`KernelResult.supported`).
 
     Raises
     ------
@@ -199,7 +200,7 @@ def kernel_contour(
         ax.plot(kernel.expected.index, kernel.expected, **look)
         ax.set_xlim(x[0], x[-1])
         ax.set_ylim(y[0], y[-1])
-        if kernel.given == "own":  # means of neighbours spread less than units
+        if kernel.spec.condition == "own":  # means of neighbours spread less than units
             ax.set_aspect("equal")
         before, after = _axis_names(kernel, label)
         ax.set_xlabel(wrapped(before, 0.95 * width))

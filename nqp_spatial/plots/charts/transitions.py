@@ -91,7 +91,7 @@ def transitions(
     many = len(chains) > 1
     if many and ax is not None:
         raise OptionError(f"{len(chains)} matrices need a figure of their own: leave out ax")
-    step = result.pooled.step if isinstance(result, ChainsResult) else result.step
+    step = result.spec.step
     wide = width or (PAGE if many else COLUMN)
     across = min(columns, len(chains))
     down = -(-len(chains) // across)

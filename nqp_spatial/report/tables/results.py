@@ -145,7 +145,9 @@ def transition_table(
             f"time_homogeneity returned, got {type(chain).__name__}"
         )
     cells = pd.concat(panels)
-    about = words["chain_note"].format(name=one.label, rule=said(one.rule, lang), step=one.step)
+    about = words["chain_note"].format(
+        name=one.label, rule=said(one.rule, lang), step=one.spec.step
+    )
     found = [f"{said(test.null, lang)}: {_test_words(test, lang)}." for test in _two(tests)]
     notes = " ".join([about, *found, notes]).strip()
     return write_cells(cells, target, caption=caption, notes=notes)
@@ -327,9 +329,9 @@ def club_table(
         return ", ".join(map(str, called))
 
     if members is None:
-        members = int(clubs.table["units"].max()) <= _LISTED
+        members = int(clubs.frame["units"].max()) <= _LISTED
     rows = {}
-    for club, row in clubs.table.iterrows():
+    for club, row in clubs.frame.iterrows():
         cells = {
             words["units"]: str(row["units"]),
             words["b"]: f"{row['b']:.{digits}f}\n({row['std_error']:.{digits}f})",
@@ -346,9 +348,9 @@ def club_table(
         if members:
             cells[words["members"]] = listed(list(clubs.divergent))
         rows[words["divergent"]] = cells
-    options = clubs.options
+    options = clubs.spec
     note = words["club_note"].format(
-        name=said(clubs.variable, lang), critical=said(str(options["critical"]), lang),
+        name=said(clubs.description, lang), critical=said(str(options["critical"]), lang),
         hac=said(str(options["hac"]), lang),
         discard=f"{options['discard']:.0%}", merge=options["merge"] or "–",
     )  # fmt: skip
