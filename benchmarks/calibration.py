@@ -18,13 +18,13 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from nqp_spatial.regression.diagnostics.lm_tests import score_tests
+from nqp_spatial.regression.diagnostics.residual_tests import pesaran_cd
 
 import nqp_spatial as nq
 from benchmarks.cases import lattice
 from nqp_spatial.regression._model_data import pose
 from nqp_spatial.regression._term_weights import Terms
-from nqp_spatial.regression.diagnostics.lm_tests import score_tests
-from nqp_spatial.regression.diagnostics.residual_tests import pesaran_cd
 from nqp_spatial.regression.diagnostics.specification_search import (
     random_effects_tests,
     simplification_tests,

@@ -105,4 +105,11 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "sem": "Spatial error model (SEM)",
         "slx": "Spatially lagged X model (SLX)",
     },
+    "test group": {
+        "effects": "Fixed effects (SDM, dummy variables)",
+        "random-effects": "Random or fixed unit effects (SDM)",
+        "residuals": "Residuals of the linear model",
+        "score": "LM tests of the linear model",
+        "simplification": "Simplifications of the Durbin model",
+    },
 }

@@ -6,6 +6,7 @@ from textwrap import indent
 
 import pandas as pd
 
+from nqp_spatial.core.text import label
 from nqp_spatial.regression._formulas import terms_of
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.step import (
@@ -30,7 +31,7 @@ def diagnostics_step(config: StudyConfig) -> Step:
         return Step("diagnostics", title, "", lambda _: Found(), (), say(NO_FORMULA))
     lines = [
         made(
-            "tests", "nq.diagnostics", "panel", literal(of["formula"]), "w", effects=of["effects"]
+            "tests", "nq.diagnostics", literal(of["formula"]), "panel", "w", effects=of["effects"]
         ),
         tabled("tests_table", "tests", "specification", lang=config["study"]["lang"]),
     ]
@@ -38,8 +39,10 @@ def diagnostics_step(config: StudyConfig) -> Step:
     def read(names: Names) -> Found:
         found, tests = Found(), names["tests"]
         found.say(tests.recommendation)
-        columns = ["group", "name", "statistic", "df", "p_value"]
-        found.show(say("Specification tests"), tests.table[columns].set_index(["group", "name"]))
+        table = tests.frame[["group", "name", "statistic", "df", "p_value"]]
+        groups = [label("test group", group) for group in table["group"]]
+        table = table.assign(group=pd.Series(groups, dtype=object)).set_index(["group", "name"])
+        found.show(say("Specification tests"), table)
         found.show(say("Criteria"), tests.criteria)
         return found
 
