@@ -23,8 +23,8 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import period_like, require_even_steps
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
-from nqp_spatial.regression._design import evaluated_with
 from nqp_spatial.regression._estimated import EstimatedModel
+from nqp_spatial.regression._evaluation import evaluated_with
 from nqp_spatial.regression._model_data import matrix_of
 from nqp_spatial.regression._term_weights import Terms, terms_of
 from nqp_spatial.weights.spatial_weights import WeightsLike

@@ -12,8 +12,8 @@ from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.regression._design import FormulaSide
 from nqp_spatial.regression._estimated import Convergence, FixedEffects
+from nqp_spatial.regression._evaluation import FormulaSide
 from nqp_spatial.regression._maketables import MaketablesPlugin
 from nqp_spatial.regression._prediction import Kind, predict
 from nqp_spatial.regression._summary import Summary, summary_blocks

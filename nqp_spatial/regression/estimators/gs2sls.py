@@ -21,7 +21,8 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._demeaning import swept
-from nqp_spatial.regression._design import INTERCEPT, evaluate_side
+from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._evaluation import evaluate_side
 from nqp_spatial.regression._formulas import Functions, names_in, quoted
 from nqp_spatial.regression._model_data import Problem, matrix_of
 from nqp_spatial.regression.covariance import sandwich
