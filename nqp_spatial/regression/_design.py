@@ -21,7 +21,7 @@ INTERCEPT = "Intercept"
 
 @dataclass(frozen=True)
 class Design:
-    """Arrays of a model, before effects are swept out.
+    """Arrays of a model, before fixed effects are removed.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Design:
     names, lagged : tuple of str
         Columns of X; those of which W X enters.
     y, lag_y : ndarray
-        Shape (n_units, periods); ``lag_y`` is W y, or zeros of no use where there is no rho. A
+        Shape (n_units, periods); ``lag_y`` is W y, or zeros where the model has no rho. A
         dynamic model has one period less than the panel.
     z : ndarray
         ``[X, W X, y_(t-1), W y_(t-1)]``, as far as the model has them, shape (n_units, periods,
@@ -42,7 +42,7 @@ class Design:
     model_specs : tuple of FormulaSide, or None
         Of both sides, by which other data become columns in the same way.
     notes : tuple of str
-        What was left out and why.
+        Which columns are not lagged, and why.
     """
 
     outcome: str
@@ -88,7 +88,7 @@ def build_design(
     keep_intercept : bool
         False where fixed effects take its place.
     durbin : str or iterable of str, optional
-        The part of X to lag, as the right side of a formula or as column names; all if not given.
+        The part of X to lag, as the right side of a formula or as column names; all by default.
     dynamics : tuple of str
         "tau" for y_(t-1), "eta" for W y_(t-1).
     with_means : bool

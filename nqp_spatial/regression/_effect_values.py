@@ -147,7 +147,7 @@ def warn_discarded(discarded: int, draws: int) -> None:
     """Warn where many draws were unstable: the intervals then describe a truncated distribution."""
     if discarded > 0.01 * draws:
         warnings.warn(
-            f"{discarded} of {draws} draws lie outside the stable region and were left out; "
+            f"{discarded} of {draws} draws lie outside the stable region and were discarded; "
             "intervals describe the others. The estimate is close to the edge: see method='delta'",
             StabilityWarning,
             stacklevel=3,

@@ -191,7 +191,7 @@ def _data(
 
 
 def _is_categories(column: pd.Series) -> bool:
-    """Whether a column that stands alone in a formula becomes dummies: real text, no numbers."""
+    """Whether a column outside functions becomes dummy variables: text that is not numbers."""
     kind = column.dtype
     text = isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)
     return text and not numbers_as_text(column)

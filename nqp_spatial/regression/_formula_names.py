@@ -46,7 +46,7 @@ def quoted(name: str) -> str:
 
 
 def advice(formula: str, known: Iterable[str]) -> str:
-    """Return what to do about columns whose names stand in a formula without their backticks."""
+    """Return advice on columns whose names lack their backticks in a formula."""
     unquoted = re.sub(r"`[^`]*`", " ", formula)
     odd = [name for name in known if name in unquoted and not name.isidentifier()]
     if not odd:

@@ -156,5 +156,6 @@ class FormulaReader(PythonReader):
             if same or factor in outcomes[0].factors:
                 raise self.refused(
                     f"has {str(outcomes[0])!r} on its left and {str(factor)!r} on its right side: "
-                    "an outcome cannot explain itself; leave it out, or use its past (time_lag=True)"
+                    "an outcome cannot explain itself; leave it out, or use its past "
+                    "(time_lag=True)"
                 )

@@ -2,7 +2,7 @@
 
 formulaic evaluates parts of a formula as Python, some of them already while it parses. Here a
 formula is cut by formulaic's tokenizer, which evaluates nothing, and each part is read by Python's
-own parser; only a formula that holds nothing else goes on.
+own parser; a formula that contains anything else is refused.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ReadFormula:
     columns : tuple of str
         Columns that it uses, in the order in which they come.
     bare : frozenset of str
-        Those that stand outside functions, where text means categories.
+        Those outside functions, where text means categories.
     numeric : frozenset of str
         Those that functions and operators take as numbers.
     exact : frozenset of str
@@ -120,7 +120,7 @@ def read_formula(
     Raises
     ------
     OptionError
-        If it is no formula, contains what is not offered, or multiplies out without bound.
+        If it is no formula, contains what is not offered, or has too many terms when expanded.
     """
     import formulaic
     from formulaic.errors import FormulaicError

@@ -62,7 +62,7 @@ def lm_tests(problem: Problem, weights: SpatialWeights) -> TestSet:
     if counts.less_one:
         columns = np.asarray(matrix.sum(axis=0)).ravel()
         trace -= 1 + float(columns @ columns) / shape[0]
-        # tr(J W) = -1 ties the scores to that of sigma2; what that explains is taken off.
+        # With tr(J W) = -1 the scores are correlated with that of sigma2, which is subtracted.
         trace -= 2 / (shape[0] - 1)
         centre = -float(counts.copies)
     # With two or three units no dimension remains.

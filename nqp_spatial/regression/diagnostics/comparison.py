@@ -262,7 +262,7 @@ def robustness(
         raise OptionError(f"nothing to fit: {', '.join(empty)} must not be empty")
     grid = list(product(*lists.values()))
     varying = [axis for axis, values in enumerate(lists.values()) if len(values) > 1] or [2]
-    # One task per matrix and formula. A worker gets the panel and its matrix once, and what is
+    # One task per matrix and formula. A worker receives the panel and its matrix once, and what is
     # derived from the matrix serves all models of the task; it starts without any, so that results
     # do not depend on what was fitted elsewhere before.
     matched = {name: as_weights(candidate) for name, candidate in weights.items()}

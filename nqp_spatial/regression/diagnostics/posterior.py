@@ -116,8 +116,8 @@ def posterior_probabilities(
     Notes
     -----
     Probabilities compare candidates with each other; they do not say that any of them is right.
-    Matrices are compared given that the density of their W X is comparable: columns of different
-    W X with diffuse priors are, as in LeSage, scaled by ``|z'z|`` alone.
+    Matrices are compared under the assumption that the densities of their W X are comparable:
+    columns of different W X with diffuse priors are, as in LeSage, scaled by ``|z'z|`` alone.
 
     Sources: LeSage and Parent (2007); LeSage (2014), Spatial and Spatio-temporal Epidemiology.
 
