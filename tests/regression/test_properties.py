@@ -11,7 +11,7 @@ from scipy import sparse
 
 import nqp_spatial as nq
 from nqp_spatial.errors import BoundaryError
-from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
+from nqp_spatial.weights.spatial_weights import WeightsSpec, build
 
 
 def fit(*arguments, **options):
@@ -33,7 +33,7 @@ def random_weights(rng, n, standardize):
     matrix += np.roll(np.eye(n), 1, axis=1)  # nobody is an island
     np.fill_diagonal(matrix, 0)
     units = pd.Index([f"u{i:02d}" for i in range(n)])
-    return finish(
+    return build(
         sparse.csr_array(matrix), units, WeightsSpec("random"), standardize=standardize,
         islands="error",
     )  # fmt: skip
