@@ -372,6 +372,13 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "row": "row-standardised",
         "spectral": "divided by the spectral radius",
     },
+    "test group": {
+        "effects": "Fixed effects (SDM, dummy variables)",
+        "random-effects": "Random or fixed unit effects (SDM)",
+        "residuals": "Residuals of the linear model",
+        "score": "LM tests of the linear model",
+        "simplification": "Simplifications of the Durbin model",
+    },
     "weighting": {
         "critic": "CRITIC",
         "cv": "coefficient of variation",

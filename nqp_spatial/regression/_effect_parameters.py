@@ -105,7 +105,7 @@ def effect_parameters(model: EstimatedModel) -> EffectParameters:
 def draw_parameters(parameters: EffectParameters, draws: int, seed: int | None) -> np.ndarray:
     """Draw parameters from their asymptotic distribution, shape (draws, parameters)."""
     rng = np.random.default_rng(seed)
-    # Scaled before the decomposition: the units of the regressors must not matter.
+    # Scaled before the decomposition, so that it does not depend on the units of measurement.
     scale = np.sqrt(np.diag(parameters.cov))
     try:
         lower = np.linalg.cholesky(parameters.cov / np.outer(scale, scale))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nqp_spatial.core.inference import CoefficientTable, TestSet
 from nqp_spatial.core.options import checked
-from nqp_spatial.regression._design import FormulaSide
+from nqp_spatial.regression._evaluation import FormulaSide
 from nqp_spatial.regression._term_weights import Terms
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.spec import RegressionSpec

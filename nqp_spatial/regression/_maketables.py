@@ -12,7 +12,7 @@ __all__ = ["MaketablesPlugin", "flat_name"]
 
 
 class MaketablesPlugin(EstimatedModel):
-    """What maketables asks of a model; its names are given by that library."""
+    """The attributes of a model that the library maketables reads, by its names."""
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:

@@ -1,13 +1,13 @@
-"""Predictions: the trend, what neighbours' outcomes add to it, and the best linear unbiased one.
+"""Predictions: the trend, with the outcomes of neighbours, and the best linear unbiased one.
 
 With ``A = I - rho W_y``, ``B = I - lam W_u``, ``A y = eta + u``, ``B u = e``, eta the structural
 part (regressors, effects, the past):
 
 - trend ``A^-1 eta``: the outcome expected where no outcome of the period is known;
 - direct ``y - e = rho W y + eta + lam W u``: from the outcomes that neighbours have;
-- blup: the outcome expected given all others of the period. They have precision
-  ``Q = A'B'B A / sigma2`` around the trend m, so that unknown given known are
-  ``m_o - Q_oo^-1 Q_os (y_s - m_s)``, and one given the rest is ``y - (Q (y - m))_i / Q_ii``.
+- blup: the outcome expected given all others of the period. With the precision
+  ``Q = A'B'B A / sigma2`` around the trend m, the expectation of the unknown given the known is
+  ``m_o - Q_oo^-1 Q_os (y_s - m_s)``, and of one given all others ``y - (Q (y - m))_i / Q_ii``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import period_like, require_even_steps
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
-from nqp_spatial.regression._design import evaluated_with
 from nqp_spatial.regression._estimated import EstimatedModel
+from nqp_spatial.regression._evaluation import evaluated_with
 from nqp_spatial.regression._model_data import matrix_of
 from nqp_spatial.regression._term_weights import Terms, terms_of
 from nqp_spatial.weights.spatial_weights import WeightsLike
@@ -177,7 +177,7 @@ def _out_of_sample(
 def _conditional(
     filters: sparse.csc_array, y: np.ndarray, trend: np.ndarray, known: np.ndarray
 ) -> np.ndarray:
-    """Return the expectation of what is unknown given what is known, which stays as it is."""
+    """Return the expectation of the unknown outcomes given the known, which are not changed."""
     if not known.any():
         return trend
     if known.all():
@@ -241,7 +241,7 @@ def _effects(
                 f"the model has unit effects, and none for {sample(unknown)}, which it was not "
                 "fitted to; fit it with effects='none' or 'period' to predict new units"
             )
-        # The prediction of a random effect of a unit never seen is zero.
+        # The predicted random effect of a unit outside the sample is zero.
         values = units.reindex(panel.units).fillna(0.0).to_numpy()
         total += (values if inner is None else sla.splu(inner).solve(values))[:, None]
     if effects.period is not None:

@@ -89,7 +89,7 @@ class EffectsResult(Displayed):
     def _blocks(self) -> list[Block]:
         draws, seed = self.spec["draws"], self.spec["seed"]
         method = f"{draws} draws, seed {seed}" if draws else "delta method"
-        discarded = f", {self.discarded} unstable draws left out" if self.discarded else ""
+        discarded = f", {self.discarded} unstable draws discarded" if self.discarded else ""
         table = self.frame
         if set(table["horizon"]) == {"static"}:
             table = table.drop(columns="horizon")

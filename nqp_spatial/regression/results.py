@@ -12,8 +12,8 @@ from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.regression._design import FormulaSide
 from nqp_spatial.regression._estimated import Convergence, FixedEffects
+from nqp_spatial.regression._evaluation import FormulaSide
 from nqp_spatial.regression._maketables import MaketablesPlugin
 from nqp_spatial.regression._prediction import Kind, predict
 from nqp_spatial.regression._summary import Summary, summary_blocks
@@ -224,7 +224,7 @@ class RegressionResult(MaketablesPlugin, Displayed):
         kind: Kind = "trend",
         period_effects: Mapping[Hashable, float] | None = None,
     ) -> pd.Series:
-        """Predict outcomes, of the data at hand or of other units and periods.
+        """Predict outcomes, of the sample or of other units and periods.
 
         With eta the structural part (regressors, effects, the past):
 
@@ -239,9 +239,9 @@ class RegressionResult(MaketablesPlugin, Displayed):
         panel : SpatialPanel, optional
             Other units or periods, with the regressors, and with outcomes as far as they are known
             (missing values are unknown). A dynamic model starts from the outcomes of its first
-            period and goes on from what it predicts. The data at hand if not given.
+            period and continues from its own predictions. The sample of the fit by default.
         weights : SpatialWeights, Graph, W, or mapping of these, optional
-            Of the units of `panel`, as in `fit`; may be left out if they are the units at hand.
+            Of the units of `panel`, as in `fit`; may be omitted if they are those of the sample.
         kind : {"trend", "direct", "blup"}
         period_effects : mapping, optional
             Effects of periods that the model was not fitted to.

@@ -44,7 +44,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "SpatialPanel": lambda w: _call(w.frame, unit="city", period="year"),
     "read_panel": lambda w: _call(w.table, unit="city", period="year", geometry=w.map),
     "fit": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
-    "diagnostics": lambda w: _call(w.panel, "y ~ x1 + x2", w.weights, effects="unit"),
+    "diagnostics": lambda w: _call("y ~ x1 + x2", w.panel, w.weights, effects="unit"),
     "compare": lambda w: _call({"a": w.result, "b": w.result}, draws=20),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),

@@ -22,8 +22,9 @@ from nqp_spatial.regression._model_data import pose
 from nqp_spatial.regression._term_weights import Terms
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.covariance import sandwich
-from nqp_spatial.regression.diagnostics import residual_tests as checks
-from nqp_spatial.regression.diagnostics import specification_search as specification
+from nqp_spatial.regression.diagnostics import _residual_tests as checks
+from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
+from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import log_marginal, posterior_probabilities
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -251,7 +252,7 @@ def test_recommendation_for_every_outcome_of_the_tests():
             )  # 0.05 is not below
             for name, yes in zip(names, rejected, strict=True)
         }
-        model, words = specification._recommend(tests, 0.05)
+        model, words = recommend(tests, 0.05)
         assert model == choose(*rejected), rejected
         assert words.count("Recommended:") == 1
 
@@ -259,7 +260,7 @@ def test_recommendation_for_every_outcome_of_the_tests():
 def test_wald_tests_of_the_durbin_model_by_hand(lattice, simulate):
     w = lattice(6, 7)
     panel = simulate(w, 5, seed=8)
-    found = nq.diagnostics(panel, "y ~ x1 + x2", w, effects="unit")
+    found = nq.diagnostics("y ~ x1 + x2", panel, w, effects="unit")
     res = found.models["sdm"]
     b, V = res.params.to_numpy(), res.cov.to_numpy()
     at = {key: i for i, key in enumerate(res.params.index)}
@@ -303,7 +304,7 @@ def test_wald_tests_of_the_durbin_model_by_hand(lattice, simulate):
 def test_dependence_is_of_residuals_before_period_effects(lattice, simulate, effects):
     w = lattice(5, 6)
     panel = simulate(w, 4, seed=9)
-    found = nq.diagnostics(panel, "y ~ x1", w, effects=effects)
+    found = nq.diagnostics("y ~ x1", panel, w, effects=effects)
     without = {"period": "none", "two-way": "unit"}[effects]
     loose = nq.fit("y ~ x1", panel, model="ols", effects=without).resid.to_numpy().reshape(30, 4)
     assert found.exponent == checks.cross_section_exponent(loose)
@@ -317,14 +318,14 @@ def test_two_periods_have_no_measure_of_dependence():
     rng = np.random.default_rng(0)
     for t in (2, 3):
         e = rng.normal(size=(9, t))
-        found = specification.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
+        found = checks.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
         assert isinstance(found["Pesaran CD"], NotApplicable) == (t == 2)
 
 
 def test_hausman_and_mundlak_by_hand(lattice, simulate):
     w = lattice(6, 6)
     panel = simulate(w, 6, seed=2)
-    found = specification.random_effects_tests("y ~ x1 + x2", panel, w, "unit")
+    found = random_effects_tests("y ~ x1 + x2", panel, w, "unit")
     options = {"covariance": "expected"}
     fixed, random, means = (
         nq.fit("y ~ x1 + x2", panel, w, effects=e, **options)
@@ -350,7 +351,7 @@ def test_level_of_diagnostics_lies_inside(lattice, simulate):
     panel = simulate(w, 4)
     for level in (0.0, 1.0):
         with pytest.raises(OptionError):
-            nq.diagnostics(panel, "y ~ x1", w, level=level)
+            nq.diagnostics("y ~ x1", panel, w, level=level)
 
 
 # -- comparison -----------------------------------------------------------------------------------
@@ -370,11 +371,11 @@ def test_criteria_and_names_of_a_grid(lattice, neighbours, simulate):
     loose = nq.fit("y ~ x1", panel, w, model="sar", effects="unit", correction="none")
     assert "differ in effects or in their correction" in nq.compare({"a": one, "b": loose}).notes[0]
     weights = {"q": w, "k": neighbours(25, 4)}
-    by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",))
+    by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",)).models
     assert list(by_weights) == ["q", "k"]
-    by_both = robustness("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit"))
+    by_both = robustness("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit")).models
     assert list(by_both) == ["q, none", "q, unit", "k, none", "k, unit"]
-    single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",))
+    single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",)).models
     assert list(single) == ["sar"]
     assert by_both["q, unit"].loglik == pytest.approx(one.loglik)
 
@@ -425,7 +426,7 @@ def test_marginal_likelihood_of_transformed_data(neighbours, simulate, model):
 def test_probabilities_share_one_transformation(neighbours, simulate, effects, correction):
     one, other = neighbours(16, 3), neighbours(16, 4, seed=5)
     panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, effects=effects)
+    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, effects=effects).frame
     logs = []
     for w in (one, other):
         for model in ("slx", "sdm", "sdem"):
@@ -436,7 +437,7 @@ def test_probabilities_share_one_transformation(neighbours, simulate, effects, c
     np.testing.assert_allclose(found["probability"], np.exp(np.array(logs) - logsumexp(logs)))
     scaled = one.standardize("spectral") if effects != "two-way" else None
     if scaled is not None:
-        alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects)
+        alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects).frame
         assert "weights" not in alone.columns
         assert alone["probability"].sum() == pytest.approx(1)
 
@@ -446,7 +447,7 @@ def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
 ):
     one, other = neighbours(16, 3), lattice(4, 4, standardize="spectral")
     panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"])
+    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"]).frame
     for at, w in enumerate((one, other)):
         spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
         value = log_marginal(pose(panel, spec, Terms(w, w, None)))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.inference import TestSet, chi2_test
+from nqp_spatial.core.text import t
 from nqp_spatial.regression._demeaning import swept
 from nqp_spatial.regression._model_data import Problem
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["score_tests"]
+__all__ = ["lm_tests"]
 
 
-def score_tests(
-    problem: Problem, weights: SpatialWeights
-) -> dict[str, HypothesisTest | NotApplicable]:
+def lm_tests(problem: Problem, weights: SpatialWeights) -> TestSet:
     """Test a linear model for a spatial lag, a spatial error, each in the presence of the other.
 
     With e the residuals, ``d_lag = e'Wy / s2 - c``, ``d_err = e'We / s2 - c`` and
@@ -26,9 +25,9 @@ def score_tests(
     - robust LM error: ``(d_err - t/J d_lag)^2 / (t (1 - t/J))``;
     - LM both: the sum of LM error and robust LM lag.
 
-    Where periods were transformed away, traces are over what is left of the units, c is the mean of
-    the score, ``m tr(J W) = -m``, and t is less ``2 m / (n - 1)``, because the scores are then
-    correlated with that of sigma2; otherwise c is zero.
+    Where periods were transformed away, traces are over the n - 1 dimensions that remain, c is the
+    mean of the score, ``m tr(J W) = -m``, and ``2 m / (n - 1)`` is subtracted from t, because the
+    scores are then correlated with that of sigma2; otherwise c is zero.
 
     Parameters
     ----------
@@ -39,7 +38,7 @@ def score_tests(
 
     Returns
     -------
-    dict of HypothesisTest or NotApplicable
+    TestSet
         "LM lag", "LM error", "robust LM lag", "robust LM error", "LM both".
 
     Notes
@@ -57,33 +56,34 @@ def score_tests(
     fitted = design.y - e.reshape(shape)  # regressors and effects
     lag_fit = swept(matrix @ fitted, problem.spec).ravel()
     q = projection.z @ projection.unscale
-    left = lag_fit - q @ (q.T @ lag_fit)
+    unexplained = lag_fit - q @ (q.T @ lag_fit)
     trace = float(matrix.multiply(matrix.T).sum() + matrix.power(2).sum())
     centre = 0.0
     if counts.less_one:
         columns = np.asarray(matrix.sum(axis=0)).ravel()
         trace -= 1 + float(columns @ columns) / shape[0]
-        # tr(J W) = -1 ties the scores to that of sigma2; what that explains is taken off.
+        # With tr(J W) = -1 the scores are correlated with that of sigma2, which is subtracted.
         trace -= 2 / (shape[0] - 1)
         centre = -float(counts.copies)
-    t = counts.copies * trace if trace > 0 else np.nan  # of two or three units nothing is left
-    j = t + float(left @ left) / s2
+    # With two or three units no dimension remains.
+    trace = counts.copies * trace if trace > 0 else np.nan
+    j = trace + float(unexplained @ unexplained) / s2
     d_lag, d_err = float(e @ lag_y) / s2 - centre, float(e @ lag_e) / s2 - centre
     # Where W y adds nothing to W u beyond the regressors, the robust tests have no variance.
-    own = j - t if j - t > 1e-10 * t else np.nan
-    robust_lag = (d_lag - d_err) ** 2 / own
-    statistics = {
-        "LM lag": ("no W y", d_lag**2 / j, 1),
-        "LM error": ("no W u", d_err**2 / t, 1),
-        "robust LM lag": ("no W y, whether or not there is W u", robust_lag, 1),
-        "robust LM error": (
-            "no W u, whether or not there is W y",
-            (d_err - t / j * d_lag) ** 2 / (t * (1 - t / j) if own == own else np.nan),
-            1,
-        ),
-        "LM both": ("neither W y nor W u", d_err**2 / t + robust_lag, 2),
-    }
-    return {
-        name: chi2_test(name, null, statistic, df)
-        for name, (null, statistic, df) in statistics.items()
-    }
+    variance = j - trace if j - trace > 1e-10 * trace else np.nan
+    robust_lag = (d_lag - d_err) ** 2 / variance
+    error_variance = trace * (1 - trace / j) if variance == variance else np.nan
+    robust_error = (d_err - trace / j * d_lag) ** 2 / error_variance
+    lag, error = t("no spatial lag W y"), t("no spatial error W u")
+    robust_to_error = t("no spatial lag W y, whether or not there is a spatial error")
+    robust_to_lag = t("no spatial error W u, whether or not there is a spatial lag")
+    neither = t("neither a spatial lag W y nor a spatial error W u")
+    return TestSet(
+        [
+            chi2_test(t("LM lag"), lag, d_lag**2 / j, 1),
+            chi2_test(t("LM error"), error, d_err**2 / trace, 1),
+            chi2_test(t("robust LM lag"), robust_to_error, robust_lag, 1),
+            chi2_test(t("robust LM error"), robust_to_lag, robust_error, 1),
+            chi2_test(t("LM both"), neither, d_err**2 / trace + robust_lag, 2),
+        ]
+    )
