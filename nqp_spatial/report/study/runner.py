@@ -16,7 +16,7 @@ from typing import Any
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
-from nqp_spatial.plots._theme import renew_font_warning
+from nqp_spatial.plots._fonts import renew_font_warning
 from nqp_spatial.plots.said import said
 from nqp_spatial.plots.words import speaking
 from nqp_spatial.report.study.cache import (
