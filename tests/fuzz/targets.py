@@ -189,6 +189,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.moran_scatter": lambda w: _call(w.lisa),
     "plots.neighbour_histogram": lambda w: _call(w.weights),
     "plots.over_periods": lambda w: _call(w.sigma),
+    "plots.probabilities": lambda w: _call(
+        pd.DataFrame({"model": ["slx", "sdm"], "probability": [0.3, 0.7]})
+    ),
     "plots.rank_intervals": lambda w: _call(
         nq.composite.rank_intervals(w.index, period=2017, draws=20)
     ),

@@ -48,6 +48,7 @@ def figures():
     barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
     dagum = nq.inequality.dagum(panel, "lgsp", group="south", replications=20, seed=0)
     ranks = nq.composite.rank_intervals(index, period=1986, draws=20, seed=0)
+    posterior = nq.regression.posterior_probabilities("lgsp ~ lpc", panel, w, effects="unit")
     p = nq.plots
     makers = {
         "beta_scatter": (p.beta_scatter, [nq.convergence.beta(panel, "lgsp", logs=False)]),
@@ -71,6 +72,7 @@ def figures():
         "lisa_maps": (p.lisa_maps, [[lisa], panel], {"significance": True}),
         "moran_scatter": (p.moran_scatter, [lisa]),
         "neighbour_histogram": (p.neighbour_histogram, [w], {"title": "邻居"}),
+        "probabilities": (p.probabilities, [posterior]),
         "rank_intervals": (p.rank_intervals, [ranks]),
         "reach": (p.reach, [reach], {"label": "私人资本"}),
         "residual_map": (p.residual_map, [result, panel], {"period": 1986}),

@@ -183,6 +183,49 @@ def test_effects_are_told_apart_by_colour_and_rows_chosen(states):
         nq.plots.estimates(result, variables=["gdp"])
 
 
+def test_intervals_without_an_end_run_to_the_edge():
+    frame = pd.DataFrame(
+        {"estimate": [1.0, 2], "conf_low": [0.5, 1.5], "conf_high": [np.inf, 2.5]},
+        index=["kappa", "retained"],
+    )
+    ax = nq.plots.estimates(frame)
+    edge = ax.get_xlim()[1]
+    segments = ax.collections[0].get_segments()
+    np.testing.assert_allclose([s[:, 0] for s in segments], [[0.5, edge], [1.5, 2.5]])
+    (arrow,) = (line for line in ax.lines if line.get_marker() == ">" and len(line.get_xdata()))
+    assert (arrow.get_xdata()[0], arrow.get_ydata()[0]) == (edge, 0)
+
+
+def test_models_are_told_apart_by_colour():
+    names = [(model, block, v) for model in "abc" for block in ("x", "wx") for v in ("p", "q")]
+    frame = pd.DataFrame(names, columns=["model", "block", "variable"])
+    frame = frame.assign(estimate=np.arange(12.0), conf_low=-1.0, conf_high=13.0)
+    ax = nq.plots.estimates(frame)
+    assert entries_of(ax) == ["a", "b", "c"]
+    assert len(ax.get_yticklabels()) == 4
+
+
+def test_probabilities_are_bars_that_add_up():
+    panel = nq.datasets.us_public_capital()
+    w = {"queen": nq.weights.contiguity(panel), "four": nq.weights.knn(panel, k=4)}
+    result = nq.regression.posterior_probabilities("lgsp ~ lpc", panel, w, effects="unit")
+    ax = nq.plots.probabilities(result)
+    table = result if isinstance(result, pd.DataFrame) else result.frame
+    widths = [bar.get_width() for bar in ax.patches]
+    np.testing.assert_allclose(widths, table["probability"])
+    assert sum(widths) == pytest.approx(1)
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert {"SDM, queen", "SLX, four"} <= set(names)
+    with pytest.raises(OptionError, match="must have model, probability"):
+        nq.plots.probabilities(table.drop(columns="probability"))
+
+
+def test_columns_of_another_size_are_left_out():
+    frame = pd.DataFrame({"a": [1.0, 2, 3], "b": [90.0, 80, 70], "expected": 0.01}, PERIODS)
+    assert entries_of(nq.plots.over_periods(frame)) == ["a", "Expected value"]
+    assert entries_of(nq.plots.over_periods(frame, ["a", "b"])) == ["a", "b"]
+
+
 def test_a_plain_table_of_estimates():
     frame = pd.DataFrame(
         {"estimate": [1.0, 2], "conf_low": [0.5, 1.5], "conf_high": [1.5, 2.5]},

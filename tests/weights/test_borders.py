@@ -219,15 +219,15 @@ def test_order_stops_where_no_unit_is_farther():
 
 
 def test_gaps_are_told_in_chinese_too():
-    from nqp_spatial.plots.said import said
+    from nqp_spatial.core.text import translate
 
     w = nq.weights.contiguity(panel_of(two_halves(20), "EPSG:3857"), tolerance=50)
-    words = said(w.spec.describe(), "zh")
+    words = translate(w.spec.describe(), "zh")
     assert "容差（米） = 50" in words
     assert "由容差弥合的边界 = 16 条，50 米以内" in words
-    globe = said(nq.weights.knn(panel_of(grid(2)), k=1).spec.describe(), "zh")
+    globe = translate(nq.weights.knn(panel_of(grid(2)), k=1).spec.describe(), "zh")
     assert "距离 = 球面距离，由 WGS 84 / UTM zone 50N 换算" in globe
     for move, word in ((20, "并行而不相接"), (-20, "相互重叠")):
         with pytest.warns(NqpWarning) as heard:
             links(panel_of(two_halves(move)), "queen")
-        assert word in said(str(heard[0].message), "zh")
+        assert word in translate(str(heard[0].message), "zh")

@@ -10,6 +10,7 @@ from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.moran_scatter import moran_scatter
 from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
 from nqp_spatial.plots.charts.over_periods import over_periods
+from nqp_spatial.plots.charts.probabilities import probabilities
 from nqp_spatial.plots.charts.spillovers import border_loss, reach, threshold
 from nqp_spatial.plots.charts.steady_states import steady_states
 from nqp_spatial.plots.charts.stochastic_kernel import kernel_contour, kernel_surface
@@ -32,6 +33,7 @@ __all__ = [
     "moran_scatter",
     "neighbour_histogram",
     "over_periods",
+    "probabilities",
     "rank_intervals",
     "reach",
     "sigma_lines",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,14 @@ from nqp_spatial.core.text import label, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import capital
 
-__all__ = ["entry_words", "id_words", "table_of", "variable_words"]
+__all__ = [
+    "entry_words",
+    "id_words",
+    "level_of",
+    "table_of",
+    "variable_of",
+    "variable_words",
+]
 
 
 def table_of(result: object, columns: Iterable[str], use: str) -> pd.DataFrame:
@@ -52,11 +60,40 @@ def table_of(result: object, columns: Iterable[str], use: str) -> pd.DataFrame:
 
 def variable_words(result: object) -> Callable[[Hashable], str]:
     """Return a function that gives the display label of a variable, where the result knows it."""
-    labels = getattr(result, "labels", None)
-    by_name = getattr(result, "label", None)
-    if isinstance(labels, dict):
-        return lambda name: str(labels.get(name, name))
-    return (lambda name: str(by_name(name))) if callable(by_name) else str
+    for holder in (result, getattr(result, "model", None)):
+        labels = getattr(holder, "labels", None)
+        if isinstance(labels, Mapping):
+            return partial(_look_up, labels)
+        by_name = getattr(holder, "label", None)
+        if callable(by_name):
+            return partial(_call, by_name)
+    return str
+
+
+def _look_up(labels: Mapping[Any, Any], name: Hashable) -> str:
+    return str(labels.get(name, name))
+
+
+def _call(by_name: Callable[[Hashable], object], name: Hashable) -> str:
+    return str(by_name(name))
+
+
+def level_of(result: object) -> float | None:
+    """Return the confidence level of a result's intervals, if it says one."""
+    for holder in (result, getattr(result, "spec", None)):
+        level = getattr(holder, "level", None)
+        if isinstance(level, float):
+            return level
+    return None
+
+
+def variable_of(result: object) -> str | None:
+    """Return the display label of the variable that a result is about, or its name."""
+    for name in ("label", "variable"):
+        text = getattr(result, name, None)
+        if isinstance(text, str) and text:
+            return text
+    return None
 
 
 def id_words(column: str, value: Hashable, words_of: Callable[[Hashable], str]) -> str:

@@ -13,7 +13,13 @@ from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import drawing, percent, wrapped
 from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, PALETTE, Layer, layer
-from nqp_spatial.plots.charts._tables import entry_words, id_words, table_of, variable_words
+from nqp_spatial.plots.charts._tables import (
+    entry_words,
+    id_words,
+    level_of,
+    table_of,
+    variable_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +66,9 @@ def estimates(
     Returns
     -------
     Axes
-        Where a variable has several estimates, as in several blocks of a model, each kind has a
-        colour and a mark of its own, in the order of the table.
+        Where a variable has several estimates, as in several models or blocks of a model, each kind
+        has a colour and a mark of its own, in the order of the table. Intervals without an end run
+        to the edge, with an arrow.
 
     Raises
     ------
@@ -84,6 +91,7 @@ def estimates(
     words_of = variable_words(result)
     rows = list(dict.fromkeys(table["_row"]))
     kinds = [None] if kind is None else list(dict.fromkeys(table[kind]))
+    ends = _ends(table)
     size = width, 0.75 + len(rows) * max(0.2, 0.13 * len(kinds))
     with drawing(ax, size, lang=lang, title=title) as axes:
         for position, value in enumerate(kinds):
@@ -91,13 +99,14 @@ def estimates(
             name = "" if kind is None else id_words(kind, value, words_of)
             offset = 0.7 * (position - (len(kinds) - 1) / 2) / max(len(kinds), 2)
             places = np.array([rows.index(row) for row in members["_row"]]) + offset
-            _draw_estimates(axes, members, places, position, name, points_kw, line_kw)
+            _draw_estimates(axes, members, places, position, name, points_kw, line_kw, ends)
         names = [
             ", ".join(id_words(*pair, words_of) for pair in zip(ids, row, strict=True))
             for row in rows
         ]
         axes.set_yticks(range(len(rows)), [wrapped(name, 0.4 * width) for name in names])
         axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlim(*ends)
         axes.axvline(0, color=MUTED, lw=0.6, zorder=1)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -116,7 +125,8 @@ def _id_columns(table: pd.DataFrame) -> tuple[str | None, list[str]]:
     """Return the column that colours tell apart, if any, and those that name rows.
 
     Columns before the estimate identify rows; those that do not differ are left out, but not the
-    variable. Of the others, the one with the fewest values is shown by colour.
+    variable. Of the others, the model or
+    the one with the fewest values is shown by colour.
     """
     before = list(table.columns[: table.columns.get_loc("estimate")])
     counts = {name: len(table[name].unique()) for name in before}
@@ -126,7 +136,7 @@ def _id_columns(table: pd.DataFrame) -> tuple[str | None, list[str]]:
     kinds = [name for name in ids if name != "variable" and counts[name] <= len(PALETTE)]
     if len(ids) == 1 or not kinds:
         return None, ids
-    kind = min(kinds, key=counts.__getitem__)
+    kind = "model" if "model" in kinds else min(kinds, key=counts.__getitem__)
     return kind, [name for name in ids if name != kind]
 
 
@@ -155,21 +165,35 @@ def _draw_estimates(
     name: str,
     points_kw: Layer,
     line_kw: Layer,
+    ends: tuple[float, float],
 ) -> None:
+    """Draw dots and intervals; what runs beyond the ends of the axis gets an arrow there."""
     colour = PALETTE[position % len(PALETTE)]
+    low, high = (rows[end].to_numpy(dtype=float) for end in ("conf_low", "conf_high"))
     style = layer(line_kw, color=colour, lw=1.2, zorder=2)
-    ax.hlines(places, rows["conf_low"].astype(float), rows["conf_high"].astype(float), **style)
+    ax.hlines(places, np.maximum(low, ends[0]), np.minimum(high, ends[1]), **style)
+    for is_open, end, marker in ((low < ends[0], ends[0], "<"), (high > ends[1], ends[1], ">")):
+        for place in places[is_open]:
+            ax.plot(end, place, marker, color=colour, ms=4)
     style = layer(
         points_kw, marker=MARKERS[position % len(MARKERS)], color=colour, ms=4, mec="white",
         mew=0.4, zorder=3, ls="", label=name or None,
     )  # fmt: skip
-    ax.plot(rows["estimate"], places, **style)
+    ax.plot(rows["estimate"].where(np.isfinite(rows["estimate"])), places, **style)
+
+
+def _ends(table: pd.DataFrame) -> tuple[float, float]:
+    """Return the ends of the axis: all finite numbers, and zero, are between them."""
+    numbers = table[_NEEDED].to_numpy(dtype=float)
+    finite = np.append(numbers[np.isfinite(numbers)], 0.0)
+    margin = 0.06 * (np.ptp(finite) or 1.0)
+    return float(finite.min() - margin), float(finite.max() + margin)
 
 
 def _axis_words(result: object, label: str | None) -> str:
     if label is not None:
         return label
-    level = getattr(result, "level", None)
-    if isinstance(level, float):
+    level = level_of(result)
+    if level is not None:
         return translate(t("Estimate, with {level} confidence interval", level=percent(level)))
     return entry_words("column", "estimate")

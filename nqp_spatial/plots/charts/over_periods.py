@@ -23,7 +23,14 @@ from nqp_spatial.plots._theme import (
     layer,
 )
 from nqp_spatial.plots.charts._periods import period_axis
-from nqp_spatial.plots.charts._tables import entry_words, id_words, table_of, variable_words
+from nqp_spatial.plots.charts._tables import (
+    entry_words,
+    id_words,
+    level_of,
+    table_of,
+    variable_of,
+    variable_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,8 +78,8 @@ def over_periods(
         the columns.
     columns : sequence of str, optional
         Which columns. By default ``estimate`` if there is one, else all numeric columns that are no
-        standard errors, p-values and the like; the first of them where the table has several groups
-        or units.
+        standard errors, p-values and the like and of the size of the first of them; the first alone
+        where the table has several groups or units.
     label, title : str, optional
         Of the vertical axis and of the figure.
     line_kw, legend_kw : mapping, optional
@@ -125,7 +132,7 @@ def over_periods(
         if np.nanmin(values) < 0 < np.nanmax(values):
             axes.axhline(0, color=MUTED, lw=0.6, zorder=1)
         axes.set_ylabel(wrapped(_axis_words(result, drawn, label), 0.55 * width))
-        title = _variable(result) if len(drawn) > 1 else None
+        title = variable_of(result) if len(drawn) > 1 else None
         handles, entries = _entries(axes, lines, _band_words(result, table))
         if entries:
             below = layer(
@@ -165,7 +172,15 @@ def _columns(table: pd.DataFrame, columns: Sequence[str] | None) -> list[str]:
     ]
     if not values:
         raise OptionError("the table of the result has no numeric column to draw")
-    return values[:1] if _group_columns(table) or "unit" in table else values
+    if _group_columns(table) or "unit" in table:
+        return values[:1]
+    # On one axis, what is much larger or smaller would only be a line at the edge.
+    size = table[values].abs().max()
+    return [
+        name
+        for name in values
+        if 0.1 <= size[name] / size[values[0]] <= 10 or str(name).startswith("expected")
+    ]
 
 
 def _group_columns(table: pd.DataFrame) -> list[str]:
@@ -260,8 +275,8 @@ def _band_words(result: object, table: pd.DataFrame) -> str:
     """Return what bands are."""
     if "unit" in table.columns:
         return translate(t("middle half of units"))
-    level = getattr(result, "level", None)
-    if isinstance(level, float):
+    level = level_of(result)
+    if level is not None:
         return translate(t("{level} confidence interval", level=percent(level)))
     return translate(t("confidence interval"))
 
@@ -272,16 +287,10 @@ def _axis_words(result: object, columns: list[str], label: str | None) -> str:
         return label
     if len(columns) > 1:
         return ""
-    column, variable = entry_words("column", columns[0]), _variable(result)
+    column, variable = entry_words("column", columns[0]), variable_of(result)
     if variable is None:
         return column
     return translate(t("{measure} of {name}", measure=column, name=variable))
-
-
-def _variable(result: object) -> str | None:
-    """Return the display label of the variable that a result is about, if it has one."""
-    variable = getattr(result, "label", None)
-    return variable if isinstance(variable, str) and variable else None
 
 
 def _is_sortable(periods: pd.Index) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.text import label, translate
 from nqp_spatial.plots import COLUMN
-from nqp_spatial.plots.said import heading, said
 from nqp_spatial.report.study.words import say
 
 __all__ = ["Section", "Table", "html_of", "page_of", "table_html", "table_of"]
@@ -243,7 +243,7 @@ def table_of(caption: str, table: pd.DataFrame, given: Container[object] = ()) -
 
     def named(name: object) -> str:
         own = not isinstance(name, str) or name in given
-        return str(name) if own else heading(str(name))
+        return str(name) if own else _heading(str(name))
 
     def names(labels: pd.Index) -> list[list[str]]:
         rows = labels if isinstance(labels, pd.MultiIndex) else ((name,) for name in labels)
@@ -255,7 +255,7 @@ def table_of(caption: str, table: pd.DataFrame, given: Container[object] = ()) -
         if isinstance(value, bool | np.bool_):
             return say("yes" if value else "no")
         if isinstance(value, str):
-            return value if value in given else said(value)
+            return value if value in given else translate(value)
         if isinstance(value, float | np.floating):
             return _p_value(float(value)) if column == "p_value" else _number(float(value))
         return str(value)
@@ -306,3 +306,9 @@ def _inline(path: Path) -> tuple[str, bool]:
     data = path.read_bytes()
     width = int.from_bytes(data[16:20], "big")  # in the header of every PNG
     return "data:image/png;base64," + base64.b64encode(data).decode(), width > 1.3 * COLUMN * 300
+
+
+def _heading(name: str) -> str:
+    """Return the heading of a column or row of a result's table."""
+    word = label("column", name)
+    return translate(word) if word.context else name.replace("_", " ")

@@ -15,10 +15,9 @@ from typing import Any
 
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
+from nqp_spatial.core.text import language, translate
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
 from nqp_spatial.plots._fonts import renew_font_warning
-from nqp_spatial.plots.said import said
-from nqp_spatial.plots.words import speaking
 from nqp_spatial.report.study.cache import (
     base_key,
     hash_of,
@@ -137,7 +136,7 @@ def study(
     []
     """
     settings = config if isinstance(config, StudyConfig) else read_config(config)
-    with speaking(settings["study"]["lang"]):
+    with language(settings["study"]["lang"]):
         return _study(settings, Path(output), progress=progress, fresh=fresh)
 
 
@@ -270,7 +269,7 @@ def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: st
 def _heard(caught: list[warnings.WarningMessage], *, fonts: bool) -> list[str]:
     """Return this package's warnings in the page's language, those of fonts or the others."""
     own = [
-        said(str(one.message))
+        translate(str(one.message))
         for one in caught
         if one.category.__module__.startswith("nqp_spatial")
         and issubclass(one.category, FontWarning) == fonts
@@ -286,7 +285,7 @@ def _facts(names: dict[str, Any]) -> str:
     return say(
         "{units} units, {first} to {last}. Weights: {spec}.",
         units=panel.n_units, first=panel.periods[0], last=panel.periods[-1],
-        spec=said(names["w"].spec.describe()),
+        spec=translate(names["w"].spec.describe()),
     )  # fmt: skip
 
 

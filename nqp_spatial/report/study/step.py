@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from nqp_spatial.core.text import translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.said import said
 from nqp_spatial.regression._formulas import columns_of
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.page import Table, table_of
@@ -58,11 +58,11 @@ class Found:
 
     def say(self, *words: str) -> None:
         """Add paragraphs, empty ones left out; those of results in the page's language."""
-        self.words += [said(one) for one in words if one]
+        self.words += [translate(one) for one in words if one]
 
     def note(self, notes: Iterable[str]) -> None:
         """Add what a result says of itself."""
-        self.words += [say("Note: {words}", words=said(one).rstrip(".。")) for one in notes]
+        self.words += [say("Note: {words}", words=translate(one).rstrip(".。")) for one in notes]
 
     def show(self, caption: str, table: pd.DataFrame, given: Iterable[object] = ()) -> None:
         """Add a table; the caller's own names are `given`, for they must not be translated."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nqp_spatial.plots.words import Words
+from nqp_spatial.core.text import current_language
 
 __all__ = ["CHINESE", "say"]
 
@@ -216,4 +216,8 @@ CHINESE = {
     "Effects from group (columns) to group (rows).": "从组（列）到组（行）的效应。",
 }
 
-say = Words(CHINESE)
+
+def say(text: str, /, **values: object) -> str:
+    """Return a text in the language of the page, with values put in."""
+    words = CHINESE[text] if current_language() == "zh" else text
+    return words.format(**values) if values else words

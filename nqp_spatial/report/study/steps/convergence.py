@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nqp_spatial.convergence.sigma import MEASURES
-from nqp_spatial.plots.said import said
-from nqp_spatial.plots.words import say as word
+from nqp_spatial.core.text import label, translate
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.step import Found, Names, Step, drawn, literal, made, tabled
 from nqp_spatial.report.study.words import say
@@ -78,8 +76,8 @@ def _read(names: Names) -> Found:
         found.say(
             say(
                 "{measure}: {reading} (trend {trend} % a period).",
-                measure=word(_capital(MEASURES[str(measure)])),
-                reading=said(row["reading"]), trend=f"{100 * row['trend']:.2f}",
+                measure=_capital(translate(label("column", measure))),
+                reading=translate(row["reading"]), trend=f"{100 * row['trend']:.2f}",
             )
         )  # fmt: skip
     found.say(_beta_reading(names["beta"].table.loc[("all", "coefficient")]))
@@ -88,7 +86,7 @@ def _read(names: Names) -> Found:
         say(
             "log-t test of all units: t = {t}, {reading}.",
             t=f"{names['whole'].statistic:.2f}",
-            reading=said(names["whole"].reading),
+            reading=translate(names["whole"].reading),
         ),
         say(
             "Clubs: {clubs}; divergent units: {divergent}.",

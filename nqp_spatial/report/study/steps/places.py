@@ -7,9 +7,8 @@ from textwrap import indent
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.text import label, translate
 from nqp_spatial.plots.charts.composite import weighting_words
-from nqp_spatial.plots.said import said
-from nqp_spatial.plots.words import say as word
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.step import (
     Found,
@@ -60,7 +59,7 @@ def describe_step(config: StudyConfig) -> Step:
             ),
             say(
                 "Weights: {spec}; {links} links, {each} a unit; components: {components}.",
-                spec=said(w.spec.describe()),
+                spec=translate(w.spec.describe()),
                 links=w.sparse.nnz,
                 each=f"{w.sparse.nnz / w.n_units:.1f}",
                 components=w.components.nunique(),
@@ -117,7 +116,7 @@ def index_step(config: StudyConfig) -> Step:
                 "and periods together, so that scores compare over time. The heaviest is {first}, "
                 "{share}.",
                 count=len(top),
-                weighting=weighting_words(of["weighting"]),
+                weighting=translate(weighting_words(of["weighting"])),
                 first=first,
                 share=f"{top.iloc[0]:.1%}",
             ),
@@ -270,7 +269,9 @@ def association_step(config: StudyConfig) -> Step:
             )
         )
         for period, one in names["lisa"].items():
-            counts = ", ".join(f"{word(str(n))} {k}" for n, k in one.counts.items() if k)
+            counts = ", ".join(
+                f"{translate(label('cluster', n))} {k}" for n, k in one.counts.items() if k
+            )
             found.say(f"{period}: {counts}.")
         found.say(
             say(
