@@ -189,7 +189,7 @@ def estimate(design: Design, replication: int) -> pd.DataFrame | str:
         ("dynamic", "tau"): "tau",
         ("dynamic", "eta"): "eta",
     }
-    table = res.table
+    table = res.frame
     rows = {name: table.loc[key] for key, name in keys.items() if key in table.index}
     for row in effects[effects["variable"] == "x1"].itertuples():
         words = "long-run " if row.horizon == "long-run" else ""

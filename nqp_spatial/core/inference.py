@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.options import Level, checked
 
 __all__ = [
     "CoefficientTable",
@@ -283,7 +284,8 @@ class CoefficientTable:
         """Two-sided p-values."""
         return pd.Series(two_sided_p(self.statistics, self._df), self.params.index, name="p_value")
 
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+    @checked
+    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
         """Return confidence intervals of the coefficients.
 
         Parameters

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from nqp_spatial.core.numbers import is_number_column, numbers_as_text, why_not_numeric
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import (
     CollinearityError,
     DomainError,
@@ -32,7 +33,7 @@ from nqp_spatial.regression._formulas import (
 
 __all__ = [
     "Design",
-    "Recipe",
+    "FormulaSide",
     "build_design",
     "evaluate",
     "evaluate_side",
@@ -45,8 +46,8 @@ _LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
-    """How columns of a model are made from columns of a panel.
+class FormulaSide:
+    """One side of a formula: how columns of a model are made from columns of a panel.
 
     Attributes
     ----------
@@ -81,10 +82,14 @@ class Recipe:
             if joint:
                 several |= columns - self.read.exact
         return tuple(
-            f"effects are those of terms, not of {name}, which enters in {', '.join(found)}: "
-            "terms of one variable move together"
-            for name, found in terms.items()
-            if len(found) > 1 or name in several
+            t(
+                "effects are those of terms, not of {name}, which enters in {terms}: terms of one "
+                "variable move together",
+                name=name,
+                terms=", ".join(names),
+            )
+            for name, names in terms.items()
+            if len(names) > 1 or name in several
         )
 
     def columns(self, panel: SpatialPanel) -> pd.DataFrame:
@@ -112,7 +117,7 @@ class Design:
         Names of the columns of z, for messages.
     means : tuple of (str, str)
         Block ("mean" or "wmean") and name of the unit means among them.
-    recipes : tuple of Recipe
+    model_specs : tuple of FormulaSide, or None
         Of both sides, by which other data become columns in the same way.
     notes : tuple of str
         What was left out and why.
@@ -126,13 +131,13 @@ class Design:
     z: np.ndarray
     columns: tuple[str, ...]
     means: tuple[tuple[str, str], ...] = ()
-    recipes: tuple[Recipe | None, Recipe | None] = (None, None)
+    model_specs: tuple[FormulaSide, FormulaSide] | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def notes_on_terms(self) -> tuple[str, ...]:
         """Return which variables enter in several terms."""
-        return () if self.recipes[1] is None else self.recipes[1].notes_on_terms()
+        return () if self.model_specs is None else self.model_specs[1].notes_on_terms()
 
 
 def build_design(
@@ -178,7 +183,7 @@ def build_design(
     UnknownColumnError, MissingValuesError, UnbalancedPanelError, DomainError, OptionError
         If the formula cannot be evaluated everywhere.
     """
-    y, x, recipes = evaluate(formula, panel, functions)
+    y, x, sides = evaluate(formula, panel, functions)
     names = [str(name) for name in x.columns if keep_intercept or name != INTERCEPT]
     shape = (panel.n_units, panel.n_periods)
     outcome = y.iloc[:, 0].to_numpy(dtype=float).reshape(shape)
@@ -199,7 +204,7 @@ def build_design(
             )
         if common:
             lagged = [name for name in lagged if name not in common]
-            notes = (f"equal across units, so not lagged: {', '.join(common)}",)
+            notes = (t("equal across units, so not lagged: {names}", names=", ".join(common)),)
         columns = [names.index(name) for name in lagged]
         wx = lag_x @ values[:, :, columns].reshape(shape[0], -1)
         z = np.concatenate([values, wx.reshape(*shape, len(lagged))], axis=2)
@@ -232,7 +237,7 @@ def build_design(
         z,
         tuple(titles),
         tuple(means),
-        recipes,
+        sides,
         notes,
     )
 
@@ -244,8 +249,8 @@ def is_common(values: np.ndarray) -> bool:
 
 def evaluate(
     formula: str, panel: SpatialPanel, functions: Functions | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Recipe, Recipe]]:
-    """Return both sides of a formula as columns, and the recipes that other data can follow."""
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[FormulaSide, FormulaSide]]:
+    """Return both sides of a formula as columns, and how other data become such columns."""
     read = read_formula(formula, functions, known=panel.frame.columns)
     matrices = _materialized(read.parsed, panel, read, read.columns)
     y, x = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
@@ -255,7 +260,11 @@ def evaluate(
         raise OptionError(
             f"the left side of {formula!r} must be one numeric column, it gives {sample(y.columns)}"
         )
-    return y, x, (Recipe(matrices.lhs.model_spec, read), Recipe(matrices.rhs.model_spec, read))
+    return (
+        y,
+        x,
+        (FormulaSide(matrices.lhs.model_spec, read), FormulaSide(matrices.rhs.model_spec, read)),
+    )
 
 
 def evaluate_side(
@@ -268,12 +277,12 @@ def evaluate_side(
     return side
 
 
-def evaluated_with(recipe: Recipe, panel: SpatialPanel) -> pd.DataFrame:
-    """Return the columns of a recipe for another panel, with the levels and centres of the first.
+def evaluated_with(side: FormulaSide, panel: SpatialPanel) -> pd.DataFrame:
+    """Return the columns for another panel, with the levels and centres of the first.
 
     Parameters
     ----------
-    recipe : Recipe
+    side : FormulaSide
     panel : SpatialPanel
 
     Returns
@@ -285,9 +294,9 @@ def evaluated_with(recipe: Recipe, panel: SpatialPanel) -> pd.DataFrame:
     UnknownColumnError, MissingValuesError, DomainError, PanelError
         If the panel lacks columns or cells, or has levels that the first did not have.
     """
-    read, needed = recipe.read, recipe.needed
-    x = pd.DataFrame(_materialized(recipe.spec, panel, read, needed))
-    _require_finite(x, panel, recipe.read.text)
+    read, needed = side.read, side.needed
+    x = pd.DataFrame(_materialized(side.spec, panel, read, needed))
+    _require_finite(x, panel, read.text)
     return x
 
 

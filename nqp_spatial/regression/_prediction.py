@@ -13,7 +13,7 @@ part (regressors, effects, the past):
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,58 +23,85 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import period_like, require_even_steps
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
-from nqp_spatial.regression._design import Recipe, evaluated_with
+from nqp_spatial.regression._design import evaluated_with
+from nqp_spatial.regression._estimated import EstimatedModel
 from nqp_spatial.regression._model_data import matrix_of
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import Terms, terms_of
+from nqp_spatial.weights.spatial_weights import WeightsLike
 
-if TYPE_CHECKING:
-    from nqp_spatial.regression.results import RegressionResult
-
-__all__ = ["Kind", "predict_new", "predict_own"]
+__all__ = ["Kind", "predict"]
 
 Kind = Literal["trend", "direct", "blup"]
 
 
-def _systems(
-    result: RegressionResult, terms: Terms, n: int
-) -> tuple[sparse.csc_array, sparse.csc_array]:
-    """Return A and B for n units."""
-    found = []
-    for name, weights in (("rho", terms.y), ("lam", terms.u)):
-        at = float(result.params.get(("spatial", name), 0.0))
-        eye = sparse.eye_array(n, format="csc")
-        matrix = matrix_of(weights)
-        found.append(eye if matrix is None else sparse.csc_array(eye - at * matrix))
-    return found[0], found[1]
-
-
-def predict_own(result: RegressionResult, kind: Kind) -> np.ndarray:
-    """Predict the outcomes that the model was fitted to, shape (n_units, periods).
+def predict(
+    model: EstimatedModel,
+    panel: SpatialPanel | None,
+    weights: WeightsLike | Mapping[str, WeightsLike] | None,
+    kind: Kind,
+    period_effects: Mapping[Hashable, float] | None,
+) -> pd.Series:
+    """Predict outcomes; see `RegressionResult.predict`.
 
     Parameters
     ----------
-    result : RegressionResult
-    kind : {"trend", "direct", "blup"}
+    model : EstimatedModel
+    panel, weights, kind, period_effects
+        As in `RegressionResult.predict`.
 
     Returns
     -------
-    ndarray
+    Series
     """
-    shape = (result.n_units, result.n_periods)
-    e = result.resid.to_numpy().reshape(shape)
-    fitted = result.fitted.to_numpy().reshape(shape)
+    if kind not in get_args(Kind):
+        raise OptionError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
+    if panel is None:
+        if weights is not None or period_effects is not None:
+            raise OptionError("weights and period_effects are for another panel; pass it too")
+        values = _in_sample(model, kind)
+        return pd.Series(values.ravel(), index=model.resid.index, name="predicted")
+    if model.spec.effects == "correlated-random":
+        raise OptionError(
+            "predictions of another panel are not offered for correlated random effects, whose "
+            "unit means are those of the data at hand"
+        )
+    panel.require_balanced()
+    matrices = {key: w for key in ("y", "x", "u") if (w := getattr(model.terms, key)) is not None}
+    needed = {key: key in matrices for key in ("y", "x", "u")}
+    terms = terms_of(matrices if weights is None else weights, panel, needed, model.spec.model)
+    return _out_of_sample(model, panel, terms, kind, period_effects)
+
+
+def _systems(
+    model: EstimatedModel, terms: Terms, n: int
+) -> tuple[sparse.csc_array, sparse.csc_array]:
+    """Return A and B for n units."""
+    systems = []
+    for name, weights in (("rho", terms.y), ("lam", terms.u)):
+        value = float(model.params.get(("spatial", name), 0.0))
+        eye = sparse.eye_array(n, format="csc")
+        matrix = matrix_of(weights)
+        systems.append(eye if matrix is None else sparse.csc_array(eye - value * matrix))
+    return systems[0], systems[1]
+
+
+def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
+    """Predict the outcomes that the model was fitted to, shape (n_units, periods)."""
+    shape = (model.n_units, model.n_periods)
+    e = model.resid.to_numpy().reshape(shape)
+    fitted = model.fitted.to_numpy().reshape(shape)
     if kind == "direct":
         return np.asarray(fitted)
-    a, b = _systems(result, result.terms, result.n_units)
+    a, b = _systems(model, model.terms, model.n_units)
     if kind == "trend":
         return np.asarray(fitted + e - sla.splu(a).solve(sla.splu(b).solve(e)))
-    both = sparse.csc_array(b @ a)
-    precision = np.asarray(both.power(2).sum(axis=0)).ravel()
-    return np.asarray(fitted + e - (both.T @ e) / precision[:, None])
+    filters = sparse.csc_array(b @ a)
+    precision = np.asarray(filters.power(2).sum(axis=0)).ravel()
+    return np.asarray(fitted + e - (filters.T @ e) / precision[:, None])
 
 
-def predict_new(
-    result: RegressionResult,
+def _out_of_sample(
+    model: EstimatedModel,
     panel: SpatialPanel,
     terms: Terms,
     kind: Kind,
@@ -84,7 +111,7 @@ def predict_new(
 
     Parameters
     ----------
-    result : RegressionResult
+    model : EstimatedModel
     panel : SpatialPanel
         With the regressors; outcomes may be missing.
     terms : Terms
@@ -98,26 +125,27 @@ def predict_new(
     Series
         By (unit, period).
     """
-    spec, params = result.spec, result.params
+    spec, params = model.spec, model.params
     shape = (panel.n_units, panel.n_periods)
-    x = evaluated_with(result.recipes[1], panel)[list(spec.regressors)]
+    assert model.model_specs is not None
+    x = evaluated_with(model.model_specs[1], panel)[list(spec.regressors)]
     values = x.to_numpy(dtype=float).reshape(*shape, len(spec.regressors))
     eta = values @ params["x"].loc[list(spec.regressors)].to_numpy() if len(x.columns) else 0.0
     eta = np.zeros(shape) + eta
-    at = [spec.regressors.index(name) for name in spec.lagged]
-    if at:
+    lagged = [spec.regressors.index(name) for name in spec.lagged]
+    if lagged:
         theta = params["wx"].loc[list(spec.lagged)].to_numpy()
         assert terms.x is not None
-        eta += terms.x.sparse @ (values[:, :, at] @ theta)
-    y = _outcomes(result, panel)
-    a, b = _systems(result, terms, panel.n_units)
+        eta += terms.x.sparse @ (values[:, :, lagged] @ theta)
+    y = _outcomes(model, panel)
+    a, b = _systems(model, terms, panel.n_units)
     inner = b if spec.has_phi and spec.has_lam else None
-    eta += _effects(result, panel, period_effects, inner)
+    eta += _effects(model, panel, period_effects, inner)
     lag = matrix_of(terms.y)
     solve = sla.splu(a).solve
     tau = float(params.get(("dynamic", "tau"), 0.0))
     space = float(params.get(("dynamic", "eta"), 0.0))
-    found = np.full(shape, np.nan)
+    predictions = np.full(shape, np.nan)
     first = 1 if spec.is_dynamic else 0
     if first:
         require_even_steps(panel.periods, "a dynamic model")
@@ -134,36 +162,36 @@ def predict_new(
         trend = solve(level)
         known = ~np.isnan(y[:, now])
         if kind == "trend":
-            found[:, now] = trend
+            predictions[:, now] = trend
         elif kind == "direct":
-            found[:, now] = _from_neighbours(result, terms, y[:, now], level, panel, now)
+            predictions[:, now] = _from_neighbours(model, terms, y[:, now], level, panel, now)
         else:
-            both = sparse.csc_array(b @ a)
-            found[:, now] = _conditional(both, y[:, now], trend, known)
+            filters = sparse.csc_array(b @ a)
+            predictions[:, now] = _conditional(filters, y[:, now], trend, known)
         # What is not known of the past is what was predicted of it.
-        past = np.where(known, y[:, now], trend if kind == "direct" else found[:, now])
-    series = pd.Series(found.ravel(), index=panel.frame.index, name="predicted")
+        past = np.where(known, y[:, now], trend if kind == "direct" else predictions[:, now])
+    series = pd.Series(predictions.ravel(), index=panel.frame.index, name="predicted")
     return series.iloc[np.tile(np.arange(shape[1]) >= first, shape[0])]
 
 
 def _conditional(
-    both: sparse.csc_array, y: np.ndarray, trend: np.ndarray, known: np.ndarray
+    filters: sparse.csc_array, y: np.ndarray, trend: np.ndarray, known: np.ndarray
 ) -> np.ndarray:
     """Return the expectation of what is unknown given what is known, which stays as it is."""
     if not known.any():
         return trend
     if known.all():
         return y
-    rows = both[:, ~known]
-    gap = both[:, known] @ (y[known] - trend[known])
-    found = y.copy()
+    rows = filters[:, ~known]
+    gap = filters[:, known] @ (y[known] - trend[known])
+    prediction = y.copy()
     precision = sparse.csc_array(rows.T @ rows)
-    found[~known] = trend[~known] - sla.spsolve(precision, np.asarray(rows.T @ gap))
-    return found
+    prediction[~known] = trend[~known] - sla.spsolve(precision, np.asarray(rows.T @ gap))
+    return prediction
 
 
 def _from_neighbours(
-    result: RegressionResult,
+    model: EstimatedModel,
     terms: Terms,
     y: np.ndarray,
     level: np.ndarray,
@@ -172,16 +200,16 @@ def _from_neighbours(
 ) -> np.ndarray:
     """Return ``rho W y + eta + lam W u``."""
     unknown = np.isnan(y)
-    found = level.copy()
-    if terms.y is not None and result.spec.has_rho:
+    prediction = level.copy()
+    if terms.y is not None and model.spec.has_rho:
         _require_known(terms.y.sparse @ unknown.astype(float), panel, now)
-        found += float(result.params["spatial", "rho"]) * (terms.y.sparse @ np.nan_to_num(y))
+        prediction += float(model.params["spatial", "rho"]) * (terms.y.sparse @ np.nan_to_num(y))
     if terms.u is not None:
         # u of a neighbour needs its outcome too.
         _require_known(terms.u.sparse @ unknown.astype(float), panel, now)
-        u = np.where(unknown, 0.0, y - found)
-        found += float(result.params["spatial", "lam"]) * (terms.u.sparse @ u)
-    return found
+        u = np.where(unknown, 0.0, y - prediction)
+        prediction += float(model.params["spatial", "lam"]) * (terms.u.sparse @ u)
+    return prediction
 
 
 def _require_known(links: np.ndarray, panel: SpatialPanel, now: int) -> None:
@@ -194,33 +222,35 @@ def _require_known(links: np.ndarray, panel: SpatialPanel, now: int) -> None:
 
 
 def _effects(
-    result: RegressionResult,
+    model: EstimatedModel,
     panel: SpatialPanel,
-    given: Mapping[Hashable, float] | None,
+    period_effects: Mapping[Hashable, float] | None,
     inner: sparse.csc_array | None,
 ) -> np.ndarray:
     """Return constant, unit and period effects, shape (n_units, periods).
 
     ``inner`` is B where random effects are lagged as the errors are.
     """
-    effects = result.fixed_effects
-    total = np.full((panel.n_units, panel.n_periods), float(effects.get("constant", 0.0)))
-    if "unit" in effects:
-        units = effects["unit"]
+    effects = model.fixed_effects
+    total = np.full((panel.n_units, panel.n_periods), float(effects.constant or 0.0))
+    if effects.unit is not None:
+        units = effects.unit
         unknown = panel.units.difference(units.index)
-        if len(unknown) and not result.spec.has_phi:
+        if len(unknown) and not model.spec.has_phi:
             raise PanelError(
                 f"the model has unit effects, and none for {sample(unknown)}, which it was not "
                 "fitted to; fit it with effects='none' or 'period' to predict new units"
             )
         # The prediction of a random effect of a unit never seen is zero.
-        own = units.reindex(panel.units).fillna(0.0).to_numpy()
-        total += (own if inner is None else sla.splu(inner).solve(own))[:, None]
-    if "period" in effects:
-        more = {period_like(key, panel.periods): value for key, value in (given or {}).items()}
-        periods = pd.concat([effects["period"], pd.Series(more, dtype=float)])
+        values = units.reindex(panel.units).fillna(0.0).to_numpy()
+        total += (values if inner is None else sla.splu(inner).solve(values))[:, None]
+    if effects.period is not None:
+        more = {
+            period_like(key, panel.periods): value for key, value in (period_effects or {}).items()
+        }
+        periods = pd.concat([effects.period, pd.Series(more, dtype=float)])
         periods = periods[~periods.index.duplicated(keep="last")]
-        start = 1 if result.spec.is_dynamic else 0
+        start = 1 if model.spec.is_dynamic else 0
         unknown = panel.periods[start:].difference(periods.index)
         if len(unknown):
             raise OptionError(
@@ -231,17 +261,18 @@ def _effects(
     return total
 
 
-def _outcomes(result: RegressionResult, panel: SpatialPanel) -> np.ndarray:
+def _outcomes(model: EstimatedModel, panel: SpatialPanel) -> np.ndarray:
     """Return outcomes as far as they are known, shape (n_units, periods)."""
-    recipe: Recipe = result.recipes[0]
+    assert model.model_specs is not None
+    outcome = model.model_specs[0]
     shape = (panel.n_units, panel.n_periods)
     names = {*map(str, panel.frame.columns), panel.unit_name, panel.period_name}
-    if not set(recipe.needed) <= names:
+    if not set(outcome.needed) <= names:
         return np.full(shape, np.nan)
-    values = recipe.columns(panel).iloc[:, 0].to_numpy(dtype=float)
+    values = outcome.columns(panel).iloc[:, 0].to_numpy(dtype=float)
     if np.isinf(values).any():
         raise DomainError(
-            f"the outcome of {result.spec.formula!r} is infinite for "
+            f"the outcome of {model.spec.formula!r} is infinite for "
             f"{sample(panel.frame.index[np.isinf(values)])}; logarithms need positive values"
         )
     return np.asarray(values.reshape(shape))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
@@ -51,9 +52,16 @@ class Terms:
     def describe(self) -> str:
         """Return the specifications in words; one, if all terms share it."""
         if len(self.given) <= 1:
-            return "".join(w.spec.describe() for w in self.given)
+            return next((w.spec.words for w in self.given), "")
         named = (("Wy", self.y), ("WX", self.x), ("Wu", self.u))
-        return "; ".join(f"{name}: {w.spec.describe()}" for name, w in named if w is not None)
+        return join(
+            "; ",
+            (
+                t("{term}: {weights}", term=name, weights=w.spec.words)
+                for name, w in named
+                if w is not None
+            ),
+        )
 
 
 def row_sum_advice(weights: SpatialWeights) -> str:

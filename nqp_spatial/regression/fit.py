@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._demeaning import Counts, Projection, unit_means
 from nqp_spatial.regression._design import Design
+from nqp_spatial.regression._estimated import Convergence, FixedEffects
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import matrix_of, pose
 from nqp_spatial.regression._term_weights import Terms, row_sum_advice, terms_of
@@ -29,7 +32,7 @@ from nqp_spatial.regression.likelihood.log_determinant import (
     log_determinant,
     rough_log_determinant,
 )
-from nqp_spatial.regression.results import Convergence, RegressionResult
+from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import (
     Correction,
     Covariance,
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     pass
 
 __all__ = ["fit"]
+
+_BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the uncorrected one")
 
 
 @checked
@@ -224,7 +229,7 @@ def fit(
             panel, design, spec, found.estimate, found.cov, np.nan, None,
             (*notes, *found.notes), terms, determinant,
         )  # fmt: skip
-        return replace(result, tests=found.tests)
+        return replace(result, tests=TestSet(found.tests))
     if spec.is_linear:
         estimate, cov, loglik = _linear(spec, problem.projection, problem.counts, design)
         return _result(panel, design, spec, estimate, cov, loglik, None, notes, terms, None)
@@ -339,19 +344,20 @@ def _resolve(
         if spec.effects == "unit" or stochastic:
             return "transformation", ()
         return "none", (
-            "rows of W do not add to one, so period effects cannot be transformed away: "
-            "dummy-variable likelihood, rho biased by order 1/n",
+            t(
+                "rows of W do not add to one, so period effects cannot be transformed away: "
+                "dummy-variable likelihood, rho biased by order 1/n"
+            ),
         )
     if correction in ("transformation", "bias") and spec.effects != "unit":
         _require_stochastic(correction, spec, terms)
         if correction == "bias" and (spec.has_rho or spec.has_lam):
-            return "bias", (
-                "bias-corrected: the log-likelihood is the maximum of the uncorrected one",
-            )
+            return "bias", (_BIAS_CORRECTED,)
     if correction == "bias":
         # Unit effects alone bias sigma2 only, and models without rho have nothing else to correct:
         # the transformation is the exact form of that correction.
-        return "transformation", ("with these effects the bias correction is the transformation",)
+        note = t("with these effects the bias correction is the transformation")
+        return "transformation", (note,)
     return ("none" if correction == "none" else "transformation"), ()
 
 
@@ -364,15 +370,17 @@ def _resolve_dynamic(
             "regressors; use correction='bias' (the default) or 'none'"
         )
     if correction == "none":
-        return "none", ("not corrected: unit effects bias tau, eta and rho by order 1/T",)
+        return "none", (t("not corrected: unit effects bias tau, eta and rho by order 1/T"),)
     if spec.effects == "two-way" and not terms.rows_add_to_one and correction == "auto":
         return "none", (
-            "rows of W do not add to one, so period effects cannot be transformed away and the "
-            "dynamic bias is not corrected: of order 1/T in tau, eta and rho",
+            t(
+                "rows of W do not add to one, so period effects cannot be transformed away and the "
+                "dynamic bias is not corrected: of order 1/T in tau, eta and rho"
+            ),
         )
     if spec.effects == "two-way":
         _require_stochastic(correction, spec, terms)
-    return "bias", ("bias-corrected: the log-likelihood is the maximum of the uncorrected one",)
+    return "bias", (_BIAS_CORRECTED,)
 
 
 def _require_stochastic(correction: str, spec: RegressionSpec, terms: Terms) -> None:
@@ -411,7 +419,7 @@ def _likely(
             best = maximize(likelihood, (rough[0], rough[1]))
         else:
             likelihood = pooled
-            notes.append("the variance of the unit effects is estimated as zero: phi = 1")
+            notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
     estimate = info.estimate_at(best.at, projection, likelihood)
     loglik = likelihood.value(best.at)
 
@@ -454,7 +462,11 @@ def _likely(
     )  # fmt: skip
     if noise > 0.1:
         notes.append(
-            f"the stochastic log-determinant adds an error of {noise:.2f} standard errors to rho"
+            t(
+                "the stochastic log-determinant adds an error of {noise:.2f} standard errors "
+                "to rho",
+                noise=noise,
+            )
         )
     notes += _stability(estimate, spec)
     return estimate, cov, loglik, convergence, tuple(notes)
@@ -482,10 +494,11 @@ def _stability(estimate: info.Estimate, spec: RegressionSpec) -> list[str]:
         return []
     tau, eta = lag_parameters(estimate.coefs, spec)
     total = tau + estimate.rho + eta
-    verdict = (
-        "stable" if total < 1 and abs(tau) < 1 else "not stable: long-run effects mean nothing"
-    )
-    return [f"tau + rho + eta = {total:.4f}: {verdict}"]
+    if total < 1 and abs(tau) < 1:
+        return [t("tau + rho + eta = {total:.4f}: stable", total=total)]
+    return [
+        t("tau + rho + eta = {total:.4f}: not stable, there are no long-run effects", total=total)
+    ]
 
 
 def _linear(
@@ -559,11 +572,13 @@ def _result(
     free = float(_df_resid(spec, design, count)) if spec.is_linear else np.inf
     for w in terms.given:
         if len(w.islands):
-            words = f"{len(w.islands)} units have no neighbours: their spatial lags are zero"
-            notes = (*notes, words)
+            note = t(
+                "{count} units have no neighbours: their spatial lags are zero",
+                count=len(w.islands),
+            )
+            notes = (*notes, note)
     return RegressionResult(
-        spec=spec,
-        weights_spec=terms.describe(),
+        spec=replace(spec, weights=terms.describe()),
         params=pd.Series(values, index=index, name="estimate", dtype=float),
         cov=pd.DataFrame(cov[:count, :count], index=index, columns=index),
         sigma2=estimate.sigma2,
@@ -582,7 +597,7 @@ def _result(
         labels=dict(panel.labels),
         terms=terms,
         logdet=determinant,
-        recipes=design.recipes,
+        model_specs=design.model_specs,
     )
 
 
@@ -592,20 +607,20 @@ def _fixed_effects(
     spec: RegressionSpec,
     estimate: info.Estimate,
     terms: Terms,
-) -> dict[str, object]:
+) -> FixedEffects:
     if spec.has_phi:
         shape = design.y.shape
         means = estimate.innovations.reshape(shape).mean(axis=1)
         shrunk = (1 - estimate.phi**2) * means
         variance = estimate.sigma2 * (1 / estimate.phi**2 - 1) / shape[1]
-        return {"unit": pd.Series(shrunk, panel.units, name="unit"), "variance": variance}
+        return FixedEffects(unit=pd.Series(shrunk, panel.units, name="unit"), variance=variance)
     if spec.effects == "none":
-        return {}
+        return FixedEffects()
     gap = design.y - estimate.rho * design.lag_y - design.z @ estimate.coefs
-    found: dict[str, object] = {}
+    unit = period = None
     by_unit = gap.mean(axis=1) if spec.sweeps_units else np.zeros(len(gap))
     if spec.sweeps_units:
-        found["unit"] = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
+        unit = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
     constant = float(gap.mean())
     if spec.sweeps_periods:
         # Where errors are spatial it is their innovations that add to zero in each period.
@@ -617,5 +632,5 @@ def _fixed_effects(
         if not spec.sweeps_units:
             constant = float(by_period.mean())
         periods = panel.periods[panel.n_periods - gap.shape[1] :]
-        found["period"] = pd.Series(by_period - by_period.mean(), index=periods, name="period")
-    return {"constant": constant, **found}
+        period = pd.Series(by_period - by_period.mean(), index=periods, name="period")
+    return FixedEffects(constant, unit, period)

@@ -127,11 +127,11 @@ def test_moran_permutation_moments_equal_the_closed_form(field):
     """The scale of the permuted statistics is that of the observed one."""
     panel, w = field
     ours = nq.esda.moran(panel, "x", w, permutations=0).frame.iloc[0]
-    greater, directed, both = (
+    greater, directed, two_sided = (
         nq.esda.moran(panel, "x", w, permutations=1999, seed=1, alternative=a).frame["p_value"][0]
         for a in ("greater", "directed", "two-sided")
     )
-    assert greater == directed == both / 2
+    assert greater == directed == two_sided / 2
     assert greater == pytest.approx(stats.norm.sf(ours["z_rand"]), abs=0.01)
 
 
@@ -144,15 +144,15 @@ def test_why_esdas_moran_is_replaced(field):
     assert given_w.transform == "R"
     np.random.seed(1)  # noqa: NPY002 (the global state is the point)
     esda.Moran(panel.values("x")[:, 0], w.graph, permutations=9)
-    left = np.random.rand()  # noqa: NPY002
+    state = np.random.rand()  # noqa: NPY002
     np.random.seed(1)  # noqa: NPY002
-    assert left != np.random.rand()  # noqa: NPY002
+    assert state != np.random.rand()  # noqa: NPY002
     np.random.seed(1)  # noqa: NPY002
     ours = w.standardize("none").to_W()
     nq.esda.moran(panel, "x", ours, permutations=9, seed=0)
     nq.esda.lisa(panel, "x", ours, permutations=9, seed=0)
     assert ours.transform == "O"
-    assert left != np.random.rand()  # noqa: NPY002
+    assert state != np.random.rand()  # noqa: NPY002
     np.random.seed(1)  # noqa: NPY002
     first = np.random.rand()  # noqa: NPY002
     np.random.seed(1)  # noqa: NPY002
@@ -196,12 +196,12 @@ def test_lisa_of_chinese_cities(lights):
 def test_lisa_p_values_by_brute_force(field):
     panel, w = field
     ours = nq.esda.lisa(panel, "x", w, permutations=99, seed=5).frame
-    drawn = vec_permutations(int(np.diff(w.sparse.indptr).max()), 72, 99, 5)
+    draws = vec_permutations(int(np.diff(w.sparse.indptr).max()), 72, 99, 5)
     z = panel.values("x")[:, 0] - panel.values("x").mean()
     for i, unit in enumerate(panel.units):
         others, row = np.delete(z, i), w.sparse[[i]].toarray().ravel()
         weights = row[row > 0]
-        lags = np.array([weights @ others[places[: len(weights)]] for places in drawn])
+        lags = np.array([weights @ others[places[: len(weights)]] for places in draws])
         above = (z[i] * lags >= z[i] * (row @ z)).sum()
         below = (z[i] * lags <= z[i] * (row @ z)).sum()
         assert ours.loc[unit, "p_value"] == pytest.approx((1 + min(above, below)) / 100)
@@ -233,12 +233,12 @@ def test_false_discovery_rate(field):
     ranked = np.sort(p)
     passed = np.flatnonzero(ranked < np.arange(1, 73) * 0.05 / 72)
     cut = ranked[passed[-1]] if len(passed) else 0
-    found = fdr.frame["cluster"] != "Not significant"
-    assert found.tolist() == (p <= cut).tolist()
-    assert 0 < found.sum() < (plain.frame["cluster"] != "Not significant").sum()
+    result = fdr.frame["cluster"] != "Not significant"
+    assert result.tolist() == (p <= cut).tolist()
+    assert 0 < result.sum() < (plain.frame["cluster"] != "Not significant").sum()
     assert "false discovery rate" in fdr.criterion()
     few = nq.esda.lisa(panel, "x", w, permutations=99, seed=1, fdr=True)
-    assert "take 1440 permutations" in few.notes[0]
+    assert "use 1440 permutations" in few.notes[0]
 
 
 def test_islands_are_named_and_in_no_cluster():
@@ -287,9 +287,9 @@ def test_order_of_rows_does_not_matter_and_nothing_is_changed(lattice, seed):
     mixed = w.reordered(w.units[rng.permutation(25)])
     again = nq.esda.lisa(shuffled, "x", mixed, permutations=49, seed=seed, n_jobs=2)
     pd.testing.assert_frame_equal(ours.frame, again.frame)
-    one = nq.esda.moran(panel, "x", w, permutations=49, seed=seed).frame
+    first = nq.esda.moran(panel, "x", w, permutations=49, seed=seed).frame
     two = nq.esda.moran(shuffled, "x", mixed, permutations=49, seed=seed, n_jobs=2).frame
-    pd.testing.assert_frame_equal(one, two)
+    pd.testing.assert_frame_equal(first, two)
     pd.testing.assert_frame_equal(panel.frame, before)
     assert (w.sparse != links).nnz == 0
 
@@ -307,9 +307,9 @@ def test_representations(field):
     ours = nq.esda.lisa(panel, "x", w, permutations=19, seed=0)
     assert "p < 0.05, 19 permutations, seed 0" in repr(ours)
     assert "<table" in ours._repr_html_()
-    found = nq.esda.moran(panel, "x", w, permutations=19, seed=0)
-    assert "19 permutations, seed 0, directed" in repr(found)
-    assert "<table" in found._repr_html_()
+    result = nq.esda.moran(panel, "x", w, permutations=19, seed=0)
+    assert "19 permutations, seed 0, directed (smaller tail)" in repr(result)
+    assert "<table" in result._repr_html_()
 
 
 # -- errors ----------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_errors(field, lattice):
             function(cross_section([1, 2, 3]), "x", lattice(1, 3))
     with pytest.raises(OptionError, match="ask for 99 or more"):
         nq.esda.lisa(panel, "x", w, permutations=0)
-    with pytest.raises(OptionError, match="alpha must lie between 0 and 1"):
+    with pytest.raises(OptionError, match="alpha must be a number between 0 and 1"):
         nq.esda.lisa(panel, "x", w, alpha=5)
     with pytest.raises(PanelError, match="the panel has no period 2020"):
         nq.esda.lisa(panel, "x", w, period=2020)

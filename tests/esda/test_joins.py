@@ -43,14 +43,14 @@ def test_counts_and_moments_are_those_of_all_relocations(values, symmetric):
         matrix = np.maximum(matrix, matrix.T)
     result = nq.esda.join_counts(panel_of(list(values)), "kind", weights_of(matrix), permutations=0)
     names = sorted(set(values))
-    every = [list(one) for one in set(permutations(values))]
+    every = [list(kinds) for kinds in set(permutations(values))]
     for pair in combinations_with_replacement(names, 2):
-        counts = [by_hand(matrix, one, *pair) for one in every]
+        counts = [by_hand(matrix, kinds, *pair) for kinds in every]
         row = result.frame.loc[pair]
         assert row["joins"] == pytest.approx(by_hand(matrix, list(values), *pair))
         assert row["expected"] == pytest.approx(np.mean(counts))
         assert row["std_dev"] == pytest.approx(np.std(counts), abs=1e-12)
-    same = [sum(by_hand(matrix, one, r, r) for r in names) for one in every]
+    same = [sum(by_hand(matrix, kinds, r, r) for r in names) for kinds in every]
     assert result.frame.loc[("same", ""), "expected"] == pytest.approx(np.mean(same))
     assert result.frame.loc[("same", ""), "std_dev"] == pytest.approx(np.std(same))
     total = result.frame.loc[[("same", ""), ("different", "")], "joins"].sum()

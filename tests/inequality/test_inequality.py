@@ -59,8 +59,8 @@ def by_all_pairs(y, g, w):
         d = expected(hi, lo, lambda u, v: np.maximum(u - v, 0))
         first_order = expected(hi, lo, lambda u, v: np.maximum(v - u, 0))
         share = (d - first_order) / (d + first_order) if d + first_order else 0.0
-        both = gini[a, b] * (p[a] * s[b] + p[b] * s[a])
-        net, overlap = net + share * both, overlap + (1 - share) * both
+        pair = gini[a, b] * (p[a] * s[b] + p[b] * s[a])
+        net, overlap = net + share * pair, overlap + (1 - share) * pair
     total = (w[:, None] * w * abs(y[:, None] - y)).sum() / (2 * mean)
     return total, within, net, overlap, gini
 
@@ -71,31 +71,29 @@ def test_dagum_is_its_definition_by_all_pairs(seed):
     rng = np.random.default_rng(seed)
     y = np.round(rng.lognormal(size=(60, 3)), 1) * (rng.random((60, 3)) > 0.1)
     g, w = SHAPES[rng.integers(0, 3, 60)], rng.uniform(0.2, 5, 60)
-    found = nq.inequality.dagum(panel_of(y, g, w), "x", group="g", weights="w")
+    result = nq.inequality.dagum(panel_of(y, g, w), "x", group="g", population="w")
     for t in range(3):
         total, within, net, overlap, gini = by_all_pairs(y[:, t], g, w)
-        row = found.summary.loc[t]
+        row = result.frame.loc[t]
         assert row["gini"] == pytest.approx(total, abs=1e-12)
         assert row["within"] == pytest.approx(within, abs=1e-12)
         assert row["net_between"] == pytest.approx(net, abs=1e-12)
         assert row["transvariation"] == pytest.approx(overlap, abs=1e-12)
         for a in SHAPES:
-            assert found.within.loc[t, a] == pytest.approx(gini[a, a], abs=1e-12)
-        for a, b in found.between.columns:
-            assert found.between.loc[t, (a, b)] == pytest.approx(gini[a, b], abs=1e-12)
-        assert found.contributions.loc[t, "value"].sum() == pytest.approx(total, abs=1e-13)
+            assert result.within.loc[t, a] == pytest.approx(gini[a, a], abs=1e-12)
+        for a, b in result.between.columns:
+            assert result.between.loc[t, (a, b)] == pytest.approx(gini[a, b], abs=1e-12)
+        assert result.contributions.loc[t, "value"].sum() == pytest.approx(total, abs=1e-13)
         shares = row[["within_share", "net_between_share", "transvariation_share"]]
         assert shares.sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_groups_apart_do_not_overlap():
-    found = nq.inequality.dagum(panel_of([1, 2, 10, 11], ["p", "p", "r", "r"]), "x", group="g")
-    assert found.summary.loc[0, "transvariation"] == pytest.approx(0, abs=1e-15)
-    assert found.distances.iloc[0, 0] == 1
+    result = nq.inequality.dagum(panel_of([1, 2, 10, 11], ["p", "p", "r", "r"]), "x", group="g")
+    assert result.frame.loc[0, "transvariation"] == pytest.approx(0, abs=1e-15)
+    assert result.distances.iloc[0, 0] == 1
     # By hand: half the sum over all 16 ordered pairs of |difference| / (n^2 m), m = 6.
-    assert found.summary.loc[0, "gini"] == pytest.approx(
-        2 * (1 + 1 + 9 + 10 + 8 + 9) / (2 * 16 * 6)
-    )
+    assert result.frame.loc[0, "gini"] == pytest.approx(2 * (1 + 1 + 9 + 10 + 8 + 9) / (2 * 16 * 6))
 
 
 def test_the_cities_of_china():
@@ -106,34 +104,35 @@ def test_the_cities_of_china():
         pd.read_csv(DATA / "cities.csv")[["city_id", "region4"]], on="city_id"
     )
     panel = nq.SpatialPanel(frame, unit="city_id", period="year")
-    found = nq.inequality.dagum(panel, "total_meanlight", group="region4")
+    result = nq.inequality.dagum(panel, "total_meanlight", group="region4")
     for year in (2001, 2020):
         fact = facts[str(year)]
-        row = found.summary.loc[year]
+        row = result.frame.loc[year]
         assert row["gini"] == pytest.approx(fact["G"], abs=1e-12)
         for part, name in (("within", "w"), ("net_between", "nb"), ("transvariation", "t")):
             assert row[part] == pytest.approx(fact[f"G{name}"], abs=1e-12)
             assert 100 * row[f"{part}_share"] == pytest.approx(fact[f"share_{name}_pct"], abs=1e-9)
         for region, value in fact["within"].items():
-            assert found.within.loc[year, region] == pytest.approx(value, abs=1e-12)
+            assert result.within.loc[year, region] == pytest.approx(value, abs=1e-12)
         for pair, value in fact["D"].items():
             a, b = sorted(pair.split("|"))
-            assert found.distances.loc[year, (a, b)] == pytest.approx(value, abs=1e-12)
+            assert result.distances.loc[year, (a, b)] == pytest.approx(value, abs=1e-12)
 
 
 def test_bootstrap_is_the_decomposition_of_repeated_units():
     rng = np.random.default_rng(0)
     y, g = rng.lognormal(size=12), np.repeat(["a", "b", "c"], 4)
-    found = nq.inequality.dagum(panel_of(y, g), "x", group="g", replications=3, seed=5, level=0.5)
+    result = nq.inequality.dagum(panel_of(y, g), "x", group="g", replications=3, seed=5, level=0.5)
     codes = np.repeat([0, 1, 2], 4)
     counts = bootstrap_counts(np.random.default_rng(5), 12, 3, codes).astype(int)
     assert (counts.reshape(3, 3, 4).sum(axis=2) == 4).all()
     values = [
-        by_all_pairs(np.repeat(y, some), np.repeat(g, some), np.ones(12))[0] for some in counts
+        by_all_pairs(np.repeat(y, sampled), np.repeat(g, sampled), np.ones(12))[0]
+        for sampled in counts
     ]
     low, high = np.quantile(values, [0.25, 0.75])
-    assert found.intervals.loc[0, ("gini", "low")] == pytest.approx(low, abs=1e-12)
-    assert found.intervals.loc[0, ("gini", "high")] == pytest.approx(high, abs=1e-12)
+    assert result.intervals.loc[0, ("gini", "low")] == pytest.approx(low, abs=1e-12)
+    assert result.intervals.loc[0, ("gini", "high")] == pytest.approx(high, abs=1e-12)
 
 
 # -- Theil and the table of indices ----------------------------------------------------------------
@@ -146,7 +145,7 @@ def test_theil_adds_up_over_nested_levels(index):
     inner = rng.integers(0, 8, 40)
     outer = inner // 3
     panel = panel_of(y, inner, w).assign(h=lambda d: np.repeat(outer, 2))
-    found = nq.inequality.theil(panel, "x", levels=["h", "g"], weights="w", index=index).summary
+    result = nq.inequality.theil(panel, "x", levels=["h", "g"], population="w", index=index).frame
 
     def theil(y, w):
         m = w @ y / w.sum()
@@ -157,19 +156,19 @@ def test_theil_adds_up_over_nested_levels(index):
         return np.array([w[code == c] @ y[code == c, t] / w[code == c].sum() for c in code])
 
     for t in range(2):
-        row = found.loc[t]
+        row = result.loc[t]
         assert row["theil"] == pytest.approx(theil(y[:, t], w), abs=1e-12)
-        assert row["between h"] == pytest.approx(theil(means(outer, t), w), abs=1e-12)
-        both = row["between h"] + row["between g"]
-        assert both == pytest.approx(theil(means(inner, t), w), abs=1e-12)
-        assert row["within g"] == pytest.approx(theil(y[:, t], w) - both, abs=1e-12)
+        assert row["between_h"] == pytest.approx(theil(means(outer, t), w), abs=1e-12)
+        between = row["between_h"] + row["between_g"]
+        assert between == pytest.approx(theil(means(inner, t), w), abs=1e-12)
+        assert row["within_g"] == pytest.approx(theil(y[:, t], w) - between, abs=1e-12)
         parts = [name for name in row.index if name.endswith("share")]
         assert row[parts].sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_a_group_of_one_and_a_zero_in_theil():
     panel = panel_of([0.0, 1, 2, 5], ["a", "a", "b", "c"])
-    assert nq.inequality.theil(panel, "x", levels="g").summary.loc[0, "theil"] > 0
+    assert nq.inequality.theil(panel, "x", levels="g").frame.loc[0, "theil"] > 0
     with pytest.raises(DomainError, match=r"Theil L needs positive values.*\(0, 0\)"):
         nq.inequality.theil(panel, "x", levels="g", index="L")
     with pytest.raises(PanelError, match="levels must be nested: groups of 'h' lie in several"):
@@ -178,7 +177,7 @@ def test_a_group_of_one_and_a_zero_in_theil():
 
 def table(y, w=None):
     panel = panel_of(y, weights=w)
-    return nq.inequality.indices(panel, "x", weights=None if w is None else "w").loc[0]
+    return nq.inequality.indices(panel, "x", population=None if w is None else "w").loc[0]
 
 
 incomes = st.lists(st.integers(1, 200), min_size=5, max_size=25).filter(lambda y: max(y) > min(y))
@@ -219,17 +218,17 @@ def test_a_transfer_to_the_poorer_lowers_inequality(y, data):
 
 def test_indices_by_hand():
     """Two units, 1 and 3: m = 2."""
-    found = table([1.0, 3.0])
-    assert found["gini"] == pytest.approx(0.25)
-    assert found["theil_t"] == pytest.approx(0.25 * np.log(0.5) + 0.75 * np.log(1.5))
-    assert found["theil_l"] == pytest.approx(-0.5 * np.log(0.75))
-    assert found["ge2"] == pytest.approx(0.125)
-    assert found["cv"] == pytest.approx(0.5)
-    assert found["atkinson_1"] == pytest.approx(1 - np.sqrt(3) / 2)
-    assert found["atkinson_2"] == pytest.approx(1 - 1 / (2 / 3) / 2)
-    assert found["log_variance"] == pytest.approx((np.log(3) / 2) ** 2)
+    result = table([1.0, 3.0])
+    assert result["gini"] == pytest.approx(0.25)
+    assert result["theil_t"] == pytest.approx(0.25 * np.log(0.5) + 0.75 * np.log(1.5))
+    assert result["theil_l"] == pytest.approx(-0.5 * np.log(0.75))
+    assert result["ge2"] == pytest.approx(0.125)
+    assert result["cv"] == pytest.approx(0.5)
+    assert result["atkinson_1"] == pytest.approx(1 - np.sqrt(3) / 2)
+    assert result["atkinson_2"] == pytest.approx(1 - 1 / (2 / 3) / 2)
+    assert result["log_variance"] == pytest.approx((np.log(3) / 2) ** 2)
     # L(1/2) = 1/4: 4 (1/2 - 1/4 - 1/8).
-    assert found["wolfson"] == pytest.approx(0.5)
+    assert result["wolfson"] == pytest.approx(0.5)
     # Of the uniform distribution: L(1/2) = 1/4, gini = 1/3.
     assert table(np.arange(1, 40_000) - 0.5)["wolfson"] == pytest.approx(1 / 3, abs=1e-4)
 
@@ -239,7 +238,7 @@ def test_esteban_ray_by_hand_and_at_its_ends():
     mean, p = 7 / 3, np.array([1 / 3, 2 / 3])
     expected = (p[0] ** 2.3 * p[1] + p[1] ** 2.3 * p[0]) * 2 / mean
     assert nq.inequality.esteban_ray(panel, "x", group="g")[0] == pytest.approx(expected)
-    gini = nq.inequality.dagum(panel, "x", group="g").summary.loc[0, "gini"]
+    gini = nq.inequality.dagum(panel, "x", group="g").frame.loc[0, "gini"]
     at_zero = nq.inequality.esteban_ray(panel, "x", group="g", alpha=0)
     assert at_zero[0] == pytest.approx(2 * gini)
     with pytest.raises(OptionError, match=r"alpha must be a number from 0 to 1.6"):
@@ -257,9 +256,9 @@ def test_scale_and_copies_change_no_part_of_a_decomposition(y):
         panel = panel_of(y, g)
         return np.concatenate(
             [
-                nq.inequality.dagum(panel, "x", group="g").summary.loc[0],
-                nq.inequality.theil(panel, "x", levels="g").summary.loc[0],
-                nq.inequality.theil(panel, "x", levels="g", index="L").summary.loc[0],
+                nq.inequality.dagum(panel, "x", group="g").frame.loc[0],
+                nq.inequality.theil(panel, "x", levels="g").frame.loc[0],
+                nq.inequality.theil(panel, "x", levels="g", index="L").frame.loc[0],
                 nq.inequality.esteban_ray(panel, "x", group="g"),
             ]
         )
@@ -272,10 +271,10 @@ def test_scale_and_copies_change_no_part_of_a_decomposition(y):
 def test_intervals_hold_the_estimate():
     rng = np.random.default_rng(3)
     panel = panel_of(rng.lognormal(size=(50, 2)))
-    found = nq.inequality.indices(panel, "x", which=["gini", "cv"], replications=200)
+    result = nq.inequality.indices(panel, "x", which=["gini", "cv"], replications=200)
     for name in ("gini", "cv"):
-        assert (found[name, "low"] < found[name, "estimate"]).all()
-        assert (found[name, "estimate"] < found[name, "high"]).all()
+        assert (result[name, "low"] < result[name, "estimate"]).all()
+        assert (result[name, "estimate"] < result[name, "high"]).all()
 
 
 def test_a_bootstrap_sample_is_a_panel_of_repeated_units():
@@ -288,13 +287,15 @@ def test_a_bootstrap_sample_is_a_panel_of_repeated_units():
     options = {"replications": 4, "seed": 7, "level": 0.5}
     table = nq.inequality.indices(panel, "x", which=which, **options)
     theil = nq.inequality.theil(panel, "x", levels="g", **options).intervals
-    repeated = [panel_of(np.repeat(y, some, axis=0), np.repeat(g, some)) for some in counts]
+    repeated = [
+        panel_of(np.repeat(y, sampled, axis=0), np.repeat(g, sampled)) for sampled in counts
+    ]
     for name in which:
         values = [nq.inequality.indices(p, "x", which=[name])[name] for p in repeated]
         expected = np.quantile(values, [0.25, 0.75], axis=0)
         np.testing.assert_allclose(table[name][["low", "high"]].T, expected)
-    for name in ("theil", "between g"):
-        values = [nq.inequality.theil(p, "x", levels="g").summary[name] for p in repeated]
+    for name in ("theil", "between_g"):
+        values = [nq.inequality.theil(p, "x", levels="g").frame[name] for p in repeated]
         np.testing.assert_allclose(theil[name].T, np.quantile(values, [0.25, 0.75], axis=0))
 
 
@@ -304,12 +305,14 @@ def test_intervals_of_the_gini_cover():
     from scipy import stats
 
     truth = 2 * stats.norm.cdf(0.5 / np.sqrt(2)) - 1
-    inside = []
+    covered = []
     for seed in range(300):
         y = np.exp(0.5 * np.random.default_rng(seed).normal(size=300))
-        found = nq.inequality.indices(panel_of(y), "x", which=["gini"], replications=300, seed=seed)
-        inside.append(found["gini", "low"][0] <= truth <= found["gini", "high"][0])
-    assert np.mean(inside) > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 300)
+        result = nq.inequality.indices(
+            panel_of(y), "x", which=["gini"], replications=300, seed=seed
+        )
+        covered.append(result["gini", "low"][0] <= truth <= result["gini", "high"][0])
+    assert np.mean(covered) > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 300)
 
 
 # -- gaps ------------------------------------------------------------------------------------------
@@ -317,9 +320,9 @@ def test_intervals_of_the_gini_cover():
 
 def test_gaps_by_hand():
     values = [[10.0, 20], [20, 40], [5, 12]]
-    found = nq.inequality.gaps(panel_of(values, ["e", "e", "w"]), "x", group="g")
-    last = found.frame.loc["e", "w"].loc[1]
-    assert found.levels.loc[1].tolist() == [30.0, 12.0]
+    result = nq.inequality.gaps(panel_of(values, ["e", "e", "w"]), "x", group="g")
+    last = result.frame.loc["e", "w"].loc[1]
+    assert result.levels.loc[1].tolist() == [30.0, 12.0]
     assert last["difference"] == 18
     assert last["ratio"] == pytest.approx(2.5)
     assert last["change"] == 8
@@ -327,14 +330,14 @@ def test_gaps_by_hand():
     assert last["catch_up"] == pytest.approx(np.log(12 / 5) - np.log(2))
     assert not last["sign_switch"]
     weighted = panel_of(values, ["e", "e", "w"], [3, 1, 1])
-    levels = nq.inequality.gaps(weighted, "x", group="g", weights="w").levels
+    levels = nq.inequality.gaps(weighted, "x", group="g", population="w").levels
     assert levels.loc[0, "e"] == pytest.approx(12.5)
 
 
 def test_a_switch_of_sign_has_no_percentage():
     """A gap that was zero or negative has no percent change; a level below zero no ratio."""
-    found = nq.inequality.gaps(panel_of([[4.0, 2], [3, 5]], ["e", "w"]), "x", group="g")
-    assert found.frame.loc["e", "w"].loc[1, "sign_switch"]
+    result = nq.inequality.gaps(panel_of([[4.0, 2], [3, 5]], ["e", "w"]), "x", group="g")
+    assert result.frame.loc["e", "w"].loc[1, "sign_switch"]
     even = nq.inequality.gaps(panel_of([[4.0, 6], [4, 5]], ["e", "w"]), "x", group="g")
     assert np.isnan(even.frame.loc["e", "w"].loc[1, "change_percent"])
     negative = nq.inequality.gaps(panel_of([[-4.0, 6], [-5, 5]], ["e", "w"]), "x", group="g")
@@ -358,8 +361,8 @@ def test_errors():
     panel = panel_of([1.0, 2, 3], ["a", "a", "b"])
     with pytest.raises(PanelError, match=r"groups with one member .*: 'b'"):
         nq.inequality.dagum(panel, "x", group="g")
-    kept = nq.inequality.dagum(panel, "x", group="g", single="keep")
-    assert kept.within.loc[0, "b"] == 0
+    single = nq.inequality.dagum(panel, "x", group="g", singletons="keep")
+    assert single.within.loc[0, "b"] == 0
     with pytest.raises(OptionError, match="groups must be two or more"):
         nq.inequality.dagum(panel.assign(g="a"), "x", group="g")
     with pytest.raises(DomainError, match="the Gini coefficient needs non-negative values"):
@@ -371,9 +374,9 @@ def test_errors():
     assert "theil_l" not in nq.inequality.indices(panel_of([0.0, 1, 2]), "x")
     with pytest.raises(OptionError, match="which must name measures of gini"):
         nq.inequality.indices(panel, "x", which=["giny"])
-    with pytest.raises(DomainError, match="weights must be positive"):
+    with pytest.raises(DomainError, match="the population must be positive"):
         weighted = panel_of([1.0, 2, 3], ["a", "a", "b"], [1, 0, 1])
-        nq.inequality.indices(weighted, "x", weights="w")
+        nq.inequality.indices(weighted, "x", population="w")
     moving = panel_of([[1.0, 2], [3, 4]], ["a", "b"]).assign(g=["a", "b", "b", "b"])
     with pytest.raises(PanelError, match="units change their 'g' over periods"):
         nq.inequality.theil(moving, "x", levels="g")

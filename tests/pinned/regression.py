@@ -79,7 +79,7 @@ def _() -> Numbers:
     for model, effects in (("ols", "unit"), ("slx", "none"), ("sdm", "unit"), ("sac", "random")):
         result = fitted(model, effects=effects)
         values = {
-            **digest("statistics", result.tvalues),
+            **digest("statistics", result.statistics),
             **digest("p", result.pvalues),
             **digest("intervals", result.conf_int(0.9)),
             **digest("fitted", result.fitted),
@@ -297,9 +297,7 @@ def _() -> Numbers:
         ahead = {1985: 0.01, 1986: 0.02} if effects == "two-way" else None
         numbers |= digest(f"{model}, ahead", result.predict(late, period_effects=ahead))
         numbers |= {f"{model}: residuals": float(np.linalg.norm(result.resid))}
-        numbers |= {
-            f"{model}: effects of units": float(np.linalg.norm(result.fixed_effects["unit"]))
-        }
+        numbers |= {f"{model}: effects of units": float(np.linalg.norm(result.fixed_effects.unit))}
     past = nq.fit(FORMULA, early, queen(), effects="unit", time_lag=True)
     return numbers | digest("dynamic", past.predict(kind="trend"))
 

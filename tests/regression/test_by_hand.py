@@ -14,11 +14,13 @@ from scipy.special import gammaln, logsumexp
 import nqp_spatial as nq
 from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import OptionError, StabilityWarning
-from nqp_spatial.regression import effects as impacts
+from nqp_spatial.regression import _effect_values as impacts
 from nqp_spatial.regression import robustness
 from nqp_spatial.regression._demeaning import swept
+from nqp_spatial.regression._effect_parameters import effect_parameters
 from nqp_spatial.regression._model_data import pose
 from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.covariance import sandwich
 from nqp_spatial.regression.diagnostics import residual_tests as checks
 from nqp_spatial.regression.diagnostics import specification_search as specification
@@ -466,15 +468,15 @@ def test_table_of_effects_at_a_level(lattice, simulate, level):
     np.testing.assert_allclose(delta["statistic"], ratio)
     np.testing.assert_allclose(delta["p_value"], 2 * stats.norm.cdf(-ratio.abs()), atol=1e-14)
     draws = res.effects(draws=300, seed=1, level=level)
-    slopes, kernels = res._slopes(), impacts.Kernels(res.terms, res.logdet)
-    drawn, sample = impacts.simulate(slopes, ["static"], kernels, draws=300, seed=1)
+    parameters, traces = effect_parameters(res), TraceFunctions(res.terms, res.logdet)
+    simulated, sample = impacts.simulate(parameters, ["static"], traces, draws=300, seed=1)
     assert len(sample) == 300 - draws.discarded
     for end, q in (("conf_low", (1 - level) / 2), ("conf_high", (1 + level) / 2)):
         np.testing.assert_allclose(
-            draws.frame[end], np.quantile(drawn["static"], q, axis=0).ravel()
+            draws.frame[end], np.quantile(simulated["static"], q, axis=0).ravel()
         )
     least = res.effects(draws=2, seed=0)
-    assert least.draws == 2
+    assert least.spec.draws == 2
     with pytest.raises(OptionError):
         res.effects(draws=1)
 

@@ -266,7 +266,7 @@ def test_draws_of_none_name_the_delta_method(plain):
     res = nq.fit("y ~ x1", panel, w)
     with pytest.raises(OptionError, match="method='delta'"):
         res.effects(draws=0)
-    assert res.effects(method="delta").method == "delta"
+    assert res.effects(method="delta").spec.method == "delta"
 
 
 def test_html_of_a_regression_is_escaped(plain):

@@ -142,10 +142,10 @@ def test_least_squares_with_random_effects_is_statsmodels(lattice):
     assert res.loglik == pytest.approx(theirs.llf, rel=1e-8)
     assert res.sigma2 == pytest.approx(theirs.scale, rel=1e-4)
     variance = float(theirs.cov_re.iloc[0, 0])
-    assert res.fixed_effects["variance"] == pytest.approx(variance, rel=1e-3)
+    assert res.fixed_effects.variance == pytest.approx(variance, rel=1e-3)
     predicted = pd.Series({unit: float(one.iloc[0]) for unit, one in theirs.random_effects.items()})
     np.testing.assert_allclose(
-        res.fixed_effects["unit"], predicted.reindex(res.fixed_effects["unit"].index), rtol=1e-3,
+        res.fixed_effects.unit, predicted.reindex(res.fixed_effects.unit.index), rtol=1e-3,
         atol=1e-6,
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def test_mundlak_gives_within_coefficients(lattice):
     assert [key for key in res.params.index if key[0] == "mean"] == [("mean", "x1"), ("mean", "x2")]
     spatial = nq.fit("y ~ x1 + x2", panel, w, effects="correlated-random")
     assert ("wmean", "x1") in spatial.params.index
-    assert spatial.effects().table().index.tolist() == ["x1", "x2"]
+    assert spatial.effects().wide().index.tolist() == ["x1", "x2"]
 
 
 def test_fitted_and_residuals_rebuild_the_data(lattice):
@@ -169,7 +169,7 @@ def test_fitted_and_residuals_rebuild_the_data(lattice):
     res = nq.fit("y ~ x1 + x2", panel, w, effects="random")
     np.testing.assert_allclose(res.fitted + res.resid, panel.frame["y"])
     # phi^2 = sigma2 / (sigma2 + T sigma_mu^2).
-    phi, variance = res.params["random", "phi"], res.fixed_effects["variance"]
+    phi, variance = res.params["random", "phi"], res.fixed_effects.variance
     assert phi**2 == pytest.approx(res.sigma2 / (res.sigma2 + 5 * variance))
 
 

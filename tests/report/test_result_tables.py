@@ -76,8 +76,8 @@ def test_dagum(results, tmp_path, ending):
     found = results["dagum"]
     text = text_of(nq.report.dagum_table(found, tmp_path / f"d.{ending}"))
     for period in (2012, 2021):
-        assert f"{found.summary.loc[period, 'gini']:.3f}".rstrip("0") in text
-        assert f"{100 * found.summary.loc[period, 'within_share']:.1f}".rstrip("0") in text
+        assert f"{found.frame.loc[period, 'gini']:.3f}".rstrip("0") in text
+        assert f"{100 * found.frame.loc[period, 'within_share']:.1f}".rstrip("0") in text
     value = found.between["Central", "East"].iloc[0]
     assert f"{value:.3f}".rstrip("0") in text
     assert "New quality productive forces" in text

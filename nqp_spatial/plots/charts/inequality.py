@@ -69,7 +69,7 @@ def dagum(
     """
     name = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["gini"]
-    parts = result.summary[_PARTS]
+    parts = result.frame[_PARTS]
     names = [word("column", part) for part in _PARTS]
     words = t("Gini coefficient of {name}", name=name)
     with drawing(ax, _size(width, parts), lang=lang, title=title) as axes:
@@ -110,25 +110,16 @@ def theil(
     >>> ax.get_ylabel()
     'Theil T of NQP'
     """
-    columns = [
-        name
-        for name in result.summary
-        if name.startswith(("between ", "within ")) and not name.endswith(" share")
-    ]
+    between = [t("between {name}", name=name) for name in result.levels]
+    names = [*between, t("within {name}", name=result.levels[-1])]
+    columns = [*(f"between_{name}" for name in result.levels), f"within_{result.levels[-1]}"]
     name = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["theil"]
-    parts = result.summary[columns]
-    names = [_level(column) for column in columns]
+    parts = result.frame[columns]
     words = t("Theil {index} of {name}", index=result.index, name=name)
     with drawing(ax, _size(width, parts), lang=lang, title=title) as axes:
         _stacked(axes, parts, names, limits, result.level, words, width, bars_kw, legend_kw)
     return axes
-
-
-def _level(column: str) -> Message:
-    """Return "between regions" or "within provinces" as a message."""
-    side, name = column.split(" ", 1)
-    return t("between {name}", name=name) if side == "between" else t("within {name}", name=name)
 
 
 def _size(width: float, parts: pd.DataFrame) -> tuple[float, float]:

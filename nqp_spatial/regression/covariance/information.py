@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression._demeaning import Counts, Projection, swept, unit_means
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
@@ -247,7 +248,11 @@ def spill(
             for row in each[:2]
             if row.any()
         )
-        note = f"traces of squares estimated from {PROBES} probes, relative error {worst:.1e}"
+        note = t(
+            "traces of squares estimated from {probes} probes, relative error {error:.1e}",
+            probes=PROBES,
+            error=worst,
+        )
     if less_one:
         products[0, 0] -= ones[:, 0] @ ones[:, 0] / n
         products[1, 1] -= ones[:, 1] @ ones[:, 1] / n

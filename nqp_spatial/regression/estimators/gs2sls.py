@@ -18,6 +18,7 @@ from scipy import sparse
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._demeaning import swept
 from nqp_spatial.regression._design import INTERCEPT, evaluate_side
@@ -190,8 +191,20 @@ def strength(column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarra
     more = h.shape[1] - exogenous.shape[1]
     gain = float(explained @ explained - before @ before) / more
     left = float(column @ column - explained @ explained) / (len(column) - h.shape[1])
-    words = f"first stage of {title}: F = {gain / left:.1f} of {more} instruments"
-    return f"{words}; they are weak, and the intervals too short" if gain < 10 * left else words
+    if gain < 10 * left:
+        return t(
+            "first stage of {name}: F = {f:.1f} of {count} instruments; they are weak, and the "
+            "intervals are too short",
+            name=str(title),
+            f=gain / left,
+            count=more,
+        )
+    return t(
+        "first stage of {name}: F = {f:.1f} of {count} instruments",
+        name=str(title),
+        f=gain / left,
+        count=more,
+    )
 
 
 def score_variance(
@@ -277,17 +290,17 @@ class _Stage:
     def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
         """Test the instruments beyond the needed number, right under the covariance asked for."""
         spare = h @ scipy.linalg.null_space(self.fitted.T @ h)
-        null = "instruments are uncorrelated with the errors"
+        null = t("instruments are uncorrelated with the errors")
         if not spare.shape[1]:
-            return NotApplicable("J", null, "there are as many instruments as coefficients")
+            return NotApplicable("J", null, t("there are as many instruments as coefficients"))
         score = spare.T @ self.estimate.innovations
         meat = self.meat(spare)
         sizes = np.sqrt(np.diag(meat))
         if not (sizes > 0).all() or np.linalg.cond(meat / np.outer(sizes, sizes)) > 1e12:
-            reason = "the variance of the instruments' moments is singular: there are too many"
+            reason = t("the variance of the instruments' moments is singular: there are too many")
             return NotApplicable("J", null, reason)
         statistic = float(score @ np.linalg.solve(meat, score))
-        return chi2_test("J", null, statistic, spare.shape[1], "instruments less coefficients")
+        return chi2_test("J", null, statistic, spare.shape[1], t("instruments less coefficients"))
 
 
 def _second_stage(problem: Problem, h: np.ndarray, lam: float) -> _Stage:

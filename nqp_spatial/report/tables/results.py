@@ -252,7 +252,7 @@ def dagum_table(
     """
     require_result(result, DagumResult, "dagum_table", "nqp_spatial.inequality.dagum")
     target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
-    summary = result.summary
+    summary = result.frame
     parts = {words["total"]: summary["gini"].map(lambda x: number(x, digits))}
     for key in ("within", "net_between", "transvariation"):
         parts[words[key]] = summary[key].map(lambda x: number(x, digits))
