@@ -96,7 +96,7 @@ class Groups:
         single = [name for name, size in zip(groups.names, groups.sizes, strict=True) if size == 1]
         if singletons == "error" and single:
             raise PanelError(
-                f"groups with one member have no inequality inside: {sample(single)}; join them "
+                f"there is no inequality within groups with one member: {sample(single)}; join them "
                 "to others, or pass singletons='keep' to count it as zero"
             )
         return groups
