@@ -298,6 +298,7 @@ Geometry = Annotated[
 _OUTSIDE = {
     "Axes": "matplotlib",
     "Figure": "matplotlib",
+    "SubFigure": "matplotlib",
     "GeoDataFrame": "geopandas",
     "Graph": "libpysal",
     "W": "libpysal",

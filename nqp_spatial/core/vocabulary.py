@@ -32,6 +32,12 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "No neighbours": "No neighbours",
         "Not significant": "Not significant",
     },
+    "cluster code": {
+        "High-High": "HH",
+        "High-Low": "HL",
+        "Low-High": "LH",
+        "Low-Low": "LL",
+    },
     "column": {
         "ahead": "group ahead",
         "AIC": "AIC",
@@ -185,6 +191,8 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "same": "same category",
         "scatter_eigenvector": "scatter degree: eigenvector",
         "score": "score",
+        "sd": "standard deviation",
+        "sd_log": "standard deviation of logs",
         "sd_log_tfpr": "standard deviation of log TFPR",
         "segmentation": "market segmentation",
         "sent": "sent",

@@ -18,8 +18,8 @@ from nqp_spatial.core.periods import (
     places_on_axis,
     require_even_steps,
 )
+from nqp_spatial.core.text import translate
 from nqp_spatial.errors import DuplicateKeysError, MissingValuesError, OptionError, PanelError
-from nqp_spatial.plots.said import said
 
 WRITTEN = {
     "text": str,
@@ -177,7 +177,7 @@ def test_years_are_read_as_years(written):
         assert panel.notes == ()
     else:
         assert panel.notes[0].startswith("read periods as years: '")
-        assert said(panel.notes[0], "zh").startswith("时期读作年份：")
+        assert translate(panel.notes[0], "zh").startswith("时期读作年份：")
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
         w.partitioned.effects_matrix("x1"), w.panel, "core"
     ),
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
+    "plots.estimates": lambda w: _call(w.effects),
     "plots.index_weights": lambda w: _call(w.index),
     "plots.kernel_contour": lambda w: _call(w.kernel),
     "plots.kernel_surface": lambda w: _call(w.kernel),
@@ -187,6 +188,10 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.moran_scatter": lambda w: _call(w.lisa),
     "plots.neighbour_histogram": lambda w: _call(w.weights),
+    "plots.over_periods": lambda w: _call(w.sigma),
+    "plots.probabilities": lambda w: _call(
+        pd.DataFrame({"model": ["slx", "sdm"], "probability": [0.3, 0.7]})
+    ),
     "plots.rank_intervals": lambda w: _call(
         nq.composite.rank_intervals(w.index, period=2017, draws=20)
     ),

@@ -181,10 +181,10 @@ def test_beta_scatter_says_logarithm_only_where_one_was_taken(incomes):
         for kind in ("cross-section", "panel")
     ]
     assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [
-        ("Log of income at the start", "Growth a period, log points"),
-        ("Log of income at the start", "Growth over 1 period(s), log points"),
-        ("income at the start", "Change a period"),
-        ("income at the start", "Change over 1 period(s)"),
+        ("Log of initial income", "Growth per period, log points"),
+        ("Log of initial income", "Growth over 1 period(s), log points"),
+        ("Initial income", "Change per period"),
+        ("Initial income", "Change over 1 period(s)"),
     ]
 
 
@@ -199,7 +199,7 @@ def test_beta_scatter_draws_the_estimate(incomes):
         assert line.get_label().startswith(f"{name}: half-life")
     points = np.vstack([c.get_offsets() for c in ax.collections])
     assert len(points) == 48
-    assert ax.get_xlabel() == "Log of income at the start"
+    assert ax.get_xlabel() == "Log of initial income"
     apart = nq.convergence.beta(panel.assign(y=lambda d: np.exp(d["income"] / 1e4)), "y")
     text = nq.plots.beta_scatter(apart).get_legend().get_texts()[0].get_text()
     assert text == "no convergence"

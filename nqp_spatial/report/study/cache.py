@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nqp_spatial.plots._theme import font_state
+from nqp_spatial.plots._fonts import font_state
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.page import Section, Table
 from nqp_spatial.report.study.step import Step

@@ -17,7 +17,7 @@ from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
-from nqp_spatial.plots._theme import renew_font_warning
+from nqp_spatial.plots._fonts import renew_font_warning
 from nqp_spatial.report.study.cache import (
     base_key,
     hash_of,

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Digits, checked
+from nqp_spatial.core.text import translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.said import said
 from nqp_spatial.regression import EffectsResult, RegressionResult
 from nqp_spatial.report.tables._writers import STARS, STARS_NOTE, target_of, words_in, write_cells
 
@@ -372,7 +372,7 @@ def _regression_note(
     words = words_in(lang, _WORDS)
     facts: dict[str, list[str]] = {
         "model": [one.spec.model.upper() for one in models.values()],
-        "weights": [said(one.spec.weights, lang) for one in models.values()],
+        "weights": [translate(one.spec.weights, lang) for one in models.values()],
         "estimator": [
             "GS2SLS" if one.spec.estimator == "gs2sls" else words["likelihood"]
             for one in models.values()

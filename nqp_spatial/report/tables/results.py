@@ -13,11 +13,10 @@ from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.core.options import Digits, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.text import label, translate
+from nqp_spatial.core.text import translate
 from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality import DagumResult
-from nqp_spatial.plots.said import said
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult
 from nqp_spatial.report.tables._writers import (
     STARS_NOTE,
@@ -147,9 +146,9 @@ def transition_table(
         )
     cells = pd.concat(panels)
     about = words["chain_note"].format(
-        name=one.label, rule=said(one.rule, lang), step=one.spec.step
+        name=one.label, rule=translate(one.rule, lang), step=one.step
     )
-    found = [f"{said(test.null, lang)}: {_test_words(test, lang)}." for test in _two(tests)]
+    found = [f"{translate(test.null, lang)}: {_test_words(test, lang)}." for test in _two(tests)]
     notes = " ".join([about, *found, notes]).strip()
     return write_cells(cells, target, caption=caption, notes=notes)
 
@@ -162,9 +161,9 @@ def _two(
 
 def _test_words(test: HypothesisTest | NotApplicable, lang: Lang) -> str:
     if isinstance(test, NotApplicable):
-        return said(test.reason, lang)
+        return translate(test.reason, lang)
     df = "" if test.df is None else f"({test.df:g})"
-    name, against = said(test.name, lang), said(test.distribution, lang)
+    name, against = translate(test.name, lang), translate(test.distribution, lang)
     return f"{name} {against}{df} = {test.statistic:.2f}, p {_equals(test.p_value)}"
 
 
@@ -351,12 +350,12 @@ def club_table(
         rows[words["divergent"]] = cells
     options = clubs.spec
     note = words["club_note"].format(
-        name=said(clubs.description, lang), critical=said(str(options["critical"]), lang),
-        hac=said(str(options["hac"]), lang),
+        name=translate(clubs.variable, lang), critical=translate(str(options["critical"]), lang),
+        hac=translate(str(options["hac"]), lang),
         discard=f"{options['discard']:.0%}", merge=options["merge"] or "–",
     )  # fmt: skip
     stop = "。" if lang == "zh" else "."
-    all_notes = [note, *(said(one, lang).rstrip(stop) + stop for one in clubs.notes), notes]
+    all_notes = [note, *(translate(one, lang).rstrip(stop) + stop for one in clubs.notes), notes]
     return write_cells(
         pd.DataFrame.from_dict(rows, orient="index"), target, caption=caption,
         notes=" ".join(all_notes).strip(), words=[words["members"]],
@@ -498,8 +497,8 @@ def tests_table(
     target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
     about = [words["stars"]]
     if isinstance(tests, DiagnosticsResult):
-        frame = tests.frame
-        about.append(said(tests.recommendation, lang))
+        frame = tests.table
+        about.append(translate(tests.recommendation, lang))
     else:
         frame = tests_frame(_listed_tests(tests))
     if frame.empty:
@@ -509,13 +508,13 @@ def tests_table(
         applies = not pd.isna(row.p_value)
         df = "" if row.df is None or pd.isna(row.df) else f"{row.df:g}"
         cells = {
-            words["null"]: said(row.null, lang),
+            words["null"]: translate(str(row.null), lang),
             words["value"]: f"{row.statistic:.{digits}f}{stars(row.p_value)}" if applies else "–",
             words["df"]: df,
-            words["p"]: p_value(row.p_value, digits) if applies else said(row.rule, lang),
+            words["p"]: p_value(row.p_value, digits) if applies else translate(str(row.rule), lang),
         }
-        panel = translate(label("test group", getattr(row, "group", "")), lang)
-        rows[(panel, said(row.name, lang), at)] = cells
+        panel = translate(str(getattr(row, "group", "")), lang)
+        rows[(panel, translate(str(row.name), lang), at)] = cells
     cells = pd.DataFrame(list(rows.values()))
     keys = [(panel, name) for panel, name, _ in rows]
     cells.index = (
