@@ -196,9 +196,7 @@ def _table(settings: StudyConfig) -> list[Finding]:
     data = settings.data
     path = settings.file(data.panel)
     try:
-        frame = table_of(
-            path, unit=data.unit, sheet_name=data.sheet_name, encoding=data.encoding
-        )
+        frame = table_of(path, unit=data.unit, sheet_name=data.sheet_name, encoding=data.encoding)
     except (NqpError, OSError) as error:
         return [Finding("fails", "data", _in_settings(error)), *_map(settings, None)]
     columns = list(frame.columns)
@@ -248,8 +246,8 @@ def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[F
     return [Finding(
         "fails", "data",
         f"{absent} of {len(units) * len(periods)} ({unit}, {period}) are absent: "
-        f'{sample(pairs, 3)}; add them, or set [data] balance = "drop-units" (leaves {n_complete} of '
-        f'{len(units)} units that are complete in the columns used), "drop-periods" or '
+        f'{sample(pairs, 3)}; add them, or set [data] balance = "drop-units" (leaves '
+        f'{n_complete} of {len(units)} units that are complete in the columns used), "drop-periods" or '
         '"interpolate"',
     )]  # fmt: skip
 
@@ -344,9 +342,7 @@ def _gaps(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
 def _values(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
     """Return columns that are no numbers, and values that a step cannot use."""
     outcome, indicators = settings.outcome.variable, settings.indicators
-    numeric = dict.fromkeys(
-        [*settings.data.logs, *indicators, *([outcome] if outcome else [])]
-    )
+    numeric = dict.fromkeys([*settings.data.logs, *indicators, *([outcome] if outcome else [])])
     findings = []
     for name in numeric:
         cells = panel.frame[name]
@@ -357,9 +353,7 @@ def _values(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
         except NqpError as error:
             findings.append(Finding("fails", "columns", _in_settings(error)))
             continue
-        logged = name in settings.data.logs or (
-            name == outcome and settings.outcome.logs
-        )
+        logged = name in settings.data.logs or (name == outcome and settings.outcome.logs)
         if logged and (values <= 0).any():
             findings.append(Finding(
                 "fails", "columns",
@@ -439,9 +433,7 @@ def _models(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
     model = settings.model
     try:
         if settings.index.indicators:
-            composite = index(
-                panel, settings.index.indicators, weighting=settings.index.weighting
-            )
+            composite = index(panel, settings.index.indicators, weighting=settings.index.weighting)
             panel = panel.assign(**{settings.index.name: composite.scores})
         if not model.formula:
             return [Finding("ok", "model", "no formula: no model")]

@@ -30,7 +30,8 @@ __all__ = [
 
 #: What the names of rows or columns are: of one domain of the vocabulary, of one for each level, or
 #: the caller's own (none), which stay as they are.
-Domains: TypeAlias = str | None | tuple[str | None, ...]
+Domains: TypeAlias = str | tuple[str | None, ...] | None
+
 
 @dataclass(frozen=True)
 class Table:
@@ -133,7 +134,7 @@ def _in_language(value: object) -> object:
 
 
 def _common_warnings(sections: Sequence[Section]) -> list[str]:
-    """Return what the page says once: the first warning of fonts, and what several steps warn of."""
+    """Return warnings that the page gives once: the first on fonts, and those of several steps."""
     counts = Counter(words for section in sections for words in dict.fromkeys(section.warnings))
     fonts = [words for section in sections for words in section.fonts]
     return [*fonts[:1], *(words for words, count in counts.items() if count > 1)]

@@ -233,7 +233,9 @@ def _run(step: Step, names: dict[str, Any], key: str, out: Path) -> Section:
 def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: str) -> Section:
     """Run a step's code in `scope`; whatever it raises becomes its error."""
     figures = [(caption, f"figures/{name}.png") for name, caption in step.figures]
-    section = Section(step.name, step.title, step.code, [], [], figures, [], "", step.skip_reason, key)
+    section = Section(
+        step.name, step.title, step.code, [], [], figures, [], "", step.skip_reason, key
+    )
     if step.skip_reason:
         return section
     with warnings.catch_warnings(record=True) as caught:

@@ -129,9 +129,7 @@ def make_step(
 
 def left_out(name: str, title: str, reason: str) -> Step:
     """Return a step that does not apply, and why."""
-    return Step(
-        name, translate(title), "", lambda _: StepOutput(), skip_reason=translate(reason)
-    )
+    return Step(name, translate(title), "", lambda _: StepOutput(), skip_reason=translate(reason))
 
 
 def without_code(step: Step, reason: str) -> Step:

@@ -36,7 +36,5 @@ def _read(names: Names) -> StepOutput:
     output.note(panel.notes)
     rows = {panel.label(name): panel.frame[name].describe() for name in names["variables"]}
     table = pd.DataFrame(rows).T[["mean", "std", "min", "50%", "max"]]
-    output.show(
-        t("Descriptive statistics"), table.rename(columns={"std": "sd", "50%": "median"})
-    )
+    output.show(t("Descriptive statistics"), table.rename(columns={"std": "sd", "50%": "median"}))
     return output
