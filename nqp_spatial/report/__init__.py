@@ -1,6 +1,6 @@
 """Tables for papers (Word, LaTeX, HTML, spreadsheets) and whole studies."""
 
-from nqp_spatial.report.study.check import Finding, check, starter
+from nqp_spatial.report.study.check import Finding, Findings, check, starter
 from nqp_spatial.report.study.runner import StudyResult, study
 from nqp_spatial.report.tables.clubs import club_table
 from nqp_spatial.report.tables.dagum import dagum_table
@@ -12,6 +12,7 @@ from nqp_spatial.report.tables.tests import tests_table
 
 __all__ = [
     "Finding",
+    "Findings",
     "StudyResult",
     "check",
     "club_table",

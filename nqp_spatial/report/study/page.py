@@ -245,14 +245,14 @@ def html_of(table: Table) -> str:
     frame = pd.DataFrame(table.cells, labels(table.side), labels(table.head), dtype=object)
     with pd.option_context("display.max_colwidth", None):
         html = frame.to_html(border=0, index_names=False, escape=True)
-    start, rest = html.split(">", 1)
-    return f"{start}><caption>{escape(table.caption)}</caption>{rest}"
+    start, body = html.split(">", 1)
+    return f"{start}><caption>{escape(table.caption)}</caption>{body}"
 
 
 def _number(value: float) -> str:
     """Return four significant digits; whole numbers and large ones without decimals."""
-    whole = float(value).is_integer() and abs(value) < 1e9
-    return f"{value:,.0f}" if whole or 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+    is_integer = float(value).is_integer() and abs(value) < 1e9
+    return f"{value:,.0f}" if is_integer or 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _p_value(value: float) -> str:
