@@ -340,7 +340,7 @@ def _weights_file(settings: StudyConfig) -> list[Finding]:
 
     if settings.weights.kind != "file":
         return []
-    path = settings.file(settings.weights.path)
+    path = settings.file(str(settings.weights.path))
     try:
         read(path)
     except NqpError as error:

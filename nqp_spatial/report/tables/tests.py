@@ -67,7 +67,8 @@ def tests_table(
     >>> tests_table(chain.tests, tempfile.mkdtemp() + "/tests.docx").name
     'tests.docx'
     """
-    listed, about = _listed(tests), [STARS_NOTE]
+    listed = _listed(tests)
+    about: list[str] = [STARS_NOTE]
     if not listed:
         raise OptionError("there are no tests to write")
     kinds = [""] * len(listed)
