@@ -15,6 +15,10 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "greater": "greater",
         "two-sided": "two-sided",
     },
+    "bandwidth": {
+        "andrews": "Andrews",
+        "fixed": "fixed",
+    },
     "block": {
         "dynamic": "time lags",
         "mean": "unit means",
@@ -41,6 +45,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     "column": {
         "ahead": "group ahead",
         "AIC": "AIC",
+        "all": "all periods",
         "area_km2": "area, km2",
         "areal_density": "density per km2",
         "atkinson_0.5": "Atkinson index, 0.5",
@@ -59,6 +64,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "change": "change",
         "change_percent": "change, %",
         "cluster": "cluster",
+        "coefficient": "coefficient",
         "components": "components",
         "condition": "condition",
         "conditional": "conditional density",
@@ -136,6 +142,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "mean_neighbours": "mean number of neighbours",
         "mean_within": "mean within groups",
         "measure": "measure",
+        "median": "median",
         "merged": "merged",
         "merged_from": "merged from",
         "min": "minimum",
@@ -267,6 +274,10 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "expected": "expected information",
         "observed": "observed information",
         "robust": "robust",
+    },
+    "critical value": {
+        "fixed": "fixed",
+        "increasing": "increasing",
     },
     "discretization": {
         "cuts": "given cuts",
