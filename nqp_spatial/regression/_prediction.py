@@ -23,9 +23,11 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import period_like, require_even_steps
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
-from nqp_spatial.regression._design import Recipe, evaluated_with
+from nqp_spatial.regression._design import INTERCEPT, Recipe, evaluated_with
 from nqp_spatial.regression._model_data import matrix_of
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights, lag, matrices_by_name
+from nqp_spatial.regression.likelihood.factorization import factorize_system
+from nqp_spatial.regression.likelihood.several_lags import system_of, weighted_sum
 
 if TYPE_CHECKING:
     from nqp_spatial.regression.results import RegressionResult
@@ -36,16 +38,30 @@ Kind = Literal["trend", "direct", "blup"]
 
 
 def _systems(
-    result: RegressionResult, terms: Terms, n: int
+    result: RegressionResult, terms: TermWeights, n: int
 ) -> tuple[sparse.csc_array, sparse.csc_array]:
-    """Return A and B for n units."""
-    found = []
-    for name, weights in (("rho", terms.y), ("lam", terms.u)):
-        at = float(result.params.get(("spatial", name), 0.0))
-        eye = sparse.eye_array(n, format="csc")
-        matrix = matrix_of(weights)
-        found.append(eye if matrix is None else sparse.csc_array(eye - at * matrix))
-    return found[0], found[1]
+    """Return A and B for n units; for n T where links change over time."""
+    size = terms.y[0].matrix.shape[0] if terms.y else n
+    rho = _coefficients(result, "rho")
+    a = sparse.eye_array(size, format="csc") if not len(rho) else system_of(terms.matrices_y, rho)
+    lam = _coefficients(result, "lam")
+    b = sparse.eye_array(size, format="csc") if not len(lam) else system_of([terms.matrix_u], lam)
+    return a, b
+
+
+def _coefficients(result: RegressionResult, name: str) -> np.ndarray:
+    """Return the rho's or lam, empty where the model has none."""
+    index = result.params.index
+    mask = (index.get_level_values(0) == "spatial") & (index.get_level_values(1) == name)
+    return result.params.to_numpy()[mask]
+
+
+def _solve(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
+    """Solve with a system of n or of n T, the right side of units by periods."""
+    factor = factorize_system(system)
+    if system.shape[0] == len(right):
+        return np.asarray(factor.solve(np.asarray(right, order="F")))
+    return np.asarray(factor.solve(right.ravel())).reshape(right.shape)
 
 
 def predict_own(result: RegressionResult, kind: Kind) -> np.ndarray:
@@ -67,16 +83,18 @@ def predict_own(result: RegressionResult, kind: Kind) -> np.ndarray:
         return np.asarray(fitted)
     a, b = _systems(result, result.terms, result.n_units)
     if kind == "trend":
-        return np.asarray(fitted + e - sla.splu(a).solve(sla.splu(b).solve(e)))
+        return np.asarray(fitted + e - _solve(a, _solve(b, e)))
     both = sparse.csc_array(b @ a)
     precision = np.asarray(both.power(2).sum(axis=0)).ravel()
+    if both.shape[0] != len(e):
+        return np.asarray(fitted + e - ((both.T @ e.ravel()) / precision).reshape(e.shape))
     return np.asarray(fitted + e - (both.T @ e) / precision[:, None])
 
 
 def predict_new(
     result: RegressionResult,
     panel: SpatialPanel,
-    terms: Terms,
+    terms: TermWeights,
     kind: Kind,
     period_effects: Mapping[Hashable, float] | None,
 ) -> pd.Series:
@@ -87,7 +105,7 @@ def predict_new(
     result : RegressionResult
     panel : SpatialPanel
         With the regressors; outcomes may be missing.
-    terms : Terms
+    terms : TermWeights
         Weights in the order of its units.
     kind : {"trend", "direct", "blup"}
     period_effects : mapping, optional
@@ -102,21 +120,15 @@ def predict_new(
     shape = (panel.n_units, panel.n_periods)
     x = evaluated_with(result.recipes[1], panel)[list(spec.regressors)]
     values = x.to_numpy(dtype=float).reshape(*shape, len(spec.regressors))
-    eta = values @ params["x"].loc[list(spec.regressors)].to_numpy() if len(x.columns) else 0.0
-    eta = np.zeros(shape) + eta
-    at = [spec.regressors.index(name) for name in spec.lagged]
-    if at:
-        theta = params["wx"].loc[list(spec.lagged)].to_numpy()
-        assert terms.x is not None
-        eta += terms.x.sparse @ (values[:, :, at] @ theta)
+    eta = np.zeros(shape) + _structural(result, terms, values)
     y = _outcomes(result, panel)
     a, b = _systems(result, terms, panel.n_units)
     inner = b if spec.has_phi and spec.has_lam else None
     eta += _effects(result, panel, period_effects, inner)
-    lag = matrix_of(terms.y)
-    solve = sla.splu(a).solve
-    tau = float(params.get(("dynamic", "tau"), 0.0))
-    space = float(params.get(("dynamic", "eta"), 0.0))
+    past_lag = matrix_of(terms.weights_y)
+    solve = factorize_system(a).solve
+    tau = float(params.get(("dynamic", "tau"), 0.0)) if spec.is_dynamic else 0.0
+    space = float(params.get(("dynamic", "eta"), 0.0)) if spec.is_dynamic else 0.0
     found = np.full(shape, np.nan)
     first = 1 if spec.is_dynamic else 0
     if first:
@@ -130,7 +142,7 @@ def predict_new(
     for now in range(first, shape[1]):
         level = eta[:, now]
         if first:
-            level = level + tau * past + (0.0 if lag is None else space * (lag @ past))
+            level = level + tau * past + (0.0 if past_lag is None else space * (past_lag @ past))
         trend = solve(level)
         known = ~np.isnan(y[:, now])
         if kind == "trend":
@@ -144,6 +156,32 @@ def predict_new(
         past = np.where(known, y[:, now], trend if kind == "direct" else found[:, now])
     series = pd.Series(found.ravel(), index=panel.frame.index, name="predicted")
     return series.iloc[np.tile(np.arange(shape[1]) >= first, shape[0])]
+
+
+def _structural(result: RegressionResult, terms: TermWeights, values: np.ndarray) -> np.ndarray:
+    """Return ``X beta + sum_l W_l X theta_l`` of regressors by unit, period and column."""
+    names, params = list(result.spec.regressors), result.params
+    if not terms.has_parts:
+        beta = params["x"].loc[names].to_numpy() if names else np.empty(0)
+        total = np.asarray(values @ beta)
+        at = [names.index(name) for name in result.spec.lagged]
+        if at:
+            theta = params["wx"].loc[list(result.spec.lagged)].to_numpy()
+            total = total + lag(terms.x[0].matrix, values[:, :, at] @ theta)
+        return total
+    total = np.zeros(values.shape[:2])
+    matrices = matrices_by_name(terms.x)
+    everyone = np.ones(len(values))
+    for (block, name, part), coefficient in params.items():
+        if block == "spatial":
+            continue
+        column = coefficient * values[:, :, names.index(name)]
+        if block == "wx":
+            column = lag(matrices[part], column)
+        elif name != INTERCEPT:
+            column = column * result.regimes.get(part, everyone)[:, None]
+        total += column
+    return total
 
 
 def _conditional(
@@ -164,7 +202,7 @@ def _conditional(
 
 def _from_neighbours(
     result: RegressionResult,
-    terms: Terms,
+    terms: TermWeights,
     y: np.ndarray,
     level: np.ndarray,
     panel: SpatialPanel,
@@ -172,16 +210,17 @@ def _from_neighbours(
 ) -> np.ndarray:
     """Return ``rho W y + eta + lam W u``."""
     unknown = np.isnan(y)
-    found = level.copy()
-    if terms.y is not None and result.spec.has_rho:
-        _require_known(terms.y.sparse @ unknown.astype(float), panel, now)
-        found += float(result.params["spatial", "rho"]) * (terms.y.sparse @ np.nan_to_num(y))
-    if terms.u is not None:
+    total = level.copy()
+    if result.spec.has_rho:
+        whole = weighted_sum(terms.matrices_y, _coefficients(result, "rho"))
+        _require_known(whole @ unknown.astype(float), panel, now)
+        total += whole @ np.nan_to_num(y)
+    if terms.matrix_u is not None:
         # u of a neighbour needs its outcome too.
-        _require_known(terms.u.sparse @ unknown.astype(float), panel, now)
-        u = np.where(unknown, 0.0, y - found)
-        found += float(result.params["spatial", "lam"]) * (terms.u.sparse @ u)
-    return found
+        _require_known(terms.matrix_u @ unknown.astype(float), panel, now)
+        u = np.where(unknown, 0.0, y - total)
+        total += float(_coefficients(result, "lam")[0]) * (terms.matrix_u @ u)
+    return total
 
 
 def _require_known(links: np.ndarray, panel: SpatialPanel, now: int) -> None:
@@ -215,7 +254,7 @@ def _effects(
             )
         # The prediction of a random effect of a unit never seen is zero.
         own = units.reindex(panel.units).fillna(0.0).to_numpy()
-        total += (own if inner is None else sla.splu(inner).solve(own))[:, None]
+        total += (own if inner is None else factorize_system(inner).solve(own))[:, None]
     if "period" in effects:
         more = {period_like(key, panel.periods): value for key, value in (given or {}).items()}
         periods = pd.concat([effects["period"], pd.Series(more, dtype=float)])

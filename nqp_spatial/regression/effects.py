@@ -24,16 +24,15 @@ from scipy import sparse, stats
 from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import checked
 from nqp_spatial.errors import OptionError, StabilityWarning
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.factorization import factorize
 from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet, log_determinant
+from nqp_spatial.regression.likelihood.sizes import CROSS_PROBES, DENSE_CROSS_UP_TO, probe_signs
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["EffectsResult", "Kernels", "Slopes", "effects_of", "simulate", "unit_effects"]
 
 KINDS = ("direct", "indirect", "total")
-_EXACT_CROSS_UP_TO = 1000  # units; beyond, traces with a second matrix come from probes
-_PROBES = 100
 
 
 @dataclass(frozen=True, repr=False)
@@ -192,15 +191,17 @@ class Kernels:
 
     Parameters
     ----------
-    terms : Terms
+    terms : TermWeights
     logdet : LogDet or None
         Of W_y.
     """
 
-    def __init__(self, terms: Terms, logdet: LogDet | None) -> None:
+    def __init__(self, terms: TermWeights, logdet: LogDet | None) -> None:
         self.terms = terms
         self.logdet = logdet
-        self.same = terms.x is None or terms.y is None or terms.x is terms.y
+        self.same = (
+            terms.weights_x is None or terms.weights_y is None or terms.weights_x is terms.weights_y
+        )
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -221,12 +222,16 @@ class Kernels:
         self, points: np.ndarray, *, slopes: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
         zero = np.zeros_like(points)
-        if self.terms.y is None or self.logdet is None:
+        if self.terms.weights_y is None or self.logdet is None:
             own = np.array([zero, zero])
-            mean = 0.0 if self.terms.x is None else self.terms.x.sparse.sum() / self.terms.x.n_units
+            mean = (
+                0.0
+                if self.terms.weights_x is None
+                else self.terms.weights_x.sparse.sum() / self.terms.weights_x.n_units
+            )
             values = np.array([zero, zero, zero, mean + zero])
             return values, np.zeros_like(values) if slopes else None
-        w = self.terms.y
+        w = self.terms.weights_y
         low, high = float(points.min()), float(points.max())
         sums = None if w.rows_add_to_one else _row_sum_curve(w, w, low, high)
         own = np.array(
@@ -245,10 +250,10 @@ class Kernels:
             )
         if self.same:
             return np.vstack([own, own]), np.vstack([bends, bends])
-        assert self.terms.x is not None
+        assert self.terms.weights_x is not None
         curves = (
-            _cross_curve(w, self.terms.x, low, high),
-            _row_sum_curve(w, self.terms.x, low, high),
+            _cross_curve(w, self.terms.weights_x, low, high),
+            _row_sum_curve(w, self.terms.weights_x, low, high),
         )
         other = np.array([curve.value(points) for curve in curves])
         other_bends = np.array([curve.derivative(points) for curve in curves])
@@ -274,12 +279,12 @@ def _cross_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: flo
     Exact up to some size; beyond, from probes that are the same for all x.
     """
     n = w.n_units
-    exact = n <= _EXACT_CROSS_UP_TO
+    exact = n <= DENSE_CROSS_UP_TO
     left = np.eye(n)
     if not exact:
-        left = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(n, _PROBES))
+        left = probe_signs(n, CROSS_PROBES)
     right = np.asarray(inner.sparse @ left, order="F")
-    size = n if exact else n * _PROBES
+    size = n if exact else n * CROSS_PROBES
 
     def mean_diagonal(points: np.ndarray) -> np.ndarray:
         return np.array(
@@ -504,13 +509,13 @@ def warn_discarded(discarded: int, draws: int) -> None:
 
 
 def unit_effects(
-    terms: Terms, x: float, divisor: float, beta: float, theta: float, units: pd.Index
+    terms: TermWeights, x: float, divisor: float, beta: float, theta: float, units: pd.Index
 ) -> pd.DataFrame:
     """Return, for each unit, what a change of x does: at home, sent out, received.
 
     Parameters
     ----------
-    terms : Terms
+    terms : TermWeights
     x, divisor : float
         From `Slopes.reach`.
     beta, theta : float
@@ -528,14 +533,14 @@ def unit_effects(
     """
     n = len(units)
     impulse = sparse.csr_array(beta / divisor * sparse.eye_array(n))
-    if terms.x is not None:
-        impulse = sparse.csr_array(impulse + theta / divisor * terms.x.sparse)
-    if terms.y is None or x == 0:
+    if terms.weights_x is not None:
+        impulse = sparse.csr_array(impulse + theta / divisor * terms.weights_x.sparse)
+    if terms.weights_y is None or x == 0:
         rows = np.asarray(impulse.sum(axis=1)).ravel()
         columns = np.asarray(impulse.sum(axis=0)).ravel()
         own = impulse.diagonal()
         return pd.DataFrame({"own": own, "received": rows - own, "sent": columns - own}, units)
-    factor = factorize(terms.y.sparse, x)
+    factor = factorize(terms.weights_y.sparse, x)
     rows = factor.solve(np.asarray(impulse @ np.ones(n)))
     columns = impulse.T @ factor.solve(np.ones(n), trans="T")
     own = np.empty(n)

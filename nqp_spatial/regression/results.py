@@ -20,7 +20,7 @@ from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.regression import effects as impacts
 from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._prediction import Kind, predict_new, predict_own
-from nqp_spatial.regression._term_weights import Terms, terms_of
+from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
 from nqp_spatial.regression.effects import EffectsResult, Slopes
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.spec import RegressionSpec, require_level
@@ -61,6 +61,8 @@ class Convergence:
         Its own (Monte Carlo) error in rho, in standard errors of rho; 0 if exact.
     interval : tuple of float
         Admissible interval of rho.
+    n_maxima : int
+        How many different maxima the starts led to, where there are several rho.
     """
 
     iterations: int
@@ -68,6 +70,7 @@ class Convergence:
     logdet: str
     logdet_error: float
     interval: tuple[float, float]
+    n_maxima: int = 1
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -81,11 +84,12 @@ class RegressionResult:
         The weights in words; empty if there are none.
     params : Series
         Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``mean`` and
-        ``wmean`` (unit means), ``dynamic``, ``spatial``, ``random``.
+        ``wmean`` (unit means), ``dynamic``, ``spatial``, ``random``. A further level ``part`` where
+        a term has several W's, as in the models of `spillovers`.
     cov : DataFrame
         Their covariance.
     sigma2 : float
-        Error variance: sum of squares over the observations of the likelihood (`Counts`).
+        Error variance: sum of squares over the observations of the likelihood (`LikelihoodCounts`).
     sigma2_std_error : float
     loglik : float
         Maximised log-likelihood; missing, as are AIC and BIC, without likelihood.
@@ -136,15 +140,16 @@ class RegressionResult:
     convergence: Convergence | None
     notes: tuple[str, ...]
     labels: dict[str, str]
-    terms: Terms = field(default_factory=Terms)
+    terms: TermWeights = field(default_factory=TermWeights)
     logdet: LogDet | None = field(default=None)
     tests: dict[str, HypothesisTest | NotApplicable] = field(default_factory=dict)
     recipes: tuple[Any, Any] = field(default=(None, None))
+    regimes: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def weights(self) -> SpatialWeights | None:
         """Weights of W y, or else of W X or W u; None where the model has none."""
-        return self.terms.y or self.terms.x or self.terms.u
+        return self.terms.weights_y or self.terms.weights_x or self.terms.weights_u
 
     # -- inference ---------------------------------------------------------------------------------
 
@@ -253,6 +258,7 @@ class RegressionResult:
         >>> res.effects(seed=1).frame["effect"].tolist()[:3]
         ['direct', 'indirect', 'total']
         """
+        self._require_one_w()
         self._require_horizons(horizons)
         slopes, kernels = self._slopes(), impacts.Kernels(self.terms, self.logdet)
         names: list[str] = ["short-run", "long-run"] if self.spec.is_dynamic else ["static"]
@@ -294,6 +300,14 @@ class RegressionResult:
             notes=() if self.recipes[1] is None else self.recipes[1].notes_on_terms(),
         )
 
+    def _require_one_w(self) -> None:
+        if self.terms.has_parts:
+            raise OptionError(
+                "a model with several W's in a term has effects from group to group, or by "
+                "distance: see effects_matrix, effects_by_border or frame of the result of "
+                "spillovers that holds it"
+            )
+
     def _require_horizons(self, horizons: Sequence[int]) -> None:
         if not len(horizons):
             return
@@ -301,8 +315,12 @@ class RegressionResult:
             raise OptionError("horizons are of dynamic models; fit with time_lag=True")
         if any(not isinstance(h, int | np.integer) or h < 0 for h in horizons):
             raise OptionError(f"horizons must be whole numbers from 0, got {list(horizons)}")
-        w = self.terms.y or self.terms.x
-        one = self.terms.y is self.terms.x or self.terms.x is None or self.terms.y is None
+        w = self.terms.weights_y or self.terms.weights_x
+        one = (
+            self.terms.weights_y is self.terms.weights_x
+            or self.terms.weights_x is None
+            or self.terms.weights_y is None
+        )
         if w is None or not one or not w.rows_add_to_one:
             raise OptionError(
                 "effects by horizon need one W whose rows add to one; without it there are "
@@ -313,7 +331,7 @@ class RegressionResult:
         self, slopes: Slopes, sample: np.ndarray, horizons: Sequence[int], tail: float
     ) -> list[pd.DataFrame]:
         """Return effects by horizon, with inference from the draws."""
-        w = self.terms.y or self.terms.x
+        w = self.terms.weights_y or self.terms.weights_x
         assert w is not None
         spectrum = impacts.Spectrum(w)
         steps = [int(h) for h in horizons]
@@ -364,6 +382,7 @@ class RegressionResult:
         >>> res.unit_effects("lpc").columns.tolist()
         ['own', 'received', 'sent']
         """
+        self._require_one_w()
         slopes = self._slopes()
         if variable not in slopes.names:
             raise UnknownColumnError(
@@ -463,10 +482,31 @@ class RegressionResult:
                 "unit means are those of the data at hand"
             )
         panel.require_balanced()
-        own = {key: w for key in ("y", "x", "u") if (w := getattr(self.terms, key)) is not None}
+        if self.terms.has_parts:
+            return predict_new(
+                self, panel, self._terms_in_parts(panel, weights), kind, period_effects
+            )
+        own = {
+            key: w
+            for key in ("y", "x", "u")
+            if (w := getattr(self.terms, f"weights_{key}")) is not None
+        }
         needed = {key: key in own for key in ("y", "x", "u")}
-        terms = terms_of(own if weights is None else weights, panel, needed, self.spec.model)
+        terms = match_term_weights(
+            own if weights is None else weights, panel, needed, self.spec.model
+        )
         return predict_new(self, panel, terms, kind, period_effects)
+
+    def _terms_in_parts(self, panel: SpatialPanel, weights: Any) -> TermWeights:
+        """Return the terms for another panel, which must have the same units."""
+        same = panel.units.equals(self.resid.index.levels[0])
+        moving = any(part.matrix.shape[0] != self.n_units for part in self.terms.y)
+        if weights is not None or not same or moving:
+            raise OptionError(
+                "a model with several W's in a term predicts the data at hand, and other periods "
+                "of the same units where its links do not change over time"
+            )
+        return self.terms
 
     def _slopes(self) -> Slopes:
         """Return the parameters of effects: without the intercept, and without lam."""
@@ -527,8 +567,9 @@ class RegressionResult:
             f"Correction: {self.spec.correction}   Covariance: {self.spec.covariance}",
         ]
         body = self.table.reset_index()
+        part = ["part"] if self.terms.has_parts else []
         body.columns = pd.Index(
-            ["", "variable", "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
+            ["", "variable", *part, "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
         )
         rows = body.to_string(index=False, float_format=lambda x: f"{x:.4g}")
         foot = [
@@ -587,8 +628,12 @@ class RegressionResult:
 
     @property
     def __maketables_var_labels__(self) -> dict[str, str]:
-        labels = {key: self.labels.get(key, key) for _, key in self.params.index}
-        lagged = {_flat(k): f"W × {labels[k[1]]}" for k in self.params.index if k[0] == "wx"}
+        labels = {key[1]: self.labels.get(key[1], key[1]) for key in self.params.index}
+        lagged = {
+            _flat(k): _flat((k[0], labels[k[1]], *k[2:]))
+            for k in self.params.index
+            if k[0] == "wx" or len(k) > 2
+        }
         past = {("dynamic", "tau"): "{} (t-1)", ("dynamic", "eta"): "W × {} (t-1)"}
         for key in self.params.index.intersection(list(past)):
             lagged[_flat(key)] = past[key].format(self.label(self.spec.outcome))
@@ -624,8 +669,10 @@ class RegressionResult:
         return self.labels.get(name, name)
 
 
-def _flat(key: tuple[str, str]) -> str:
-    block, name = key
+def _flat(key: tuple[str, ...]) -> str:
+    block, name = key[:2]
+    if len(key) > 2:
+        return f"{_flat(key[:2])}, {key[2]}"
     if block == "wx":
         return f"W × {name}"
     if block in ("mean", "wmean"):

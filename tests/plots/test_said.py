@@ -111,7 +111,7 @@ def test_what_real_results_say_is_known():
             capital.select(periods=range(1976, 1987)), "lgsp", detrend=None
         )
     south = capital.units.to_series().isin(["TX", "OK", "AR", "LA"]).map({True: "a", False: "b"})
-    split = nq.spillovers.partitioned("lgsp ~ lpc", capital, w, groups=south, effects="two-way")
+    split = nq.spillovers.partitioned("lgsp ~ lpc", capital, w, group=south, effects="two-way")
     dynamic = nq.fit("lgsp ~ lpc", capital, w, time_lag=True, effects="two-way", correction="none")
     said_of = [
         tests.recommendation,

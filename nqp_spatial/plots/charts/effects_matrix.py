@@ -80,7 +80,7 @@ def effects_matrix(
     >>> south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     >>> south = south.map({True: "South", False: "Rest"})
     >>> w = nq.weights.contiguity(panel)
-    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_xlabel()
     'Sender (hatched: the interval holds zero)'
     """

@@ -248,11 +248,11 @@ def border_loss(
     >>> panel = nq.datasets.us_public_capital()
     >>> half = panel.units.to_series().lt("MO").map({True: "first", False: "second"})
     >>> res = nq.spillovers.barrier(
-    ...     "lgsp ~ lpc", panel, nq.weights.knn(panel, k=6), zone=half, effects="unit")
+    ...     "lgsp ~ lpc", panel, nq.weights.knn(panel, k=6), group=half, effects="unit")
     >>> nq.plots.border_loss(res).get_xlabel()
     'Share of the spillover lost'
     """
-    share, limits = result.share, result.conf_int()
+    share, limits = result.share, result.share_interval()
     inside = [
         value
         for part in share.index

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
-from nqp_spatial.regression._demeaning import swept
-from nqp_spatial.regression._model_data import Problem
+from nqp_spatial.regression._demeaning import demean
+from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["score_tests"]
 
 
 def score_tests(
-    problem: Problem, weights: SpatialWeights
+    problem: ModelData, weights: SpatialWeights
 ) -> dict[str, HypothesisTest | NotApplicable]:
     """Test a linear model for a spatial lag, a spatial error, each in the presence of the other.
 
@@ -32,7 +32,7 @@ def score_tests(
 
     Parameters
     ----------
-    problem : Problem
+    problem : ModelData
         A linear model (``ols`` or ``slx``), static or not.
     weights : SpatialWeights
         W, in the order of the panel's units.
@@ -52,21 +52,21 @@ def score_tests(
     shape = design.y.shape
     e = projection.left_y
     s2 = float(e @ e) / counts.observations
-    lag_y = swept(matrix @ design.y, problem.spec).ravel()
-    lag_e = swept(matrix @ e.reshape(shape), problem.spec).ravel()
+    lag_y = demean(matrix @ design.y, problem.spec).ravel()
+    lag_e = demean(matrix @ e.reshape(shape), problem.spec).ravel()
     fitted = design.y - e.reshape(shape)  # regressors and effects
-    lag_fit = swept(matrix @ fitted, problem.spec).ravel()
+    lag_fit = demean(matrix @ fitted, problem.spec).ravel()
     q = projection.z @ projection.unscale
     left = lag_fit - q @ (q.T @ lag_fit)
     trace = float(matrix.multiply(matrix.T).sum() + matrix.power(2).sum())
     centre = 0.0
-    if counts.less_one:
+    if counts.drops_unit_root:
         columns = np.asarray(matrix.sum(axis=0)).ravel()
         trace -= 1 + float(columns @ columns) / shape[0]
         # tr(J W) = -1 ties the scores to that of sigma2; what that explains is taken off.
         trace -= 2 / (shape[0] - 1)
-        centre = -float(counts.copies)
-    t = counts.copies * trace if trace > 0 else np.nan  # of two or three units nothing is left
+        centre = -float(counts.n_logdets)
+    t = counts.n_logdets * trace if trace > 0 else np.nan  # of two or three units nothing is left
     j = t + float(left @ left) / s2
     d_lag, d_err = float(e @ lag_y) / s2 - centre, float(e @ lag_e) / s2 - centre
     # Where W y adds nothing to W u beyond the regressors, the robust tests have no variance.

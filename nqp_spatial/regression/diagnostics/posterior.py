@@ -13,9 +13,9 @@ from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._model_data import Problem, pose
-from nqp_spatial.regression._term_weights import Terms
-from nqp_spatial.regression.likelihood.concentrated import Squares
+from nqp_spatial.regression._model_data import ModelData, build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.likelihood.concentrated import CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
@@ -48,7 +48,7 @@ def posterior_probabilities(
     ``p(y | model) ~ integral |I - x W|^m |z'B'B z|^(-1/2) S(x)^(-(N - K)/2) dx / length``
 
     with x = rho or lam (for ``slx`` there is no integral), B = I - lam W (the identity for rho), m
-    periods and S the sum of squares. All integrals are on the log scale.
+    periods and S the sum of products. All integrals are on the log scale.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def posterior_probabilities(
                 effects,
                 correction,
             )
-            terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
-            value = log_marginal(pose(panel, draft, terms, functions=functions))
+            terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
+            value = log_marginal(build_model_data(panel, draft, terms, functions=functions))
             rows.append({"weights": name, "model": model, "log_marginal": value})
     frame = pd.DataFrame(rows)
     logs = frame["log_marginal"].to_numpy()
@@ -126,7 +126,7 @@ def posterior_probabilities(
     return frame
 
 
-def log_marginal(problem: Problem) -> float:
+def log_marginal(problem: ModelData) -> float:
     """Return the log of the marginal likelihood of a model, up to a constant common to all."""
     projection, counts, spec = problem.projection, problem.counts, problem.spec
     k = projection.z.shape[1]
@@ -134,24 +134,24 @@ def log_marginal(problem: Problem) -> float:
     # |z'z|^(-1/2) from the triangular factor; the rest of the constant belongs to N - K.
     common = float(np.log(np.abs(np.diag(projection.unscale))).sum())
     common += float(gammaln(freedom)) - freedom * np.log(np.pi)
-    squares = Squares(projection)
+    products = CrossProducts(projection)
     if not (spec.has_rho or spec.has_lam):
-        return float(common - freedom * np.log(squares.plain[0, 0]))
+        return float(common - freedom * np.log(products.plain[0, 0]))
     which = 0 if spec.has_rho else 1
-    weights = problem.terms.y if which == 0 else problem.terms.u
+    weights = problem.terms.weights_y if which == 0 else problem.terms.weights_u
     assert weights is not None
     logdet = log_determinant(weights)
     # In u = artanh(r x) the integrand is a smooth hill; the edges add nothing.
     radius = 1 / logdet.interval[1]
     u = np.linspace(-4.5, 4.5, _POINTS)
     x = np.tanh(u) / radius
-    logs = counts.copies * np.asarray(logdet.value(x))
-    if counts.less_one:
-        logs = logs - counts.copies * np.log1p(-x)
+    logs = counts.n_logdets * np.asarray(logdet.value(x))
+    if counts.drops_unit_root:
+        logs = logs - counts.n_logdets * np.log1p(-x)
     for at, value in enumerate(x):
         pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
-        logs[at] -= freedom * np.log(squares.derivatives(pair)[0])
+        logs[at] -= freedom * np.log(products.derivatives(pair)[0])
         if which == 1:
-            logs[at] -= squares.log_volume(float(value)) / 2
+            logs[at] -= products.log_volume(float(value)) / 2
     logs += np.log(1 - np.tanh(u) ** 2) - np.log(2)  # dx / length of the interval
     return float(common + logsumexp(logs + np.log(u[1] - u[0])))

@@ -127,9 +127,9 @@ def centre_step(config: StudyConfig) -> Step:
     lines = [
         made(
             "split", "nq.spillovers.partitioned", literal(of["formula"]), "panel", "w",
-            groups=centre, effects=of["effects"],
+            group=centre, effects=of["effects"],
         ),
-        "matrices = {name: split.effects_matrix(name) for name in split.fit.regressors}",
+        "matrices = {name: split.effects_matrix(name) for name in split.model.spec.regressors}",
         "for number, matrix in enumerate(matrices.values(), start=1):",
         indent(picture, "    "),
     ]  # fmt: skip
