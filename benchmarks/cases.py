@@ -8,12 +8,12 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 import nqp_spatial as nq
-from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
+from nqp_spatial.weights.spatial_weights import WeightsSpec, build
 
 
 def _row_standardised(links: sparse.csr_array, name: str) -> nq.weights.SpatialWeights:
     units = pd.RangeIndex(links.shape[0], name="unit")
-    return finish(links, units, WeightsSpec(name), standardize="row", islands="error")
+    return build(links, units, WeightsSpec(name), standardize="row", islands="error")
 
 
 def lattice(rows: int, columns: int) -> nq.weights.SpatialWeights:

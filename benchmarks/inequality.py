@@ -31,7 +31,7 @@ def ours(n: int, periods: int):
     panel = nq.SpatialPanel(frame, unit="id", period="t")
 
     def call() -> dict:
-        found = nq.inequality.dagum(panel, "x", group="g").summary
+        found = nq.inequality.dagum(panel, "x", group="g").frame
         return {"gini": found["gini"].iloc[-1], "within": found["within"].iloc[-1]}
 
     return call

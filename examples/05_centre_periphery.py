@@ -70,7 +70,7 @@ def simulated() -> None:
     tables["threshold"] = beside(truth.threshold, found.params, found.std_errors)
     print(
         f"gamma = {found.gamma:.4f} [{found.conf_low:.4f}, {found.conf_high:.4f}], "
-        f"planted {truth.threshold.more['gamma']}"
+        f"planted {truth.threshold.mechanism['gamma']}"
     )
     print(tables["threshold"].round(4).to_string())
     nq.plots.save(nq.plots.threshold(found), OUTPUT / "05_threshold")
@@ -81,21 +81,21 @@ def simulated() -> None:
     print(tables["border"].round(4).to_string())
     low, high, _ = zones.share_interval().iloc[0]
     decay = zones.decay()
-    more = truth.border.more
+    mechanism = truth.border.mechanism
     print(
         f"share lost {zones.share.iloc[0]:.3f} [{low:.3f}, {high:.3f}], "
-        f"planted {more['share_lost']:.3f}\n"
+        f"planted {mechanism['share_lost']:.3f}\n"
         f"kappa {decay.kappa:.3f} [{decay.conf_low:.3f}, {decay.conf_high:.3f}], "
-        f"planted {more['kappa']}"
+        f"planted {mechanism['kappa']}"
     )
     nq.plots.save(nq.plots.border_loss(zones), OUTPUT / "05_border_loss")
 
     print("\n5. How far does it reach?")
-    formula, cutoff = truth.distance.formula, truth.distance.more["cutoff_km"]
+    formula, cutoff = truth.distance.formula, truth.distance.mechanism["cutoff_km"]
     power = nq.spillovers.distance_decay(formula, cities, cutoff_km=cutoff)
     print(
         f"power of distance {power.power:.2f} [{power.conf_low:.2f}, {power.conf_high:.2f}], "
-        f"planted {truth.distance.more['power']}"
+        f"planted {truth.distance.mechanism['power']}"
     )
     edges = [0, 100, 200, 300, 450, 600, 900]
     reach = nq.spillovers.reach(formula, cities, edges_km=edges)

@@ -114,7 +114,7 @@ def main() -> None:
     panel = study.panel
     index = nq.composite.index(panel, study.indicators, weighting="entropy")
     print(index)
-    index.table.to_csv(OUTPUT / "06_weights.csv")
+    index.indicators.to_csv(OUTPUT / "06_weights.csv")
     figure = nq.plots.index_weights(index, labels=panel.labels)
     nq.plots.save(figure, OUTPUT / "06_weights")
 
@@ -134,7 +134,7 @@ def main() -> None:
     )
     one, other, *_ = (f"dim_{name}" for name in index.dimensions)
     together = nq.composite.coupling(panel, [one, other])
-    print(together, together.frame["type"].value_counts().to_string(), sep="\n")
+    print(together, together.frame["lagging"].value_counts(dropna=False).to_string(), sep="\n")
     panel = panel.assign(coordination=together.frame["coordination"])
     for name in ("index", "coordination"):
         figure = nq.plots.choropleth(panel, name, period=last, **study.look)
@@ -143,18 +143,18 @@ def main() -> None:
     figure = nq.plots.choropleth_periods(panel, "index", title=study.title, **study.look)
     nq.plots.save(figure, OUTPUT / "06_index_by_year")
 
-    # Four measures of a place, as columns: division, distance, density, diversity.
+    # Four measures of a region, as columns: border exposure, distance, density, diversity.
     w = nq.weights.knn(panel, k=6)
     panel = panel.assign(
-        labels={"division": "Links across borders, share", "potential": "Market potential"},
-        division=nq.structure.division(panel, w, study.inside),
+        labels={"exposure": "Links across borders, share", "potential": "Market potential"},
+        exposure=nq.structure.border_exposure(panel, w, group=study.inside),
         potential=nq.structure.market_potential(panel, study.size, cutoff_km=1000),
-        density=nq.structure.density(panel, study.size),
+        density=nq.structure.areal_density(panel, study.size),
         diversity=nq.structure.diversity(panel, study.parts)["shannon"],
     )
-    four = ["division", "potential", "density", "diversity"]
+    four = ["exposure", "potential", "density", "diversity"]
     print(panel.at(last)[four].describe().round(3).to_string())
-    for name in ("division", "potential"):
+    for name in ("exposure", "potential"):
         # Shares of a few links have few different values.
         figure = nq.plots.choropleth(panel, name, period=last, classes=3, **study.look)
         nq.plots.save(figure, OUTPUT / f"06_{name}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nqp_spatial.io import read_panel
     from nqp_spatial.regression import compare, diagnostics, fit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _FOLDERS = (
     "composite",

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from scipy import sparse
 
 import nqp_spatial as nq
-from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
+from nqp_spatial.weights.spatial_weights import WeightsSpec, build
 
 # The same examples each time, so that a gate does not fail by chance; with
 # HYPOTHESIS_PROFILE=explore new ones are looked for. No test depends on how fast the machine is.
@@ -84,7 +84,7 @@ def lattice():
         n = rows * columns
         links = sparse.csr_array(sparse.kron(path(rows), path(columns)))
         spec = WeightsSpec("lattice")
-        return finish(
+        return build(
             links, pd.RangeIndex(n, name="unit"), spec, standardize=standardize, islands="error"
         )
 
@@ -103,7 +103,7 @@ def neighbours():
         rows = np.repeat(np.arange(n), k)
         links = sparse.csr_array((np.ones(n * k), (rows, found[:, 1:].ravel())), shape=(n, n))
         spec = WeightsSpec("nearest")
-        return finish(
+        return build(
             links, pd.RangeIndex(n, name="unit"), spec, standardize=standardize, islands="error"
         )
 

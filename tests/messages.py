@@ -24,8 +24,9 @@ Key = tuple[str | None, str]  # context, template
 def templates(folder: Path = PACKAGE) -> dict[Key, str]:
     """Every template in the source and every word of the vocabulary, with the place of it."""
     places: dict[Key, str] = {}
-    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.j2")]):
-        for line, text, _, _ in extract_from_file("python", path, keywords={"t": None}):
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.html.j2")]):
+        method = "python" if path.suffix == ".py" else "jinja2"
+        for line, text, _, _ in extract_from_file(method, path, keywords={"t": None}):
             places[(None, text)] = f"{path.relative_to(folder)}:{line}"
     for domain, words in VOCABULARY.items():
         places |= {(domain, english): f"core/vocabulary.py: {domain}" for english in words.values()}

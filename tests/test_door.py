@@ -191,7 +191,7 @@ def test_a_geometry_that_is_passed_goes_before_that_of_the_frame():
     panel = panel_of(TOGETHER, geometry=SHAPES.assign(geometry=[box(0, 0, 1, 1), box(1, 0, 2, 1)]))
     assert panel.geometry.geom_type.tolist() == ["Polygon"] * 2
     assert panel.frame.columns.tolist() == ["x"]
-    assert panel.notes == ("the geometry of the frame was left out, another being given",)
+    assert panel.notes == ("the geometry of the frame was not used, because geometry= was passed",)
 
 
 # -- ids of two sides ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Composite indices from indicators, and how systems go together."""
+"""Composite indices from indicators, and coupling coordination of systems."""
 
 from nqp_spatial.composite.coupling import CouplingResult, coupling
 from nqp_spatial.composite.index import CompositeIndex, index
@@ -12,3 +12,7 @@ __all__ = [
     "rank_intervals",
     "rank_schemes",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,9 +1,9 @@
-"""Indicators of different units made comparable: between their least and largest, or otherwise."""
+"""Indicators of different units made comparable: between minimum and maximum, or otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def normalised(
     how: Normalisation,
     *,
     targets: Mapping[str, tuple[float, float]] | None = None,
-    base: Hashable | None = None,
+    base_period: Hashable | None = None,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return scaled indicators, larger is better, and the numbers they were scaled by.
 
@@ -37,27 +37,21 @@ def normalised(
     Raises
     ------
     OptionError
-        If a direction or the normalisation is unknown, or targets or the base are absent.
+        If a direction is unknown, or targets or the base are absent.
     DomainError
         If an indicator is constant.
     """
-    if how not in get_args(Normalisation):
-        raise OptionError(
-            f"normalisation must be one of {', '.join(get_args(Normalisation))}; got {how!r}"
-        )
     if wrong := {name: sign for name, sign in directions.items() if sign not in ("+", "-")}:
         raise OptionError(f"the direction of an indicator is '+' or '-'; got {wrong}")
     panel.require_columns(directions)
     x = np.stack([panel.values(name) for name in directions], axis=2)
-    names, sign = (
-        list(directions),
-        np.array([1.0 if s == "+" else -1.0 for s in directions.values()]),
-    )
+    names = list(directions)
+    sign = np.array([1.0 if direction == "+" else -1.0 for direction in directions.values()])
     # A constant leaves differences of rounding only.
     varies = np.ptp(x, axis=(0, 1)) > 1e-12 * np.abs(x).max(axis=(0, 1))
-    if constant := [name for at, name in enumerate(names) if not varies[at]]:
+    if constant := [name for name, varying in zip(names, varies, strict=True) if not varying]:
         raise DomainError(
-            f"indicators are constant and tell nothing: {sample(constant)}; drop them"
+            f"indicators are constant and carry no information: {sample(constant)}; drop them"
         )
     steps = pd.DataFrame(
         {"direction": list(directions.values())}, index=pd.Index(names, name="indicator")
@@ -90,14 +84,15 @@ def normalised(
         steps["worst"], steps["best"] = worst, best
         # Beyond a target is as good as at it.
         return np.clip((x - worst) / (best - worst), 0, 1), steps
-    base = None if base is None else period_like(base, panel.periods)
+    base = None if base_period is None else period_like(base_period, panel.periods)
     if base not in panel.periods:
         raise PanelError(
-            f"normalisation by a base year needs base=, one of {sample(panel.periods, 20)}; "
+            f"normalisation by a base year needs base_period=, one of {sample(panel.periods, 20)}; "
             f"got {base!r}"
         )
     if (x <= 0).any():
-        names_bad = [name for at, name in enumerate(names) if (x[:, :, at] <= 0).any()]
+        positive = (x > 0).all(axis=(0, 1))
+        names_bad = [name for name, good in zip(names, positive, strict=True) if not good]
         raise DomainError(
             f"ratios to a base year need positive values; not so: {sample(names_bad)}"
         )

@@ -1,8 +1,9 @@
-"""Weights of indicators from their own spread: one function a scheme."""
+"""Weights of indicators from their variation: one function per scheme."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -42,31 +43,27 @@ def scheme_weights(
     return raw / raw.sum(), pd.DataFrame(steps, index=pd.Index(names, name="indicator"))
 
 
-def combined(weights: Mapping[str, np.ndarray], how: str) -> tuple[np.ndarray, pd.Series]:
-    """Return the combination of several weightings, and what each counts.
+def combined(
+    weights: Mapping[str, np.ndarray], how: Literal["mean", "game"]
+) -> tuple[np.ndarray, pd.Series]:
+    """Return the combination of several weightings, and the share of each.
 
     The mean; or that of game theory, ``sum_k a_k w_k`` that is nearest to all: the solution of
     ``sum_l a_l w_k'w_l = w_k'w_k``, the a's taken as absolute values that add up to one.
-
-    Raises
-    ------
-    OptionError
-        If the combination is unknown.
     """
     table = np.array(list(weights.values()))
-    if how == "mean":
-        share = np.full(len(table), 1 / len(table))
-    elif how == "game":
+    share = np.full(len(table), 1 / len(table))
+    if how == "game":
         inner = table @ table.T
-        found = np.abs(np.linalg.lstsq(inner, np.diag(inner), rcond=None)[0])
-        share = found / found.sum()
-    else:
-        raise OptionError(f"combine must be 'mean' or 'game', got {how!r}")
+        solution = np.abs(np.linalg.lstsq(inner, np.diag(inner), rcond=None)[0])
+        share = solution / solution.sum()
     return share @ table, pd.Series(share, list(weights), name="share")
 
 
 def _require_not_negative(values: np.ndarray, names: list[str], scheme: str) -> None:
-    if which := [name for at, name in enumerate(names) if (values[:, :, at] < 0).any()]:
+    negative = (values < 0).any(axis=(0, 1))
+    if negative.any():
+        which = [name for name, bad in zip(names, negative, strict=True) if bad]
         raise DomainError(
             f"weighting {scheme!r} needs values that are not negative; scaled "
             f"{sample(which)} are: use normalisation='min-max'"
@@ -83,7 +80,7 @@ def _entropy(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, dict[str
 
 
 def _critic(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return spread times conflict with the others: s_j sum_k (1 - r_jk)."""
+    """Return standard deviation times conflict with the others: s_j sum_k (1 - r_jk)."""
     z = values.reshape(-1, values.shape[2])
     std = z.std(axis=0, ddof=1)
     conflict = (1 - _correlation(z)).sum(axis=1)
@@ -109,7 +106,7 @@ def _pca(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, dict[str, np
 
 
 def _scatter(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the leading eigenvector of sum_t Z_t'Z_t, whose scores spread most (Guo 2002)."""
+    """Return the leading eigenvector of sum_t Z_t'Z_t, whose scores vary most (Guo 2002)."""
     _require_not_negative(values, names, "scatter")
     z = values.reshape(-1, values.shape[2])
     first = np.abs(np.linalg.eigh(z.T @ z)[1][:, -1])  # of a positive matrix, one sign (Perron)

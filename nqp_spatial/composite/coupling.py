@@ -1,4 +1,4 @@
-"""`coupling`: how well systems go together, and how far they have come."""
+"""`coupling`: coupling coordination degree of systems."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
-from nqp_spatial.core.options import checked
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
+from nqp_spatial.core.options import Share, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DomainError, OptionError, sample
 
@@ -37,30 +38,39 @@ class CouplingResult(Displayed):
     ----------
     frame : DataFrame
         By (unit, period): ``coupling`` C, ``development`` T, ``coordination`` D, ``grade`` (ordered
-        categories), ``type`` (which system lags, or "in step").
-    systems : tuple of str
-    corrected : bool
+        categories), ``lagging`` (the system that lags; none where systems are balanced).
+    spec : Spec
+        Systems, form and options.
+    notes : tuple of str
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.composite.coupling(cities, ["nqp", "relations"])
-    >>> found.frame.columns.tolist()
-    ['coupling', 'development', 'coordination', 'grade', 'type']
+    >>> result = nq.composite.coupling(cities, ["nqp", "relations"])
+    >>> result.frame.columns.tolist()
+    ['coupling', 'development', 'coordination', 'grade', 'lagging']
     """
 
     frame: pd.DataFrame
-    systems: tuple[str, ...]
-    corrected: bool
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    _figure = "over_periods"
+
+    @property
+    def tests(self) -> TestSet:
+        """No tests."""
+        return TestSet()
 
     def _blocks(self) -> list[Block]:
-        kind = "corrected" if self.corrected else "classical"
+        kind = "corrected" if self.spec.corrected else "classical"
         counts = self.frame["grade"].value_counts(sort=False)
         return [
-            f"Coupling coordination ({kind}) of {', '.join(self.systems)}",
+            f"Coupling coordination ({kind}) of {', '.join(self.spec.systems)}",
             self.frame.iloc[:, :3].describe(),
             counts,
+            *notes_of(self.notes),
         ]
 
 
@@ -70,10 +80,10 @@ def coupling(
     systems: Sequence[str],
     *,
     corrected: bool = True,
-    weights: Sequence[float] | None = None,
+    system_weights: Sequence[float] | None = None,
     cuts: Sequence[float] | None = None,
     grades: Sequence[str] | None = None,
-    tolerance: float = 0.1,
+    tolerance: Share = 0.1,
 ) -> CouplingResult:
     """Measure the coupling coordination of two or more systems.
 
@@ -90,16 +100,16 @@ def coupling(
         Columns with values in [0, 1], such as scores of `index`.
     corrected : bool
         The classical C is near one for almost all data: it is one at any U_1 = U_2, and at a ratio
-        of 2 still 0.94. The corrected one spreads over [0, 1].
-    weights : list of float, optional
-        a; equal by default, made to add up to one.
+        of 2 still 0.94. The corrected one uses the range [0, 1].
+    system_weights : list of float, optional
+        a; equal by default, rescaled to add up to one.
     cuts : list of float, optional
         Bounds of the grades of D between 0 and 1, ascending; tenths by default. A grade has its
         lower bound in it.
     grades : list of str, optional
         One name more than cuts; by default the usual ten.
     tolerance : float
-        Systems that are less than this part of the largest apart are in step.
+        Systems that differ by at most this share of the largest are balanced: none lags.
 
     Returns
     -------
@@ -132,20 +142,21 @@ def coupling(
     if len(names) < 2 or len(set(names)) < len(names):
         raise OptionError(f"systems must be two or more different columns, got {names}")
     u = np.stack([panel.values(name) for name in names], axis=2).reshape(-1, len(names))
-    outside = (u < -1e-12) | (u > 1 + 1e-12)  # rounding may pass the ends by a hair
+    outside = (u < -1e-12) | (u > 1 + 1e-12)  # rounding may exceed the bounds slightly
     if outside.any():
-        which = [name for at, name in enumerate(names) if outside[:, at].any()]
+        which = [name for name, bad in zip(names, outside.any(axis=0), strict=True) if bad]
         raise DomainError(
             f"systems must lie in [0, 1]; not so: {sample(which)}. Scale them first, such as with "
             "composite.index"
         )
     u = np.clip(u, 0.0, 1.0)
-    a = np.ones(len(names)) if weights is None else _numbers(weights, "weights")
+    a = np.ones(len(names)) if system_weights is None else np.asarray(system_weights, dtype=float)
     if len(a) != len(names) or (a < 0).any() or not a.sum() > 0:
         raise OptionError(
-            f"weights must be {len(names)} numbers, not negative nor all zero; got {a.tolist()}"
+            f"system_weights must be {len(names)} numbers, not negative nor all zero; "
+            f"got {a.tolist()}"
         )
-    bounds = np.arange(1, 10) / 10 if cuts is None else _numbers(cuts, "cuts")
+    bounds = np.arange(1, 10) / 10 if cuts is None else np.asarray(cuts, dtype=float)
     words = list(GRADES) if grades is None else list(grades)
     if (np.diff(bounds) <= 0).any() or len(words) != len(bounds) + 1:
         raise OptionError(
@@ -153,8 +164,6 @@ def coupling(
         )
     if len(set(words)) < len(words):
         raise OptionError(f"grades must be different names, got {words}")
-    if not 0 <= tolerance <= 1:
-        raise OptionError(f"tolerance must lie between 0 and 1, got {tolerance!r}")
     c = _corrected(u) if corrected else _classical(u)
     t = u @ (a / a.sum())
     d = np.sqrt(c * t)
@@ -166,30 +175,23 @@ def coupling(
             "grade": pd.Categorical.from_codes(
                 np.searchsorted(bounds, d, side="right"), words, ordered=True
             ),
-            "type": _types(u, names, tolerance),
+            "lagging": _lagging(u, names, tolerance),
         },
         index=panel.frame.index,
     )
-    return CouplingResult(frame, tuple(names), corrected)
-
-
-def _numbers(values: Sequence[float], name: str) -> np.ndarray:
-    """Return an option's finite numbers, or raise `OptionError`."""
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        array = np.array([np.nan])
-    if array.ndim != 1 or not np.isfinite(array).all():
-        raise OptionError(f"{name} must be a list of finite numbers, got {values!r}")
-    return array
+    spec = Spec(
+        systems=tuple(names), corrected=corrected, system_weights=system_weights,
+        cuts=tuple(bounds.tolist()), grades=tuple(words), tolerance=tolerance,
+    )  # fmt: skip
+    return CouplingResult(frame, spec)
 
 
 def _classical(u: np.ndarray) -> np.ndarray:
     n, total = u.shape[1], u.sum(axis=1)
     product = u.prod(axis=1) ** (1 / n)
-    found = np.divide(n * product, total, out=np.zeros_like(total), where=total > 0)
-    # Rounding may pass one by a hair.
-    return np.asarray(np.minimum(found, 1.0))
+    ratio = np.divide(n * product, total, out=np.zeros_like(total), where=total > 0)
+    # Rounding may exceed one slightly.
+    return np.asarray(np.minimum(ratio, 1.0))
 
 
 def _corrected(u: np.ndarray) -> np.ndarray:
@@ -202,7 +204,8 @@ def _corrected(u: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(nearness * share.prod(axis=1) ** (1 / (n - 1))))
 
 
-def _types(u: np.ndarray, names: list[str], tolerance: float) -> np.ndarray:
-    lagging = np.array([f"{name} lags" for name in names], dtype=object)[u.argmin(axis=1)]
-    even = u.max(axis=1) - u.min(axis=1) <= tolerance * u.max(axis=1)
-    return np.asarray(np.where(even, "in step", lagging))
+def _lagging(u: np.ndarray, names: list[str], tolerance: float) -> np.ndarray:
+    """Return the name of the smallest system, nothing where systems are balanced."""
+    smallest = np.array(names, dtype=object)[u.argmin(axis=1)]
+    balanced = u.max(axis=1) - u.min(axis=1) <= tolerance * u.max(axis=1)
+    return np.asarray(np.where(balanced, None, smallest))

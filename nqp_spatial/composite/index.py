@@ -1,19 +1,21 @@
-"""`index`: one number a unit and period from several indicators."""
+"""`index`: one number per unit and period from several indicators."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.composite._normalise import Normalisation, normalised
 from nqp_spatial.composite._weighting import combined, scheme_weights
-from nqp_spatial.core.display import Block, Displayed
-from nqp_spatial.core.options import checked
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
+from nqp_spatial.core.options import Nonnegative, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import Message, join, label, listed, t
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 
 __all__ = ["CompositeIndex", "index"]
@@ -31,64 +33,81 @@ class CompositeIndex(Displayed):
     scores : Series
         By (unit, period).
     dimensions : DataFrame
-        Scores of the dimensions by (unit, period); of a flat index none.
+        Scores of the dimensions by (unit, period); without columns for a flat index.
     weights : Series
         By indicator, or (dimension, indicator); they add up to one.
-    table : DataFrame
-        By indicator: direction, least and largest value, what the weighting was made of (such as
-        entropy and redundancy), the weight inside its dimension, that of the dimension, and both.
+    indicators : DataFrame
+        By indicator: direction, smallest and largest value, what the weighting was computed from
+        (such as entropy and redundancy), the weight inside its dimension, that of the dimension,
+        and their product.
     scaled : DataFrame
         Scaled indicators by (unit, period), larger is better.
-    spec : dict
-        Normalisation, weighting, aggregation, and what the caller gave to them.
+    spec : Spec
+        Normalisation, weighting, aggregation and the other options.
     notes : tuple of str
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.composite.index(cities, {"patents": "+", "energy": "-"})
-    >>> found.weights.sum().round(12), found.scores.between(0, 1).all()
+    >>> result = nq.composite.index(cities, {"patents": "+", "energy": "-"})
+    >>> result.weights.sum().round(12), result.scores.between(0, 1).all()
     (np.float64(1.0), np.True_)
     """
 
     scores: pd.Series
     dimensions: pd.DataFrame
     weights: pd.Series
-    table: pd.DataFrame
+    indicators: pd.DataFrame
     scaled: pd.DataFrame
-    spec: dict[str, Any]
+    spec: Spec
     notes: tuple[str, ...]
+
+    _figure = "index_weights"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The scores by (unit, period), column ``index``."""
+        return self.scores.to_frame()
+
+    @property
+    def tests(self) -> TestSet:
+        """No tests."""
+        return TestSet()
 
     @property
     def contributions(self) -> pd.DataFrame:
-        """What each indicator adds to each additive score, by (unit, period).
+        """Contribution of each indicator to each additive score, by (unit, period).
 
-        Columns are those of `weights`: ``contributions.T.groupby(level="dimension").sum().T`` has
-        what dimensions add.
+        Columns are those of `weights`; ``contributions.T.groupby(level="dimension").sum().T`` gives
+        the contributions of dimensions.
         """
         if self.spec["aggregation"] != "additive":
             raise OptionError(
                 f"contributions add up in an additive index; this one is "
                 f"{self.spec['aggregation']!r}"
             )
-        found = self.scaled * self.weights.to_numpy()
-        return found.set_axis(self.weights.index, axis=1)
+        weighted = self.scaled * self.weights.to_numpy()
+        return weighted.set_axis(self.weights.index, axis=1)
 
     @property
     def obstacles(self) -> pd.DataFrame:
         """Obstacle degrees ``w_j (1 - z_j) / sum_k w_k (1 - z_k)``, by (unit, period)."""
         if (self.scaled.to_numpy() > 1).any() or (self.scaled.to_numpy() < 0).any():
             raise DomainError(
-                "obstacles are what is lacking to one: use normalisation='min-max' or 'target'"
+                "obstacles are distances to one: use normalisation='min-max' or 'target'"
             )
         lacking = (1 - self.scaled) * self.weights.to_numpy()
-        # A unit that is best in everything has no obstacle.
+        # A unit that is best in all indicators has no obstacle.
         return lacking.div(lacking.sum(axis=1).replace(0, np.nan), axis=0).fillna(0.0)
 
     def _blocks(self) -> list[Block]:
-        said = ", ".join(f"{key}={value}" for key, value in self.spec.items() if value is not None)
-        return [f"Composite index: {said}", self.table, *self.notes]
+        options = {name: value for name, value in self.spec.items() if value is not None}
+        return [
+            f"Composite index: {Spec(**options)!r}",
+            self.indicators,
+            *notes_of(self.notes),
+        ]
 
 
 @checked
@@ -101,10 +120,10 @@ def index(
     combine: Literal["mean", "game"] = "mean",
     across: Literal["same", "equal"] | Mapping[str, float] = "same",
     aggregation: Aggregation = "additive",
-    given: Mapping[str, float] | None = None,
+    indicator_weights: Mapping[str, float] | None = None,
     targets: Mapping[str, tuple[float, float]] | None = None,
-    base: Hashable | None = None,
-    shift: float = 0.0,
+    base_period: Hashable | None = None,
+    shift: Nonnegative = 0.0,
 ) -> CompositeIndex:
     """Make one index of several indicators.
 
@@ -119,8 +138,8 @@ def index(
     indicators : mapping
         ``{column: "+" | "-"}``, or ``{dimension: {column: "+" | "-"}}``.
     normalisation : {"min-max", "min-max-by-period", "z-score", "target", "base-year"}
-        ``min-max-by-period`` compares inside periods only; ``target`` takes `targets`;
-        ``base-year`` divides by the mean of the period `base`.
+        ``min-max-by-period`` compares within periods only; ``target`` takes `targets`;
+        ``base-year`` divides by the mean of the period `base_period`.
     weighting : str or list of str
         ``entropy``: p = z / sum z, e = -sum p ln p / ln N, w ~ 1 - e; ``critic``: s_j sum_k (1 -
         r_jk) (Diakoulaki et al. 1995); ``cv``: standard deviation over mean; ``pca``: squared
@@ -129,19 +148,19 @@ def index(
     combine : {"mean", "game"}
         How several weightings are combined.
     across : {"same", "equal"} or mapping
-        Weights of dimensions: by the same weighting of their scores, equal, or given. Inside
-        each dimension weights add up to one. With ``given`` weights dimensions weigh what their
-        indicators do.
+        Weights of dimensions: by the same weighting of their scores, equal, or as passed. Inside
+        each dimension weights add up to one. With ``weighting="given"`` the weight of a dimension
+        is the sum of those of its indicators.
     aggregation : {"additive", "geometric", "topsis"}
-    given : mapping, optional
-        Weight of each indicator, for ``weighting="given"``; they are made to add up to one.
+    indicator_weights : mapping, optional
+        Weight of each indicator, for ``weighting="given"``; they are rescaled to add up to one.
     targets : mapping, optional
         Worst and best value of each indicator.
-    base : hashable, optional
-        A period.
+    base_period : hashable, optional
+        A period, for ``normalisation="base-year"``.
     shift : float
-        Added to every z. It changes entropy weights, so it is zero unless it is asked for; a
-        geometric index needs it where some z are zero.
+        Added to every z. It changes entropy weights and is therefore zero by default; a geometric
+        index needs it where some z are zero.
 
     Returns
     -------
@@ -171,76 +190,92 @@ def index(
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
     >>> planted = cities.truth.index_weights
-    >>> found = nq.composite.index(cities, planted["direction"].to_dict(), weighting="given",
-    ...                            given=planted["weight"].to_dict())
-    >>> bool(np.allclose(found.scores, cities.frame["nqp"]))
+    >>> result = nq.composite.index(cities, planted["direction"].to_dict(), weighting="given",
+    ...                             indicator_weights=planted["weight"].to_dict())
+    >>> bool(np.allclose(result.scores, cities.frame["nqp"]))
     True
     """
-    if aggregation not in get_args(Aggregation):
-        raise OptionError(
-            f"aggregation must be one of {', '.join(get_args(Aggregation))}; got {aggregation!r}"
-        )
-    if not (isinstance(shift, int | float) and 0 <= shift < np.inf):
-        raise OptionError(f"shift must be a number from 0, got {shift!r}")
-    dimension, directions = _flat(indicators)
-    z, table = normalised(panel, directions, normalisation, targets=targets, base=base)
+    by_dimension, directions = _flat(indicators)
+    z, table = normalised(
+        panel, directions, normalisation, targets=targets, base_period=base_period
+    )
     z = z + shift
     names = list(directions)
     schemes = [weighting] if isinstance(weighting, str) else list(weighting)
     if not schemes:
         raise OptionError("weighting must name at least one scheme")
-    groups = {d: [names.index(k) for k in some] for d, some in dimension.items()}
-    found = {s: _one_scheme(s, z, names, groups, across, given) for s in schemes}
+    positions = {d: [names.index(name) for name in group] for d, group in by_dimension.items()}
+    results = {
+        scheme: _one_scheme(scheme, z, names, positions, across, indicator_weights)
+        for scheme in schemes
+    }
     notes: list[str] = []
-    for s, (_, _, steps) in found.items():
-        alone = len(found) == 1 and not set(steps.columns) & set(table.columns)
-        extra = steps if alone else steps.add_prefix(f"{s}: ")
-        table = table.join(extra)
-        against = [k for k in names if s == "pca" and (steps["loading"] < 0)[k]]
-        if against:
-            notes.append(f"pca: {sample(against)} go against the others on the first component")
-    if len(found) == 1:
-        inside, of_dimension, _ = next(iter(found.values()))
+    for scheme, (_, _, steps) in results.items():
+        prefixed = len(results) > 1 or bool(set(steps.columns) & set(table.columns))
+        table = table.join(steps.add_prefix(f"{scheme}_") if prefixed else steps)
+        if scheme == "pca" and (negative := list(steps.index[steps["loading"] < 0])):
+            notes.append(
+                t(
+                    "principal component: {indicators} have negative loadings on the first "
+                    "component, unlike the others",
+                    indicators=listed(negative),
+                )
+            )
+    if len(results) == 1:
+        weight_inside, of_dimension, _ = next(iter(results.values()))
     else:
-        inside, shares = combined({s: one[0] for s, one in found.items()}, combine)
-        of_dimension = np.average([one[1] for one in found.values()], axis=0, weights=shares)
-        whole = np.array([inside[at].sum() for at in groups.values()])
-        for (_, at), total in zip(groups.items(), whole, strict=True):
-            inside[at] /= total
-        counted = ", ".join(f"{name} {share:.3f}" for name, share in shares.items())
-        notes.append(f"weightings combined by {combine}: {counted}")
+        weight_inside, shares = combined({s: result[0] for s, result in results.items()}, combine)
+        of_dimension = np.average([r[1] for r in results.values()], axis=0, weights=shares)
+        for columns in positions.values():
+            weight_inside[columns] /= weight_inside[columns].sum()
+        notes.append(_combination(combine, shares))
     per_indicator = np.empty(len(names))
-    for value, at in zip(of_dimension, groups.values(), strict=True):
-        per_indicator[at] = value
-    weight = inside * per_indicator
-    if len(dimension) > 1:
-        table.insert(0, "dimension", [d for d, some in dimension.items() for _ in some])
-        table["weight_inside"], table["weight_of_dimension"] = inside, per_indicator
+    for value, columns in zip(of_dimension, positions.values(), strict=True):
+        per_indicator[columns] = value
+    weight = weight_inside * per_indicator
+    labels: pd.Index = pd.Index(names, name="indicator")
+    pairs = [(d, name) for d, group in by_dimension.items() for name in group]
+    if len(by_dimension) > 1:
+        table.insert(0, "dimension", [d for d, _ in pairs])
+        table["weight_inside"], table["weight_of_dimension"] = weight_inside, per_indicator
+        labels = pd.MultiIndex.from_tuples(pairs, names=["dimension", "indicator"])
     table["weight"] = weight
     rows = panel.frame.index
-    parts = {d: _aggregated(z[:, :, at], inside[at], aggregation) for d, at in groups.items()}
-    scores = _aggregated(z, weight, aggregation)
-    labels: pd.Index = pd.Index(names, name="indicator")
-    if len(dimension) > 1:
-        pairs = [(d, k) for d, some in dimension.items() for k in some]
-        labels = pd.MultiIndex.from_tuples(pairs, names=["dimension", "indicator"])
+    parts = {
+        d: _aggregated(z[:, :, columns], weight_inside[columns], aggregation).ravel()
+        for d, columns in positions.items()
+    }
     return CompositeIndex(
-        scores=pd.Series(scores.ravel(), rows, name="index"),
-        dimensions=pd.DataFrame(
-            {d: v.ravel() for d, v in parts.items()} if len(dimension) > 1 else {}, rows
-        ),
+        scores=pd.Series(_aggregated(z, weight, aggregation).ravel(), rows, name="index"),
+        dimensions=pd.DataFrame(parts if len(by_dimension) > 1 else {}, rows),
         weights=pd.Series(weight, labels, name="weight"),
-        table=table,
+        indicators=table,
         scaled=pd.DataFrame(z.reshape(-1, len(names)), rows, pd.Index(names, name="indicator")),
-        spec={
-            "normalisation": normalisation,
-            "weighting": weighting if isinstance(weighting, str) else "+".join(schemes),
-            "aggregation": aggregation,
-            "shift": shift or None,
-            "base": base,
-        },
+        spec=Spec(
+            normalisation=normalisation,
+            weighting="+".join(schemes),
+            combine=combine if len(schemes) > 1 else None,
+            across=across if len(by_dimension) > 1 else None,
+            aggregation=aggregation,
+            indicator_weights=indicator_weights,
+            targets=targets,
+            base_period=base_period,
+            shift=shift or None,
+        ),
         notes=tuple(notes),
     )
+
+
+def _combination(combine: str, shares: pd.Series) -> Message:
+    """Return how several weightings were combined, in words."""
+    parts = [
+        t("{scheme} {share:.3f}", scheme=label("weighting", scheme), share=share)
+        for scheme, share in shares.items()
+    ]
+    return t(
+        "weightings combined by {method}: {shares}",
+        method=label("combination", combine), shares=join(", ", parts),
+    )  # fmt: skip
 
 
 def _flat(indicators: Directions) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -254,64 +289,62 @@ def _flat(indicators: Directions) -> tuple[dict[str, list[str]], dict[str, str]]
         flat = cast(Mapping[str, str], indicators)
         return {"index": list(flat)}, dict(flat)
     deep = cast(Mapping[str, Mapping[str, str]], indicators)
-    if empty := [d for d, some in deep.items() if not some]:
+    if empty := [d for d, group in deep.items() if not group]:
         raise OptionError(f"dimensions without indicators: {sample(empty)}")
-    every = [name for some in deep.values() for name in some]
-    if twice := sorted({name for name in every if every.count(name) > 1}):
-        raise PanelError(f"indicators are in several dimensions: {sample(twice)}")
-    directions = {name: sign for some in deep.values() for name, sign in some.items()}
-    return {d: list(some) for d, some in deep.items()}, directions
+    names = [name for group in deep.values() for name in group]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise PanelError(f"indicators are in several dimensions: {sample(repeated)}")
+    directions = {name: sign for group in deep.values() for name, sign in group.items()}
+    return {d: list(group) for d, group in deep.items()}, directions
 
 
 def _one_scheme(
     scheme: str,
     z: np.ndarray,
     names: list[str],
-    groups: dict[str, list[int]],
+    positions: dict[str, list[int]],
     across: str | Mapping[str, float],
-    given: Mapping[str, float] | None,
+    indicator_weights: Mapping[str, float] | None,
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Return weights inside dimensions, weights of dimensions, and the steps."""
     if scheme == "given":
-        raw = _given(given, names)
-        if idle := [d for d, at in groups.items() if not raw[at].sum() > 0]:
+        raw = _shares(indicator_weights, names)
+        if idle := [d for d, columns in positions.items() if not raw[columns].sum() > 0]:
             raise OptionError(f"dimensions without any weight: {sample(idle)}; leave them out")
-        inside, steps = raw.copy(), pd.DataFrame(index=pd.Index(names, name="indicator"))
-        for at in groups.values():
-            inside[at] = raw[at] / raw[at].sum()
-        of_dimension = np.array([raw[at].sum() for at in groups.values()])
-        return inside, of_dimension / of_dimension.sum(), steps
-    inside, parts = np.empty(len(names)), []
-    for at in groups.values():
-        inside[at], steps = scheme_weights(scheme, z[:, :, at], [names[j] for j in at])
+        weight_inside, steps = raw.copy(), pd.DataFrame(index=pd.Index(names, name="indicator"))
+        for columns in positions.values():
+            weight_inside[columns] = raw[columns] / raw[columns].sum()
+        of_dimension = np.array([raw[columns].sum() for columns in positions.values()])
+        return weight_inside, of_dimension / of_dimension.sum(), steps
+    weight_inside, parts = np.empty(len(names)), []
+    for columns in positions.values():
+        weight_inside[columns], steps = scheme_weights(
+            scheme, z[:, :, columns], [names[j] for j in columns]
+        )
         parts.append(steps)
-    if len(groups) == 1:
-        return inside, np.ones(1), pd.concat(parts)
+    if len(positions) == 1:
+        return weight_inside, np.ones(1), pd.concat(parts)
     if isinstance(across, Mapping):
-        of_dimension = _given(across, list(groups))
+        of_dimension = _shares(across, list(positions))
     elif across == "equal":
-        of_dimension = np.full(len(groups), 1 / len(groups))
-    elif across == "same":
-        scores = np.stack([z[:, :, at] @ inside[at] for at in groups.values()], axis=2)
-        of_dimension, _ = scheme_weights(scheme, scores, list(groups))
+        of_dimension = np.full(len(positions), 1 / len(positions))
     else:
-        raise OptionError(f"across must be 'same', 'equal' or a mapping; got {across!r}")
-    return inside, of_dimension, pd.concat(parts)
+        scores = [z[:, :, columns] @ weight_inside[columns] for columns in positions.values()]
+        of_dimension, _ = scheme_weights(scheme, np.stack(scores, axis=2), list(positions))
+    return weight_inside, of_dimension, pd.concat(parts)
 
 
-def _given(given: Mapping[str, float] | None, names: list[str]) -> np.ndarray:
-    if given is None or set(given) != set(names):
+def _shares(weights: Mapping[str, float] | None, names: list[str]) -> np.ndarray:
+    """Return the caller's weights in the order of names, rescaled to add up to one."""
+    if weights is None or set(weights) != set(names):
         raise OptionError(
             f"wanted a weight for each of {sample(names, 20)}; got "
-            f"{'none' if given is None else sample(list(given), 20)}"
+            f"{'none' if weights is None else sample(list(weights), 20)}"
         )
-    try:
-        raw = np.array([given[name] for name in names], dtype=float)
-    except (TypeError, ValueError):
-        raise OptionError(f"weights must be numbers; got {dict(given)}") from None
+    raw = np.array([weights[name] for name in names], dtype=float)
     if not np.isfinite(raw).all() or (raw < 0).any() or not raw.sum() > 0:
         raise OptionError(
-            f"weights must be finite and not negative, nor all zero; got {dict(given)}"
+            f"weights must be finite and not negative, nor all zero; got {dict(weights)}"
         )
     return np.asarray(raw / raw.sum())
 
@@ -324,7 +357,7 @@ def _aggregated(z: np.ndarray, weight: np.ndarray, how: Aggregation) -> np.ndarr
         if (z <= 0).any():
             raise DomainError(
                 "a geometric index needs positive scaled values, and min-max scaling makes the "
-                "least zero: pass a shift= and report it, or use another aggregation"
+                "smallest zero: pass a shift= and report it, or use another aggregation"
             )
         return np.asarray(np.exp(np.log(z) @ weight))
     weighted = z * weight

@@ -32,7 +32,7 @@ def rank_intervals(
     """Return the ranks of units under other weights.
 
     Weights are drawn from a Dirichlet distribution with mean w and ``concentration`` c: the weight
-    of an indicator has variance ``w (1 - w) / (c + 1)``. Beside that each indicator is left out
+    of an indicator has variance ``w (1 - w) / (c + 1)``. In addition each indicator is left out
     once, the others keeping their proportions.
 
     Parameters
@@ -55,7 +55,7 @@ def rank_intervals(
     Raises
     ------
     OptionError
-        If the index is not additive, has one indicator, or an option is out of range.
+        If the index is not additive, or has one indicator.
     PanelError
         If there is no such period.
 
@@ -68,19 +68,14 @@ def rank_intervals(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
-    >>> nq.composite.rank_intervals(found, period=2021).iloc[0]["rank"]
+    >>> result = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
+    >>> nq.composite.rank_intervals(result, period=2021).iloc[0]["rank"]
     np.float64(1.0)
     """
     if result.spec["aggregation"] != "additive":
         raise OptionError("ranks under other weights are offered for additive indices")
     if len(result.weights) < 2:
         raise OptionError("an index of one indicator has no other weights")
-    if not (draws >= 1 and 0 < concentration < np.inf and 0 < level < 1):
-        raise OptionError(
-            "draws and concentration must be positive and finite, level between 0 and 1; got "
-            f"{draws!r}, {concentration!r} and {level!r}"
-        )
     periods = result.scaled.index.get_level_values(1)
     period = period_like(period, periods)
     if period not in periods:
@@ -91,11 +86,12 @@ def rank_intervals(
     require_memory(
         24.0 * draws * len(z), f"ranks of {len(z)} units in {draws} draws", "take fewer draws"
     )
-    # An indicator without weight stays without.
-    some = w > 0
-    drawn = np.zeros((draws, len(w)))
-    drawn[:, some] = np.random.default_rng(seed).dirichlet(concentration * w[some], size=draws)
-    ranks = _ranks(z.to_numpy() @ drawn.T)
+    # An indicator with weight zero keeps it.
+    positive = w > 0
+    other_weights = np.zeros((draws, len(w)))
+    rng = np.random.default_rng(seed)
+    other_weights[:, positive] = rng.dirichlet(concentration * w[positive], size=draws)
+    ranks = _ranks(z.to_numpy() @ other_weights.T)
     left_out = w * (1 - np.eye(len(w)))
     left_out = left_out[left_out.sum(axis=1) > 0]
     without = _ranks(z.to_numpy() @ (left_out / left_out.sum(axis=1, keepdims=True)).T)
@@ -139,7 +135,7 @@ def rank_schemes(
     Returns
     -------
     DataFrame
-        By unit: one column a scheme, ``best`` and ``worst`` of them; ordered by the mean rank.
+        By unit: one column per scheme, ``best`` and ``worst`` of them; ordered by the mean rank.
 
     Raises
     ------
@@ -150,8 +146,8 @@ def rank_schemes(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.composite.rank_schemes(cities, {"patents": "+", "energy": "-"}, period=2021)
-    >>> found.columns.tolist()
+    >>> ranks = nq.composite.rank_schemes(cities, {"patents": "+", "energy": "-"}, period=2021)
+    >>> ranks.columns.tolist()
     ['entropy', 'critic', 'cv', 'pca', 'scatter', 'equal', 'best', 'worst']
     """
     period = panel.period(period)

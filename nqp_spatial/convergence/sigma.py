@@ -168,7 +168,7 @@ def _measured(
     asked = ["log_variance" if name == "sd_log" else name for name in names if name != "sd"]
     found = pd.DataFrame(index=panel.periods)
     if asked:
-        found = indices(panel, variable, which=asked, weights=weights)
+        found = indices(panel, variable, which=asked, population=weights)
     if "sd_log" in names:
         found["sd_log"] = np.sqrt(found["log_variance"])
     if "sd" in names:

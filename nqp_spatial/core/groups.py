@@ -12,7 +12,7 @@ import pandas as pd
 
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import DuplicateKeysError, OptionError, PanelError, sample
+from nqp_spatial.errors import DuplicateKeysError, OptionError, PanelError, plain, sample
 
 __all__ = ["Groups"]
 
@@ -89,7 +89,7 @@ class Groups:
         groups = cls(codes.astype(np.int64), tuple(labels), ids)
         if len(labels) < at_least:
             raise OptionError(
-                f"groups must be two or more; all units are in {labels[0]!r}"
+                f"groups must be two or more; all units are in {plain(labels[0])!r}"
                 if at_least == 2
                 else f"groups must be {at_least} or more, got {len(labels)}"
             )

@@ -9,13 +9,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.periods import places_in_time, read_periods
+from nqp_spatial.core.period_readers import read_periods
+from nqp_spatial.core.periods import places_in_time
+from nqp_spatial.core.text import listed, t
 from nqp_spatial.errors import (
     DuplicateKeysError,
     MissingValuesError,
     OptionError,
     PanelError,
-    UnbalancedPanelError,
     UnknownColumnError,
     UnmatchedIdsError,
     plain,
@@ -23,10 +24,9 @@ from nqp_spatial.errors import (
 )
 
 __all__ = [
-    "balancing_choices",
     "check_same_ids",
+    "folded",
     "keyed",
-    "require_balanced",
     "reread",
     "type_hint",
     "with_key_columns",
@@ -96,10 +96,10 @@ def type_hint(ours: pd.Index, theirs: pd.Index) -> str:
         ours_only = [id_ for id_ in ours_only if form(id_) not in others]
     hints = []
     for reason, pairs in reasons.items():
-        shown = ", ".join(f"{one!r} would match {other!r}" for one, other in pairs[:3])
+        shown = ", ".join(f"{id_!r} would match {other!r}" for id_, other in pairs[:3])
         more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
-        one, other = (type(id_).__name__ for id_ in pairs[0])
-        why = reason.replace("{one}", one).replace("{other}", other)
+        our_type, their_type = (type(id_).__name__ for id_ in pairs[0])
+        why = reason.replace("{ours}", our_type).replace("{theirs}", their_type)
         hints.append(f"{shown}{more}: {why}")
     return f" ({'; '.join(hints)})" if hints else ""
 
@@ -117,7 +117,14 @@ def _without_zeros(id_: object) -> str:
     return _without_decimals(id_).lstrip("0")
 
 
-def _folded(id_: object) -> str:
+def folded(id_: object) -> str:
+    """Return an id without blanks, full-width signs, leading zeros and capitals.
+
+    Examples
+    --------
+    >>> folded(" Ａ 01")
+    'a01'
+    """
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", _without_zeros(id_))).casefold()
 
 
@@ -139,12 +146,12 @@ def reread(id_: object) -> str:
 
 # What two ids have in common that do not match, the closest first.
 _FORMS: dict[str, Callable[[object], str]] = {
-    "the ids are {one} on one side and {other} on the other: convert one side": str,
+    "the ids are {ours} on one side and {theirs} on the other: convert one side": str,
     "blanks at the ends; remove them with .str.strip()": _bare,
     "decimals were added; read ids as text, dtype={'id': str}, or make them whole numbers, "
     ".astype(int)": _without_decimals,
     "zeros in front are lost; read ids as text, dtype={'id': str}": _without_zeros,
-    "full-width signs, blanks or capitals differ; write them alike": _folded,
+    "full-width signs, blanks or capitals differ; write them alike": folded,
     "letters of another encoding; name the file's encoding, such as encoding='gb18030' or "
     "geometry_encoding='gb18030'": reread,
 }
@@ -193,8 +200,11 @@ def keyed(frame: pd.DataFrame, unit: str, period: str | None) -> tuple[pd.DataFr
     levels = data.index.levels[1]
     if len(levels) > 1 and places_in_time(levels) is None:
         notes.append(
-            f"periods are in alphabetical order, their order in time not being known: "
-            f"{sample(levels, 8)}"
+            t(
+                "the order of periods in time is not known, so they are sorted alphabetically: "
+                "{periods}",
+                periods=listed(levels, 8),
+            )
         )
     return data, notes
 
@@ -292,47 +302,3 @@ def _one_type(column: pd.Series) -> pd.Series:
             f"{sample(first.values())}: convert them to one, such as by .astype(str)"
         )
     return column
-
-
-def require_balanced(data: pd.DataFrame) -> None:
-    """Raise `UnbalancedPanelError`, naming absent pairs, unless every unit is in every period."""
-    units, periods = data.index.levels
-    absent_count = len(units) * len(periods) - len(data)
-    if absent_count:
-        grid = pd.MultiIndex.from_product([units, periods])
-        absent = grid.difference(data.index, sort=False)
-        # `balance` counts missing cells of all columns too, unless some are named.
-        missing = data.index[data.isna().any(axis=1)]
-        gaps, counted = absent.append(missing), ""
-        if len(missing):
-            counted = (
-                f" ({len(missing)} rows with missing cells counted; pass columns=[...] to count "
-                "those of some columns only)"
-            )
-        raise UnbalancedPanelError(
-            f"the panel is unbalanced: {absent_count} of {len(grid)} (unit, period) pairs are "
-            f"absent: {sample(absent)}; add them, or pass balanced=False and then choose "
-            f"{balancing_choices(units, periods, gaps)}{counted}{_twins(units)}"
-        )
-
-
-def _twins(units: pd.Index) -> str:
-    """Name ids that are one but for blanks, full-width signs or capitals, and so two units."""
-    forms = pd.Series([_folded(id_) for id_ in units], index=units)
-    twins = forms.index[forms.duplicated(keep=False).to_numpy()]
-    if not len(twins):
-        return ""
-    return f" (are some ids one unit written in two ways? {sample(twins, 6)})"
-
-
-def balancing_choices(units: pd.Index, periods: pd.Index, gaps: pd.MultiIndex) -> str:
-    """Return the ways to balance a panel with gaps, and what each would leave."""
-    left = {
-        how: f"{len(whole) - gaps.get_level_values(level).nunique()} of {len(whole)} {how[5:]}"
-        for level, (how, whole) in enumerate([("drop-units", units), ("drop-periods", periods)])
-    }
-    return (
-        f"panel.balance(how='drop-units'), which leaves {left['drop-units']}; 'drop-periods', "
-        f"which leaves {left['drop-periods']}; or 'interpolate', which fills gaps inside a unit's "
-        "series from its neighbours in time"
-    )

@@ -13,25 +13,26 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
-from nqp_spatial.core.ids import (
+from nqp_spatial.core.balancing import (
+    BalanceMethod,
     balancing_choices,
-    keyed,
     require_balanced,
-    type_hint,
-    with_key_columns,
+    without_gaps,
 )
-from nqp_spatial.core.numbers import is_number_column, numbers_as_text, why_not_numeric
+from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.ids import keyed, type_hint, with_key_columns
+from nqp_spatial.core.numbers import numbers_as_text, why_not_numeric
 from nqp_spatial.core.options import Geometry, Table, checked
-from nqp_spatial.core.periods import period_like, require_places_in_time
+from nqp_spatial.core.panel_columns import assigned, is_extreme, is_undefined
+from nqp_spatial.core.periods import period_like
 from nqp_spatial.core.shapes import matched_shapes, without_shapes
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import (
     DomainError,
     GeometryError,
     MissingValuesError,
     OptionError,
     PanelError,
-    UnbalancedPanelError,
     UnknownColumnError,
     UnmatchedIdsError,
     plain,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 __all__ = ["SpatialPanel"]
-
-BalanceMethod = Literal["drop-units", "drop-periods", "interpolate"]
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -63,7 +62,7 @@ class SpatialPanel(Displayed):
         `nqp_spatial.core.periods`. Periods whose order in time is not known ("before", "after") are
         kept, and refused by whatever needs neighbours in time.
     geometry : GeoDataFrame or GeoSeries, optional
-        One row a unit; ids are its column named `unit`, or else its index.
+        One row per unit; ids are its column named `unit`, or else its index.
     labels : mapping, optional
         Display label of each column, for tables and figures.
     balanced : bool
@@ -83,7 +82,7 @@ class SpatialPanel(Displayed):
     labels : mapping
         Display labels, read only.
     notes : tuple of str
-        What was done to the data on the way here, such as balancing.
+        Messages that say what was done to the data, such as balancing.
     unit_name, period_name : str
         The names that the id columns had.
 
@@ -142,20 +141,18 @@ class SpatialPanel(Displayed):
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
     ) -> None:
-        if not isinstance(balanced, bool | np.bool_):
-            raise OptionError(f"balanced must be True or False, got {balanced!r}")
-        words = _labels(labels)
-        frame, own = without_shapes(with_key_columns(frame, unit, period), unit)
+        display_labels = _labels(labels)
+        frame, active = without_shapes(with_key_columns(frame, unit, period), unit)
         data, notes = keyed(frame, unit, period)
         if balanced:
             require_balanced(data)
-        if own is not None and geometry is not None:
-            notes.append("the geometry of the frame was left out, another being given")
-        shapes = own if geometry is None else geometry
+        if active is not None and geometry is not None:
+            notes.append(t("the geometry of the frame was not used, because geometry= was passed"))
+        shapes = active if geometry is None else geometry
         matched = None
         if shapes is not None:
             matched = matched_shapes(shapes, unit, data.index.levels[0], extra_shapes, notes)
-        self._set(data, matched, words, tuple(notes), unit, period or "period")
+        self._set(data, matched, display_labels, tuple(notes), unit, period or "period")
 
     def _set(
         self,
@@ -197,6 +194,8 @@ class SpatialPanel(Displayed):
             self.period_name,
         )
         return panel
+
+    _figure = "choropleth"
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -356,7 +355,7 @@ class SpatialPanel(Displayed):
                 f"column {column!r} is infinite for {self._cells(infinite)}; "
                 "a logarithm of zero or a division by zero made it: correct the data first"
             )
-        extreme = _extreme(array)
+        extreme = is_extreme(array)
         if extreme.any():
             raise DomainError(
                 f"column {column!r} has {array[extreme][0]:.3g} for {self._cells(extreme)}: powers "
@@ -436,14 +435,14 @@ class SpatialPanel(Displayed):
         """
         try:
             with np.errstate(divide="raise", invalid="raise"):
-                frame = _assigned(self._frame, columns)
+                frame = assigned(self._frame, columns)
             undefined = False
         except FloatingPointError:
             with np.errstate(all="ignore"):
-                frame = _assigned(self._frame, columns)
+                frame = assigned(self._frame, columns)
             undefined = True
         for name in columns:
-            bad = _undefined(frame[name], count_missing=undefined)
+            bad = is_undefined(frame[name], count_missing=undefined)
             if bad.any():
                 raise DomainError(
                     f"column {name!r} is undefined (not finite) for {self._cells(bad)}; "
@@ -482,11 +481,11 @@ class SpatialPanel(Displayed):
         >>> SpatialPanel(frame, unit="id", period="year").select(periods=[2020]).n_periods
         1
         """
-        frame, said = self._frame, []
+        frame, counts = self._frame, {}
         if periods is not None:
             wanted = self.require_periods(_several(periods, "periods"))
             frame = frame[frame.index.isin(wanted, level="period")]
-            said.append(f"{len(set(wanted))} of {self.n_periods} periods")
+            counts["periods"], counts["all_periods"] = len(set(wanted)), self.n_periods
         if units is not None:
             ids = _index_of(_several(units, "units"))
             unknown = ids.difference(self.units, sort=False)
@@ -496,10 +495,10 @@ class SpatialPanel(Displayed):
                     f"{sample(self.units)}{type_hint(unknown, self.units)}"
                 )
             frame = frame[frame.index.isin(ids, level="unit")]
-            said.append(f"{ids.nunique()} of {self.n_units} units")
+            counts["units"], counts["all_units"] = ids.nunique(), self.n_units
         if frame.empty:
             raise PanelError("the selection is empty; name at least one unit and one period")
-        return self._replace(frame.copy(), note="selected " + " and ".join(said) if said else None)
+        return self._replace(frame.copy(), note=_selection(counts))
 
     @checked
     def balance(self, *, how: BalanceMethod, columns: Iterable[str] | None = None) -> SpatialPanel:
@@ -532,60 +531,10 @@ class SpatialPanel(Displayed):
         >>> panel.balance(how="drop-units").notes
         ('balanced by dropping 1 of 2 units: 2',)
         """
-        if how not in ("drop-units", "drop-periods", "interpolate"):
-            raise OptionError(
-                f"how must be 'drop-units', 'drop-periods' or 'interpolate', got {how!r}"
-            )
         names = list(self._frame.columns) if columns is None else _several(columns, "columns")
         self.require_columns(names)
-        grid = pd.MultiIndex.from_product([self.units, self.periods], names=["unit", "period"])
-        full = self._frame.reindex(grid)
-        gaps = full[names].isna().any(axis=1) | ~grid.isin(self._frame.index)
-        if not gaps.any():
-            return self
-        if how == "interpolate":
-            return self._interpolated(full, names, gaps)
-        level = "unit" if how == "drop-units" else "period"
-        everyone = self.units if level == "unit" else self.periods
-        dropped = gaps[gaps].index.get_level_values(level).unique()
-        if len(dropped) == len(everyone):
-            raise UnbalancedPanelError(
-                f"every {level} has a gap in {sample(names)}: dropping {level}s leaves nothing; "
-                "name fewer columns, or balance the other way"
-            )
-        kept = full[~full.index.isin(dropped, level=level)]
-        note = (
-            f"balanced by dropping {len(dropped)} of {len(everyone)} {level}s: "
-            f"{sample(dropped, 10)}"
-        )
-        return self._replace(kept.copy(), note=note)
-
-    def _interpolated(self, full: pd.DataFrame, names: list[str], gaps: pd.Series) -> SpatialPanel:
-        text = [name for name in names if not pd.api.types.is_numeric_dtype(full[name])]
-        if full[text].isna().to_numpy().any():
-            raise UnbalancedPanelError(
-                f"columns {sample(text)} are not numeric and cannot be interpolated; "
-                "name the numeric columns in columns="
-            )
-        filled = full.copy()
-        steps = require_places_in_time(self.periods, "interpolation")
-        for name in names:
-            wide = full[name].unstack("period")
-            wide.columns = pd.Index(steps)
-            done = wide.astype(float).interpolate(method="index", axis=1, limit_area="inside")
-            filled[name] = done.to_numpy().ravel()
-        left = filled[names].isna().any(axis=1)
-        if left.any():
-            cells = list(left[left].index)
-            raise UnbalancedPanelError(
-                f"gaps at the ends of a series cannot be interpolated: (unit, period) "
-                f"{sample(cells)}; drop these units or periods first"
-            )
-        note = (
-            f"interpolated {int(gaps.sum())} cells of {sample(names)} linearly over "
-            f"{self.period_name}: {sample(gaps[gaps].index, 10)}"
-        )
-        return self._replace(filled, note=note)
+        frame, note = without_gaps(self._frame, names, how, self.period_name)
+        return self if note is None else self._replace(frame, note=note)
 
     # -- checks that other modules share -----------------------------------------------------------
 
@@ -634,13 +583,13 @@ class SpatialPanel(Displayed):
 
     @checked
     def require_periods(self, periods: Iterable[Hashable]) -> list[Hashable]:
-        """Return periods as the panel has them, or raise `PanelError` naming those it has not."""
-        given = list(periods)
-        if odd := [period for period in given if not isinstance(period, Hashable)]:
+        """Return periods as the panel has them, or raise `PanelError` naming unknown ones."""
+        named = list(periods)
+        if odd := [period for period in named if not isinstance(period, Hashable)]:
             raise OptionError(
                 f"a period must be one of {sample(self.periods, 8)}; got {sample(odd)}"
             )
-        wanted = [period_like(period, self.periods) for period in given]
+        wanted = [period_like(period, self.periods) for period in named]
         unknown = [period for period in wanted if period not in self.periods]
         if unknown:
             raise PanelError(
@@ -719,6 +668,16 @@ def _labels(labels: Mapping[str, str] | None) -> dict[str, str]:
     return dict(labels)
 
 
+def _selection(counts: dict[str, int]) -> str | None:
+    if len(counts) > 2:
+        return t(
+            "selected {periods} of {all_periods} periods and {units} of {all_units} units", **counts
+        )
+    if "periods" in counts:
+        return t("selected {periods} of {all_periods} periods", **counts)
+    return t("selected {units} of {all_units} units", **counts) if counts else None
+
+
 def _several(values: Iterable[Any], name: str) -> list[Any]:
     """Return several values as a list; one text would be taken letter by letter, and is refused."""
     if isinstance(values, str) or not isinstance(values, Iterable):
@@ -734,69 +693,3 @@ def _index_of(ids: list[Any]) -> pd.Index:
 
 def _crs(geometry: gpd.GeoDataFrame) -> str:
     return "no CRS" if geometry.crs is None else str(geometry.crs.name)
-
-
-def _assigned(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the frame with more columns, each with a value for every row."""
-    made = frame.copy(deep=False)
-    for name, value in columns.items():
-        try:
-            column = value(made.copy(deep=False)) if callable(value) else value
-        except KeyError as error:
-            raise UnknownColumnError(
-                f"column {name!r} is made from {error.args[0]!r}, which the panel has not; its "
-                f"columns are {sample(made.columns, 20)}"
-            ) from error
-        _require_fit(name, column, made.index)
-        made[name] = column
-    return made
-
-
-def _require_fit(name: str, column: Any, rows: pd.Index) -> None:
-    """Raise `PanelError` unless a column has a value for each row, or is one value for all."""
-    if isinstance(column, pd.DataFrame) or (isinstance(column, np.ndarray) and column.ndim > 1):
-        raise PanelError(
-            f"column {name!r} must be one column, got a {type(column).__name__} of shape "
-            f"{column.shape}; a table of units by periods goes in with .stack(), an array with "
-            ".ravel()"
-        )
-    if isinstance(column, pd.Series):
-        if column.index.nlevels != 2:
-            raise PanelError(
-                f"column {name!r} must be indexed by (unit, period), it has one level of index; a "
-                "Series by unit goes in as panel.frame.index.get_level_values('unit').map(series)"
-            )
-        if not column.index.is_unique or not column.index.isin(rows).any():
-            raise PanelError(
-                f"column {name!r} must be indexed by the (unit, period) pairs of the panel, each "
-                f"once, such as {sample(rows, 1)}; its index is like {sample(column.index, 2)}"
-            )
-        return
-    if pd.api.types.is_scalar(column) or (isinstance(column, np.ndarray) and not column.ndim):
-        return
-    several = list | tuple | np.ndarray | pd.Index | pd.api.extensions.ExtensionArray
-    if not isinstance(column, several):
-        raise PanelError(
-            f"column {name!r} must be values for the rows of panel.frame, as an array, list or "
-            f"Series, or one value for all, got {type(column).__name__}"
-        )
-    if len(column) != len(rows):
-        raise PanelError(
-            f"column {name!r} has {len(column)} values for {len(rows)} rows of the panel; "
-            "pass one value for each row of panel.frame, or a Series by (unit, period)"
-        )
-
-
-def _extreme(values: np.ndarray) -> np.ndarray:
-    """Return which values are so large, or so small all of them, that their powers overflow."""
-    size = np.abs(values)
-    if not (0 < size.max() < 1e-40):
-        return np.asarray(size > 1e40)
-    return np.asarray(size > 0)
-
-
-def _undefined(column: pd.Series, *, count_missing: bool) -> np.ndarray:
-    if not is_number_column(column):
-        return np.zeros(len(column), dtype=bool)
-    values = column.to_numpy(dtype=float, na_value=np.nan)
-    return np.asarray(np.isinf(values) | (np.isnan(values) & count_missing))

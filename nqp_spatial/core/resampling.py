@@ -39,7 +39,7 @@ def bootstrap_counts(
 ) -> np.ndarray:
     """Return how often each unit is in each bootstrap sample, shape (replications, n).
 
-    Units are drawn with all their periods; with groups, inside each group.
+    Units are drawn with all their periods; with groups, within each group.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def bootstrap_counts(
 def permutation_p(
     extreme: Any,
     permutations: Any,
-    alternative: Literal["greater", "less", "two-sided"] = "greater",
+    alternative: Literal["greater", "less", "two-sided", "directed"] = "greater",
     opposite: Any = None,
 ) -> Any:
     """Return ``(extreme + 1) / (permutations + 1)``; the observed order counts as one of them.
@@ -70,8 +70,8 @@ def permutation_p(
         Permutations with a statistic at least as large as the observed one, ties among them.
     permutations : int or ndarray
         How many were drawn.
-    alternative : {"greater", "less", "two-sided"}
-        Two-sided doubles the smaller of both tails, up to one.
+    alternative : {"greater", "less", "two-sided", "directed"}
+        ``directed`` is the smaller of both tails, ``two-sided`` doubles it, up to one.
     opposite : int or ndarray
         Permutations with a statistic at most as large, for the other tail.
 
@@ -81,8 +81,8 @@ def permutation_p(
 
     Examples
     --------
-    >>> float(permutation_p(4, 99))
-    0.05
+    >>> float(permutation_p(4, 99)), float(permutation_p(4, 99, "two-sided", 95))
+    (0.05, 0.1)
     """
     upper = (np.asarray(extreme) + 1) / (np.asarray(permutations) + 1)
     if alternative == "greater":
@@ -90,4 +90,5 @@ def permutation_p(
     lower = (np.asarray(opposite) + 1) / (np.asarray(permutations) + 1)
     if alternative == "less":
         return lower[()]
-    return np.minimum(1.0, 2 * np.minimum(upper, lower))[()]
+    smaller = np.minimum(upper, lower)
+    return (smaller if alternative == "directed" else np.minimum(1.0, 2 * smaller))[()]

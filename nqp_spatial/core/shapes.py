@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.ids import check_same_ids
-from nqp_spatial.errors import DuplicateKeysError, GeometryError, OptionError, plain, sample
+from nqp_spatial.core.text import listed, t
+from nqp_spatial.errors import DuplicateKeysError, GeometryError, plain, sample
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -48,15 +49,15 @@ def without_shapes(frame: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, gpd.Ge
             "give each unit one geometry, or pass geometry= with one row for each unit"
         )
     first = ~ids_known.duplicated()
-    one = gpd.GeoDataFrame(
+    by_unit = gpd.GeoDataFrame(
         {unit: ids_known[first]}, geometry=shapes_known[first].array, crs=frame.crs
     )
     # A unit without any geometry keeps a row, so that it is named as such.
-    bare = ids[~ids.isin(one[unit]) & ids.notna()].drop_duplicates()
+    bare = ids[~ids.isin(by_unit[unit]) & ids.notna()].drop_duplicates()
     if len(bare):
         empty = gpd.GeoDataFrame({unit: bare}, geometry=[None] * len(bare), crs=frame.crs)
-        one = cast("gpd.GeoDataFrame", pd.concat([one, empty]))
-    return data, one
+        by_unit = cast("gpd.GeoDataFrame", pd.concat([by_unit, empty]))
+    return data, by_unit
 
 
 def matched_shapes(
@@ -70,11 +71,9 @@ def matched_shapes(
 
     Raises
     ------
-    OptionError, GeometryError, DuplicateKeysError, UnmatchedIdsError
+    GeometryError, DuplicateKeysError, UnmatchedIdsError
         See `SpatialPanel`.
     """
-    if extra_shapes not in ("error", "drop"):
-        raise OptionError(f"extra_shapes must be 'error' or 'drop', got {extra_shapes!r}")
     shapes = _by_unit(geometry, unit)
     repeated = shapes.index.duplicated()
     if repeated.any():
@@ -84,7 +83,13 @@ def matched_shapes(
         )
     extra = shapes.index.difference(units, sort=False)
     if len(extra) and extra_shapes == "drop" and len(extra) < len(shapes):
-        notes.append(f"left out {len(extra)} geometries without data: {sample(extra, 10)}")
+        notes.append(
+            t(
+                "left out {count} geometries without data: {ids}",
+                count=len(extra),
+                ids=listed(extra, 10),
+            )
+        )
         shapes = shapes.drop(index=extra)
     droppable = units.isin(shapes.index).all()
     check_same_ids(
@@ -133,7 +138,7 @@ def _by_unit(geometry: gpd.GeoDataFrame | gpd.GeoSeries, unit: str) -> gpd.GeoDa
 
 
 def _require_coordinates(shapes: gpd.GeoDataFrame) -> None:
-    """Raise `GeometryError` naming units without a geometry, or with one that is nowhere."""
+    """Raise `GeometryError` naming units without a geometry or coordinates."""
     import shapely
 
     empty = shapes.geometry.isna() | shapes.geometry.is_empty

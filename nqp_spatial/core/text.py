@@ -20,9 +20,19 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from nqp_spatial.core.vocabulary import VOCABULARY
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import OptionError, sample
 
-__all__ = ["Lang", "Message", "current_language", "join", "label", "language", "t", "translate"]
+__all__ = [
+    "Lang",
+    "Message",
+    "current_language",
+    "join",
+    "label",
+    "language",
+    "listed",
+    "t",
+    "translate",
+]
 
 Lang = Literal["en", "zh"]
 
@@ -121,6 +131,27 @@ def join(separator: str, parts: Iterable[str]) -> Message:
     message = Message(template, dict(zip(names, listed, strict=True)))
     message.context = f"{_JOINED}{separator}"
     return message
+
+
+def listed(values: Iterable[object], size: int = 5) -> str:
+    """Return the first few values as text; a message that counts the others where there are some.
+
+    Parameters
+    ----------
+    values : iterable
+        Names that the caller chose, in the order in which they come.
+    size : int
+        How many to show.
+
+    Examples
+    --------
+    >>> listed(range(8), 3)
+    '0, 1, 2 and 5 more'
+    """
+    items = list(values)
+    shown = sample(items[:size], size)
+    others = len(items) - size
+    return t("{items} and {count} more", items=shown, count=others) if others > 0 else shown
 
 
 @contextmanager

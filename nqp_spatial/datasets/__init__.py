@@ -44,3 +44,7 @@ __all__ = [
     "us_income",
     "us_public_capital",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -18,7 +18,7 @@ Indicator = tuple[str, float, float, float, str]
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """Row-standardised links. Weights cannot be called from here: the river runs downwards."""
+    """Row-standardised links; the builders of weights stand above this module."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -26,19 +26,19 @@ class Links:
     zone: np.ndarray
 
     @property
-    def whole(self) -> sparse.csr_array:
+    def matrix(self) -> sparse.csr_array:
         """W."""
         return self.where(np.ones(len(self.rows), dtype=bool))
 
-    def where(self, kept: np.ndarray) -> sparse.csr_array:
-        """Return the matrix of some links."""
+    def where(self, mask: np.ndarray) -> sparse.csr_array:
+        """Return the matrix of selected links."""
         n = len(self.zone)
-        triple = (self.values[kept], (self.rows[kept], self.columns[kept]))
+        triple = (self.values[mask], (self.rows[mask], self.columns[mask]))
         return sparse.csr_array(triple, shape=(n, n))
 
-    def by_period(self, kept: np.ndarray) -> list[sparse.csr_array]:
-        """Return a matrix for each column of `kept`, shape (links, periods)."""
-        return [self.where(kept[:, t]) for t in range(kept.shape[1])]
+    def by_period(self, mask: np.ndarray) -> list[sparse.csr_array]:
+        """Return a matrix for each column of `mask`, shape (links, periods)."""
+        return [self.where(mask[:, t]) for t in range(mask.shape[1])]
 
 
 def links_on_sphere(
@@ -72,7 +72,7 @@ def links_on_sphere(
 def persistent(rng: np.random.Generator, near: Links, n: int, t: int) -> np.ndarray:
     """Return stationary first-order series, shape (n, t), that neighbours share in part."""
     shocks = rng.normal(size=(n, t))
-    shocks = 0.9 * shocks + near.whole @ rng.normal(size=(n, t))
+    shocks = 0.9 * shocks + near.matrix @ rng.normal(size=(n, t))
     series = np.empty((n, t))
     series[:, 0] = shocks[:, 0]
     for now in range(1, t):
@@ -122,16 +122,20 @@ def indicators(
     -------
     columns, weights, (offset, unit)
     """
-    rows = [(d, name, *given) for d, some in dimensions.items() for name, given in some.items()]
+    rows = [
+        (d, name, *indicator)
+        for d, group in dimensions.items()
+        for name, indicator in group.items()
+    ]
     v = np.array([row[3] for row in rows])
     v = v / v.sum()
     n, t = latent.shape
-    own = 0.8 * latent.std() * rng.normal(size=(len(rows), n, 1))
-    noise = own + 0.2 * latent.std() * rng.normal(size=(len(rows), n, t))
-    # Dimensions differ from each other for good: a city may be new before it is of quality.
+    lasting = 0.8 * latent.std() * rng.normal(size=(len(rows), n, 1))
+    noise = lasting + 0.2 * latent.std() * rng.normal(size=(len(rows), n, t))
+    # Dimensions differ permanently: a city may score high in one and low in another.
     for dimension in dimensions:
-        inside = [j for j, row in enumerate(rows) if row[0] == dimension]
-        noise[inside] += 0.4 * latent.std() * rng.normal(size=(n, 1))
+        columns_of = [j for j, row in enumerate(rows) if row[0] == dimension]
+        noise[columns_of] += 0.4 * latent.std() * rng.normal(size=(n, 1))
     noise -= np.tensordot(v, noise, axes=1)
     z = latent + noise
     low, high = z.min(axis=(1, 2)), z.max(axis=(1, 2))

@@ -41,9 +41,10 @@ def match_prefectures(
     Returns
     -------
     DataFrame
-        One row for each place, in the order given: ``place``, ``adcode`` (Int64, missing where
+        One row per place, in their order: ``place``, ``adcode`` (Int64, missing where
         nothing matches), ``name_zh``, ``how``: "code", "former code", "name", "short name",
-        "former name", "English name", "ambiguous", or "none".
+        "former name", "English name", "ambiguous", or "none"; ``label("match", how)`` of
+        `nqp_spatial.core.text` gives their words in both languages.
 
     Raises
     ------
@@ -61,8 +62,8 @@ def match_prefectures(
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.datasets.match_prefectures([330100, "襄樊市", "延边", "Urumqi", "巢湖市"])
-    >>> found[["adcode", "name_zh", "how"]]
+    >>> matches = nq.datasets.match_prefectures([330100, "襄樊市", "延边", "Urumqi", "巢湖市"])
+    >>> matches[["adcode", "name_zh", "how"]]
        adcode   name_zh           how
     0  330100       杭州市          code
     1  420600       襄阳市   former name
@@ -83,17 +84,17 @@ def match_prefectures(
         _match(place, province, tables, units, homonyms)
         for place, province in zip(asked, where, strict=True)
     ]
-    found = pd.DataFrame(rows, columns=["adcode", "how"])
-    found["adcode"] = found["adcode"].astype("Int64")
-    found.insert(0, "place", asked)
-    found.insert(2, "name_zh", found["adcode"].map(units["name_zh"]).fillna(""))
-    twice = found["adcode"].notna() & found["adcode"].duplicated(keep=False)
-    if twice.any():
+    matches = pd.DataFrame(rows, columns=["adcode", "how"])
+    matches["adcode"] = matches["adcode"].astype("Int64")
+    matches.insert(0, "place", asked)
+    matches.insert(2, "name_zh", matches["adcode"].map(units["name_zh"]).fillna(""))
+    repeated = matches["adcode"].notna() & matches["adcode"].duplicated(keep=False)
+    if repeated.any():
         raise UnmatchedIdsError(
-            f"several places mean one unit: {sample(pd.Index(found.loc[twice, 'place']))}; keep "
-            "one row for each unit"
+            f"several places mean one unit: {sample(pd.Index(matches.loc[repeated, 'place']))}; "
+            "keep one row for each unit"
         )
-    return found
+    return matches
 
 
 def _tables(units: pd.DataFrame) -> dict[str, dict[str, list[int]]]:

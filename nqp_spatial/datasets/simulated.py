@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nqp_spatial.core.display import Block, Displayed, Spec
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.datasets._planting import (
@@ -86,8 +88,8 @@ _KAPPA, _POWER, _GAMMA, _BELOW = 0.8, 1.5, 0.55, 0.25
 _CLUB_LEVEL = {1: 1.05, 2: 1.0, 3: 0.95}
 
 
-@dataclass(frozen=True, eq=False)
-class Planted:
+@dataclass(frozen=True, eq=False, repr=False)
+class Planted(Displayed):
     """One outcome, the model that made it, and its parameters.
 
     Attributes
@@ -96,11 +98,18 @@ class Planted:
     weights : str
         The call of `nqp_spatial.weights` that gives the links, with ``cities`` the panel.
     params : Series
-        By (block, variable, part), with the names that estimates have: the two go side by side.
+        By (block, variable, part), with the names of the estimates.
     sigma2 : float
         Variance of the errors.
-    more : dict
-        What the mechanism is known by: shares, exponents, thresholds.
+    mechanism : dict
+        Parameters of the mechanism: shares, exponents, thresholds.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> border = nq.datasets.simulate_cities(seed=0).truth.border
+    >>> border.mechanism["kappa"], border.spec.formula
+    (0.8, 'nqp_border ~ relations + human_capital')
     """
 
     outcome: str
@@ -108,11 +117,34 @@ class Planted:
     weights: str
     params: pd.Series
     sigma2: float
-    more: dict[str, Any]
+    mechanism: dict[str, Any]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The parameters, column ``truth``."""
+        return self.params.to_frame()
+
+    @property
+    def spec(self) -> Spec:
+        """Formula, weights and mechanism."""
+        return Spec(formula=self.formula, weights=self.weights, **self.mechanism)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """No notes."""
+        return ()
+
+    @property
+    def tests(self) -> TestSet:
+        """No tests."""
+        return TestSet()
+
+    def _blocks(self) -> list[Block]:
+        return [f"Parameters of {self.outcome}: {self.spec!r}", self.frame]
 
 
-@dataclass(frozen=True, eq=False)
-class CityTruth:
+@dataclass(frozen=True, eq=False, repr=False)
+class CityTruth(Displayed):
     """Every parameter of simulated cities.
 
     Attributes
@@ -127,14 +159,18 @@ class CityTruth:
     blocks : Planted
         Of ``nqp``: rho and theta by receiver and sender, beta by receiver; groups ``cluster``.
     border : Planted
-        Of ``nqp_border``: links across provinces count ``exp(-kappa)``; ``more`` has kappa and
-        the share lost.
+        Of ``nqp_border``: links across provinces count ``exp(-kappa)``; ``mechanism`` has kappa
+        and the share lost.
     distance : Planted
-        Of ``nqp_distance``: links weaken as a power of distance; ``more`` has power and cutoff_km.
+        Of ``nqp_distance``: links weaken as a power of distance; ``mechanism`` has power and
+        cutoff_km.
     threshold : Planted
         Of ``nqp_threshold``: spillovers of senders whose ``synergy`` of the year exceeds gamma.
     gradient : Series
-        What each of the three readings of centre adds to the mean of ``nqp``, before spillovers.
+        Effect of each of the three definitions of the centre on the mean of ``nqp``, before
+        spillovers.
+    spec : Spec
+        Seed and years.
 
     Examples
     --------
@@ -153,6 +189,26 @@ class CityTruth:
     distance: Planted
     threshold: Planted
     gradient: pd.Series
+    spec: Spec
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Parameters of the four outcomes, by (outcome, block, variable, part)."""
+        worlds = (self.blocks, self.border, self.distance, self.threshold)
+        return pd.concat({world.outcome: world.frame for world in worlds}, names=["outcome"])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """No notes."""
+        return ()
+
+    @property
+    def tests(self) -> TestSet:
+        """No tests."""
+        return TestSet()
+
+    def _blocks(self) -> list[Block]:
+        return [f"Parameters of simulated cities: {self.spec!r}", self.frame]
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -202,7 +258,7 @@ def simulate_cities(
         the four outcomes (nqp is an index in [0, 1]; the others have its scale); ``relations`` (an
         index in [0, 1]) and ``human_capital``; eight indicators of nqp and three of relations;
         ``synergy`` in (0, 1), a score that is not made from the outcomes; ``gdp_pc``, yuan;
-        ``population``, 10 000; ``name_en``, ``province``, ``region4``; and three readings of
+        ``population``, 10 000; ``name_en``, ``province``, ``region4``; and three definitions of
         centre and periphery, ``east`` (the East against the rest), ``cluster`` (inside an
         agglomeration) and ``core`` (36 cities).
 
@@ -215,11 +271,11 @@ def simulate_cities(
 
     Notes
     -----
-    The readings are of three scales; they are not subsets of each other (12 core cities lie in no
+    The definitions are of three scales; none is a subset of another (12 core cities lie in no
     agglomeration). Clubs follow Phillips and Sul (2007): log GDP per head is ``delta_it m_t`` with
     ``delta_it - delta_club`` of order ``1 / (log(t + 1) sqrt(t))``. Sansha and the counties that
     provinces administer directly are left out. Names of indicators and their ranges are there to
-    look real; no number is a measurement.
+    look realistic; no number is a measurement.
 
     Examples
     --------
@@ -244,8 +300,8 @@ def simulate_cities(
     }
     gradient = {"east": 0.9, "cluster": 0.9, "core": 2.2}
     height = sum(gradient[name] * centre[name] for name in centre)
-    # Places resemble their neighbours: a smooth field beside each city's own.
-    field = near.whole @ (near.whole @ rng.normal(size=n)) * 2.0
+    # Cities resemble their neighbours: a smooth field in addition to each city's own part.
+    field = near.matrix @ (near.matrix @ rng.normal(size=n)) * 2.0
     base = height + 1.5 * np.expm1(0.55 * (field + rng.normal(size=n)))
 
     relations = 0.5 * base[:, None] + 0.25 * np.arange(t) + persistent(rng, near, n, t)
@@ -307,6 +363,7 @@ def simulate_cities(
         distance=truths["nqp_distance"],
         threshold=truths["nqp_threshold"],
         gradient=pd.Series(gradient, name="added") / nqp_unit,
+        spec=Spec(seed=seed, first=first, last=last),
     )
     object.__setattr__(panel, "truth", truth)
     return panel
@@ -325,7 +382,7 @@ class _World:
     beta: dict[str, tuple[float, float]]  # of the centre, of the periphery
     beta_by_group: bool
     weights: str
-    more: dict[str, Any]
+    mechanism: dict[str, Any]
 
 
 def _worlds(
@@ -341,16 +398,16 @@ def _worlds(
     }
     plain_beta = {k: (b, b) for k, b in _PLAIN_BETA.items()}
     same = near.zone[near.rows] == near.zone[near.columns]
-    left = float(np.exp(-_KAPPA))
+    passed_share = float(np.exp(-_KAPPA))
     border = {"within province": near.where(same), "across province": near.where(~same)}
     above = synergy[near.columns] > _GAMMA
     threshold = {"below": near.by_period(~above), "above": near.by_period(above)}
-    distance = {"all": far.whole}
+    distance = {"all": far.matrix}
 
     def scaled(factors: dict[str, float], base: dict[str, float]) -> dict[str, dict[str, float]]:
         return {k: {part: b * f for part, f in factors.items()} for k, b in base.items()}
 
-    lost = {"within province": 1.0, "across province": left}
+    lost = {"within province": 1.0, "across province": passed_share}
     passed = {"below": _BELOW, "above": 1.0}
     return {
         "nqp": _World(
@@ -358,12 +415,12 @@ def _worlds(
             {f"{a} <- {b}": _RHO[a, b] for a, b in pairs},
             {k: {f"{a} <- {b}": v[a, b] for a, b in pairs} for k, v in _THETA.items()},
             {k: (v[CENTRE], v[PERIPHERY]) for k, v in _BETA.items()},
-            True, knn, {"groups": "cluster"},
+            True, knn, {"group": "cluster"},
         ),
         "nqp_border": _World(
             border, {p: _PLAIN_RHO * f for p, f in lost.items()}, scaled(lost, _PLAIN_THETA),
             plain_beta, False, knn,
-            {"zone": "province", "kappa": _KAPPA, "share_lost": 1 - left},
+            {"group": "province", "kappa": _KAPPA, "share_lost": 1 - passed_share},
         ),
         "nqp_distance": _World(
             distance, {"all": _PLAIN_RHO}, scaled({"all": 1.0}, _PLAIN_THETA), plain_beta, False,
@@ -386,8 +443,8 @@ def _planted(name: str, world: _World, unit: float, nqp_unit: float, sigma2: flo
     """
     scale = {"relations": unit / nqp_unit, "human_capital": 1 / nqp_unit}
     values: dict[tuple[str, str, str], float] = {}
-    for k, (inside, outside) in world.beta.items():
-        named = {CENTRE: inside, PERIPHERY: outside} if world.beta_by_group else {"all": inside}
+    for k, (centre, periphery) in world.beta.items():
+        named = {CENTRE: centre, PERIPHERY: periphery} if world.beta_by_group else {"all": centre}
         values |= {("x", k, part): b * scale[k] for part, b in named.items()}
     for k, by_part in world.theta.items():
         values |= {("wx", k, part): b * scale[k] for part, b in by_part.items()}
@@ -399,12 +456,12 @@ def _planted(name: str, world: _World, unit: float, nqp_unit: float, sigma2: flo
         weights=world.weights,
         params=pd.Series(list(values.values()), index, name="truth"),
         sigma2=sigma2 / nqp_unit**2,
-        more=world.more,
+        mechanism=world.mechanism,
     )
 
 
 def _labels() -> dict[str, str]:
-    every = {**_INDEX, **_RELATIONS}
+    dimensions = {**_INDEX, **_RELATIONS}
     return {
         "nqp": "New quality productive forces (index)",
         "nqp_border": "The index, where borders weaken links",
@@ -418,16 +475,16 @@ def _labels() -> dict[str, str]:
         "east": "East",
         "cluster": "Agglomeration",
         "core": "Core city",
-        **{name: v[-1] for dimension in every.values() for name, v in dimension.items()},
+        **{name: v[-1] for dimension in dimensions.values() for name, v in dimension.items()},
     }
 
 
 @lru_cache(maxsize=1)
 def _cities() -> gpd.GeoDataFrame:
-    every = china_prefectures()
+    prefectures = china_prefectures()
     sansha = 460300  # hundreds of kilometres of sea around
-    chosen = every["region4"].notna() & (every.index % 100 == 0) & (every.index != sansha)
-    return every[chosen].sort_index()
+    chosen = prefectures["region4"].notna() & (prefectures.index % 100 == 0)
+    return prefectures[chosen & (prefectures.index != sansha)].sort_index()
 
 
 @lru_cache(maxsize=1)

@@ -7,12 +7,12 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def conditional_draws(most: int, n: int, permutations: int, seed: int) -> np.ndarray:
-    """Draw places for the neighbours of a unit, without replacement, among the n - 1 others.
+def conditional_draws(size: int, n: int, permutations: int, seed: int) -> np.ndarray:
+    """Draw positions for the neighbours of a unit, without replacement, among the n - 1 others.
 
     Parameters
     ----------
-    most : int
+    size : int
         Largest number of neighbours.
     n, permutations, seed : int
         Units, draws, and the seed of numba's generator. The stream is that of
@@ -21,13 +21,13 @@ def conditional_draws(most: int, n: int, permutations: int, seed: int) -> np.nda
     Returns
     -------
     ndarray
-        Shape (permutations, most), places from 0 to n - 2.
+        Shape (permutations, size), positions from 0 to n - 2.
     """
     np.random.seed(seed)
-    drawn = np.empty((permutations, most), dtype=np.int64)
+    draws = np.empty((permutations, size), dtype=np.int64)
     for k in range(permutations):
-        drawn[k] = np.random.choice(n - 1, size=most, replace=False)
-    return drawn
+        draws[k] = np.random.choice(n - 1, size=size, replace=False)
+    return draws
 
 
 @njit(cache=True, nogil=True)
@@ -36,7 +36,7 @@ def tail_counts(
     weights: np.ndarray,
     z: np.ndarray,
     lags: np.ndarray,
-    drawn: np.ndarray,
+    draws: np.ndarray,
     start: int,
     stop: int,
 ) -> np.ndarray:
@@ -48,7 +48,7 @@ def tail_counts(
         W in rows.
     z, lags : ndarray
         Deviations and their observed lags, shape (n,).
-    drawn : ndarray
+    draws : ndarray
         From `conditional_draws`.
     start, stop : int
         Which units.
@@ -58,7 +58,7 @@ def tail_counts(
     ndarray
         Shape (stop - start, 2): draws at least, and at most, as large. A tie counts in both.
     """
-    permutations = drawn.shape[0]
+    permutations = draws.shape[0]
     counts = np.zeros((stop - start, 2), dtype=np.int64)
     largest = np.abs(z).max()
     for i in range(start, stop):
@@ -66,16 +66,16 @@ def tail_counts(
         total = 0.0
         for c in range(size):
             total += abs(weights[first + c])
-        # The same values added in another order are a tie.
+        # The same values summed in another order are a tie.
         tolerance = 1e-12 * abs(z[i]) * total * largest
         observed = z[i] * lags[i]
         for k in range(permutations):
             lag = 0.0
             for c in range(size):
-                place = drawn[k, c]
-                if place >= i:  # places skip the unit itself
-                    place += 1
-                lag += weights[first + c] * z[place]
+                position = draws[k, c]
+                if position >= i:  # positions skip the unit itself
+                    position += 1
+                lag += weights[first + c] * z[position]
             product = z[i] * lag
             counts[i - start, 0] += product >= observed - tolerance
             counts[i - start, 1] += product <= observed + tolerance

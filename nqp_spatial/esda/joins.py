@@ -1,4 +1,4 @@
-"""Join counts: whether neighbours have the same category more often than by chance."""
+"""`join_counts`: whether neighbours share a category more often than expected by chance."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement, product
 from math import perm, prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import HypothesisTest, TestSet, two_sided_p
 from nqp_spatial.core.options import Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.resampling import batches, permutation_p
+from nqp_spatial.core.text import Message, t
 from nqp_spatial.errors import (
     DomainError,
     MissingValuesError,
@@ -24,17 +26,15 @@ from nqp_spatial.errors import (
     plain,
     sample,
 )
-from nqp_spatial.esda.moran import (
+from nqp_spatial.esda._association import (
     BATCH_CELLS,
     Alternative,
-    check_permutations,
-    pseudo_p_values,
+    chosen_period,
+    island_notes,
+    permutations_rule,
     z_values,
 )
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["JoinCountsResult", "join_counts"]
 
@@ -46,16 +46,17 @@ class JoinCountsResult(Displayed):
     Attributes
     ----------
     frame : DataFrame
-        One row for each pair of categories (``first``, ``second``), one for all joins of ``same``
-        and one of ``different`` categories: ``joins``, ``expected`` and ``std_dev`` if categories
-        were dealt out at random, ``z`` (zero where joins cannot vary), ``p_normal`` (two-sided)
+        One row per pair of categories (``first``, ``second``), one for all joins of the ``same``
+        and one of ``different`` categories: ``joins``, ``expected`` and ``std_dev`` under random
+        assignment of categories, ``z`` (zero where joins cannot vary), ``p_normal`` (two-sided)
         and ``p_value`` (of the permutations, or ``p_normal`` without them).
     sizes : Series
         Units in each category.
-    permutations : int
-    seed : int or None
-    alternative : str
-    weights_spec : str
+    variable : str
+    period : hashable
+    spec : Spec
+        ``variable, weights, period, permutations, seed, alternative``.
+    notes : tuple of str
 
     Examples
     --------
@@ -68,14 +69,38 @@ class JoinCountsResult(Displayed):
 
     frame: pd.DataFrame
     sizes: pd.Series
-    permutations: int
-    seed: int | None
-    alternative: str
-    weights_spec: str
+    variable: str
+    period: Hashable
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tests(self) -> TestSet:
+        """``same``: whether neighbours share a category more or less often than by chance."""
+        row = self.frame.loc[("same", "")]
+        permuted = bool(self.spec.permutations)
+        test = HypothesisTest(
+            t("joins of the same category"),
+            t("categories are assigned to units at random"),
+            float(row["joins"] if permuted else row["z"]),
+            "permutation" if permuted else "normal",
+            None,
+            float(row["p_value"]),
+            self._rule(),
+        )
+        return TestSet({"same": test})
+
+    def _rule(self) -> Message:
+        if self.spec.permutations:
+            return permutations_rule(self.spec)
+        return t("normal approximation, two-sided")
 
     def _blocks(self) -> list[Block]:
-        test = f"{self.permutations} permutations" if self.permutations else "normal"
-        return [f"Join counts, {self.weights_spec}, {test}", self.frame]
+        title = t(
+            "Join counts of {variable}, period {period}; {weights}",
+            variable=self.variable, period=str(self.period), weights=self.spec.weights,
+        )  # fmt: skip
+        return [title, self.frame, t("p_value: {rule}", rule=self._rule()), *notes_of(self.notes)]
 
 
 @checked
@@ -86,7 +111,7 @@ def join_counts(
     *,
     period: Hashable | None = None,
     permutations: Permutations = 999,
-    seed: Seed = None,
+    seed: Seed = 0,
     alternative: Alternative = "two-sided",
 ) -> JoinCountsResult:
     """Count the joins within and between categories of a variable.
@@ -101,7 +126,7 @@ def join_counts(
     variable : str
         A column of categories: text, true and false, or numbers with few values.
     weights : SpatialWeights, Graph or W
-        Only which units are neighbours is used.
+        Whether units are neighbours counts, not the size of their weight.
     period : hashable, optional
         May be left out for a cross-section.
     permutations : int
@@ -145,7 +170,7 @@ def join_counts(
     same               67.0     55.78     0.05
     different          40.0     51.22     0.05
     """
-    check_permutations(permutations, alternative)
+    period = chosen_period(panel, period)
     codes, names = _categories(panel, variable, period)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)
@@ -163,39 +188,32 @@ def join_counts(
         index=_index(names, pairs),
     )
     frame["z"] = z_values(frame["joins"] - frame["expected"], frame["std_dev"])
-    frame["p_normal"] = 2 * stats.norm.sf(frame["z"].abs())
+    frame["p_normal"] = two_sided_p(frame["z"])
     frame["p_value"] = frame["p_normal"]
     if permutations:
         relocated = _relocated(joins, codes, pairs, permutations, seed)
         observed = frame["joins"].to_numpy()[:, None]
-        frame["p_value"] = pseudo_p_values(
-            (relocated >= observed - 1e-9).sum(axis=1),
-            (relocated <= observed + 1e-9).sum(axis=1),
-            permutations,
-            alternative,
-        )
+        above = (relocated >= observed - 1e-9).sum(axis=1)
+        below = (relocated <= observed + 1e-9).sum(axis=1)
+        frame["p_value"] = permutation_p(above, permutations, alternative, below)
     return JoinCountsResult(
         frame=frame,
         sizes=pd.Series(sizes, index=pd.Index(names, name=variable), name="units"),
-        permutations=permutations,
-        seed=seed,
-        alternative=alternative,
-        weights_spec=w.spec.describe(),
-    )
+        variable=variable,
+        period=period,
+        spec=Spec(
+            variable=variable, weights=w, period=period, permutations=permutations, seed=seed,
+            alternative=alternative,
+        ),
+        notes=island_notes(w),
+    )  # fmt: skip
 
 
 def _categories(
-    panel: SpatialPanel, variable: str, period: Hashable | None
+    panel: SpatialPanel, variable: str, period: Hashable
 ) -> tuple[np.ndarray, list[Hashable]]:
+    """Return the number of each unit's category, and the categories."""
     panel.require_columns([variable])
-    if period is None:
-        if panel.n_periods > 1:
-            raise PanelError(
-                f"the panel has {panel.n_periods} periods: name one, as in "
-                f"period={panel.periods.tolist()[-1]!r}"
-            )
-        period = panel.periods[0]
-    period = panel.period(period)
     values = panel.frame[variable].xs(period, level="period").reindex(panel.units)
     if values.isna().any():
         raise MissingValuesError(
@@ -208,8 +226,8 @@ def _categories(
             f"categories of {variable!r} are of several types ({', '.join(sorted(kinds))}): "
             "convert them to one"
         )
-    codes, found = pd.factorize(values, sort=True)
-    names = pd.Index(found).tolist()
+    codes, categories = pd.factorize(values, sort=True)
+    names = pd.Index(categories).tolist()
     if not 2 <= len(names) <= 20:
         raise DomainError(
             f"join counts need 2 to 20 categories, {variable!r} has {len(names)}: "
@@ -227,13 +245,11 @@ def _relocated(
 ) -> np.ndarray:
     """Return the counts of relocated categories, shape (rows, permutations)."""
     rng = np.random.default_rng(seed)
-    size = max(1, BATCH_CELLS // len(codes))
-    batches = []
-    for start in range(0, permutations, size):
-        count = min(size, permutations - start)
-        moved = rng.permuted(np.tile(codes, (count, 1)), axis=1).T
-        batches.append(_with_sums(_counted(joins, moved, int(codes.max()) + 1), pairs))
-    return np.concatenate(batches, axis=1)
+    results = []
+    for batch in batches(permutations, max(1, BATCH_CELLS // len(codes))):
+        moved = rng.permuted(np.tile(codes, (batch.stop - batch.start, 1)), axis=1).T
+        results.append(_with_sums(_counted(joins, moved, int(codes.max()) + 1), pairs))
+    return np.concatenate(results, axis=1)
 
 
 def _index(names: list[Hashable], pairs: list[tuple[int, int]]) -> pd.MultiIndex:
@@ -245,21 +261,20 @@ def _index(names: list[Hashable], pairs: list[tuple[int, int]]) -> pd.MultiIndex
 
 def _counted(joins: sparse.csr_array, codes: np.ndarray, count: int) -> np.ndarray:
     """Return J_rs of each column of codes, shape (count, count, draws); J_rs = J_sr."""
-    draws = codes.shape[1]
-    found = np.empty((count, count, draws))
+    counts = np.empty((count, count, codes.shape[1]))
     for r in range(count):
         received = joins @ (codes == r).astype(float)
         for s in range(r + 1):
             total = (received * (codes == s)).sum(axis=0)
-            found[r, s] = found[s, r] = total / 2 if r == s else total
-    return found
+            counts[r, s] = counts[s, r] = total / 2 if r == s else total
+    return counts
 
 
 def _with_sums(counted: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
     """Return the counts of pairs, then of same and of different categories, (rows, draws)."""
-    one = np.array([counted[r, s] for r, s in pairs])
+    counts = np.array([counted[r, s] for r, s in pairs])
     same = np.array([r == s for r, s in pairs])
-    return np.vstack([one, one[same].sum(axis=0), one[~same].sum(axis=0)])
+    return np.vstack([counts, counts[same].sum(axis=0), counts[~same].sum(axis=0)])
 
 
 def _moments(
@@ -268,14 +283,14 @@ def _moments(
     """Return means and standard deviations under sampling without replacement.
 
     With a symmetric w, two joins have both ends, one end or no end in common; their numbers are
-    S1/2, S2 - 2 S1 and S0^2 + S1 - S2. What is left is the chance that two, three or four different
-    units have the categories asked for.
+    S1/2, S2 - 2 S1 and S0^2 + S1 - S2. The other factor is the probability that two, three or four
+    different units have the given categories.
     """
     n = int(sizes.sum())
     s0 = joins.sum()
     s1 = 2 * joins.power(2).sum()
     s2 = 4 * (np.asarray(joins.sum(axis=1)) ** 2).sum()
-    both, one, none = s1, s2 - 2 * s1, s0**2 + s1 - s2
+    two_ends, one_end, no_end = s1, s2 - 2 * s1, s0**2 + s1 - s2
 
     @cache
     def chance_of(units: tuple[int, ...]) -> float:
@@ -283,32 +298,31 @@ def _moments(
         return prod(ways) / perm(n, len(units))
 
     def chance(*units: int) -> float:
-        """Return the chance that different units have these categories."""
+        """Return the probability that different units have these categories."""
         return chance_of(tuple(sorted(units)))
 
-    def second(a: tuple[int, int], b: tuple[int, int]) -> float:
+    def second_moment(a: tuple[int, int], b: tuple[int, int]) -> float:
         """Return E[J_a J_b], from J = 1/2 sum over ordered pairs (i, j) of w_ij g(i, j)."""
         total = 0.0
         for (i, j), (k, m) in product(_orders(a), _orders(b)):
-            total += none * chance(i, j, k, m)
+            total += no_end * chance(i, j, k, m)
             # One end in common, in four ways of equal weight: it must have one category.
-            for end, same, left, right in ((i, k, j, m), (i, m, j, k), (j, k, i, m), (j, m, i, k)):
-                total += one / 4 * chance(end, left, right) * (end == same)
+            for end, other, first, second in (
+                (i, k, j, m), (i, m, j, k), (j, k, i, m), (j, m, i, k)
+            ):  # fmt: skip
+                total += one_end / 4 * chance(end, first, second) * (end == other)
             # Both ends in common, straight or crossed.
-            total += both / 2 * chance(i, j) * (((i, j) == (k, m)) + ((i, j) == (m, k)))
+            total += two_ends / 2 * chance(i, j) * (((i, j) == (k, m)) + ((i, j) == (m, k)))
         return total / 4
 
-    every = [[pair] for pair in pairs]
-    every += [[p for p in pairs if p[0] == p[1]], [p for p in pairs if p[0] != p[1]]]
+    rows = [[pair] for pair in pairs]
+    rows += [[p for p in pairs if p[0] == p[1]], [p for p in pairs if p[0] != p[1]]]
     mean = np.array(
-        [
-            sum(s0 / 2 * sum(chance(*order) for order in _orders(p)) for p in group)
-            for group in every
-        ]
+        [sum(s0 / 2 * sum(chance(*order) for order in _orders(p)) for p in row) for row in rows]
     )
-    square = np.array([sum(second(a, b) for a in group for b in group) for group in every])
+    square = np.array([sum(second_moment(a, b) for a in row for b in row) for row in rows])
     variance = square - mean**2
-    # What rounding leaves where joins cannot vary, as with links between all units.
+    # Rounding errors where joins cannot vary, as with links between all units.
     variance[variance <= 1e-12 * mean**2] = 0.0
     return {"expected": mean, "std_dev": np.sqrt(variance)}
 

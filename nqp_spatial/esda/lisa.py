@@ -1,31 +1,31 @@
-"""Local Moran statistics: who is in a cluster of high or low values, and who stands out."""
+"""`lisa`: local Moran statistics, spatial clusters and outliers."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
-from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
+from nqp_spatial.core.options import Jobs, Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.resampling import batches, permutation_p
 from nqp_spatial.core.sizes import require_memory
-from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.esda.moran import (
+from nqp_spatial.core.text import Message, label, t
+from nqp_spatial.errors import OptionError
+from nqp_spatial.esda._association import (
     Alternative,
-    check_permutations,
+    chosen_period,
     deviations,
-    pseudo_p_values,
+    island_notes,
     require_links,
 )
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["CLUSTERS", "QUADRANTS", "LisaResult", "lisa"]
 
@@ -40,10 +40,11 @@ class LisaResult(Displayed):
     Attributes
     ----------
     frame : DataFrame
-        One row a unit: ``value``; ``lag``, the weighted sum of neighbours' values; ``local_i``;
-        ``p_value``; ``quadrant``, own value and lag against their means; ``cluster``, the quadrant
-        where significant. With `fdr` also ``q_value``. A unit without neighbours has missing lag,
-        statistic, p-value and quadrant.
+        One row per unit: ``value``; ``lag``, the weighted sum of neighbours' values; ``local_i``;
+        ``p_value``; ``quadrant``, by value and lag relative to their means; ``cluster``, the
+        quadrant if significant. With `fdr` also ``q_value``. Lag, statistic, p-value and quadrant
+        of a unit without neighbours are missing. Quadrants and clusters are read by
+        ``label("cluster", name)``.
     moran_i : float
         Global Moran's I.
     standardized : DataFrame
@@ -53,14 +54,16 @@ class LisaResult(Displayed):
         Column and its display label.
     period : hashable
     alpha : float
-        Level below which a unit is in a cluster.
+        A unit belongs to a cluster if its p-value is below.
     fdr : bool
         Whether `alpha` bounds the false discovery rate (``q_value``) and not each p-value.
     permutations : int
-    seed : int or None
     alternative : str
-    weights_spec : str
+    spec : Spec
+        ``variable, weights, period, permutations, seed, alpha, fdr, alternative``.
     notes : tuple of str
+    tests : TestSet
+        Empty: the p-values of all units are in `frame`.
 
     Examples
     --------
@@ -71,6 +74,8 @@ class LisaResult(Displayed):
     ['value', 'lag', 'local_i', 'p_value', 'quadrant', 'cluster']
     """
 
+    _figure: ClassVar[str] = "lisa_map"
+
     frame: pd.DataFrame
     moran_i: float
     standardized: pd.DataFrame
@@ -80,18 +85,18 @@ class LisaResult(Displayed):
     alpha: float
     fdr: bool
     permutations: int
-    seed: int | None
     alternative: str
-    weights_spec: str
-    notes: tuple[str, ...]
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
 
     @property
     def counts(self) -> pd.Series:
         """Number of units in each class of `cluster`."""
         return self.frame["cluster"].value_counts(sort=False).rename("units")
 
-    def criterion(self) -> str:
-        """Return in words what makes a unit significant.
+    def criterion(self) -> Message:
+        """Return the criterion of significance in words.
 
         Examples
         --------
@@ -101,17 +106,31 @@ class LisaResult(Displayed):
         >>> nq.esda.lisa(panel, "income", w, period=2009, seed=1, fdr=True).criterion()
         'false discovery rate < 0.05, 999 permutations'
         """
-        what = "false discovery rate" if self.fdr else "p"
-        tail = "" if self.alternative == "directed" else f" ({self.alternative})"
-        return f"{what} < {self.alpha:g}{tail}, {self.permutations} permutations"
+        values = {
+            "measure": t("false discovery rate") if self.fdr else "p",
+            "alpha": self.alpha,
+            "permutations": self.permutations,
+        }
+        if self.alternative == "directed":
+            return t("{measure} < {alpha:g}, {permutations} permutations", **values)
+        return t(
+            "{measure} < {alpha:g} ({alternative}), {permutations} permutations",
+            alternative=label("alternative", self.alternative), **values,
+        )  # fmt: skip
 
     def _blocks(self) -> list[Block]:
         return [
-            f"LISA of {self.variable}, period {self.period}; {self.weights_spec}",
-            f"Moran's I = {self.moran_i:.4f}; {self.criterion()}, seed {self.seed}",
+            t(
+                "LISA of {variable}, period {period}; {weights}",
+                variable=self.variable, period=str(self.period), weights=self.spec.weights,
+            ),
+            t(
+                "Moran's I = {value:.4f}; {criterion}, seed {seed}",
+                value=self.moran_i, criterion=self.criterion(), seed=self.spec.seed,
+            ),
             self.counts,
             *notes_of(self.notes),
-        ]
+        ]  # fmt: skip
 
 
 @checked
@@ -122,8 +141,8 @@ def lisa(
     *,
     period: Hashable | None = None,
     permutations: Permutations = 999,
-    seed: Seed = None,
-    alpha: float = 0.05,
+    seed: Seed = 0,
+    alpha: Level = 0.05,
     fdr: bool = False,
     alternative: Alternative = "directed",
     n_jobs: Jobs = 1,
@@ -144,14 +163,14 @@ def lisa(
     period : hashable, optional
         Which period; may be left out for a cross-section.
     permutations : int
-        Draws of other units' values for the neighbours of each unit, its own value held.
+        Conditional permutations: the unit's value stays, its neighbours draw those of other units.
     seed : int, optional
         Seed of the draws; the same for any `n_jobs`, and the same draws as `esda.Moran_Local`.
     alpha : float
-        Units with p (or q) below it are in a cluster.
+        Units with p (or q) below it belong to a cluster.
     fdr : bool
-        Whether to judge by Benjamini and Hochberg's q-values, which hold the share of false
-        clusters down, and not by each p-value, of which some n alpha are small by chance.
+        Whether to use the q-values of Benjamini and Hochberg, which control the share of false
+        clusters, and not each p-value, of which about n alpha are small by chance.
     alternative : {"directed", "two-sided", "greater"}
         As in `moran`.
     n_jobs : int
@@ -170,14 +189,14 @@ def lisa(
     UnmatchedIdsError
         If ids of panel and weights differ.
     WeightsError
-        If there are no links, or weights add up to zero.
+        If there are no links, or the weights sum to zero.
     OptionError, PanelError
         If an option is out of range, or the panel has several periods and none is named.
 
     Notes
     -----
-    A draw that ties with the observed statistic counts in both tails. Counted in one, as some
-    programs do, the most ordinary value of a variable with many ties gets a small p-value.
+    A draw that is equal to the observed statistic counts in both tails. If it counted in one only,
+    as in some programs, ordinary values of a variable with many ties would get small p-values.
     Source: Anselin (1995), Geographical Analysis 27(2), 93-115; Benjamini and Hochberg (1995);
     Caldas de Castro and Singer (2006) for its use here.
 
@@ -190,74 +209,69 @@ def lisa(
     >>> result.frame.loc["MS", "cluster"]
     'Low-Low'
     """
-    check_permutations(permutations, alternative)
     if permutations < 1:
         raise OptionError("lisa finds clusters by permutations: ask for 99 or more")
-    if not 0 < alpha < 1:
-        raise OptionError(f"alpha must lie between 0 and 1, got {alpha!r}")
-    if period is None:
-        if panel.n_periods > 1:
-            raise PanelError(
-                f"the panel has {panel.n_periods} periods: name one, as in "
-                f"period={panel.periods.tolist()[-1]!r}"
-            )
-        period = panel.periods[0]
-    period = panel.period(period)
-    one = panel if panel.n_periods == 1 else panel.select(periods=[period])
-    w = as_weights(weights).reordered(one.units)
+    period = chosen_period(panel, period)
+    section = panel if panel.n_periods == 1 else panel.select(periods=[period])
+    w = as_weights(weights).reordered(section.units)
     require_links(w.sparse)
-    values, z = (a[:, 0] for a in deviations(one, variable))
+    values, z = (array[:, 0] for array in deviations(section, variable))
     lags, squares = w.sparse @ z, float(z @ z)
     p_values = _p_values(w.sparse, z, lags, permutations, seed, alternative, n_jobs, progress)
-    alone = w.units.isin(w.islands)
-    frame = pd.DataFrame({"value": values, "lag": w.sparse @ values}, index=one.units)
+    islands = w.units.isin(w.islands)
+    frame = pd.DataFrame({"value": values, "lag": w.sparse @ values}, index=section.units)
     frame["local_i"] = (len(z) - 1) * z * lags / squares
     frame["p_value"] = p_values
-    frame.loc[alone, ["lag", "local_i", "p_value"]] = np.nan
-    judged = frame["p_value"]
+    frame.loc[islands, ["lag", "local_i", "p_value"]] = np.nan
+    criterion = frame["p_value"]
     if fdr:
-        judged = pd.Series(np.nan, index=frame.index)
-        judged[~alone] = stats.false_discovery_control(p_values[~alone])
+        criterion = pd.Series(np.nan, index=frame.index)
+        criterion[~islands] = stats.false_discovery_control(p_values[~islands])
     quadrant = np.array(
         [["Low-Low", "Low-High"], ["High-Low", "High-High"]], dtype=object
     )[(z > 0).astype(int), (lags > 0).astype(int)]  # fmt: skip
-    cluster = np.where(judged < alpha, quadrant, "Not significant")
-    cluster[alone] = "No neighbours"
-    frame["quadrant"] = pd.Categorical(np.where(alone, None, quadrant), categories=QUADRANTS)
+    cluster = np.where(criterion < alpha, quadrant, "Not significant")
+    cluster[islands] = "No neighbours"
+    frame["quadrant"] = pd.Categorical(np.where(islands, None, quadrant), categories=QUADRANTS)
     frame["cluster"] = pd.Categorical(
-        cluster, categories=CLUSTERS if alone.any() else CLUSTERS[:-1]
+        cluster, categories=CLUSTERS if islands.any() else CLUSTERS[:-1]
     )
     if fdr:
-        frame["q_value"] = judged
+        frame["q_value"] = criterion
     return LisaResult(
         frame=frame,
         moran_i=float(len(z) / w.sparse.sum() * (z @ lags) / squares),
-        standardized=pd.DataFrame({"z": z, "lag_z": lags}, index=one.units) / z.std(),
+        standardized=pd.DataFrame({"z": z, "lag_z": lags}, index=section.units) / z.std(),
         variable=variable,
         label=panel.label(variable),
         period=period,
         alpha=alpha,
         fdr=fdr,
         permutations=permutations,
-        seed=seed,
         alternative=alternative,
-        weights_spec=w.spec.describe(),
-        notes=_notes(w, alpha, fdr, permutations),
-    )
+        spec=Spec(
+            variable=variable, weights=w, period=period, permutations=permutations, seed=seed,
+            alpha=alpha, fdr=fdr, alternative=alternative,
+        ),
+        notes=(*island_notes(w), *_resolution_notes(w, alpha, fdr, permutations)),
+    )  # fmt: skip
 
 
-def _notes(w: SpatialWeights, alpha: float, fdr: bool, permutations: int) -> tuple[str, ...]:
-    notes = []
-    if len(w.islands):
-        notes.append(f"{len(w.islands)} units have no neighbours: {sample(w.islands)}")
+def _resolution_notes(
+    w: SpatialWeights, alpha: float, fdr: bool, permutations: int
+) -> tuple[str, ...]:
+    """Return a note if p-values cannot be small enough for one cluster."""
     smallest, needed = 1 / (permutations + 1), alpha / w.n_units
-    if fdr and smallest > needed:
-        notes.append(
-            f"with {permutations} permutations no p-value is below {smallest:.2g}, so fewer than "
-            f"{int(np.ceil(smallest / needed))} clusters cannot be told: take "
-            f"{int(np.ceil(1 / needed))} permutations or more"
-        )
-    return tuple(notes)
+    if not fdr or smallest <= needed:
+        return ()
+    return (
+        t(
+            "with {permutations} permutations no p-value is below {smallest:.2g}, so fewer than "
+            "{clusters} clusters cannot be detected: use {enough} permutations or more",
+            permutations=permutations, smallest=smallest,
+            clusters=int(np.ceil(smallest / needed)), enough=int(np.ceil(1 / needed)),
+        ),
+    )  # fmt: skip
 
 
 def _p_values(
@@ -266,7 +280,7 @@ def _p_values(
     lags: np.ndarray,
     permutations: int,
     seed: int | None,
-    alternative: str,
+    alternative: Alternative,
     n_jobs: int,
     progress: bool,
 ) -> np.ndarray:
@@ -277,25 +291,22 @@ def _p_values(
     from nqp_spatial.esda._numba import conditional_draws, tail_counts
 
     n = len(z)
-    most = int(np.diff(matrix.indptr).max())
+    largest = int(np.diff(matrix.indptr).max())
     require_memory(
-        16.0 * permutations * most,
-        f"{permutations} permutations of up to {most} neighbours",
+        16.0 * permutations * largest,
+        f"{permutations} permutations of up to {largest} neighbours",
         "take fewer permutations, or weights with fewer neighbours",
     )
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-    drawn = conditional_draws(most, n, permutations, seed)
-    # The draws are common to all units, so the split over workers does not matter.
-    step = max(500, n // 100)
+    draws = conditional_draws(largest, n, permutations, seed)
+    # The draws are common to all units, so the split between workers does not matter.
+    parts = list(batches(n, max(500, n // 100)))
     jobs = (
-        delayed(tail_counts)(
-            matrix.indptr, matrix.data, z, lags, drawn, start, min(start + step, n)
-        )
-        for start in range(0, n, step)
+        delayed(tail_counts)(matrix.indptr, matrix.data, z, lags, draws, part.start, part.stop)
+        for part in parts
     )
     results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
-    total = -(-n // step)
-    bar = tqdm(results, total=total, desc="units", disable=not progress)
+    bar = tqdm(results, total=len(parts), desc="units", disable=not progress)
     above, below = np.concatenate(list(bar)).T
-    return pseudo_p_values(above, below, permutations, alternative)
+    return np.asarray(permutation_p(above, permutations, alternative, below))

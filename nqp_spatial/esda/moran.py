@@ -1,38 +1,32 @@
-"""Global Moran's I of every period at once."""
+"""`moran`: global Moran's I of all periods at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import HypothesisTest, TestSet, two_sided_p
 from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import DomainError, OptionError, PanelError, WeightsError, sample
+from nqp_spatial.core.resampling import batches, permutation_p, spawned_seeds
+from nqp_spatial.core.text import Message, t
+from nqp_spatial.esda._association import (
+    BATCH_CELLS,
+    Alternative,
+    deviations,
+    island_notes,
+    permutations_rule,
+    require_links,
+    z_values,
+)
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = [
-    "BATCH_CELLS",
-    "Alternative",
-    "MoranResult",
-    "check_permutations",
-    "deviations",
-    "moran",
-    "pseudo_p_values",
-    "require_links",
-    "z_values",
-]
-
-Alternative = Literal["directed", "two-sided", "greater"]
-# Cells of one batch of relocated data: some 32 MB.
-BATCH_CELLS = 4_000_000
+__all__ = ["MoranResult", "moran"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -42,19 +36,17 @@ class MoranResult(Displayed):
     Attributes
     ----------
     frame : DataFrame
-        One row a period: ``moran_i``, ``expected`` (under no association), ``p_value`` (of the
-        permutations, or of the randomisation z-value without them), and variance, z-value and
-        two-sided p-value under normality (``variance_norm, z_norm, p_norm``) and under
-        randomisation (``variance_rand, z_rand, p_rand``).
+        One row per period: ``moran_i``, ``expected`` (without spatial autocorrelation),
+        ``p_value`` (of the permutations, or of the randomisation z-value without them), and
+        variance, z-value and two-sided p-value under normality (``variance_norm, z_norm, p_norm``)
+        and under randomisation (``variance_rand, z_rand, p_rand``).
     values, lag : DataFrame
         The variable and its spatial lag, units by periods.
     variable : str
     label : str
         Display label of the variable.
-    permutations : int
-    seed : int or None
-    alternative : str
-    weights_spec : str
+    spec : Spec
+        ``variable, weights, permutations, seed, alternative``.
     notes : tuple of str
 
     Examples
@@ -66,29 +58,46 @@ class MoranResult(Displayed):
     (81, 9)
     """
 
+    _figure: ClassVar[str] = "over_periods"
+
     frame: pd.DataFrame
     values: pd.DataFrame
     lag: pd.DataFrame
     variable: str
     label: str
-    permutations: int
-    seed: int | None
-    alternative: str
-    weights_spec: str
-    notes: tuple[str, ...]
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tests(self) -> TestSet:
+        """The test of each period, by the period as text."""
+        permuted = bool(self.spec.permutations)
+        column = "moran_i" if permuted else "z_rand"
+        distribution = "permutation" if permuted else "normal"
+        null = t("no spatial autocorrelation")
+        return TestSet(
+            {
+                str(period): HypothesisTest(
+                    t("Moran's I, {period}", period=str(period)), null,
+                    float(row[column]), distribution, None, float(row["p_value"]), self._rule(),
+                )
+                for period, row in self.frame.iterrows()
+            }
+        )  # fmt: skip
+
+    def _rule(self) -> Message:
+        if self.spec.permutations:
+            return permutations_rule(self.spec)
+        return t("normal approximation under randomisation, two-sided")
 
     def _blocks(self) -> list[Block]:
-        how = (
-            f"{self.permutations} permutations, seed {self.seed}, {self.alternative}"
-            if self.permutations
-            else "normal approximation under randomisation, two-sided"
-        )
         return [
-            f"Moran's I of {self.variable}; {self.weights_spec}",
+            t("Moran's I of {variable}; {weights}",
+              variable=self.variable, weights=self.spec.weights),
             self.frame.iloc[:, :3],
-            f"p_value: {how}",
+            t("p_value: {rule}", rule=self._rule()),
             *notes_of(self.notes),
-        ]
+        ]  # fmt: skip
 
 
 @checked
@@ -98,7 +107,7 @@ def moran(
     weights: WeightsLike,
     *,
     permutations: Permutations = 999,
-    seed: Seed = None,
+    seed: Seed = 0,
     alternative: Alternative = "directed",
     n_jobs: Jobs = 1,
     progress: bool = False,
@@ -121,8 +130,8 @@ def moran(
         Seed of the permutations; the same for any `n_jobs`.
     alternative : {"directed", "two-sided", "greater"}
         Of the permutation p-value. ``directed`` is the smaller tail, ``(1 + count) / (1 +
-        permutations)``, as in GeoDa and esda: its level is 0.1 if 0.05 is read off. ``two-sided``
-        doubles it; ``greater`` is the upper tail, for clustering.
+        permutations)``, as in GeoDa and esda: a test at 0.05 has size 0.1. ``two-sided``
+        doubles it; ``greater`` is the upper tail, against clustering.
     n_jobs : int
         Parallel workers, through joblib.
     progress : bool
@@ -139,7 +148,7 @@ def moran(
     UnmatchedIdsError
         If ids of panel and weights differ.
     WeightsError
-        If there are no links, or weights add up to zero.
+        If there are no links, or the weights sum to zero.
     OptionError, PanelError
         If an option is out of range, or there are fewer than four units.
 
@@ -157,7 +166,6 @@ def moran(
     >>> result.frame.loc[[1929, 2009], "moran_i"].round(3).tolist()
     [0.627, 0.429]
     """
-    check_permutations(permutations, alternative)
     w = as_weights(weights)
     matrix = w.aligned(panel.units)
     require_links(matrix)
@@ -172,90 +180,27 @@ def moran(
     for name, variance in _variances(matrix, z).items():
         frame[f"variance_{name}"] = variance
         frame[f"z_{name}"] = z_values(frame["moran_i"] - frame["expected"], np.sqrt(variance))
-        frame[f"p_{name}"] = 2 * stats.norm.sf(frame[f"z_{name}"].abs())
+        frame[f"p_{name}"] = two_sided_p(frame[f"z_{name}"])
     if permutations:
-        drawn = scale * _relocated(matrix, z, permutations, seed, n_jobs, progress)
+        draws = scale * _relocated(matrix, z, permutations, seed, n_jobs, progress)
         tie = 1e-12 * np.maximum(np.abs(observed), 1e-3)
-        frame["p_value"] = pseudo_p_values(
-            (drawn >= observed - tie).sum(axis=0),
-            (drawn <= observed + tie).sum(axis=0),
-            permutations,
-            alternative,
-        )
+        above = (draws >= observed - tie).sum(axis=0)
+        below = (draws <= observed + tie).sum(axis=0)
+        frame["p_value"] = permutation_p(above, permutations, alternative, below)
     else:
         frame["p_value"] = frame["p_rand"]
-    notes = []
-    if len(w.islands):
-        notes.append(f"{len(w.islands)} units without neighbours add nothing: {sample(w.islands)}")
     return MoranResult(
         frame=frame,
         values=pd.DataFrame(values, panel.units, panel.periods),
         lag=pd.DataFrame(lag, panel.units, panel.periods),
         variable=variable,
         label=panel.label(variable),
-        permutations=permutations,
-        seed=seed,
-        alternative=alternative,
-        weights_spec=w.spec.describe(),
-        notes=tuple(notes),
-    )
-
-
-def check_permutations(permutations: int, alternative: str) -> None:
-    """Raise `OptionError` unless both are in range."""
-    if alternative not in ("directed", "two-sided", "greater"):
-        raise OptionError(
-            f"alternative must be 'directed', 'two-sided' or 'greater', got {alternative!r}"
-        )
-
-
-def require_links(matrix: sparse.csr_array) -> None:
-    """Raise `WeightsError` if there are no links, or weights add up to zero."""
-    if not matrix.nnz or matrix.sum() == 0:
-        raise WeightsError(
-            "no unit has a neighbour; build other weights"
-            if not matrix.nnz
-            else "the weights add up to zero, so association has no scale; use other weights"
-        )
-
-
-def z_values(difference: pd.Series, std_dev: np.ndarray | pd.Series) -> np.ndarray:
-    """Return differences over their standard deviation; zero where they cannot vary."""
-    over = np.divide(difference, std_dev, out=np.zeros(len(difference)), where=std_dev > 0)
-    return np.asarray(over)
-
-
-def deviations(panel: SpatialPanel, variable: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and deviations from the period's mean, units by periods, or raise."""
-    values = panel.values(variable)
-    if len(values) < 4:
-        raise PanelError(
-            f"spatial association needs four units or more, the panel has {len(values)}"
-        )
-    z = values - values.mean(axis=0)
-    # A constant leaves deviations of rounding only.
-    flat = np.abs(z).max(axis=0) <= 1e-12 * np.abs(values).max(axis=0)
-    if flat.any():
-        raise DomainError(
-            f"{variable!r} is constant in period {sample(panel.periods[flat])}, so nothing can "
-            "be associated there; select other periods"
-        )
-    return values, z
-
-
-def pseudo_p_values(
-    above: np.ndarray, below: np.ndarray, permutations: int, alternative: str
-) -> np.ndarray:
-    """Return permutation p-values from counts of draws at least and at most as large.
-
-    Examples
-    --------
-    >>> pseudo_p_values(np.array([4]), np.array([95]), 99, "two-sided").tolist()
-    [0.1]
-    """
-    counts = above if alternative == "greater" else np.minimum(above, below)
-    p = (1 + counts) / (1 + permutations)
-    return np.minimum(1.0, 2 * p) if alternative == "two-sided" else p
+        spec=Spec(
+            variable=variable, weights=w, permutations=permutations, seed=seed,
+            alternative=alternative,
+        ),
+        notes=island_notes(w),
+    )  # fmt: skip
 
 
 def _variances(matrix: sparse.csr_array, z: np.ndarray) -> dict[str, np.ndarray]:
@@ -270,7 +215,7 @@ def _variances(matrix: sparse.csr_array, z: np.ndarray) -> dict[str, np.ndarray]
     random = n * ((n**2 - 3 * n + 3) * s1 - n * s2 + 3 * s0**2)
     random = random - kurtosis * ((n**2 - n) * s1 - 2 * n * s2 + 6 * s0**2)
     random = random / ((n - 1) * (n - 2) * (n - 3) * s0**2)
-    # Where every unit is every other's neighbour alike, I is the same wherever values lie.
+    # If all units are neighbours of each other, I is the same for all arrangements of the values.
     floor = 1e-10 * expected_square
     variances = {
         "norm": np.full(z.shape[1], normal - expected_square),
@@ -293,19 +238,18 @@ def _relocated(
 
     n = len(z)
     # Batches and their seeds do not depend on n_jobs, so neither do the results.
-    size = max(1, min(permutations, BATCH_CELLS // z.size))
-    starts = range(0, permutations, size)
-    seeds = np.random.SeedSequence(seed).spawn(len(starts))
+    parts = list(batches(permutations, max(1, min(permutations, BATCH_CELLS // z.size))))
 
-    def batch(start: int, own_seed: np.random.SeedSequence) -> np.ndarray:
-        count = min(size, permutations - start)
-        rng = np.random.default_rng(own_seed)
+    def moments(batch: slice, batch_seed: np.random.SeedSequence) -> np.ndarray:
+        count = batch.stop - batch.start
+        rng = np.random.default_rng(batch_seed)
         order = rng.permuted(np.broadcast_to(np.arange(n), (count, n)), axis=1).T
         moved = z[order]  # (n, count, periods)
         lagged = (matrix @ moved.reshape(n, -1)).reshape(moved.shape)
         return np.asarray(np.einsum("nbt,nbt->bt", moved, lagged))
 
-    jobs = (delayed(batch)(*pair) for pair in zip(starts, seeds, strict=True))
+    seeds = spawned_seeds(seed, len(parts))
+    jobs = (delayed(moments)(*job) for job in zip(parts, seeds, strict=True))
     results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
-    bar = tqdm(results, total=len(starts), desc="permutations", disable=not progress)
+    bar = tqdm(results, total=len(parts), desc="permutations", disable=not progress)
     return np.concatenate(list(bar))

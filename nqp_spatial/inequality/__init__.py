@@ -18,3 +18,7 @@ __all__ = [
     "spatial_gini",
     "theil",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -55,11 +55,11 @@ def group_gaps(
                 if totals[r, t, g] > 0:
                     means[r, t, g] /= totals[r, t, g]
             share[:] = 0.0
-            for at in range(n - 1):
-                i = order[t, at]
+            for k in range(n - 1):
+                i = order[t, k]
                 g = codes[i]
                 share[g] += weights[t, i] * counts[r, i] / totals[r, t, g]
-                step = values[t, order[t, at + 1]] - values[t, i]
+                step = values[t, order[t, k + 1]] - values[t, i]
                 if step == 0.0:
                     continue
                 for j in range(n_groups):

@@ -1,24 +1,32 @@
-"""`dagum`: the Gini coefficient inside groups, between them, and where they overlap."""
+"""`dagum`: the Gini coefficient within groups, between them, and of their overlap."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec
 from nqp_spatial.core.groups import Groups
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.resampling import bootstrap_counts
-from nqp_spatial.core.weighted_sample import measured
+from nqp_spatial.core.resampling import batches, bootstrap_counts
+from nqp_spatial.core.text import t
+from nqp_spatial.core.weighted_sample import (
+    WeightedSample,
+    percentile_intervals,
+    weighted_sample,
+)
 from nqp_spatial.inequality._numba import group_gaps
 
 __all__ = ["DagumResult", "dagum"]
 
 PARTS = ("within", "net_between", "transvariation")
+COLUMNS = ("gini", *PARTS, *(f"{part}_share" for part in PARTS))
+BATCH = 50  # bootstrap samples at once
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -27,38 +35,45 @@ class DagumResult(Displayed):
 
     Attributes
     ----------
-    summary : DataFrame
-        One row a period: ``gini``, ``within``, ``net_between``, ``transvariation`` (which add up to
-        it) and ``within_share``, ``net_between_share``, ``transvariation_share``.
+    frame : DataFrame
+        One row per period: ``gini``, ``within``, ``net_between``, ``transvariation`` (which add up
+        to it) and ``within_share``, ``net_between_share``, ``transvariation_share``.
     within : DataFrame
-        Gini coefficient inside each group, periods by groups.
+        Gini coefficient within each group, periods by groups.
     between : DataFrame
-        Gini coefficient between each pair of groups, periods by (group, group).
+        Gini coefficient between each pair of groups, periods by (group, other).
     distances : DataFrame
         Relative economic affluence D of each pair: 0 where the groups overlap fully, 1 where all
-        of one are richer.
+        units of one group are richer.
     contributions : DataFrame
         By period: ``part, group, other, value``; adds up to the coefficient.
     intervals : DataFrame or None
-        By period: low and high of the coefficient, its parts and their shares, columns (name,
-        "low" | "high").
+        By period: bounds of the coefficient, its parts and their shares, columns (name, "low" |
+        "high").
     variable, group : str
-    level : float
-    replications : int
     label : str
-        What figures call the variable.
+        Display label of the variable.
+    level : float
+        Of the intervals.
+    spec : Spec
+        ``variable, group, population, singletons, replications, level, seed``.
+    notes : tuple of str
+    tests : TestSet
+        Empty.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.inequality.dagum(cities, "nqp", group="region4")
-    >>> parts = found.summary[["within", "net_between", "transvariation"]].sum(axis=1)
-    >>> bool(abs(parts - found.summary["gini"]).max() < 1e-12)
+    >>> result = nq.inequality.dagum(cities, "nqp", group="region4")
+    >>> parts = result.frame[["within", "net_between", "transvariation"]].sum(axis=1)
+    >>> bool(abs(parts - result.frame["gini"]).max() < 1e-12)
     True
     """
 
-    summary: pd.DataFrame
+    _figure: ClassVar[str] = "dagum"
+
+    frame: pd.DataFrame
     within: pd.DataFrame
     between: pd.DataFrame
     distances: pd.DataFrame
@@ -66,12 +81,18 @@ class DagumResult(Displayed):
     intervals: pd.DataFrame | None
     variable: str
     group: str
-    level: float
-    replications: int
     label: str
+    level: float
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
 
     def _blocks(self) -> list[Block]:
-        return [f"Dagum's decomposition of {self.variable} by {self.group}", self.summary]
+        title = t(
+            "Dagum's decomposition of {variable} by {group}",
+            variable=self.variable, group=self.group,
+        )  # fmt: skip
+        return [title, self.frame]
 
 
 @checked
@@ -80,8 +101,8 @@ def dagum(
     variable: str,
     *,
     group: str | pd.Series,
-    weights: str | None = None,
-    single: Literal["error", "keep"] = "error",
+    population: str | None = None,
+    singletons: Literal["error", "keep"] = "error",
     replications: Replications = 0,
     level: Level = 0.95,
     seed: Seed = 0,
@@ -89,7 +110,7 @@ def dagum(
     """Decompose the Gini coefficient of each period by groups of units.
 
     ``G = sum_jh p_j p_h E|y_j - y_h| / (2 m)``. With p the shares of groups in the population, s in
-    the total, G_jj and G_jh the coefficients inside and between groups, ``D_jh = |m_j - m_h| /
+    the total, G_jj and G_jh the coefficients within and between groups, ``D_jh = |m_j - m_h| /
     E|y_j - y_h|``::
 
         within         = sum_j G_jj p_j s_j
@@ -104,12 +125,12 @@ def dagum(
         Non-negative.
     group : str or Series
         A column that does not change over periods, or groups by unit.
-    weights : str, optional
-        Column of the units' population; each unit counts the same without it.
-    single : {"error", "keep"}
-        What to do with groups of one unit: inside them the coefficient is zero.
+    population : str, optional
+        Column of the units' population; each unit has the same weight without it.
+    singletons : {"error", "keep"}
+        What to do with groups of one unit, within which the coefficient is zero.
     replications : int
-        Bootstrap samples for intervals; units are drawn with all their periods, inside groups.
+        Bootstrap samples for intervals; units are drawn with all their periods, within groups.
     level : float
         Of the percentile intervals.
     seed : int, optional
@@ -121,7 +142,7 @@ def dagum(
     Raises
     ------
     DomainError
-        If values are negative, or weights not positive.
+        If values are negative, or the population is not positive.
     PanelError
         If a unit has no group or a group has one unit.
     OptionError
@@ -139,82 +160,46 @@ def dagum(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.inequality.dagum(cities, "nqp", group="region4", weights="population")
-    >>> found.within.columns.tolist()
+    >>> result = nq.inequality.dagum(cities, "nqp", group="region4", population="population")
+    >>> result.within.columns.tolist()
     ['Central', 'East', 'Northeast', 'West']
     """
-    data = measured(panel, variable, weights, "non-negative", "the Gini coefficient")
-    groups = Groups.by_unit(panel, group, singletons=single)
-    codes, names = groups.codes, groups.names
+    data = weighted_sample(panel, variable, population, "non-negative", "the Gini coefficient")
+    groups = Groups.by_unit(panel, group, singletons=singletons)
     order = np.argsort(data.values, axis=1, kind="stable")
-    n, k = len(codes), len(names)
 
-    def parts(counts: np.ndarray) -> _Parts:
-        return _blocks(*group_gaps(data.values, order, codes, data.weights, counts, k))
+    def decomposed(counts: np.ndarray) -> _Parts:
+        gaps = group_gaps(data.values, order, groups.codes, data.weights, counts, len(groups))
+        return _decomposed(*gaps)
 
-    whole = parts(np.ones((1, n)))
-    periods, pairs = data.periods, [(j, h) for j in range(k) for h in range(j)]
-    named = [(names[h], names[j]) for j, h in pairs]
-    rows, columns = np.array(pairs).T
-    kinds = {
-        "within": whole.within[0][:, np.arange(k), np.arange(k)],
-        "net_between": whole.net[0][:, rows, columns],
-        "transvariation": whole.overlap[0][:, rows, columns],
-    }
-    summary = _summary(whole)[0]
-    labels = [
-        (part, *label)
-        for part in PARTS
-        for label in ([(g, g) for g in names] if part == "within" else named)
-    ]
-    values = np.concatenate([kinds[part] for part in PARTS], axis=1)
-    every = pd.DataFrame(
-        labels * len(periods),
-        index=pd.Index(periods.repeat(len(labels)), name="period"),
-        columns=["part", "group", "other"],
-    )
-    contributions = every.assign(value=values.ravel())
+    parts = decomposed(np.ones((1, panel.n_units)))
     intervals = None
     if replications:
-        drawn = np.concatenate(
-            [
-                _summary(parts(some))
-                for some in np.array_split(
-                    bootstrap_counts(np.random.default_rng(seed), n, replications, codes),
-                    -(-replications // 50),
-                )
-            ]
+        rng = np.random.default_rng(seed)
+        counts = bootstrap_counts(rng, panel.n_units, replications, groups.codes)
+        draws = [_totals(decomposed(counts[batch])) for batch in batches(replications, BATCH)]
+        intervals = percentile_intervals(
+            np.concatenate(draws).swapaxes(1, 2), level, data.periods, COLUMNS
         )
-        ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        intervals = pd.concat(
-            {
-                column: pd.DataFrame(ends[:, :, at].T, periods, ["low", "high"])
-                for at, column in enumerate(_COLUMNS)
-            },
-            axis=1,
-        )
-    two = pd.MultiIndex.from_tuples(named, names=["group", "other"])
+    group_name = group if isinstance(group, str) else str(group.name or "group")
     return DagumResult(
-        summary=pd.DataFrame(summary, periods, list(_COLUMNS)),
-        within=pd.DataFrame(whole.gini[0][:, np.arange(k), np.arange(k)], periods, names),
-        between=pd.DataFrame(whole.gini[0][:, rows, columns], periods, two),
-        distances=pd.DataFrame(whole.distance[0][:, rows, columns], periods, two),
-        contributions=contributions,
+        frame=pd.DataFrame(_totals(parts)[0], data.periods, list(COLUMNS)),
+        **_tables(parts, data, groups.names),
         intervals=intervals,
         variable=variable,
-        group=group if isinstance(group, str) else str(group.name or "group"),
-        level=level,
-        replications=replications,
+        group=group_name,
         label=panel.label(variable),
-    )
-
-
-_COLUMNS = ("gini", *PARTS, *(f"{part}_share" for part in PARTS))
+        level=level,
+        spec=Spec(
+            variable=variable, group=group_name, population=population, singletons=singletons,
+            replications=replications, level=level, seed=seed,
+        ),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Arrays of shape (samples, periods, groups, groups); net and overlap once for each pair."""
+    """Arrays of shape (samples, periods, groups, groups); net and overlap symmetric in the pair."""
 
     gini: np.ndarray
     distance: np.ndarray
@@ -223,23 +208,47 @@ class _Parts:
     overlap: np.ndarray
 
 
-def _blocks(gaps: np.ndarray, means: np.ndarray, totals: np.ndarray) -> _Parts:
+def _decomposed(gaps: np.ndarray, means: np.ndarray, totals: np.ndarray) -> _Parts:
+    """Return the parts from mean differences, means and weights of groups."""
     p = totals / totals.sum(axis=-1, keepdims=True)
     s = p * means / (p * means).sum(axis=-1, keepdims=True)
-    added = means[..., :, None] + means[..., None, :]
-    gini = np.divide(gaps, added, out=np.zeros_like(gaps), where=added > 0)
-    apart = np.abs(means[..., :, None] - means[..., None, :])
-    # Two groups of one and the same value: no difference, so nothing that one is ahead of.
-    distance = np.divide(apart, gaps, out=np.zeros_like(gaps), where=gaps > 0)
+    sums = means[..., :, None] + means[..., None, :]
+    gini = np.divide(gaps, sums, out=np.zeros_like(gaps), where=sums > 0)
+    differences = np.abs(means[..., :, None] - means[..., None, :])
+    # Two groups in which all values are equal: no differences, so none is richer.
+    distance = np.divide(differences, gaps, out=np.zeros_like(gaps), where=gaps > 0)
     cross = p[..., :, None] * s[..., None, :]
     weight = cross + np.swapaxes(cross, -1, -2)
-    inside = gini * cross * np.eye(p.shape[-1])
-    net = np.divide(apart, added, out=np.zeros_like(gaps), where=added > 0) * weight
-    return _Parts(gini, np.minimum(distance, 1.0), inside, net, gini * weight - net)
+    within = gini * cross * np.eye(p.shape[-1])
+    net = np.divide(differences, sums, out=np.zeros_like(gaps), where=sums > 0) * weight
+    return _Parts(gini, np.minimum(distance, 1.0), within, net, gini * weight - net)
 
 
-def _summary(parts: _Parts) -> np.ndarray:
-    """Return `_COLUMNS`, shape (samples, periods, columns)."""
+def _tables(parts: _Parts, data: WeightedSample, names: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the tables of groups and pairs, and what each contributes."""
+    k, periods = len(names), data.periods
+    diagonal = np.arange(k), np.arange(k)
+    pairs = np.tril_indices(k, -1)
+    pair_names = [(names[h], names[j]) for j, h in zip(*pairs, strict=True)]
+    columns = pd.MultiIndex.from_tuples(pair_names, names=["group", "other"])
+    rows = [("within", name, name) for name in names]
+    rows += [(part, *pair) for part in PARTS[1:] for pair in pair_names]
+    values = [parts.within[0][:, *diagonal], parts.net[0][:, *pairs], parts.overlap[0][:, *pairs]]
+    contributions = pd.DataFrame(
+        rows * len(periods),
+        index=pd.Index(periods.repeat(len(rows)), name="period"),
+        columns=["part", "group", "other"],
+    ).assign(value=np.concatenate(values, axis=1).ravel())
+    return {
+        "within": pd.DataFrame(parts.gini[0][:, *diagonal], periods, names),
+        "between": pd.DataFrame(parts.gini[0][:, *pairs], periods, columns),
+        "distances": pd.DataFrame(parts.distance[0][:, *pairs], periods, columns),
+        "contributions": contributions,
+    }
+
+
+def _totals(parts: _Parts) -> np.ndarray:
+    """Return `COLUMNS`, shape (samples, periods, columns)."""
     lower = np.tril(np.ones(parts.gini.shape[-2:]), -1)
     three = np.stack(
         [

@@ -1,18 +1,20 @@
-"""`gaps`: how far groups are apart, and who catches up."""
+"""`gaps`: differences between groups over time, and catching up."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec
 from nqp_spatial.core.groups import Groups
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Nonnegative, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, sample
 
 __all__ = ["GapsResult", "gaps", "intransitive"]
@@ -27,13 +29,20 @@ class GapsResult(Displayed):
     levels : DataFrame
         Periods by groups.
     frame : DataFrame
-        By (ahead, behind, period), ahead the group with the larger mean over the first period:
+        By (ahead, behind, period), ahead the group with the higher level in the first period:
         ``difference``, ``ratio`` (missing where the levels are not both positive), ``change`` (of
         the difference since the first period), ``change_percent`` (missing where the first
         difference is not positive, which has no percentage), ``sign_switch`` (the difference has
-        another sign than at first), ``catch_up`` (growth of the group behind less that of the
-        group ahead since the period before, log points a period).
+        another sign than in the first period), ``catch_up`` (growth of the group behind less that
+        of the group ahead since the period before, log points per period).
     variable, group : str
+    label : str
+        Display label of the variable.
+    spec : Spec
+        ``variable, group, how, population``.
+    notes : tuple of str
+    tests : TestSet
+        Empty.
 
     Examples
     --------
@@ -43,13 +52,23 @@ class GapsResult(Displayed):
     (10, 6)
     """
 
+    _figure: ClassVar[str] = "over_periods"
+
     levels: pd.DataFrame
     frame: pd.DataFrame
     variable: str
     group: str
+    label: str
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
 
     def _blocks(self) -> list[Block]:
-        return [f"Gaps of {self.variable} between groups of {self.group}", self.frame]
+        title = t(
+            "Gaps of {variable} between groups of {group}",
+            variable=self.variable, group=self.group,
+        )  # fmt: skip
+        return [title, self.frame]
 
 
 @checked
@@ -59,7 +78,7 @@ def gaps(
     *,
     group: str | pd.Series,
     how: Literal["mean", "sum"] = "mean",
-    weights: str | None = None,
+    population: str | None = None,
 ) -> GapsResult:
     """Compare the levels of groups over time, pair by pair.
 
@@ -72,8 +91,8 @@ def gaps(
         A column that does not change over periods, or groups by unit.
     how : {"mean", "sum"}
         The level of a group.
-    weights : str, optional
-        Column of weights of the mean, such as population for a variable per head.
+    population : str, optional
+        Column that weights the mean, such as population for a variable per head.
 
     Returns
     -------
@@ -82,7 +101,7 @@ def gaps(
     Raises
     ------
     OptionError
-        If an option is unknown, or weights are given for a sum.
+        If an option is unknown, or a population is passed for a sum.
     PanelError
         If a unit has no group.
 
@@ -90,28 +109,33 @@ def gaps(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.inequality.gaps(cities, "nqp", group="region4")
-    >>> found.levels.columns.tolist()
+    >>> nq.inequality.gaps(cities, "nqp", group="region4").levels.columns.tolist()
     ['Central', 'East', 'Northeast', 'West']
     """
-    if how == "sum" and weights is not None:
-        raise OptionError("weights are of a mean; a sum has none")
+    if how == "sum" and population is not None:
+        raise OptionError("population weights a mean; leave it out for a sum")
     x = panel.values(variable).T
-    w = np.ones_like(x) if weights is None else panel.values(weights).T
+    w = np.ones_like(x) if population is None else panel.values(population).T
     groups = Groups.by_unit(panel, group)
-    codes, names = groups.codes, groups.names
-    member = (codes[:, None] == np.arange(len(names))).astype(float)
+    member = groups.indicators()
     level = (w * x) @ member
     if how == "mean":
         level = level / (w @ member)
-    levels = pd.DataFrame(level, panel.periods, pd.Index(names, name="group"))
+    levels = pd.DataFrame(level, panel.periods, pd.Index(groups.names, name="group"))
     order = levels.iloc[0].sort_values(ascending=False, kind="stable").index
     frame = pd.concat(
         {(a, b): _pair(levels[a], levels[b]) for a, b in itertools.combinations(order, 2)},
         names=["ahead", "behind"],
     )
-    named = group if isinstance(group, str) else str(group.name or "group")
-    return GapsResult(levels, frame, variable, named)
+    group_name = group if isinstance(group, str) else str(group.name or "group")
+    return GapsResult(
+        levels=levels,
+        frame=frame,
+        variable=variable,
+        group=group_name,
+        label=panel.label(variable),
+        spec=Spec(variable=variable, group=group_name, how=how, population=population),
+    )
 
 
 @checked
@@ -123,15 +147,15 @@ def intransitive(differences: pd.Series, *, tolerance: Nonnegative = 0.0) -> pd.
     Parameters
     ----------
     differences : Series
-        By (one, other): the level of one less that of the other. Either order may be given.
+        By (first, second): the level of the first less that of the second, in either order.
     tolerance : float
-        By how much sums may miss, such as for rounding.
+        How much a sum may differ, such as by rounding.
 
     Returns
     -------
     DataFrame
-        One row for each triple that does not add up: ``a, b, c, stated`` (d(a, c)), ``implied``
-        (by the other two) and ``off``.
+        One row per triple that does not add up: ``a, b, c, stated`` (d(a, c)), ``implied``
+        (by the other two) and ``off``, their difference. A plain frame.
 
     Raises
     ------
@@ -142,12 +166,12 @@ def intransitive(differences: pd.Series, *, tolerance: Nonnegative = 0.0) -> pd.
     --------
     >>> import pandas as pd
     >>> pairs = [("East", "West"), ("East", "Central"), ("Central", "West")]
-    >>> said = pd.Series([25_003, 15_000, 10_103], pd.MultiIndex.from_tuples(pairs))
-    >>> intransitive(said)[["implied", "off"]].to_numpy().tolist()
+    >>> published = pd.Series([25_003, 15_000, 10_103], pd.MultiIndex.from_tuples(pairs))
+    >>> intransitive(published)[["implied", "off"]].to_numpy().tolist()
     [[25103.0, -100.0]]
     """
     if differences.index.nlevels != 2:
-        raise OptionError("differences must be indexed by (one, other)")
+        raise OptionError("differences must be indexed by (first, second)")
     if not pd.api.types.is_numeric_dtype(differences) or differences.dtype.kind == "c":
         raise DomainError(f"differences must be numbers, they are of type {differences.dtype}")
     absent = ~np.isfinite(differences.to_numpy(dtype=float, na_value=np.nan))
@@ -156,20 +180,20 @@ def intransitive(differences: pd.Series, *, tolerance: Nonnegative = 0.0) -> pd.
             f"differences are missing or infinite for {sample(differences.index[absent])}; "
             "leave these pairs out"
         )
-    said: dict[tuple[object, object], float] = {}
+    gap: dict[tuple[object, object], float] = {}
     for (a, b), value in differences.items():
-        said[a, b], said[b, a] = float(value), -float(value)
+        gap[a, b], gap[b, a] = float(value), -float(value)
     names = list(dict.fromkeys(itertools.chain.from_iterable(differences.index)))
     rows = []
     for a, b, c in itertools.combinations(names, 3):
-        if (a, b) in said and (b, c) in said and (a, c) in said:
-            # From the highest to the lowest: the widest gap is put to the test of the two inside.
+        if (a, b) in gap and (b, c) in gap and (a, c) in gap:
+            # From the highest to the lowest: the widest gap is compared with the sum of the others.
             a, b, c = max(
-                itertools.permutations((a, b, c)), key=lambda three: said[three[0], three[2]]
+                itertools.permutations((a, b, c)), key=lambda names: gap[names[0], names[2]]
             )
-            implied = said[a, b] + said[b, c]
-            if abs(said[a, c] - implied) > tolerance:
-                rows.append((a, b, c, said[a, c], implied, said[a, c] - implied))
+            implied = gap[a, b] + gap[b, c]
+            if abs(gap[a, c] - implied) > tolerance:
+                rows.append((a, b, c, gap[a, c], implied, gap[a, c] - implied))
     return pd.DataFrame(rows, columns=["a", "b", "c", "stated", "implied", "off"])
 
 

@@ -1,9 +1,9 @@
-"""`indices`: one table of measures of inequality and polarisation, by period."""
+"""`indices`: measures of inequality and polarisation, by period."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Level, Range, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.weighted_sample import bootstrapped, measured
+from nqp_spatial.core.weighted_sample import bootstrapped, percentile_intervals, weighted_sample
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.inequality._numba import group_gaps
 
@@ -27,7 +27,7 @@ def indices(
     variable: str,
     *,
     which: Sequence[str] | None = None,
-    weights: str | None = None,
+    population: str | None = None,
     replications: Replications = 0,
     level: Level = 0.95,
     seed: Seed = 0,
@@ -49,8 +49,8 @@ def indices(
         Positive; zero is allowed for gini, theil_t, ge2, cv and wolfson.
     which : list of str, optional
         Names of measures; all by default, or those that allow zeros where there are some.
-    weights : str, optional
-        Column of the units' population.
+    population : str, optional
+        Column of the units' population; each unit has the same weight without it.
     replications : int
         Bootstrap samples for intervals; units are drawn with all their periods.
     level : float
@@ -59,7 +59,8 @@ def indices(
     Returns
     -------
     DataFrame
-        Periods by measures; with replications columns (measure, "estimate" | "low" | "high").
+        Periods by measures; with replications columns (measure, "estimate" | "low" | "high"). A
+        plain frame, whose columns can be compared with other series by period.
 
     Raises
     ------
@@ -71,8 +72,9 @@ def indices(
     Notes
     -----
     Sources: Cowell, F. (2011), Measuring Inequality; Atkinson, A. (1970), Journal of Economic
-    Theory 2, 244-263; Wolfson, M. (1994), American Economic Review 84, 353-358. ``wolfson`` is of
-    polarisation: it grows where the middle empties, and need not fall with a transfer to the poor.
+    Theory 2, 244-263; Wolfson, M. (1994), American Economic Review 84, 353-358. ``wolfson``
+    measures polarisation: it grows where the middle class shrinks, and need not fall with a
+    transfer to the poor.
 
     Examples
     --------
@@ -91,28 +93,23 @@ def indices(
             f"which must name measures of {', '.join(_MEASURES)}; got {sample(unknown) or 'none'}"
         )
     logs = [name for name in which if name not in ZERO_ALLOWED]
-    sign = "positive" if logs else "non-negative"
-    needs = logs[0] if logs else "a measure of inequality"
-    data = measured(panel, variable, weights, sign, needs)  # type: ignore[arg-type]
+    sign: Literal["positive", "non-negative"] = "positive" if logs else "non-negative"
+    measure = logs[0] if logs else "a measure of inequality"
+    data = weighted_sample(panel, variable, population, sign, measure)
 
-    def found(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    def measures(y: np.ndarray, w: np.ndarray) -> np.ndarray:
         w = w / w.sum(axis=1, keepdims=True)
         return np.array([_MEASURES[name](y, w) for name in which])
 
-    table = pd.DataFrame(found(data.values, data.weights).T, data.periods, list(which))
+    table = pd.DataFrame(measures(data.values, data.weights).T, data.periods, list(which))
     if not replications:
         return table
-    drawn = bootstrapped(data, found, replications, seed)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return pd.concat(
-        {
-            name: pd.DataFrame(
-                {"estimate": table[name], "low": low[at], "high": high[at]}, data.periods
-            )
-            for at, name in enumerate(which)
-        },
-        axis=1,
-    )
+    draws = bootstrapped(data, measures, replications, seed)
+    intervals = percentile_intervals(draws, level, data.periods, list(which))
+    named = {
+        name: pd.concat([table[name].rename("estimate"), intervals[name]], axis=1) for name in which
+    }
+    return pd.concat(named, axis=1)
 
 
 @checked
@@ -122,7 +119,7 @@ def esteban_ray(
     *,
     group: str | pd.Series,
     alpha: Annotated[float, Range(0, 1.6)] = 1.3,
-    weights: str | None = None,
+    population: str | None = None,
 ) -> pd.Series:
     """Measure the polarisation of groups in each period.
 
@@ -137,15 +134,15 @@ def esteban_ray(
     group : str or Series
         A column that does not change over periods, or groups by unit.
     alpha : float
-        Weight of identification with one's own group, from 0 (a Gini coefficient between groups,
+        Weight of identification with the own group, from 0 (a Gini coefficient between groups,
         doubled) to 1.6.
-    weights : str, optional
-        Column of the units' population.
+    population : str, optional
+        Column of the units' population; each unit has the same weight without it.
 
     Returns
     -------
     Series
-        By period.
+        By period; a plain Series.
 
     Raises
     ------
@@ -157,7 +154,7 @@ def esteban_ray(
     Notes
     -----
     Source: Esteban, J. and Ray, D. (1994), On the measurement of polarization, Econometrica 62,
-    819-851, equation 3, of values over their mean.
+    819-851, equation 3, of values relative to their mean.
 
     Examples
     --------
@@ -166,13 +163,12 @@ def esteban_ray(
     >>> len(nq.inequality.esteban_ray(cities, "nqp", group="region4"))
     10
     """
-    data = measured(panel, variable, weights, "non-negative", "polarisation")
-    codes = Groups.by_unit(panel, group).codes
-    member = codes[:, None] == np.arange(codes.max() + 1)
+    data = weighted_sample(panel, variable, population, "non-negative", "polarisation")
+    member = Groups.by_unit(panel, group).indicators()
     p = data.weights @ member
     means = (data.weights * data.values) @ member / p
-    apart = np.abs(means[:, :, None] - means[:, None, :])
-    total = np.einsum("tj,th,tjh->t", p ** (1 + alpha), p, apart)
+    differences = np.abs(means[:, :, None] - means[:, None, :])
+    total = np.einsum("tj,th,tjh->t", p ** (1 + alpha), p, differences)
     return pd.Series(total / (p * means).sum(axis=1), data.periods, name="esteban_ray")
 
 
@@ -223,21 +219,21 @@ def _log_variance(y: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _wolfson(y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    found = []
+    results = []
     for values, weights, gini in zip(y, w, gini_of(y, w), strict=True):
         order = np.argsort(values, kind="stable")
         x, share = values[order], weights[order]
-        kept = share > 0
-        x, share = x[kept], share[kept]
+        x, share = x[share > 0], share[share > 0]
         population = np.append(0.0, np.cumsum(share))
         lorenz = np.append(0.0, np.cumsum(share * x)) / (share @ x)
         half = np.interp(0.5, population, lorenz)
-        # Where the half falls between two units, their mean: copies of all units change nothing.
+        # Between two units the median is their mean, so that copies of all units change nothing.
         low = x[np.searchsorted(population[1:], 0.5 - 1e-12)]
         high = x[min(np.searchsorted(population[1:], 0.5 + 1e-12), len(x) - 1)]
         median = (low + high) / 2
-        found.append(np.nan if median == 0 else 4 * (share @ x) / median * (0.5 - half - gini / 2))
-    return np.array(found)
+        polarisation = 4 * (share @ x) / median * (0.5 - half - gini / 2) if median else np.nan
+        results.append(polarisation)
+    return np.array(results)
 
 
 _MEASURES: dict[str, Measure] = {

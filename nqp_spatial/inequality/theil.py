@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec
 from nqp_spatial.core.groups import Groups
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.weighted_sample import bootstrapped, measured
+from nqp_spatial.core.text import t
+from nqp_spatial.core.weighted_sample import (
+    WeightedSample,
+    bootstrapped,
+    percentile_intervals,
+    weighted_sample,
+)
 from nqp_spatial.errors import OptionError, PanelError, sample
 
 __all__ = ["TheilResult", "theil"]
@@ -27,32 +34,40 @@ class TheilResult(Displayed):
 
     Attributes
     ----------
-    summary : DataFrame
-        One row a period: ``theil``; ``between <level>`` for each level, from the coarsest, each
-        inside the one before; ``within <finest level>``; and their shares. Parts add up to it.
+    frame : DataFrame
+        One row per period: ``theil``; ``between_<level>`` for each level, from the coarsest, each
+        within the one before; ``within_<finest level>``; and their shares,
+        ``between_<level>_share`` and so on. Parts add up to the index.
     groups : DataFrame
         Of the coarsest level, columns (``share`` | ``theil``, group): the group's share in the
-        total (T) or population (L), and its own index.
+        total (T) or population (L), and the index within it.
     intervals : DataFrame or None
-        By period: low and high of each column of the summary.
+        By period: bounds of each column of `frame`, columns (name, "low" | "high").
     variable : str
     index : {"T", "L"}
     levels : tuple of str
     label : str
-        What figures call the variable.
+        Display label of the variable.
     level : float
         Of the intervals.
+    spec : Spec
+        ``variable, levels, index, population, replications, level, seed``.
+    notes : tuple of str
+    tests : TestSet
+        Empty.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.inequality.theil(cities, "nqp", levels=["region4", "province"])
-    >>> found.summary.columns[:4].tolist()
-    ['theil', 'between region4', 'between province', 'within province']
+    >>> result = nq.inequality.theil(cities, "nqp", levels=["region4", "province"])
+    >>> result.frame.columns[:4].tolist()
+    ['theil', 'between_region4', 'between_province', 'within_province']
     """
 
-    summary: pd.DataFrame
+    _figure: ClassVar[str] = "theil"
+
+    frame: pd.DataFrame
     groups: pd.DataFrame
     intervals: pd.DataFrame | None
     variable: str
@@ -60,9 +75,13 @@ class TheilResult(Displayed):
     levels: tuple[str, ...]
     label: str
     level: float
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
 
     def _blocks(self) -> list[Block]:
-        return [f"Theil {self.index} of {self.variable}", self.summary]
+        title = t("Theil {index} of {variable}", index=self.index, variable=self.variable)
+        return [title, self.frame]
 
 
 @checked
@@ -72,7 +91,7 @@ def theil(
     *,
     levels: str | Sequence[str],
     index: Index = "T",
-    weights: str | None = None,
+    population: str | None = None,
     replications: Replications = 0,
     level: Level = 0.95,
     seed: Seed = 0,
@@ -80,8 +99,8 @@ def theil(
     """Split Theil's index of each period over nested levels of groups.
 
     With w the units' shares of the population and m means, ``T = sum w (y/m) ln(y/m)`` and
-    ``L = sum w ln(m/y)``; groups g inside their parent h add ``sum w_g (m_g/m) ln(m_g/m_h)`` to T
-    and ``sum w_g ln(m_h/m_g)`` to L, and units inside the finest groups the rest.
+    ``L = sum w ln(m/y)``; groups g within their parent h add ``sum w_g (m_g/m) ln(m_g/m_h)`` to T
+    and ``sum w_g ln(m_h/m_g)`` to L, and units within the finest groups the remainder.
 
     Parameters
     ----------
@@ -91,11 +110,11 @@ def theil(
         Non-negative for T (0 ln 0 = 0), positive for L.
     levels : str or list of str
         Columns, from the coarsest to the finest; each group lies in one of the level before.
-        Groups of one unit have no inequality inside.
+        Within groups of one unit there is no inequality.
     index : {"T", "L"}
-    weights : str, optional
-        Column of the units' population. With the variable per head the index is of people who all
-        have their unit's mean.
+    population : str, optional
+        Column of the units' population. With a variable per head the index is that of people who
+        all have their unit's mean.
     replications : int
         Bootstrap samples for intervals; units are drawn with all their periods.
     level : float
@@ -119,53 +138,50 @@ def theil(
     -----
     Sources: Theil, H. (1967), Economics and Information Theory, ch. 4; Shorrocks, A. (1980), The
     class of additively decomposable inequality measures, Econometrica 48, 613-625; nested levels:
-    Akita, T. (2003), Annals of Regional Science 37, 55-77. In a bootstrap sample a group that no
-    unit was drawn from adds nothing.
+    Akita, T. (2003), Annals of Regional Science 37, 55-77. In a bootstrap sample a group of
+    which no unit was drawn adds nothing.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.inequality.theil(cities, "nqp", levels="region4", index="L").summary
-    >>> rest = found["theil"] - found["between region4"] - found["within region4"]
-    >>> bool(rest.abs().max() < 1e-12)
+    >>> table = nq.inequality.theil(cities, "nqp", levels="region4", index="L").frame
+    >>> parts = table["between_region4"] + table["within_region4"]
+    >>> bool((table["theil"] - parts).abs().max() < 1e-12)
     True
     """
     names = [levels] if isinstance(levels, str) else list(levels)
     if not names:
         raise OptionError("levels must name at least one column")
     sign: Literal["positive", "non-negative"] = "non-negative" if index == "T" else "positive"
-    data = measured(panel, variable, weights, sign, f"Theil {index}")
-    codes = [Groups.by_unit(panel, name).codes for name in names]
+    data = weighted_sample(panel, variable, population, sign, f"Theil {index}")
+    groups = [Groups.by_unit(panel, name) for name in names]
+    codes = [group.codes for group in groups]
     _require_nested(panel, names, codes)
-    parts = _split(data.values, data.weights, codes, index)
-    columns = [
-        "theil", *(f"between {name}" for name in names), f"within {names[-1]}",
-        *(f"between {name} share" for name in names), f"within {names[-1]} share",
-    ]  # fmt: skip
+    parts = [*(f"between_{name}" for name in names), f"within_{names[-1]}"]
+    columns = ["theil", *parts, *(f"{part}_share" for part in parts)]
+
+    def measure(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return _with_shares(_split(values, weights, codes, index))
+
     intervals = None
     if replications:
-        drawn = bootstrapped(
-            data, lambda y, w: _with_shares(_split(y, w, codes, index)), replications, seed
-        )
-        ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        intervals = pd.concat(
-            {
-                column: pd.DataFrame(ends[:, at].T, data.periods, ["low", "high"])
-                for at, column in enumerate(columns)
-            },
-            axis=1,
-        )
+        draws = bootstrapped(data, measure, replications, seed)
+        intervals = percentile_intervals(draws, level, data.periods, columns)
     return TheilResult(
-        summary=pd.DataFrame(_with_shares(parts).T, data.periods, columns),
-        groups=_of_groups(panel, names[0], data.values, data.weights, index),
+        frame=pd.DataFrame(measure(data.values, data.weights).T, data.periods, columns),
+        groups=_by_group(groups[0], data, index),
         intervals=intervals,
         variable=variable,
         index=index,
         levels=tuple(names),
         label=panel.label(variable),
         level=level,
-    )
+        spec=Spec(
+            variable=variable, levels=tuple(names), index=index, population=population,
+            replications=replications, level=level, seed=seed,
+        ),
+    )  # fmt: skip
 
 
 def _split(
@@ -178,12 +194,12 @@ def _split(
     share = weights / total
     parts = []
     for code in [*codes, None]:
-        own = values if code is None else _group_means(values, weights, code)
+        level = values if code is None else _group_means(values, weights, code)
         with np.errstate(divide="ignore", invalid="ignore"):
-            # A group that a bootstrap sample leaves out has no mean, and no weight either.
-            log = np.where((own > 0) & (parent > 0), np.log(own / parent), 0.0)
-        parts.append((share * own / mean * log if index == "T" else -share * log).sum(axis=1))
-        parent = own
+            # A group that is not in a bootstrap sample has no mean, and no weight.
+            log = np.where((level > 0) & (parent > 0), np.log(level / parent), 0.0)
+        parts.append((share * level / mean * log if index == "T" else -share * log).sum(axis=1))
+        parent = level
     return np.array(parts)
 
 
@@ -203,34 +219,32 @@ def _with_shares(parts: np.ndarray) -> np.ndarray:
     return np.vstack([total, parts, share])
 
 
-def _of_groups(
-    panel: SpatialPanel, level: str, values: np.ndarray, weights: np.ndarray, index: Index
-) -> pd.DataFrame:
-    groups = Groups.by_unit(panel, level)
-    code, names = groups.codes, groups.names
-    shares, own = {}, {}
-    for g, name in enumerate(names):
-        inside = code == g
-        x, w = values[:, inside], weights[:, inside]
-        part = (w * x).sum(axis=1) / (weights * values).sum(axis=1)
-        shares[name] = part if index == "T" else w.sum(axis=1) / weights.sum(axis=1)
-        own[name] = _split(x, w, [], index).sum(axis=0)
+def _by_group(groups: Groups, data: WeightedSample, index: Index) -> pd.DataFrame:
+    """Return the share of each group and the index within it."""
+    shares, indices = {}, {}
+    total = (data.weights * data.values).sum(axis=1)
+    for code, name in enumerate(groups.names):
+        member = groups.codes == code
+        x, w = data.values[:, member], data.weights[:, member]
+        income_share = (w * x).sum(axis=1) / total
+        shares[name] = income_share if index == "T" else w.sum(axis=1) / data.weights.sum(axis=1)
+        indices[name] = _split(x, w, [], index).sum(axis=0)
     return pd.concat(
         {
-            "share": pd.DataFrame(shares, panel.periods),
-            "theil": pd.DataFrame(own, panel.periods),
+            "share": pd.DataFrame(shares, data.periods),
+            "theil": pd.DataFrame(indices, data.periods),
         },
         axis=1,
     )
 
 
 def _require_nested(panel: SpatialPanel, names: list[str], codes: list[np.ndarray]) -> None:
-    for at in range(1, len(names)):
-        outer, inner = codes[at - 1], pd.Series(codes[at])
+    for k in range(1, len(names)):
+        outer, inner = codes[k - 1], pd.Series(codes[k])
         several = pd.Series(outer).groupby(inner).agg(np.ptp) > 0
         if several.any():
             units = panel.units[inner.isin(several.index[several])]
             raise PanelError(
-                f"levels must be nested: groups of {names[at]!r} lie in several of "
-                f"{names[at - 1]!r}, such as those of {sample(units)}"
+                f"levels must be nested: groups of {names[k]!r} lie in several of "
+                f"{names[k - 1]!r}, such as those of {sample(units)}"
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from nqp_spatial.core.text import label, translate
 from nqp_spatial.plots.said_words import FORMS, NAMES
 from nqp_spatial.plots.words import spoken
 
@@ -56,6 +57,7 @@ def said(text: str, lang: str | None = None) -> str:
     稳健 LM 滞后
     my own words
     """
+    text = translate(text, lang)
     return text if (lang or spoken()) == "en" else _chinese(text)
 
 
@@ -67,6 +69,9 @@ def heading(name: str) -> str:
     >>> heading("half_life_low")
     'half life low'
     """
+    word = label("column", name)
+    if word.context:
+        return translate(word)
     if spoken() == "en":
         return name.replace("_", " ")
     return said(name)

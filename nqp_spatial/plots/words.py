@@ -6,18 +6,11 @@ is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Literal, get_args
-
-from nqp_spatial.errors import OptionError
+from nqp_spatial.core.text import Lang
+from nqp_spatial.core.text import current_language as spoken
+from nqp_spatial.core.text import language as speaking
 
 __all__ = ["CHINESE", "Lang", "Words", "say", "speaking", "spoken"]
-
-Lang = Literal["en", "zh"]
-
-_LANG: ContextVar[str] = ContextVar("lang", default="en")
 
 CHINESE = {
     # maps
@@ -170,35 +163,6 @@ CHINESE = {
     "across {border}": "跨{border}",
     "across {border}, within {other}": "跨{border}，{other}内",
 }
-
-
-@contextmanager
-def speaking(lang: Lang) -> Iterator[None]:
-    """Let `say` answer in a language; the one before comes back afterwards.
-
-    Raises
-    ------
-    OptionError
-        If the language is unknown.
-    """
-    if lang not in get_args(Lang):
-        raise OptionError(f"lang must be one of {', '.join(get_args(Lang))}, got {lang!r}")
-    before = _LANG.set(lang)
-    try:
-        yield
-    finally:
-        _LANG.reset(before)
-
-
-def spoken() -> str:
-    """Return the language that is spoken.
-
-    Examples
-    --------
-    >>> spoken()
-    'en'
-    """
-    return _LANG.get()
 
 
 class Words:

@@ -1,19 +1,19 @@
-"""Predictions: the trend, what neighbours' outcomes add to it, and the best linear unbiased one.
+"""Predictions: the trend, with the outcomes of neighbours, and the best linear unbiased one.
 
 With ``A = I - rho W_y``, ``B = I - lam W_u``, ``A y = eta + u``, ``B u = e``, eta the structural
 part (regressors, effects, the past):
 
 - trend ``A^-1 eta``: the outcome expected where no outcome of the period is known;
 - direct ``y - e = rho W y + eta + lam W u``: from the outcomes that neighbours have;
-- blup: the outcome expected given all others of the period. They have precision
-  ``Q = A'B'B A / sigma2`` around the trend m, so that unknown given known are
-  ``m_o - Q_oo^-1 Q_os (y_s - m_s)``, and one given the rest is ``y - (Q (y - m))_i / Q_ii``.
+- blup: the outcome expected given all others of the period. With the precision
+  ``Q = A'B'B A / sigma2`` around the trend m, the expectation of the unknown given the known is
+  ``m_o - Q_oo^-1 Q_os (y_s - m_s)``, and of one given all others ``y - (Q (y - m))_i / Q_ii``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,37 +23,103 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import period_like, require_even_steps
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
-from nqp_spatial.regression._design import INTERCEPT, Recipe, evaluated_with
+from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._estimated import EstimatedModel
+from nqp_spatial.regression._evaluation import evaluated_with
 from nqp_spatial.regression._model_data import matrix_of
-from nqp_spatial.regression._term_weights import TermWeights, lag, matrices_by_name
+from nqp_spatial.regression._term_weights import (
+    TermWeights,
+    lag,
+    match_term_weights,
+    matrices_by_name,
+)
 from nqp_spatial.regression.likelihood.factorization import factorize_system
 from nqp_spatial.regression.likelihood.several_lags import system_of, weighted_sum
+from nqp_spatial.weights.spatial_weights import WeightsLike
 
-if TYPE_CHECKING:
-    from nqp_spatial.regression.results import RegressionResult
-
-__all__ = ["Kind", "predict_new", "predict_own"]
+__all__ = ["Kind", "predict"]
 
 Kind = Literal["trend", "direct", "blup"]
 
 
+def predict(
+    model: EstimatedModel,
+    panel: SpatialPanel | None,
+    weights: WeightsLike | Mapping[str, WeightsLike] | None,
+    kind: Kind,
+    period_effects: Mapping[Hashable, float] | None,
+) -> pd.Series:
+    """Predict outcomes; see `RegressionResult.predict`.
+
+    Parameters
+    ----------
+    model : EstimatedModel
+    panel, weights, kind, period_effects
+        As in `RegressionResult.predict`.
+
+    Returns
+    -------
+    Series
+    """
+    if kind not in get_args(Kind):
+        raise OptionError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
+    if panel is None:
+        if weights is not None or period_effects is not None:
+            raise OptionError("weights and period_effects are for another panel; pass it too")
+        values = _in_sample(model, kind)
+        return pd.Series(values.ravel(), index=model.resid.index, name="predicted")
+    if model.spec.effects == "correlated-random":
+        raise OptionError(
+            "predictions of another panel are not offered for correlated random effects, whose "
+            "unit means are those of the data at hand"
+        )
+    panel.require_balanced()
+    if model.terms.has_parts:
+        terms = _terms_in_parts(model, panel, weights)
+        return _out_of_sample(model, panel, terms, kind, period_effects)
+    matrices = {
+        key: w
+        for key in ("y", "x", "u")
+        if (w := getattr(model.terms, f"weights_{key}")) is not None
+    }
+    needed = {key: key in matrices for key in ("y", "x", "u")}
+    terms = match_term_weights(
+        matrices if weights is None else weights, panel, needed, model.spec.model
+    )
+    return _out_of_sample(model, panel, terms, kind, period_effects)
+
+
+def _terms_in_parts(model: EstimatedModel, panel: SpatialPanel, weights: Any) -> TermWeights:
+    """Return the terms for another panel, which must have the same units."""
+    same = panel.units.equals(model.resid.index.levels[0])
+    moving = any(part.matrix.shape[0] != model.n_units for part in model.terms.y)
+    if weights is not None or not same or moving:
+        raise OptionError(
+            "a model with several W's in a term predicts its sample, and other periods of the same "
+            "units where its links do not change over time"
+        )
+    return model.terms
+
+
 def _systems(
-    result: RegressionResult, terms: TermWeights, n: int
+    model: EstimatedModel, terms: TermWeights, n: int
 ) -> tuple[sparse.csc_array, sparse.csc_array]:
     """Return A and B for n units; for n T where links change over time."""
     size = terms.y[0].matrix.shape[0] if terms.y else n
-    rho = _coefficients(result, "rho")
-    a = sparse.eye_array(size, format="csc") if not len(rho) else system_of(terms.matrices_y, rho)
-    lam = _coefficients(result, "lam")
-    b = sparse.eye_array(size, format="csc") if not len(lam) else system_of([terms.matrix_u], lam)
-    return a, b
+    systems = []
+    for name, parts in (("rho", terms.y), ("lam", terms.u)):
+        coefs = _coefficients(model, name)
+        matrices = [part.matrix for part in parts]
+        eye = sparse.eye_array(size, format="csc")
+        systems.append(system_of(matrices, coefs) if len(coefs) else eye)
+    return systems[0], systems[1]
 
 
-def _coefficients(result: RegressionResult, name: str) -> np.ndarray:
+def _coefficients(model: EstimatedModel, name: str) -> np.ndarray:
     """Return the rho's or lam, empty where the model has none."""
-    index = result.params.index
-    mask = (index.get_level_values(0) == "spatial") & (index.get_level_values(1) == name)
-    return result.params.to_numpy()[mask]
+    index = model.params.index
+    chosen = (index.get_level_values(0) == "spatial") & (index.get_level_values(1) == name)
+    return np.asarray(model.params.to_numpy()[chosen])
 
 
 def _solve(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
@@ -64,35 +130,25 @@ def _solve(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
     return np.asarray(factor.solve(right.ravel())).reshape(right.shape)
 
 
-def predict_own(result: RegressionResult, kind: Kind) -> np.ndarray:
-    """Predict the outcomes that the model was fitted to, shape (n_units, periods).
-
-    Parameters
-    ----------
-    result : RegressionResult
-    kind : {"trend", "direct", "blup"}
-
-    Returns
-    -------
-    ndarray
-    """
-    shape = (result.n_units, result.n_periods)
-    e = result.resid.to_numpy().reshape(shape)
-    fitted = result.fitted.to_numpy().reshape(shape)
+def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
+    """Predict the outcomes that the model was fitted to, shape (n_units, periods)."""
+    shape = (model.n_units, model.n_periods)
+    e = model.resid.to_numpy().reshape(shape)
+    fitted = model.fitted.to_numpy().reshape(shape)
     if kind == "direct":
         return np.asarray(fitted)
-    a, b = _systems(result, result.terms, result.n_units)
+    a, b = _systems(model, model.terms, model.n_units)
     if kind == "trend":
         return np.asarray(fitted + e - _solve(a, _solve(b, e)))
-    both = sparse.csc_array(b @ a)
-    precision = np.asarray(both.power(2).sum(axis=0)).ravel()
-    if both.shape[0] != len(e):
-        return np.asarray(fitted + e - ((both.T @ e.ravel()) / precision).reshape(e.shape))
-    return np.asarray(fitted + e - (both.T @ e) / precision[:, None])
+    filters = sparse.csc_array(b @ a)
+    precision = np.asarray(filters.power(2).sum(axis=0)).ravel()
+    if len(precision) != len(e):
+        return np.asarray(fitted + e - ((filters.T @ e.ravel()) / precision).reshape(shape))
+    return np.asarray(fitted + e - (filters.T @ e) / precision[:, None])
 
 
-def predict_new(
-    result: RegressionResult,
+def _out_of_sample(
+    model: EstimatedModel,
     panel: SpatialPanel,
     terms: TermWeights,
     kind: Kind,
@@ -102,7 +158,7 @@ def predict_new(
 
     Parameters
     ----------
-    result : RegressionResult
+    model : EstimatedModel
     panel : SpatialPanel
         With the regressors; outcomes may be missing.
     terms : TermWeights
@@ -116,20 +172,21 @@ def predict_new(
     Series
         By (unit, period).
     """
-    spec, params = result.spec, result.params
+    spec, params = model.spec, model.params
     shape = (panel.n_units, panel.n_periods)
-    x = evaluated_with(result.recipes[1], panel)[list(spec.regressors)]
+    assert model.model_specs is not None
+    x = evaluated_with(model.model_specs[1], panel)[list(spec.regressors)]
     values = x.to_numpy(dtype=float).reshape(*shape, len(spec.regressors))
-    eta = np.zeros(shape) + _structural(result, terms, values)
-    y = _outcomes(result, panel)
-    a, b = _systems(result, terms, panel.n_units)
+    eta = np.zeros(shape) + _structural(model, terms, values)
+    y = _outcomes(model, panel)
+    a, b = _systems(model, terms, panel.n_units)
     inner = b if spec.has_phi and spec.has_lam else None
-    eta += _effects(result, panel, period_effects, inner)
+    eta += _effects(model, panel, period_effects, inner)
     past_lag = matrix_of(terms.weights_y)
     solve = factorize_system(a).solve
     tau = float(params.get(("dynamic", "tau"), 0.0)) if spec.is_dynamic else 0.0
     space = float(params.get(("dynamic", "eta"), 0.0)) if spec.is_dynamic else 0.0
-    found = np.full(shape, np.nan)
+    predictions = np.full(shape, np.nan)
     first = 1 if spec.is_dynamic else 0
     if first:
         require_even_steps(panel.periods, "a dynamic model")
@@ -146,32 +203,31 @@ def predict_new(
         trend = solve(level)
         known = ~np.isnan(y[:, now])
         if kind == "trend":
-            found[:, now] = trend
+            predictions[:, now] = trend
         elif kind == "direct":
-            found[:, now] = _from_neighbours(result, terms, y[:, now], level, panel, now)
+            predictions[:, now] = _from_neighbours(model, terms, y[:, now], level, panel, now)
         else:
-            both = sparse.csc_array(b @ a)
-            found[:, now] = _conditional(both, y[:, now], trend, known)
+            filters = sparse.csc_array(b @ a)
+            predictions[:, now] = _conditional(filters, y[:, now], trend, known)
         # What is not known of the past is what was predicted of it.
-        past = np.where(known, y[:, now], trend if kind == "direct" else found[:, now])
-    series = pd.Series(found.ravel(), index=panel.frame.index, name="predicted")
+        past = np.where(known, y[:, now], trend if kind == "direct" else predictions[:, now])
+    series = pd.Series(predictions.ravel(), index=panel.frame.index, name="predicted")
     return series.iloc[np.tile(np.arange(shape[1]) >= first, shape[0])]
 
 
-def _structural(result: RegressionResult, terms: TermWeights, values: np.ndarray) -> np.ndarray:
+def _structural(model: EstimatedModel, terms: TermWeights, values: np.ndarray) -> np.ndarray:
     """Return ``X beta + sum_l W_l X theta_l`` of regressors by unit, period and column."""
-    names, params = list(result.spec.regressors), result.params
+    names, lagged, params = list(model.spec.regressors), list(model.spec.lagged), model.params
     if not terms.has_parts:
         beta = params["x"].loc[names].to_numpy() if names else np.empty(0)
         total = np.asarray(values @ beta)
-        at = [names.index(name) for name in result.spec.lagged]
-        if at:
-            theta = params["wx"].loc[list(result.spec.lagged)].to_numpy()
-            total = total + lag(terms.x[0].matrix, values[:, :, at] @ theta)
+        if lagged:
+            theta = params["wx"].loc[lagged].to_numpy()
+            columns = [names.index(name) for name in lagged]
+            total = total + lag(terms.x[0].matrix, values[:, :, columns] @ theta)
         return total
     total = np.zeros(values.shape[:2])
-    matrices = matrices_by_name(terms.x)
-    everyone = np.ones(len(values))
+    matrices, everyone = matrices_by_name(terms.x), np.ones(len(values))
     for (block, name, part), coefficient in params.items():
         if block == "spatial":
             continue
@@ -179,29 +235,29 @@ def _structural(result: RegressionResult, terms: TermWeights, values: np.ndarray
         if block == "wx":
             column = lag(matrices[part], column)
         elif name != INTERCEPT:
-            column = column * result.regimes.get(part, everyone)[:, None]
+            column = column * model.regimes.get(part, everyone)[:, None]
         total += column
     return total
 
 
 def _conditional(
-    both: sparse.csc_array, y: np.ndarray, trend: np.ndarray, known: np.ndarray
+    filters: sparse.csc_array, y: np.ndarray, trend: np.ndarray, known: np.ndarray
 ) -> np.ndarray:
-    """Return the expectation of what is unknown given what is known, which stays as it is."""
+    """Return the expectation of the unknown outcomes given the known, which are not changed."""
     if not known.any():
         return trend
     if known.all():
         return y
-    rows = both[:, ~known]
-    gap = both[:, known] @ (y[known] - trend[known])
-    found = y.copy()
+    rows = filters[:, ~known]
+    gap = filters[:, known] @ (y[known] - trend[known])
+    prediction = y.copy()
     precision = sparse.csc_array(rows.T @ rows)
-    found[~known] = trend[~known] - sla.spsolve(precision, np.asarray(rows.T @ gap))
-    return found
+    prediction[~known] = trend[~known] - sla.spsolve(precision, np.asarray(rows.T @ gap))
+    return prediction
 
 
 def _from_neighbours(
-    result: RegressionResult,
+    model: EstimatedModel,
     terms: TermWeights,
     y: np.ndarray,
     level: np.ndarray,
@@ -210,17 +266,17 @@ def _from_neighbours(
 ) -> np.ndarray:
     """Return ``rho W y + eta + lam W u``."""
     unknown = np.isnan(y)
-    total = level.copy()
-    if result.spec.has_rho:
-        whole = weighted_sum(terms.matrices_y, _coefficients(result, "rho"))
+    prediction = level.copy()
+    if model.spec.has_rho:
+        whole = weighted_sum(terms.matrices_y, _coefficients(model, "rho"))
         _require_known(whole @ unknown.astype(float), panel, now)
-        total += whole @ np.nan_to_num(y)
+        prediction += whole @ np.nan_to_num(y)
     if terms.matrix_u is not None:
         # u of a neighbour needs its outcome too.
         _require_known(terms.matrix_u @ unknown.astype(float), panel, now)
-        u = np.where(unknown, 0.0, y - total)
-        total += float(_coefficients(result, "lam")[0]) * (terms.matrix_u @ u)
-    return total
+        u = np.where(unknown, 0.0, y - prediction)
+        prediction += float(_coefficients(model, "lam")[0]) * (terms.matrix_u @ u)
+    return prediction
 
 
 def _require_known(links: np.ndarray, panel: SpatialPanel, now: int) -> None:
@@ -233,33 +289,35 @@ def _require_known(links: np.ndarray, panel: SpatialPanel, now: int) -> None:
 
 
 def _effects(
-    result: RegressionResult,
+    model: EstimatedModel,
     panel: SpatialPanel,
-    given: Mapping[Hashable, float] | None,
+    period_effects: Mapping[Hashable, float] | None,
     inner: sparse.csc_array | None,
 ) -> np.ndarray:
     """Return constant, unit and period effects, shape (n_units, periods).
 
     ``inner`` is B where random effects are lagged as the errors are.
     """
-    effects = result.fixed_effects
-    total = np.full((panel.n_units, panel.n_periods), float(effects.get("constant", 0.0)))
-    if "unit" in effects:
-        units = effects["unit"]
+    effects = model.fixed_effects
+    total = np.full((panel.n_units, panel.n_periods), float(effects.constant or 0.0))
+    if effects.unit is not None:
+        units = effects.unit
         unknown = panel.units.difference(units.index)
-        if len(unknown) and not result.spec.has_phi:
+        if len(unknown) and not model.spec.has_phi:
             raise PanelError(
                 f"the model has unit effects, and none for {sample(unknown)}, which it was not "
                 "fitted to; fit it with effects='none' or 'period' to predict new units"
             )
-        # The prediction of a random effect of a unit never seen is zero.
-        own = units.reindex(panel.units).fillna(0.0).to_numpy()
-        total += (own if inner is None else factorize_system(inner).solve(own))[:, None]
-    if "period" in effects:
-        more = {period_like(key, panel.periods): value for key, value in (given or {}).items()}
-        periods = pd.concat([effects["period"], pd.Series(more, dtype=float)])
+        # The predicted random effect of a unit outside the sample is zero.
+        values = units.reindex(panel.units).fillna(0.0).to_numpy()
+        total += (values if inner is None else factorize_system(inner).solve(values))[:, None]
+    if effects.period is not None:
+        more = {
+            period_like(key, panel.periods): value for key, value in (period_effects or {}).items()
+        }
+        periods = pd.concat([effects.period, pd.Series(more, dtype=float)])
         periods = periods[~periods.index.duplicated(keep="last")]
-        start = 1 if result.spec.is_dynamic else 0
+        start = 1 if model.spec.is_dynamic else 0
         unknown = panel.periods[start:].difference(periods.index)
         if len(unknown):
             raise OptionError(
@@ -270,17 +328,18 @@ def _effects(
     return total
 
 
-def _outcomes(result: RegressionResult, panel: SpatialPanel) -> np.ndarray:
+def _outcomes(model: EstimatedModel, panel: SpatialPanel) -> np.ndarray:
     """Return outcomes as far as they are known, shape (n_units, periods)."""
-    recipe: Recipe = result.recipes[0]
+    assert model.model_specs is not None
+    outcome = model.model_specs[0]
     shape = (panel.n_units, panel.n_periods)
     names = {*map(str, panel.frame.columns), panel.unit_name, panel.period_name}
-    if not set(recipe.needed) <= names:
+    if not set(outcome.needed) <= names:
         return np.full(shape, np.nan)
-    values = recipe.columns(panel).iloc[:, 0].to_numpy(dtype=float)
+    values = outcome.columns(panel).iloc[:, 0].to_numpy(dtype=float)
     if np.isinf(values).any():
         raise DomainError(
-            f"the outcome of {result.spec.formula!r} is infinite for "
+            f"the outcome of {model.spec.formula!r} is infinite for "
             f"{sample(panel.frame.index[np.isinf(values)])}; logarithms need positive values"
         )
     return np.asarray(values.reshape(shape))

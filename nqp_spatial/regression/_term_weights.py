@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
@@ -142,9 +143,16 @@ class TermWeights:
         if self.has_parts:
             return self.words
         if len(self.given) <= 1:
-            return "".join(w.spec.describe() for w in self.given)
+            return next((w.spec.words for w in self.given), "")
         named = (("Wy", self.weights_y), ("WX", self.weights_x), ("Wu", self.weights_u))
-        return "; ".join(f"{name}: {w.spec.describe()}" for name, w in named if w is not None)
+        return join(
+            "; ",
+            (
+                t("{term}: {weights}", term=name, weights=w.spec.words)
+                for name, w in named
+                if w is not None
+            ),
+        )
 
 
 def _only(parts: tuple[NamedMatrix, ...]) -> SpatialWeights | None:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
@@ -16,6 +17,7 @@ from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._correction import BIAS_CORRECTED, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
+from nqp_spatial.regression._estimated import FixedEffects
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
 from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
@@ -361,8 +363,7 @@ def _result(
             notes = (*notes, note)
     cov = estimated.cov
     return RegressionResult(
-        spec=spec,
-        weights_spec=terms.describe(),
+        spec=replace(spec, weights=terms.describe()),
         params=pd.Series(values, index=index, name="estimate", dtype=float),
         cov=pd.DataFrame(cov[:count, :count], index=index, columns=index),
         sigma2=estimate.sigma2,
@@ -381,8 +382,8 @@ def _result(
         labels=dict(panel.labels),
         terms=terms,
         logdet=determinants.one,
-        tests=dict(estimated.tests),
-        recipes=design.recipes,
+        tests=TestSet(estimated.tests),
+        model_specs=design.model_specs,
         regimes=dict(data.regimes),
     )
 
@@ -404,21 +405,21 @@ def _parameters(data: ModelData, estimate: Estimate) -> tuple[pd.MultiIndex, np.
     return pd.MultiIndex.from_tuples(keys, names=names), values
 
 
-def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> dict[str, object]:
+def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> FixedEffects:
     design, spec, terms = data.design, data.spec, data.terms
     if spec.has_phi:
         shape = design.y.shape
         means = estimate.innovations.reshape(shape).mean(axis=1)
         shrunk = (1 - estimate.phi**2) * means
         variance = estimate.sigma2 * (1 / estimate.phi**2 - 1) / shape[1]
-        return {"unit": pd.Series(shrunk, panel.units, name="unit"), "variance": variance}
+        return FixedEffects(unit=pd.Series(shrunk, panel.units, name="unit"), variance=variance)
     if spec.effects == "none":
-        return {}
+        return FixedEffects()
     gap = design.y - design.lag_y @ estimate.rho - design.z @ estimate.coefs
-    effects: dict[str, object] = {}
+    unit = period = None
     by_unit = gap.mean(axis=1) if spec.sweeps_units else np.zeros(len(gap))
     if spec.sweeps_units:
-        effects["unit"] = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
+        unit = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
     constant = float(gap.mean())
     if spec.sweeps_periods:
         # Where errors are spatial it is their innovations that add to zero in each period.
@@ -430,5 +431,5 @@ def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> 
         if not spec.sweeps_units:
             constant = float(by_period.mean())
         periods = panel.periods[panel.n_periods - gap.shape[1] :]
-        effects["period"] = pd.Series(by_period - by_period.mean(), index=periods, name="period")
-    return {"constant": constant, **effects}
+        period = pd.Series(by_period - by_period.mean(), index=periods, name="period")
+    return FixedEffects(constant, unit, period)

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.text import Message, join, label, t
 from nqp_spatial.errors import OptionError
 
 __all__ = [
@@ -27,24 +28,6 @@ Effects = Literal["none", "unit", "period", "two-way", "random", "correlated-ran
 Correction = Literal["auto", "none", "transformation", "bias"]
 Covariance = Literal["observed", "expected", "robust", "cluster", "driscoll-kraay"]
 Estimator = Literal["ml", "gs2sls"]
-
-_MODEL_WORDS = {
-    "ols": "Linear model",
-    "slx": "Spatially lagged X model (SLX)",
-    "sar": "Spatial autoregressive model (SAR)",
-    "sem": "Spatial error model (SEM)",
-    "sdm": "Spatial Durbin model (SDM)",
-    "sdem": "Spatial Durbin error model (SDEM)",
-    "sac": "Spatial autoregressive model with spatial errors (SAC)",
-}
-_EFFECTS_WORDS = {
-    "none": "no fixed effects",
-    "unit": "unit fixed effects",
-    "period": "period fixed effects",
-    "two-way": "unit and period fixed effects",
-    "random": "random unit effects",
-    "correlated-random": "correlated random unit effects",
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,7 +52,7 @@ class RegressionSpec(Displayed):
     Attributes
     ----------
     formula : str
-        As given.
+        As it was passed.
     outcome : str
         Name of y.
     regressors : tuple of str
@@ -85,6 +68,8 @@ class RegressionSpec(Displayed):
         Whether tau and eta are in it.
     estimator : {"ml", "gs2sls"}
         Maximum likelihood, or generalised spatial two-stage least squares.
+    weights : str
+        The weights in words; empty if there are none.
 
     Examples
     --------
@@ -103,6 +88,7 @@ class RegressionSpec(Displayed):
     time_lag: bool = False
     space_time_lag: bool = False
     estimator: Estimator = "ml"
+    weights: str = ""
 
     @property
     def has_rho(self) -> bool:
@@ -136,7 +122,7 @@ class RegressionSpec(Displayed):
 
     @property
     def is_linear(self) -> bool:
-        """Whether least squares is all there is to it, with its exact t distribution."""
+        """Whether the estimator is least squares, with its exact t distribution."""
         spatial = self.has_rho or self.has_lam
         return not (spatial or self.is_dynamic or self.has_phi or self.estimator == "gs2sls")
 
@@ -147,26 +133,29 @@ class RegressionSpec(Displayed):
 
     @property
     def sweeps_units(self) -> bool:
-        """Whether unit effects are swept out."""
+        """Whether unit effects are removed by a transformation."""
         return self.effects in ("unit", "two-way")
 
     @property
     def sweeps_periods(self) -> bool:
-        """Whether period effects are swept out."""
+        """Whether period effects are removed by a transformation."""
         return self.effects in ("period", "two-way")
 
-    def describe(self) -> str:
+    def describe(self) -> Message:
         """Return model and effects in words."""
-        words = _MODEL_WORDS[self.model]
-        if self.is_dynamic:
-            words = f"Dynamic {words[0].lower()}{words[1:]}"
-        words = f"{words}, {_EFFECTS_WORDS[self.effects]}"
-        return f"{words}, by GS2SLS" if self.estimator == "gs2sls" else words
+        words = [
+            label("dynamic model" if self.is_dynamic else "model", self.model),
+            label("effects", self.effects),
+        ]
+        if self.estimator == "gs2sls":
+            words.append(t("by GS2SLS"))
+        return join(", ", words)
 
     def _blocks(self) -> list[Block]:
         return [
             self.describe(),
             f"Formula: {self.formula}",
+            f"Weights: {self.weights or 'none'}",
             f"Correction: {self.correction}   Covariance: {self.covariance}",
         ]
 
@@ -176,9 +165,9 @@ def check_options(
 ) -> None:
     """Raise `OptionError` for an option that is unknown or not offered by this version."""
     for name, value, known in [
-        ("model", model, tuple(_MODEL_WORDS)),
-        ("effects", effects, tuple(_EFFECTS_WORDS)),
-        ("correction", correction, ("auto", "none", "transformation", "bias")),
+        ("model", model, get_args(Model)),
+        ("effects", effects, get_args(Effects)),
+        ("correction", correction, get_args(Correction)),
         ("covariance", covariance, get_args(Covariance)),
         ("estimator", estimator, get_args(Estimator)),
     ]:

@@ -421,7 +421,7 @@ def barrier(
         groups[name] = Groups.by_unit(panel, grouping)
     _require_nested(groups)
     parts = _parts(w, groups)
-    words = w.spec.describe()
+    words = w.spec.words
     terms = TermWeights.in_parts(parts, parts if lag_regressors else {}, words)
     data = parts_data(formula, panel, terms, effects=effects, durbin=durbin, functions=functions)
     model = fit_parts(panel, data)

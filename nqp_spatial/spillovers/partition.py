@@ -497,7 +497,7 @@ def partitioned(
     if beta == "group":
         regimes = {name: groups.codes == code for code, name in enumerate(groups.names)}
     x_parts = {} if theta is None else split_matrices(w, groups, theta, "theta")
-    terms = TermWeights.in_parts(split_matrices(w, groups, rho, "rho"), x_parts, w.spec.describe())
+    terms = TermWeights.in_parts(split_matrices(w, groups, rho, "rho"), x_parts, w.spec.words)
     data = parts_data(
         formula, panel, terms, regimes=regimes, effects=effects, durbin=durbin,
         correction=correction, covariance=covariance, estimator=estimator, functions=functions,
@@ -506,7 +506,7 @@ def partitioned(
     return PartitionedResult(
         model=model,
         spec=Spec(
-            formula=formula, weights=w.spec.describe(), effects=effects, rho=rho, theta=theta,
+            formula=formula, weights=w.spec.words, effects=effects, rho=rho, theta=theta,
             beta=beta, correction=correction, estimator=estimator, covariance=covariance,
         ),
         groups=groups,

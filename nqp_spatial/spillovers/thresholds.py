@@ -365,7 +365,7 @@ def threshold(
     if not len(links.scores):
         raise WeightsError("the weights have no links, so that there are none to split in two")
     words = t(
-        "{weights}, by {score} {side}", weights=w.spec.describe(), score=name, side=_SIDES[on]
+        "{weights}, by {score} {side}", weights=w.spec.words, score=name, side=_SIDES[on]
     )
     data = parts_data(
         formula, panel, _terms(links, (), lag_regressors, words), effects=effects, durbin=durbin,
@@ -412,7 +412,7 @@ def threshold(
     else:
         test = search.test(2 * (best - plain), asked, (), replications, seed, null)
     spec = Spec(
-        formula=formula, weights=w.spec.describe(), score=name, on=on, effects=effects,
+        formula=formula, weights=w.spec.words, score=name, on=on, effects=effects,
         lag_regressors=lag_regressors, grid=grid, trim=trim, replications=replications,
         level=level, seed=seed,
     )  # fmt: skip

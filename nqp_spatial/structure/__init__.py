@@ -1,17 +1,25 @@
 """What describes a space: centre, borders, density, market potential, use of resources."""
 
-from nqp_spatial.structure.allocation import MisallocationResult, misallocation, segmentation
+from nqp_spatial.structure.areal_density import areal_density
+from nqp_spatial.structure.border_exposure import border_exposure
 from nqp_spatial.structure.centre_path import CentrePath, centre_path
-from nqp_spatial.structure.four_d import density, diversity, division, market_potential
+from nqp_spatial.structure.diversity import diversity
+from nqp_spatial.structure.market_potential import market_potential
+from nqp_spatial.structure.misallocation import MisallocationResult, misallocation
+from nqp_spatial.structure.segmentation import segmentation
 
 __all__ = [
     "CentrePath",
     "MisallocationResult",
+    "areal_density",
+    "border_exposure",
     "centre_path",
-    "density",
     "diversity",
-    "division",
     "market_potential",
     "misallocation",
     "segmentation",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,18 +1,20 @@
-"""`centre_path`: where the centre of a variable lies, and how it spreads on the map."""
+"""`centre_path`: the centre of gravity of a variable and its dispersion on the map."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Crs, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_places_in_time
-from nqp_spatial.core.weighted_sample import measured
+from nqp_spatial.core.text import t
+from nqp_spatial.core.weighted_sample import weighted_sample
 from nqp_spatial.errors import CrsError, PanelError
 
 __all__ = ["CentrePath", "centre_path"]
@@ -25,14 +27,19 @@ class CentrePath(Displayed):
     Attributes
     ----------
     frame : DataFrame
-        By period: ``x_km, y_km`` of the centre in the projection, ``longitude, latitude`` in
-        degrees; ``major_km, minor_km``, half axes of the ellipse (one standard deviation along
+        One row per period: ``x_km, y_km`` of the centre in the projection, ``longitude, latitude``
+        in degrees; ``major_km, minor_km``, half axes of the ellipse (one standard deviation along
         each); ``rotation``, degrees from north, clockwise, of the major axis, in [0, 180);
         ``area_km2``; ``moved_km`` and ``bearing`` (degrees from north, clockwise) since the period
         before.
     crs : object
         The projection.
     variable : str
+    spec : Spec
+        ``variable, crs``.
+    notes : tuple of str
+    tests : TestSet
+        Empty.
 
     Examples
     --------
@@ -42,12 +49,18 @@ class CentrePath(Displayed):
     10
     """
 
+    _figure: ClassVar[str] = "centre_path"
+
     frame: pd.DataFrame
     crs: Any
     variable: str
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
 
     def _blocks(self) -> list[Block]:
-        return [f"Centre and ellipse of {self.variable}", self.frame.round(2)]
+        title = t("Centre and ellipse of {variable}", variable=self.variable)
+        return [title, self.frame.round(2)]
 
 
 @checked
@@ -65,7 +78,7 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Crs = None) -> Centr
     variable : str
         Non-negative.
     crs : optional
-        A projection in metres, or what pyproj makes one of; by default a conic equal-area
+        A projection in metres, or what pyproj reads as one; by default a conic equal-area
         projection that fits the units, or the CRS of the geometry if it is projected.
 
     Returns
@@ -79,15 +92,15 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Crs = None) -> Centr
     DomainError
         If a value is negative, or all are zero.
     PanelError
-        If all units that count lie at one point.
+        If all units with positive values lie at one point.
 
     Notes
     -----
     Source: Lefever, D. (1926), Measuring geographic concentration by means of the standard
     deviational ellipse, American Journal of Sociology 32, 88-94; in the form of Yuill, R. (1971),
     Geografiska Annaler B 53, 28-39. Some programs multiply the axes by the square root of two:
-    of a plane normal distribution this ellipse holds 39 %, that one 63 %. Angles are from the north
-    of the projection.
+    of a plane normal distribution this ellipse contains 39 %, theirs 63 %. Angles are from
+    the north of the projection.
 
     Examples
     --------
@@ -102,18 +115,20 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Crs = None) -> Centr
     shapes = panel.require_geometry()
     if shapes.crs is None:
         raise CrsError("the geometries have no CRS; set it with geometry.set_crs(...)")
-    to = CRS.from_user_input(crs) if crs is not None else projection_of(shapes)
-    if to.is_geographic:
-        raise CrsError(f"distances need a projection in metres, {to.name} is in degrees")
-    km = float(to.axis_info[0].unit_conversion_factor) / 1000
-    points = shapes.geometry.to_crs(to).centroid
+    projection = CRS.from_user_input(crs) if crs is not None else projection_of(shapes)
+    if projection.is_geographic:
+        raise CrsError(f"distances need a projection in metres, {projection.name} is in degrees")
+    km = float(projection.axis_info[0].unit_conversion_factor) / 1000
+    points = shapes.geometry.to_crs(projection).centroid
     z = km * np.column_stack([points.x, points.y])
-    data = measured(panel, variable, None, "non-negative", "a centre of gravity")
+    data = weighted_sample(panel, variable, None, "non-negative", "a centre of gravity")
     v = data.values / data.values.sum(axis=1, keepdims=True)
-    # From the middle of the map, so that the coordinates' size costs no digits.
+    # Relative to the middle of the map, so that large coordinates do not cost digits.
     origin = z.mean(axis=0)
-    moment, away = v @ (z - origin), z - origin
-    second = np.einsum("ti,ia,ib->tab", v, away, away) - moment[:, :, None] * moment[:, None, :]
+    centred = z - origin
+    moment = v @ centred
+    second = np.einsum("ti,ia,ib->tab", v, centred, centred)
+    second = second - moment[:, :, None] * moment[:, None, :]
     centre = origin + moment
     values, vectors = np.linalg.eigh(second)
     if (values[:, -1] <= 0).any():
@@ -121,13 +136,14 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Crs = None) -> Centr
     half = np.sqrt(np.maximum(values, 0))
     major = vectors[:, :, -1]
     step = np.vstack([[np.nan, np.nan], np.diff(centre, axis=0)])
-    lon, lat = Transformer.from_crs(to, "EPSG:4326", always_xy=True).transform(*(centre / km).T)
+    degrees = Transformer.from_crs(projection, "EPSG:4326", always_xy=True)
+    longitude, latitude = degrees.transform(*(centre / km).T)
     frame = pd.DataFrame(
         {
             "x_km": centre[:, 0],
             "y_km": centre[:, 1],
-            "longitude": lon,
-            "latitude": lat,
+            "longitude": longitude,
+            "latitude": latitude,
             "major_km": half[:, 1],
             "minor_km": half[:, 0],
             "rotation": np.degrees(np.arctan2(major[:, 0], major[:, 1])) % 180,
@@ -137,7 +153,9 @@ def centre_path(panel: SpatialPanel, variable: str, *, crs: Crs = None) -> Centr
         },
         index=data.periods,
     )
-    return CentrePath(frame, to, variable)
+    return CentrePath(
+        frame, projection, variable, Spec(variable=variable, crs=projection.to_string())
+    )
 
 
 def projection_of(shapes: Any) -> Any:
@@ -146,9 +164,9 @@ def projection_of(shapes: Any) -> Any:
 
     if shapes.crs is None:
         raise CrsError("the geometries have no CRS; set it with geometry.set_crs(...)")
-    own = CRS.from_user_input(shapes.crs)
-    if own.is_projected:
-        return own
+    crs = CRS.from_user_input(shapes.crs)
+    if crs.is_projected:
+        return crs
     west, south, east, north = shapes.to_crs("EPSG:4326").total_bounds
     sixth = (north - south) / 6
     return CRS.from_user_input(

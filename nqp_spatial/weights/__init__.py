@@ -43,3 +43,7 @@ __all__ = [
     "triangulation",
     "within",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -83,8 +83,6 @@ class Scale:
         """Return the tolerance in metres, or raise if it does not fit the map."""
         if wanted is None:
             return min(DEFAULT_TOLERANCE_M, self.width / 1000) if self.known else self.rounding
-        if isinstance(wanted, bool) or not (np.isreal(wanted) and 0 <= wanted < np.inf):
-            raise OptionError(f"tolerance must be a number of metres from 0, got {wanted!r}")
         if not self.known and wanted > 0:
             raise CrsError(
                 "tolerance is in metres, but the geometries have no CRS; set it with "

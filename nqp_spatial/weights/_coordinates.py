@@ -1,8 +1,7 @@
-"""Where units are: points in which a tree finds neighbours, and distances in kilometres."""
+"""Coordinates of units: points in which a tree finds neighbours, distances in kilometres."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,12 +10,13 @@ from scipy.spatial import cKDTree
 
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.sizes import memory_budget, require_memory
-from nqp_spatial.errors import CrsError, OptionError, sample
+from nqp_spatial.core.text import label, t
+from nqp_spatial.errors import CrsError, sample
 
 if TYPE_CHECKING:
     from pyproj import CRS
 
-__all__ = ["EARTH_RADIUS_KM", "Metric", "Places", "places_of", "require_links"]
+__all__ = ["EARTH_RADIUS_KM", "Coordinates", "Metric", "coordinates_of", "require_links"]
 
 Metric = Literal["haversine", "geodesic"]
 
@@ -40,7 +40,7 @@ def require_links(links: int, what: str, advice: str) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class Coordinates:
     """Coordinates in which straight lines order pairs by distance, and the way to kilometres.
 
     Geographic coordinates become points on the unit sphere, whose chords grow with the great
@@ -51,7 +51,7 @@ class Places:
     points : ndarray
         Shape (n, 3) on the unit sphere, or (n, 2) in the plane.
     degrees : ndarray or None
-        Longitude and latitude, shape (n, 2); none in a plane without a place on the globe.
+        Longitude and latitude, shape (n, 2); none in a plane without a position on the globe.
     km : float
         Kilometres of one unit of the coordinates.
     metric : {"haversine", "geodesic"}
@@ -68,16 +68,19 @@ class Places:
     @property
     def parameters(self) -> dict[str, object]:
         """What the specification of weights says of the distances."""
-        other = self.metric != "haversine" and self.degrees is not None
-        return {"metric": self.metric if other else None, "distances": self.source}
+        is_other = self.metric != "haversine" and self.degrees is not None
+        return {
+            "metric": label("weights", self.metric) if is_other else None,
+            "distances": self.source,
+        }
 
     def distance(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the kilometres between places `rows` and places `columns`."""
+        """Return the kilometres between units at positions `rows` and at `columns`."""
         if self.metric == "geodesic" and self.degrees is not None:
             from pyproj import Geod
 
-            one, other = self.degrees[rows], self.degrees[columns]
-            metres = Geod(ellps="WGS84").inv(one[:, 0], one[:, 1], other[:, 0], other[:, 1])[2]
+            start, end = self.degrees[rows], self.degrees[columns]
+            metres = Geod(ellps="WGS84").inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2]
             return np.asarray(metres) / 1000
         chord = np.linalg.norm(self.points[rows] - self.points[columns], axis=1)
         if self.degrees is None:
@@ -104,28 +107,28 @@ class Places:
             + ("without a cutoff" if cutoff_km is None else f"within {cutoff_km:g} km"),
             "pass a smaller cutoff_km=, or use weights.knn",
         )
-        found = tree.query_pairs(reach, output_type="ndarray")
-        km = self.distance(found[:, 0], found[:, 1])
+        pairs = tree.query_pairs(reach, output_type="ndarray")
+        km = self.distance(pairs[:, 0], pairs[:, 1])
         if cutoff_km is None:
-            return found, km
-        inside = km <= cutoff_km
-        return found[inside], km[inside]
+            return pairs, km
+        is_near = km <= cutoff_km
+        return pairs[is_near], km[is_near]
 
     def nearest(self, k: int) -> np.ndarray:
-        """Return the positions of the k nearest others of each place, nearest first, (n, k)."""
+        """Return the positions of the k nearest other units, nearest first, shape (n, k)."""
         n = len(self.points)
         tree = cKDTree(self.points)
-        # A unit is usually its own nearest; with coincident points it may not be: looked for.
-        radius, found = tree.query(self.points, k=min(k + 1, n))
+        # A unit is usually its own nearest, but need not be where points coincide.
+        radius, nearest = tree.query(self.points, k=min(k + 1, n))
         if self.metric == "haversine" or self.degrees is None:
-            own = found == np.arange(n)[:, None]
-            own[~own.any(axis=1), -1] = True
-            return np.asarray(found[~own].reshape(n, -1))
-        # On the ellipsoid the order may differ a little: whoever is that close is measured.
+            is_self = nearest == np.arange(n)[:, None]
+            is_self[~is_self.any(axis=1), -1] = True
+            return np.asarray(nearest[~is_self].reshape(n, -1))
+        # On the ellipsoid the order may differ a little: all units that close are measured.
         wider = np.minimum(radius[:, -1] * (1 + 2.5 * _ELLIPSOID_MARGIN), 2.0)
         near = tree.query_ball_point(self.points, wider)
-        rows = np.repeat(np.arange(n), [len(some) for some in near])
-        columns = np.concatenate([np.asarray(some) for some in near])
+        rows = np.repeat(np.arange(n), [len(neighbors) for neighbors in near])
+        columns = np.concatenate([np.asarray(neighbors) for neighbors in near])
         rows, columns = rows[rows != columns], columns[rows != columns]
         order = np.lexsort((columns, self.distance(rows, columns), rows))
         first = np.searchsorted(rows[order], np.arange(n))
@@ -138,11 +141,11 @@ class Places:
         return float(2 * np.sin(min(km * margin / (2 * self.km), np.pi / 2)) * (1 + 1e-12))
 
 
-def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
-    """Return the places of a panel's units: points, or centroids of polygons.
+def coordinates_of(panel: SpatialPanel, metric: Metric = "haversine") -> Coordinates:
+    """Return the coordinates of a panel's units: points, or centroids of polygons.
 
     Projected coordinates are taken back to longitude and latitude first, so that the same map
-    gives the same kilometres in every projection. A local CRS, which has no place on the globe,
+    gives the same kilometres in every projection. A local CRS, which has no position on the globe,
     stays planar.
 
     Raises
@@ -151,11 +154,7 @@ def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
         If the panel has no geometry.
     CrsError
         If there is no CRS, or it does not fit the coordinates.
-    OptionError
-        If the metric is unknown.
     """
-    if metric not in ("haversine", "geodesic"):
-        raise OptionError(f"metric must be 'haversine' or 'geodesic', got {metric!r}")
     shapes = panel.require_geometry()
     crs = shapes.crs
     if crs is None:
@@ -168,14 +167,17 @@ def places_of(panel: SpatialPanel, metric: Metric = "haversine") -> Places:
     source = None
     if not (crs.is_geographic or crs.is_projected):
         unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-        source = f"planar in {_name(crs)}"
-        return Places(_centroids(geoms), None, float(unit) / 1000, metric, source)
+        source = t("planar in {crs}", crs=_name(crs))
+        return Coordinates(_centroids(geoms), None, float(unit) / 1000, metric, source)
     if crs.is_projected or crs.axis_info[0].unit_name != "degree":
-        geoms, source = _unprojected(geoms, panel, crs), f"on the globe from {_name(crs)}"
+        geoms, source = (
+            _unprojected(geoms, panel, crs),
+            t("on the globe from {crs}", crs=_name(crs)),
+        )
     points = _centroids(geoms)
     lon, lat = np.radians(points).T
     ball = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    return Places(ball, points, EARTH_RADIUS_KM, metric, source)
+    return Coordinates(ball, points, EARTH_RADIUS_KM, metric, source)
 
 
 def _check_coordinates(geoms: np.ndarray, crs: CRS) -> None:
@@ -218,8 +220,7 @@ def _unprojected(geoms: np.ndarray, panel: SpatialPanel, crs: CRS) -> np.ndarray
 
 
 def _name(crs: CRS) -> str:
-    """Return the name of a CRS without marks that part the words of a specification."""
-    return re.sub(r"[(),]", "", crs.name) if crs.name != "unknown" else "a projection"
+    return str(crs.name) if crs.name != "unknown" else t("a projection")
 
 
 def _centroids(geoms: np.ndarray) -> np.ndarray:

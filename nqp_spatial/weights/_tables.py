@@ -68,12 +68,12 @@ def _links(cells: Cells, header: list[str], name: str) -> SpatialWeights:
         if key in frame:
             frame[key] = pd.Index(_typed(frame[key].to_list()))
     ids = list(dict.fromkeys([*frame.get("focal", []), *frame.get("neighbor", [])]))
-    found = from_edges(frame, weight=column, units=ids or None, islands="keep")
+    weights = from_edges(frame, weight=column, units=ids or None, islands="keep")
     parameters = {
-        "weight column": column if column != "weight" else None,
-        "columns not used": ", ".join(unused) or None,
+        "weight_column": column if column != "weight" else None,
+        "unused_columns": ", ".join(unused) or None,
     }
-    return replace(found, spec=replace(found.spec, parameters=parameters), cache={})
+    return replace(weights, spec=replace(weights.spec, parameters=parameters), cache={})
 
 
 def _weight_column(frame: pd.DataFrame, name: str) -> tuple[str | None, list[str]]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.ids import check_same_ids
-from nqp_spatial.core.options import Permutations, Seed, checked
-from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
+from nqp_spatial.core.groups import Groups
+from nqp_spatial.core.options import Range, Seed, checked
+from nqp_spatial.errors import OptionError
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["compare", "compare_groups"]
 
@@ -57,12 +54,12 @@ def compare(
     >>> nq.weights.compare(queen, rook)[["links_a", "links_b", "shared"]].tolist()
     [214.0, 210.0, 210.0]
     """
-    one = as_weights(a)
-    other = as_weights(b).reordered(one.units, "the first weights")
-    first, second = one.sparse, other.sparse
+    weights_a = as_weights(a)
+    weights_b = as_weights(b).reordered(weights_a.units, "the first weights")
+    first, second = weights_a.sparse, weights_b.sparse
     shared = (first != 0).multiply(second != 0).nnz
     union = first.nnz + second.nnz - shared
-    found: dict[str, float] = {
+    facts: dict[str, float] = {
         "links_a": first.nnz,
         "links_b": second.nnz,
         "shared": shared,
@@ -70,42 +67,42 @@ def compare(
         "only_b": second.nnz - shared,
         "jaccard": shared / union if union else np.nan,
     }
-    # Moments over the union: cells that neither has are not counted, the rest of them are zero.
+    # Moments over the union of links: a cell that only one matrix has is zero in the other.
     sums = np.array([first.sum(), second.sum()])
     cross = float(first.multiply(second).sum())
     squares = np.array([float((m.data**2).sum()) for m in (first, second)])
-    spread = squares - sums**2 / max(union, 1)
+    variation = squares - sums**2 / max(union, 1)
     covariance = cross - sums[0] * sums[1] / max(union, 1)
-    varied = (spread > 1e-12 * squares).all()
-    found["weight_correlation"] = covariance / np.sqrt(spread.prod()) if varied else np.nan
-    found["lag_similarity"] = cross / np.sqrt(squares.prod()) if squares.all() else np.nan
+    varied = (variation > 1e-12 * squares).all()
+    facts["weight_correlation"] = covariance / np.sqrt(variation.prod()) if varied else np.nan
+    facts["lag_similarity"] = cross / np.sqrt(squares.prod()) if squares.all() else np.nan
     if values is not None:
-        lags = [np.asarray(w.lag(values), dtype=float).ravel() for w in (one, other)]
-        found["lag_correlation"] = float(np.corrcoef(lags[0], lags[1])[0, 1])
-    return pd.Series(found, name="comparison", dtype=float)
+        lags = [np.asarray(w.lag(values), dtype=float).ravel() for w in (weights_a, weights_b)]
+        facts["lag_correlation"] = float(np.corrcoef(lags[0], lags[1])[0, 1])
+    return pd.Series(facts, name="comparison", dtype=float)
 
 
 @checked
 def compare_groups(
     weights: WeightsLike,
-    groups: pd.Series,
+    group: pd.Series | Mapping[Any, Hashable],
     *,
-    permutations: Permutations = 9999,
-    seed: Seed = None,
+    permutations: Annotated[int, Range(1, 999_999)] = 9999,
+    seed: Seed = 0,
 ) -> pd.Series:
     """Compare the weights of pairs within groups with those of pairs between groups.
 
     The difference of the two means over all pairs i, j (i not j; a pair without a link weighs
-    zero) is tested by dealing the groups out anew among the units.
+    zero) is tested by random reassignment of groups to units.
 
     Parameters
     ----------
     weights : SpatialWeights, Graph or W
         Such as similarities; n units. Usually not row-standardised.
-    groups : Series
-        Group of each unit, indexed by unit.
+    group : Series or mapping
+        Group of each unit, by unit.
     permutations : int
-        Random relabellings.
+        Random reassignments.
     seed : int, optional
 
     Returns
@@ -116,8 +113,8 @@ def compare_groups(
 
     Raises
     ------
-    UnmatchedIdsError
-        If a unit has no group, or a group is given for an unknown unit.
+    UnmatchedIdsError, PanelError, DuplicateKeysError
+        If a unit has no group or several, or a group is given for an unknown unit.
     OptionError
         If there is one group only, or no pair within groups.
 
@@ -128,78 +125,49 @@ def compare_groups(
     >>> schemes = nq.datasets.region_schemes().set_index("province_en")
     >>> clusters = schemes.loc[schemes["scheme"] == "city_cluster", "region"]
     >>> w = nq.weights.similarity(plans.T, measure="jaccard", standardize="none")
-    >>> found = nq.weights.compare_groups(w, clusters, seed=0)
-    >>> found[["mean_within", "mean_between"]].round(3).tolist()
+    >>> comparison = nq.weights.compare_groups(w, clusters)
+    >>> comparison[["mean_within", "mean_between"]].round(3).tolist()
     [0.389, 0.366]
     """
-    given = as_weights(weights)
-    if permutations < 1:
-        raise OptionError(
-            f"permutations must be a whole number from 1, got {permutations!r}; the test is by "
-            "permutations"
-        )
-    if not isinstance(groups, pd.Series):
-        raise OptionError(
-            f"groups must be a Series by unit, got {type(groups).__name__}, which has no ids"
-        )
-    if groups.index.has_duplicates:
-        raise OptionError(
-            f"units have more than one group: "
-            f"{sample(groups.index[groups.index.duplicated()].unique())}; pass the groups of one "
-            "period"
-        )
-    check_same_ids(
-        groups.index,
-        given.units,
-        our_name="groups",
-        their_name="weights",
-        advice="give one group for each unit of the weights",
-    )
-    if groups.isna().any():
-        raise UnmatchedIdsError(
-            f"units without a group: {sample(groups.index[groups.isna()])}; name one for each, or "
-            "take a subset of the weights"
-        )
-    if not groups.map(lambda group: isinstance(group, Hashable)).all():
-        raise OptionError(f"groups must be single values, got {sample(groups.head(1))}")
-    codes, names = pd.factorize(groups.reindex(given.units))
+    weights = as_weights(weights)
+    groups = Groups.by_unit(weights.units, group)
+    codes, sizes = groups.codes, groups.sizes
     n = len(codes)
-    sizes = np.bincount(codes)
     within = int((sizes * (sizes - 1)).sum())
     between = n * (n - 1) - within
     if not within or not between:
         raise OptionError(
-            f"wanted pairs within and between groups, got {len(names)} groups of sizes "
+            f"wanted pairs within and between groups, got {len(groups)} groups of sizes "
             f"{sorted(sizes.tolist(), reverse=True)[:5]}"
         )
-    links = given.sparse.tocoo()
+    links = weights.sparse.tocoo()
     total = links.data.sum()
 
     def difference(labels: np.ndarray) -> np.ndarray:
         same = labels[..., links.row] == labels[..., links.col]
-        inside = (same * links.data).sum(axis=-1)
-        return np.asarray(inside / within - (total - inside) / between)
+        total_within = (same * links.data).sum(axis=-1)
+        return np.asarray(total_within / within - (total - total_within) / between)
 
     observed = float(difference(codes))
     rng = np.random.default_rng(seed)
-    # A batch of relabellings at a time, so that memory grows with the links alone.
+    # A batch of reassignments at a time, so that memory grows with the links alone.
     batch = max(1, 5_000_000 // max(links.nnz, n))
-    drawn = np.concatenate(
+    simulated = np.concatenate(
         [
             difference(rng.permuted(np.tile(codes, (min(batch, permutations - start), 1)), axis=1))
             for start in range(0, permutations, batch)
         ]
     )
     tie = 1e-12 * max(abs(observed), abs(total) / (n * n))
-    greater = (drawn >= observed - tie).sum()
-    extreme = (np.abs(drawn) >= abs(observed) - tie).sum()
-    inside = (codes[links.row] == codes[links.col]) @ links.data
+    greater = (simulated >= observed - tie).sum()
+    extreme = (np.abs(simulated) >= abs(observed) - tie).sum()
+    total_within = (codes[links.row] == codes[links.col]) @ links.data
     return pd.Series(
         {
             "pairs_within": within,
             "pairs_between": between,
-            "mean_within": inside / within,
-            "mean_between": (total - inside) / between,
+            "mean_within": total_within / within,
+            "mean_between": (total - total_within) / between,
             "difference": observed,
             "p_greater": (1 + greater) / (1 + permutations),
             "p_two_sided": (1 + extreme) / (1 + permutations),

@@ -1,16 +1,16 @@
-"""Weights made of weights: nested, and split by zones or groups."""
+"""Weights made of weights: nested, and split by groups."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.core.groups import Groups
-from nqp_spatial.core.options import checked
-from nqp_spatial.errors import OptionError
+from nqp_spatial.core.options import Share, checked
+from nqp_spatial.core.text import t
 from nqp_spatial.weights.distance import links_of, part_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
@@ -18,13 +18,12 @@ from nqp_spatial.weights.spatial_weights import (
     WeightsLike,
     WeightsSpec,
     as_weights,
-    finish,
+    build,
 )
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["across", "nested", "partition", "within"]
+
+GroupByUnit: TypeAlias = pd.Series | Mapping[Any, Hashable]
 
 
 @checked
@@ -32,7 +31,7 @@ def nested(
     a: WeightsLike,
     b: WeightsLike,
     *,
-    share: float = 0.5,
+    share: Share = 0.5,
     how: Literal["sum", "product"] = "sum",
     standardize: Standardization = "row",
 ) -> SpatialWeights:
@@ -70,41 +69,36 @@ def nested(
     >>> nq.weights.nested(near, rich, share=0.7).rows_add_to_one
     True
     """
-    if how not in ("sum", "product"):
-        raise OptionError(f"how must be 'sum' or 'product', got {how!r}")
-    if not 0 <= share <= 1:
-        raise OptionError(f"share must lie between 0 and 1, got {share!r}")
-    one = _standardized(as_weights(a))
-    other = _standardized(as_weights(b)).reordered(one.units, "the first weights")
+    first = _scaled_by_rows(as_weights(a))
+    second = _scaled_by_rows(as_weights(b)).reordered(first.units, "the first weights")
+    names = {"first": first.spec.words, "second": second.spec.words}
     if how == "sum":
-        matrix = sparse.csr_array(share * one.sparse + (1 - share) * other.sparse)
-        kind, parameters = "nested", {"share": share}
+        matrix = sparse.csr_array(share * first.sparse + (1 - share) * second.sparse)
+        spec = WeightsSpec(t("weighted sum of [{first}] and [{second}]", **names), {"share": share})
     else:
-        matrix = sparse.csr_array(one.sparse.multiply(other.sparse))
-        kind, parameters = "product", {}
-    words = f"{kind} of [{one.spec.describe()}] and [{other.spec.describe()}]"
-    spec = WeightsSpec(words, parameters)
-    return finish(matrix, one.units, spec, standardize=standardize, islands="keep")
+        matrix = sparse.csr_array(first.sparse.multiply(second.sparse))
+        spec = WeightsSpec(t("product of [{first}] and [{second}]", **names))
+    return build(matrix, first.units, spec, standardize=standardize, islands="keep")
 
 
 @checked
 def within(
     weights: WeightsLike,
-    zone: pd.Series | Mapping[Any, Hashable],
+    group: GroupByUnit,
     *,
     standardize: Standardization = "none",
 ) -> SpatialWeights:
-    """Weights of links that stay in a zone: ``w_ij`` if i and j are in the same zone.
+    """Weights of links within groups: ``w_ij`` if i and j are in the same group.
 
     Parameters
     ----------
     weights : SpatialWeights, Graph or W
-        The whole.
-    zone : Series
-        Zone of each unit, by unit; or a column of a panel, if it does not change over periods.
+        The weights to split.
+    group : Series or mapping
+        Group of each unit, by unit; or a column of a panel, if it does not change over periods.
     standardize : {"none", "row", "spectral", "minmax"}
-        By default weights stay as they are in the whole, so that `within` and `across` add up to
-        it exactly. Anything else scales this part on its own.
+        By default weights stay unchanged, so that `within` and `across` add up to the original
+        matrix exactly. Anything else scales this part separately.
 
     Returns
     -------
@@ -114,32 +108,32 @@ def within(
     Raises
     ------
     UnmatchedIdsError, PanelError
-        If zones are missing for units, or change over periods.
+        If groups are missing for units, or change over periods.
 
     Examples
     --------
     >>> import nqp_spatial as nq, pandas as pd
     >>> w = nq.weights.contiguity(nq.datasets.us_income())
     >>> west = pd.Series(w.units.isin(["CA", "OR", "WA", "NV"]), w.units, name="west")
-    >>> inside, outside = nq.weights.within(w, west), nq.weights.across(w, west)
-    >>> (inside.sparse + outside.sparse != w.sparse).nnz
+    >>> within, across = nq.weights.within(w, west), nq.weights.across(w, west)
+    >>> (within.sparse + across.sparse != w.sparse).nnz
     0
     """
-    return _by_zone(weights, zone, same=True, standardize=standardize)
+    return _by_group(weights, group, same=True, standardize=standardize)
 
 
 @checked
 def across(
     weights: WeightsLike,
-    zone: pd.Series | Mapping[Any, Hashable],
+    group: GroupByUnit,
     *,
     standardize: Standardization = "none",
 ) -> SpatialWeights:
-    """Weights of links that cross a border: ``w_ij`` if i and j are in different zones.
+    """Weights of links between groups: ``w_ij`` if i and j are in different groups.
 
     Parameters
     ----------
-    weights, zone, standardize
+    weights, group, standardize
         As in `within`.
 
     Returns
@@ -160,13 +154,13 @@ def across(
     >>> nq.weights.across(w, west).n_links
     12
     """
-    return _by_zone(weights, zone, same=False, standardize=standardize)
+    return _by_group(weights, group, same=False, standardize=standardize)
 
 
 @checked
 def partition(
     weights: WeightsLike,
-    groups: pd.Series | Mapping[Any, Hashable],
+    group: GroupByUnit,
     *,
     standardize: Standardization = "none",
 ) -> dict[tuple[Hashable, Hashable], SpatialWeights]:
@@ -175,11 +169,11 @@ def partition(
     Parameters
     ----------
     weights : SpatialWeights, Graph or W
-        The whole.
-    groups : Series
-        Group of each unit, as `zone` in `within`.
+        The weights to split.
+    group : Series or mapping
+        Group of each unit, as in `within`.
     standardize : {"none", "row", "spectral", "minmax"}
-        By default all parts keep the weights of the whole, and add up to it exactly.
+        By default weights stay unchanged, so that the parts add up to the original matrix exactly.
 
     Returns
     -------
@@ -199,38 +193,47 @@ def partition(
     >>> sorted(nq.weights.partition(w, core))
     [(False, False), (False, True), (True, False), (True, True)]
     """
-    whole = as_weights(weights)
-    parts = Groups.by_unit(whole.units, groups, at_least=1)
-    codes, names = parts.codes, parts.labels
-    rows, columns = links_of(whole.sparse)
-    found: dict[tuple[Hashable, Hashable], SpatialWeights] = {}
-    for a, receiver in enumerate(names):
-        for b, sender in enumerate(names):
-            kept = (codes[rows] == a) & (codes[columns] == b)
-            kind = f"links from {sender} to {receiver} of {whole.spec.describe()}"
-            found[receiver, sender] = _scaled(part_of(whole, kept, kind), standardize)
-    return found
+    original = as_weights(weights)
+    groups = Groups.by_unit(original.units, group, at_least=1)
+    rows, columns = links_of(original.sparse)
+    parts: dict[tuple[Hashable, Hashable], SpatialWeights] = {}
+    for i, receiver in enumerate(groups.labels):
+        for j, sender in enumerate(groups.labels):
+            mask = (groups.codes[rows] == i) & (groups.codes[columns] == j)
+            kind = t(
+                "links from {sender} to {receiver} of {weights}",
+                sender=str(sender), receiver=str(receiver), weights=original.spec.words,
+            )  # fmt: skip
+            parts[receiver, sender] = _scaled(part_of(original, mask, kind), standardize)
+    return parts
 
 
-def _by_zone(
-    weights: WeightsLike,
-    zone: pd.Series | Mapping[Any, Hashable],
-    *,
-    same: bool,
-    standardize: Standardization,
+def _by_group(
+    weights: WeightsLike, group: GroupByUnit, *, same: bool, standardize: Standardization
 ) -> SpatialWeights:
-    whole = as_weights(weights)
-    codes = Groups.by_unit(whole.units, zone, at_least=1).codes
-    rows, columns = links_of(whole.sparse)
-    label = getattr(zone, "name", None)
-    name = f" of {label}" if label is not None else ""
-    kind = f"links {'within' if same else 'across'} zones{name} of {whole.spec.describe()}"
-    return _scaled(part_of(whole, (codes[rows] == codes[columns]) == same, kind), standardize)
+    original = as_weights(weights)
+    codes = Groups.by_unit(original.units, group, at_least=1).codes
+    rows, columns = links_of(original.sparse)
+    name, words = getattr(group, "name", None), original.spec.words
+    if name is None:
+        kind = (
+            t("links within groups of {weights}", weights=words)
+            if same
+            else t("links between groups of {weights}", weights=words)
+        )
+    else:
+        kind = (
+            t("links within the same {group} of {weights}", group=str(name), weights=words)
+            if same
+            else t("links between different {group} of {weights}", group=str(name), weights=words)
+        )
+    mask = (codes[rows] == codes[columns]) == same
+    return _scaled(part_of(original, mask, kind), standardize)
 
 
 def _scaled(part: SpatialWeights, standardize: Standardization) -> SpatialWeights:
     return part if standardize == "none" else part.standardize(standardize)
 
 
-def _standardized(weights: SpatialWeights) -> SpatialWeights:
+def _scaled_by_rows(weights: SpatialWeights) -> SpatialWeights:
     return weights.standardize("row") if weights.spec.standardization == "none" else weights

@@ -9,19 +9,22 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.options import checked
+from nqp_spatial.core.options import Nonnegative, Size, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import GeometryError, IslandError, NqpWarning, OptionError, sample
+from nqp_spatial.core.text import Message, label, listed, t
+from nqp_spatial.errors import GeometryError, IslandError, NqpWarning, sample
 from nqp_spatial.weights._borders import Borders
-from nqp_spatial.weights._coordinates import places_of
+from nqp_spatial.weights._coordinates import coordinates_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
     Standardization,
     WeightsSpec,
-    finish,
+    build,
 )
 
 __all__ = ["contiguity"]
+
+_KINDS = {"queen": t("queen contiguity"), "rook": t("rook contiguity")}
 
 
 @checked
@@ -29,8 +32,8 @@ def contiguity(
     panel: SpatialPanel,
     *,
     kind: Literal["queen", "rook"] = "queen",
-    order: int = 1,
-    tolerance: float | None = None,
+    order: Size = 1,
+    tolerance: Nonnegative | None = None,
     islands: Literal["error", "nearest", "keep"] = "error",
     standardize: Standardization = "row",
 ) -> SpatialWeights:
@@ -92,12 +95,6 @@ def contiguity(
     >>> nq.weights.contiguity(nq.datasets.us_income())
     SpatialWeights: queen contiguity, row-standardised; 48 units, 214 links, 0 islands, 1 component
     """
-    if kind not in ("queen", "rook"):
-        raise OptionError(f"kind must be 'queen' or 'rook', got {kind!r}")
-    if not (isinstance(order, int) and order >= 1):
-        raise OptionError(f"order must be a whole number of at least 1, got {order!r}")
-    if islands not in ("error", "nearest", "keep"):
-        raise OptionError(f"islands must be 'error', 'nearest' or 'keep', got {islands!r}")
     shapes = panel.require_geometry()
     flat = ~shapes.geom_type.isin(["Polygon", "MultiPolygon"])
     if flat.any():
@@ -108,16 +105,16 @@ def contiguity(
     borders = Borders.of(shapes, kind, tolerance)
     matrix = borders.matrix
     parameters = _parameters(borders, order, tolerance)
-    words = "none present"
+    treatment = ""
     alone = np.flatnonzero(np.diff(matrix.indptr) == 0)
     _report_gaps(borders, panel.units, alone if islands == "error" else alone[:0])
     if len(alone) and islands == "nearest" and panel.n_units > 1:
-        matrix = _attached(matrix, alone, places_of(panel).nearest(1)[alone, 0])
-        words = f"{len(alone)} linked both ways with the nearest unit"
+        matrix = _attached(matrix, alone, coordinates_of(panel).nearest(1)[alone, 0])
+        treatment = t("{count} linked both ways with the nearest unit", count=len(alone))
     if order > 1:
         matrix = _steps_away(matrix, order)
-    spec = WeightsSpec(f"{kind} contiguity", parameters, islands=words)
-    return finish(
+    spec = WeightsSpec(_KINDS[kind], parameters, islands=treatment)
+    return build(
         matrix,
         panel.units,
         spec,
@@ -128,12 +125,12 @@ def contiguity(
 
 def _parameters(borders: Borders, order: int, tolerance: float | None) -> dict[str, object]:
     """Return what the specification says beside the kind."""
-    closed = f"{borders.closed} within {borders.tolerance:g} m" if borders.closed else None
+    closed = t("{count} within {metres:g} m", count=borders.closed, metres=borders.tolerance)
     return {
         "order": order if order > 1 else None,
         "tolerance_m": tolerance,
-        "borders closed": closed if borders.scale.known else None,
-        "invalid polygons repaired": borders.repaired or None,
+        "borders_closed": closed if borders.closed and borders.scale.known else None,
+        "polygons_repaired": borders.repaired or None,
     }
 
 
@@ -150,40 +147,46 @@ def _report_gaps(borders: Borders, units: pd.Index, alone: np.ndarray) -> None:
                 f"{_closing(borders, metres)}"
             )
     pairs, metres = borders.near_misses()
-    unit = "m" if borders.scale.known else "units of the map"
+    unit = t("m") if borders.scale.known else t("units of the map")
     if len(pairs):
         warnings.warn(
-            f"borders of {len(pairs)} pairs of units run side by side within {metres:g} {unit} and "
-            f"do not meet, so they are no {borders.kind} neighbours: {_names(pairs, units)}; "
-            f"{_closing(borders, metres)}",
+            t(
+                "borders of {count} pairs of units run side by side within {width:g} {unit} and do "
+                "not meet, so they are not {kind} neighbours: {pairs}; {advice}",
+                count=len(pairs), width=metres, unit=unit, kind=label("contiguity", borders.kind),
+                pairs=_names(pairs, units), advice=_closing(borders, metres),
+            ),
             NqpWarning,
             stacklevel=3,
-        )
+        )  # fmt: skip
     if len(borders.overlaps):
         warnings.warn(
-            f"{len(borders.overlaps)} pairs of units overlap by more than the tolerance of "
-            f"{borders.tolerance:g} {unit}: {_names(borders.overlaps, units)}; correct the map, or "
-            "pass a tolerance= (metres) as wide as the overlap",
+            t(
+                "{count} pairs of units overlap by more than the tolerance of {width:g} {unit}: "
+                "{pairs}; correct the map, or pass a tolerance= (metres) as wide as the overlap",
+                count=len(borders.overlaps), width=borders.tolerance, unit=unit,
+                pairs=_names(borders.overlaps, units),
+            ),
             NqpWarning,
             stacklevel=3,
-        )
+        )  # fmt: skip
 
 
 def _names(pairs: np.ndarray, units: pd.Index) -> str:
-    return sample([(units[i], units[j]) for i, j in pairs])
+    return listed([(units[i], units[j]) for i, j in pairs])
 
 
-def _closing(borders: Borders, metres: float) -> str:
+def _closing(borders: Borders, metres: float) -> Message:
     if not borders.scale.known:
-        return "set the CRS, then tolerance= (metres) closes them"
-    return f"tolerance={metres:g} (metres) closes them"
+        return t("set the CRS, then tolerance= (metres) closes them")
+    return t("tolerance={metres:g} (metres) closes them", metres=metres)
 
 
 def _attached(
     matrix: sparse.csr_array, alone: np.ndarray, partners: np.ndarray
 ) -> sparse.csr_array:
-    both = (np.concatenate([alone, partners]), np.concatenate([partners, alone]))
-    links = sparse.csr_array((np.ones(2 * len(alone)), both), shape=matrix.shape)
+    pairs = (np.concatenate([alone, partners]), np.concatenate([partners, alone]))
+    links = sparse.csr_array((np.ones(2 * len(alone)), pairs), shape=matrix.shape)
     total = sparse.csr_array(matrix + links)
     total.data[:] = 1.0  # two islands may choose each other
     return total

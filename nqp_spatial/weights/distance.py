@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.options import Edge, Positive, checked
+from nqp_spatial.core.options import Edge, Nonnegative, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import GeometryError, OptionError, sample
-from nqp_spatial.weights._coordinates import Metric, Places, places_of
+from nqp_spatial.weights._coordinates import Coordinates, Metric, coordinates_of
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
     Standardization,
     WeightsSpec,
-    finish,
+    build,
 )
 
 __all__ = ["bands", "distance_band", "exponential", "inverse_distance", "knn"]
@@ -43,7 +44,7 @@ def knn(
     k : int
         Number of neighbours. Ties are broken by the order of units.
     symmetrize : {"either", "both"}, optional
-        Link i and j if either is among the other's nearest, or only if both are.
+        Link i and j if either is among the other's nearest, or only if each is among the other's.
     metric : {"haversine", "geodesic"}
         Great circles on the sphere, or geodesics on the WGS 84 ellipsoid (by pyproj). Projected
         coordinates are taken back to longitude and latitude first; those of a local CRS, which
@@ -72,21 +73,20 @@ def knn(
     192
     """
     n = panel.n_units
-    if not (isinstance(k, int) and 1 <= k < n):
+    if not 1 <= k < n:
         raise OptionError(f"k must be a whole number from 1 to {n - 1} for {n} units, got {k!r}")
-    if symmetrize not in (None, "either", "both"):
-        raise OptionError(f"symmetrize must be 'either', 'both' or None, got {symmetrize!r}")
-    places = places_of(panel, metric)
-    neighbors = places.nearest(k)
+    coordinates = coordinates_of(panel, metric)
+    neighbors = coordinates.nearest(k)
     rows = np.repeat(np.arange(n), k)
     matrix = sparse.csr_array((np.ones(n * k), (rows, neighbors.ravel())), shape=(n, n))
     if symmetrize == "either":
         matrix = sparse.csr_array(matrix.maximum(matrix.T))
     elif symmetrize == "both":
         matrix = sparse.csr_array(matrix.multiply(matrix.T))
-    parameters = {"k": k, "linked if": symmetrize, **places.parameters}
-    spec = WeightsSpec("k nearest neighbours", parameters)
-    return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
+    linked_if = None if symmetrize is None else label("weights", symmetrize)
+    parameters = {"k": k, "symmetrize": linked_if, **coordinates.parameters}
+    spec = WeightsSpec(t("k nearest neighbours"), parameters)
+    return build(matrix, panel.units, spec, standardize=standardize, islands="error")
 
 
 @checked
@@ -94,7 +94,7 @@ def distance_band(
     panel: SpatialPanel,
     *,
     cutoff_km: Positive,
-    power: float = 0.0,
+    power: Nonnegative = 0.0,
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
@@ -112,7 +112,7 @@ def distance_band(
     metric, standardize
         As in `knn`.
     islands : {"error", "keep"}
-        Units with nobody within the cutoff.
+        Units without any other unit within the cutoff.
 
     Returns
     -------
@@ -127,16 +127,13 @@ def distance_band(
     --------
     >>> import nqp_spatial as nq
     >>> w = nq.weights.distance_band(nq.datasets.us_income(), cutoff_km=800)
-    >>> w.spec.describe()
+    >>> w.spec.words
     'distance band (cutoff_km = 800.0), row-standardised'
     """
-    if not power >= 0:
-        raise OptionError(f"power must be zero or positive, got {power!r}")
-    _positive(cutoff_km=cutoff_km)
     return _by_distance(
-        panel, "distance band", (lambda km: km**-power) if power else np.ones_like,
+        panel, t("distance band"), (lambda km: km**-power) if power else np.ones_like,
         {"cutoff_km": float(cutoff_km), "power": float(power) or None},
-        cutoff_km, places_of(panel, metric), islands, standardize, apart=power > 0,
+        cutoff_km, coordinates_of(panel, metric), islands, standardize, apart=power > 0,
     )  # fmt: skip
 
 
@@ -144,7 +141,7 @@ def distance_band(
 def inverse_distance(
     panel: SpatialPanel,
     *,
-    power: float = 1.0,
+    power: Positive = 1.0,
     cutoff_km: Positive | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",
@@ -164,7 +161,7 @@ def inverse_distance(
     metric, standardize
         As in `knn`.
     islands : {"error", "keep"}
-        Units with nobody within the cutoff.
+        Units without any other unit within the cutoff.
 
     Returns
     -------
@@ -175,9 +172,9 @@ def inverse_distance(
     GeometryError
         If units lie on the same point (named), or there are no geometries.
     CrsError
-        If no distances in kilometres can be had.
+        If distances in kilometres cannot be computed.
     IslandError
-        If a unit has nobody within the cutoff.
+        If a unit has no other unit within the cutoff.
     OptionError
         If power or cutoff is not positive.
 
@@ -185,14 +182,13 @@ def inverse_distance(
     --------
     >>> import nqp_spatial as nq
     >>> w = nq.weights.inverse_distance(nq.datasets.us_income(), cutoff_km=800)
-    >>> w.spec.describe()
+    >>> w.spec.words
     'inverse distance (power = 1.0, cutoff_km = 800.0), row-standardised'
     """
-    _positive(power=power, cutoff_km=cutoff_km)
     return _by_distance(
-        panel, "inverse distance", lambda km: km**-power,
+        panel, t("inverse distance"), lambda km: km**-power,
         {"power": float(power), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
-        cutoff_km, places_of(panel, metric), islands, standardize, apart=True,
+        cutoff_km, coordinates_of(panel, metric), islands, standardize, apart=True,
     )  # fmt: skip
 
 
@@ -200,7 +196,7 @@ def inverse_distance(
 def exponential(
     panel: SpatialPanel,
     *,
-    scale_km: float,
+    scale_km: Positive,
     cutoff_km: Positive | None = None,
     metric: Metric = "haversine",
     islands: Islands = "error",
@@ -220,7 +216,7 @@ def exponential(
     metric, standardize
         As in `knn`.
     islands : {"error", "keep"}
-        Units with nobody within the cutoff.
+        Units without any other unit within the cutoff.
 
     Returns
     -------
@@ -237,11 +233,10 @@ def exponential(
     >>> nq.weights.exponential(nq.datasets.us_income(), scale_km=200, cutoff_km=1000).n_units
     48
     """
-    _positive(scale_km=scale_km, cutoff_km=cutoff_km)
     return _by_distance(
-        panel, "exponential decay", lambda km: np.exp(-km / scale_km),
+        panel, t("exponential decay"), lambda km: np.exp(-km / scale_km),
         {"scale_km": float(scale_km), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
-        cutoff_km, places_of(panel, metric), islands, standardize, apart=False,
+        cutoff_km, coordinates_of(panel, metric), islands, standardize, apart=False,
     )  # fmt: skip
 
 
@@ -250,7 +245,7 @@ def bands(
     panel: SpatialPanel,
     *,
     edges_km: Sequence[Edge],
-    power: float = 0.0,
+    power: Nonnegative = 0.0,
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
@@ -292,23 +287,21 @@ def bands(
     edges = [float(edge) for edge in edges_km]
     if len(edges) < 2 or edges[0] < 0 or any(b <= a for a, b in pairwise(edges)):
         raise OptionError(f"edges_km must be two or more ascending numbers from 0, got {edges}")
-    if not power >= 0:
-        raise OptionError(f"power must be zero or positive, got {power!r}")
-    places = places_of(panel, metric)
-    whole = _by_distance(
-        panel, "distance bands", (lambda km: km**-power) if power else np.ones_like,
+    coordinates = coordinates_of(panel, metric)
+    disc = _by_distance(
+        panel, t("distance bands"), (lambda km: km**-power) if power else np.ones_like,
         {"edges_km": edges, "power": float(power) or None},
-        edges[-1], places, islands, standardize, apart=power > 0, beyond_km=edges[0],
+        edges[-1], coordinates, islands, standardize, apart=power > 0, beyond_km=edges[0],
     )  # fmt: skip
-    km = places.distance(*links_of(whole.sparse))
-    found = {}
+    km = coordinates.distance(*links_of(disc.sparse))
+    rings = {}
     for low, high in pairwise(edges):
-        inside = (km > low) & (km <= high)
+        in_ring = (km > low) & (km <= high)
         if low == 0:
-            inside |= km == 0
-        kind = f"({low:g}, {high:g}] km of {whole.spec.describe()}"
-        found[low, high] = part_of(whole, inside, kind)
-    return found
+            in_ring |= km == 0
+        kind = t("({low:g}, {high:g}] km of {weights}", low=low, high=high, weights=disc.spec.words)
+        rings[low, high] = part_of(disc, in_ring, kind)
+    return rings
 
 
 def links_of(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
@@ -316,26 +309,26 @@ def links_of(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
 
 
-def part_of(whole: SpatialWeights, kept: np.ndarray, kind: str) -> SpatialWeights:
-    """Return some links of a matrix with the weights that they have there.
+def part_of(weights: SpatialWeights, mask: np.ndarray, kind: str) -> SpatialWeights:
+    """Return selected links of a matrix, with their weights unchanged.
 
     Parameters
     ----------
-    whole : SpatialWeights
+    weights : SpatialWeights
         The matrix.
-    kept : ndarray of bool
-        Which of its links, in the order of `whole.sparse`.
+    mask : ndarray of bool
+        Which of its links, in the order of `weights.sparse`.
     kind : str
         The part in words.
 
     Returns
     -------
     SpatialWeights
-        On the common normalisation: parts of a whole add up to it exactly.
+        On the common normalisation: the parts of a matrix add up to it exactly.
     """
-    matrix = whole.sparse.copy()
-    matrix.data = np.where(kept, matrix.data, 0.0)
-    return finish(matrix, whole.units, WeightsSpec(kind), standardize="none", islands="keep")
+    matrix = weights.sparse.copy()
+    matrix.data = np.where(mask, matrix.data, 0.0)
+    return build(matrix, weights.units, WeightsSpec(kind), standardize="none", islands="keep")
 
 
 def _by_distance(
@@ -344,7 +337,7 @@ def _by_distance(
     weight: Callable[[np.ndarray], np.ndarray],
     parameters: dict[str, object],
     cutoff_km: float | None,
-    places: Places,
+    coordinates: Coordinates,
     islands: Islands,
     standardize: Standardization,
     *,
@@ -352,13 +345,13 @@ def _by_distance(
     beyond_km: float = 0.0,
 ) -> SpatialWeights:
     """Weigh every pair within the cutoff by a function of its kilometres."""
-    pairs, km = places.pairs(cutoff_km)
+    pairs, km = coordinates.pairs(cutoff_km)
     if apart:
         require_apart(panel.units, pairs, km)
     if beyond_km:
         pairs, km = pairs[km > beyond_km], km[km > beyond_km]
-    spec = WeightsSpec(kind, {**parameters, **places.parameters})
-    return finish(
+    spec = WeightsSpec(kind, {**parameters, **coordinates.parameters})
+    return build(
         symmetric(pairs, weight(km), panel.n_units), panel.units, spec,
         standardize=standardize, islands=islands,
     )  # fmt: skip
@@ -366,8 +359,8 @@ def _by_distance(
 
 def symmetric(pairs: np.ndarray, values: np.ndarray, n: int) -> sparse.csr_array:
     """Return the matrix with each value at (i, j) and at (j, i)."""
-    both = (np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]]))
-    return sparse.csr_array((np.tile(values, 2), both), shape=(n, n))
+    links = np.concatenate([pairs, pairs[:, ::-1]]).T
+    return sparse.csr_array((np.tile(values, 2), (links[0], links[1])), shape=(n, n))
 
 
 def require_apart(units: pd.Index, pairs: np.ndarray, km: np.ndarray) -> None:
@@ -379,9 +372,3 @@ def require_apart(units: pd.Index, pairs: np.ndarray, km: np.ndarray) -> None:
             f"{int(same.sum())} pairs of units lie on the same point, so that an inverse distance "
             f"is infinite: {sample(names)}; move one of each or use weights.knn"
         )
-
-
-def _positive(**values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not value > 0:
-            raise OptionError(f"{name} must be positive, got {value!r}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from scipy import sparse
 
 from nqp_spatial.core.options import Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import DomainError, OptionError, WeightsError, sample
-from nqp_spatial.weights._coordinates import Metric, places_of, require_links
+from nqp_spatial.core.text import label, t
+from nqp_spatial.errors import DomainError, WeightsError, sample
+from nqp_spatial.weights._coordinates import Metric, coordinates_of, require_links
 from nqp_spatial.weights.distance import links_of, require_apart, symmetric
 from nqp_spatial.weights.spatial_weights import (
     Islands,
@@ -20,11 +21,8 @@ from nqp_spatial.weights.spatial_weights import (
     WeightsLike,
     WeightsSpec,
     as_weights,
-    finish,
+    build,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["directed_economic", "economic", "gravity"]
 
@@ -35,8 +33,8 @@ def economic(
     variable: str,
     *,
     periods: Iterable[Hashable] | None = None,
-    base: WeightsLike | None = None,
-    floor: float | None = None,
+    mask: WeightsLike | None = None,
+    floor: Positive | None = None,
     standardize: Standardization = "row",
 ) -> SpatialWeights:
     """Weights that fall with economic distance: ``w_ij = 1 / |m_i - m_j|``.
@@ -49,7 +47,7 @@ def economic(
         What units have, such as income per head; m is its mean over the periods.
     periods : iterable, optional
         Periods of the mean, all by default. Periods before the sample keep W exogenous.
-    base : SpatialWeights, Graph or W, optional
+    mask : SpatialWeights, Graph or W, optional
         Only its links get a weight; without it every pair does, and the matrix is dense.
     floor : float, optional
         Smallest difference that counts, for units with equal values; ties are an error without.
@@ -76,13 +74,11 @@ def economic(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
     >>> w = nq.weights.economic(panel, "income", periods=range(1929, 1939), floor=1)
-    >>> w.spec.describe()
+    >>> w.spec.words
     'economic distance (variable = income, periods = 1929 to 1938, floor = 1), row-standardised'
     """
-    if floor is not None and not floor > 0:
-        raise OptionError(f"floor must be positive, got {floor!r}")
-    mass, when = _means(panel, variable, periods)
-    rows, columns, around = _pairs(panel, base)
+    mass, span = _means(panel, variable, periods)
+    rows, columns, mask_kind = _pairs(panel, mask)
     gap = np.abs(mass[rows] - mass[columns])
     if floor is not None:
         gap = np.maximum(gap, floor)
@@ -95,11 +91,11 @@ def economic(
             f"{sample(pairs)}; "
             "pass floor=, the smallest difference that counts"
         )
-    parameters = {"variable": variable, "periods": when, "floor": floor, "links": around}
+    parameters = {"variable": variable, "periods": span, "floor": floor, "mask": mask_kind}
     matrix = _matrix(rows, columns, 1 / gap, panel.n_units)
-    spec = WeightsSpec("economic distance", parameters)
-    islands: Islands = "error" if base is None else "keep"
-    return finish(matrix, panel.units, spec, standardize=standardize, islands=islands)
+    spec = WeightsSpec(t("economic distance"), parameters)
+    islands: Islands = "error" if mask is None else "keep"
+    return build(matrix, panel.units, spec, standardize=standardize, islands=islands)
 
 
 @checked
@@ -107,7 +103,7 @@ def directed_economic(
     panel: SpatialPanel,
     variable: str,
     *,
-    base: WeightsLike,
+    mask: WeightsLike,
     relative_to: Literal["receiver", "mean"] = "receiver",
     periods: Iterable[Hashable] | None = None,
     standardize: Standardization = "row",
@@ -120,7 +116,7 @@ def directed_economic(
         Complete in the variable over the periods.
     variable : str
         A positive variable; m is its mean over the periods.
-    base : SpatialWeights, Graph or W
+    mask : SpatialWeights, Graph or W
         b, the weights by distance or contiguity; those before standardisation are used.
     relative_to : {"receiver", "mean"}
         What the sender's m is divided by. Row-standardisation cancels either.
@@ -143,23 +139,22 @@ def directed_economic(
     --------
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
-    >>> w = nq.weights.directed_economic(panel, "income", base=nq.weights.contiguity(panel))
+    >>> w = nq.weights.directed_economic(panel, "income", mask=nq.weights.contiguity(panel))
     >>> w.rows_add_to_one
     True
     """
-    if relative_to not in ("receiver", "mean"):
-        raise OptionError(f"relative_to must be 'receiver' or 'mean', got {relative_to!r}")
-    mass, when = _means(panel, variable, periods, positive=True)
-    around = as_weights(base).reordered(panel.units)
-    rows, columns = links_of(around.raw)
-    matrix = around.raw.copy()
+    mass, span = _means(panel, variable, periods, positive=True)
+    masked = as_weights(mask).reordered(panel.units)
+    rows, columns = links_of(masked.raw)
+    matrix = masked.raw.copy()
     divisor = mass[rows] if relative_to == "receiver" else mass.mean()
     matrix.data = matrix.data * mass[columns] / divisor
     parameters = {
-        "variable": variable, "relative to": relative_to, "periods": when, "on": around.spec.kind,
+        "variable": variable, "relative_to": label("weights", relative_to), "periods": span,
+        "mask": masked.spec.kind,
     }  # fmt: skip
-    spec = WeightsSpec("directed economic", parameters)
-    return finish(matrix, panel.units, spec, standardize=standardize, islands="keep")
+    spec = WeightsSpec(t("directed economic"), parameters)
+    return build(matrix, panel.units, spec, standardize=standardize, islands="keep")
 
 
 @checked
@@ -167,7 +162,7 @@ def gravity(
     panel: SpatialPanel,
     variable: str,
     *,
-    power: float = 2.0,
+    power: Positive = 2.0,
     cutoff_km: Positive | None = None,
     periods: Iterable[Hashable] | None = None,
     metric: Metric = "haversine",
@@ -191,7 +186,7 @@ def gravity(
     metric : {"haversine", "geodesic"}
         As in `knn`.
     islands : {"error", "keep"}
-        Units with nobody within the cutoff.
+        Units without any other unit within the cutoff.
     standardize : {"row", "spectral", "minmax", "none"}
         As in `SpatialWeights.standardize`; by rows the receiver's mass cancels.
 
@@ -212,21 +207,17 @@ def gravity(
     >>> nq.weights.gravity(nq.datasets.us_income(), "income", cutoff_km=1000).n_units
     48
     """
-    if not power > 0:
-        raise OptionError(f"power must be positive, got {power!r}")
-    if cutoff_km is not None and not cutoff_km > 0:
-        raise OptionError(f"cutoff_km must be positive, got {cutoff_km!r}")
-    mass, when = _means(panel, variable, periods, positive=True)
-    places = places_of(panel, metric)
-    pairs, km = places.pairs(cutoff_km)
+    mass, span = _means(panel, variable, periods, positive=True)
+    coordinates = coordinates_of(panel, metric)
+    pairs, km = coordinates.pairs(cutoff_km)
     require_apart(panel.units, pairs, km)
     values = mass[pairs[:, 0]] * mass[pairs[:, 1]] / km**power
     parameters = {
-        "variable": variable, "power": float(power), "cutoff_km": cutoff_km, "periods": when,
-        **places.parameters,
+        "variable": variable, "power": float(power), "cutoff_km": cutoff_km, "periods": span,
+        **coordinates.parameters,
     }  # fmt: skip
-    spec = WeightsSpec("gravity", parameters)
-    return finish(
+    spec = WeightsSpec(t("gravity"), parameters)
+    return build(
         symmetric(pairs, values, panel.n_units), panel.units, spec,
         standardize=standardize, islands=islands,
     )  # fmt: skip
@@ -241,8 +232,8 @@ def _means(
 ) -> tuple[np.ndarray, str | None]:
     """Return the mean of a variable over the periods, and the periods in words."""
     wanted = None if periods is None else list(periods)
-    some = panel if wanted is None else panel.select(periods=wanted)
-    mass = some.values(variable).mean(axis=1)
+    selection = panel if wanted is None else panel.select(periods=wanted)
+    mass = selection.values(variable).mean(axis=1)
     low = mass <= 0
     if positive and low.any():
         raise DomainError(
@@ -251,26 +242,29 @@ def _means(
         )
     if wanted is None:
         return mass, None
-    first, last = some.periods.tolist()[0], some.periods.tolist()[-1]
-    return mass, f"{first} to {last}" if some.n_periods > 1 else str(first)
+    periods_used = selection.periods.tolist()
+    first, last = str(periods_used[0]), str(periods_used[-1])
+    if selection.n_periods == 1:
+        return mass, first
+    return mass, t("{first} to {last}", first=first, last=last)
 
 
 def _pairs(
-    panel: SpatialPanel, base: WeightsLike | None
+    panel: SpatialPanel, mask: WeightsLike | None
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
-    """Return receiver and sender of each link of the base, or of all pairs."""
-    if base is None:
+    """Return receiver and sender of each link of the mask, or of all pairs; the mask in words."""
+    if mask is None:
         n = panel.n_units
         require_links(
             n * (n - 1),
             f"economic weights of all pairs of {n} units",
-            "pass base=, such as weights.knn(panel), so that only its links get a weight",
+            "pass mask=, such as weights.knn(panel), so that only its links get a weight",
         )
         rows, columns = np.divmod(np.arange(n * n), n)
         apart = rows != columns
         return rows[apart], columns[apart], None
-    around = as_weights(base).reordered(panel.units)
-    return *links_of(around.raw), around.spec.kind
+    masked = as_weights(mask).reordered(panel.units)
+    return *links_of(masked.raw), masked.spec.kind
 
 
 def _matrix(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, n: int) -> sparse.csr_array:

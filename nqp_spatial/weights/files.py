@@ -9,7 +9,7 @@ import struct
 import zipfile
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,13 @@ import pandas as pd
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.sizes import require_memory
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import NqpError, OptionError, UnmatchedIdsError, WeightsError, sample
+from nqp_spatial.weights._spec import spec_from_data, spec_to_data
 from nqp_spatial.weights._tables import EDGES, Cells, Layout, table_weights
 from nqp_spatial.weights.distance import links_of
 from nqp_spatial.weights.from_data import from_edges, matched_ids, unique_ids
-from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsSpec
+from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["read", "write"]
 
@@ -35,8 +37,6 @@ _SHEET = (1_048_576, 16_384)  # rows and columns that a workbook holds
 def write(weights: SpatialWeights, path: str | Path, *, layout: Layout = "edges") -> Path:
     """Write weights to a file; see `SpatialWeights.write`."""
     target = _known(path, _WRITTEN)
-    if layout not in ("edges", "dense", "matrix"):
-        raise OptionError(f"layout must be 'edges', 'dense' or 'matrix', got {layout!r}")
     target.parent.mkdir(parents=True, exist_ok=True)
     ending = target.suffix.lower()
     if ending in (".gal", ".gwt"):
@@ -118,8 +118,6 @@ def read(
     214
     """
     source = _known(path, _READ)
-    if layout not in (None, "edges", "dense", "matrix"):
-        raise OptionError(f"layout must be 'edges', 'dense' or 'matrix', got {layout!r}")
     if not source.exists():
         raise FileNotFoundError(f"there is no file {str(source)!r}")
     wanted = None if units is None else unique_ids(units, "units=")
@@ -128,13 +126,13 @@ def read(
         raise OptionError(f"encoding is of text files ({', '.join(_TEXTS)}), not of {ending}")
     with _translated(source):
         if ending == ".parquet":
-            found = _read_parquet(source, layout, wanted)
+            weights = _read_parquet(source, layout, wanted)
         elif ending in (".gal", ".gwt"):
-            found = _from_file(_read_lines(_text_of(source, encoding), source, wanted), source)
+            weights = _from_file(_read_lines(_text_of(source, encoding), source, wanted), source)
         else:
             cells = _cells_of(source, encoding)
-            found = _from_file(table_weights(cells, source.name, layout, wanted), source)
-        return found if wanted is None else _with_ids(found, wanted)
+            weights = _from_file(table_weights(cells, source.name, layout, wanted), source)
+        return weights if wanted is None else _with_ids(weights, wanted)
 
 
 @contextmanager
@@ -193,9 +191,10 @@ def _with_header(frame: pd.DataFrame) -> Cells:
     return [list(frame.columns), *frame.astype(object).to_numpy().tolist()]
 
 
-def _from_file(found: SpatialWeights, source: Path) -> SpatialWeights:
+def _from_file(weights: SpatialWeights, source: Path) -> SpatialWeights:
     """Return weights whose specification names the file."""
-    return replace(found, spec=replace(found.spec, kind=f"read from {source.name}"), cache={})
+    kind = t("read from {file}", file=source.name)
+    return replace(weights, spec=replace(weights.spec, kind=kind), cache={})
 
 
 def _known(path: str | Path, endings: tuple[str, ...]) -> Path:
@@ -214,7 +213,7 @@ def _known(path: str | Path, endings: tuple[str, ...]) -> Path:
 
 
 def _edges(weights: SpatialWeights) -> pd.DataFrame:
-    """Return one row a link, and for a unit without links one of weight zero with itself."""
+    """Return one row per link, and for a unit without links one of weight zero with itself."""
     rows, columns = links_of(weights.sparse)
     ids = weights.units
     alone = ids.get_indexer(weights.islands)
@@ -269,8 +268,8 @@ def _write_lines(weights: SpatialWeights, target: Path, *, with_weights: bool) -
 
 def _read_lines(text: str, source: Path, units: pd.Index | None) -> SpatialWeights:
     """Return the weights of a gal or gwt file; what it counts but does not name is an island."""
-    head, *rest = text.split("\n")
-    body = [line.split() for line in rest]
+    head, *lines = text.split("\n")
+    body = [line.split() for line in lines]
     try:
         edges, ids = _gwt(body) if source.suffix.lower() == ".gwt" else _gal(body, source.name)
     except (ValueError, IndexError) as error:
@@ -339,7 +338,7 @@ def _write_parquet(weights: SpatialWeights, target: Path) -> None:
     same = np.array_equal(raw.indptr, weights.sparse.indptr) and np.array_equal(
         raw.indices, weights.sparse.indices
     )
-    spec = asdict(weights.spec)
+    spec = spec_to_data(weights.spec)
     if same:
         alone = np.zeros(len(weights.islands))
         table["raw"] = np.concatenate([raw.data, alone])
@@ -348,7 +347,7 @@ def _write_parquet(weights: SpatialWeights, target: Path) -> None:
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     order = pd.Series(range(weights.n_units), index=weights.units)
     arrow = arrow.append_column("order", pa.array(order.loc[table["focal"]].to_numpy()))
-    about = {**(arrow.schema.metadata or {}), _SPEC: json.dumps(spec, default=str).encode()}
+    about = {**(arrow.schema.metadata or {}), _SPEC: json.dumps(spec).encode()}
     parquet.write_table(arrow.replace_schema_metadata(about), target)
 
 
@@ -361,25 +360,24 @@ def _read_parquet(source: Path, layout: Layout | None, units: pd.Index | None) -
     if about is None:
         return _from_file(table_weights(_with_header(frame), source.name, layout, units), source)
     try:
-        spec = WeightsSpec(**json.loads(about))
+        spec = spec_from_data(json.loads(about))
         order = frame.drop_duplicates("order").sort_values("order")["focal"].to_list()
-    except (TypeError, KeyError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise WeightsError(f"{source.name} is damaged: {error}; write it anew") from None
     column = "raw" if "raw" in frame else "weight"
-    found = from_edges(frame, weight=column, units=order, islands="keep")
-    done = found.standardize(spec.standardization)
-    return replace(done, spec=spec, cache={})
+    weights = from_edges(frame, weight=column, units=order, islands="keep")
+    return replace(weights.standardize(spec.standardization), spec=spec, cache={})
 
 
-def _with_ids(found: SpatialWeights, units: pd.Index) -> SpatialWeights:
+def _with_ids(weights: SpatialWeights, units: pd.Index) -> SpatialWeights:
     """Return the weights with the caller's ids, in the caller's order."""
     try:
-        ids = matched_ids(found.units, units, "file")
+        ids = matched_ids(weights.units, units, "file")
     except UnmatchedIdsError as error:
-        theirs, ours = (pd.Index([str(unit) for unit in some]) for some in (found.units, units))
+        theirs, ours = (pd.Index([str(unit) for unit in ids]) for ids in (weights.units, units))
         only_file, only_units = theirs.difference(ours), ours.difference(theirs)
         raise UnmatchedIdsError(
             f"ids of the file and units= differ: {len(only_file)} only in the file "
             f"({sample(only_file)}), {len(only_units)} only in units= ({sample(only_units)})"
         ) from error
-    return found.renamed(ids).reordered(units, "units=")
+    return weights.renamed(ids).reordered(units, "units=")

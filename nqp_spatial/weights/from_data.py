@@ -11,6 +11,7 @@ from scipy import sparse
 
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import checked
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import (
     UnknownColumnError,
     UnmatchedIdsError,
@@ -24,7 +25,7 @@ from nqp_spatial.weights.spatial_weights import (
     Standardization,
     WeightsSpec,
     as_weights,
-    finish,
+    build,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def from_edges(
     Parameters
     ----------
     frame : DataFrame
-        One row a link; `focal` receives, `neighbor` sends.
+        One row per link; `focal` receives, `neighbor` sends.
     focal, neighbor : str
         Columns of ids.
     weight : str, optional
@@ -101,7 +102,7 @@ def from_edges(
         )
     _check_values(values, pairs)
     matrix = sparse.csr_array((values, (rows, columns_)), shape=(len(ids), len(ids)))
-    return finish(matrix, ids, WeightsSpec("edge list"), standardize=standardize, islands=islands)
+    return build(matrix, ids, WeightsSpec(t("edge list")), standardize=standardize, islands=islands)
 
 
 @checked
@@ -163,8 +164,8 @@ def from_dense(
     links = raw.tocoo()
     rows, columns = links.coords
     _check_values(links.data, pd.MultiIndex.from_arrays([ids[rows], ids[columns]]))
-    spec = WeightsSpec("given matrix")
-    weights = finish(raw, ids, spec, standardize=standardize, islands=islands)
+    spec = WeightsSpec(t("user-supplied matrix"))
+    weights = build(raw, ids, spec, standardize=standardize, islands=islands)
     return weights.reordered(wanted) if labelled and wanted is not None else weights
 
 
@@ -393,9 +394,9 @@ def _check_values(values: np.ndarray, pairs: pd.MultiIndex) -> None:
     ]:
         if wrong.any():
             raise WeightsError(f"weights are {words} for (receiver, sender) {sample(pairs[wrong])}")
-    own = pairs.get_level_values(0) == pairs.get_level_values(1)
-    if (own & (values != 0)).any():
+    diagonal = pairs.get_level_values(0) == pairs.get_level_values(1)
+    if (diagonal & (values != 0)).any():
         raise WeightsError(
-            f"units are linked with themselves: {sample(pairs[own].get_level_values(0))}; "
+            f"units are linked with themselves: {sample(pairs[diagonal].get_level_values(0))}; "
             "the diagonal of a weights matrix is zero, remove these links"
         )

@@ -1,4 +1,4 @@
-"""Weights of units that are alike, and of flows between them."""
+"""Weights of units with similar profiles, and of flows between units."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.options import checked
-from nqp_spatial.errors import MissingValuesError, OptionError, WeightsError, sample
+from nqp_spatial.core.options import Share, checked
+from nqp_spatial.core.text import t
+from nqp_spatial.errors import MissingValuesError, WeightsError, sample
 from nqp_spatial.weights._coordinates import require_links
 from nqp_spatial.weights.from_data import from_edges, unique_ids
 from nqp_spatial.weights.spatial_weights import (
@@ -19,10 +20,12 @@ from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
     Standardization,
     WeightsSpec,
-    finish,
+    build,
 )
 
 __all__ = ["flows", "similarity"]
+
+_KINDS = {"cosine": t("cosine similarity"), "jaccard": t("Jaccard similarity")}
 
 
 @checked
@@ -30,11 +33,11 @@ def similarity(
     profiles: pd.DataFrame,
     *,
     measure: Literal["cosine", "jaccard"] = "cosine",
-    least: float = 0.0,
+    least: Share = 0.0,
     islands: Islands = "error",
     standardize: Standardization = "row",
 ) -> SpatialWeights:
-    """Weights of units with like profiles, such as the industries that they have.
+    """Weights of units with similar profiles, such as the industries that they have.
 
     ``cosine``: ``w_ij = x_i'x_j / (|x_i| |x_j|)``; ``jaccard``: of the features that i or j has,
     the share that both have.
@@ -49,7 +52,7 @@ def similarity(
     least : float
         Similarities below it get no weight.
     islands : {"error", "keep"}
-        Units like no other.
+        Units that resemble no other unit.
     standardize : {"row", "spectral", "minmax", "none"}
         As in `SpatialWeights.standardize`.
 
@@ -73,10 +76,6 @@ def similarity(
     >>> w.sparse.toarray().tolist()
     [[0.0, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.0]]
     """
-    if measure not in ("cosine", "jaccard"):
-        raise OptionError(f"measure must be 'cosine' or 'jaccard', got {measure!r}")
-    if not (isinstance(least, int | float) and 0 <= least <= 1):
-        raise OptionError(f"least must be a number from 0 to 1, got {least!r}")
     units = unique_ids(profiles.index, "profiles")
     if profiles.isna().to_numpy().any():
         raise MissingValuesError(
@@ -90,11 +89,11 @@ def similarity(
             f"profiles for {measure} must be {words}; they are not for units "
             f"{sample(profiles.index[wrong.any(axis=1)])}"
         )
-    none = ~values.any(axis=1)
-    if none.any():
+    empty = ~values.any(axis=1)
+    if empty.any():
         raise WeightsError(
-            f"units have no feature, so they are like nobody: {sample(profiles.index[none])}; "
-            "leave them out"
+            "units have no feature, so they resemble no other unit: "
+            f"{sample(profiles.index[empty])}; leave them out"
         )
     x = sparse.csr_array(values)
     # Each feature links all units that have it.
@@ -104,19 +103,19 @@ def similarity(
         f"similarities of {len(units)} units",
         "take fewer units, or features that fewer of them have",
     )
-    both = sparse.coo_array(x @ x.T)
-    i, j = both.coords
+    shared = sparse.coo_array(x @ x.T)
+    i, j = shared.coords
     if measure == "cosine":
         size = np.sqrt(np.asarray(x.power(2).sum(axis=1)).ravel())
-        alike = both.data / (size[i] * size[j])
+        similarities = shared.data / (size[i] * size[j])
     else:
         size = np.asarray(x.sum(axis=1)).ravel()
-        alike = both.data / (size[i] + size[j] - both.data)
-    alike = np.where(alike >= least, alike, 0.0)
-    matrix = sparse.csr_array((alike, (i, j)), shape=both.shape)
+        similarities = shared.data / (size[i] + size[j] - shared.data)
+    similarities = np.where(similarities >= least, similarities, 0.0)
+    matrix = sparse.csr_array((similarities, (i, j)), shape=shared.shape)
     parameters = {"features": profiles.shape[1], "least": least or None}
-    spec = WeightsSpec(f"{measure} similarity", parameters)
-    return finish(matrix, units, spec, standardize=standardize, islands=islands)
+    spec = WeightsSpec(_KINDS[measure], parameters)
+    return build(matrix, units, spec, standardize=standardize, islands=islands)
 
 
 def _numbers(profiles: pd.DataFrame) -> np.ndarray:
@@ -155,7 +154,7 @@ def flows(
     Parameters
     ----------
     frame : DataFrame
-        One row a directed pair, such as trips, investment, or an agreement of one city with
+        One row per directed pair, such as trips, investment, or an agreement of one city with
         another.
     origin, destination : str
         Columns of ids.
@@ -187,9 +186,9 @@ def flows(
     >>> w.lag(pd.Series({"Shanwei": 1.0, "Shenzhen": 9.0})).to_dict()
     {'Shanwei': 9.0, 'Shenzhen': 0.0}
     """
-    found = from_edges(
+    weights = from_edges(
         frame, focal=destination, neighbor=origin, weight=flow, units=units, islands=islands
     )
-    parameters = {"from": origin, "to": destination, "flow": flow}
-    spec = replace(found.spec, kind="flows", parameters=parameters)
-    return replace(found, spec=spec, cache={}).standardize(standardize)
+    parameters = {"origin": origin, "destination": destination, "flow": flow}
+    spec = replace(weights.spec, kind=t("flows"), parameters=parameters)
+    return replace(weights, spec=spec, cache={}).standardize(standardize)

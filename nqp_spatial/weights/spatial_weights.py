@@ -1,4 +1,4 @@
-"""`SpatialWeights`: who is a neighbour of whom, and how much; and the one way to align ids."""
+"""`SpatialWeights`: which units are neighbours, with what weights; the one way to align ids."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from scipy.sparse import coo_array, csgraph, csr_array
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import checked
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import (
     DomainError,
     IslandError,
@@ -27,83 +28,38 @@ from nqp_spatial.errors import (
     WeightsError,
     sample,
 )
+from nqp_spatial.weights._spec import Islands, Standardization, WeightsSpec
+from nqp_spatial.weights._standardize import (
+    distance_from_one,
+    has_symmetric_links,
+    permuted,
+    shared_view,
+    standardized,
+)
 
 if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
 __all__ = [
+    "Islands",
     "SpatialWeights",
     "Standardization",
     "WeightsLike",
     "WeightsSpec",
     "as_weights",
-    "finish",
+    "build",
 ]
 
-Standardization = Literal["row", "spectral", "minmax", "none"]
-Islands = Literal["error", "keep"]
 # What a function takes as spatial weights; `as_weights` makes a SpatialWeights of it.
 WeightsLike = Union["SpatialWeights", "Graph", "W"]
 
 # Row sums that files with six digits or single precision leave: they count as one everywhere.
 ROW_SUM_TOLERANCE = 5e-6
-# Row sums this near to one speak of row-standardised numbers that were rounded in a file.
+# Row sums this near to one suggest row-standardised numbers that were rounded in a file.
 _ROUNDED_ROW_SUMS = 1e-2
 
-_ROW_SUMS = "rows add to one within"
-
-_STANDARDIZED_WORDS = {
-    "row": "row-standardised",
-    "spectral": "divided by the spectral radius",
-    "minmax": "divided by the smaller of the largest row and column sums",
-    "none": "not standardised",
-}
-
-
-@dataclass(frozen=True, repr=False)
-class WeightsSpec(Displayed):
-    """How a weights matrix was made.
-
-    Attributes
-    ----------
-    kind : str
-        The family in words, such as ``"queen contiguity"``.
-    parameters : dict
-        What it takes to make it again.
-    standardization : {"row", "spectral", "minmax", "none"}
-        How the raw weights were scaled.
-    islands : str
-        How units without neighbours were treated.
-
-    Examples
-    --------
-    >>> WeightsSpec("queen contiguity", {"order": 1}, "row").describe()
-    'queen contiguity (order = 1), row-standardised'
-    """
-
-    kind: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    standardization: Standardization = "none"
-    islands: str = "none present"
-
-    def describe(self) -> str:
-        """Return the specification in words fit for a table note."""
-        inside = ", ".join(
-            f"{name} = {value}" for name, value in self.parameters.items() if value is not None
-        )
-        words = f"{self.kind} ({inside})" if inside else self.kind
-        if self.islands not in ("none present", ""):
-            words += f", islands: {self.islands}"
-        return f"{words}, {_STANDARDIZED_WORDS[self.standardization]}"
-
-    @property
-    def words(self) -> str:
-        """The specification in words fit for a table note."""
-        return self.describe()
-
-    def _blocks(self) -> list[Block]:
-        return [self.describe()]
+_ROW_SUMS = "row_sum_error"  # a parameter of the specification
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,6 +95,8 @@ class SpatialWeights(Displayed):
     # Numbers that later modules derive from W once and keep with it (log-determinants, traces).
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
+    _figure = "weights_matrix"
+
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
         for matrix in (self._sparse, self._raw):
@@ -153,12 +111,12 @@ class SpatialWeights(Displayed):
     @property
     def sparse(self) -> csr_array:
         """The standardised matrix, shape (n, n): a csr_array of read-only arrays."""
-        return _view(self._sparse)
+        return shared_view(self._sparse)
 
     @property
     def raw(self) -> csr_array:
         """The matrix before standardisation, like `sparse`."""
-        return _view(self._raw)
+        return shared_view(self._raw)
 
     @property
     def graph(self) -> Graph:
@@ -195,17 +153,17 @@ class SpatialWeights(Displayed):
         The tolerance is that of numbers from files with six digits or in single precision.
         Estimators are chosen by it; the weights are used as they are.
         """
-        return _off_one(self._sparse.sum(axis=1)) <= ROW_SUM_TOLERANCE
+        return distance_from_one(self._sparse.sum(axis=1)) <= ROW_SUM_TOLERANCE
 
     def __sizeof__(self) -> int:
         """Return the bytes of the weights; by this a Dask client knows to send them only once."""
-        inside = (self.sparse, self.raw)
-        return int(sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in inside))
+        matrices = (self.sparse, self.raw)
+        return int(sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in matrices))
 
     def _blocks(self) -> list[Block]:
         components = int(self.components.max()) + 1
         return [
-            f"SpatialWeights: {self.spec.describe()}; {self.n_units} units, {self.n_links} links, "
+            f"SpatialWeights: {self.spec.words}; {self.n_units} units, {self.n_links} links, "
             f"{len(self.islands)} island{'s' * (len(self.islands) != 1)}, "
             f"{components} component{'s' * (components != 1)}"
         ]
@@ -241,7 +199,7 @@ class SpatialWeights(Displayed):
         >>> w.standardize("spectral").sparse.toarray().round(6).tolist()
         [[0.0, 2.0], [0.5, 0.0]]
         """
-        matrix = _standardized(self.raw, self.units, how)
+        matrix = standardized(self.raw, self.units, how)
         parameters = {k: v for k, v in self.spec.parameters.items() if k != _ROW_SUMS}
         spec = replace(self.spec, parameters=parameters, standardization=how)
         return SpatialWeights(spec, self.units, matrix, self.raw)
@@ -326,7 +284,7 @@ class SpatialWeights(Displayed):
         """
         if units.equals(self.units):
             return self.sparse
-        return _permuted(self.sparse, self._positions(units, name))
+        return permuted(self.sparse, self._positions(units, name))
 
     @checked
     def reordered(self, units: pd.Index, name: str = "panel") -> SpatialWeights:
@@ -334,8 +292,8 @@ class SpatialWeights(Displayed):
         if units.equals(self.units):
             return self
         order = self._positions(units, name)
-        matrix = _permuted(self.sparse, order)
-        raw = _permuted(self.raw, order)
+        matrix = permuted(self.sparse, order)
+        raw = permuted(self.raw, order)
         return SpatialWeights(self.spec, units, matrix, raw)
 
     @checked
@@ -390,12 +348,11 @@ class SpatialWeights(Displayed):
             raise UnmatchedIdsError(
                 f"the weights have no unit {sample(unknown)}; theirs are like {sample(self.units)}"
             )
-        raw = _permuted(self.raw, self.units.get_indexer(wanted))
-        parameters = {**self.spec.parameters, "subset of": f"{self.n_units} units"}
-        spec = replace(self.spec, parameters=parameters, islands="kept where the cut made them")
-        if (np.diff(raw.indptr) > 0).all():
-            spec = replace(spec, islands="none present")
-        matrix = _standardized(raw, wanted, spec.standardization)
+        raw = permuted(self.raw, self.units.get_indexer(wanted))
+        parameters = {**self.spec.parameters, "subset_of": t("{count} units", count=self.n_units)}
+        islands = "" if (np.diff(raw.indptr) > 0).all() else t("kept, as the subset left them")
+        spec = replace(self.spec, parameters=parameters, islands=islands)
+        matrix = standardized(raw, wanted, spec.standardization)
         return SpatialWeights(spec, wanted, matrix, raw)
 
     def to_W(self) -> W:
@@ -441,27 +398,27 @@ class SpatialWeights(Displayed):
         return write(self, path, layout=layout)
 
     def describe(self) -> pd.Series:
-        """Return facts of the matrix: size, links, neighbours a unit, islands, components."""
+        """Return facts of the matrix: size, links, neighbours per unit, islands, components."""
         neighbors = np.diff(self.sparse.indptr)
         return pd.Series(
             {
-                "specification": self.spec.describe(),
+                "specification": self.spec.words,
                 "units": self.n_units,
                 "links": self.n_links,
-                "share of links, %": 100 * self.n_links / self.n_units**2,
-                "fewest neighbours": int(neighbors.min()),
-                "mean neighbours": float(neighbors.mean()),
-                "most neighbours": int(neighbors.max()),
+                "links_percent": 100 * self.n_links / self.n_units**2,
+                "min_neighbours": int(neighbors.min()),
+                "mean_neighbours": float(neighbors.mean()),
+                "max_neighbours": int(neighbors.max()),
                 "islands": len(self.islands),
                 "components": int(self.components.max()) + 1,
-                "symmetric links": _symmetric_pattern(self.sparse),
-                "rows add to one": self.rows_add_to_one,
+                "symmetric_links": has_symmetric_links(self.sparse),
+                "rows_add_to_one": self.rows_add_to_one,
             },
             name="weights",
         )
 
 
-def finish(
+def build(
     raw: sparse.csr_array,
     units: pd.Index,
     spec: WeightsSpec,
@@ -497,8 +454,6 @@ def finish(
     OptionError
         If an option is unknown.
     """
-    if islands not in ("error", "keep"):
-        raise OptionError(f"islands must be 'error' or 'keep' here, got {islands!r}")
     if units.has_duplicates:
         raise WeightsError(f"ids occur more than once: {sample(units[units.duplicated()])}")
     matrix = sparse.csr_array(raw, dtype=float, copy=True)
@@ -523,8 +478,8 @@ def finish(
                 "attach them (islands='nearest' of contiguity), widen the neighbourhood, or "
                 "accept them (islands='keep')"
             )
-        spec = replace(spec, islands=f"kept, {len(alone)} without neighbours")
-    scaled = _standardized(matrix, units, standardize)
+        spec = replace(spec, islands=t("kept, {count} without neighbours", count=len(alone)))
+    scaled = standardized(matrix, units, standardize)
     spec = replace(spec, standardization=standardize)
     if standardize == "none":
         spec = _with_row_sums(spec, matrix)
@@ -554,11 +509,11 @@ def as_weights(weights: WeightsLike) -> SpatialWeights:
         return weights
     if hasattr(weights, "adjacency") and hasattr(weights, "unique_ids"):
         units, matrix = weights.unique_ids, weights.sparse
-        kind = "libpysal Graph"
+        kind = t("libpysal Graph")
         transform = str(getattr(weights, "transformation", "O"))
     elif hasattr(weights, "id_order") and hasattr(weights, "neighbors"):
         units, matrix = pd.Index(weights.id_order), weights.sparse
-        kind, transform = "libpysal W", str(weights.transform)
+        kind, transform = t("libpysal W"), str(weights.transform)
     else:
         raise OptionError(
             "weights must be SpatialWeights, libpysal.graph.Graph or libpysal.weights.W, "
@@ -568,13 +523,13 @@ def as_weights(weights: WeightsLike) -> SpatialWeights:
     values = sparse.csr_array(matrix)
     sums = np.asarray(values.sum(axis=1)).ravel()
     # A zero row among rows that add to one says that somebody standardised over an island.
-    standardized = _off_one(sums[sums != 0]) <= ROW_SUM_TOLERANCE
-    result = finish(
+    row_standardized = distance_from_one(sums[sums != 0]) <= ROW_SUM_TOLERANCE
+    result = build(
         values,
         pd.Index(units),
         spec,
         standardize="none",
-        islands="error" if standardized else "keep",
+        islands="error" if row_standardized else "keep",
     )
     if result.rows_add_to_one:
         # The numbers are as given; only the words for them are better known now.
@@ -582,81 +537,21 @@ def as_weights(weights: WeightsLike) -> SpatialWeights:
     return result
 
 
-def _standardized(raw: sparse.csr_array, units: pd.Index, how: str) -> sparse.csr_array:
-    if how == "none":
-        return raw
-    if how == "row":
-        return _row_standardized(raw, units)
-    if how == "spectral":
-        from nqp_spatial.weights._spectrum import spectral_radius
-
-        return _divided(raw, spectral_radius(raw), "the spectral radius")
-    if how == "minmax":
-        sums = abs(raw)
-        divisor = min(sums.sum(axis=1).max(initial=0), sums.sum(axis=0).max(initial=0))
-        return _divided(raw, float(divisor), "the largest row or column sum")
-    raise OptionError(f"standardize must be 'row', 'spectral', 'minmax' or 'none', got {how!r}")
-
-
-def _divided(raw: sparse.csr_array, divisor: float, name: str) -> sparse.csr_array:
-    if not divisor > 0:
-        raise WeightsError(
-            f"{name} is zero (there are no links, or none that lead back to where they come from), "
-            "so weights cannot be divided by it; use standardize='row' or 'none'"
-        )
-    return sparse.csr_array(raw / divisor)
-
-
-def _row_standardized(raw: sparse.csr_array, units: pd.Index) -> sparse.csr_array:
-    sums = np.asarray(raw.sum(axis=1)).ravel()
-    counts = np.diff(raw.indptr)
-    zero = (counts > 0) & (sums == 0)
-    if zero.any():
-        raise WeightsError(
-            f"rows with links add to zero, so they cannot be row-standardised: units "
-            f"{sample(units[zero])}; use another standardisation or correct the weights"
-        )
-    divisors = np.repeat(np.where(counts > 0, sums, 1.0), counts)
-    return sparse.csr_array((raw.data / divisors, raw.indices, raw.indptr), shape=raw.shape)
-
-
-def _view(matrix: sparse.csr_array) -> sparse.csr_array:
-    """Return a matrix of the same arrays, so that one that is set anew does not change ours."""
-    view = sparse.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
-    view.has_sorted_indices = matrix.has_sorted_indices
-    return view
-
-
-def _off_one(sums: np.ndarray) -> float:
-    """Return how far the row that is farthest from one is from it."""
-    return float(np.abs(np.asarray(sums) - 1.0).max(initial=0.0))
-
-
 def _with_row_sums(spec: WeightsSpec, matrix: sparse.csr_array) -> WeightsSpec:
     """Write into the specification that rows add to one but for rounding, and warn of much."""
     sums = np.asarray(matrix.sum(axis=1)).ravel()
-    off = _off_one(sums[sums != 0])
-    if not 1e-12 < off <= _ROUNDED_ROW_SUMS:
+    error = distance_from_one(sums[sums != 0])
+    if not 1e-12 < error <= _ROUNDED_ROW_SUMS:
         return spec
-    if off > ROW_SUM_TOLERANCE:
+    if error > ROW_SUM_TOLERANCE:
         warnings.warn(
-            f"{spec.kind}: rows add to one within {off:.1g} only, as rounded numbers of a file do. "
-            "The weights are used as they are, without the methods that need rows that add to one; "
-            "weights.standardize('row') makes the sums exact",
+            t(
+                "{kind}: rows add to one within {error:.1g} only, as rounded numbers of a file do. "
+                "The weights are used as they are, without the methods that need rows that add to "
+                "one; weights.standardize('row') makes the sums exact",
+                kind=spec.kind, error=error,
+            ),
             NqpWarning,
             stacklevel=4,
-        )
-    return replace(spec, parameters={**spec.parameters, _ROW_SUMS: f"{off:.1g}"})
-
-
-def _permuted(matrix: sparse.csr_array, order: np.ndarray) -> sparse.csr_array:
-    result = sparse.csr_array(matrix[order][:, order])
-    result.sort_indices()
-    return result
-
-
-def _symmetric_pattern(matrix: sparse.csr_array) -> bool:
-    pattern = sparse.csr_array(
-        (np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape
-    )
-    return bool(abs(pattern - pattern.T).nnz == 0)
+        )  # fmt: skip
+    return replace(spec, parameters={**spec.parameters, _ROW_SUMS: f"{error:.1g}"})

@@ -9,16 +9,23 @@ from scipy import sparse
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import CrsError, GeometryError, OptionError, sample
-from nqp_spatial.weights._coordinates import Places, places_of
+from nqp_spatial.core.text import t
+from nqp_spatial.errors import CrsError, GeometryError, sample
+from nqp_spatial.weights._coordinates import Coordinates, coordinates_of
 from nqp_spatial.weights.spatial_weights import (
     SpatialWeights,
     Standardization,
     WeightsSpec,
-    finish,
+    build,
 )
 
 __all__ = ["triangulation"]
+
+_KINDS = {
+    "delaunay": t("Delaunay triangulation"),
+    "gabriel": t("Gabriel graph"),
+    "relative": t("relative neighbourhood graph"),
+}
 
 
 @checked
@@ -30,9 +37,9 @@ def triangulation(
 ) -> SpatialWeights:
     """Weights of points that a triangulation links, for maps of points without borders.
 
-    ``delaunay``: i and j share an edge of the Delaunay triangulation; ``gabriel``: nobody lies in
-    the circle that has i and j as its diameter; ``relative``: nobody is nearer to both than they
-    are to each other.
+    ``delaunay``: i and j share an edge of the Delaunay triangulation; ``gabriel``: no other unit
+    lies in the circle that has i and j as its diameter; ``relative``: no other unit is nearer to i
+    and to j than they are to each other.
 
     Parameters
     ----------
@@ -59,7 +66,7 @@ def triangulation(
 
     Notes
     -----
-    Places on the globe are projected stereographically around their middle first. Circles stay
+    Points on the globe are projected stereographically around their middle first. Circles stay
     circles in it, so that the Delaunay triangulation is that of the sphere.
 
     Examples
@@ -69,10 +76,8 @@ def triangulation(
     >>> len(w.islands), int(w.components.max())
     (0, 0)
     """
-    if kind not in ("delaunay", "gabriel", "relative"):
-        raise OptionError(f"kind must be 'delaunay', 'gabriel' or 'relative', got {kind!r}")
-    places = places_of(panel)
-    points = _plane(places)
+    coordinates = coordinates_of(panel)
+    points = _plane(coordinates)
     _, first, counts = np.unique(points, axis=0, return_index=True, return_counts=True)
     if (counts > 1).any():
         raise GeometryError(
@@ -95,18 +100,17 @@ def triangulation(
             "units lie on one line, which has no triangles; use weights.knn"
         ) from None
     matrix = sparse.csr_array(graph.sparse)
-    names = {"delaunay": "Delaunay triangulation", "gabriel": "Gabriel graph"}
-    spec = WeightsSpec(names.get(kind, "relative neighbourhood graph"), places.parameters)
-    return finish(matrix, panel.units, spec, standardize=standardize, islands="error")
+    spec = WeightsSpec(_KINDS[kind], coordinates.parameters)
+    return build(matrix, panel.units, spec, standardize=standardize, islands="error")
 
 
-def _plane(places: Places) -> np.ndarray:
+def _plane(coordinates: Coordinates) -> np.ndarray:
     """Return planar coordinates, stereographic around the middle for points on the globe."""
-    if places.degrees is None:
-        return places.points
-    middle = places.points.mean(axis=0)
+    if coordinates.degrees is None:
+        return coordinates.points
+    middle = coordinates.points.mean(axis=0)
     middle /= np.linalg.norm(middle)
-    height = places.points @ middle
+    height = coordinates.points @ middle
     if height.min() < 0.5:
         raise CrsError(
             "units span more than a third of the globe, which no plane shows; use weights.knn"
@@ -114,4 +118,4 @@ def _plane(places: Places) -> np.ndarray:
     east = np.cross([0.0, 0.0, 1.0], middle)
     east /= np.linalg.norm(east)
     axes = np.column_stack([east, np.cross(middle, east)])
-    return np.asarray(2 * (places.points @ axes) / (1 + height)[:, None])
+    return np.asarray(2 * (coordinates.points @ axes) / (1 + height)[:, None])

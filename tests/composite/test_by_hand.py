@@ -40,7 +40,9 @@ def test_each_scaling_by_its_formula(panel):
 
     def scaled(how, **options):
         found = nq.composite.index(panel, SIGNS, normalisation=how, weighting="equal", **options)
-        return {name: found.scaled[name].to_numpy().reshape(9, 3) for name in "abc"}, found.table
+        return {
+            name: found.scaled[name].to_numpy().reshape(9, 3) for name in "abc"
+        }, found.indicators
 
     made, table = scaled("min-max")
     for name, v in x.items():
@@ -57,7 +59,7 @@ def test_each_scaling_by_its_formula(panel):
         z = (v - v.mean()) / v.std()
         np.testing.assert_allclose(made[name], z if name != "b" else -z)
         assert table.loc[name, ["mean", "std"]].tolist() == pytest.approx([v.mean(), v.std()])
-    made, table = scaled("base-year", base=1)
+    made, table = scaled("base-year", base_period=1)
     for name, v in x.items():
         ratio = v / v[:, 1].mean()
         np.testing.assert_allclose(made[name], ratio if name != "b" else 1 / ratio)
@@ -79,7 +81,7 @@ def test_what_cannot_be_scaled(panel):
         nq.composite.index(panel, {"b": "-"}, normalisation="target", targets={"b": (1, 2)})
     zero = panel.assign(a=lambda d: d["a"].where(np.arange(27) != 4, 0.0))
     with pytest.raises(DomainError, match="'a'") as error:
-        nq.composite.index(zero, {"a": "+", "b": "+"}, normalisation="base-year", base=0)
+        nq.composite.index(zero, {"a": "+", "b": "+"}, normalisation="base-year", base_period=0)
     assert "'b'" not in str(error.value)
     still = panel.assign(a=lambda d: d["a"].where(d.index.get_level_values(1) != 2, 7.0))
     with pytest.raises(DomainError, match=r"\('a', 2\)"):
@@ -138,30 +140,34 @@ def test_weights_at_two_levels_and_several_schemes(panel):
     }
     for s, found in singles.items():
         flat = nq.composite.index(panel, {"a": "+", "c": "+"}, weighting=s)
-        table = found.table
+        table = found.indicators
         np.testing.assert_allclose(table["weight_inside"], [*flat.weights, 1.0])
         np.testing.assert_allclose(table["weight_of_dimension"], [0.5, 0.5, 0.5])
         np.testing.assert_allclose(table["weight"], [*(flat.weights / 2), 0.5])
         assert table["dimension"].tolist() == ["p", "p", "q"]
     both = nq.composite.index(panel, deep, weighting=["entropy", "cv"], across="equal")
-    inside = np.mean([one.table["weight_inside"] for one in singles.values()], axis=0)
-    np.testing.assert_allclose(both.table["weight_inside"], inside)
+    inside = np.mean([one.indicators["weight_inside"] for one in singles.values()], axis=0)
+    np.testing.assert_allclose(both.indicators["weight_inside"], inside)
     np.testing.assert_allclose(both.weights, inside / 2)
     z = both.scaled.to_numpy()
     np.testing.assert_allclose(both.scores, z @ (inside / 2))
     np.testing.assert_allclose(both.dimensions["p"], z[:, :2] @ inside[:2])
-    given = nq.composite.index(panel, deep, weighting="given", given={"a": 3, "c": 1, "b": 6})
-    np.testing.assert_allclose(given.table["weight_inside"], [0.75, 0.25, 1])
-    np.testing.assert_allclose(given.table["weight_of_dimension"], [0.4, 0.4, 0.6])
+    given = nq.composite.index(
+        panel, deep, weighting="given", indicator_weights={"a": 3, "c": 1, "b": 6}
+    )
+    np.testing.assert_allclose(given.indicators["weight_inside"], [0.75, 0.25, 1])
+    np.testing.assert_allclose(given.indicators["weight_of_dimension"], [0.4, 0.4, 0.6])
     game = nq.composite.index(
         panel, deep, weighting=["entropy", "cv"], combine="game", across={"p": 1, "q": 3}
     )
-    _, share = combined({s: one.table["weight_inside"].to_numpy() for s, one in singles.items()},
-                        "game")  # fmt: skip
-    mixed = share.to_numpy() @ np.array([one.table["weight_inside"] for one in singles.values()])
+    inside = {s: single.indicators["weight_inside"].to_numpy() for s, single in singles.items()}
+    _, share = combined(inside, "game")
+    mixed = share.to_numpy() @ np.array(
+        [one.indicators["weight_inside"] for one in singles.values()]
+    )
     mixed[:2] /= mixed[:2].sum()
     mixed[2] = 1
-    np.testing.assert_allclose(game.table["weight_inside"], mixed)
+    np.testing.assert_allclose(game.indicators["weight_inside"], mixed)
     np.testing.assert_allclose(game.weights, mixed * [0.25, 0.25, 0.75])
     assert any("game" in note for note in game.notes)
 
@@ -173,7 +179,9 @@ def test_indicators_that_go_against_the_first_component_are_named():
         a=base + 0.1 * rng.normal(size=(20, 2)), b=base + 0.1 * rng.normal(size=(20, 2)), c=-base
     )
     against = nq.composite.index(panel, dict.fromkeys("abc", "+"), weighting="pca")
-    assert against.notes == ("pca: 'c' go against the others on the first component",)
+    assert against.notes == (
+        "principal component: 'c' have negative loadings on the first component, unlike the others",
+    )
     along = nq.composite.index(panel, {"a": "+", "b": "+", "c": "-"}, weighting="pca")
     assert along.notes == ()
 
@@ -181,12 +189,12 @@ def test_indicators_that_go_against_the_first_component_are_named():
 @pytest.mark.parametrize("given", [{"a": -1, "b": 1}, {"a": 0, "b": 0}, {"a": 1}, None])
 def test_given_weights_that_do_not_serve(panel, given):
     with pytest.raises(OptionError):
-        nq.composite.index(panel, {"a": "+", "b": "+"}, weighting="given", given=given)
+        nq.composite.index(panel, {"a": "+", "b": "+"}, weighting="given", indicator_weights=given)
 
 
 def test_a_weight_of_zero_serves(panel):
     found = nq.composite.index(
-        panel, {"a": "+", "b": "+"}, weighting="given", given={"a": 0, "b": 2}
+        panel, {"a": "+", "b": "+"}, weighting="given", indicator_weights={"a": 0, "b": 2}
     )
     assert found.weights.tolist() == [0, 1]
     ranks = nq.composite.rank_intervals(found, period=0, draws=20)
@@ -203,8 +211,8 @@ def test_a_weight_of_zero_serves(panel):
 def test_scores_by_loops(panel, aggregation):
     w = np.array([0.5, 0.2, 0.3])
     found = nq.composite.index(
-        panel, SIGNS, weighting="given", given=dict(zip("abc", w, strict=True)), shift=0.05,
-        aggregation=aggregation,
+        panel, SIGNS, weighting="given", indicator_weights=dict(zip("abc", w, strict=True)),
+        shift=0.05, aggregation=aggregation,
     )  # fmt: skip
     z = found.scaled.to_numpy()
     assert z.min() == pytest.approx(0.05)
@@ -315,7 +323,7 @@ def test_coupling_of_any_number_of_systems(corrected, count):
     panel = panel_of(**{name: u[:, :, at] for at, name in enumerate(names)})
     weights = rng.random(count)
     found = nq.composite.coupling(
-        panel, names, corrected=corrected, weights=weights, tolerance=0.3
+        panel, names, corrected=corrected, system_weights=weights, tolerance=0.3
     ).frame
     for row, x in zip(found.itertuples(), u.reshape(-1, count), strict=True):
         if corrected:
@@ -329,7 +337,7 @@ def test_coupling_of_any_number_of_systems(corrected, count):
         assert row.development == pytest.approx(t)
         assert row.coordination == pytest.approx(np.sqrt(c * t))
         even = np.ptp(x) <= 0.3 * x.max()
-        assert row.type == ("in step" if even else f"{names[x.argmin()]} lags")
+        assert row.lagging == names[x.argmin()] if not even else pd.isna(row.lagging)
 
 
 def test_systems_at_zero_and_at_one():
@@ -338,29 +346,30 @@ def test_systems_at_zero_and_at_one():
         found = nq.composite.coupling(panel, ["a", "b"], corrected=corrected).frame
         assert found["coupling"].tolist() == [0, 1, 0]
         assert found["coordination"].tolist() == [0, 1, 0]
-    assert found["type"].tolist() == ["in step", "in step", "a lags"]
+    assert found["lagging"].fillna("").tolist() == ["", "", "a"]
     for low, high in ((-0.01, 0.5), (0.5, 1.01)):
         with pytest.raises(DomainError):
             nq.composite.coupling(panel_of(a=[[low]], b=[[high]]), ["a", "b"])
 
 
-def test_the_tolerance_itself_is_in_step():
+def test_systems_at_the_tolerance_are_balanced():
     panel = panel_of(a=[[0.75], [0.75]], b=[[1.0], [0.5]])
     found = nq.composite.coupling(panel, ["a", "b"], tolerance=0.25).frame
-    assert found["type"].tolist() == ["in step", "b lags"]
+    assert found["lagging"].fillna("").tolist() == ["", "b"]
 
 
 def test_options_of_coupling():
     panel = panel_of(a=[[0.2]], b=[[0.4]])
     for bad in (
-        {"weights": [[1, 2]]}, {"weights": [1, np.nan]},
+        {"system_weights": [[1, 2]]}, {"system_weights": [1, np.nan]},
         {"cuts": [0.5, np.inf], "grades": ["low", "middle", "high"]},
-        {"weights": [1]}, {"weights": [0, 0]}, {"weights": [-1, 2]}, {"cuts": [0.5, 0.5]},
+        {"system_weights": [1]}, {"system_weights": [0, 0]}, {"system_weights": [-1, 2]},
+        {"cuts": [0.5, 0.5]},
         {"cuts": [0.5]}, {"cuts": [0.3, 0.6], "grades": ["low", "high"]},
     ):  # fmt: skip
         with pytest.raises(OptionError):
             nq.composite.coupling(panel, ["a", "b"], **bad)
-    zero = nq.composite.coupling(panel, ["a", "b"], weights=[0, 1]).frame
+    zero = nq.composite.coupling(panel, ["a", "b"], system_weights=[0, 1]).frame
     assert zero["development"].iloc[0] == 0.4
     for systems in (["a"], ["a", "a"]):
         with pytest.raises(OptionError):

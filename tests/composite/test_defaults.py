@@ -28,7 +28,7 @@ def test_defaults():
     edge = nq.SpatialPanel(
         pd.DataFrame({"id": [0, 1, 2], "a": [0.9, 0.89, 0.91], "b": [1.0, 1.0, 1.0]}), unit="id"
     )
-    kinds = nq.composite.coupling(edge, ["a", "b"]).frame["type"].tolist()
-    assert kinds == ["in step", "a lags", "in step"]  # a tenth of the larger
+    kinds = nq.composite.coupling(edge, ["a", "b"]).frame["lagging"].fillna("").tolist()
+    assert kinds == ["", "a", ""]  # a tenth of the larger
     cuts = nq.composite.coupling(edge, ["a", "b"], cuts=np.arange(1, 10) / 10).frame["grade"]
     assert cuts.tolist() == nq.composite.coupling(edge, ["a", "b"]).frame["grade"].tolist()

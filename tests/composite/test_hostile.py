@@ -33,20 +33,20 @@ def panel():
 @pytest.mark.parametrize("power", [-100, -40, 40, 100])
 def test_scale_changes_no_digit(panel, how, power):
     scaled = panel.assign(a=lambda d: np.ldexp(d["a"], power))
-    options = {"normalisation": how, "weighting": "equal", "base": 1}
+    options = {"normalisation": how, "weighting": "equal", "base_period": 1}
     one = nq.composite.index(panel, SIGNS, **options)
     other = nq.composite.index(scaled, SIGNS, **options)
     pd.testing.assert_series_equal(one.scores, other.scores, check_exact=True)
-    steps = [c for c in one.table if c in ("min", "max", "mean", "std", "base")]
+    steps = [c for c in one.indicators if c in ("min", "max", "mean", "std", "base")]
     np.testing.assert_array_equal(
-        np.ldexp(one.table.loc["a", steps].astype(float), power),
-        other.table.loc["a", steps].astype(float),
+        np.ldexp(one.indicators.loc["a", steps].astype(float), power),
+        other.indicators.loc["a", steps].astype(float),
     )
 
 
 def test_constants_but_for_rounding_are_refused():
     for a in (1.0, 1 + 1e-15 * (np.arange(12) % 2), 0.0):
-        with pytest.raises(DomainError, match="constant and tell nothing: 'a'"):
+        with pytest.raises(DomainError, match="constant and carry no information: 'a'"):
             nq.composite.index(panel_of(a=a), SIGNS)
     by_period = np.where(np.arange(12) % 2, 1 + 1e-15 * np.arange(12), np.arange(12.0))
     with pytest.raises(DomainError, match=r"constant in a period: \('a', 2\)"):
@@ -54,8 +54,8 @@ def test_constants_but_for_rounding_are_refused():
 
 
 def test_critic_of_z_scores_has_both_standard_deviations(panel):
-    table = nq.composite.index(panel, SIGNS, normalisation="z-score", weighting="critic").table
-    assert {"std", "critic: std"} <= set(table.columns)
+    table = nq.composite.index(panel, SIGNS, normalisation="z-score", weighting="critic").indicators
+    assert {"std", "critic_std"} <= set(table.columns)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,18 @@ def test_critic_of_z_scores_has_both_standard_deviations(panel):
         ({"shift": np.nan}, "shift must be"),
         ({"shift": np.inf}, "shift must be"),
         ({"shift": -1}, "shift must be"),
-        ({"weighting": "given", "given": {"a": 1, "b": np.nan}}, "given must be"),
-        ({"weighting": "given", "given": {"a": 1, "b": np.inf}}, "given must be"),
-        ({"weighting": "given", "given": {"a": "x", "b": 1}}, "given must be"),
+        (
+            {"weighting": "given", "indicator_weights": {"a": 1, "b": np.nan}},
+            "indicator_weights must be",
+        ),
+        (
+            {"weighting": "given", "indicator_weights": {"a": 1, "b": np.inf}},
+            "indicator_weights must be",
+        ),
+        (
+            {"weighting": "given", "indicator_weights": {"a": "x", "b": 1}},
+            "indicator_weights must be",
+        ),
         (
             {"normalisation": "target", "targets": {"a": (0, np.nan), "b": (1, 0)}},
             "targets must be",
@@ -87,20 +96,20 @@ def test_options_of_an_index(panel, options, words):
 def test_a_dimension_without_weight_is_named(panel):
     nested = {"first": {"a": "+"}, "second": {"b": "-"}}
     with pytest.raises(OptionError, match="without any weight: 'first'"):
-        nq.composite.index(panel, nested, weighting="given", given={"a": 0, "b": 1})
+        nq.composite.index(panel, nested, weighting="given", indicator_weights={"a": 0, "b": 1})
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"weights": [1, np.nan]}, "weights must be a list"),
-        ({"weights": [1, np.inf]}, "weights must be a list"),
-        ({"weights": "ab"}, "weights must be a list"),
-        ({"weights": [0, 0]}, "nor all zero"),
+        ({"system_weights": [1, np.nan]}, "system_weights must be a list"),
+        ({"system_weights": [1, np.inf]}, "system_weights must be a list"),
+        ({"system_weights": "ab"}, "system_weights must be a list"),
+        ({"system_weights": [0, 0]}, "nor all zero"),
         ({"cuts": [0.1, np.nan], "grades": list("abc")}, "cuts must be a list"),
         ({"cuts": [0.5], "grades": ["x", "x"]}, "grades must be different"),
-        ({"tolerance": np.nan}, "tolerance must be a finite number"),
-        ({"tolerance": -1}, "tolerance must lie between 0 and 1"),
+        ({"tolerance": np.nan}, "tolerance must be a number from 0 to 1"),
+        ({"tolerance": -1}, "tolerance must be a number from 0 to 1"),
     ],
 )
 def test_options_of_coupling(panel, options, words):

@@ -35,8 +35,8 @@ def results():
     return [
         panel, w, w.spec, fitted, fitted.spec, fitted.effects(seed=0), split, barrier,
         split.effects_matrix("lpc"),
-        nq.diagnostics(panel, "lgsp ~ lpc", w).tests["LM lag"],
-        nq.diagnostics(panel, "lgsp ~ lpc + unemp", w),
+        nq.diagnostics("lgsp ~ lpc", panel, w).tests["LM lag"],
+        nq.diagnostics("lgsp ~ lpc + unemp", panel, w),
         nq.compare({"a": fitted}),
         nq.spillovers.reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], effects="unit"),
         nq.spillovers.distance_decay("lgsp ~ lpc", panel, cutoff_km=1500, effects="unit"),

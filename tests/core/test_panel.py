@@ -351,3 +351,66 @@ def test_what_is_no_panel_is_refused_everywhere(function):
         rule.require("panel", frame)
     with pytest.raises(PanelError, match=r"got 'y ~ x' \(str\); was it meant for another argument"):
         rule.require("panel", "y ~ x")
+
+
+def test_notes_are_read_in_chinese():
+    from nqp_spatial.core.text import translate
+
+    frame = pd.DataFrame(
+        {
+            "level": [*"abcdefghijkl"] * 4,
+            "units": np.repeat(["2010年", "2011年", "2012年", "2013年"], 12),
+            "x": np.arange(48.0),
+        }
+    )
+    panel = nq.SpatialPanel(frame.drop(index=range(12, 23)), unit="level", period="units",
+                            balanced=False)  # fmt: skip
+    assert translate(panel.notes[0], "zh") == "时期读作年份：'2010年' 即 2010"
+    notes = {
+        "units": panel.balance(how="drop-units").notes[-1],
+        "periods": panel.balance(how="drop-periods").notes[-1],
+        "interpolated": panel.balance(how="interpolate").notes[-1],
+        "selected periods": panel.select(periods=[2010]).notes[-1],
+        "selected units": panel.select(units=["a"]).notes[-1],
+        "selected": panel.select(periods=[2010], units=["a"]).notes[-1],
+    }
+    assert {name: translate(note, "zh") for name, note in notes.items()} == {
+        "units": "为使面板平衡，删去 12 个地区中的 11 个："
+        "'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j' 等（另有 1 个）",
+        "periods": "为使面板平衡，删去 4 期中的 1 期：2011",
+        "interpolated": "沿 units 对 'x' 线性插值 11 个单元格：('a', 2011), ('b', 2011), "
+        "('c', 2011), ('d', 2011), ('e', 2011), ('f', 2011), ('g', 2011), ('h', 2011), "
+        "('i', 2011), ('j', 2011) 等（另有 1 个）",
+        "selected periods": "选取 4 期中的 1 期",
+        "selected units": "选取 12 个地区中的 1 个",
+        "selected": "选取 4 期中的 1 期、12 个地区中的 1 个",
+    }
+    words = frame.assign(units=np.repeat(["late", "early", "now", "then"], 12))
+    unordered = nq.SpatialPanel(words, unit="level", period="units")
+    assert translate(unordered.notes[0], "zh") == (
+        "时期的先后顺序未知，按字母顺序排列：'early', 'late', 'now', 'then'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "word"),
+    [
+        (["2010Q1", "2010Q2"], "季度"),
+        (["2010-03", "2010-04"], "月份"),
+        (["2010.05", "2010.12"], "月份"),
+        (["2010上半年", "2010下半年"], "半年"),
+        (["2010/11", "2011/12"], "起始年份"),
+        (["1", "2"], "数字"),
+        (["wave 1", "wave 2"], "其中的数字"),
+        (["2010-03-01", "2010-03-02"], None),
+    ],
+)
+def test_what_periods_are_read_as_in_chinese(texts, word):
+    from nqp_spatial.core.text import translate
+
+    frame = pd.DataFrame({"id": 1, "when": texts, "x": [1.0, 2.0]})
+    notes = nq.SpatialPanel(frame, unit="id", period="when").notes
+    expected = () if word is None else (f"时期读作{word}：'{texts[0]}' 即 ",)
+    assert len(notes) == len(expected)
+    for note, beginning in zip(notes, expected, strict=True):
+        assert translate(note, "zh").startswith(beginning)

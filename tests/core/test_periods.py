@@ -11,11 +11,11 @@ import pytest
 from shapely.geometry import box
 
 import nqp_spatial as nq
+from nqp_spatial.core.period_readers import read_periods
 from nqp_spatial.core.periods import (
     period_like,
     places_in_time,
     places_on_axis,
-    read_periods,
     require_even_steps,
 )
 from nqp_spatial.errors import DuplicateKeysError, MissingValuesError, OptionError, PanelError
@@ -243,7 +243,7 @@ def test_other_text_stays_and_its_order_is_not_known(given):
     assert places_on_axis(pd.Index(given)).tolist() == [0, 1]
     frame = pd.DataFrame({"id": [1, 1], "t": given, "x": [1.0, 2.0]})
     panel = nq.SpatialPanel(frame, unit="id", period="t")
-    assert panel.notes[0].startswith("periods are in alphabetical order")
+    assert panel.notes[0].startswith("the order of periods in time is not known")
     with pytest.raises(PanelError, match=r"order of .* is not known"):
         require_even_steps(panel.periods, "a trend")
 

@@ -83,9 +83,9 @@ def parts_of(mechanism, cities, w):
         within, across = nq.weights.within(w, zone), nq.weights.across(w, zone)
         return constant({"within province": within.sparse, "across province": across.sparse})
     if mechanism == "distance":
-        more = cities.truth.distance.more
+        more = cities.truth.distance.mechanism
         return constant({"all": nq.weights.inverse_distance(cities, **more).sparse})
-    high = cities.wide("synergy").to_numpy() > cities.truth.threshold.more["gamma"]
+    high = cities.wide("synergy").to_numpy() > cities.truth.threshold.mechanism["gamma"]
     return {
         "below": [dense * ~high[:, at] for at in range(10)],
         "above": [dense * high[:, at] for at in range(10)],
@@ -161,4 +161,17 @@ def test_estimates_meet_the_truth(cities, knn):
         assert z.abs().max() < 3.5
         assert (z**2).mean() < 2.5
     low, high = border.share_interval().loc["across province", ["conf_low", "conf_high"]]
-    assert low < truth.border.more["share_lost"] < high
+    assert low < truth.border.mechanism["share_lost"] < high
+
+
+def test_face_of_the_truth():
+    truth = nq.datasets.simulate_cities(seed=0).truth
+    assert truth.spec.seed == 0
+    assert truth.frame.index.names == ["outcome", "block", "variable", "part"]
+    assert truth.frame.loc["nqp", "truth"]["spatial", "rho", "periphery <- centre"] == 0.6
+    assert truth.notes == truth.border.notes == ()
+    assert len(truth.tests) == len(truth.border.tests) == 0
+    pd.testing.assert_series_equal(truth.border.frame["truth"], truth.border.params)
+    assert truth.border.spec.group == "province"
+    assert repr(truth.threshold).startswith("Parameters of nqp_threshold: formula = nqp_threshold")
+    assert "seed = 0, first = 2012, last = 2021" in repr(truth)

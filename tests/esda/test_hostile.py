@@ -35,15 +35,15 @@ def test_scale_changes_no_digit(panel, w, power):
     """By powers of two, which are exact."""
     scaled = panel.assign(y=lambda d: np.ldexp(d["income"].astype(float), power))
     for permutations in (0, 19):
-        one = nq.esda.moran(panel, "income", w, permutations=permutations, seed=0).frame
+        first = nq.esda.moran(panel, "income", w, permutations=permutations, seed=0).frame
         other = nq.esda.moran(scaled, "y", w, permutations=permutations, seed=0).frame
-        pd.testing.assert_frame_equal(one, other, check_exact=True)
-    one = nq.esda.lisa(panel, "income", w, period=2009, permutations=19, seed=0)
+        pd.testing.assert_frame_equal(first, other, check_exact=True)
+    first = nq.esda.lisa(panel, "income", w, period=2009, permutations=19, seed=0)
     other = nq.esda.lisa(scaled, "y", w, period=2009, permutations=19, seed=0)
     columns = ["local_i", "p_value", "cluster"]
-    pd.testing.assert_frame_equal(one.frame[columns], other.frame[columns], check_exact=True)
-    pd.testing.assert_frame_equal(one.standardized, other.standardized, check_exact=True)
-    assert one.moran_i == other.moran_i
+    pd.testing.assert_frame_equal(first.frame[columns], other.frame[columns], check_exact=True)
+    pd.testing.assert_frame_equal(first.standardized, other.standardized, check_exact=True)
+    assert first.moran_i == other.moran_i
 
 
 @pytest.mark.parametrize("factor", [1e-160, 1e-300, 1e100, 1e300])
@@ -125,7 +125,7 @@ def test_batches_of_permutations_are_one_stream(panel, w, monkeypatch):
     from nqp_spatial.esda import joins
 
     panel = panel.select(periods=[2009]).assign(rich=lambda d: d["relative_income"] > 1)
-    whole = nq.esda.join_counts(panel, "rich", w, permutations=50, seed=3).frame
+    together = nq.esda.join_counts(panel, "rich", w, permutations=50, seed=3).frame
     monkeypatch.setattr(joins, "BATCH_CELLS", 7 * panel.n_units)
     parts = nq.esda.join_counts(panel, "rich", w, permutations=50, seed=3).frame
-    pd.testing.assert_frame_equal(whole, parts, check_exact=True)
+    pd.testing.assert_frame_equal(together, parts, check_exact=True)

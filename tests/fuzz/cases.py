@@ -128,7 +128,7 @@ class Outcome:
 STATED = (
     ("inequality.gaps", r"\.ratio|\.change_percent|\.catch_up", "where levels are not positive"),
     ("inequality.indices", r"wolfson", "where the median is zero"),
-    ("structure.division", r"", "of a unit to which nothing goes"),
+    ("structure.border_exposure", r"", "of a unit without links"),
     ("convergence.beta", r"half_life|speed", "where units diverge or overshoot"),
     ("dynamics.stochastic_kernel", r"conditional|ergodic", "of rows where no data are near"),
     ("dynamics.rank_mobility", r"theta|tau_", "where no rank changes or all are neighbours"),

@@ -77,7 +77,7 @@ def _() -> Numbers:
     for scheme in ("entropy", "critic", "cv", "pca", "scatter", "equal"):
         numbers |= named(scheme, index_numbers(FLAT, weighting=scheme))
     by_hand = {name: place + 1.0 for place, name in enumerate(FLAT)}
-    numbers |= named("given", index_numbers(FLAT, weighting="given", given=by_hand))
+    numbers |= named("given", index_numbers(FLAT, weighting="given", indicator_weights=by_hand))
     mixed = ["entropy", "critic", "equal"]
     numbers |= named("mean of three", index_numbers(FLAT, weighting=mixed))
     return numbers | named("game", index_numbers(FLAT, weighting=mixed, combine="game"))
@@ -94,11 +94,11 @@ def _() -> Numbers:
         "z": {"normalisation": "z-score", "weighting": "equal"},
         "by period": {"normalisation": "min-max-by-period"},
         "targets": {"normalisation": "target", "targets": targets, "weighting": "equal"},
-        "base year": {"normalisation": "base-year", "base": 2012, "weighting": "equal"},
+        "base year": {"normalisation": "base-year", "base_period": 2012, "weighting": "equal"},
     }
     numbers = {}
     for name, options in variants.items():
-        flat = "targets" in options or "base" in options
+        flat = "targets" in options or "base_period" in options
         numbers |= named(name, index_numbers(FLAT if flat else INDICATORS, **options))
     result = nq.composite.index(cities(), INDICATORS)
     return (
@@ -123,7 +123,7 @@ def _() -> Numbers:
     numbers = {}
     for corrected in (True, False):
         result = nq.composite.coupling(
-            cities(), ["nqp", "relations", "synergy"], corrected=corrected, weights=[2, 1, 1]
+            cities(), ["nqp", "relations", "synergy"], corrected=corrected, system_weights=[2, 1, 1]
         )
         for column in ("coupling", "development", "coordination"):
             numbers |= digest(f"corrected {corrected}: {column}", result.frame[column])
@@ -133,7 +133,7 @@ def _() -> Numbers:
 @case("dagum")
 def _() -> Numbers:
     plain = nq.inequality.dagum(cities(), "gdp_pc", group="region4", replications=29, seed=1)
-    result = nq.inequality.dagum(cities(), "gdp_pc", group="region4", weights="population")
+    result = nq.inequality.dagum(cities(), "gdp_pc", group="region4", population="population")
     columns = ["gini", "within", "net_between", "transvariation", "net_between_share"]
     return (
         cells(by_period(plain), columns, 2015)
@@ -151,7 +151,7 @@ def _() -> Numbers:
     numbers = {}
     for kind in ("T", "L"):
         result = nq.inequality.theil(
-            cities(), "gdp_pc", levels=["region4", "province"], index=kind, weights="population"
+            cities(), "gdp_pc", levels=["region4", "province"], index=kind, population="population"
         )
         numbers |= digest(kind, by_period(result)) | digest(f"{kind}: groups", result.groups)
     simple = nq.inequality.theil(cities(), "gdp_pc", levels="region4", replications=29, seed=2)
@@ -160,7 +160,7 @@ def _() -> Numbers:
 
 @case("inequality indices")
 def _() -> Numbers:
-    table = nq.inequality.indices(cities(), "gdp_pc", weights="population")
+    table = nq.inequality.indices(cities(), "gdp_pc", population="population")
     drawn_again = nq.inequality.indices(
         cities(), "gdp_pc", which=["gini", "theil_l"], replications=29, seed=4
     )
@@ -172,10 +172,10 @@ def _() -> Numbers:
 @case("polarisation, spatial gini, gaps", 1e-11, "catching up is a small difference of logarithms")
 def _() -> Numbers:
     polar = nq.inequality.esteban_ray(
-        cities(), "gdp_pc", group="region4", alpha=1.0, weights="population"
+        cities(), "gdp_pc", group="region4", alpha=1.0, population="population"
     )
     spatial = nq.inequality.spatial_gini(cities(), "gdp_pc", city_links(), permutations=99, seed=5)
-    mean = nq.inequality.gaps(cities(), "gdp_pc", group="region4", weights="population")
+    mean = nq.inequality.gaps(cities(), "gdp_pc", group="region4", population="population")
     total = nq.inequality.gaps(cities(), "population", group="region4", how="sum")
     columns = ["gini", "neighbours", "others", "expected_others", "p_value"]
     return (
@@ -197,17 +197,19 @@ def _() -> Numbers:
     chain = nq.structure.segmentation(panel, goods, city_links())
     level = nq.structure.segmentation(panel, goods, city_links(), prices="level")
     potential = nq.structure.market_potential(panel, "gdp_pc", power=1.5, cutoff_km=800)
-    without = nq.structure.market_potential(panel, "gdp_pc", own=False)
-    division = nq.structure.division(panel, city_links(), "province", rho=0.3, beta=1.0)
+    without = nq.structure.market_potential(panel, "gdp_pc", own_market=False)
+    exposure = nq.structure.border_exposure(
+        panel, city_links(), group="province", rho=0.3, beta=1.0
+    )
     return (
-        digest("gain", by_period(misallocated)["gain_percent"])
-        | digest("wedges", misallocated.frame[["tau_capital", "tau_labour"]])
+        digest("gain", misallocated.frame["gain_percent"])
+        | digest("wedges", misallocated.distortions[["tau_capital", "tau_labour"]])
         | digest("segmentation, chain", chain)
         | digest("segmentation, level", level)
         | digest("potential", potential)
         | digest("potential of others", without)
-        | digest("division", division)
-        | digest("density", nq.structure.density(panel, "population"))
+        | digest("division", exposure)
+        | digest("density", nq.structure.areal_density(panel, "population"))
         | digest("diversity", nq.structure.diversity(panel, goods))
     )
 

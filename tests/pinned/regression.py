@@ -79,7 +79,7 @@ def _() -> Numbers:
     for model, effects in (("ols", "unit"), ("slx", "none"), ("sdm", "unit"), ("sac", "random")):
         result = fitted(model, effects=effects)
         values = {
-            **digest("statistics", result.tvalues),
+            **digest("statistics", result.statistics),
             **digest("p", result.pvalues),
             **digest("intervals", result.conf_int(0.9)),
             **digest("fitted", result.fitted),
@@ -297,17 +297,15 @@ def _() -> Numbers:
         ahead = {1985: 0.01, 1986: 0.02} if effects == "two-way" else None
         numbers |= digest(f"{model}, ahead", result.predict(late, period_effects=ahead))
         numbers |= {f"{model}: residuals": float(np.linalg.norm(result.resid))}
-        numbers |= {
-            f"{model}: effects of units": float(np.linalg.norm(result.fixed_effects["unit"]))
-        }
+        numbers |= {f"{model}: effects of units": float(np.linalg.norm(result.fixed_effects.unit))}
     past = nq.fit(FORMULA, early, queen(), effects="unit", time_lag=True)
     return numbers | digest("dynamic", past.predict(kind="trend"))
 
 
 @case("diagnostics", 1e-9, SEARCH)
 def _() -> Numbers:
-    result = nq.diagnostics(states(), FORMULA, queen(), effects="two-way")
-    section = nq.diagnostics(states().select(periods=[1980]), FORMULA, nearest(), effects="none")
+    result = nq.diagnostics(FORMULA, states(), queen(), effects="two-way")
+    section = nq.diagnostics(FORMULA, states().select(periods=[1980]), nearest(), effects="none")
     tests = {name: test for name, test in tests_of(result).items() if np.isfinite(test.statistic)}
     return (
         {f"{name}: statistic": float(test.statistic) for name, test in tests.items()}
@@ -334,9 +332,9 @@ def _() -> Numbers:
     )
     comparison = nq.compare(grid, draws=100, seed=2)
     return (
-        digest("log marginal", posterior["log_marginal"])
-        | digest("probability", posterior["probability"])
+        digest("log marginal", posterior.frame["log_marginal"])
+        | digest("probability", posterior.frame["probability"])
         | digest("grid", comparison.params)
         | digest("criteria", comparison.criteria)
-        | digest("effects", comparison.effects_table)
+        | digest("effects", comparison.effect_estimates)
     )

@@ -20,7 +20,7 @@ def spectral_radius(w: nq.weights.SpatialWeights) -> float:
 def matrix_numbers(w: nq.weights.SpatialWeights, radius: bool = False) -> Numbers:
     """Return what tells one matrix from another."""
     facts = w.describe()
-    names = ["links", "fewest neighbours", "most neighbours", "islands", "components"]
+    names = ["links", "min_neighbours", "max_neighbours", "islands", "components"]
     numbers = {
         **digest("facts", facts[names]),
         **digest("weights", w.sparse.toarray()),
@@ -51,11 +51,11 @@ WEIGHTS: dict[str, Callable[[], nq.weights.SpatialWeights]] = {
     ),
     "economic": lambda: nq.weights.economic(states(), "lgsp"),
     "economic, base": lambda: nq.weights.economic(
-        states(), "lgsp", periods=[1970, 1971], base=queen()
+        states(), "lgsp", periods=[1970, 1971], mask=queen()
     ),
-    "directed": lambda: nq.weights.directed_economic(states(), "lgsp", base=queen()),
+    "directed": lambda: nq.weights.directed_economic(states(), "lgsp", mask=queen()),
     "directed, mean": lambda: nq.weights.directed_economic(
-        states(), "lgsp", base=queen(), relative_to="mean"
+        states(), "lgsp", mask=queen(), relative_to="mean"
     ),
     "gravity": lambda: nq.weights.gravity(states(), "lgsp", power=1.5, cutoff_km=1500),
     "nested sum": lambda: nq.weights.nested(queen(), nearest(), share=0.3),

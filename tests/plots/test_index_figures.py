@@ -18,13 +18,13 @@ def test_parts_are_stacked_to_the_whole(cities):
     found = nq.inequality.dagum(cities, "nqp", group="region4", replications=40)
     ax = nq.plots.dagum(found)
     tops = np.array([bar.get_y() + bar.get_height() for bar in ax.patches]).reshape(3, -1)
-    np.testing.assert_allclose(tops[-1], found.summary["gini"])
-    np.testing.assert_allclose(tops[0], found.summary["within"])
+    np.testing.assert_allclose(tops[-1], found.frame["gini"])
+    np.testing.assert_allclose(tops[0], found.frame["within"])
     lines = ax.collections[0].get_segments()
     ends = np.sort([segment[:, 1] for segment in lines])
     np.testing.assert_allclose(ends, found.intervals["gini"])
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    share = found.summary["within_share"]
+    share = found.frame["within_share"]
     assert texts[0] == f"within groups: {share.iloc[0]:.0%} to {share.iloc[-1]:.0%}"
     with pytest.raises(OptionError, match="at least two periods"):
         one = nq.inequality.dagum(cities.select(periods=[2012]), "nqp", group="region4")
@@ -36,7 +36,7 @@ def test_theil_shows_every_level(cities):
     ax = nq.plots.theil(found, label="the index")
     assert len(ax.patches) == 3 * 10
     tops = [bar.get_y() + bar.get_height() for bar in ax.patches[20:]]
-    np.testing.assert_allclose(tops, found.summary["theil"])
+    np.testing.assert_allclose(tops, found.frame["theil"])
     assert ax.get_ylabel() == "Theil T of the index"
 
 

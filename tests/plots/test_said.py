@@ -102,7 +102,7 @@ def test_weights_say_how_they_were_made():
 def test_what_real_results_say_is_known():
     capital = nq.datasets.us_public_capital()
     w = nq.weights.contiguity(capital)
-    tests = nq.diagnostics(capital, "lgsp ~ lpc + unemp", w, effects="two-way")
+    tests = nq.diagnostics("lgsp ~ lpc + unemp", capital, w, effects="two-way")
     chain = nq.dynamics.spatial_markov(
         capital, "lgsp", w, states=3, lag_states=3, permutations=19, seed=0
     )
@@ -115,7 +115,7 @@ def test_what_real_results_say_is_known():
     dynamic = nq.fit("lgsp ~ lpc", capital, w, time_lag=True, effects="two-way", correction="none")
     said_of = [
         tests.recommendation,
-        *tests.table["name"], *tests.table["group"], *tests.table["null"],
+        *tests.frame["name"], *tests.frame["null"],
         *chain.notes, *chain.tests_table["rule"], *chain.tests_table["null"], chain.pooled.rule,
         *clubs.notes, *split.notes, *dynamic.notes,
         nq.convergence.log_t(capital, "lgsp").reading,
@@ -135,7 +135,7 @@ def test_what_real_results_say_is_known():
 
 def test_all_branches_of_the_recommendation_are_known():
     from nqp_spatial.core.inference import HypothesisTest
-    from nqp_spatial.regression.diagnostics.specification_search import _recommend
+    from nqp_spatial.regression.diagnostics._recommendation import recommend
 
     names = ["LM lag", "LM error", "robust LM lag", "robust LM error", "LR: SDM against SAR",
              "LR: SDM against SEM", "LR: SDM against SLX", "Wald: SDM against SLX"]  # fmt: skip
@@ -145,7 +145,7 @@ def test_all_branches_of_the_recommendation_are_known():
             name: HypothesisTest(name, "", 1.0, "chi2", 1, (0.4, 0.00001)[low], "")
             for name, low in zip(names, pattern, strict=True)
         }
-        model, words = _recommend(tests, 0.05)
+        model, words = recommend(tests, 0.05)
         models.add(model)
         assert not english_in(said(words, "zh")), words
     assert models == {"ols", "slx", "sar", "sem", "sdm"}

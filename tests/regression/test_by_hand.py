@@ -14,14 +14,17 @@ from scipy.special import gammaln, logsumexp
 import nqp_spatial as nq
 from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import OptionError, StabilityWarning
-from nqp_spatial.regression import effects as impacts
+from nqp_spatial.regression import _effect_values as impacts
 from nqp_spatial.regression import robustness
 from nqp_spatial.regression._demeaning import demean
+from nqp_spatial.regression._effect_parameters import effect_parameters
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.covariance import sandwich
-from nqp_spatial.regression.diagnostics import residual_tests as checks
-from nqp_spatial.regression.diagnostics import specification_search as specification
+from nqp_spatial.regression.diagnostics import _residual_tests as checks
+from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
+from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import log_marginal, posterior_probabilities
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -122,7 +125,7 @@ def test_robust_covariance_by_dense_forms(neighbours, simulate, effects, model):
         )
     # The bread with sigma2: second derivatives of the likelihood, dense.
     count = n * (t - 1) if effects == "unit" else n * t
-    n_logdets = t - 1 if effects == "unit" else t
+    copies = t - 1 if effects == "unit" else t
 
     def loglik(p):
         beta, r, lm, v = p[: X.shape[1]], 0.0, 0.0, p[-1]
@@ -134,7 +137,7 @@ def test_robust_covariance_by_dense_forms(neighbours, simulate, effects, model):
         C, D = np.eye(n) - r * W, np.eye(n) - lm * W
         u = Q @ big(D) @ (big(C) @ y - X @ beta)
         dets = np.linalg.slogdet(C)[1] + np.linalg.slogdet(D)[1]
-        return n_logdets * dets - count / 2 * np.log(2 * np.pi * v) - u @ u / (2 * v)
+        return copies * dets - count / 2 * np.log(2 * np.pi * v) - u @ u / (2 * v)
 
     at = np.r_[b, [rho] if model != "sem" else [], [lam] if model != "sar" else [], s2]
     assert loglik(at) == pytest.approx(res.loglik)
@@ -249,7 +252,7 @@ def test_recommendation_for_every_outcome_of_the_tests():
             )  # 0.05 is not below
             for name, yes in zip(names, rejected, strict=True)
         }
-        model, words = specification._recommend(tests, 0.05)
+        model, words = recommend(tests, 0.05)
         assert model == choose(*rejected), rejected
         assert words.count("Recommended:") == 1
 
@@ -257,7 +260,7 @@ def test_recommendation_for_every_outcome_of_the_tests():
 def test_wald_tests_of_the_durbin_model_by_hand(lattice, simulate):
     w = lattice(6, 7)
     panel = simulate(w, 5, seed=8)
-    found = nq.diagnostics(panel, "y ~ x1 + x2", w, effects="unit")
+    found = nq.diagnostics("y ~ x1 + x2", panel, w, effects="unit")
     res = found.models["sdm"]
     b, V = res.params.to_numpy(), res.cov.to_numpy()
     at = {key: i for i, key in enumerate(res.params.index)}
@@ -301,7 +304,7 @@ def test_wald_tests_of_the_durbin_model_by_hand(lattice, simulate):
 def test_dependence_is_of_residuals_before_period_effects(lattice, simulate, effects):
     w = lattice(5, 6)
     panel = simulate(w, 4, seed=9)
-    found = nq.diagnostics(panel, "y ~ x1", w, effects=effects)
+    found = nq.diagnostics("y ~ x1", panel, w, effects=effects)
     without = {"period": "none", "two-way": "unit"}[effects]
     loose = nq.fit("y ~ x1", panel, model="ols", effects=without).resid.to_numpy().reshape(30, 4)
     assert found.exponent == checks.cross_section_exponent(loose)
@@ -315,14 +318,14 @@ def test_two_periods_have_no_measure_of_dependence():
     rng = np.random.default_rng(0)
     for t in (2, 3):
         e = rng.normal(size=(9, t))
-        found = specification.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
+        found = checks.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
         assert isinstance(found["Pesaran CD"], NotApplicable) == (t == 2)
 
 
 def test_hausman_and_mundlak_by_hand(lattice, simulate):
     w = lattice(6, 6)
     panel = simulate(w, 6, seed=2)
-    found = specification.random_effects_tests("y ~ x1 + x2", panel, w, "unit")
+    found = random_effects_tests("y ~ x1 + x2", panel, w, "unit")
     options = {"covariance": "expected"}
     fixed, random, means = (
         nq.fit("y ~ x1 + x2", panel, w, effects=e, **options)
@@ -348,7 +351,7 @@ def test_level_of_diagnostics_lies_inside(lattice, simulate):
     panel = simulate(w, 4)
     for level in (0.0, 1.0):
         with pytest.raises(OptionError):
-            nq.diagnostics(panel, "y ~ x1", w, level=level)
+            nq.diagnostics("y ~ x1", panel, w, level=level)
 
 
 # -- comparison -----------------------------------------------------------------------------------
@@ -368,11 +371,11 @@ def test_criteria_and_names_of_a_grid(lattice, neighbours, simulate):
     loose = nq.fit("y ~ x1", panel, w, model="sar", effects="unit", correction="none")
     assert "differ in effects or in their correction" in nq.compare({"a": one, "b": loose}).notes[0]
     weights = {"q": w, "k": neighbours(25, 4)}
-    by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",))
+    by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",)).models
     assert list(by_weights) == ["q", "k"]
-    by_both = robustness("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit"))
+    by_both = robustness("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit")).models
     assert list(by_both) == ["q, none", "q, unit", "k, none", "k, unit"]
-    single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",))
+    single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",)).models
     assert list(single) == ["sar"]
     assert by_both["q, unit"].loglik == pytest.approx(one.loglik)
 
@@ -423,7 +426,7 @@ def test_marginal_likelihood_of_transformed_data(neighbours, simulate, model):
 def test_probabilities_share_one_transformation(neighbours, simulate, effects, correction):
     one, other = neighbours(16, 3), neighbours(16, 4, seed=5)
     panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, effects=effects)
+    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, effects=effects).frame
     logs = []
     for w in (one, other):
         for model in ("slx", "sdm", "sdem"):
@@ -434,7 +437,7 @@ def test_probabilities_share_one_transformation(neighbours, simulate, effects, c
     np.testing.assert_allclose(found["probability"], np.exp(np.array(logs) - logsumexp(logs)))
     scaled = one.standardize("spectral") if effects != "two-way" else None
     if scaled is not None:
-        alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects)
+        alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects).frame
         assert "weights" not in alone.columns
         assert alone["probability"].sum() == pytest.approx(1)
 
@@ -444,7 +447,7 @@ def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
 ):
     one, other = neighbours(16, 3), lattice(4, 4, standardize="spectral")
     panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"])
+    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"]).frame
     for at, w in enumerate((one, other)):
         spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
         value = log_marginal(build_model_data(panel, spec, TermWeights.of(w, w, None)))
@@ -466,15 +469,15 @@ def test_table_of_effects_at_a_level(lattice, simulate, level):
     np.testing.assert_allclose(delta["statistic"], ratio)
     np.testing.assert_allclose(delta["p_value"], 2 * stats.norm.cdf(-ratio.abs()), atol=1e-14)
     draws = res.effects(draws=300, seed=1, level=level)
-    slopes, kernels = res._slopes(), impacts.Kernels(res.terms, res.logdet)
-    drawn, sample = impacts.simulate(slopes, ["static"], kernels, draws=300, seed=1)
+    parameters, traces = effect_parameters(res), TraceFunctions(res.terms, res.logdet)
+    simulated, sample = impacts.simulate(parameters, ["static"], traces, draws=300, seed=1)
     assert len(sample) == 300 - draws.discarded
     for end, q in (("conf_low", (1 - level) / 2), ("conf_high", (1 + level) / 2)):
         np.testing.assert_allclose(
-            draws.frame[end], np.quantile(drawn["static"], q, axis=0).ravel()
+            draws.frame[end], np.quantile(simulated["static"], q, axis=0).ravel()
         )
     least = res.effects(draws=2, seed=0)
-    assert least.draws == 2
+    assert least.spec.draws == 2
     with pytest.raises(OptionError):
         res.effects(draws=1)
 

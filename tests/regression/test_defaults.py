@@ -16,11 +16,11 @@ def test_defaults(lattice, simulate):
     pd.testing.assert_frame_equal(res.conf_int(), res.conf_int(0.95))
     short = res.effects()
     explicit = res.effects(1000, seed=0, method="draws", level=0.95)
-    assert (short.draws, short.seed, short.level) == (1000, 0, 0.95)
+    assert (short.spec.draws, short.spec.seed, short.level) == (1000, 0, 0.95)
     pd.testing.assert_frame_equal(short.frame, explicit.frame)
     table = nq.compare({"a": res, "b": nq.fit("y ~ x1", panel, w, model="sar")})
-    assert table.effects["a"].draws == 1000
-    assert table.effects["a"].seed == 0
-    tests = nq.diagnostics(panel, "y ~ x1", w)
-    assert tests.level == 0.05
+    assert table.effects["a"].spec.draws == 1000
+    assert table.effects["a"].spec.seed == 0
+    tests = nq.diagnostics("y ~ x1", panel, w)
+    assert tests.spec.level == 0.05
     assert "tests at 0.05" in tests.recommendation

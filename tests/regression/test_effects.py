@@ -7,7 +7,9 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, StabilityWarning, UnknownColumnError
-from nqp_spatial.regression.effects import Kernels, delta_gradient, effects_of
+from nqp_spatial.regression._effect_parameters import effect_parameters
+from nqp_spatial.regression._effect_values import delta_gradient, effect_values
+from nqp_spatial.regression._trace_functions import TraceFunctions
 
 
 def brute_force(w, rho, beta, theta):
@@ -29,7 +31,7 @@ def fitted(request, neighbours, simulate):
 def test_point_effects_equal_the_definition(fitted):
     res, w = fitted
     rho = res.params["spatial", "rho"]
-    table = res.effects(method="delta").table()
+    table = res.effects(method="delta").wide()
     for name, theta in [("x1", res.params["wx", "x1"]), ("x2", 0.0)]:
         _, truth = brute_force(w, rho, res.params["x", name], theta)
         np.testing.assert_allclose(table.loc[name], truth, rtol=1e-9)
@@ -43,7 +45,7 @@ def test_theta_is_part_of_direct_effects(lattice, simulate):
     rho, beta = res.params["spatial", "rho"], res.params["x", "x1"]
     wrong = beta * np.trace(np.linalg.inv(np.eye(49) - rho * w.sparse.toarray())) / 49
     _, truth = brute_force(w, rho, beta, res.params["wx", "x1"])
-    direct = res.effects(method="delta").table().loc["x1", "direct"]
+    direct = res.effects(method="delta").wide().loc["x1", "direct"]
     assert direct == pytest.approx(truth[0], rel=1e-9)
     assert abs(wrong - truth[0]) > 0.1
 
@@ -65,20 +67,20 @@ def test_draws_equal_brute_force_draws(neighbours, simulate):
 
 def gradient_by_differences(res, horizon):
     """Analytic derivatives of effects, and those by central differences."""
-    slopes, kernels = res._slopes(), Kernels(res.terms, res.logdet)
+    parameters, traces = effect_parameters(res), TraceFunctions(res.terms, res.logdet)
 
-    def effects_at(coefs):
-        beta, theta = slopes.spread(coefs)
-        x, divisor = slopes.reach(coefs, horizon)
-        return effects_of(x, divisor, beta, theta, kernels.values(np.atleast_1d(x))[:, 0])
+    def effects_at(values):
+        beta, theta = parameters.coefficients(values)
+        x, divisor = parameters.argument(values, horizon)
+        return effect_values(x, divisor, beta, theta, traces.values(np.atleast_1d(x))[:, 0])
 
     numerical = []
-    for j in range(len(slopes.coefs)):
-        step = np.zeros(len(slopes.coefs))
+    for j in range(len(parameters.estimates)):
+        step = np.zeros(len(parameters.estimates))
         step[j] = 1e-5
-        up, down = effects_at(slopes.coefs + step), effects_at(slopes.coefs - step)
+        up, down = effects_at(parameters.estimates + step), effects_at(parameters.estimates - step)
         numerical.append((up - down) / 2e-5)
-    return delta_gradient(slopes, horizon, kernels), np.stack(numerical, axis=-1)
+    return delta_gradient(parameters, horizon, traces), np.stack(numerical, axis=-1)
 
 
 def test_delta_gradient_equals_numerical_derivatives(fitted):
@@ -100,12 +102,12 @@ def test_slx_and_ols_effects_are_linear(lattice, simulate):
     panel = simulate(lattice(8, 8), 5)
     slx = nq.fit("y ~ x1 + x2", panel, w, model="slx", effects="two-way")
     mean_row_sum = w.sparse.sum() / 64
-    table = slx.effects().table()
+    table = slx.effects().wide()
     for name in ("x1", "x2"):
         assert table.loc[name, "direct"] == pytest.approx(slx.params["x", name])
         assert table.loc[name, "indirect"] == pytest.approx(mean_row_sum * slx.params["wx", name])
     ols = nq.fit("y ~ x1", panel, model="ols", effects="unit")
-    assert ols.effects().table().loc["x1"].tolist() == [
+    assert ols.effects().wide().loc["x1"].tolist() == [
         ols.params["x", "x1"],
         0,
         ols.params.iloc[0],
@@ -133,7 +135,7 @@ def test_unstable_draws_are_counted_and_said(lattice, simulate):
     with pytest.warns(StabilityWarning, match="outside the stable region"):
         effects = res.effects(draws=2000)
     assert effects.discarded > 20
-    assert "unstable draws left out" in repr(effects)
+    assert "unstable draws discarded" in repr(effects)
 
 
 def test_options_and_names(states):

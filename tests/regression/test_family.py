@@ -358,24 +358,24 @@ def test_effects_with_two_matrices_by_brute_force(neighbours, standardize):
     rho, beta, theta = res.params["spatial", "rho"], res.params["x", "x1"], res.params["wx", "x1"]
     s = np.linalg.solve(np.eye(30) - rho * dense, beta * np.eye(30) + theta * other)
     truth = [np.trace(s) / 30, s.sum() / 30 - np.trace(s) / 30, s.sum() / 30]
-    np.testing.assert_allclose(res.effects(method="delta").table().loc["x1"], truth, rtol=1e-9)
+    np.testing.assert_allclose(res.effects(method="delta").wide().loc["x1"], truth, rtol=1e-9)
     by_unit = res.unit_effects("x1")
     np.testing.assert_allclose(by_unit["own"], np.diag(s), rtol=1e-9)
     np.testing.assert_allclose(by_unit["sent"], s.sum(axis=0) - np.diag(s), rtol=1e-8)
     draws = res.effects(draws=4000, seed=1).frame
     delta = res.effects(method="delta").frame
     np.testing.assert_allclose(draws["std_error"], delta["std_error"], rtol=0.25)
-    assert "Wy: nearest" in res.weights_spec
-    assert "WX: nearest" in res.weights_spec
+    assert "Wy: nearest" in res.spec.weights
+    assert "WX: nearest" in res.spec.weights
 
 
 def test_traces_with_a_second_matrix_from_probes(lattice, neighbours, monkeypatch):
-    from nqp_spatial.regression import effects
+    from nqp_spatial.regression import _trace_functions
 
     w, v = lattice(12, 12), neighbours(144, 5)
-    exact = effects._cross_curve(w, v, 0.2, 0.6).value(np.array([0.3, 0.5]))
-    monkeypatch.setattr(effects, "DENSE_CROSS_UP_TO", 10)
-    probed = effects._cross_curve(w, v, 0.2, 0.6).value(np.array([0.3, 0.5]))
+    exact = _trace_functions._cross_curve(w, v, 0.2, 0.6).value(np.array([0.3, 0.5]))
+    monkeypatch.setattr(_trace_functions, "DENSE_CROSS_UP_TO", 10)
+    probed = _trace_functions._cross_curve(w, v, 0.2, 0.6).value(np.array([0.3, 0.5]))
     np.testing.assert_allclose(probed, exact, atol=0.02)
 
 
@@ -385,13 +385,13 @@ def test_one_matrix_named_three_times_is_one_matrix(lattice):
     one = nq.fit("y ~ x1 + x2", panel, w, model="sdem")
     named = nq.fit("y ~ x1 + x2", panel, {"x": w, "u": w}, model="sdem")
     pd.testing.assert_series_equal(one.params, named.params)
-    assert named.weights_spec == one.weights_spec
+    assert named.spec.weights == one.spec.weights
 
 
 def test_error_models_have_no_spillovers(lattice):
     w = lattice(6, 6)
     res = nq.fit("y ~ x1 + x2", simulated("sem", w, w, w, 5), w, model="sem")
-    table = res.effects().table()
+    table = res.effects().wide()
     assert table.loc["x1"].tolist() == [res.params["x", "x1"], 0.0, res.params["x", "x1"]]
 
 
@@ -448,7 +448,7 @@ def test_cigar_dynamic(nqp_data, effects, corrected):
     )
     if "point_impacts_exact" not in truth or (effects == "individual" and corrected):
         return
-    table = res.effects(method="delta").table()
+    table = res.effects(method="delta").wide()
     for run, by_name in truth["point_impacts_exact"].items():
         for name, impact in by_name.items():
             row = table.loc[(name, run.replace("_", "-"))]
@@ -536,7 +536,7 @@ def test_dynamic_effects_by_brute_force(lattice):
     def summary(s):
         return [np.trace(s) / n, s.sum() / n - np.trace(s) / n, s.sum() / n]
 
-    table = effects.table()
+    table = effects.wide()
     np.testing.assert_allclose(table.loc[("x1", "short-run")], summary(a @ impulse), rtol=1e-9)
     long = np.linalg.solve((1 - tau) * np.eye(n) - (rho + eta) * dense, impulse)
     np.testing.assert_allclose(table.loc[("x1", "long-run")], summary(long), rtol=1e-9)
@@ -553,7 +553,7 @@ def test_dynamic_effects_by_brute_force(lattice):
     short = effects.frame[effects.frame["horizon"] == "short-run"]
     now = effects.frame[effects.frame["horizon"] == 0]
     np.testing.assert_allclose(now["std_error"], short["std_error"], rtol=1e-8)
-    assert effects.at("long-run").table().shape == (2, 3)
+    assert effects.at("long-run").wide().shape == (2, 3)
     with pytest.raises(OptionError, match="no effects at horizon 'static'"):
         effects.at("static")
     by_unit = res.unit_effects("x1", horizon="long-run")
@@ -578,7 +578,7 @@ def test_a_dynamic_model_loses_its_first_period(lattice):
     assert res.n_periods == 5
     assert res.nobs == 125
     assert sorted(set(res.resid.index.get_level_values("period"))) == [1, 2, 3, 4, 5]
-    assert res.fixed_effects["period"].index.tolist() == [1, 2, 3, 4, 5]
+    assert res.fixed_effects.period.index.tolist() == [1, 2, 3, 4, 5]
     rebuilt = res.fitted + res.resid
     wanted = panel.frame["y"].loc[rebuilt.index]
     np.testing.assert_allclose(rebuilt, wanted)

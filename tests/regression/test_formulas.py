@@ -298,9 +298,9 @@ def test_functions_of_the_caller(odd):
         **options,
     )
     assert known.gamma == 7.5
-    checked = nq.diagnostics(panel, "y ~ cube(x1)", w, **options)
+    checked = nq.diagnostics("y ~ cube(x1)", panel, w, **options)
     assert checked.models["sdm"].params["x"].index.tolist() == ["cube(x1)"]
-    grid = nq.regression.robustness(["y ~ cube(x1)"], panel, {"a": w}, functions=own)
+    grid = nq.regression.robustness(["y ~ cube(x1)"], panel, {"a": w}, functions=own).models
     assert len(grid) == 1
 
 

@@ -137,11 +137,11 @@ def test_no_spatial_dependence_reproduces_within_least_squares(lattice, simulate
 def test_fixed_effects_rebuild_the_data(states):
     panel, w = states
     res = nq.fit("lgsp ~ lpc + lemp", panel, w)
-    unit, period = res.fixed_effects["unit"], res.fixed_effects["period"]
+    unit, period = res.fixed_effects.unit, res.fixed_effects.period
     assert unit.sum() == pytest.approx(0, abs=1e-8)
     assert period.sum() == pytest.approx(0, abs=1e-8)
     y, lag = panel.wide("lgsp"), w.lag(panel.wide("lgsp"))
-    built = res.fixed_effects["constant"] + res.params["spatial", "rho"] * lag
+    built = res.fixed_effects.constant + res.params["spatial", "rho"] * lag
     built = built.add(unit, axis=0).add(period, axis=1)
     for name in ("lpc", "lemp"):
         wide = panel.wide(name)

@@ -28,7 +28,7 @@ def structural(res, panel, w):
         "np.log(lemp)": np.log(panel.values("lemp")),
         "unemp": panel.values("unemp"),
     }
-    eta = np.full(shape, res.fixed_effects.get("constant", 0.0))
+    eta = np.full(shape, res.fixed_effects.constant or 0.0)
     if ("x", "Intercept") in res.params.index:
         eta = eta + res.params["x", "Intercept"]
     for name, column in columns.items():
@@ -36,8 +36,8 @@ def structural(res, panel, w):
         eta = eta + res.params["x", name] * v
         eta = eta + res.params.get(("wx", name), 0.0) * (w.sparse @ v)
     for kind, axis in (("unit", 1), ("period", 0)):
-        if kind in res.fixed_effects:
-            eta = eta + np.expand_dims(res.fixed_effects[kind].to_numpy(), axis)
+        if (effects := getattr(res.fixed_effects, kind)) is not None:
+            eta = eta + np.expand_dims(effects.to_numpy(), axis)
     return eta
 
 
@@ -147,7 +147,7 @@ def test_new_periods_step_by_step(states):
     assert set(found.index.get_level_values("period")) == set(panel.periods[12:])
     a, _ = dense(res, w)
     y = ahead.wide("unemp").iloc[:, 0].to_numpy()
-    unit = res.fixed_effects["unit"].to_numpy() + res.fixed_effects["constant"]
+    unit = res.fixed_effects.unit.to_numpy() + res.fixed_effects.constant
     for period in panel.periods[12:]:
         eta = res.params["dynamic", "tau"] * y + unit
         eta = eta + res.params["x", "lpc"] * ahead.wide("lpc")[period].to_numpy()

@@ -11,7 +11,7 @@ from scipy import sparse
 
 import nqp_spatial as nq
 from nqp_spatial.errors import BoundaryError
-from nqp_spatial.weights.spatial_weights import WeightsSpec, finish
+from nqp_spatial.weights.spatial_weights import WeightsSpec, build
 
 
 def fit(*arguments, **options):
@@ -33,7 +33,7 @@ def random_weights(rng, n, standardize):
     matrix += np.roll(np.eye(n), 1, axis=1)  # nobody is an island
     np.fill_diagonal(matrix, 0)
     units = pd.Index([f"u{i:02d}" for i in range(n)])
-    return finish(
+    return build(
         sparse.csr_array(matrix), units, WeightsSpec("random"), standardize=standardize,
         islands="error",
     )  # fmt: skip
@@ -95,7 +95,7 @@ def test_effects_add_up_and_equal_the_matrix(seed, standardize):
     w = random_weights(rng, 15, standardize)
     panel = nq.SpatialPanel(random_panel(rng, w, 5), unit="id", period="t")
     res = fit("y ~ x1 + x2", panel, w, effects="unit")
-    table = res.effects(method="delta").table()
+    table = res.effects(method="delta").wide()
     np.testing.assert_allclose(table["direct"] + table["indirect"], table["total"], rtol=1e-12)
     rho = res.params["spatial", "rho"]
     inverse = np.linalg.inv(np.eye(15) - rho * w.sparse.toarray())

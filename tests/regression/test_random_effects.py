@@ -9,7 +9,7 @@ from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression.diagnostics.specification_search import random_effects_tests
+from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
 from tests.regression.test_family import MODELS, numerical_hessian, weights_for
 
 TRUTH = {"rho": 0.35, "lam": 0.3}
@@ -142,10 +142,10 @@ def test_least_squares_with_random_effects_is_statsmodels(lattice):
     assert res.loglik == pytest.approx(theirs.llf, rel=1e-8)
     assert res.sigma2 == pytest.approx(theirs.scale, rel=1e-4)
     variance = float(theirs.cov_re.iloc[0, 0])
-    assert res.fixed_effects["variance"] == pytest.approx(variance, rel=1e-3)
+    assert res.fixed_effects.variance == pytest.approx(variance, rel=1e-3)
     predicted = pd.Series({unit: float(one.iloc[0]) for unit, one in theirs.random_effects.items()})
     np.testing.assert_allclose(
-        res.fixed_effects["unit"], predicted.reindex(res.fixed_effects["unit"].index), rtol=1e-3,
+        res.fixed_effects.unit, predicted.reindex(res.fixed_effects.unit.index), rtol=1e-3,
         atol=1e-6,
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def test_mundlak_gives_within_coefficients(lattice):
     assert [key for key in res.params.index if key[0] == "mean"] == [("mean", "x1"), ("mean", "x2")]
     spatial = nq.fit("y ~ x1 + x2", panel, w, effects="correlated-random")
     assert ("wmean", "x1") in spatial.params.index
-    assert spatial.effects().table().index.tolist() == ["x1", "x2"]
+    assert spatial.effects().wide().index.tolist() == ["x1", "x2"]
 
 
 def test_fitted_and_residuals_rebuild_the_data(lattice):
@@ -169,7 +169,7 @@ def test_fitted_and_residuals_rebuild_the_data(lattice):
     res = nq.fit("y ~ x1 + x2", panel, w, effects="random")
     np.testing.assert_allclose(res.fitted + res.resid, panel.frame["y"])
     # phi^2 = sigma2 / (sigma2 + T sigma_mu^2).
-    phi, variance = res.params["random", "phi"], res.fixed_effects["variance"]
+    phi, variance = res.params["random", "phi"], res.fixed_effects.variance
     assert phi**2 == pytest.approx(res.sigma2 / (res.sigma2 + 5 * variance))
 
 
@@ -193,10 +193,9 @@ def test_no_variance_of_units_is_pooled(lattice):
 
 def test_hausman_and_mundlak_tell_correlated_effects(lattice):
     w = lattice(9, 9)
-    free = nq.diagnostics(simulated("sdm", w, w, w, 6, seed=5), "y ~ x1 + x2", w, effects="unit")
-    tied = nq.diagnostics(
-        simulated("sdm", w, w, w, 6, seed=5, correlated=1.0), "y ~ x1 + x2", w, effects="unit"
-    )
+    free = nq.diagnostics("y ~ x1 + x2", simulated("sdm", w, w, w, 6, seed=5), w, effects="unit")
+    correlated = simulated("sdm", w, w, w, 6, seed=5, correlated=1.0)
+    tied = nq.diagnostics("y ~ x1 + x2", correlated, w, effects="unit")
     for name in ("Hausman", "Mundlak"):
         assert tied.tests[name].p_value < 0.01
     assert free.tests["Mundlak"].p_value > 0.01

@@ -50,7 +50,7 @@ def assert_same(panel, w, formula, case, truth, covariance, rtol):
     ]
     pairs += [(res.params[key_of(name)], value) for name, value in truth["beta"].items()]
     pairs += [(res.std_errors[key_of(name)], value) for name, value in se["beta"].items()]
-    effects_table = res.effects(method="delta").table()
+    effects_table = res.effects(method="delta").wide()
     pairs += [
         (effects_table.loc[name, kind], value)
         for name, impact in truth["point_impacts"].items()
@@ -130,7 +130,7 @@ def test_columbus_spatial(columbus, reference, model):
     assert res.sigma2 == pytest.approx(truth["sigma2"], rel=1e-6)
     assert res.loglik == pytest.approx(truth["loglik"], rel=1e-9)
     assert res.aic == pytest.approx(truth["aic"], rel=1e-9)
-    table = res.effects(method="delta").table()
+    table = res.effects(method="delta").wide()
     for kind, impact in truth["impacts"]["exact"].items():
         for name, value in impact.items():
             assert table.loc[name, kind] == pytest.approx(value, rel=1e-5)

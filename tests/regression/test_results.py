@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 import nqp_spatial as nq
+from nqp_spatial.core.text import translate
 
 FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
 
@@ -55,6 +56,31 @@ def test_html(result):
     assert "<table" in html
     assert "Spatial Durbin" in html
     assert "<table" in result.effects(method="delta")._repr_html_()
+
+
+def test_html_of_a_comparison_in_a_formula_is_escaped(states):
+    panel, w = states
+    res = nq.fit("lgsp ~ I(lpc<10) + lemp", panel, w, effects="none")
+    html = res._repr_html_()
+    assert "I(lpc&lt;10)" in html
+    assert "lpc<10" not in html
+
+
+def test_the_frame_holds_the_coefficients(result):
+    frame = result.frame
+    assert frame.columns.tolist() == [
+        "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high",
+    ]  # fmt: skip
+    assert frame.index.equals(result.params.index)
+    np.testing.assert_array_equal(frame["statistic"], result.statistics)
+    assert len(result.tests) == 0
+
+
+def test_what_a_result_says_of_itself_is_read_in_chinese(result):
+    assert translate(result.spec.describe(), "zh") == "空间杜宾模型（SDM），个体与时间双固定效应"
+    effects = result.effects(method="delta")
+    assert translate(effects.title, "zh").startswith("空间杜宾模型（SDM），个体与时间双固定效应；")
+    assert effects.spec["weights"] == result.spec.weights
 
 
 def test_maketables_reads_the_result(result):

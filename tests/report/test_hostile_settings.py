@@ -19,9 +19,9 @@ import nqp_spatial as nq
 from nqp_spatial.cli import main
 from nqp_spatial.errors import GeometryError, NqpError, OptionError
 from nqp_spatial.report.study.check import Finding, check, starter
-from nqp_spatial.report.study.config import SCHEMA, STEPS, read_config
+from nqp_spatial.report.study.config import STEPS, TABLES, read_config
 from nqp_spatial.report.study.step import literal, setup_code
-from nqp_spatial.report.study.steps.order import every_step
+from nqp_spatial.report.study.steps import every_step
 
 SETTINGS = """[study]
 permutations = 99
@@ -107,7 +107,7 @@ def test_the_settings_themselves_are_right(home):
 def mutants(seed):
     """Yield texts that differ from the settings in a value, a line, or a few bytes."""
     rng = random.Random(seed)
-    keys = [(table, key) for table, settings in SCHEMA.items() for key in settings]
+    keys = [(table, key) for table, model in TABLES.items() for key in model.model_fields]
     for _ in range(130):
         table, key = rng.choice(keys)
         yield with_value(SETTINGS, table, key, rng.choice(VALUES))
@@ -334,8 +334,8 @@ def test_settings_from_python_of_any_kind_are_refused(tmp_path):
         with pytest.raises(OptionError, match="settings are the path of a TOML file or a mapping"):
             read_config(value)
     for value in (np.array([1, 2]), object(), {1: 2}, ["a", object()], float("nan"), {"a": {1, 2}}):
-        for table, settings in SCHEMA.items():
-            for key in settings:
+        for table, model in TABLES.items():
+            for key in model.model_fields:
                 given = {table: {key: value}, 5: 6, "data": {"panel": "p.csv"} | (
                     {key: value} if table == "data" else {})}  # fmt: skip
                 assert check(given)[0].level == "fails"

@@ -34,7 +34,7 @@ def results(states):
         "dagum": nq.inequality.dagum(cities, "nqp", group="region4"),
         "clubs": nq.convergence.clubs(long, "gdp_pc", logs=True),
         "few": nq.convergence.clubs(panel, "lgsp"),
-        "tests": nq.diagnostics(panel, FORMULA, w),
+        "tests": nq.diagnostics(FORMULA, panel, w),
         "panel": panel,
         "cities": cities,
     }
@@ -76,8 +76,8 @@ def test_dagum(results, tmp_path, ending):
     found = results["dagum"]
     text = text_of(nq.report.dagum_table(found, tmp_path / f"d.{ending}"))
     for period in (2012, 2021):
-        assert f"{found.summary.loc[period, 'gini']:.3f}".rstrip("0") in text
-        assert f"{100 * found.summary.loc[period, 'within_share']:.1f}".rstrip("0") in text
+        assert f"{found.frame.loc[period, 'gini']:.3f}".rstrip("0") in text
+        assert f"{100 * found.frame.loc[period, 'within_share']:.1f}".rstrip("0") in text
     value = found.between["Central", "East"].iloc[0]
     assert f"{value:.3f}".rstrip("0") in text
     assert "New quality productive forces" in text
@@ -103,7 +103,7 @@ def test_clubs_list_members_where_there_is_room(results, tmp_path, ending):
 def test_tests_and_descriptions(results, tmp_path, ending):
     tests, panel = results["tests"], results["panel"]
     text = text_of(nq.report.tests_table(tests, tmp_path / f"tests.{ending}"))
-    for row in tests.table.dropna(subset="p_value").itertuples():
+    for row in tests.frame.dropna(subset="p_value").itertuples():
         assert f"{row.statistic:.3f}".rstrip("0") in text
     assert "<0.001" in text
     assert tests.recommendation.split(".")[0][:30] in text
@@ -171,7 +171,7 @@ def test_word_tables_give_the_first_column_room_and_titles_a_row(results, tmp_pa
     assert sum(widths) <= page.page_width - page.left_margin - page.right_margin
     assert widths[0] > 1.5 * widths[-2]
     titles = [row.cells for row in table.rows if len({id(c._tc) for c in row.cells}) == 1]
-    assert {cells[0].text for cells in titles} >= {"Score tests of the linear model"}
+    assert {cells[0].text for cells in titles} >= {"LM tests of the linear model"}
     assert all(len(cells[0].paragraphs) == 1 for cells in titles)
 
 

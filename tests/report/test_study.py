@@ -18,7 +18,7 @@ import nqp_spatial as nq
 from nqp_spatial.cli import main
 from nqp_spatial.errors import OptionError
 from nqp_spatial.report.study.check import check, starter
-from nqp_spatial.report.study.config import SCHEMA, STEPS, read_config
+from nqp_spatial.report.study.config import STEPS, TABLES, read_config
 
 SETTINGS = """
 [study]
@@ -92,7 +92,7 @@ def test_all_faults_of_settings_are_named_at_once():
         "[outcome] logs must be of kind bool, got 1",
     ):
         assert fault in said, fault
-    assert "6 faults" in said
+    assert "7 faults" in said
 
 
 def test_keys_that_are_wrong_together():
@@ -102,7 +102,7 @@ def test_keys_that_are_wrong_together():
     said = str(caught.value)
     assert "name the column studied" in said
     assert '"queen" needs [data] geometry' in said
-    assert "unknown steps ['clubs']" in said
+    assert "skip has the unknown value 'clubs'" in said
     with pytest.raises(OptionError, match='kind = "file" needs path'):
         read_config({"data": data, "outcome": {"variable": "y"}, "weights": {"kind": "file"}})
     with pytest.raises(OptionError, match="needs cutoff_km"):
@@ -117,9 +117,9 @@ def test_settings_are_not_changed_and_broken_toml_is_named(tmp_path):
         "outcome": {"variable": "y"},
     }
     config = read_config(given)
-    config["data"]["logs"].append("y")
+    config.data.logs.append("y")
     assert given["data"].keys() == {"panel", "unit", "period", "geometry"}
-    assert read_config(given)["data"]["logs"] == []
+    assert read_config(given).data.logs == []
     (tmp_path / "bad.toml").write_text("[data\n")
     with pytest.raises(OptionError, match=r"bad\.toml is not valid TOML"):
         read_config(tmp_path / "bad.toml")
@@ -131,7 +131,7 @@ def test_settings_are_not_changed_and_broken_toml_is_named(tmp_path):
 def test_every_step_is_in_the_page(done):
     assert done.failed == []
     assert [one.name for one in done.sections] == list(STEPS)
-    assert not [one.name for one in done.sections if one.unfit]
+    assert not [one.name for one in done.sections if one.skip_reason]
     page = done.page.read_text(encoding="utf-8")
     for one in done.sections:
         assert f'<section id="{one.name}">' in page
@@ -154,7 +154,7 @@ def test_numbers_of_the_page_are_those_of_the_api(done, files):
     result = nq.fit("lgsp ~ lpc + unemp", panel, w)
     rho = result.params["spatial", "rho"]
     assert f"{rho:.3f} (s.e." in page
-    gini = nq.inequality.dagum(panel, "lgsp", group="region").summary["gini"]
+    gini = nq.inequality.dagum(panel, "lgsp", group="region").frame["gini"]
     assert f"went from {gini.iloc[0]:.3f} to {gini.iloc[-1]:.3f}" in page
     moran = nq.esda.moran(panel, "lgsp", w, seed=2024).frame["moran_i"]
     assert f"{moran.iloc[0]:.3f} in the first period" in page
@@ -305,7 +305,7 @@ def test_one_period_leaves_out_what_moves(files, tmp_path):
     assert "convergence: left out: needs at least 4 periods" in " ".join(levels(found, "warning"))
     study = nq.report.study(files / "one.toml", tmp_path / "out", progress=False)
     assert study.failed == []
-    out = {one.name for one in study.sections if "needs at least" in one.unfit}
+    out = {one.name for one in study.sections if "needs at least" in one.skip_reason}
     assert out == {"distribution", "chains", "convergence"}
     association = next(one for one in study.sections if one.name == "association")
     assert [file for _, file in association.figures] == [
@@ -383,12 +383,12 @@ def test_starter_reads_back_and_names_every_key(files):
     text = starter(files / "states.csv", files / "states.shp", folder=files)
     (files / "guessed.toml").write_text(text)
     config = read_config(files / "guessed.toml")
-    assert config["data"]["unit"] == "state"
-    assert config["data"]["period"] == "year"
-    assert config["groups"]["centre"] == "south"
-    assert config["groups"]["region"] == "region"
-    for table, settings in SCHEMA.items():
-        for key in settings:
+    assert config.data.unit == "state"
+    assert config.data.period == "year"
+    assert config.groups.centre == "south"
+    assert config.groups.region == "region"
+    for table, model in TABLES.items():
+        for key in model.model_fields:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), (table, key)
     # What stands behind # are the defaults: taking the # away changes nothing but the hints.
     bare = "\n".join(
@@ -397,7 +397,7 @@ def test_starter_reads_back_and_names_every_key(files):
         if not line.startswith("# ") or re.match(r'# \w+ = (?!"")', line)
     )
     (files / "bare.toml").write_text(bare)
-    assert read_config(files / "bare.toml")["clubs"]["discard"] == pytest.approx(1 / 3, abs=1e-5)
+    assert read_config(files / "bare.toml").clubs.discard == pytest.approx(1 / 3, abs=1e-5)
     assert levels(check(files / "guessed.toml"), "fails") == []
 
 
@@ -418,9 +418,9 @@ def test_a_chinese_table_and_a_map_of_more_units(files, tmp_path):
     skip = [name for name in STEPS if name not in ("describe", "gradient", "association", "model")]
     (tmp_path / "study.toml").write_text(text.replace("# skip = []", f"skip = {skip}"), "utf-8")
     config = read_config(tmp_path / "study.toml")
-    assert config["data"]["encoding"] == "gb18030"
-    assert config["data"]["geometry_unit"] == "CODE"
-    assert config["data"]["extra_shapes"] == "drop"
+    assert config.data.encoding == "gb18030"
+    assert config.data.geometry_unit == "CODE"
+    assert config.data.extra_shapes == "drop"
     assert levels(check(tmp_path / "study.toml"), "fails") == []
     found = nq.report.study(tmp_path / "study.toml", tmp_path / "out", progress=False)
     assert found.failed == [], found

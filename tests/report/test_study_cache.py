@@ -22,7 +22,7 @@ from nqp_spatial.report.study import cache as study_cache
 from nqp_spatial.report.study.cache import requirements
 from nqp_spatial.report.study.config import STEPS, read_config
 from nqp_spatial.report.study.page import Section, html_of, page_of
-from nqp_spatial.report.study.step import Found, Step
+from nqp_spatial.report.study.step import Step, StepOutput
 
 RUN = ("describe", "model")
 FIGURES = {"describe": (("map", "A map."),), "model": (("effects", "Effects."),)}
@@ -180,7 +180,7 @@ def test_every_file_of_a_step_must_be_there_and_unchanged(folder):
     damages = [lambda path: path.unlink(), lambda path: path.write_bytes(b""),
                lambda path: path.write_bytes(whole[path] + b" ")]  # fmt: skip
     keys = {name: json.loads((out / "parts" / f"{name}.json").read_text())["key"] for name in RUN}
-    steps = {name: Step(name, "", "", lambda _: Found(), FIGURES[name]) for name in RUN}
+    steps = {name: Step(name, "", "", lambda _: StepOutput(), FIGURES[name]) for name in RUN}
     for number, path in enumerate(sorted(files)):
         damages[number % 3](path)
         taken = [name for name in RUN if study_cache.kept(out, steps[name], keys[name])]
@@ -217,7 +217,7 @@ def test_a_damaged_part_means_that_the_step_runs_again(folder, raw):
 
 
 def test_a_part_of_another_shape_is_not_trusted(folder):
-    step = Step("describe", "The data", "code", lambda _: Found(), (("map", "A map."),))
+    step = Step("describe", "The data", "code", lambda _: StepOutput(), (("map", "A map."),))
     out = folder / "out"
     path = out / "parts" / "describe.json"
     right = json.loads(path.read_text(encoding="utf-8"))
@@ -336,7 +336,7 @@ def test_font_warnings_of_steps_are_gathered(folder, monkeypatch):
     def steps(config):
         def found(_):
             warnings.warn("no font for 地", FontWarning, stacklevel=1)
-            return Found()
+            return StepOutput()
 
         return [Step(name, name, "pass", found) for name in ("one", "two")]
 

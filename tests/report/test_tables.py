@@ -106,7 +106,7 @@ def test_t_statistics_in_place_of_standard_errors(models, tmp_path):
     res = models["SAR"]
     text = text_of(nq.report.regression_table(res, tmp_path / "t.html", statistic="t"))
     for key in res.params.index:
-        assert f"({res.tvalues[key]:.2f})" in text
+        assert f"({res.statistics[key]:.2f})" in text
     assert "t statistics in parentheses" in text
 
 
@@ -153,3 +153,21 @@ def test_models_without_likelihood_leave_its_cells_empty(states, tmp_path):
     text = text_of(nq.report.regression_table(models, tmp_path / "m.html"))
     assert "nan" not in text
     assert "Estimated by (1) likelihood; (2) GS2SLS." in text
+
+
+def test_regressors_with_one_label_have_rows_of_their_own(states, tmp_path):
+    """The second of two regressors with one label used to take the place of the first."""
+    panel, w = states
+    shared = nq.SpatialPanel(
+        panel.frame.reset_index(), unit="unit", period="period",
+        labels={"lpcap": "Capital", "lpc": "Capital"},
+    )  # fmt: skip
+    res = nq.fit("lgsp ~ lpcap + lpc + lemp", shared, w)
+    path = nq.report.regression_table(res, tmp_path / "m.html", effects=True, digits=6)
+    text = path.read_text(encoding="utf-8")
+    for name in ("lpcap", "lpc"):
+        assert f"Capital ({name})" in text
+        for block in ("x", "wx"):
+            assert f"{res.params[block, name]:.6f}" in text
+        for estimate in res.effects(seed=0).frame.set_index("variable").loc[name, "estimate"]:
+            assert f"{estimate:.6f}" in text

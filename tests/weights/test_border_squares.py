@@ -126,9 +126,8 @@ def test_scale_of_a_map():
     assert metres.tolerance(500) == 500
     assert metres.tolerance(0) == metres.rounding == pytest.approx(1e-3)
     assert metres.near == pytest.approx(40)
-    for bad in (501, -1, np.inf, True):
-        with pytest.raises(OptionError):
-            metres.tolerance(bad)
+    with pytest.raises(OptionError, match="501 m would close units themselves"):
+        metres.tolerance(501)
     small = Scale.of(frame_of([square(0, 0, 100.0)]))
     assert small.tolerance(None) == pytest.approx(0.1)
     assert small.rounding == pytest.approx(1e-4)

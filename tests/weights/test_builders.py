@@ -22,7 +22,7 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
     WeightsError,
 )
-from nqp_spatial.weights._coordinates import places_of
+from nqp_spatial.weights._coordinates import coordinates_of
 
 N = 25
 
@@ -57,7 +57,7 @@ def km(panel):
 
 
 def distances(panel):
-    places = places_of(panel)
+    places = coordinates_of(panel)
     rows, columns = np.divmod(np.arange(N * N), N)
     return places.distance(rows, columns).reshape(N, N)
 
@@ -195,7 +195,7 @@ def test_delaunay_on_the_globe_is_the_hull_of_the_sphere(panel):
     from scipy.spatial import ConvexHull
 
     w = nq.weights.triangulation(panel, standardize="none").sparse.toarray()
-    points = places_of(panel).points
+    points = coordinates_of(panel).points
     hull = ConvexHull(points)
     # Facets that face away from the middle of the earth cover the cap; the rest close the hull.
     outward = hull.equations[:, 3] < -1e-9
@@ -221,7 +221,7 @@ def test_economic(panel):
     assert "periods = 2018" in w.spec.describe()
     base = nq.weights.knn(panel, k=3)
     near = base.sparse.toarray() > 0
-    same(nq.weights.economic(panel, "gdp", base=base), np.where(near, dense, 0))
+    same(nq.weights.economic(panel, "gdp", mask=base), np.where(near, dense, 0))
     floored = nq.weights.economic(panel, "gdp", floor=0.5)
     same(floored, off_diagonal(1 / np.maximum(abs(m[:, None] - m), 0.5)))
 
@@ -233,7 +233,7 @@ def test_directed_economic(panel, km, relative_to):
         near = off_diagonal(1 / km)
     m = panel.values("gdp").mean(axis=1)
     dense = near * m / (m[:, None] if relative_to == "receiver" else m.mean())
-    w = nq.weights.directed_economic(panel, "gdp", base=base, relative_to=relative_to)
+    w = nq.weights.directed_economic(panel, "gdp", mask=base, relative_to=relative_to)
     same(w, dense)
     rich, poor = m.argmax(), m.argmin()
     raw = w.standardize("none").sparse.toarray()
@@ -257,7 +257,7 @@ def test_masses_that_do_not_serve(panel):
     negative = panel.assign(gdp=lambda d: d["gdp"].where(d.index.get_level_values(0) != "c03", -1))
     for build in (
         lambda p: nq.weights.gravity(p, "gdp"),
-        lambda p: nq.weights.directed_economic(p, "gdp", base=nq.weights.knn(p)),
+        lambda p: nq.weights.directed_economic(p, "gdp", mask=nq.weights.knn(p)),
     ):
         with pytest.raises(MissingValuesError, match="unit 'c05', period 2019"):
             build(missing)
@@ -266,7 +266,7 @@ def test_masses_that_do_not_serve(panel):
     with pytest.raises(OptionError, match="floor"):
         nq.weights.economic(panel, "gdp", floor=0)
     with pytest.raises(OptionError, match="relative_to"):
-        nq.weights.directed_economic(panel, "gdp", base=nq.weights.knn(panel), relative_to="sum")
+        nq.weights.directed_economic(panel, "gdp", mask=nq.weights.knn(panel), relative_to="sum")
     with pytest.raises(PanelError, match="no period 1999"):
         nq.weights.gravity(panel, "gdp", periods=[1999])
 
@@ -317,9 +317,9 @@ def test_zones_that_do_not_serve(panel):
     moving = panel.frame["province"].where(panel.frame.index != ("c07", 2020), "Z")
     with pytest.raises(PanelError, match="change their group over periods: 'c07'"):
         nq.weights.partition(w, moving)
-    with pytest.raises(OptionError, match="zone must be a pandas Series"):
+    with pytest.raises(OptionError, match="group must be a pandas Series"):
         nq.weights.within(w, list(zone))
-    with pytest.raises(OptionError, match="share must lie between"):
+    with pytest.raises(OptionError, match="share must be a number from 0 to 1"):
         nq.weights.nested(w, w, share=2)
     with pytest.raises(OptionError, match="how must be"):
         nq.weights.nested(w, w, how="mean")
@@ -350,7 +350,7 @@ def test_similarity():
 
 def test_profiles_that_do_not_serve():
     ticks = pd.DataFrame({"x": [1, 0, 1], "y": [0, 0, 1]}, index=list("abc"))
-    with pytest.raises(WeightsError, match="have no feature, so they are like nobody: 'b'"):
+    with pytest.raises(WeightsError, match="have no feature, so they resemble no other unit: 'b'"):
         nq.weights.similarity(ticks)
     with pytest.raises(MissingValuesError, match="missing for units 'a'"):
         nq.weights.similarity(ticks.assign(x=[None, 1, 1]))
@@ -397,7 +397,7 @@ BUILDERS = {
     "inverse": lambda p: nq.weights.inverse_distance(p, power=2),
     "exponential": lambda p: nq.weights.exponential(p, scale_km=300),
     "economic": lambda p: nq.weights.economic(p, "gdp"),
-    "directed": lambda p: nq.weights.directed_economic(p, "gdp", base=nq.weights.knn(p)),
+    "directed": lambda p: nq.weights.directed_economic(p, "gdp", mask=nq.weights.knn(p)),
     "gravity": lambda p: nq.weights.gravity(p, "gdp"),
     "nested": lambda p: nq.weights.nested(nq.weights.knn(p), nq.weights.inverse_distance(p)),
     "within": lambda p: nq.weights.within(nq.weights.knn(p), p.at(2020)["province"]),
@@ -459,7 +459,7 @@ def test_places_that_do_not_serve(panel):
         nq.weights.knn(panel, symmetrize="yes")
     with pytest.raises(OptionError, match="cutoff_km must be a number above 0"):
         nq.weights.distance_band(panel, cutoff_km=-1)
-    with pytest.raises(OptionError, match="scale_km must be positive"):
+    with pytest.raises(OptionError, match="scale_km must be a number above 0"):
         nq.weights.exponential(panel, scale_km=0)
     with pytest.raises(OptionError, match="ascending numbers from 0"):
         nq.weights.bands(panel, edges_km=[0, 200, 100])
@@ -526,9 +526,15 @@ def test_groups_are_compared_by_pairs_and_by_relabelling():
     assert found["p_greater"] == pytest.approx(exact, abs=0.03)
     exact = (abs(every) >= abs(found["difference"]) - 1e-12).mean()
     assert found["p_two_sided"] == pytest.approx(exact, abs=0.03)
-    with pytest.raises(OptionError, match="wanted pairs within and between groups, got 1 groups"):
+    pd.testing.assert_series_equal(
+        nq.weights.compare_groups(w, groups.to_dict(), permutations=99),
+        nq.weights.compare_groups(w, groups, permutations=99),
+    )
+    with pytest.raises(OptionError, match="all units are in 1"):
         nq.weights.compare_groups(w, pd.Series(1, index=units))
-    with pytest.raises(UnmatchedIdsError, match="units without a group: 'b'"):
+    with pytest.raises(OptionError, match="wanted pairs within and between groups, got 6 groups"):
+        nq.weights.compare_groups(w, pd.Series(units, index=units))
+    with pytest.raises(PanelError, match="units have no group: 'b'"):
         nq.weights.compare_groups(w, groups.astype(object).where(groups.index != "b"))
-    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
+    with pytest.raises(UnmatchedIdsError, match="ids of weights and groups differ"):
         nq.weights.compare_groups(w, groups.iloc[1:])

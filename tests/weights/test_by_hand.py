@@ -19,7 +19,7 @@ from nqp_spatial.errors import (
     WeightsError,
 )
 from nqp_spatial.weights import compare, compare_groups
-from nqp_spatial.weights._coordinates import places_of
+from nqp_spatial.weights._coordinates import coordinates_of
 from nqp_spatial.weights._spectrum import spectral_radius, symmetrizer
 
 
@@ -62,7 +62,7 @@ def points():
 @pytest.mark.parametrize("k", [1, 4, 11])
 @pytest.mark.parametrize("metric", ["haversine", "geodesic"])
 def test_nearest_by_sorting(points, k, metric):
-    places = places_of(points, metric)
+    places = coordinates_of(points, metric)
     rows, columns = np.divmod(np.arange(144), 12)
     km = places.distance(rows, columns).reshape(12, 12)
     np.fill_diagonal(km, np.inf)
@@ -87,12 +87,12 @@ def test_nearest_of_units_on_one_point():
 
 def test_distances_of_antipodes_and_poles():
     panel = panel_of([Point(0, 0), Point(180, 0), Point(0, 90), Point(90, 0)])
-    found = places_of(panel).distance(np.array([0, 0, 0]), np.array([1, 2, 3]))
+    found = coordinates_of(panel).distance(np.array([0, 0, 0]), np.array([1, 2, 3]))
     np.testing.assert_allclose(found, 6371.0088 * np.pi * np.array([1, 0.5, 0.5]))
-    every, km = places_of(panel).pairs(None)
+    every, km = coordinates_of(panel).pairs(None)
     assert len(every) == 6
-    assert len(places_of(panel).pairs(float(km.min()) * (1 + 1e-9))[0]) == 5
-    assert len(places_of(panel).pairs(30_000)[0]) == 6
+    assert len(coordinates_of(panel).pairs(float(km.min()) * (1 + 1e-9))[0]) == 5
+    assert len(coordinates_of(panel).pairs(30_000)[0]) == 6
 
 
 def test_a_cutoff_takes_in_what_lies_on_it(points):
@@ -157,7 +157,7 @@ def test_masses_by_loops(points, periods):
     near = base.sparse.toarray() > 0
     directed = {
         relative: nq.weights.directed_economic(
-            points, "m", base=base, relative_to=relative, periods=periods, standardize="none"
+            points, "m", mask=base, relative_to=relative, periods=periods, standardize="none"
         ).sparse.toarray()
         for relative in ("receiver", "mean")
     }
@@ -183,11 +183,11 @@ def test_masses_that_tie_and_masses_of_zero(points):
     apart = nq.weights.from_edges(
         pd.DataFrame({"focal": range(12), "neighbor": [(i + 2) % 12 for i in range(12)]})
     )
-    nq.weights.economic(tied, "m", base=apart)  # the two are no neighbours
+    nq.weights.economic(tied, "m", mask=apart)  # the two are no neighbours
     none = points.assign(m=lambda d: d["m"].where(d.index.get_level_values(0) != 3, 0.0))
     for build in (
         lambda: nq.weights.gravity(none, "m"),
-        lambda: nq.weights.directed_economic(none, "m", base=apart),
+        lambda: nq.weights.directed_economic(none, "m", mask=apart),
     ):
         with pytest.raises(DomainError):
             build()
@@ -231,17 +231,17 @@ def test_facts_of_weights():
     dense = np.array([[0, 1.0, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5, 0]])
     w = nq.weights.from_dense(dense, range(4), islands="keep")
     facts = w.describe()
-    assert facts["share of links, %"] == pytest.approx(100 * 4 / 16)
-    assert (facts["fewest neighbours"], facts["most neighbours"]) == (0, 2)
-    assert facts["mean neighbours"] == 1
+    assert facts["links_percent"] == pytest.approx(100 * 4 / 16)
+    assert (facts["min_neighbours"], facts["max_neighbours"]) == (0, 2)
+    assert facts["mean_neighbours"] == 1
     assert (facts["islands"], facts["components"], facts["links"]) == (1, 1, 4)
-    assert not facts["symmetric links"]
-    assert not facts["rows add to one"]
+    assert not facts["symmetric_links"]
+    assert not facts["rows_add_to_one"]
     both = nq.weights.from_dense(dense + dense.T, range(4))
-    assert both.describe()["symmetric links"]
+    assert both.describe()["symmetric_links"]
     row = both.standardize("row")
-    assert row.describe()["symmetric links"]
-    assert row.describe()["rows add to one"]
+    assert row.describe()["symmetric_links"]
+    assert row.describe()["rows_add_to_one"]
     assert w.n_links == 4
     parts = nq.weights.from_dense(np.kron(np.eye(2), [[0, 1], [1, 0]]), range(4))
     assert parts.describe()["components"] == 2
@@ -421,9 +421,9 @@ def test_a_local_system_stays_planar():
     for unit, size in (("metre", 1), ("kilometre", 1000)):
         crs = f'LOCAL_CS["site",UNIT["{unit}",{size}],AXIS["x",EAST],AXIS["y",NORTH]]'
         panel = panel_of([Point(1000, 0), Point(4000, 4000), Point(0, 0)], crs)
-        km = places_of(panel).distance(np.array([0, 0]), np.array([1, 2]))
+        km = coordinates_of(panel).distance(np.array([0, 0]), np.array([1, 2]))
         np.testing.assert_allclose(km, np.array([5000, 1000]) * size / 1000)
-        pairs, _ = places_of(panel).pairs(4999 * size / 1000)
+        pairs, _ = coordinates_of(panel).pairs(4999 * size / 1000)
         assert len(pairs) == 1
 
 
@@ -435,10 +435,10 @@ def test_latitudes_up_to_the_poles(low, high, ok):
 
     panel = panel_of([Point(0, low), Point(5, high), Point(9, 0)])
     if ok:
-        assert places_of(panel).points.shape == (3, 3)
+        assert coordinates_of(panel).points.shape == (3, 3)
     else:
         with pytest.raises(CrsError):
-            places_of(panel)
+            coordinates_of(panel)
 
 
 @pytest.mark.parametrize(("x", "y", "ok"), [(180, 90, False), (180.5, 90, True), (180, 90.5, True)])
@@ -447,10 +447,10 @@ def test_metres_that_look_like_degrees(x, y, ok):
 
     panel = panel_of([Point(0, 0), Point(x, y), Point(1, 1)], "EPSG:3857")
     if ok:
-        places_of(panel)
+        coordinates_of(panel)
     else:
         with pytest.raises(CrsError):
-            places_of(panel)
+            coordinates_of(panel)
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_half_a_coordinate_is_none():
 
     for point in (Point(np.inf, 1), Point(1, np.inf)):
         with pytest.raises(NqpError):
-            places_of(panel_of([Point(0, 0), point, Point(2, 2)]))
+            coordinates_of(panel_of([Point(0, 0), point, Point(2, 2)]))
 
 
 def test_polygons_beyond_the_pole():
@@ -480,5 +480,5 @@ def test_polygons_beyond_the_pole():
     from nqp_spatial.errors import CrsError
 
     with pytest.raises(CrsError):
-        places_of(panel_of([box(0, 80, 1, 91), box(2, 80, 3, 85)]))
-    assert places_of(panel_of([box(0, 80, 1, 90), box(2, 80, 3, 85)])).points.shape == (2, 3)
+        coordinates_of(panel_of([box(0, 80, 1, 91), box(2, 80, 3, 85)]))
+    assert coordinates_of(panel_of([box(0, 80, 1, 90), box(2, 80, 3, 85)])).points.shape == (2, 3)

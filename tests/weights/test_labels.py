@@ -143,9 +143,9 @@ def test_groups_go_by_label():
     with pytest.raises(PanelError, match="change their group over periods: 'c'"):
         nq.weights.partition(w, moving)
     for wrong in (groups.to_numpy(), list(groups)):
-        with pytest.raises(OptionError, match="groups must be a pandas Series"):
+        with pytest.raises(OptionError, match="group must be a pandas Series"):
             nq.weights.partition(w, wrong)
-        with pytest.raises(OptionError, match="groups must be a pandas Series"):
+        with pytest.raises(OptionError, match="group must be a pandas Series"):
             nq.weights.compare_groups(w, wrong)
     for count in (0, -1, 1.5, 10**9):
         with pytest.raises(OptionError, match=r"permutations must be a whole number from [01]"):
@@ -204,7 +204,7 @@ def test_rounded_rows_keep_the_estimator(small_panel, digits):
     assert near.rows_add_to_one
     np.testing.assert_array_equal(near.sparse.toarray(), rounded)  # as they are
     assert ("rows add to one within" in near.spec.describe()) == (digits != 16)
-    assert near.standardize("row").spec.describe() == "given matrix, row-standardised"
+    assert near.standardize("row").spec.describe() == "user-supplied matrix, row-standardised"
     ours, exact = nq.fit("y ~ x1 + x2", panel, near), nq.fit("y ~ x1 + x2", panel, w)
     np.testing.assert_allclose(ours.params, exact.params, atol=1e-5)
     assert ours.sigma2 == pytest.approx(exact.sigma2, rel=1e-5)
@@ -256,7 +256,7 @@ def test_sizes_are_checked_before_work(monkeypatch, tmp_path):
         near.write(tmp_path / "w.csv", layout="dense")
     monkeypatch.setattr("nqp_spatial.core.sizes.memory_budget", lambda: 4000 * 80.0)
     assert nq.weights.distance_band(panel, cutoff_km=150, islands="keep").n_links < 4000
-    assert nq.weights.economic(panel, "m", base=near).n_links == near.n_links
+    assert nq.weights.economic(panel, "m", mask=near).n_links == near.n_links
     rare = pd.DataFrame(np.kron(np.eye(25), np.ones((4, 1))))
     assert nq.weights.similarity(rare).n_links == 300
     assert sizes.memory_budget() == 4000 * 80
@@ -290,12 +290,12 @@ def test_describe_counts():
     w = nq.weights.from_dense(DENSE + np.array([[0, 0, 1], [0, 0, 0], [0, 0, 0]]), list("abc"))
     facts = w.describe()
     assert facts["links"] == 4
-    assert facts["share of links, %"] == pytest.approx(100 * 4 / 9)
-    assert (facts["fewest neighbours"], facts["most neighbours"]) == (1, 2)
-    assert facts["mean neighbours"] == pytest.approx(4 / 3)
+    assert facts["links_percent"] == pytest.approx(100 * 4 / 9)
+    assert (facts["min_neighbours"], facts["max_neighbours"]) == (1, 2)
+    assert facts["mean_neighbours"] == pytest.approx(4 / 3)
     assert (facts["islands"], facts["components"]) == (0, 1)
-    assert not facts["symmetric links"]
-    assert not facts["rows add to one"]
+    assert not facts["symmetric_links"]
+    assert not facts["rows_add_to_one"]
 
 
 @pytest.mark.parametrize("how", ["spectral", "minmax"])

@@ -401,9 +401,9 @@ def test_describe_and_repr(states):
         0,
         1,
     )
-    assert facts["mean neighbours"] == pytest.approx(214 / 48)
-    assert facts["symmetric links"]
-    assert facts["rows add to one"]
+    assert facts["mean_neighbours"] == pytest.approx(214 / 48)
+    assert facts["symmetric_links"]
+    assert facts["rows_add_to_one"]
     assert " ".join(repr(w).split()).endswith("48 units, 214 links, 0 islands, 1 component")
 
 

@@ -83,7 +83,7 @@ def index_weights(
     >>> len(nq.plots.index_weights(found, labels=cities.labels).patches)
     2
     """
-    table = result.table
+    table = result.indicators
     dimension = table["dimension"] if "dimension" in table else pd.Series("", table.index)
     order = [
         name

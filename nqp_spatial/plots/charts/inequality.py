@@ -82,7 +82,7 @@ def dagum(
     named = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["gini"]
     with speaking(lang):
-        parts = result.summary[list(_PARTS)].rename(
+        parts = result.frame[list(_PARTS)].rename(
             columns={part: say(text) for part, text in _PARTS.items()}
         )
         words = say("Gini coefficient of {name}", name=named)
@@ -124,15 +124,11 @@ def theil(
     >>> ax.get_ylabel()
     'Theil T of NQP'
     """
-    columns = [
-        name
-        for name in result.summary
-        if name.startswith(("between ", "within ")) and not name.endswith(" share")
-    ]
+    columns = [*(f"between_{name}" for name in result.levels), f"within_{result.levels[-1]}"]
     named = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["theil"]
     with speaking(lang):
-        parts = result.summary[columns].rename(columns=_level_name)
+        parts = result.frame[columns].rename(columns=_level_name)
         words = say("Theil {index} of {name}", index=result.index, name=named)
     return _stacked(
         parts, limits, result.level, words, title, bars_kw, legend_kw, lang, width, ax
@@ -141,7 +137,7 @@ def theil(
 
 def _level_name(column: str) -> str:
     """Return "between regions" or "within provinces" in the language that is spoken."""
-    side, name = column.split(" ", 1)
+    side, name = column.split("_", 1)
     return say(f"{side} {{name}}", name=name)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.regression._estimated import Convergence
 from nqp_spatial.regression.covariance.information import Estimate
-from nqp_spatial.regression.results import Convergence
 
 __all__ = ["Estimated"]
 

@@ -21,7 +21,8 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._demeaning import demean
-from nqp_spatial.regression._design import INTERCEPT, evaluate_side
+from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._evaluation import evaluate_side
 from nqp_spatial.regression._formulas import Functions, names_in, quoted
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights, lag
@@ -305,15 +306,17 @@ class _Stage:
         spare = h @ scipy.linalg.null_space(self.fitted.T @ h)
         null = t("instruments are uncorrelated with the errors")
         if not spare.shape[1]:
-            return NotApplicable("J", null, t("there are as many instruments as coefficients"))
+            return NotApplicable(t("J"), null, t("there are as many instruments as coefficients"))
         score = spare.T @ self.estimate.innovations
         meat = self.meat(spare)
         sizes = np.sqrt(np.diag(meat))
         if not (sizes > 0).all() or np.linalg.cond(meat / np.outer(sizes, sizes)) > 1e12:
             reason = t("the variance of the instruments' moments is singular: there are too many")
-            return NotApplicable("J", null, reason)
+            return NotApplicable(t("J"), null, reason)
         statistic = float(score @ np.linalg.solve(meat, score))
-        return chi2_test("J", null, statistic, spare.shape[1], t("instruments less coefficients"))
+        return chi2_test(
+            t("J"), null, statistic, spare.shape[1], t("instruments less coefficients")
+        )
 
 
 def _second_stage(data: ModelData, h: np.ndarray, lam: float) -> _Stage:

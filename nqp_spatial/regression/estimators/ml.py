@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nqp_spatial.core.text import t
+from nqp_spatial.regression._estimated import Convergence
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance import information as info
@@ -23,7 +24,6 @@ from nqp_spatial.regression.likelihood.log_determinant import (
 )
 from nqp_spatial.regression.likelihood.maximize import Maximum, maximize, maximize_from
 from nqp_spatial.regression.likelihood.several_lags import LagMatrices, lag_matrices
-from nqp_spatial.regression.results import Convergence
 
 __all__ = [
     "LogDeterminants",

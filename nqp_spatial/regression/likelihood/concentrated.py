@@ -6,10 +6,10 @@ over d, and
 
     l = m [L_y(rho) + L_u(lam) - k ln(1 - rho) - k ln(1 - lam)] + n ln phi - (N/2) ln S + constant,
 
-N observations, m log-determinants, k = 1 where periods were transformed away (`LikelihoodCounts`). Q
-weights the unit means of a series by phi and is the identity without random effects, where there is
-no term in phi. S comes from cross products that are made once: one evaluation costs one evaluation
-of each L and a solve of K by K, whatever the size of the data.
+N observations, m log-determinants, k = 1 where periods were transformed away (`LikelihoodCounts`).
+Q weights the unit means of a series by phi and is the identity without random effects, where there
+is no term in phi. S comes from cross products that are made once: one evaluation costs one
+evaluation of each L and a solve of K by K, whatever the size of the data.
 """
 
 from __future__ import annotations

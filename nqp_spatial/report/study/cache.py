@@ -1,4 +1,4 @@
-"""What a step left in an earlier run, and whether it may be taken over.
+"""What a step made in an earlier run, and whether it may be taken over.
 
 A step is taken over only if nothing that it depends on has changed and all that it made is still
 there: its key is a hash of files, settings, code, versions and fonts, and each figure and table is
@@ -41,7 +41,7 @@ def base_key(settings: StudyConfig, setup: str) -> str:
     """Hash all that every step depends on: files, set-up, versions, fonts, this package's code."""
     files = [f"{path.name} {_digest(path)}" for path in _data_files(settings)]
     return hash_of(
-        setup, settings["study"]["lang"], *files, *_versions(), font_state(), *_surroundings(),
+        setup, settings.study.lang, *files, *_versions(), font_state(), *_surroundings(),
         *_own_code(),
     )  # fmt: skip
 
@@ -60,8 +60,7 @@ def _digest(path: Path) -> str:
 
 
 def _data_files(settings: StudyConfig) -> Iterator[Path]:
-    data = settings["data"]
-    for name in (data["panel"], data["geometry"], settings["weights"]["path"]):
+    for name in (settings.data.panel, settings.data.geometry, settings.weights.path):
         if name:
             yield from _files_of(settings.file(name))
 
@@ -133,7 +132,7 @@ def _own_code() -> Iterator[str]:
 
 
 def kept(out: Path, step: Step, key: str) -> Section | None:
-    """Return what a step left, or none if it must run again.
+    """Return what a step made, or none if it must run again.
 
     Parameters
     ----------
@@ -154,7 +153,7 @@ def kept(out: Path, step: Step, key: str) -> Section | None:
 
 
 def keep(out: Path, section: Section, files: Mapping[str, str]) -> None:
-    """Write what a step left; `files` are names of what it made with their sizes and hashes."""
+    """Write what a step made; `files` are names of what it made with their sizes and hashes."""
     stored = {
         "key": section.key, "words": section.words, "warnings": section.warnings,
         "fonts": section.fonts, "tables": [asdict(table) for table in section.tables],
@@ -185,7 +184,7 @@ def _section(stored: Any, out: Path, step: Step) -> Section:
     return Section(
         step.name, step.title, step.code, _texts(stored["words"]),
         [_table(table) for table in _list(stored["tables"])], figures, _texts(stored["warnings"]),
-        "", step.unfit, stored["key"], _texts(stored["fonts"]),
+        "", step.skip_reason, stored["key"], _texts(stored["fonts"]),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What would fail in a study, found before it is run."""
+"""What would fail in a study, before it is run."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from nqp_spatial.report.study.config import StudyConfig, config_and_faults
 from nqp_spatial.report.study.files import ids_of_map, map_of, table_of
 from nqp_spatial.report.study.runner import run_setup
 from nqp_spatial.report.study.starter import starter
-from nqp_spatial.report.study.step import columns_used, indicators_of, setup_code
-from nqp_spatial.report.study.steps.order import every_step
+from nqp_spatial.report.study.step import setup_code
+from nqp_spatial.report.study.steps import every_step
 
 __all__ = ["Finding", "check", "starter"]
 
@@ -93,26 +93,26 @@ def check(config: object) -> list[Finding]:
         return [Finding("fails", "settings", str(error))]
     if settings is None:
         return [Finding("fails", "settings", fault) for fault in faults]
-    found = [*_formula(settings), *_files(settings)]
-    if not found:
-        found = [*_table(settings), *_weights_file(settings)]
-    if found:
-        return found
+    findings = [*_formula(settings), *_files(settings)]
+    if not findings:
+        findings = [*_table(settings), *_weights_file(settings)]
+    if findings:
+        return findings
     try:
         names = run_setup(settings, setup_code(settings), Path())
     except Exception as error:  # whatever the files hold, it must be said and not thrown
         return [Finding("fails", "data and weights", _in_settings(error))]
     panel, w = names["panel"], names["w"]
-    found = [Finding("ok", "data", repr(panel)), Finding("ok", "weights", repr(w))]
-    found += [Finding("warning", "data", note) for note in panel.notes if "balanc" in note]
+    findings = [Finding("ok", "data", repr(panel)), Finding("ok", "weights", repr(w))]
+    findings += [Finding("warning", "data", note) for note in panel.notes if "balanc" in note]
     for part in (_gaps, _values, _groups, _periods, _sizes):
         try:
-            found += part(settings, panel, w)
+            findings += part(settings, panel, w)
         except Exception as error:
-            found.append(Finding("fails", "data", _in_settings(error)))
-    if not any(one.level == "fails" for one in found):
-        found += _models(settings, panel, w)
-    return found
+            findings.append(Finding("fails", "data", _in_settings(error)))
+    if not any(finding.level == "fails" for finding in findings):
+        findings += _models(settings, panel, w)
+    return findings
 
 
 def _in_settings(error: BaseException) -> str:
@@ -127,7 +127,7 @@ def _in_settings(error: BaseException) -> str:
 
 
 def _formula(settings: StudyConfig) -> list[Finding]:
-    formula = settings["model"]["formula"]
+    formula = settings.model.formula
     if not formula:
         return []
     try:
@@ -140,13 +140,13 @@ def _formula(settings: StudyConfig) -> list[Finding]:
 def _files(settings: StudyConfig) -> list[Finding]:
     """Return the files that are not there, or are empty."""
     named = [
-        ("[data] panel", settings["data"]["panel"]),
-        ("[data] geometry", settings["data"]["geometry"]),
-        ("[weights] path", settings["weights"]["path"]),
+        ("[data] panel", settings.data.panel),
+        ("[data] geometry", settings.data.geometry),
+        ("[weights] path", settings.weights.path),
     ]
-    if settings["weights"]["kind"] != "file":
+    if settings.weights.kind != "file":
         named.pop()
-    found = []
+    findings = []
     for where, name in named:
         if not name:
             continue
@@ -160,8 +160,8 @@ def _files(settings: StudyConfig) -> list[Finding]:
                 continue
         except OSError as error:
             words = f"cannot read {str(path)!r}: {error.strerror}"
-        found.append(Finding("fails", "files", f"{where}: {words}"))
-    return found
+        findings.append(Finding("fails", "files", f"{where}: {words}"))
+    return findings
 
 
 def _near_file(path: Path) -> str:
@@ -175,30 +175,28 @@ def _near_file(path: Path) -> str:
 
 def _columns_by_setting(settings: StudyConfig) -> Iterator[tuple[str, list[str]]]:
     """Yield where columns are named, and which."""
-    data = settings["data"]
-    made = {f"log_{name}" for name in data["logs"]}
-    indicators = list(indicators_of(settings))
-    made |= {settings["index"]["name"]} if indicators else set()
-    yield "[data] unit", [data["unit"]]
-    yield "[data] period", [data["period"]]
-    yield "[data] logs", list(data["logs"])
-    yield "[index.indicators]", [name for name in indicators if name not in made]
-    yield "[outcome] variable", [name for name in [settings["outcome"]["variable"]]
-                                 if name and name not in made]  # fmt: skip
-    for key, name in settings["groups"].items():
-        yield f"[groups] {key}", [name] if name else []
-    formula = settings["model"]["formula"]
-    yield "[model] formula", [n for n in columns_of(formula) if n not in made] if formula else []
+    data = settings.data
+    derived = {f"log_{name}" for name in data.logs}
+    indicators = settings.indicators
+    derived |= {settings.index.name} if indicators else set()
+    yield "[data] unit", [data.unit]
+    yield "[data] period", [data.period]
+    yield "[data] logs", list(data.logs)
+    yield "[index.indicators]", [name for name in indicators if name not in derived]
+    yield "[outcome] variable", [name for name in [settings.outcome.variable]
+                                 if name and name not in derived]  # fmt: skip
+    for key, name in settings.groupings.items():
+        yield f"[groups] {key}", [name]
+    formula = settings.model.formula
+    yield "[model] formula", [n for n in columns_of(formula) if n not in derived] if formula else []
 
 
 def _table(settings: StudyConfig) -> list[Finding]:
     """Return what is wrong with the table and the map as they are, all at once."""
-    data = settings["data"]
-    path = settings.file(data["panel"])
+    data = settings.data
+    path = settings.file(data.panel)
     try:
-        frame = table_of(
-            path, unit=data["unit"], sheet_name=data["sheet_name"], encoding=data["encoding"]
-        )
+        frame = table_of(path, unit=data.unit, sheet_name=data.sheet_name, encoding=data.encoding)
     except (NqpError, OSError) as error:
         return [Finding("fails", "data", _in_settings(error)), *_map(settings, None)]
     columns = list(frame.columns)
@@ -208,27 +206,27 @@ def _table(settings: StudyConfig) -> list[Finding]:
         match = difflib.get_close_matches(name.casefold(), folded, n=1)
         return folded[match[0]] if match else ""
 
-    found = []
+    findings = []
     for where, names in _columns_by_setting(settings):
         absent = [name for name in names if name not in columns]
         if absent:
             meant = ", ".join(repr(name) for name in map(near, absent) if name)
-            found.append(Finding(
+            findings.append(Finding(
                 "fails", "columns",
                 f"{where} names what is no column of {path.name}: {', '.join(absent)}; the columns "
                 f"are {', '.join(columns[:30])}" + (f"; did you mean {meant}?" if meant else ""),
             ))  # fmt: skip
-    unit, period = data["unit"], data["period"]
+    unit, period = data.unit, data.period
     if frame.empty:
-        found.append(Finding("fails", "data", f"{path.name} has columns and no rows"))
+        findings.append(Finding("fails", "data", f"{path.name} has columns and no rows"))
     elif unit in frame and period in frame:
-        found += _grid(settings, frame, [n for n in columns_used(settings) if n in frame])
-    return found + _map(settings, frame.get(unit))
+        findings += _grid(settings, frame, [n for n in settings.columns if n in frame])
+    return findings + _map(settings, frame.get(unit))
 
 
 def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[Finding]:
     """Return what is wrong with the rows: pairs that occur twice or not at all."""
-    unit, period = settings["data"]["unit"], settings["data"]["period"]
+    unit, period = settings.data.unit, settings.data.period
     keys = frame[[unit, period]]
     twice = keys[keys.duplicated()].drop_duplicates()
     if len(twice):
@@ -240,15 +238,15 @@ def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[F
         )]  # fmt: skip
     units, periods = frame[unit].dropna().unique(), frame[period].dropna().unique()
     absent = len(units) * len(periods) - len(keys.dropna())
-    if not absent or settings["data"]["balance"]:
+    if not absent or settings.data.balance:
         return []
     complete = frame.dropna(subset=[unit, period, *used]).groupby(unit).size()
-    kept = int((complete == len(periods)).sum())
+    n_complete = int((complete == len(periods)).sum())
     pairs = pd.MultiIndex.from_product([units, periods]).difference(pd.MultiIndex.from_frame(keys))
     return [Finding(
         "fails", "data",
         f"{absent} of {len(units) * len(periods)} ({unit}, {period}) are absent: "
-        f'{sample(pairs, 3)}; add them, or set [data] balance = "drop-units" (leaves {kept} of '
+        f'{sample(pairs, 3)}; add them, or set [data] balance = "drop-units" (leaves {n_complete} of '
         f'{len(units)} units that are complete in the columns used), "drop-periods" or '
         '"interpolate"',
     )]  # fmt: skip
@@ -256,16 +254,16 @@ def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[F
 
 def _map(settings: StudyConfig, ids: pd.Series | None) -> list[Finding]:
     """Return what is wrong with the map: its file, its column of ids, ids that differ."""
-    data = settings["data"]
-    if not data["geometry"]:
+    data = settings.data
+    if not data.geometry:
         return []
-    path = settings.file(data["geometry"])
+    path = settings.file(data.geometry)
     try:
-        shapes = map_of(path, data["geometry_encoding"])
+        shapes = map_of(path, data.geometry_encoding)
     except (NqpError, OSError) as error:
         return [Finding("fails", "map", _in_settings(error))]
-    column = data["geometry_unit"] or data["unit"]
-    best, absent = ("", []) if ids is None else ids_of_map(shapes, data["unit"], ids)
+    column = data.geometry_unit or data.unit
+    best, absent = ("", []) if ids is None else ids_of_map(shapes, data.unit, ids)
     if column not in shapes:
         names = ", ".join(str(name) for name in shapes.columns)
         advice = f'; set [data] geometry_unit = "{best}"' if best else "; name it in geometry_unit"
@@ -277,32 +275,32 @@ def _map(settings: StudyConfig, ids: pd.Series | None) -> list[Finding]:
     theirs = set(shapes[column].map(str))
     wanted = dict.fromkeys(ids.dropna().map(str))
     absent, more = [name for name in wanted if name not in theirs], len(theirs - set(wanted))
-    found = []
+    findings = []
     if absent:
         advice = ""
         if best and best != column and len(absent) == len(wanted):
             advice = f'; or set [data] geometry_unit = "{best}"'
-        found.append(Finding(
+        findings.append(Finding(
             "fails", "map",
             f"{len(absent)} of {len(wanted)} units are not in {column!r} of {path.name}: "
             f"{sample(absent)}; it has {sample(sorted(theirs - set(wanted)))}; write the ids of "
             f"table and map alike{advice}",
         ))  # fmt: skip
-    if more and data["extra_shapes"] == "error" and len(absent) < len(wanted):
-        found.append(Finding(
+    if more and data.extra_shapes == "error" and len(absent) < len(wanted):
+        findings.append(Finding(
             "fails", "map",
             f"{path.name} has {more} shapes of units that the table lacks: "
             f'{sample(sorted(theirs - set(wanted)))}; set [data] extra_shapes = "drop"',
         ))  # fmt: skip
-    return found
+    return findings
 
 
 def _weights_file(settings: StudyConfig) -> list[Finding]:
     from nqp_spatial.weights import read
 
-    if settings["weights"]["kind"] != "file":
+    if settings.weights.kind != "file":
         return []
-    path = settings.file(settings["weights"]["path"])
+    path = settings.file(settings.weights.path)
     try:
         read(path)
     except NqpError as error:
@@ -322,7 +320,7 @@ def _weights_file(settings: StudyConfig) -> list[Finding]:
 
 
 def _gaps(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
-    used = [name for name in columns_used(settings) if name in panel.frame]
+    used = [name for name in settings.columns if name in panel.frame]
     missing = panel.frame[used].isna()
     gaps = {name: cells for name, cells in missing.items() if cells.any()}
     if not gaps:
@@ -343,11 +341,9 @@ def _gaps(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
 
 def _values(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
     """Return columns that are no numbers, and values that a step cannot use."""
-    outcome, indicators = settings["outcome"]["variable"], list(indicators_of(settings))
-    numeric = dict.fromkeys(
-        [*settings["data"]["logs"], *indicators, *([outcome] if outcome else [])]
-    )
-    found = []
+    outcome, indicators = settings.outcome.variable, settings.indicators
+    numeric = dict.fromkeys([*settings.data.logs, *indicators, *([outcome] if outcome else [])])
+    findings = []
     for name in numeric:
         cells = panel.frame[name]
         if cells.isna().any():
@@ -355,51 +351,49 @@ def _values(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
         try:
             values = pd.Series(panel.values(name).ravel(), cells.index)
         except NqpError as error:
-            found.append(Finding("fails", "columns", _in_settings(error)))
+            findings.append(Finding("fails", "columns", _in_settings(error)))
             continue
-        logged = name in settings["data"]["logs"] or (
-            name == outcome and settings["outcome"]["logs"]
-        )
+        logged = name in settings.data.logs or (name == outcome and settings.outcome.logs)
         if logged and (values <= 0).any():
-            found.append(Finding(
+            findings.append(Finding(
                 "fails", "columns",
                 f"{name} is not positive in {sample(values.index[values <= 0], 3)}: no logarithm",
             ))  # fmt: skip
-        elif name == outcome and settings["groups"]["region"] and (values < 0).any():
-            found.append(Finding(
+        elif name == outcome and settings.groups.region and (values < 0).any():
+            findings.append(Finding(
                 "warning", "gradient",
                 f"{name} is negative in {sample(values.index[values < 0], 3)}: the Gini "
                 'coefficient needs values from zero; or set [study] skip = ["gradient"]',
             ))  # fmt: skip
         if name == outcome and values.nunique() < 2:
-            found.append(Finding("fails", "columns", f"{name} has the same value everywhere"))
-    return found
+            findings.append(Finding("fails", "columns", f"{name} has the same value everywhere"))
+    return findings
 
 
 def _groups(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
-    found = []
+    findings = []
     for key in ("region", "province", "centre"):
-        name = settings["groups"][key]
+        name = settings.groupings.get(key)
         if not name or panel.frame[name].isna().any():
             continue
         of_unit = panel.frame[name].groupby("unit").nunique()
         if (of_unit > 1).any():
             units = of_unit.index[of_unit > 1]
-            found.append(Finding(
+            findings.append(Finding(
                 "fails", "groups", f"{name} changes over periods for {sample(units)}"
             ))  # fmt: skip
             continue
         sizes = panel.frame[name].groupby("unit").first().value_counts()
-        said = ", ".join(f"{group} {size}" for group, size in sizes.head(8).items())
+        text = ", ".join(f"{group} {size}" for group, size in sizes.head(8).items())
         if len(sizes) < 2:
-            said += f": [groups] {key} needs two groups or more"
+            text += f": [groups] {key} needs two groups or more"
         level: Literal["ok", "fails"] = "fails" if len(sizes) < 2 else "ok"
-        found.append(Finding(level, "groups", f"{name}: {said}"))
-    return found
+        findings.append(Finding(level, "groups", f"{name}: {text}"))
+    return findings
 
 
 def _periods(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
-    absent = [name for name in settings["lisa"]["periods"] or [] if name not in panel.periods]
+    absent = [name for name in settings.lisa.periods or [] if name not in panel.periods]
     if not absent:
         return []
     return [Finding(
@@ -410,42 +404,40 @@ def _periods(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
 
 
 def _sizes(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
-    found = []
+    findings = []
     short = [step for step in every_step(settings) if panel.n_periods < step.periods]
-    found += [
+    findings += [
         Finding("warning", step.name, f"left out: needs at least {step.periods} periods")
         for step in short
     ]
     if 4 <= panel.n_periods < 15:
-        found.append(Finding(
+        findings.append(Finding(
             "warning", "convergence", f"{panel.n_periods} periods are few for clubs (15 or more)"
         ))  # fmt: skip
-    states = settings["dynamics"]["states"]
-    moves = panel.n_units * max(panel.n_periods - settings["dynamics"]["step"], 0)
+    states = settings.dynamics.states
+    moves = panel.n_units * max(panel.n_periods - settings.dynamics.step, 0)
     if 0 < moves < 10 * states**2:
-        found.append(Finding(
+        findings.append(Finding(
             "warning", "chains", f"{moves} moves for {states**2} probabilities are few; ask for "
             "fewer states",
         ))  # fmt: skip
     if len(w.islands):
-        found.append(Finding("warning", "weights", f"no neighbours: {sample(w.islands)}"))
-    return found
+        findings.append(Finding("warning", "weights", f"no neighbours: {sample(w.islands)}"))
+    return findings
 
 
 def _models(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
     from nqp_spatial.composite import index
     from nqp_spatial.regression import fit
 
-    of = settings["model"]
+    model = settings.model
     try:
-        if settings["index"]["indicators"]:
-            made = index(
-                panel, settings["index"]["indicators"], weighting=settings["index"]["weighting"]
-            )
-            panel = panel.assign(**{settings["index"]["name"]: made.scores})
-        if not of["formula"]:
+        if settings.index.indicators:
+            composite = index(panel, settings.index.indicators, weighting=settings.index.weighting)
+            panel = panel.assign(**{settings.index.name: composite.scores})
+        if not model.formula:
             return [Finding("ok", "model", "no formula: no model")]
-        result = fit(of["formula"], panel, w, model=of["model"], effects=of["effects"])
+        result = fit(model.formula, panel, w, model=model.model, effects=model.effects)
     except Exception as error:
         return [Finding("fails", "index or model", _in_settings(error))]
-    return [Finding("ok", "model", f"{of['formula']}, {result.nobs:,} observations")]
+    return [Finding("ok", "model", f"{model.formula}, {result.nobs:,} observations")]

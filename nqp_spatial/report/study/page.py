@@ -4,124 +4,33 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.text import Message, label, t, translate
 from nqp_spatial.plots import COLUMN
-from nqp_spatial.plots.said import heading, said
-from nqp_spatial.report.study.words import say
 
-__all__ = ["Section", "Table", "html_of", "page_of", "table_html", "table_of"]
+__all__ = [
+    "Domains",
+    "Section",
+    "Table",
+    "html_of",
+    "page_of",
+    "table_html",
+    "table_of",
+    "tests_of",
+]
 
-_TEMPLATE = """<!DOCTYPE html>
-<html lang="{{ lang }}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<link rel="icon" href="data:,">
-<style>
-:root { --ink: #222; --soft: #666; --line: #ddd; --accent: #0072B2; --bad: #a63603; }
-* { box-sizing: border-box; }
-body { margin: 0; color: var(--ink); background: #fff; line-height: 1.55;
-  font-family: system-ui, "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 1rem 0 .3rem; }
-h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .6rem;
-  border-top: 1px solid var(--line); }
-p { margin: .5rem 0; max-width: 46rem; }
-.facts { color: var(--soft); }
-nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; }
-a { color: var(--accent); }
-.figures { display: grid; gap: 1.2rem; align-items: start;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
-figure { margin: 0; min-width: 0; }
-figure.wide { grid-column: 1 / -1; }
-.picture { overflow-x: auto; }
-figure img { width: 100%; height: auto; display: block; }
-figcaption, caption { color: var(--soft); font-size: .88rem; text-align: left; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-caption { padding-bottom: .3rem; }
-th, td { padding: .22rem .7rem .22rem 0; text-align: right; white-space: nowrap;
-  vertical-align: top; }
-th { font-weight: 600; }
-tbody th, thead tr:last-child th:first-child { text-align: left; }
-thead tr:last-child th { border-bottom: 1px solid var(--ink); }
-pre { overflow-x: auto; background: #f6f6f6; padding: .8rem; font-size: .8rem; line-height: 1.4; }
-details summary { cursor: pointer; color: var(--accent); margin: .8rem 0 .3rem; }
-@media (max-width: 40rem) {
-  figure.wide img { width: 44rem; }  /* several panels side by side: scrolled, not shrunk */
-  tbody th[rowspan] { white-space: normal; }  /* a heading of several rows */
-}
-.failed { border-left: .25rem solid var(--bad); padding-left: .8rem; }
-.left { color: var(--soft); }
-</style>
-</head>
-<body>
-<main>
-<h1>{{ title }}</h1>
-<p class="facts">{{ facts }}</p>
-{%- for note in warnings %}
-<p class="left">{{ say("Warning: {words}", words=note) }}</p>
-{%- endfor %}
-<nav aria-label="{{ say("Contents") }}"><ul>
-{%- for one in sections %}
-<li><a href="#{{ one.name }}">{{ one.title }}
-{%- if one.error %} {{ say("(failed)") }}{% endif %}</a></li>
-{%- endfor %}
-<li><a href="#repeat">{{ say("Repeat it") }}</a></li>
-</ul></nav>
-{% for one in sections %}
-<section id="{{ one.name }}">
-<h2>{{ one.title }}</h2>
-{%- if one.unfit %}
-<p class="left">{{ say("Left out: {why}.", why=one.unfit) }}</p>
-{%- endif %}
-{%- if one.error %}
-<div class="failed"><p><strong>{{ say("This step failed.") }}</strong> {{ one.error }}</p></div>
-{%- endif %}
-{%- for words in one.words %}
-<p>{{ words }}</p>
-{%- endfor %}
-{%- if one.pictures %}
-<div class="figures">
-{%- for caption, source, wide in one.pictures %}
-<figure{% if wide %} class="wide"{% endif %}>
-<div class="picture"><img src="{{ source }}" alt="{{ caption }}"></div>
-<figcaption>{{ caption }}</figcaption></figure>
-{%- endfor %}
-</div>
-{%- endif %}
-{%- for table in one.tables %}
-<div class="scroll">{{ drawn(table) | safe }}</div>
-{%- endfor %}
-{%- for note in one.warnings %}
-<p class="left">{{ say("Warning: {words}", words=note) }}</p>
-{%- endfor %}
-{%- if one.code %}
-<details><summary>{{ say("Code of this step") }}</summary>
-<pre><code>{{ one.code }}</code></pre></details>
-{%- endif %}
-</section>
-{% endfor %}
-<section id="repeat">
-<h2>{{ say("Repeat it") }}</h2>
-<p>{{ repeated }} {{ say("Versions: {versions}.", versions=versions) }}</p>
-<details><summary>{{ say("Set-up") }}</summary><pre><code>{{ setup }}</code></pre></details>
-</section>
-</main>
-</body>
-</html>
-"""
-
-_REPEATED = "The script {script} beside this page runs the same steps through the Python interface."
+#: What the names of rows or columns are: of one domain of the vocabulary, of one for each level, or
+#: the caller's own (none), which stay as they are.
+Domains: TypeAlias = str | None | tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -147,7 +56,7 @@ class Table:
 
 @dataclass
 class Section:
-    """What one step left, as it is shown.
+    """What one step made, as it is shown.
 
     Attributes
     ----------
@@ -158,12 +67,12 @@ class Section:
     warnings : list of str
     error : str
         What went wrong, or "".
-    unfit : str
+    skip_reason : str
         Why the step does not apply, or "".
     key : str
         Hash of all that the step depends on.
     fonts : list of str
-        What cannot be drawn for want of a font.
+        What cannot be drawn because a font is missing.
     """
 
     name: str
@@ -174,7 +83,7 @@ class Section:
     figures: list[tuple[str, str]]
     warnings: list[str]
     error: str
-    unfit: str
+    skip_reason: str
     key: str
     fonts: list[str] = field(default_factory=list)
 
@@ -199,73 +108,122 @@ def page_of(
         Where the figures are.
     title, facts, setup, versions, lang, script : str
     """
-    from jinja2 import Environment
+    from jinja2 import Environment, FileSystemLoader
 
     common = _common_warnings(sections)
     shown: list[dict[str, Any]] = []
-    for one in sections:
+    for section in sections:
         pictures = [
             (caption, *_inline(folder / file))
-            for caption, file in one.figures
+            for caption, file in section.figures
             if (folder / file).exists()
         ]
-        alone = [words for words in one.warnings if words not in common]
-        shown.append({**one.__dict__, "pictures": pictures, "warnings": alone})
-    template = Environment(autoescape=True).from_string(_TEMPLATE)
-    return template.render(
+        single = [words for words in section.warnings if words not in common]
+        shown.append({**section.__dict__, "pictures": pictures, "warnings": single})
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=_in_language
+    )
+    return environment.get_template("page.html.j2").render(
         sections=shown, title=title, facts=facts, setup=setup, versions=versions, lang=lang,
-        say=say, repeated=say(_REPEATED, script=script), drawn=html_of, warnings=common,
+        script=script, warnings=common, t=t, html_of=html_of,
     )  # fmt: skip
 
 
+def _in_language(value: object) -> object:
+    return translate(value) if isinstance(value, Message) else value
+
+
 def _common_warnings(sections: Sequence[Section]) -> list[str]:
-    """Return what the page says once: the first word on fonts, and what several steps warn of."""
-    counts = Counter(words for one in sections for words in dict.fromkeys(one.warnings))
-    fonts = [words for one in sections for words in one.fonts]
+    """Return what the page says once: the first warning of fonts, and what several steps warn of."""
+    counts = Counter(words for section in sections for words in dict.fromkeys(section.warnings))
+    fonts = [words for section in sections for words in section.fonts]
     return [*fonts[:1], *(words for words, count in counts.items() if count > 1)]
 
 
-def table_of(caption: str, table: pd.DataFrame, given: Container[object] = ()) -> Table:
+def table_of(
+    caption: str, table: pd.DataFrame, *, columns: Domains = "column", rows: Domains = None
+) -> Table:
     """Return a table of a result with words for its names and readable numbers.
 
     Parameters
     ----------
     caption : str
     table : DataFrame
-    given : container
-        Names of the caller's own in it: they stay as they are.
+        Messages in it are translated; other texts are the caller's own and stay.
+    columns, rows : str, tuple or None
+        Domain of the names in the vocabulary, for each level where there are several; none for
+        names of the caller's own.
 
     Examples
     --------
     >>> table_of("A test", pd.DataFrame({"p_value": [1e-9]}, index=["lr"])).cells
     [['<0.001']]
     """
-
-    def named(name: object) -> str:
-        own = not isinstance(name, str) or name in given
-        return str(name) if own else heading(str(name))
-
-    def names(labels: pd.Index) -> list[list[str]]:
-        rows = labels if isinstance(labels, pd.MultiIndex) else ((name,) for name in labels)
-        return [[named(name) for name in row] for row in rows]
-
-    def cell(column: object, value: Any) -> str:
-        if pd.isna(value):
-            return "–"
-        if isinstance(value, bool | np.bool_):
-            return say("yes" if value else "no")
-        if isinstance(value, str):
-            return value if value in given else said(value)
-        if isinstance(value, float | np.floating):
-            return _p_value(float(value)) if column == "p_value" else _number(float(value))
-        return str(value)
-
-    rows = zip(*(table.iloc[:, at] for at in range(table.shape[1])), strict=True)
-    cells = [[cell(*pair) for pair in zip(table.columns, row, strict=True)] for row in rows]
-    return Table(caption, names(table.columns), names(table.index), cells)
+    cells = [
+        [_cell(column, value) for column, value in zip(table.columns, values, strict=True)]
+        for values in zip(*(table.iloc[:, k] for k in range(table.shape[1])), strict=True)
+    ]
+    return Table(caption, _names(table.columns, columns), _names(table.index, rows), cells)
 
 
-def table_html(caption: str, table: pd.DataFrame, given: Container[object] = ()) -> str:
+def tests_of(
+    tests: Iterable[HypothesisTest | NotApplicable], groups: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Return tests as a table of the page; their words stay messages.
+
+    Parameters
+    ----------
+    tests : iterable of tests
+    groups : iterable of str
+        What the tests are about, if they are of several kinds.
+
+    Examples
+    --------
+    >>> test = HypothesisTest("LR", "rows equal", 3.84, "chi2", 1, 0.05)
+    >>> tests_of([test]).loc["LR", "df"]
+    1
+    """
+    listed, kinds = list(tests), list(groups)
+    columns = ["statistic", "df", "p_value", "rule"]
+    rows = [[test.statistic, test.df, test.p_value, _rule(test)] for test in listed]
+    names = pd.Index([test.name for test in listed], dtype=object)
+    index = pd.MultiIndex.from_arrays([pd.Index(kinds, dtype=object), names]) if kinds else names
+    return pd.DataFrame(rows, index, columns, dtype=object)
+
+
+def _rule(test: HypothesisTest | NotApplicable) -> str:
+    if isinstance(test, NotApplicable):
+        return t("not applicable: {reason}", reason=test.reason)
+    return test.rule
+
+
+def _names(labels: pd.Index, domains: Domains) -> list[list[str]]:
+    listed = labels if isinstance(labels, pd.MultiIndex) else [(name,) for name in labels]
+    each = domains if isinstance(domains, tuple) else (domains,) * labels.nlevels
+    return [[_name(*pair) for pair in zip(names, each, strict=True)] for names in listed]
+
+
+def _name(name: object, domain: str | None) -> str:
+    if not isinstance(name, str):
+        return str(name)
+    return translate(name if isinstance(name, Message) or domain is None else label(domain, name))
+
+
+def _cell(column: object, value: Any) -> str:
+    if isinstance(value, str):
+        return translate(value)
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return translate(t("yes") if value else t("no"))
+    if isinstance(value, float | np.floating):
+        return _p_value(float(value)) if column == "p_value" else _number(float(value))
+    return str(value)
+
+
+def table_html(
+    caption: str, table: pd.DataFrame, *, columns: Domains = "column", rows: Domains = None
+) -> str:
     """Return a table of a result as HTML; the parameters are those of `table_of`.
 
     Examples
@@ -273,7 +231,7 @@ def table_html(caption: str, table: pd.DataFrame, given: Container[object] = ())
     >>> "<td>&lt;0.001</td>" in table_html("A test", pd.DataFrame({"p_value": [1e-9]}))
     True
     """
-    return html_of(table_of(caption, table, given))
+    return html_of(table_of(caption, table, columns=columns, rows=rows))
 
 
 def html_of(table: Table) -> str:

@@ -15,10 +15,9 @@ from typing import Any
 
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
+from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
 from nqp_spatial.plots._theme import renew_font_warning
-from nqp_spatial.plots.said import said
-from nqp_spatial.plots.words import speaking
 from nqp_spatial.report.study.cache import (
     base_key,
     hash_of,
@@ -30,9 +29,8 @@ from nqp_spatial.report.study.cache import (
 )
 from nqp_spatial.report.study.config import StudyConfig, read_config
 from nqp_spatial.report.study.page import Section, page_of
-from nqp_spatial.report.study.step import Found, Step, literal, setup_code, unfit_step
-from nqp_spatial.report.study.steps.order import every_step
-from nqp_spatial.report.study.words import say
+from nqp_spatial.report.study.step import Step, StepOutput, literal, setup_code, without_code
+from nqp_spatial.report.study.steps import every_step
 
 __all__ = ["StudyResult", "run_setup", "study"]
 
@@ -50,7 +48,7 @@ class StudyResult(Displayed):
     script : Path
         The script that repeats it.
     sections : list of Section
-        What each step left.
+        What each step shows.
     skipped : list of str
         Steps that were taken over from an earlier run.
 
@@ -68,13 +66,13 @@ class StudyResult(Displayed):
     @property
     def failed(self) -> list[str]:
         """Names of the steps that failed."""
-        return [one.name for one in self.sections if one.error]
+        return [section.name for section in self.sections if section.error]
 
     def _blocks(self) -> list[Block]:
-        done = [one for one in self.sections if not (one.error or one.unfit)]
+        done = [s for s in self.sections if not (s.error or s.skip_reason)]
         return [
             f"Study: {len(done)} of {len(self.sections)} steps done; page {self.page}",
-            *(f"left out {s.name}: {s.unfit}" for s in self.sections if s.unfit),
+            *(f"left out {s.name}: {s.skip_reason}" for s in self.sections if s.skip_reason),
             *(f"FAILED {s.name}: {s.error}" for s in self.sections if s.error),
         ]
 
@@ -137,7 +135,7 @@ def study(
     []
     """
     settings = config if isinstance(config, StudyConfig) else read_config(config)
-    with speaking(settings["study"]["lang"]):
+    with language(settings.study.lang):
         return _study(settings, Path(output), progress=progress, fresh=fresh)
 
 
@@ -150,13 +148,13 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     base = base_key(settings, setup)  # before the data are read: a later change is then seen
     names = run_setup(settings, setup, out)
     sections, skipped = [], []
-    steps = [_fitting(step, names["panel"].n_periods) for step in every_step(settings)]
+    steps = [_long_enough(step, names["panel"].n_periods) for step in every_step(settings)]
     bar = tqdm(steps, disable=not progress)
-    made_before = ""
+    needed_before = ""
     for step in bar:
         bar.set_description(step.name)
-        key = hash_of(base, step.name, step.code, step.unfit, made_before)
-        made_before += step.needed
+        key = hash_of(base, step.name, step.code, step.skip_reason, needed_before)
+        needed_before += step.needed
         section = None if fresh else kept(out, step, key)
         if section is not None:
             exec(compile(step.needed, f"step {step.name}", "exec"), names)
@@ -168,8 +166,8 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     write_text(script, _script_text(settings, setup, steps, out))
     page = out / "index.html"
     write_text(page, page_of(
-        sections, out, title=settings["study"]["title"], facts=_facts(names), setup=setup,
-        versions=_versions(), lang=settings["study"]["lang"], script=SCRIPT,
+        sections, out, title=settings.study.title, facts=_facts(names), setup=setup,
+        versions=_versions(), lang=settings.study.lang, script=SCRIPT,
     ))  # fmt: skip
     return StudyResult(page, script, sections, skipped)
 
@@ -208,11 +206,11 @@ def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
     return names
 
 
-def _fitting(step: Step, periods: int) -> Step:
+def _long_enough(step: Step, periods: int) -> Step:
     """Return the step, left out if the panel is too short for it."""
-    if step.unfit or periods >= step.periods:
+    if step.skip_reason or periods >= step.periods:
         return step
-    return unfit_step(step, say("needs at least {count} periods", count=step.periods))
+    return without_code(step, t("needs at least {count} periods", count=step.periods))
 
 
 def _run(step: Step, names: dict[str, Any], key: str, out: Path) -> Section:
@@ -235,17 +233,19 @@ def _run(step: Step, names: dict[str, Any], key: str, out: Path) -> Section:
 def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: str) -> Section:
     """Run a step's code in `scope`; whatever it raises becomes its error."""
     figures = [(caption, f"figures/{name}.png") for name, caption in step.figures]
-    section = Section(step.name, step.title, step.code, [], [], figures, [], "", step.unfit, key)
-    if step.unfit:
+    section = Section(
+        step.name, step.title, step.code, [], [], figures, [], "", step.skip_reason, key
+    )
+    if step.skip_reason:
         return section
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             exec(compile(step.code, f"step {step.name}", "exec"), scope)
-            found = step.read(scope)
+            output = step.read(scope)
         except NqpError as error:
             section.error = f"{type(error).__name__}: {error}"
-            found = Found()
+            output = StepOutput()
         except Exception as error:
             # Any fault of one step must leave the others their results; the page names the place.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -253,15 +253,15 @@ def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: st
                 f"{type(error).__name__}: {error} ({Path(place.filename).name}, line "
                 f"{place.lineno})"
             )
-            found = Found()
+            output = StepOutput()
     names |= {name: value for name, value in scope.items() if name != "out"}
-    section.words = found.words
-    section.tables = found.tables
+    section.words = output.words
+    section.tables = output.tables
     noted = "\n".join(section.words)  # a note and a warning often say the same
-    section.warnings = [one for one in _heard(caught, fonts=False) if one not in noted]
+    section.warnings = [text for text in _heard(caught, fonts=False) if text not in noted]
     section.fonts = _heard(caught, fonts=True)
     # A step may draw fewer than it could: one period has one scatter plot.
-    section.figures = [one for one in figures if (scope["out"] / one[1]).exists()]
+    section.figures = [figure for figure in figures if (scope["out"] / figure[1]).exists()]
     if section.error:
         section.figures = []
     return section
@@ -269,13 +269,19 @@ def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: st
 
 def _heard(caught: list[warnings.WarningMessage], *, fonts: bool) -> list[str]:
     """Return this package's warnings in the page's language, those of fonts or the others."""
-    own = [
-        said(str(one.message))
-        for one in caught
-        if one.category.__module__.startswith("nqp_spatial")
-        and issubclass(one.category, FontWarning) == fonts
+    texts = [
+        _words_of(warning.message)
+        for warning in caught
+        if warning.category.__module__.startswith("nqp_spatial")
+        and issubclass(warning.category, FontWarning) == fonts
     ]
-    return list(dict.fromkeys(own))
+    return list(dict.fromkeys(texts))
+
+
+def _words_of(warning: Warning | str) -> str:
+    """Return what a warning says; as a message it is translated."""
+    first = warning.args[0] if isinstance(warning, Warning) and warning.args else str(warning)
+    return translate(first) if isinstance(first, str) else str(warning)
 
 
 # -- words about the run ---------------------------------------------------------------------------
@@ -283,11 +289,12 @@ def _heard(caught: list[warnings.WarningMessage], *, fonts: bool) -> list[str]:
 
 def _facts(names: dict[str, Any]) -> str:
     panel = names["panel"]
-    return say(
+    facts = t(
         "{units} units, {first} to {last}. Weights: {spec}.",
         units=panel.n_units, first=panel.periods[0], last=panel.periods[-1],
-        spec=said(names["w"].spec.describe()),
+        spec=names["w"].spec.describe(),
     )  # fmt: skip
+    return translate(facts)
 
 
 def _versions() -> str:
@@ -313,5 +320,5 @@ def _script_text(settings: StudyConfig, setup: str, steps: list[Step], out: Path
         'for name in ("figures", "tables"):\n    (out / name).mkdir(exist_ok=True)\n',
         f"# Data and weights\n{setup}\n",
     ]
-    parts += [f"# {step.title}\n{step.code}\n" for step in steps if not step.unfit]
+    parts += [f"# {step.title}\n{step.code}\n" for step in steps if not step.skip_reason]
     return "\n".join(parts)

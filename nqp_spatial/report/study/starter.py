@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic.fields import FieldInfo
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.errors import NqpError, OptionError, PanelError, sample
 from nqp_spatial.io import sheets_of
 from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.report._texts import visible
-from nqp_spatial.report.study.config import SCHEMA, Setting
+from nqp_spatial.report.study._faults import choices_of
+from nqp_spatial.report.study.config import TABLES
 from nqp_spatial.report.study.files import ids_of_map, map_of, table_of
 
 __all__ = ["starter"]
@@ -26,7 +28,7 @@ _YEAR = re.compile(r"(?:1[89]|2[01])\d\d(?:\.0)?年?")
 _WEIGHTS = (".gal", ".gwt")
 _REGRESSORS = 3  # of the formula that is proposed
 
-Given = dict[tuple[str, str], Any]
+Guesses = dict[tuple[str, str], Any]
 
 
 @checked
@@ -67,20 +69,20 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
     shapes, encoding = (None, None) if geometry is None else _map(Path(geometry), frame)
     fields = [] if shapes is None else [str(name) for name in shapes.columns]
     unit = _guess_unit(frame, period, fields)
-    given: Given = {
+    guesses: Guesses = {
         ("data", "panel"): _relative(path, folder), ("data", "unit"): unit,
         ("data", "period"): period, **{("data", key): value for key, value in reading.items()},
     }  # fmt: skip
     if geometry is None or shapes is None:
-        given |= _weights_beside(path, folder)
+        guesses |= _weights_beside(path, folder)
     else:
-        given["data", "geometry"] = _relative(Path(geometry), folder)
-        given |= {("data", "geometry_encoding"): encoding} if encoding else {}
+        guesses["data", "geometry"] = _relative(Path(geometry), folder)
+        guesses |= {("data", "geometry_encoding"): encoding} if encoding else {}
         columns, words = _columns_of_map(shapes, unit, frame[unit], Path(geometry).name)
-        given |= columns
+        guesses |= columns
         notes += words
     guessed, hints, words = _guess_columns(frame, unit, period)
-    return _toml(given | guessed, hints, [*words, *notes])
+    return _toml(guesses | guessed, hints, [*words, *notes])
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -105,14 +107,14 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
         names = ", ".join(str(reading["sheet_name"]) for reading in readings)
         notes.append(f"Sheets of the workbook: {names}")
     faults: list[NqpError] = []
-    for at, reading in enumerate(readings or [{}]):
+    for place, reading in enumerate(readings or [{}]):
         try:
             frame = _usable(table_of(path, **reading), path)
             _guess_unit(frame, _guess_period(frame), [])
         except (OptionError, PanelError) as error:
             faults.append(error)
             continue
-        return frame, {k: v for k, v in reading.items() if v is not None and at}, notes
+        return frame, {k: v for k, v in reading.items() if v is not None and place}, notes
     if readable := [fault for fault in faults if "name its encoding" not in str(fault)]:
         raise readable[0]
     raise OptionError(f"{path.name!r} is neither in UTF-8 nor in GB 18030: save it in UTF-8")
@@ -185,7 +187,7 @@ def _are_years(values: pd.Series) -> bool:
 
 def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
     rows, periods = len(frame), frame[period].nunique()
-    whole = [
+    complete = [
         name
         for name in frame.columns
         if name != period
@@ -194,7 +196,7 @@ def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
         and frame[name].nunique() * periods >= rows
         and frame[name].nunique() < max(rows, 2)
     ]
-    best = sorted(whole, key=lambda name: (name not in fields, "name" in name.lower()))
+    best = sorted(complete, key=lambda name: (name not in fields, "name" in name.lower()))
     if not best:
         raise OptionError(
             f"no column of unit ids can be made out: none has each value once a {period}; check "
@@ -203,12 +205,12 @@ def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
     return str(best[0])
 
 
-def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[Given, list[str]]:
+def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[Guesses, list[str]]:
     """Return the column of ids of a map, what to do with other shapes, and what it lacks."""
     column, absent = ids_of_map(shapes, unit, ids)
     if not column:
         return {}, [f"No column of {name} has the ids in {unit}: {sample(ids.unique())}"]
-    given: Given = {("data", "geometry_unit"): column} if column != unit else {}
+    guesses: Guesses = {("data", "geometry_unit"): column} if column != unit else {}
     notes = []
     if absent:
         notes.append(
@@ -216,28 +218,28 @@ def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[
             f"{sample(absent, 20)}"
         )
     if set(shapes[column].map(str)) - set(ids.map(str)):
-        given["data", "extra_shapes"] = "drop"
-    return given, notes
+        guesses["data", "extra_shapes"] = "drop"
+    return guesses, notes
 
 
-def _weights_beside(path: Path, folder: Path) -> Given:
+def _weights_beside(path: Path, folder: Path) -> Guesses:
     """Return weights as a file; it is named only if there is one."""
     files = sorted(
         file for file in path.resolve().parent.iterdir() if file.suffix.lower() in _WEIGHTS
     )
-    given: Given = {("weights", "kind"): "file"}
-    return given | ({("weights", "path"): _relative(files[0], folder)} if files else {})
+    guesses: Guesses = {("weights", "kind"): "file"}
+    return guesses | ({("weights", "path"): _relative(files[0], folder)} if files else {})
 
 
 def _guess_columns(
     frame: pd.DataFrame, unit: str, period: str
-) -> tuple[Given, dict[tuple[str, str], str], list[str]]:
+) -> tuple[Guesses, dict[tuple[str, str], str], list[str]]:
     """Return an outcome and groups, a formula to start from, and what the columns are."""
     by_unit = frame.groupby(unit)
-    rest = [name for name in frame.columns if name not in (unit, period)]
-    numeric = [name for name in rest if _is_number(frame[name])]
-    counts = frame[rest].nunique()
-    fixed = [n for n in rest if by_unit[n].nunique(dropna=False).max() == 1 and counts[n] > 1]
+    others = [name for name in frame.columns if name not in (unit, period)]
+    numeric = [name for name in others if _is_number(frame[name])]
+    counts = frame[others].nunique()
+    fixed = [n for n in others if by_unit[n].nunique(dropna=False).max() == 1 and counts[n] > 1]
     few = sorted([n for n in fixed if counts[n] <= 40], key=lambda n: counts[n])
     moving = [name for name in numeric if name not in fixed]
     gaps = frame[moving].isna().sum()
@@ -247,19 +249,19 @@ def _guess_columns(
         f"Constant by unit: {', '.join(fixed) or 'none'}",
         f"With gaps: {', '.join(f'{n} ({k})' for n, k in gaps[gaps > 0].items()) or 'none'}",
     ]
-    given: Given = {}
+    guesses: Guesses = {}
     model = _independent(frame, unit, period, [name for name in moving if not gaps[name]])
     if outcome := (model or moving)[:1]:
-        given["outcome", "variable"] = outcome[0]
+        guesses["outcome", "variable"] = outcome[0]
     centre = [name for name in few if counts[name] == 2]
     region = [name for name in few if 3 <= counts[name] <= 10] or centre
-    given |= {("groups", "region"): region[0]} if region else {}
-    given |= {("groups", "centre"): centre[0]} if centre else {}
+    guesses |= {("groups", "region"): region[0]} if region else {}
+    guesses |= {("groups", "centre"): centre[0]} if centre else {}
     hints = {}
     if len(model) > 1:
-        left, *right = [quoted(name) for name in model]
-        hints["model", "formula"] = f"{left} ~ {' + '.join(right)}"
-    return given, hints, notes
+        response, *regressors = [quoted(name) for name in model]
+        hints["model", "formula"] = f"{response} ~ {' + '.join(regressors)}"
+    return guesses, hints, notes
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -302,29 +304,33 @@ def _writable(name: str) -> bool:
 # -- TOML ------------------------------------------------------------------------------------------
 
 
-def _toml(given: Given, hints: dict[tuple[str, str], str], notes: list[str]) -> str:
+def _toml(guesses: Guesses, hints: dict[tuple[str, str], str], notes: list[str]) -> str:
     lines = [
         "# Settings of a study. Check them with `nqp-spatial check`, run them with",
         "# `nqp-spatial study`. Lines behind # are defaults or hints: take the # away to change.",
         *(f"# {visible(' '.join(note.split()))}" for note in notes),
         "",
     ]
-    for table, settings in SCHEMA.items():
+    for table, model in TABLES.items():
         lines.append(f"[{table}]")
-        for key, setting in settings.items():
-            if (table, key) in given:
-                lines.append(f"{key} = {_literal(given[table, key])}  # guessed: {setting.said}")
+        for key, field in model.model_fields.items():
+            if (table, key) in guesses:
+                value = _literal(guesses[table, key])
+                lines.append(f"{key} = {value}  # guessed: {field.description}")
             elif (table, key) == ("index", "indicators"):
                 lines.append('# indicators = { column = "+", other = "-" }')
             else:
-                value = hints.get((table, key), setting.default)
-                lines.append(f"# {key} = {_literal(value)}  # {_said(setting)}")
+                default = None if field.is_required() else field.default
+                value = _literal(hints.get((table, key), default))
+                lines.append(f"# {key} = {value}  # {_described(field)}")
         lines.append("")
     return "\n".join(lines)
 
 
-def _said(setting: Setting) -> str:
-    return setting.said + (f" ({', '.join(setting.choices)})" if setting.choices else "")
+def _described(field: FieldInfo) -> str:
+    choices = choices_of(field)
+    listed = choices and field.description and choices[0] not in field.description
+    return f"{field.description} ({', '.join(choices)})" if listed else str(field.description)
 
 
 def _literal(value: Any) -> str:
@@ -338,7 +344,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return "[" + ", ".join(_literal(one) for one in value) + "]"
+        return "[" + ", ".join(_literal(part) for part in value) + "]"
     if isinstance(value, dict):
         return "{}"
     # The escapes of JSON are among those of TOML, which has no unescaped DEL.

@@ -1,50 +1,47 @@
 """What a step of a study is, and the code that it runs.
 
-A step's code is text that calls the public API, and the study runs that very text, so that what the
-page shows and what made it cannot differ.
+A step's code is a template of Python beside its module: readable text with ``{{ }}`` for settings,
+each written as a literal. The study runs the rendered text and the page shows the same text, so
+that what is shown and what was run cannot differ.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.said import said
-from nqp_spatial.regression._formulas import columns_of
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.page import Table, table_of
-from nqp_spatial.report.study.words import say
+from nqp_spatial.report.study.page import Domains, Table, table_of
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = [
-    "NO_FORMULA",
-    "Found",
     "Names",
     "Step",
-    "call",
-    "columns_used",
-    "drawn",
-    "indicators_of",
+    "StepOutput",
+    "left_out",
     "literal",
-    "made",
+    "make_step",
     "setup_code",
-    "some",
-    "tabled",
-    "unfit_step",
+    "without_code",
 ]
 
 Names = dict[str, Any]
-NO_FORMULA = "no [model] formula is given"
-_MAPS = ("choropleth_periods", "club_map", "lisa_maps")
+_FOLDER = Path(__file__).parent
 
 
 @dataclass
-class Found:
-    """What a step found, in words and tables.
+class StepOutput:
+    """What a step shows: paragraphs and tables, in the language of the page.
 
     Attributes
     ----------
@@ -56,17 +53,21 @@ class Found:
     words: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
-    def say(self, *words: str) -> None:
-        """Add paragraphs, empty ones left out; those of results in the page's language."""
-        self.words += [said(one) for one in words if one]
+    def say(self, *messages: str) -> None:
+        """Add paragraphs, empty ones left out."""
+        self.words += [translate(message) for message in messages if message]
 
     def note(self, notes: Iterable[str]) -> None:
-        """Add what a result says of itself."""
-        self.words += [say("Note: {words}", words=said(one).rstrip(".。")) for one in notes]
+        """Add the notes of a result."""
+        for note in notes:
+            self.say(t("Note: {words}", words=translate(note).rstrip(".。")))
 
-    def show(self, caption: str, table: pd.DataFrame, given: Iterable[object] = ()) -> None:
-        """Add a table; the caller's own names are `given`, for they must not be translated."""
-        self.tables.append(table_of(caption, table, set(given)))
+    def show(
+        self, caption: str, table: pd.DataFrame, *, columns: Domains = "column",
+        rows: Domains = None,
+    ) -> None:  # fmt: skip
+        """Add a table; the parameters are those of `table_of`."""
+        self.tables.append(table_of(translate(caption), table, columns=columns, rows=rows))
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ class Step:
     code : str
         Python that calls the API; `panel`, `w`, `nq` and `out` are there.
     read : callable
-        From the names that the code made to what was found.
+        From the names that the code made to what is shown.
     figures : tuple of (name, caption)
         Files that the code writes to out / "figures".
-    unfit : str
+    skip_reason : str
         Why the step does not apply, or "".
     needed : str
         The part of the code that later steps build on: it runs even where the rest is taken over
@@ -94,11 +95,85 @@ class Step:
     name: str
     title: str
     code: str
-    read: Callable[[Names], Found]
+    read: Callable[[Names], StepOutput]
     figures: tuple[tuple[str, str], ...] = ()
-    unfit: str = ""
+    skip_reason: str = ""
     needed: str = ""
     periods: int = 1
+
+
+def make_step(
+    name: str,
+    title: str,
+    config: StudyConfig,
+    read: Callable[[Names], StepOutput],
+    *,
+    figures: Sequence[tuple[str, str]] = (),
+    periods: int = 1,
+) -> Step:
+    """Return a step with the code of its template, ``steps/<name>.py.j2``, for these settings.
+
+    Parameters
+    ----------
+    name, title : str
+    config : StudyConfig
+    read : callable
+    figures : sequence of (name, caption)
+    periods : int
+        As in `Step`; titles and captions are messages.
+    """
+    code, needed = _rendered(f"steps/{name}.py.j2", config)
+    pictures = tuple((picture, translate(caption)) for picture, caption in figures)
+    return Step(name, translate(title), code, read, pictures, "", needed, periods)
+
+
+def left_out(name: str, title: str, reason: str) -> Step:
+    """Return a step that does not apply, and why."""
+    return Step(name, translate(title), "", lambda _: StepOutput(), skip_reason=translate(reason))
+
+
+def without_code(step: Step, reason: str) -> Step:
+    """Return the step without its code, with the reason why it is left out."""
+    return Step(step.name, step.title, "", step.read, skip_reason=translate(reason))
+
+
+def setup_code(config: StudyConfig) -> str:
+    """Return the code that reads the data and makes the weights."""
+    labels = {
+        f"log_{name}": translate(t("Log of {name}", name=config.data.labels.get(name, name)))
+        for name in config.data.logs
+    }
+    return _rendered("setup.py.j2", config, log_labels=labels)[0]
+
+
+def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, str]:
+    """Return the code of a template, and the part of it that later steps need."""
+    template = _environment().get_template(name)
+    context = {
+        **dict(config), "y": config.outcome_name, "columns": config.columns,
+        "described": _described(config), "index_label": translate(t("Index")), **values,
+    }  # fmt: skip
+    needed = template.blocks.get("needed")
+    parts = "" if needed is None else "".join(needed(template.new_context(context)))
+    return template.render(context).strip(), parts.strip()
+
+
+def _described(config: StudyConfig) -> list[str]:
+    """Return the columns with descriptive statistics: those used, and logs, without groups."""
+    groups = config.groupings.values()
+    columns = [name for name in config.columns if name not in groups]
+    return columns + [f"log_{name}" for name in config.data.logs]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Return templates in which every value becomes a literal: no setting can become code."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_FOLDER), finalize=literal, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, autoescape=False,
+    )  # fmt: skip
 
 
 def literal(value: object) -> str:
@@ -137,131 +212,3 @@ def literal(value: object) -> str:
         f"settings hold finite numbers, text, true or false, and lists or tables of these, got "
         f"{type(value).__name__}"
     )
-
-
-def call(function: str, *arguments: str, **options: Any) -> str:
-    """Return the text of a call; arguments are code, options are values.
-
-    Examples
-    --------
-    >>> call("nq.esda.moran", "panel", "'y'", "w", seed=0)
-    "nq.esda.moran(panel, 'y', w, seed=0)"
-    """
-    given = [*arguments, *(f"{key}={literal(value)}" for key, value in options.items())]
-    line = f"{function}({', '.join(given)})"
-    if len(line) <= 96:
-        return line
-    return f"{function}(\n    " + ",\n    ".join(given) + ",\n)"
-
-
-def made(name: str, function: str, *arguments: str, **options: Any) -> str:
-    """Return code that gives the result of a call a name."""
-    return f"{name} = {call(function, *arguments, **options)}"
-
-
-def some(**options: Any) -> Names:
-    """Return the options that are given."""
-    return {key: value for key, value in options.items() if value is not None}
-
-
-def drawn(config: StudyConfig, function: str, what: str, name: str) -> str:
-    """Return code that draws a figure and saves it; `name` is the text of a string."""
-    options: Names = {}
-    if function in _MAPS:
-        options |= some(basemap=config["maps"]["basemap"], inset=config["maps"]["inset"])
-    if config["study"]["lang"] != "en":
-        options["lang"] = config["study"]["lang"]
-    return (
-        f"drawn = {call(f'nq.plots.{function}', what, **options)}\n"
-        f'nq.plots.save(drawn, out / "figures" / {name}, close=True)'
-    )
-
-
-def tabled(function: str, what: str, name: str, **options: Any) -> str:
-    """Return code that writes a table to Word and LaTeX."""
-    lines = [
-        call(f"nq.report.{function}", what, f'out / "tables" / "{name}.{ending}"', **options)
-        for ending in ("docx", "tex")
-    ]
-    return "\n".join(lines)
-
-
-def unfit_step(step: Step, why: str) -> Step:
-    """Return the step without its code, with the reason why it is left out."""
-    return Step(step.name, step.title, "", step.read, (), why)
-
-
-def setup_code(config: StudyConfig) -> str:
-    """Return the code that reads the data and makes the weights."""
-    data, weights = config["data"], config["weights"]
-    reading: Names = {"unit": data["unit"], "period": data["period"]}
-    files = [f"data / {literal(data['panel'])}"]
-    if data["geometry"]:
-        files.append(f"geometry=data / {literal(data['geometry'])}")
-    reading |= some(
-        geometry_unit=data["geometry_unit"], geometry_encoding=data["geometry_encoding"],
-        sheet_name=data["sheet_name"],
-        encoding=data["encoding"], labels=data["labels"] or None,
-    )  # fmt: skip
-    if data["extra_shapes"] != "error":
-        reading["extra_shapes"] = data["extra_shapes"]
-    if data["balance"]:
-        reading["balanced"] = False
-    lines = [f"panel = {call('nq.read_panel', *files, **reading)}"]
-    if data["periods"] is not None:
-        lines.append(f"panel = panel.select(periods={literal(data['periods'])})")
-    if data["balance"]:
-        used = columns_used(config)
-        lines.append(f"panel = {call('panel.balance', how=data['balance'], columns=used)}")
-    for name in data["logs"]:
-        label = say("Log of {name}", name=data["labels"].get(name, name))
-        made = f"log_{name}"
-        lines.append(  # a mapping: names of columns need not be Python's
-            f"panel = panel.assign(labels={{{literal(made)}: {literal(label)}}}, "
-            f"**{{{literal(made)}: lambda d: np.log(d[{literal(name)}])}})"
-        )
-    lines.append(f"w = {_weights_code(config)}")
-    if weights["kind"] == "file":
-        lines.append('w = w if w.rows_add_to_one else w.standardize("row")')
-    return "\n".join(lines)
-
-
-def columns_used(config: StudyConfig) -> list[str]:
-    """Return the columns of the file that the study needs complete."""
-    found = list(config["data"]["logs"])
-    found += indicators_of(config)
-    if config["outcome"]["variable"]:
-        found.append(config["outcome"]["variable"])
-    found += [name for name in config["groups"].values() if name]
-    formula = config["model"]["formula"]
-    if formula:
-        found += columns_of(formula)
-    made = {f"log_{name}" for name in config["data"]["logs"]} | (
-        {config["index"]["name"]} if config["index"]["indicators"] else set()
-    )
-    return [name for name in dict.fromkeys(found) if name not in made]
-
-
-def indicators_of(config: StudyConfig) -> list[str]:
-    """Return the columns of the index, whatever its levels."""
-    found: list[str] = []
-    for name, value in (config["index"]["indicators"] or {}).items():
-        found += value if isinstance(value, dict) else [name]
-    return found
-
-
-def _weights_code(config: StudyConfig) -> str:
-    weights = config["weights"]
-    kind, islands = weights["kind"], weights["islands"]
-    if kind in ("queen", "rook"):
-        return call("nq.weights.contiguity", "panel", kind=kind, islands=islands)
-    if kind == "knn":
-        return call("nq.weights.knn", "panel", k=weights["k"])
-    if kind == "distance-band":
-        return call(
-            "nq.weights.distance_band", "panel", cutoff_km=weights["cutoff_km"], islands=islands
-        )
-    if kind == "inverse-distance":
-        options = some(power=weights["power"], cutoff_km=weights["cutoff_km"])
-        return call("nq.weights.inverse_distance", "panel", **options)
-    return f"nq.weights.read(data / {literal(weights['path'])}, units=panel.units)"

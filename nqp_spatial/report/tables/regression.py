@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -163,10 +164,11 @@ def regression_table(
                 f"{', '.join(map(str, impacts))}"
             )
     columns = {}
+    shared = _shared_labels(map(_variable_labels, models.values()))
     for name, model in models.items():
-        parts = [_coefficients(model, statistic, digits, words)]
+        parts = [_coefficients(model, statistic, digits, words, shared)]
         if name in impacts:
-            parts.append(_effects_column(impacts[name], digits, words, statistic))
+            parts.append(_effects_column(impacts[name], digits, words, statistic, shared))
         parts.append(_facts(model, digits, words))
         columns[name] = pd.concat(parts)
     rows = _rows(list(columns.values()))
@@ -189,14 +191,18 @@ def _cell(value: float, error: float, p: float, statistic: str, digits: int) -> 
 
 
 def _coefficients(
-    model: RegressionResult, statistic: str, digits: int, words: dict[str, str]
+    model: RegressionResult,
+    statistic: str,
+    digits: int,
+    words: dict[str, str],
+    shared: set[str],
 ) -> pd.Series:
     greek = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ"}
     outcome = model.label(model.spec.outcome)
     cells = {}
-    for key, row in model.table.iterrows():
+    for key, row in model.frame.iterrows():
         block, name = key
-        label = words["constant"] if name == "Intercept" else model.label(name)
+        label = words["constant"] if name == "Intercept" else _row_label(name, model.labels, shared)
         if block in ("spatial", "random"):
             label = greek[name]
         elif block == "dynamic":
@@ -209,6 +215,34 @@ def _coefficients(
             row["estimate"], row["std_error"], row["p_value"], statistic, digits
         )
     return pd.Series(cells, dtype=object)
+
+
+def _shared_labels(columns: Iterable[Mapping[str, str]]) -> set[str]:
+    """Return the labels that two variables of one column share, from labels by variable.
+
+    Such variables have their names behind the label, in all columns alike.
+    """
+    counts = (Counter(labels.values()) for labels in columns)
+    return {label for count in counts for label, number in count.items() if number > 1}
+
+
+def _variable_labels(result: RegressionResult | EffectsResult) -> dict[str, str]:
+    """Return the labels of the variables of a model or of its effects."""
+    effects = isinstance(result, EffectsResult)
+    names = result.frame["variable"] if effects else result.spec.regressors
+    return {name: result.labels.get(name, name) for name in names}
+
+
+def _row_label(name: str, labels: Mapping[str, str], shared: set[str]) -> str:
+    """Return the label of a variable's row, with its name behind it where others have the label.
+
+    Examples
+    --------
+    >>> _row_label("x1", {"x1": "Capital"}, {"Capital"}), _row_label("z", {}, set())
+    ('Capital (x1)', 'z')
+    """
+    label = labels.get(name, name)
+    return f"{label} ({name})" if label in shared else label
 
 
 def _facts(model: RegressionResult, digits: int, words: dict[str, str]) -> pd.Series:
@@ -274,9 +308,13 @@ def effects_table(
     columns = _named(effects, EffectsResult)
     target = target_of(path, digits, caption, notes)
     words = words_in(lang, _WORDS)
-    found = {name: _effects_column(one, digits, words, "se") for name, one in columns.items()}
-    rows = _rows(list(found.values()))
-    cells = pd.DataFrame({name: column.reindex(rows) for name, column in found.items()})
+    shared = _shared_labels(map(_variable_labels, columns.values()))
+    series = {
+        name: _effects_column(result, digits, words, "se", shared)
+        for name, result in columns.items()
+    }
+    rows = _rows(list(series.values()))
+    cells = pd.DataFrame({name: column.reindex(rows) for name, column in series.items()})
     note = _effects_note(columns, words, notes)
     return write_cells(cells.fillna(""), target, caption=caption, notes=note)
 
@@ -302,7 +340,11 @@ def _named(results: Any, kind: type) -> dict[str, Any]:
 
 
 def _effects_column(
-    effects: EffectsResult, digits: int, words: dict[str, str], statistic: str
+    effects: EffectsResult,
+    digits: int,
+    words: dict[str, str],
+    statistic: str,
+    shared: set[str],
 ) -> pd.Series:
     """Return cells by panel (an effect at a horizon) and variable."""
     cells = {}
@@ -313,7 +355,7 @@ def _effects_column(
         for kind in ("direct", "indirect", "total"):
             heading = f"{words[kind]}, {when}" if when else words[kind]
             for row in at[at["effect"] == kind].itertuples():
-                label = effects.labels.get(row.variable, row.variable)
+                label = _row_label(row.variable, effects.labels, shared)
                 cells[heading, label] = _cell(
                     row.estimate, row.std_error, row.p_value, statistic, digits
                 )
@@ -330,7 +372,7 @@ def _regression_note(
     words = words_in(lang, _WORDS)
     facts: dict[str, list[str]] = {
         "model": [one.spec.model.upper() for one in models.values()],
-        "weights": [said(one.weights_spec, lang) for one in models.values()],
+        "weights": [said(one.spec.weights, lang) for one in models.values()],
         "estimator": [
             "GS2SLS" if one.spec.estimator == "gs2sls" else words["likelihood"]
             for one in models.values()
@@ -349,7 +391,8 @@ def _worded(option: str, words: dict[str, str]) -> str:
 
 
 def _inference(effects: EffectsResult, words: dict[str, str]) -> str:
-    return words["draws"].format(effects.draws) if effects.draws else words["delta"]
+    draws = effects.spec["draws"]
+    return words["draws"].format(draws) if draws else words["delta"]
 
 
 def _per_column(key: str, values: list[str], words: dict[str, str]) -> str:

@@ -13,6 +13,7 @@ from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, tests_frame
 from nqp_spatial.core.options import Digits, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import label, translate
 from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality import DagumResult
@@ -250,7 +251,7 @@ def dagum_table(
     """
     require_result(result, DagumResult, "dagum_table", "nqp_spatial.inequality.dagum")
     target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
-    summary = result.summary
+    summary = result.frame
     parts = {words["total"]: summary["gini"].map(lambda x: number(x, digits))}
     for key in ("within", "net_between", "transvariation"):
         parts[words[key]] = summary[key].map(lambda x: number(x, digits))
@@ -495,7 +496,7 @@ def tests_table(
     target, words = target_of(path, digits, caption, notes), words_in(lang, _WORDS)
     about = [words["stars"]]
     if isinstance(tests, DiagnosticsResult):
-        frame = tests.table
+        frame = tests.frame
         about.append(said(tests.recommendation, lang))
     else:
         frame = tests_frame(_listed_tests(tests))
@@ -506,13 +507,13 @@ def tests_table(
         applies = not pd.isna(row.p_value)
         df = "" if row.df is None or pd.isna(row.df) else f"{row.df:g}"
         cells = {
-            words["null"]: said(str(row.null), lang),
+            words["null"]: said(row.null, lang),
             words["value"]: f"{row.statistic:.{digits}f}{stars(row.p_value)}" if applies else "–",
             words["df"]: df,
-            words["p"]: p_value(row.p_value, digits) if applies else said(str(row.rule), lang),
+            words["p"]: p_value(row.p_value, digits) if applies else said(row.rule, lang),
         }
-        panel = said(str(getattr(row, "group", "")), lang)
-        rows[(panel, said(str(row.name), lang), at)] = cells
+        panel = translate(label("test group", getattr(row, "group", "")), lang)
+        rows[(panel, said(row.name, lang), at)] = cells
     cells = pd.DataFrame(list(rows.values()))
     keys = [(panel, name) for panel, name, _ in rows]
     cells.index = (

@@ -1,1 +1,34 @@
-"""Steps of a study, in their order."""
+"""Steps of a study, in their order: a module for what each shows, a template for what each runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nqp_spatial.core.text import t
+from nqp_spatial.report.study.config import StudyConfig
+from nqp_spatial.report.study.step import Step, without_code
+from nqp_spatial.report.study.steps.association import association
+from nqp_spatial.report.study.steps.centre import centre
+from nqp_spatial.report.study.steps.chains import chains
+from nqp_spatial.report.study.steps.convergence import convergence
+from nqp_spatial.report.study.steps.describe import describe
+from nqp_spatial.report.study.steps.diagnostics import diagnostics
+from nqp_spatial.report.study.steps.distribution import distribution
+from nqp_spatial.report.study.steps.gradient import gradient
+from nqp_spatial.report.study.steps.index import index
+from nqp_spatial.report.study.steps.model import model
+
+__all__ = ["every_step"]
+
+_STEPS: tuple[Callable[[StudyConfig], Step], ...] = (
+    describe, index, gradient, distribution, chains, convergence, association, diagnostics, model,
+    centre,
+)  # fmt: skip
+
+
+def every_step(config: StudyConfig) -> list[Step]:
+    """Return the steps in order, with their code for these settings."""
+    return [
+        without_code(step, t("named in [study] skip")) if step.name in config.study.skip else step
+        for step in (make(config) for make in _STEPS)
+    ]

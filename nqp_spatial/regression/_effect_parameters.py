@@ -1,0 +1,123 @@
+"""The parameters that effects are made of, and draws of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqp_spatial.errors import OptionError
+from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._estimated import EstimatedModel
+
+__all__ = ["EffectParameters", "draw_parameters", "effect_parameters"]
+
+
+@dataclass(frozen=True, eq=False)
+class EffectParameters:
+    """The parameters that effects are made of, and their positions.
+
+    Attributes
+    ----------
+    names : list of str
+        Regressors without the intercept, K of them.
+    lagged : ndarray of int
+        For each theta, which regressor it belongs to.
+    dynamics : tuple of str
+        "tau" and "eta", as far as the model has them.
+    has_rho : bool
+    estimates, cov : ndarray
+        (beta, theta, tau, eta, rho) and their covariance.
+    """
+
+    names: list[str]
+    lagged: np.ndarray
+    dynamics: tuple[str, ...]
+    has_rho: bool
+    estimates: np.ndarray
+    cov: np.ndarray
+
+    def coefficients(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return beta and theta of equal length, theta zero where a regressor is not lagged."""
+        k = len(self.names)
+        beta = values[..., :k]
+        theta = np.zeros_like(beta)
+        theta[..., self.lagged] = values[..., k : k + len(self.lagged)]
+        return beta, theta
+
+    def position(self, name: str) -> int | None:
+        """Return the position of "tau", "eta" or "rho"; None if the model has none."""
+        if name == "rho":
+            return len(self.estimates) - 1 if self.has_rho else None
+        if name not in self.dynamics:
+            return None
+        return len(self.names) + len(self.lagged) + self.dynamics.index(name)
+
+    def value(self, values: np.ndarray, name: str) -> np.ndarray:
+        """Return "tau", "eta" or "rho" of one or many sets of parameters; zero if there is none."""
+        position = self.position(name)
+        if position is None:
+            return np.zeros(values.shape[:-1])
+        return np.asarray(values[..., position])
+
+    def argument(self, values: np.ndarray, horizon: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the argument of the trace functions and the divisor of effects.
+
+        These are (rho, 1), and ((rho + eta) / (1 - tau), 1 - tau) in the long run.
+        """
+        rho = self.value(values, "rho")
+        if horizon != "long-run":
+            return rho, np.ones_like(rho)
+        divisor = 1 - self.value(values, "tau")
+        return (rho + self.value(values, "eta")) / divisor, divisor
+
+    def require_stable(self, interval: tuple[float, float], horizon: str) -> None:
+        """Raise `OptionError` if the estimate has no effects at a horizon."""
+        x, divisor = self.argument(self.estimates, horizon)
+        if not (interval[0] < x < interval[1] and divisor > 0):
+            raise OptionError(
+                f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
+                "grow without end), so it has no effects there; see the note on tau + rho + eta"
+            )
+
+
+def effect_parameters(model: EstimatedModel) -> EffectParameters:
+    """Return the parameters of effects: without the intercept, and without lam."""
+    if model.terms.has_parts:
+        raise OptionError(
+            "a model with several W's in a term has effects from group to group, or by distance: "
+            "see effects_matrix, effects_by_border or frame of the result of spillovers that "
+            "holds it"
+        )
+    keys = list(model.params.index)
+    positions = [
+        position
+        for position, (block, name) in enumerate(keys)
+        if block in ("x", "wx", "dynamic", "spatial")
+        and (block, name) not in (("x", INTERCEPT), ("spatial", "lam"))
+    ]
+    names = [keys[position][1] for position in positions if keys[position][0] == "x"]
+    lagged = [keys[position][1] for position in positions if keys[position][0] == "wx"]
+    return EffectParameters(
+        names,
+        np.array([names.index(name) for name in lagged], dtype=int),
+        model.spec.dynamics,
+        model.spec.has_rho,
+        model.params.to_numpy()[positions],
+        model.cov.to_numpy()[np.ix_(positions, positions)],
+    )
+
+
+def draw_parameters(parameters: EffectParameters, draws: int, seed: int | None) -> np.ndarray:
+    """Draw parameters from their asymptotic distribution, shape (draws, parameters)."""
+    rng = np.random.default_rng(seed)
+    # Scaled before the decomposition, so that it does not depend on the units of measurement.
+    scale = np.sqrt(np.diag(parameters.cov))
+    try:
+        lower = np.linalg.cholesky(parameters.cov / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        raise OptionError(
+            "the covariance of the estimates is singular, so that nothing can be drawn from it "
+            "(few units or periods make it so); use method='delta'"
+        ) from None
+    return parameters.estimates + (rng.standard_normal((draws, len(scale))) @ lower.T) * scale

@@ -1,0 +1,46 @@
+"""How a fitted model shows itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.core.display import Block, notes_of
+from nqp_spatial.regression._estimated import EstimatedModel
+
+__all__ = ["Summary", "summary_blocks"]
+
+
+class Summary(str):
+    """Text that shows itself with its line breaks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary_blocks(model: EstimatedModel) -> list[Block]:
+    """Return a fitted model as paragraphs and tables."""
+    spec = model.spec
+    table = model.frame.reset_index()
+    part = ["part"] if model.terms.has_parts else []
+    headings = ["", "variable", *part, "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
+    table.columns = pd.Index(headings)
+    fit = f"sigma2: {model.sigma2:.6g}   R2 within: {model.rsquared_within:.4f}"
+    if np.isfinite(model.loglik):
+        criteria = f"AIC: {model.aic:.2f}   BIC: {model.bic:.2f}"
+        fit = f"{fit}\nLog-likelihood: {model.loglik:.4f}   {criteria}"
+    blocks: list[Block] = [
+        spec.describe(),
+        f"Formula: {spec.formula}",
+        f"Weights: {spec.weights or 'none'}",
+        f"Units: {model.n_units}   Periods: {model.n_periods}   Observations: {model.nobs}",
+        f"Correction: {spec.correction}   Covariance: {spec.covariance}",
+        table,
+        fit,
+        *map(repr, model.tests.values()),
+    ]
+    if not model.terms.has_parts and (spec.has_rho or spec.has_lags or spec.is_dynamic):
+        blocks.append("Coefficients of a model with spatial lags are not effects: see .effects()")
+    return [*blocks, *notes_of(model.notes)]

@@ -1,0 +1,254 @@
+"""Tests of residuals: spatial and cross-sectional dependence, normality, heteroskedasticity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse, stats
+
+from nqp_spatial.core.inference import (
+    HypothesisTest,
+    NotApplicable,
+    TestSet,
+    chi2_test,
+    two_sided_p,
+)
+from nqp_spatial.core.text import t
+
+__all__ = [
+    "cross_section_exponent",
+    "heteroskedasticity_test",
+    "moran_by_period",
+    "normality_test",
+    "pesaran_cd",
+    "residual_tests",
+]
+
+
+def moran_by_period(
+    residuals: np.ndarray, matrix: sparse.csr_array, periods: pd.Index
+) -> pd.DataFrame:
+    """Compute Moran's I of residuals in each period.
+
+    Parameters
+    ----------
+    residuals : ndarray
+        Shape (n, T).
+    matrix : csr_array
+        W.
+    periods : Index
+
+    Returns
+    -------
+    DataFrame
+        By period: ``moran_i``, ``expected``, ``z``, ``p_value`` (two-sided), under normality.
+
+    Notes
+    -----
+    The moments are those of a variable, not of residuals: regressors and effects that were taken
+    out make them approximate. The score tests allow for them. Source: Cliff and Ord (1981), p. 21.
+
+    Examples
+    --------
+    >>> w = sparse.csr_array(np.array([[0.0, 1], [1, 0]]))
+    >>> moran_by_period(np.array([[1.0], [-1.0]]), w, pd.Index([2020]))["moran_i"].tolist()
+    [-1.0]
+    """
+    z = residuals - residuals.mean(axis=0)
+    n = len(z)
+    s0 = float(matrix.sum())
+    s1 = float((matrix + matrix.T).power(2).sum()) / 2
+    s2 = float(((matrix.sum(axis=0) + matrix.sum(axis=1)) ** 2).sum())
+    moran = n / s0 * (z * (matrix @ z)).sum(axis=0) / (z**2).sum(axis=0)
+    expected = -1 / (n - 1)
+    variance = (n**2 * s1 - n * s2 + 3 * s0**2) / ((n**2 - 1) * s0**2) - expected**2
+    z_scores = np.full_like(moran, np.nan)
+    if variance > 0:
+        z_scores = (moran - expected) / np.sqrt(variance)
+    return pd.DataFrame(
+        {
+            "moran_i": moran,
+            "expected": expected,
+            "z": z_scores,
+            "p_value": two_sided_p(z_scores),
+        },
+        index=periods,
+    )
+
+
+def pesaran_cd(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
+    """Test residuals for weak cross-sectional dependence.
+
+    ``CD = sqrt(2 T / (n (n - 1))) sum_(i<j) r_ij``, r_ij the correlation over time, is standard
+    normal under weak dependence. The sum over pairs is ``(|sum_i z_i|^2 - n) / 2`` with z_i the
+    series of unit i scaled to length one, so that no matrix of correlations is made.
+
+    Parameters
+    ----------
+    residuals : ndarray
+        Shape (n, T), T at least 3.
+
+    Returns
+    -------
+    HypothesisTest or NotApplicable
+
+    Notes
+    -----
+    Sources: Pesaran (2004; 2015, Econometric Reviews 34). Not for residuals of a model with period
+    effects: they add to zero in every period, so that the statistic is about -sqrt(T / 2)
+    whatever the dependence (Juodis and Reese 2022).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> pesaran_cd(rng.normal(size=(40, 10)) + rng.normal(size=10)).p_value < 1e-6
+    True
+    """
+    n, n_periods = residuals.shape
+    name, null = t("Pesaran CD"), t("weak cross-sectional dependence")
+    if n < 2 or n_periods < 3:
+        return NotApplicable(
+            name,
+            null,
+            t(
+                "needs 2 units and 3 periods, has {units} and {periods}",
+                units=n,
+                periods=n_periods,
+            ),
+        )
+    z = _unit_length(residuals)
+    pairs = (float((z.sum(axis=0) ** 2).sum()) - n) / 2
+    statistic = np.sqrt(2 * n_periods / (n * (n - 1))) * pairs
+    return HypothesisTest(
+        name,
+        null,
+        float(statistic),
+        "normal",
+        None,
+        float(two_sided_p(statistic)),
+        t("two-sided; of residuals before period effects are taken out"),
+    )
+
+
+def cross_section_exponent(residuals: np.ndarray, level: float = 0.1) -> float:
+    """Estimate the exponent of cross-sectional dependence of residuals.
+
+    ``alpha = ln(1'R 1) / (2 ln n)`` with R the correlations that differ from zero in a test of all
+    pairs together, the others set to zero: 1/2 where the strongest dependence is weak (spatial), 1
+    where a common factor reaches every unit.
+
+    Parameters
+    ----------
+    residuals : ndarray
+        Shape (n, T).
+    level : float
+        Of the multiple test.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    Source: Bailey, Kapetanios and Pesaran (2019), Sankhya B 81, equations 9-11, with delta = 1/2.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> round(cross_section_exponent(rng.normal(size=(50, 100)) + 3 * rng.normal(size=100)), 2)
+    0.99
+    """
+    n, n_periods = residuals.shape
+    z = _unit_length(residuals)
+    bound = stats.norm.ppf(1 - level / (2 * n**0.5)) / np.sqrt(n_periods)
+    total = 0.0
+    for start in range(0, n, 1000):  # a block of rows at a time: never n x n
+        block = z[start : start + 1000] @ z.T
+        total += float(block[np.abs(block) > bound].sum())
+    return float(np.log(max(total, 1.0)) / (2 * np.log(n)))
+
+
+def _unit_length(residuals: np.ndarray) -> np.ndarray:
+    z = residuals - residuals.mean(axis=1, keepdims=True)
+    lengths = np.sqrt((z**2).sum(axis=1, keepdims=True))
+    return np.asarray(np.divide(z, lengths, out=np.zeros_like(z), where=lengths > 0))
+
+
+def normality_test(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
+    """Test residuals for skewness and excess kurtosis (Jarque and Bera 1987).
+
+    Parameters
+    ----------
+    residuals : ndarray
+        Any shape.
+
+    Returns
+    -------
+    HypothesisTest or NotApplicable
+
+    Examples
+    --------
+    >>> normality_test(np.random.default_rng(0).exponential(size=500)).p_value < 1e-6
+    True
+    """
+    statistic = float(stats.jarque_bera(residuals.ravel()).statistic)
+    return chi2_test(t("Jarque-Bera"), t("errors are normally distributed"), statistic, 2)
+
+
+def heteroskedasticity_test(
+    residuals: np.ndarray, regressors: np.ndarray
+) -> HypothesisTest | NotApplicable:
+    """Test whether squared residuals vary with the regressors (Koenker 1981).
+
+    ``N R^2`` of squared residuals on the regressors and a constant.
+
+    Parameters
+    ----------
+    residuals : ndarray
+        Shape (N,).
+    regressors : ndarray
+        Shape (N, K), effects taken out.
+
+    Returns
+    -------
+    HypothesisTest or NotApplicable
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(400, 1))
+    >>> heteroskedasticity_test(np.exp(x[:, 0]) * rng.normal(size=400), x).p_value < 1e-3
+    True
+    """
+    squares = residuals**2 - (residuals**2).mean()
+    x = regressors - regressors.mean(axis=0)
+    fitted = x @ np.linalg.lstsq(x, squares, rcond=None)[0]
+    rank = int(np.linalg.matrix_rank(x))
+    total = float(squares @ squares)
+    statistic = len(squares) * float(fitted @ fitted) / total if total > 0 else np.nan
+    return chi2_test(t("Koenker-Bassett"), t("errors have equal variances"), statistic, rank)
+
+
+def residual_tests(
+    residuals: np.ndarray, with_period_effects: np.ndarray, regressors: np.ndarray
+) -> TestSet:
+    """Test residuals for dependence between units, normality and equal variances.
+
+    Parameters
+    ----------
+    residuals, with_period_effects : ndarray
+        After and before period effects are taken out, shape (n, T).
+    regressors : ndarray
+        Effects taken out, shape (n T, K).
+
+    Returns
+    -------
+    TestSet
+    """
+    return TestSet(
+        [
+            pesaran_cd(with_period_effects),
+            normality_test(residuals),
+            heteroskedasticity_test(residuals.ravel(), regressors),
+        ]
+    )

@@ -1,0 +1,82 @@
+"""Markov chains of states, by neighbours and by group, with tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.text import Message, t
+from nqp_spatial.report.study.config import StudyConfig
+from nqp_spatial.report.study.page import tests_of
+from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step
+
+__all__ = ["chains"]
+
+
+def chains(config: StudyConfig) -> Step:
+    """Estimate Markov chains, for all units, by neighbours and by group."""
+    figures = [
+        ("transitions", t("Transition probabilities, for all units and by the neighbours' state.")),
+        ("steady_states", t("Shares in the sample and in the long run, with intervals.")),
+    ]
+    if config.groups.centre:
+        figures.append(("transitions_by_group", t("Centre and periphery separately.")))
+    return make_step(
+        "chains", t("Markov chains"), config, _read, figures=figures,
+        periods=config.dynamics.step + 1,
+    )  # fmt: skip
+
+
+def _read(names: Names) -> StepOutput:
+    output, chain, spatial = StepOutput(), names["chain"], names["spatial"]
+    output.say(
+        t(
+            "A unit stays in its state from one period to the next with probability {stay:.2f} on "
+            "average; the slowest deviation from the long run is halved in {half:.1f} periods.",
+            stay=float(np.nanmean(np.diag(chain.probabilities))), half=chain.half_life,
+        ),
+        _neighbours(spatial.tests.get("lr_permutation", spatial.tests["lr"])),
+        _stability(names["subsamples"].tests["lr"]),
+    )  # fmt: skip
+    if "by_group" in names:
+        output.say(_groups(names["by_group"].tests["lr_permutation"].p_value))
+    # The chain of all units says the same of itself in both results.
+    output.note(dict.fromkeys([*chain.notes, *spatial.notes]))
+    probabilities = chain.probabilities.assign(moves=chain.counts.sum(axis=1))
+    output.show(t("Transition probabilities"), probabilities)
+    output.show(t("Mobility"), chain.mobility, rows="mobility")
+    output.show(t("Tests of neighbours"), tests_of(spatial.tests.values()))
+    return output
+
+
+def _neighbours(test: HypothesisTest | NotApplicable) -> Message:
+    if isinstance(test, NotApplicable):
+        return t("No test of neighbours: {reason}.", reason=test.reason)
+    values = {"lr": test.statistic, "p": test.p_value}
+    if test.p_value < 0.05:
+        return t(
+            "Transitions depend on the neighbours' state (LR {lr:.1f}, p = {p:.3f} from random "
+            "reassignment of units with their histories).",
+            **values,
+        )
+    return t(
+        "Transitions do not depend significantly on the neighbours' state (LR {lr:.1f}, p = "
+        "{p:.3f} from random reassignment of units with their histories).",
+        **values,
+    )
+
+
+def _stability(test: HypothesisTest | NotApplicable) -> Message | str:
+    if isinstance(test, NotApplicable):
+        return ""
+    if test.p_value < 0.05:
+        return t("The two halves of the sample differ significantly (p = {p:.3f}, transitions "
+                 "assumed independent).", p=test.p_value)  # fmt: skip
+    return t("The two halves of the sample do not differ significantly (p = {p:.3f}, transitions "
+             "assumed independent).", p=test.p_value)  # fmt: skip
+
+
+def _groups(p_value: float) -> Message:
+    if p_value < 0.05:
+        return t("Centre and periphery differ significantly (p = {p:.3f}).", p=p_value)
+    return t("Centre and periphery do not differ significantly (p = {p:.3f}).", p=p_value)

@@ -1,0 +1,71 @@
+"""How the distribution moves: densities, modes, stochastic kernels."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.core.text import Message, t
+from nqp_spatial.report.study.config import StudyConfig
+from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step
+
+__all__ = ["distribution"]
+
+
+def distribution(config: StudyConfig) -> Step:
+    """Draw how the distribution moves."""
+    figures = [
+        ("ridges", t("Densities by period, with medians.")),
+        ("waterfall", t("Densities by period in three dimensions.")),
+        ("kernel", t("Values later, given the value now; no change on the dashed line.")),
+        ("kernel_of_neighbours", t("Values given the mean of the neighbours.")),
+    ]
+    step, relative = config.dynamics.step, config.dynamics.relative
+    return make_step(
+        "distribution", t("The distribution"), config,
+        partial(_read, step=step, relative=relative), figures=figures, periods=step + 1,
+    )  # fmt: skip
+
+
+def _read(names: Names, step: int, relative: bool) -> StepOutput:
+    output, modes = StepOutput(), names["modes"]
+    output.say(_dispersion(names["densities"].values.std(), relative))
+    output.say(*(_modes(period, count) for period, count in modes.modes.items()))
+    line = names["kernel"].expected
+    output.say(_persistence(float(np.polyfit(line.index, line, 1)[0]), step))
+    output.show(t("Silverman's test of modes"), modes.frame)
+    return output
+
+
+def _dispersion(deviation: pd.Series, relative: bool) -> Message:
+    measure = t("the standard deviation of relative values") if relative else t(
+        "the standard deviation"
+    )  # fmt: skip
+    values = {"measure": measure, "first": deviation.iloc[0], "last": deviation.iloc[-1]}
+    if values["last"] < values["first"]:
+        return t("The distribution narrowed: {measure} went from {first:.3f} to {last:.3f}.",
+                 **values)  # fmt: skip
+    return t("The distribution widened: {measure} went from {first:.3f} to {last:.3f}.", **values)
+
+
+def _modes(period: object, count: float) -> Message:
+    if pd.isna(count):
+        return t("{period}: Silverman's test rejects three modes (5 %).", period=period)
+    return t(
+        "{period}: Silverman's test does not reject {count} mode(s) (5 %).",
+        period=period, count=count,
+    )  # fmt: skip
+
+
+def _persistence(slope: float, step: int) -> Message:
+    values = {"share": slope, "step": step}
+    if slope > 0.95:
+        return t("After {step} period(s) {share:.0%} of a gap between two units remains: gaps "
+                 "hardly close.", **values)  # fmt: skip
+    if slope > 0.8:
+        return t("After {step} period(s) {share:.0%} of a gap between two units remains: gaps "
+                 "close slowly.", **values)  # fmt: skip
+    return t("After {step} period(s) {share:.0%} of a gap between two units remains: gaps close.",
+             **values)  # fmt: skip
