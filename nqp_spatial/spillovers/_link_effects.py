@@ -69,7 +69,7 @@ class LinkEffects:
     @cached_property
     def rho(self) -> np.ndarray:
         """Estimates of rho, the last of the parameters."""
-        return self.model.params.to_numpy()[self.first_rho :]
+        return np.asarray(self.model.params.to_numpy()[self.first_rho :])
 
     @property
     def first_rho(self) -> int:

@@ -141,7 +141,7 @@ class BarrierResult(CoefficientTable, Displayed):
 
     @property
     def _rho(self) -> np.ndarray:
-        return self.params.to_numpy()[-len(self.parts) :]
+        return np.asarray(self.params.to_numpy()[-len(self.parts) :])
 
     @property
     def share(self) -> pd.Series:

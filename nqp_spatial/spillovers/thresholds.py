@@ -356,17 +356,15 @@ def threshold(
     >>> level = panel.frame["lpc"].groupby(level="unit").mean()
     >>> res = nq.spillovers.threshold("lgsp ~ lpc", panel, w, score=level, on="difference",
     ...                               gamma=0.0, effects="unit")
-    >>> sorted(res.tests)
-    ['equal below and above: rho', 'equal below and above: rho and theta', ...]
+    >>> list(res.tests)[:2]
+    ['LR: threshold given', 'equal below and above: rho']
     """
     panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
     links, name = _links_of(w, panel, score, on)
     if not len(links.scores):
         raise WeightsError("the weights have no links, so that there are none to split in two")
-    words = t(
-        "{weights}, by {score} {side}", weights=w.spec.words, score=name, side=_SIDES[on]
-    )
+    words = t("{weights}, by {score} {side}", weights=w.spec.words, score=name, side=_SIDES[on])
     data = parts_data(
         formula, panel, _terms(links, (), lag_regressors, words), effects=effects, durbin=durbin,
         functions=functions,
@@ -561,7 +559,7 @@ class _Search:
 
         if replications == 0:
             reason = t("replications=0: no bootstrap was asked for")
-            return NotApplicable("sup LR", null, reason)
+            return NotApplicable(t("sup LR"), null, reason)
         seeds = np.random.SeedSequence(seed).spawn(replications)
         alone = replace(self, n_jobs=1, progress=False)
         tasks = (delayed(_one_sample)(alone, candidates, known, child) for child in seeds)
@@ -573,7 +571,7 @@ class _Search:
         rule = t("{count} samples from the model without a threshold", count=len(samples))
         if known:
             rule = t("{count} samples from the model with 1 threshold", count=len(samples))
-        return HypothesisTest("sup LR", null, statistic, "bootstrap", None, p, rule)
+        return HypothesisTest(t("sup LR"), null, statistic, "bootstrap", None, p, rule)
 
 
 def _one_sample(

@@ -46,7 +46,7 @@ class CrossProducts:
         p = projection
         left = np.column_stack([p.left_y, p.left_lag])
         self.plain = left.T @ left
-        self.n_rho = p.left_lag.shape[1]
+        self.n_rho = int(p.left_lag.shape[1])
         self.filtered = p.by_u is not None or random
         if not self.filtered:
             return

@@ -14,7 +14,7 @@ from itertools import product
 from typing import Protocol
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, sparse
 
 from nqp_spatial.errors import BoundaryError, ConvergenceError
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
@@ -99,7 +99,7 @@ class BoundedCoordinates:
     def __init__(self, likelihood: ConcentratedLikelihood) -> None:
         self.active = likelihood.active
         self.radii = np.array(
-            [1 / logdet.interval[1] for logdet in likelihood.logdets if _is_of_one(logdet)]
+            [1 / logdet.interval[1] for logdet in map(_of_one, likelihood.logdets) if logdet]
         )
         self.spatial = len(self.radii)
 
@@ -137,7 +137,9 @@ class OpenRegion:
 
     floor, arrived, flat = 1e-8, 0.0, 1e-9
 
-    def __init__(self, likelihood: ConcentratedLikelihood, matrices: Sequence) -> None:
+    def __init__(
+        self, likelihood: ConcentratedLikelihood, matrices: Sequence[sparse.csr_array]
+    ) -> None:
         self.likelihood = likelihood
         self.matrices = matrices
         self.height = -np.inf
@@ -169,9 +171,9 @@ class OpenRegion:
         return None
 
 
-def _is_of_one(logdet: LogDet | LagMatrices | None) -> bool:
-    """Whether it is the log-determinant of one W."""
-    return logdet is not None and not isinstance(logdet, LagMatrices)
+def _of_one(logdet: LogDet | LagMatrices | None) -> LogDet | None:
+    """Return the log-determinant of one W; none of several."""
+    return None if isinstance(logdet, LagMatrices) else logdet
 
 
 # -- one climb -------------------------------------------------------------------------------------
@@ -322,8 +324,8 @@ def maximize(
     active = likelihood.active
     if not active:
         return Maximum(np.array([0.0, 0.0, 1.0]), np.empty(0), np.nan, 0, 0.0)
-    cheap = [a if a is not None else b for a, b in zip(rough, likelihood.logdets, strict=True)]
-    first = replace(likelihood, logdets=(cheap[0], cheap[1]))
+    cheap = (rough[0] or likelihood.logdets[0], rough[1] or likelihood.logdets[1])
+    first = replace(likelihood, logdets=cheap)
     coordinates = BoundedCoordinates(likelihood)
     best: Maximum | None = None
     failed: ConvergenceError | None = None
