@@ -29,8 +29,8 @@ def results():
     cities = nq.datasets.simulate_cities(seed=0)
     south = panel.units.to_series().isin(SOUTH).map({True: "south & coast", False: "rest"})
     fitted = nq.fit("lgsp ~ lpcap + lpc + lemp + unemp", panel, w)
-    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
-    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
+    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
     score = panel.frame["lpc"].groupby(level="unit").mean()
     return [
         panel, w, w.spec, fitted, fitted.spec, fitted.effects(seed=0), split, barrier,

@@ -81,9 +81,9 @@ IN_TIME = {
     "space-time": lambda p: nq.fit("y ~ x1", p, WEIGHTS, space_time_lag=True).params,
     "driscoll-kraay": lambda p: nq.fit("y ~ x1", p, WEIGHTS, covariance="driscoll-kraay").cov,
     "driscoll-kraay of blocks": lambda p: nq.spillovers.partitioned(
-        "y ~ x1", p, WEIGHTS, groups="half", effects="unit", estimator="gs2sls",
+        "y ~ x1", p, WEIGHTS, group="half", effects="unit", estimator="gs2sls",
         covariance="driscoll-kraay",
-    ).fit.cov,
+    ).model.cov,
     "prediction": dynamic_prediction,
     "log_t": lambda p: nq.convergence.log_t(p, "z", detrend=None).b,
     "clubs": lambda p: nq.convergence.clubs(p, "z", detrend=None).paths,

@@ -153,14 +153,14 @@ def test_years_can_be_chosen():
 def test_estimates_meet_the_truth(cities, knn):
     """All coefficients of two estimators within 3.5 standard errors of what was planted."""
     truth = cities.truth
-    blocks = nq.spillovers.partitioned(truth.blocks.formula, cities, knn, groups="cluster")
-    border = nq.spillovers.barrier(truth.border.formula, cities, knn, zone="province")
+    blocks = nq.spillovers.partitioned(truth.blocks.formula, cities, knn, group="cluster")
+    border = nq.spillovers.barrier(truth.border.formula, cities, knn, group="province")
     for planted, result in ((truth.blocks, blocks), (truth.border, border)):
         assert set(planted.params.index) == set(result.params.index)
         z = (result.params - planted.params) / result.std_errors
         assert z.abs().max() < 3.5
         assert (z**2).mean() < 2.5
-    low, high = border.conf_int().loc["across province", ["conf_low", "conf_high"]]
+    low, high = border.share_interval().loc["across province", ["conf_low", "conf_high"]]
     assert low < truth.border.mechanism["share_lost"] < high
 
 

@@ -154,9 +154,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.us_income": lambda w: _call(),
     "datasets.us_public_capital": lambda w: _call(),
     # spillovers
-    "spillovers.barrier": lambda w: _call("y ~ x1", w.panel, w.weights, zone="region"),
+    "spillovers.barrier": lambda w: _call("y ~ x1", w.panel, w.weights, group="region"),
     "spillovers.distance_decay": lambda w: _call("y ~ x1", w.panel, cutoff_km=400),
-    "spillovers.partitioned": lambda w: _call("y ~ x1", w.panel, w.weights, groups="core"),
+    "spillovers.partitioned": lambda w: _call("y ~ x1", w.panel, w.weights, group="core"),
     "spillovers.reach": lambda w: _call("y ~ x1", w.panel, edges_km=[0, 130, 260]),
     "spillovers.reach_links_beyond": lambda w: _call(
         "y ~ x1", w.panel, cutoffs_km=[0, 130], outer_km=400
