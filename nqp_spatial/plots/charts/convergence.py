@@ -97,7 +97,9 @@ def beta_scatter(
             )
             axes.plot(ends, heights, **style)
         start = (
-            t("Log of initial {name}", name=name) if result.spec.logs else t("Initial {name}", name=name)
+            t("Log of initial {name}", name=name)
+            if result.spec.logs
+            else t("Initial {name}", name=name)
         )
         words = wrapped(translate(start), 0.95 * width)
         axes.set_xlabel(words)

@@ -33,7 +33,6 @@ __all__ = [
 Domains: TypeAlias = str | tuple[str | None, ...] | None
 
 
-
 @dataclass(frozen=True)
 class Table:
     """A table of the page, as plain text.

@@ -82,9 +82,7 @@ def regression_table(
         for heading, model in models.items():
             columns[heading] = _coefficients(model, statistic, digits, shared)
             if heading in impacts:
-                columns[heading] |= effect_cells(
-                    impacts[heading], digits, statistic, shared=shared
-                )
+                columns[heading] |= effect_cells(impacts[heading], digits, statistic, shared=shared)
             columns[heading] |= _facts(model, digits)
         return table.write(by_panel(columns), _about(models, impacts, statistic))
 
