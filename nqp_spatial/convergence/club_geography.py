@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nqp_spatial.convergence.clubs import ClubsResult
+from nqp_spatial.convergence.clubs import ClubsResult, club_name
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.inference import CoefficientTable, TestSet, chi2_test, with_intervals
@@ -293,7 +293,7 @@ def _fitted(
         marginal=_marginal(z.to_numpy() @ fitted.params[:k], cuts, b, variables),
         cuts=pd.Series(
             (cuts + x.mean().to_numpy() @ b)[::-1],
-            [f"Club {i} | Club {i + 1}" for i in range(1, len(cuts) + 1)],
+            _borders(len(cuts)),
             name="cut",
         ),
         loglik=float(fitted.llf),
@@ -323,10 +323,19 @@ def _neighbours(rank: pd.Series, w: SpatialWeights) -> tuple[np.ndarray, list[Me
     ]
 
 
+def _borders(count: int) -> pd.Index:
+    """Name the borders of clubs, from the highest."""
+    names = [
+        t("{first} | {second}", first=club_name(number), second=club_name(number + 1))
+        for number in range(1, count + 1)
+    ]
+    return pd.Index(names, dtype=object)
+
+
 def _marginal(index: np.ndarray, cuts: np.ndarray, b: np.ndarray, names: pd.Index) -> pd.DataFrame:
     """Return mean changes of probabilities, variables by clubs."""
     densities = np.pad(stats.logistic.pdf(cuts - index[:, None]), ((0, 0), (1, 1)))
     # P(rank = r) lies between two cuts; a higher index takes from the lower ranks.
     change = (densities[:, :-1] - densities[:, 1:]).mean(axis=0)[::-1]
-    clubs = [f"Club {i}" for i in range(1, len(change) + 1)]
+    clubs = pd.Index([club_name(i) for i in range(1, len(change) + 1)], dtype=object)
     return pd.DataFrame(np.outer(b, change), names, clubs)

@@ -32,7 +32,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, join, t
 from nqp_spatial.errors import OptionError, plain
 
-__all__ = ["ClubsResult", "clubs"]
+__all__ = ["ClubsResult", "club_name", "clubs"]
 
 Merge = Literal["phillips-sul", "von-lyncker-thoennessen"] | None
 _MERGERS = {"phillips-sul": merge_next, "von-lyncker-thoennessen": merge_pairs}
@@ -106,8 +106,10 @@ class ClubsResult(Displayed):
         >>> nq.convergence.clubs(panel, "income", logs=True).groups().unique().tolist()
         ['Club 1']
         """
-        names = "Club " + self.membership.astype("string")
-        return names.fillna("Divergent").astype(object).rename("club")
+        names = {number: club_name(number) for number in self.frame.index}
+        divergent = t("Divergent")
+        groups = [names.get(number, divergent) for number in self.membership]
+        return pd.Series(groups, self.membership.index, dtype=object, name="club")
 
     @checked
     def members(self, club: int) -> list[object]:
@@ -125,6 +127,11 @@ class ClubsResult(Displayed):
             self.frame[columns],
             *notes_of(self.notes),
         ]
+
+
+def club_name(number: int) -> Message:
+    """Return what a club is called."""
+    return t("Club {number}", number=number)
 
 
 @checked

@@ -108,7 +108,7 @@ class Groups:
     @cached_property
     def names(self) -> list[str]:
         """The groups as texts."""
-        return [str(label) for label in self.labels]
+        return [label if isinstance(label, str) else str(label) for label in self.labels]
 
     @cached_property
     def sizes(self) -> np.ndarray:

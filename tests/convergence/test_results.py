@@ -167,6 +167,24 @@ def test_messages_of_convergence_in_chinese(incomes, cities):
         in_chinese(tested)
 
 
+def test_clubs_are_named_in_the_language_of_the_reader(cities):
+    panel, _, clubs = cities
+    groups = clubs.groups()
+    assert set(map(translate, groups, ["zh"] * len(groups))) == {"俱乐部 1", "俱乐部 2", "俱乐部 3"}
+    logit = convergence.club_logit(clubs, panel, ["human_capital"])
+    assert [translate(name, "zh") for name in logit.cuts.index] == [
+        "俱乐部 1 | 俱乐部 2", "俱乐部 2 | 俱乐部 3",
+    ]  # fmt: skip
+    assert [translate(name, "zh") for name in logit.marginal] == [
+        "俱乐部 1",
+        "俱乐部 2",
+        "俱乐部 3",
+    ]
+    # Groups that are read from a Series keep their messages.
+    chains = nq.dynamics.markov_by_group(panel, "gdp_pc", group=groups, states=3, relative=True)
+    assert [translate(name, "zh") for name in chains.chains] == ["俱乐部 1", "俱乐部 2", "俱乐部 3"]
+
+
 def test_notes_of_clubs_in_chinese():
     rng = np.random.default_rng(3)
     values = np.exp(np.cumsum(0.05 * rng.normal(size=(14, 12)), axis=1)) + 1
