@@ -104,7 +104,7 @@ def test_edges_that_cannot_be_read():
     empty = nq.weights.from_edges(edges.iloc[:0], units=[1, 2], islands="keep")
     assert empty.islands.tolist() == [1, 2]
     for cells in (TABLE.astype(complex), TABLE.replace(1.0, "x").astype(object)):
-        with pytest.raises(WeightsError, match=r"real numbers|no numbers"):
+        with pytest.raises(WeightsError, match=r"real numbers|not numbers"):
             nq.weights.from_dense(cells)
 
 
