@@ -221,7 +221,7 @@ def _sentence(raised: Exception) -> str:
 def table_file(
     path: str | Path, unit: str, options: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return a table of a file as it is, and the labels of its variables.
+    """Return a table of a file unchanged, and the labels of its variables.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def table_file(
 
 
 def sheets_of(path: Path) -> list[str]:
-    """Return the names of a workbook's sheets; none if it is no workbook or cannot be read."""
+    """Return the names of a workbook's sheets; none if it is not a workbook or cannot be read."""
     engine = _EXCEL.get(path.suffix.lower())
     if engine is None:
         return []
@@ -357,7 +357,7 @@ def _like_the_map(frame: pd.DataFrame, unit: str, shapes: Any) -> pd.DataFrame:
 
 
 def map_file(path: str | Path, encoding: str | None = None) -> gpd.GeoDataFrame:
-    """Return the map of a file as it is.
+    """Return the map of a file unchanged.
 
     Parameters
     ----------
@@ -402,11 +402,13 @@ def _of_known_kind(path: Path, encoding: str | None) -> gpd.GeoDataFrame:
     source = str(path.resolve())
     if kind == ".gdb":
         if not any(path.glob("*.gdbtable")):
-            raise GeometryError(f"{path.name!r} is no file geodatabase: it has no .gdbtable files")
+            raise GeometryError(
+                f"{path.name!r} is not a file geodatabase: it has no .gdbtable files"
+            )
     elif kind in (".geojson", ".json"):
         source = f"GeoJSON:{source}"  # this prefix names the driver
         if path.read_bytes()[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
-            raise GeometryError(f"{path.name!r} is no GeoJSON, which begins with '{{'")
+            raise GeometryError(f"{path.name!r} is not GeoJSON, which begins with '{{'")
     else:
         with path.open("rb") as file:
             if not file.read(16).startswith(_BEGINNINGS[kind]):

@@ -340,7 +340,7 @@ def test_a_map_that_is_a_list_of_other_sources_is_not_followed(tmp_path, coded, 
         f'<OGRVRTDataSource><OGRVRTLayer name="s"><SrcDataSource>/vsicurl/{url}</SrcDataSource>'
         "</OGRVRTLayer></OGRVRTDataSource>"
     )
-    with pytest.raises(GeometryError, match=r"is no GeoJSON|content of"):
+    with pytest.raises(GeometryError, match=r"is not GeoJSON|content of"):
         read(tmp_path / "p.xlsx", geometry=tmp_path / name)
     (tmp_path / "g.geojson").write_text(
         '{"type": "gdal_streamed_alg", "command_line": "gdal vector pipeline ! read '
@@ -361,7 +361,7 @@ def test_a_map_that_is_a_list_of_other_sources_is_not_followed(tmp_path, coded, 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("m.geojson", "", "no GeoJSON"),
+        ("m.geojson", "", "not GeoJSON"),
         ("m.geojson", '{"a', "cannot read a map"),
         ("m.json", '{"type": "Topology", "objects": {}, "arcs": []}', "cannot read a map"),
         ("m.gpkg", b"SQLite format 3\x00zzz", "cannot read a map"),
@@ -382,7 +382,7 @@ def test_a_zip_holds_one_map(tmp_path, coded):
     with pytest.raises(GeometryError, match="it holds 0"):
         read(tmp_path / "p.xlsx", geometry=zipped(tmp_path, "p.xlsx"))
     (tmp_path / "e.gdb").mkdir()
-    with pytest.raises(GeometryError, match="no file geodatabase"):
+    with pytest.raises(GeometryError, match="not a file geodatabase"):
         read(tmp_path / "p.xlsx", geometry=tmp_path / "e.gdb")
     (tmp_path / "f.csv").mkdir()
     with pytest.raises(OptionError, match="which is a folder"):

@@ -151,7 +151,7 @@ _FORMS: dict[str, Callable[[object], str]] = {
     "decimals were added; read ids as text, dtype={'id': str}, or make them whole numbers, "
     ".astype(int)": _without_decimals,
     "zeros in front are lost; read ids as text, dtype={'id': str}": _without_zeros,
-    "full-width signs, blanks or capitals differ; write them alike": folded,
+    "full-width signs, blanks or capitals differ; write them the same way": folded,
     "letters of another encoding; name the file's encoding, such as encoding='gb18030' or "
     "geometry_encoding='gb18030'": reread,
 }
@@ -217,7 +217,7 @@ def with_key_columns(frame: pd.DataFrame, unit: str, period: str | None) -> pd.D
     OptionError
         If `unit` and `period` are the same.
     UnknownColumnError, PanelError
-        If a key is no column, or columns are named twice or not by text.
+        If a key is not a column, or column names repeat or are not text.
     """
     keys = [unit] if period is None else [unit, period]
     if len(set(keys)) < len(keys):

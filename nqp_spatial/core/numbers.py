@@ -103,7 +103,7 @@ def _is_text(column: pd.Series) -> bool:
 
 
 def why_not_numeric(column: pd.Series) -> str:
-    """Return why a column cannot be worked with as numbers, and what to do; "" if it can.
+    """Return why a column cannot be used as numbers, and what to do; "" if it can.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def why_not_numeric(column: pd.Series) -> str:
     --------
     >>> cells = pd.MultiIndex.from_tuples([("a", 2010), ("b", 2010)])
     >>> why_not_numeric(pd.Series(["1.5", "—"], cells, name="k"))  # doctest: +ELLIPSIS
-    "column 'k' is text: numbers but for '—' at ('b', 2010); correct these cells..."
+    "column 'k' is text: numbers except '—' at ('b', 2010); correct these cells..."
     """
     if is_number_column(column):
         return ""
@@ -155,7 +155,7 @@ def _odd_cells(column: pd.Series) -> str:
     cells = ", ".join(f"{text!r} at {plain(key)!r}" for key, text in odd.head(5).items())
     more = f" and {len(odd) - 5} more" if len(odd) > 5 else ""
     return (
-        f"is text: numbers but for {cells}{more}; correct these cells and convert the column to "
+        f"is text: numbers except {cells}{more}; correct these cells and convert the column to "
         "numbers (thousands separators: read the file with thousands=','; signs for missing "
         "values: na_values=[...])"
     )

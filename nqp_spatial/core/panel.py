@@ -91,7 +91,7 @@ class SpatialPanel(Displayed):
     OptionError
         If an option is of a wrong type.
     UnknownColumnError
-        If `unit` or `period` is no column of the frame.
+        If the frame has no column `unit` or `period`.
     PanelError
         If columns are not named by unique texts, the frame is empty, or ids or periods are of
         several types or infinite.
@@ -335,7 +335,7 @@ class SpatialPanel(Displayed):
         Raises
         ------
         UnknownColumnError, UnbalancedPanelError, MissingValuesError, DomainError
-            If the column is absent, or has cells that cannot be worked with.
+            If the column is absent, or has cells that cannot be used in computations.
 
         Examples
         --------
@@ -358,7 +358,7 @@ class SpatialPanel(Displayed):
         if extreme.any():
             raise DomainError(
                 f"column {column!r} has {array[extreme][0]:.3g} for {self._cells(extreme)}: powers "
-                "of numbers beyond 1e-40 and 1e40 cannot be worked with; change its unit"
+                "of numbers beyond 1e-40 and 1e40 cannot be computed with; change its unit"
             )
         return np.asarray(array.reshape(self.n_units, self.n_periods))
 

@@ -1,4 +1,4 @@
-"""New columns of a panel, and values that cannot be worked with."""
+"""New columns of a panel, and values that cannot be used in computations."""
 
 from __future__ import annotations
 

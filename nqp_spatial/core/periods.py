@@ -146,7 +146,7 @@ def period_like(value: Hashable, periods: pd.Index) -> Hashable:
     Parameters
     ----------
     value : hashable
-        What a caller named; returned as it is if it cannot be read.
+        Period as the caller wrote it; returned unchanged if it cannot be read.
     periods : Index
         Of the panel.
 

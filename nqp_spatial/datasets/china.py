@@ -57,7 +57,7 @@ def china_provinces() -> gpd.GeoDataFrame:
     Raises
     ------
     MissingDependencyError
-        If the boundary files are not there.
+        If the boundary files are missing.
 
     See Also
     --------
@@ -106,7 +106,7 @@ def china_prefectures() -> gpd.GeoDataFrame:
         - ``hu_side``: "southeast" or "northwest" of the great circle through Heihe
           (127.53 E, 50.25 N) and Tengchong (98.49 E, 25.02 N), at the unit's point;
         - ``core``: true for the 4 municipalities, 27 provincial capitals and the 5 sub-provincial
-          cities that are no capitals;
+          cities that are not capitals;
         - ``agglomeration``: one of the eleven of the national plans of 2015-2019, missing for the
           others. It is a default, not an authority (`city_schemes` describes the coding): a
           study of agglomerations should bring its own column;
@@ -115,7 +115,7 @@ def china_prefectures() -> gpd.GeoDataFrame:
     Raises
     ------
     MissingDependencyError
-        If the boundary files are not there.
+        If the boundary files are missing.
 
     See Also
     --------
@@ -171,7 +171,7 @@ def china_sea_line() -> gpd.GeoDataFrame:
     Raises
     ------
     MissingDependencyError
-        If the boundary files are not there.
+        If the boundary files are missing.
 
     Notes
     -----

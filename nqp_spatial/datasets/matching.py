@@ -120,7 +120,7 @@ def _tables(units: pd.DataFrame) -> dict[str, dict[str, list[int]]]:
 
 
 def _province_names(units: pd.DataFrame, places: pd.Series) -> set[str]:
-    """Return bare names of provinces that are no units, which a prefecture may have too.
+    """Return short names of provinces that are not units, which a prefecture may also have.
 
     English names are those of `china_prefectures` itself, so they count as provinces only in a
     table that names provinces that no prefecture is named like.

@@ -267,7 +267,7 @@ def simulate_cities(
     OptionError
         If there are fewer than two years.
     MissingDependencyError
-        If the boundary files are not there.
+        If the boundary files are missing.
 
     Notes
     -----

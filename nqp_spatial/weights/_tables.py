@@ -219,7 +219,7 @@ def _numbers(cells: Cells, name: str) -> np.ndarray:
             if not _is_number(cell)
         ]
         raise WeightsError(
-            f"{name}: cells of the matrix are no numbers, at (row, column, cell) {sample(wrong)}"
+            f"{name}: cells of the matrix are not numbers, at (row, column, cell) {sample(wrong)}"
         ) from None
 
 

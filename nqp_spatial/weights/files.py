@@ -43,8 +43,8 @@ def write(weights: SpatialWeights, path: str | Path, *, layout: Layout = "edges"
         spaced = [unit for unit in weights.units if str(unit).split() != [str(unit)]]
         if spaced:
             raise WeightsError(
-                f"{ending} files part ids by spaces, but ids have some: {sample(spaced)}; "
-                "write csv or parquet, or use other ids"
+                f"{ending} files separate ids by spaces, but some ids contain spaces: "
+                f"{sample(spaced)}; write csv or parquet, or use other ids"
             )
         _write_lines(weights, target, with_weights=ending == ".gwt")
     elif ending == ".parquet":
@@ -71,7 +71,7 @@ def read(
     layout: Layout | None = None,
     encoding: str | None = None,
 ) -> SpatialWeights:
-    """Read weights from a gal, gwt, csv, txt, xlsx, dta or parquet file, as they are.
+    """Read weights from a gal, gwt, csv, txt, xlsx, dta or parquet file, unchanged.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _known(path: str | Path, endings: tuple[str, ...]) -> Path:
         if target.suffix.lower() == ".spmat":
             hint = "; export it in Stata: spmat export NAME using w.txt"
         raise OptionError(
-            f"weights are kept in files ending in {', '.join(endings)}; got {target.name!r}{hint}"
+            f"weights are stored in files ending in {', '.join(endings)}; got {target.name!r}{hint}"
         )
     return target
 

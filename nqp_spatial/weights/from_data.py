@@ -244,11 +244,11 @@ def matched_ids(
     Parameters
     ----------
     labels : iterable
-        Ids of what the caller has.
+        Ids of the caller's data.
     units : Index
         Unique ids.
     name, their_name : str
-        What has the labels and what the ids, for the message.
+        Names of both sides, for the message.
     every : bool
         Whether each of `units` must be among the labels.
 
@@ -313,7 +313,7 @@ def _check_columns(frame: pd.DataFrame, columns: list[str]) -> None:
     if twice:
         raise WeightsError(
             f"the column {sample(dict.fromkeys(twice))} occurs or is named more than once: each of "
-            f"{', '.join(map(repr, columns))} must be one column of its own"
+            f"{', '.join(map(repr, columns))} must be a separate column"
         )
 
 
@@ -329,7 +329,7 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
         cells = list(zip(column.index, column, strict=True))
         wrong = [pair for pair in cells if not _is_number(pair[1])]
         raise WeightsError(
-            f"weights in {name!r} are no numbers at (row, cell) {sample(wrong)}"
+            f"weights in {name!r} are not numbers at (row, cell) {sample(wrong)}"
         ) from None
 
 
@@ -359,7 +359,7 @@ def _labelled(table: pd.DataFrame, units: pd.Index | None) -> tuple[np.ndarray, 
     try:
         cells = table.to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise WeightsError(f"the table has cells that are no numbers: {error}") from None
+        raise WeightsError(f"the table has cells that are not numbers: {error}") from None
     return np.asarray(cells[:, columns.get_indexer(rows)]), ids
 
 

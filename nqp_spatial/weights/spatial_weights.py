@@ -170,7 +170,7 @@ class SpatialWeights(Displayed):
 
     @checked
     def standardize(self, how: Standardization) -> SpatialWeights:
-        """Return weights standardised another way; this object stays as it is.
+        """Return weights standardised another way; this object does not change.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class SpatialWeights(Displayed):
         UnmatchedIdsError
             If the ids of values and weights differ.
         WeightsError
-            If values have an id more than once, or are no numbers.
+            If values have an id more than once, or are not numbers.
         OptionError
             If values are an array, which carries no ids.
         MissingValuesError, DomainError
@@ -468,7 +468,7 @@ def build(
     if largest > 1e100 or 0 < largest < 1e-100:
         raise WeightsError(
             f"the largest weight is {largest:.3g}: sums and powers of weights beyond 1e-100 and "
-            "1e100 cannot be worked with; change their unit"
+            "1e100 cannot be computed with; change their unit"
         )
     alone = units[np.diff(matrix.indptr) == 0]
     if len(alone):
@@ -538,7 +538,7 @@ def as_weights(weights: WeightsLike) -> SpatialWeights:
 
 
 def _with_row_sums(spec: WeightsSpec, matrix: sparse.csr_array) -> WeightsSpec:
-    """Write into the specification that rows add to one but for rounding, and warn of much."""
+    """Record in the specification that rows add to one up to rounding; warn if it is large."""
     sums = np.asarray(matrix.sum(axis=1)).ravel()
     error = distance_from_one(sums[sums != 0])
     if not 1e-12 < error <= _ROUNDED_ROW_SUMS:

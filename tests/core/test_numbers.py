@@ -47,12 +47,12 @@ def test_a_dash_or_a_thousands_comma_is_named_with_its_cell():
     assert panel.numbers_as_text("k")
     with pytest.raises(DomainError, match=r"'—' at \(2, 2010\), '1,234' at \(2, 2011\)"):
         panel.require_numeric(["k"])
-    with pytest.raises(DomainError, match="numbers but for '—'"):
+    with pytest.raises(DomainError, match="numbers except '—'"):
         panel.values("k")
 
 
 def test_a_missing_cell_does_not_hide_that_the_column_is_text():
-    with pytest.raises(DomainError, match=r"numbers but for 'x' at \(2, 2011\)"):
+    with pytest.raises(DomainError, match=r"numbers except 'x' at \(2, 2011\)"):
         panel_of(["1", None, "3", "x"]).values("k")
 
 

@@ -369,7 +369,7 @@ def test_one_odd_cell_does_not_make_dummies(odd, cell):
     frame["k"] = frame["count"].astype(str)
     frame.loc[7, "k"] = cell
     other = nq.SpatialPanel(frame, unit="unit", period="period")
-    with pytest.raises(DomainError, match=rf"column 'k' is text: numbers but for '{cell}' at"):
+    with pytest.raises(DomainError, match=rf"column 'k' is text: numbers except '{cell}' at"):
         nq.fit("y ~ k", other, w)
 
 

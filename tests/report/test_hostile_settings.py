@@ -359,8 +359,8 @@ def test_a_map_is_what_its_ending_says(tmp_path):
         '<OGRVRTDataSource><OGRVRTLayer name="s"><SrcDataSource>p.csv</SrcDataSource>'
         "</OGRVRTLayer></OGRVRTDataSource>"
     )
-    assert "is no GeoJSON" in "\n".join(fails(checked(tmp_path, SETTINGS)))
-    with pytest.raises(GeometryError, match="is no GeoJSON"):
+    assert "is not GeoJSON" in "\n".join(fails(checked(tmp_path, SETTINGS)))
+    with pytest.raises(GeometryError, match="is not GeoJSON"):
         starter(tmp_path / "p.csv", tmp_path / "map.geojson", folder=tmp_path)
 
 

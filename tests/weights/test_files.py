@@ -122,14 +122,14 @@ def test_text_ids_in_a_file_become_the_panels(states, tmp_path):
 
 
 def test_errors(w, tmp_path):
-    with pytest.raises(OptionError, match=r"kept in files ending in .*got 'w\.mat'"):
+    with pytest.raises(OptionError, match=r"stored in files ending in .*got 'w\.mat'"):
         w.write(tmp_path / "w.mat")
     with pytest.raises(OptionError, match="layout must be"):
         w.write(tmp_path / "w.csv", layout="long")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         nq.weights.read(tmp_path / "none.gal")
     spaced = nq.weights.from_dense(np.array([[0, 1.0], [1, 0]]), ["New York", "Ohio"])
-    with pytest.raises(WeightsError, match="ids have some: 'New York'"):
+    with pytest.raises(WeightsError, match="ids contain spaces: 'New York'"):
         spaced.write(tmp_path / "w.gal")
     (tmp_path / "bad.gal").write_text("2\na 2\nb\nb 1\na\n")
     with pytest.raises(WeightsError, match="unit a should have 2 neighbours, 1 are listed"):

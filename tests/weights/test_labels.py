@@ -95,7 +95,7 @@ def test_edges_that_cannot_be_read():
         nq.weights.from_edges(edges.assign(focal=[1, "a"]))
     with pytest.raises(WeightsError, match="no rows"):
         nq.weights.from_edges(edges.iloc[:0])
-    with pytest.raises(WeightsError, match=r"no numbers at \(row, cell\) \(1, '-'\)"):
+    with pytest.raises(WeightsError, match=r"not numbers at \(row, cell\) \(1, '-'\)"):
         nq.weights.from_edges(edges.assign(w=[1, "-"]), weight="w")
     with pytest.raises(WeightsError, match="real numbers, got complex128"):
         nq.weights.from_edges(edges.assign(w=[1j, 2]), weight="w")
@@ -104,7 +104,7 @@ def test_edges_that_cannot_be_read():
     empty = nq.weights.from_edges(edges.iloc[:0], units=[1, 2], islands="keep")
     assert empty.islands.tolist() == [1, 2]
     for cells in (TABLE.astype(complex), TABLE.replace(1.0, "x").astype(object)):
-        with pytest.raises(WeightsError, match=r"real numbers|no numbers"):
+        with pytest.raises(WeightsError, match=r"real numbers|not numbers"):
             nq.weights.from_dense(cells)
 
 

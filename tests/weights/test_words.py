@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.core.text import Message, t, translate
+from nqp_spatial.core.text import Message, label, t, translate
 from nqp_spatial.errors import WeightsError
 from nqp_spatial.weights._spec import WeightsSpec, spec_from_data, spec_to_data
 
@@ -159,3 +159,26 @@ def test_damaged_specifications_are_refused(panel, tmp_path, wrong):
     parquet.write_table(table.replace_schema_metadata(about), path)
     with pytest.raises(WeightsError, match="damaged"):
         nq.weights.read(path)
+
+
+def test_facts_keep_the_message(panel):
+    facts = nq.weights.contiguity(panel).describe()
+    assert translate(facts["specification"], "zh") == "Queen 邻接，行标准化"
+    for name in facts.index:
+        assert re.search("[一-鿿]", translate(label("column", name), "zh")), name
+
+
+def test_weights_and_panels_draw_themselves(panel):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    axes = nq.weights.contiguity(panel).subset(["CA", "OR", "NV"]).plot()
+    assert len(axes.get_yticklabels()) == 3
+    assert panel.plot(variable="income", period=1990) is not None
+    plt.close("all")
+
+
+def test_a_rounded_matrix_warns_in_both_languages():
+    with pytest.warns(nq.errors.NqpWarning) as heard:
+        nq.weights.from_dense(np.array([[0, 0.999], [1, 0]]), ["level", "units"])
+    text = heard[0].message.args[0]
+    assert text.startswith("user-supplied matrix: rows add to one within 0.001 only")
+    assert translate(text, "zh").startswith("用户提供的矩阵：行和与 1 的偏差达 0.001")
