@@ -92,8 +92,10 @@ def estimates(
     rows = list(dict.fromkeys(table["_row"]))
     kinds = [None] if kind is None else list(dict.fromkeys(table[kind]))
     ends = _ends(table)
-    size = width, 0.75 + len(rows) * max(0.2, 0.13 * len(kinds))
-    with drawing(ax, size, lang=lang, title=title) as axes:
+    legend_rows = -(-len(kinds) // 3) if kind is not None else 0
+    size = width, 0.75 + 0.16 * legend_rows + len(rows) * max(0.2, 0.13 * len(kinds))
+    title_kw = {"pad": 6 + 11 * legend_rows}
+    with drawing(ax, size, lang=lang, title=title, title_kw=title_kw) as axes:
         for position, value in enumerate(kinds):
             members = table if kind is None else table[table[kind] == value]
             name = "" if kind is None else id_words(kind, value, words_of)
@@ -113,11 +115,11 @@ def estimates(
         axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel(wrapped(_axis_words(result, label), 0.95 * width))
         if kind is not None:
-            below = layer(
-                legend_kw, loc="upper center", bbox_to_anchor=(0.4, -0.42 / (size[1] - 0.6)),
-                ncols=3, handlelength=1,
+            above = layer(
+                legend_kw, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, handlelength=1,
+                borderaxespad=0.2, columnspacing=1.2,
             )  # fmt: skip
-            axes.legend(**below)
+            axes.legend(**above)
     return axes
 
 
