@@ -81,8 +81,8 @@ def estimates(
     >>> panel = nq.datasets.us_public_capital()
     >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
     >>> ax = nq.plots.estimates(res.effects(seed=0))
-    >>> [text.get_text() for text in ax.get_yticklabels()]
-    ['Private capital (log)', 'Employment (log)']
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['Direct effect', 'Indirect effect', 'Total effect']
     """
     table = table_of(result, _NEEDED, "estimates")
     kind, ids = _id_columns(table)

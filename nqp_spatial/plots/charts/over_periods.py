@@ -109,8 +109,9 @@ def over_periods(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
     >>> moran = nq.esda.moran(panel, "income", nq.weights.contiguity(panel), permutations=99)
-    >>> nq.plots.over_periods(moran, ["moran_i"]).get_ylabel()
-    "Moran's I of Income per head, dollars"
+    >>> ax = nq.plots.over_periods(moran)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ["Moran's I", 'Expected value']
     """
     table = table_of(result, ["period"], "lines over periods")
     shown = _columns(table, columns)
