@@ -22,9 +22,9 @@ def main() -> None:
     print(panel, w, sep="\n")
 
     # The specification path of a paper: score tests, simplifications, effects, residuals.
-    found = nq.diagnostics(panel, FORMULA, w)
+    found = nq.diagnostics(FORMULA, panel, w)
     print(found)
-    found.table.to_csv(OUTPUT / "02_specification.csv", index=False, float_format="%.6g")
+    found.frame.to_csv(OUTPUT / "02_specification.csv", index=False, float_format="%.6g")
 
     models = {
         "Dummy variables": nq.fit(FORMULA, panel, w, effects="two-way", correction="none"),
@@ -49,7 +49,8 @@ def main() -> None:
     grid = nq.regression.robustness(FORMULA, panel, candidates)
     print(nq.compare(grid, seed=SEED))
     for name, lang in (("02_weights.docx", "en"), ("02_weights_zh.docx", "zh")):
-        nq.report.regression_table(grid, OUTPUT / name, effects=True, lang=lang, caption=title)
+        options = {"effects": True, "lang": lang, "caption": title}
+        nq.report.regression_table(grid.models, OUTPUT / name, **options)
 
     last = nq.plots.residual_map(models["Lee-Yu"], panel, period=1986)
     nq.plots.save(last, OUTPUT / "02_map_residuals")

@@ -13,6 +13,7 @@ from scipy import stats
 
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Level, checked
+from nqp_spatial.core.text import t
 
 __all__ = [
     "CoefficientTable",
@@ -104,7 +105,7 @@ class NotApplicable(Displayed):
     @property
     def rule(self) -> str:
         """The reason, where an applicable test has its counting rule."""
-        return f"not applicable: {self.reason}"
+        return t("not applicable: {reason}", reason=self.reason)
 
     def _blocks(self) -> list[Block]:
         return [f"{self.name}: not applicable, {self.reason}"]
@@ -134,9 +135,9 @@ def chi2_test(
     0.05
     """
     if df <= 0:
-        return NotApplicable(name, null, "no degrees of freedom are left")
+        return NotApplicable(name, null, t("no degrees of freedom remain"))
     if np.isnan(statistic):
-        return NotApplicable(name, null, "the data do not determine the statistic")
+        return NotApplicable(name, null, t("the data do not determine the statistic"))
     p_value = float(stats.chi2.sf(statistic, df))
     return HypothesisTest(name, null, float(statistic), "chi2", df, p_value, rule)
 
@@ -168,11 +169,11 @@ def wald_test(
     4.0
     """
     if not len(gap):
-        return NotApplicable(name, null, "the model has no such coefficients")
+        return NotApplicable(name, null, t("the model has no such coefficients"))
     try:
         statistic = float(gap @ np.linalg.solve(slopes @ cov @ slopes.T, gap))
     except np.linalg.LinAlgError:
-        return NotApplicable(name, null, "the covariance of the estimates is singular")
+        return NotApplicable(name, null, t("the covariance of the estimates is singular"))
     return chi2_test(name, null, statistic, len(gap), rule)
 
 
@@ -187,15 +188,23 @@ def tests_frame(tests: Iterable[HypothesisTest | NotApplicable]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        Columns ``name, null, statistic, distribution, df, p_value, rule``.
+        Columns ``name, null, statistic, distribution, df, p_value, rule``; words are messages.
 
     Examples
     --------
     >>> tests_frame([chi2_test("LR", "rows equal", 3.84, 1)])["df"].tolist()
     [1]
     """
-    columns = ["name", "null", "statistic", "distribution", "df", "p_value", "rule"]
-    return pd.DataFrame([[getattr(t, c) for c in columns] for t in tests], columns=columns)
+    rows = list(tests)
+    columns = {
+        name: [getattr(test, name) for test in rows]
+        for name in ("name", "null", "statistic", "distribution", "df", "p_value", "rule")
+    }
+    # Columns of str would strip the messages of their templates.
+    messages: dict[str, Any] = dict.fromkeys(("name", "null", "rule"), object)
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=messages.get(name)) for name, values in columns.items()}
+    )
 
 
 # -- normal and t inference ------------------------------------------------------------------------

@@ -1,7 +1,15 @@
 """Spatial regressions: one specification, one likelihood."""
 
-from nqp_spatial.regression.diagnostics.comparison import Comparison, compare, robustness
-from nqp_spatial.regression.diagnostics.posterior import posterior_probabilities
+from nqp_spatial.regression.diagnostics.comparison import (
+    Comparison,
+    RobustnessResult,
+    compare,
+    robustness,
+)
+from nqp_spatial.regression.diagnostics.posterior import (
+    PosteriorResult,
+    posterior_probabilities,
+)
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
@@ -14,8 +22,10 @@ __all__ = [
     "DiagnosticsResult",
     "EffectsResult",
     "LogDet",
+    "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
+    "RobustnessResult",
     "compare",
     "diagnostics",
     "fit",
@@ -23,3 +33,7 @@ __all__ = [
     "posterior_probabilities",
     "robustness",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -83,6 +83,12 @@ class EffectParameters:
 
 def effect_parameters(model: EstimatedModel) -> EffectParameters:
     """Return the parameters of effects: without the intercept, and without lam."""
+    if model.terms.has_parts:
+        raise OptionError(
+            "a model with several W's in a term has effects from group to group, or by distance: "
+            "see effects_matrix, effects_by_border or frame of the result of spillovers that "
+            "holds it"
+        )
     keys = list(model.params.index)
     positions = [
         position
@@ -105,7 +111,7 @@ def effect_parameters(model: EstimatedModel) -> EffectParameters:
 def draw_parameters(parameters: EffectParameters, draws: int, seed: int | None) -> np.ndarray:
     """Draw parameters from their asymptotic distribution, shape (draws, parameters)."""
     rng = np.random.default_rng(seed)
-    # Scaled before the decomposition: the units of the regressors must not matter.
+    # Scaled before the decomposition, so that it does not depend on the units of measurement.
     scale = np.sqrt(np.diag(parameters.cov))
     try:
         lower = np.linalg.cholesky(parameters.cov / np.outer(scale, scale))

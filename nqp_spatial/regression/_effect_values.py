@@ -11,7 +11,7 @@ from scipy import sparse
 from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.errors import OptionError, StabilityWarning
 from nqp_spatial.regression._effect_parameters import EffectParameters, draw_parameters
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.likelihood.factorization import factorize
 
@@ -147,7 +147,7 @@ def warn_discarded(discarded: int, draws: int) -> None:
     """Warn where many draws were unstable: the intervals then describe a truncated distribution."""
     if discarded > 0.01 * draws:
         warnings.warn(
-            f"{discarded} of {draws} draws lie outside the stable region and were left out; "
+            f"{discarded} of {draws} draws lie outside the stable region and were discarded; "
             "intervals describe the others. The estimate is close to the edge: see method='delta'",
             StabilityWarning,
             stacklevel=3,
@@ -155,13 +155,13 @@ def warn_discarded(discarded: int, draws: int) -> None:
 
 
 def unit_effects(
-    terms: Terms, x: float, divisor: float, beta: float, theta: float, units: pd.Index
+    terms: TermWeights, x: float, divisor: float, beta: float, theta: float, units: pd.Index
 ) -> pd.DataFrame:
-    """Return, for each unit, what a change of x does: at home, sent out, received.
+    """Return the effects of a change of x for each unit: own, received, sent.
 
     Parameters
     ----------
-    terms : Terms
+    terms : TermWeights
     x, divisor : float
         From `EffectParameters.argument`.
     beta, theta : float
@@ -172,26 +172,27 @@ def unit_effects(
     Returns
     -------
     DataFrame
-        ``own``: effect of x at home on y at home, ``S_ii``; ``received``: effect on y at home of
-        one more x everywhere else, ``sum_j S_ij``; ``sent``: summed effect on everyone else's y of
-        one more x at home, ``sum_j S_ji``. Means of ``own`` and of ``received`` (or ``sent``) are
+        ``own``: effect of the unit's x on its own y, ``S_ii``; ``received``: effect on its y of one
+        more x in every other unit, ``sum_j S_ij``; ``sent``: summed effect on the y of all others
+        of one more x here, ``sum_j S_ji``. Means of ``own`` and of ``received`` (or ``sent``) are
         the direct and the indirect effect.
     """
     n = len(units)
     impulse = sparse.csr_array(beta / divisor * sparse.eye_array(n))
-    if terms.x is not None:
-        impulse = sparse.csr_array(impulse + theta / divisor * terms.x.sparse)
-    if terms.y is None or x == 0:
+    if terms.weights_x is not None:
+        impulse = sparse.csr_array(impulse + theta / divisor * terms.weights_x.sparse)
+    if terms.weights_y is None or x == 0:
         rows = np.asarray(impulse.sum(axis=1)).ravel()
         columns = np.asarray(impulse.sum(axis=0)).ravel()
-        own = impulse.diagonal()
-        return pd.DataFrame({"own": own, "received": rows - own, "sent": columns - own}, units)
-    factor = factorize(terms.y.sparse, x)
-    rows = factor.solve(np.asarray(impulse @ np.ones(n)))
-    columns = impulse.T @ factor.solve(np.ones(n), trans="T")
-    own = np.empty(n)
-    for start in range(0, n, 500):  # blocks of columns, so that memory stays linear in n
-        stop = min(start + 500, n)
-        block = factor.solve(impulse[:, start:stop].toarray())
-        own[start:stop] = block[np.arange(start, stop), np.arange(stop - start)]
-    return pd.DataFrame({"own": own, "received": rows - own, "sent": columns - own}, index=units)
+        diagonal = impulse.diagonal()
+    else:
+        factor = factorize(terms.weights_y.sparse, x)
+        rows = factor.solve(np.asarray(impulse @ np.ones(n)))
+        columns = impulse.T @ factor.solve(np.ones(n), trans="T")
+        diagonal = np.empty(n)
+        for start in range(0, n, 500):  # blocks of columns, so that memory stays linear in n
+            stop = min(start + 500, n)
+            block = factor.solve(impulse[:, start:stop].toarray())
+            diagonal[start:stop] = block[np.arange(start, stop), np.arange(stop - start)]
+    columns_of_frame = {"own": diagonal, "received": rows - diagonal, "sent": columns - diagonal}
+    return pd.DataFrame(columns_of_frame, index=units)

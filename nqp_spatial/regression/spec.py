@@ -122,7 +122,7 @@ class RegressionSpec(Displayed):
 
     @property
     def is_linear(self) -> bool:
-        """Whether least squares is all there is to it, with its exact t distribution."""
+        """Whether the estimator is least squares, with its exact t distribution."""
         spatial = self.has_rho or self.has_lam
         return not (spatial or self.is_dynamic or self.has_phi or self.estimator == "gs2sls")
 
@@ -133,12 +133,12 @@ class RegressionSpec(Displayed):
 
     @property
     def sweeps_units(self) -> bool:
-        """Whether unit effects are swept out."""
+        """Whether unit effects are removed by a transformation."""
         return self.effects in ("unit", "two-way")
 
     @property
     def sweeps_periods(self) -> bool:
-        """Whether period effects are swept out."""
+        """Whether period effects are removed by a transformation."""
         return self.effects in ("period", "two-way")
 
     def describe(self) -> Message:

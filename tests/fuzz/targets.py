@@ -44,7 +44,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "SpatialPanel": lambda w: _call(w.frame, unit="city", period="year"),
     "read_panel": lambda w: _call(w.table, unit="city", period="year", geometry=w.map),
     "fit": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
-    "diagnostics": lambda w: _call(w.panel, "y ~ x1 + x2", w.weights, effects="unit"),
+    "diagnostics": lambda w: _call("y ~ x1 + x2", w.panel, w.weights, effects="unit"),
     "compare": lambda w: _call({"a": w.result, "b": w.result}, draws=20),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
@@ -104,10 +104,10 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "dynamics.markov": lambda w: _call(w.panel, "x1", states=3, replications=9, seed=0),
     "dynamics.markov_by_group": lambda w: _call(w.panel, "x1", group="region", states=2),
     "dynamics.modality": lambda w: _call(
-        w.panel, "x1", periods=[2017], most=1, replications=19, seed=0
+        w.panel, "x1", periods=[2017], max_modes=1, replications=19, seed=0
     ),
     "dynamics.rank_mobility": lambda w: _call(
-        w.panel, "x1", w=w.weights, group="region", permutations=19, seed=0
+        w.panel, "x1", w.weights, group="region", permutations=19, seed=0
     ),
     "dynamics.spatial_markov": lambda w: _call(
         w.panel, "x1", w.weights, states=2, lag_states=2, permutations=9, seed=0
@@ -115,15 +115,15 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "dynamics.spatial_markov_by_group": lambda w: _call(
         w.panel, "x1", w.weights, group="region", states=2, lag_states=2
     ),
-    "dynamics.stochastic_kernel": lambda w: _call(w.panel, "x1", w=w.weights, points=21),
+    "dynamics.stochastic_kernel": lambda w: _call(w.panel, "x1", w.weights, points=21),
     "dynamics.time_homogeneity": lambda w: _call(w.panel, "x1", states=2),
     # convergence
     "convergence.beta": lambda w: _call(
-        w.panel, "x1", controls=["x2"], w=w.weights, model="slx", group="region"
+        w.panel, "x1", weights=w.weights, controls=["x2"], model="slx", group="region"
     ),
     "convergence.club_joins": lambda w: _call(w.clubs, w.weights, permutations=19, seed=0),
     "convergence.club_logit": lambda w: _call(
-        w.clubs, w.club_panel, ["x2"], w=w.club_world.weights
+        w.clubs, w.club_panel, ["x2"], w.club_world.weights
     ),
     "convergence.clubs": lambda w: _call(w.panel, "x1"),
     "convergence.log_t": lambda w: _call(w.panel, "x1"),
@@ -154,9 +154,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.us_income": lambda w: _call(),
     "datasets.us_public_capital": lambda w: _call(),
     # spillovers
-    "spillovers.barrier": lambda w: _call("y ~ x1", w.panel, w.weights, zone="region"),
+    "spillovers.barrier": lambda w: _call("y ~ x1", w.panel, w.weights, group="region"),
     "spillovers.distance_decay": lambda w: _call("y ~ x1", w.panel, cutoff_km=400),
-    "spillovers.partitioned": lambda w: _call("y ~ x1", w.panel, w.weights, groups="core"),
+    "spillovers.partitioned": lambda w: _call("y ~ x1", w.panel, w.weights, group="core"),
     "spillovers.reach": lambda w: _call("y ~ x1", w.panel, edges_km=[0, 130, 260]),
     "spillovers.reach_links_beyond": lambda w: _call(
         "y ~ x1", w.panel, cutoffs_km=[0, 130], outer_km=400

@@ -63,7 +63,7 @@ def test_a_bootstrap_sample_is_a_panel_of_repeated_units():
 
 def test_errors():
     panel = panel_of_groups([1.0, 2, 3], ["a", "a", "b"])
-    with pytest.raises(PanelError, match=r"within groups with one member: 'b'"):
+    with pytest.raises(PanelError, match=r"groups with one member .*: 'b'"):
         nq.inequality.dagum(panel, "x", group="g")
     single = nq.inequality.dagum(panel, "x", group="g", singletons="keep")
     assert single.within.loc[0, "b"] == 0

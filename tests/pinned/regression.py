@@ -304,8 +304,8 @@ def _() -> Numbers:
 
 @case("diagnostics", 1e-9, SEARCH)
 def _() -> Numbers:
-    result = nq.diagnostics(states(), FORMULA, queen(), effects="two-way")
-    section = nq.diagnostics(states().select(periods=[1980]), FORMULA, nearest(), effects="none")
+    result = nq.diagnostics(FORMULA, states(), queen(), effects="two-way")
+    section = nq.diagnostics(FORMULA, states().select(periods=[1980]), nearest(), effects="none")
     tests = {name: test for name, test in tests_of(result).items() if np.isfinite(test.statistic)}
     return (
         {f"{name}: statistic": float(test.statistic) for name, test in tests.items()}
@@ -332,9 +332,9 @@ def _() -> Numbers:
     )
     comparison = nq.compare(grid, draws=100, seed=2)
     return (
-        digest("log marginal", posterior["log_marginal"])
-        | digest("probability", posterior["probability"])
+        digest("log marginal", posterior.frame["log_marginal"])
+        | digest("probability", posterior.frame["probability"])
         | digest("grid", comparison.params)
         | digest("criteria", comparison.criteria)
-        | digest("effects", comparison.effects_table)
+        | digest("effects", comparison.effect_estimates)
     )

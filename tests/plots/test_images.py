@@ -53,7 +53,7 @@ def group_matrix():
     south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     south = south.map({True: "South", False: "Rest"})
     w = nq.weights.contiguity(panel)
-    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     return nq.plots.effects_matrix(split.effects_matrix("lpc"))
 
 

@@ -23,7 +23,7 @@ def south(states):
 def test_effects_matrix_shows_every_cell(states, south):
     panel, w = states
     result = nq.spillovers.partitioned(
-        "lgsp ~ lpc + lemp", panel, w, groups=south, effects="unit"
+        "lgsp ~ lpc + lemp", panel, w, group=south, effects="unit"
     ).effects_matrix("lpc")
     ax = nq.plots.effects_matrix(result)
     table, low = result.matrix(), result.matrix(value="conf_low")
@@ -80,10 +80,10 @@ def test_threshold_draws_the_profile_and_its_interval(states):
 def test_border_loss_draws_shares_and_limits(states, south):
     panel, _ = states
     w = nq.weights.knn(panel, k=6)
-    result = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
+    result = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
     ax = nq.plots.border_loss(result)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["across part"]
-    limits = result.conf_int().iloc[0]
+    limits = result.share_interval().iloc[0]
     ends_drawn = ax.lines[0].get_xdata()
     if limits["kind"] == "bounded" and abs(limits["conf_low"]) < 3:
         np.testing.assert_allclose(ends_drawn, [limits["conf_low"], limits["conf_high"]])
@@ -92,7 +92,7 @@ def test_border_loss_draws_shares_and_limits(states, south):
 def test_arrows_go_from_sender_to_receiver(states, south):
     panel, w = states
     result = nq.spillovers.partitioned(
-        "lgsp ~ lpc + lemp", panel, w, groups=south, effects="unit"
+        "lgsp ~ lpc + lemp", panel, w, group=south, effects="unit"
     ).effects_matrix("lpc")
     ax = nq.plots.effects_arrows(result, panel, south)
     value = result.matrix("indirect")

@@ -16,14 +16,15 @@ from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import OptionError, StabilityWarning
 from nqp_spatial.regression import _effect_values as impacts
 from nqp_spatial.regression import robustness
-from nqp_spatial.regression._demeaning import swept
+from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._effect_parameters import effect_parameters
-from nqp_spatial.regression._model_data import pose
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.covariance import sandwich
-from nqp_spatial.regression.diagnostics import residual_tests as checks
-from nqp_spatial.regression.diagnostics import specification_search as specification
+from nqp_spatial.regression.diagnostics import _residual_tests as checks
+from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
+from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import log_marginal, posterior_probabilities
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -55,11 +56,11 @@ def test_moments_of_errors_from_swept_residuals(effects):
     n, t = 12, 5
     e = skewed(np.random.default_rng(0), (n, t))
     spec = RegressionSpec("y ~ x", "", (), (), "sar", effects, "none")
-    residuals = swept(e, spec).ravel()
+    residuals = demean(e, spec).ravel()
     found = sandwich._error_moments(residuals, spec, n, t)
     assert found == pytest.approx(moments_of(residuals, n, t, effects))
     # With many draws they are the moments of the errors themselves: 2 / sqrt 2 and 6.
-    many = swept(skewed(np.random.default_rng(1), (n, t, 40_000)), spec)
+    many = demean(skewed(np.random.default_rng(1), (n, t, 40_000)), spec)
     third, fourth = sandwich._error_moments(many.ravel(), spec, n, t)
     assert third == pytest.approx(2 / np.sqrt(2), rel=0.05)
     assert fourth == pytest.approx(6, rel=0.1)
@@ -251,7 +252,7 @@ def test_recommendation_for_every_outcome_of_the_tests():
             )  # 0.05 is not below
             for name, yes in zip(names, rejected, strict=True)
         }
-        model, words = specification._recommend(tests, 0.05)
+        model, words = recommend(tests, 0.05)
         assert model == choose(*rejected), rejected
         assert words.count("Recommended:") == 1
 
@@ -259,7 +260,7 @@ def test_recommendation_for_every_outcome_of_the_tests():
 def test_wald_tests_of_the_durbin_model_by_hand(lattice, simulate):
     w = lattice(6, 7)
     panel = simulate(w, 5, seed=8)
-    found = nq.diagnostics(panel, "y ~ x1 + x2", w, effects="unit")
+    found = nq.diagnostics("y ~ x1 + x2", panel, w, effects="unit")
     res = found.models["sdm"]
     b, V = res.params.to_numpy(), res.cov.to_numpy()
     at = {key: i for i, key in enumerate(res.params.index)}
@@ -303,7 +304,7 @@ def test_wald_tests_of_the_durbin_model_by_hand(lattice, simulate):
 def test_dependence_is_of_residuals_before_period_effects(lattice, simulate, effects):
     w = lattice(5, 6)
     panel = simulate(w, 4, seed=9)
-    found = nq.diagnostics(panel, "y ~ x1", w, effects=effects)
+    found = nq.diagnostics("y ~ x1", panel, w, effects=effects)
     without = {"period": "none", "two-way": "unit"}[effects]
     loose = nq.fit("y ~ x1", panel, model="ols", effects=without).resid.to_numpy().reshape(30, 4)
     assert found.exponent == checks.cross_section_exponent(loose)
@@ -317,14 +318,14 @@ def test_two_periods_have_no_measure_of_dependence():
     rng = np.random.default_rng(0)
     for t in (2, 3):
         e = rng.normal(size=(9, t))
-        found = specification.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
+        found = checks.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
         assert isinstance(found["Pesaran CD"], NotApplicable) == (t == 2)
 
 
 def test_hausman_and_mundlak_by_hand(lattice, simulate):
     w = lattice(6, 6)
     panel = simulate(w, 6, seed=2)
-    found = specification.random_effects_tests("y ~ x1 + x2", panel, w, "unit")
+    found = random_effects_tests("y ~ x1 + x2", panel, w, "unit")
     options = {"covariance": "expected"}
     fixed, random, means = (
         nq.fit("y ~ x1 + x2", panel, w, effects=e, **options)
@@ -350,7 +351,7 @@ def test_level_of_diagnostics_lies_inside(lattice, simulate):
     panel = simulate(w, 4)
     for level in (0.0, 1.0):
         with pytest.raises(OptionError):
-            nq.diagnostics(panel, "y ~ x1", w, level=level)
+            nq.diagnostics("y ~ x1", panel, w, level=level)
 
 
 # -- comparison -----------------------------------------------------------------------------------
@@ -370,11 +371,11 @@ def test_criteria_and_names_of_a_grid(lattice, neighbours, simulate):
     loose = nq.fit("y ~ x1", panel, w, model="sar", effects="unit", correction="none")
     assert "differ in effects or in their correction" in nq.compare({"a": one, "b": loose}).notes[0]
     weights = {"q": w, "k": neighbours(25, 4)}
-    by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",))
+    by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",)).models
     assert list(by_weights) == ["q", "k"]
-    by_both = robustness("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit"))
+    by_both = robustness("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit")).models
     assert list(by_both) == ["q, none", "q, unit", "k, none", "k, unit"]
-    single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",))
+    single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",)).models
     assert list(single) == ["sar"]
     assert by_both["q, unit"].loglik == pytest.approx(one.loglik)
 
@@ -388,9 +389,9 @@ def test_marginal_likelihood_of_transformed_data(neighbours, simulate, model):
     w = neighbours(14, 3)
     n, t = 14, 4
     panel = simulate(w, t, seed=3)
-    terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
+    terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
     spec = RegressionSpec("y ~ x1", "", (), (), model, "two-way", "transformation")
-    problem = pose(panel, spec, terms)
+    problem = build_model_data(panel, spec, terms)
     W = w.sparse.toarray()
     J = np.eye(n) - 1 / n
 
@@ -425,18 +426,18 @@ def test_marginal_likelihood_of_transformed_data(neighbours, simulate, model):
 def test_probabilities_share_one_transformation(neighbours, simulate, effects, correction):
     one, other = neighbours(16, 3), neighbours(16, 4, seed=5)
     panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, effects=effects)
+    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, effects=effects).frame
     logs = []
     for w in (one, other):
         for model in ("slx", "sdm", "sdem"):
-            terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
+            terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
             spec = RegressionSpec("y ~ x1", "", (), (), model, effects, correction)
-            logs.append(log_marginal(pose(panel, spec, terms)))
+            logs.append(log_marginal(build_model_data(panel, spec, terms)))
     np.testing.assert_allclose(found["log_marginal"], logs)
     np.testing.assert_allclose(found["probability"], np.exp(np.array(logs) - logsumexp(logs)))
     scaled = one.standardize("spectral") if effects != "two-way" else None
     if scaled is not None:
-        alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects)
+        alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects).frame
         assert "weights" not in alone.columns
         assert alone["probability"].sum() == pytest.approx(1)
 
@@ -446,10 +447,10 @@ def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
 ):
     one, other = neighbours(16, 3), lattice(4, 4, standardize="spectral")
     panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"])
+    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"]).frame
     for at, w in enumerate((one, other)):
         spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
-        value = log_marginal(pose(panel, spec, Terms(w, w, None)))
+        value = log_marginal(build_model_data(panel, spec, TermWeights.of(w, w, None)))
         assert found["log_marginal"].iloc[at] == pytest.approx(value)
 
 
@@ -498,8 +499,8 @@ def test_effects_of_units_in_blocks(neighbours):
     w = neighbours(620, 4)
     W = w.sparse.toarray()
     for terms, x, theta in (
-        (Terms(w, w, None), 0.4, 0.5), (Terms(w, None, None), 0.4, 0.0),
-        (Terms(None, w, None), 0.0, 0.5), (Terms(None, None, None), 0.0, 0.0),
+        (TermWeights.of(w, w, None), 0.4, 0.5), (TermWeights.of(w, None, None), 0.4, 0.0),
+        (TermWeights.of(None, w, None), 0.0, 0.5), (TermWeights(), 0.0, 0.0),
     ):  # fmt: skip
         found = impacts.unit_effects(terms, x, 0.8, 1.5, theta, w.units)
         inner = (1.5 * np.eye(620) + theta * W) / 0.8

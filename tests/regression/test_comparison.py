@@ -34,10 +34,14 @@ def test_columns_are_the_models(states, candidates):
         assert found.criteria.loc[name, "AIC"] == res.aic
         frame = res.effects(1000, seed=3).frame.set_index(["variable", "horizon", "effect"])
         pd.testing.assert_series_equal(
-            found.effects_table[name].dropna(), frame["estimate"], check_names=False
+            found.effect_estimates[name].dropna(), frame["estimate"], check_names=False
         )
     assert np.isnan(found.params.loc[("wx", "lpc"), "sar"])
     assert found.notes == ()
+    coefficients = found.frame.set_index(["model", "block", "variable"])
+    for name, res in models.items():
+        pd.testing.assert_frame_equal(coefficients.loc[name], res.frame, check_names=False)
+    assert (found.spec.draws, found.spec.seed) == (1000, 3)
     assert "lpc" in repr(found)
     assert "<table" in found._repr_html_()
 
@@ -48,7 +52,7 @@ def test_what_does_not_compare_is_said(states):
     different = nq.compare({"all": nq.fit(FORMULA, panel, w), "short": nq.fit(FORMULA, short, w)})
     assert "different observations" in different.notes[0]
     loose = nq.compare({e: nq.fit(FORMULA, panel, w, effects=e) for e in ("unit", "two-way")})
-    assert "criteria do not compare" in loose.notes[0]
+    assert "criteria are not comparable" in loose.notes[0]
     with pytest.raises(OptionError, match="got nothing"):
         nq.compare({})
     with pytest.raises(OptionError, match=r"'wrong' has 1\.0"):
@@ -60,8 +64,11 @@ def test_the_grid_is_every_combination(states, candidates):
     found = robustness(
         [FORMULA, "lgsp ~ lpc"], panel, candidates, models=("sar", "sdm"), effects=("unit",)
     )
-    assert len(found) == 8
-    one = found["lgsp ~ lpc, six nearest, sar"]
+    assert len(found.models) == 8
+    assert found.frame["model"].nunique() == 8
+    assert found.spec["weights"].startswith("queen: queen contiguity")
+    assert nq.compare(found, draws=20).criteria.shape == (8, 5)
+    one = found.models["lgsp ~ lpc, six nearest, sar"]
     assert one.spec.model == "sar"
     alone = nq.fit("lgsp ~ lpc", panel, candidates["six nearest"], model="sar", effects="unit")
     np.testing.assert_allclose(one.params, alone.params, rtol=1e-12)
@@ -70,11 +77,11 @@ def test_the_grid_is_every_combination(states, candidates):
 
 
 def same_bits(one, other):
-    assert list(one) == list(other)
-    for name, res in one.items():
+    assert list(one.models) == list(other.models)
+    for name, res in one.models.items():
         for field in ("params", "cov", "resid", "fitted"):
-            assert getattr(res, field).equals(getattr(other[name], field)), (name, field)
-        assert res.loglik == other[name].loglik
+            assert getattr(res, field).equals(getattr(other.models[name], field)), (name, field)
+        assert res.loglik == other.models[name].loglik
 
 
 def test_several_processes_give_the_same_bits(states, candidates):

@@ -21,6 +21,6 @@ def test_defaults(lattice, simulate):
     table = nq.compare({"a": res, "b": nq.fit("y ~ x1", panel, w, model="sar")})
     assert table.effects["a"].spec.draws == 1000
     assert table.effects["a"].spec.seed == 0
-    tests = nq.diagnostics(panel, "y ~ x1", w)
-    assert tests.level == 0.05
+    tests = nq.diagnostics("y ~ x1", panel, w)
+    assert tests.spec.level == 0.05
     assert "tests at 0.05" in tests.recommendation

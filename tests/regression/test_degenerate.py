@@ -77,7 +77,7 @@ def test_neighbours_and_regressors_together(plain):
             nq.fit("y ~ x1", made, w, **options)
     half = pd.Series(np.arange(16) % 2, panel.units)
     with pytest.raises(DomainError, match="outcomes of neighbours together explain"):
-        nq.spillovers.partitioned("y ~ x1", made, w, groups=half)
+        nq.spillovers.partitioned("y ~ x1", made, w, group=half)
 
 
 @pytest.mark.parametrize("kind", ["exact", "absorbed"])
@@ -92,10 +92,10 @@ def test_relatives_refuse_the_same(plain, kind):
     score = pd.Series(np.arange(16.0), panel.units)
     options = {"effects": "unit"}
     calls = [
-        lambda: nq.spillovers.partitioned("y ~ x1 + x2", made, w, groups=half, **options),
-        lambda: nq.spillovers.barrier("y ~ x1 + x2", made, w, zone=half, **options),
+        lambda: nq.spillovers.partitioned("y ~ x1 + x2", made, w, group=half, **options),
+        lambda: nq.spillovers.barrier("y ~ x1 + x2", made, w, group=half, **options),
         lambda: nq.spillovers.threshold("y ~ x1 + x2", made, w, score=score, **options),
-        lambda: nq.diagnostics(made, "y ~ x1 + x2", w, **options),
+        lambda: nq.diagnostics("y ~ x1 + x2", made, w, **options),
         lambda: nq.regression.posterior_probabilities("y ~ x1 + x2", made, w, **options),
         lambda: nq.regression.robustness("y ~ x1 + x2", made, {"w": w}, effects=("unit",)),
         lambda: nq.fit("y ~ x1 + x2", made, w, model="sar", estimator="gs2sls", **options),
@@ -137,17 +137,18 @@ def test_levels_are_refused_everywhere(states, level):
     panel, w = states
     half = pd.Series(np.arange(48) % 2, panel.units)
     res = nq.fit("lgsp ~ lpc", panel, w, effects="unit")
-    part = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=half, effects="unit")
-    wall = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=half, effects="unit")
+    part = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=half, effects="unit")
+    wall = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=half, effects="unit")
     options = {"effects": "unit", "level": level}
     calls = [
         lambda: res.conf_int(level),
         lambda: res.effects(level=level),
         lambda: res.effects(method="delta", level=level),
-        lambda: nq.diagnostics(panel, "lgsp ~ lpc", w, level=level),
+        lambda: nq.diagnostics("lgsp ~ lpc", panel, w, level=level),
         lambda: part.conf_int(level),
         lambda: part.effects_matrix("lpc", level=level),
         lambda: wall.conf_int(level),
+        lambda: wall.share_interval(level),
         lambda: wall.decay(level),
         lambda: wall.effects_by_border("lpc", level=level),
         lambda: nq.spillovers.reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], **options),
@@ -171,10 +172,10 @@ def test_diagnostics_where_units_do_not_differ(lattice):
         frame = pd.DataFrame({"x1": rng.normal(size=392), "x2": rng.normal(size=392)}, keys)
         frame["y"] = 1 + frame.x1 - 0.5 * frame.x2 + rng.normal(size=392)
         panel = nq.SpatialPanel(frame.reset_index(), unit="unit", period="period")
-        found = nq.diagnostics(panel, "y ~ x1 + x2", w)
+        found = nq.diagnostics("y ~ x1 + x2", panel, w)
         assert found.tests["Mundlak"].applicable
-        rest = found.table[found.table["name"] != "Hausman"]
-        assert rest["p_value"].notna().all()
+        others = found.frame[found.frame["name"] != "Hausman"]
+        assert others["p_value"].notna().all()
         random = nq.fit("y ~ x1 + x2", panel, w, effects="random")
         assert ("random", "phi") not in random.params.index or random.params["random"].iloc[0] <= 1
 
@@ -185,20 +186,20 @@ def test_diagnostics_with_an_island_names_it(plain):
     matrix[0] = matrix[:, 0] = 0
     alone = nq.weights.from_dense(matrix, panel.units, islands="keep").standardize("row")
     with pytest.raises(OptionError, match=r"units 0 have no neighbours.*islands='nearest'.*unit"):
-        nq.diagnostics(panel, "y ~ x1 + x2", alone)
+        nq.diagnostics("y ~ x1 + x2", panel, alone)
     with pytest.raises(OptionError, match="units 0 have no neighbours"):
         nq.fit("y ~ x1", panel, alone, model="sem")
     with pytest.raises(OptionError, match="units 0 have no neighbours"):
         nq.fit("y ~ x1", panel, alone, correction="transformation")
-    assert nq.diagnostics(panel, "y ~ x1 + x2", alone, effects="unit").model
+    assert nq.diagnostics("y ~ x1 + x2", panel, alone, effects="unit").model
     raw = nq.weights.from_dense(w.raw.toarray(), panel.units)
     with pytest.raises(OptionError, match="standardise them with"):
-        nq.diagnostics(panel, "y ~ x1", raw)
+        nq.diagnostics("y ~ x1", panel, raw)
 
 
 def test_diagnostics_without_regressors(plain):
     panel, w = plain
-    found = nq.diagnostics(panel, "y ~ 1", w, effects="none")
+    found = nq.diagnostics("y ~ 1", panel, w, effects="none")
     assert not found.tests["LR: SDM against SAR"].applicable
     assert not found.tests["Wald: SDM against SEM"].applicable
     assert not found.tests["robust LM lag"].applicable
@@ -207,6 +208,7 @@ def test_diagnostics_without_regressors(plain):
 
 
 def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
+    from nqp_spatial.regression.diagnostics import _model_tests
     from nqp_spatial.regression.diagnostics import specification_search as specification
 
     panel, w = plain
@@ -216,8 +218,9 @@ def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
             raise BoundaryError("rho runs to the edge")
         return nq.fit(*args, model=model, **options)
 
-    monkeypatch.setattr(specification, "fit", fails)
-    found = nq.diagnostics(panel, "y ~ x1 + x2", w)
+    for module in (specification, _model_tests):
+        monkeypatch.setattr(module, "fit", fails)
+    found = nq.diagnostics("y ~ x1 + x2", panel, w)
     assert found.notes == (
         "SEM could not be fitted: rho runs to the edge",
         "SDM could not be fitted: rho runs to the edge",
@@ -250,7 +253,7 @@ def test_effects_of_terms_are_said_to_be_that(plain, formula, note):
     assert any(note in one for one in effects.notes)
     assert note.split(",")[0] in " ".join(str(effects).split())
     half = pd.Series(np.arange(16) % 2, panel.units)
-    part = nq.spillovers.partitioned(formula, panel, w, groups=half, effects="unit")
+    part = nq.spillovers.partitioned(formula, panel, w, group=half, effects="unit")
     assert any(note in one for one in part.notes)
 
 
@@ -287,9 +290,11 @@ def test_one_bad_matrix_does_not_end_a_grid(plain):
         grid = nq.regression.robustness(
             "y ~ x1", panel, {"good": w, "bad": bad}, models=("sar", "slx")
         )
-    assert list(grid) == ["good, sar", "good, slx", "bad, slx"]
+    assert len(grid.notes) == 1
+    assert grid.notes[0].startswith("bad, sar could not be fitted: no chain")
+    assert list(grid.models) == ["good, sar", "good, slx", "bad, slx"]
     usual = nq.fit("y ~ x1", panel, w, model="sar")
-    pd.testing.assert_series_equal(grid["good, sar"].params, usual.params)
+    pd.testing.assert_series_equal(grid.models["good, sar"].params, usual.params)
     with pytest.raises(WeightsError, match="no chain of links"):
         nq.regression.robustness("y ~ x1", panel, {"bad": bad}, models=("sar",))
     with warnings.catch_warnings():

@@ -135,7 +135,7 @@ def test_unstable_draws_are_counted_and_said(lattice, simulate):
     with pytest.warns(StabilityWarning, match="outside the stable region"):
         effects = res.effects(draws=2000)
     assert effects.discarded > 20
-    assert "unstable draws left out" in repr(effects)
+    assert "unstable draws discarded" in repr(effects)
 
 
 def test_options_and_names(states):

@@ -9,7 +9,7 @@ from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression.diagnostics.specification_search import random_effects_tests
+from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
 from tests.regression.test_family import MODELS, numerical_hessian, weights_for
 
 TRUTH = {"rho": 0.35, "lam": 0.3}
@@ -193,10 +193,9 @@ def test_no_variance_of_units_is_pooled(lattice):
 
 def test_hausman_and_mundlak_tell_correlated_effects(lattice):
     w = lattice(9, 9)
-    free = nq.diagnostics(simulated("sdm", w, w, w, 6, seed=5), "y ~ x1 + x2", w, effects="unit")
-    tied = nq.diagnostics(
-        simulated("sdm", w, w, w, 6, seed=5, correlated=1.0), "y ~ x1 + x2", w, effects="unit"
-    )
+    free = nq.diagnostics("y ~ x1 + x2", simulated("sdm", w, w, w, 6, seed=5), w, effects="unit")
+    correlated = simulated("sdm", w, w, w, 6, seed=5, correlated=1.0)
+    tied = nq.diagnostics("y ~ x1 + x2", correlated, w, effects="unit")
     for name in ("Hausman", "Mundlak"):
         assert tied.tests[name].p_value < 0.01
     assert free.tests["Mundlak"].p_value > 0.01

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,14 +12,17 @@ import pytest
 from scipy import integrate, stats
 
 import nqp_spatial as nq
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.text import label, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import posterior_probabilities
-from nqp_spatial.regression._demeaning import swept
-from nqp_spatial.regression._model_data import pose
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._demeaning import demean
+from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance import information as info
-from nqp_spatial.regression.diagnostics import residual_tests as checks
-from nqp_spatial.regression.diagnostics.lm_tests import score_tests
+from nqp_spatial.regression.diagnostics import _residual_tests as checks
+from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
+from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import log_marginal
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 from nqp_spatial.regression.spec import RegressionSpec
@@ -32,7 +37,9 @@ NAMES = {
 
 
 def linear(panel, formula, effects, correction="none"):
-    return pose(panel, RegressionSpec(formula, "", (), (), "ols", effects, correction), Terms())
+    return build_model_data(
+        panel, RegressionSpec(formula, "", (), (), "ols", effects, correction), TermWeights()
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,13 +61,13 @@ def test_score_tests_of_produc(nqp_data, kind, effects):
         frame = panel.frame[["lgsp", "lpcap", "lpc", "lemp", "unemp"]]
         for level in ("unit", "period"):
             frame = frame - frame.groupby(level=level).transform("mean")
-        ours = score_tests(linear(panel, FORMULA, effects), w.reordered(panel.units))
+        ours = lm_tests(linear(panel, FORMULA, effects), w.reordered(panel.units))
         assert ours["LM lag"].statistic == pytest.approx(truth["lml"]["stat"], rel=0.01)
         panel = nq.SpatialPanel(frame.reset_index(), unit="unit", period="period")
         problem = linear(panel, FORMULA.replace("~", "~ 0 +"), "none")
     else:
         problem = linear(panel, FORMULA, effects)
-    found = score_tests(problem, w.reordered(panel.units))
+    found = lm_tests(problem, w.reordered(panel.units))
     for short, name in NAMES.items():
         assert found[name].statistic == pytest.approx(truth[short]["stat"], rel=1e-6)
         assert found[name].p_value == pytest.approx(truth[short]["p"], rel=1e-5)
@@ -70,7 +77,7 @@ def test_columbus(columbus, reference):
     """Against spdep's lm.LMtests and spatialreg's LR tests."""
     panel, w = columbus
     truth = reference("columbus")
-    found = nq.diagnostics(panel, "CRIME ~ INC + HOVAL", w, effects="none")
+    found = nq.diagnostics("CRIME ~ INC + HOVAL", panel, w, effects="none")
     theirs = {
         "LM lag": "LMlag",
         "LM error": "LMerr",
@@ -88,7 +95,7 @@ def test_columbus(columbus, reference):
         assert test.df == truth["LR"][name]["df"]
     # The lag model: theta = 0 is not rejected; the robust tests do not decide at 5 %.
     assert found.model == "sdm"
-    assert nq.diagnostics(panel, "CRIME ~ INC + HOVAL", w, effects="none", level=0.1).model == "sar"
+    assert nq.diagnostics("CRIME ~ INC + HOVAL", panel, w, effects="none", level=0.1).model == "sar"
 
 
 @pytest.mark.parametrize("correction", ["none", "transformation"])
@@ -100,23 +107,25 @@ def test_score_tests_are_quadratic_forms_of_score_and_information(
     w = neighbours(25, 4)
     panel = simulate(w, 6, rho=0.2, theta=(0.0, 0.0), seed=4)
     problem = linear(panel, "y ~ x1 + x2", effects, correction)
-    found = score_tests(problem, w)
+    found = lm_tests(problem, w)
     logdet = log_determinant(w, "exact")
     for name, model, which in (("LM lag", "sar", 0), ("LM error", "sem", 1)):
         draft = RegressionSpec("y ~ x1 + x2", "", (), (), model, effects, correction)
-        full = pose(panel, draft, Terms(w if which == 0 else None, None, w if which else None))
+        full = build_model_data(
+            panel, draft, TermWeights.of(w if which == 0 else None, None, w if which else None)
+        )
         p = full.projection
         s2 = float(p.left_y @ p.left_y) / full.counts.observations
-        at = info.Estimate(p.coef_y, 0.0, 0.0, s2, p, full.counts, (which,))
+        at = info.Estimate(p.coef_y, np.zeros(1), 0.0, s2, p, full.counts, (which,))
         structural = full.design.y - p.left_y.reshape(full.design.y.shape)
         logdets = (logdet, None) if which == 0 else (None, logdet)
         matrices = (w.sparse, None) if which == 0 else (None, w.sparse)
-        moments = info.spill(at, structural, matrices, logdets, full.spec)
+        moments = info.trace_moments(at, structural, matrices, logdets, full.spec)
         information = info.expected(at, moments)
-        lagged = p.lag_y if which == 0 else at.lagged_disturbances
+        lagged = p.lag_y[:, 0] if which == 0 else at.lagged_disturbances
         # Slope of the log-determinants at zero: -m tr(W), less the share of the periods.
         score = np.zeros(len(information))
-        score[-2] = p.left_y @ lagged / s2 + full.counts.copies * full.counts.less_one
+        score[-2] = p.left_y @ lagged / s2 + full.counts.n_logdets * full.counts.drops_unit_root
         statistic = score @ np.linalg.solve(information, score)
         if correction == "none" and effects == "two-way":
             # The classical statistic has tr(W) = 0 and the trace of all of W: as printed.
@@ -143,7 +152,7 @@ def test_score_tests_hold_their_size(lattice, effects):
         frame["id"], frame["t"] = np.repeat(np.arange(64), 5), np.tile(np.arange(5), 64)
         panel = nq.SpatialPanel(frame, unit="id", period="t")
         correction = "none" if effects == "none" else "transformation"
-        tests = score_tests(linear(panel, "y ~ x1 + x2", effects, correction), w)
+        tests = lm_tests(linear(panel, "y ~ x1 + x2", effects, correction), w)
         p_values.append([test.p_value for test in tests.values()])
     rates = (np.array(p_values) < 0.05).mean(axis=0)
     assert (np.abs(rates - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 1000)).all(), rates
@@ -162,12 +171,18 @@ def test_the_path_finds_what_made_the_data(lattice, simulate, truth, recommended
     w = lattice(9, 9)
     models = []
     for seed in range(10):
-        found = nq.diagnostics(simulate(w, 6, seed=seed, **truth), "y ~ x1 + x2", w)
+        found = nq.diagnostics("y ~ x1 + x2", simulate(w, 6, seed=seed, **truth), w)
         models.append(found.model)
     assert models.count(recommended) >= 7, models
     assert "Rule: Elhorst (2010), tests at 0.05." in found.recommendation
     assert found.posterior["probability"].sum() == pytest.approx(1)
-    assert set(found.table["group"]) >= {"Score tests of the linear model"}
+    assert list(dict.fromkeys(found.frame["group"])) == [
+        "score",
+        "simplification",
+        "effects",
+        "random-effects",
+        "residuals",
+    ]
     assert len(found.moran) == 6
     assert "<table" in found._repr_html_()
     assert "log-likelihood" in repr(found)
@@ -178,12 +193,12 @@ def test_a_common_factor_is_found(lattice):
 
     w = lattice(14, 14)
     panel = simulated("sem", w, w, w, 8, seed=3)
-    assert nq.diagnostics(panel, "y ~ x1 + x2", w).model == "sem"
+    assert nq.diagnostics("y ~ x1 + x2", panel, w).model == "sem"
 
 
 def test_wald_and_likelihood_ratio_agree_in_large_samples(lattice, simulate):
     w = lattice(20, 20)
-    tests = nq.diagnostics(simulate(w, 6, theta=(0.1, 0.0)), "y ~ x1 + x2", w).tests
+    tests = nq.diagnostics("y ~ x1 + x2", simulate(w, 6, theta=(0.1, 0.0)), w).tests
     for name in ("SAR", "SEM"):
         wald, ratio = tests[f"Wald: SDM against {name}"], tests[f"LR: SDM against {name}"]
         assert wald.statistic == pytest.approx(ratio.statistic, rel=0.05)
@@ -192,7 +207,7 @@ def test_wald_and_likelihood_ratio_agree_in_large_samples(lattice, simulate):
 def test_effects_tests_are_differences_of_dummy_likelihoods(lattice, simulate):
     w = lattice(6, 6)
     panel = simulate(w, 6)
-    tests = nq.diagnostics(panel, "y ~ x1", w).tests
+    tests = nq.diagnostics("y ~ x1", panel, w).tests
     both = nq.fit("y ~ x1", panel, w, correction="none").loglik
     unit = nq.fit("y ~ x1", panel, w, effects="unit", correction="none").loglik
     assert tests["LR: period effects"].statistic == pytest.approx(2 * (both - unit))
@@ -255,11 +270,13 @@ def test_marginal_likelihood_by_quadrature(neighbours, simulate, model):
     """Dense determinants, least squares at each point, adaptive integration."""
     w = neighbours(15, 3)
     panel = simulate(w, 4, seed=1)
-    terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
-    problem = pose(panel, RegressionSpec("y ~ x1 + x2", "", (), (), model, "unit", "none"), terms)
+    terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
+    problem = build_model_data(
+        panel, RegressionSpec("y ~ x1 + x2", "", (), (), model, "unit", "none"), terms
+    )
     y, z = problem.projection.y, problem.projection.z
     dense, n, t = w.sparse.toarray(), 15, 4
-    lag_y = swept(dense @ problem.design.y, problem.spec).ravel()
+    lag_y = demean(dense @ problem.design.y, problem.spec).ravel()
     freedom = (n * t - z.shape[1]) / 2
 
     def height(x):
@@ -289,7 +306,7 @@ def test_marginal_likelihood_by_quadrature(neighbours, simulate, model):
 def test_posterior_finds_the_matrix_and_the_model(lattice, neighbours, simulate):
     w, wrong = lattice(9, 9), neighbours(81, 4, seed=7)
     panel = simulate(w, 6, rho=0.5, theta=(0.8, 0.5), seed=2)
-    found = posterior_probabilities("y ~ x1 + x2", panel, {"right": w, "wrong": wrong})
+    found = posterior_probabilities("y ~ x1 + x2", panel, {"right": w, "wrong": wrong}).frame
     best = found.loc[found["probability"].idxmax()]
     assert (best["weights"], best["model"]) == ("right", "sdm")
     assert best["probability"] > 0.99
@@ -301,11 +318,11 @@ def test_options(lattice, simulate):
     w = lattice(5, 5)
     panel = simulate(w, 5)
     with pytest.raises(OptionError, match="tests need likelihoods"):
-        nq.diagnostics(panel, "y ~ x1", w, correction="bias")
+        nq.diagnostics("y ~ x1", panel, w, correction="bias")
     with pytest.raises(OptionError, match="level must be a number between 0 and 1"):
-        nq.diagnostics(panel, "y ~ x1", w, level=5)
+        nq.diagnostics("y ~ x1", panel, w, level=5)
     with pytest.raises(OptionError, match="need weights whose rows add to one"):
-        nq.diagnostics(panel, "y ~ x1", w.standardize("spectral"))
+        nq.diagnostics("y ~ x1", panel, w.standardize("spectral"))
 
 
 @pytest.mark.parametrize("effects", ["unit", "period", "two-way"])
@@ -336,7 +353,7 @@ def test_joint_tests_of_effects_by_dummies(lattice, simulate, effects):
 
         return -minimize_scalar(minus, bounds=(-0.95, 0.95), method="bounded").fun
 
-    found = nq.diagnostics(panel, "y ~ x1", w, effects=effects).tests
+    found = nq.diagnostics("y ~ x1", panel, w, effects=effects).tests
     held = {"unit": ["unit"], "period": ["period"], "two-way": ["unit", "period"]}[effects]
     for kind in held:
         rest = [other for other in held if other != kind]
@@ -346,3 +363,58 @@ def test_joint_tests_of_effects_by_dummies(lattice, simulate, effects):
         assert test.statistic == pytest.approx(statistic, abs=1e-5)
         assert test.df == df
         assert test.p_value == pytest.approx(stats.chi2.sf(statistic, df), rel=1e-4)
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+KNOWN = {"LM", "LR", "lag", "error", "SDM", "SDEM", "SAR", "SEM", "SLX", "Elhorst", "Wald", "Wy",
+         "Wu", "WX", "p", "Hausman", "Mundlak", "Pesaran", "CD", "Jarque", "Bera", "Koenker",
+         "Bassett"}  # fmt: skip
+
+
+def english_in(text):
+    return set(re.findall(r"[A-Za-z]+", text)) - KNOWN
+
+
+def test_every_recommendation_has_its_chinese():
+    names = ["LM lag", "LM error", "robust LM lag", "robust LM error", "LR: SDM against SAR",
+             "LR: SDM against SEM", "LR: SDM against SLX", "Wald: SDM against SLX"]  # fmt: skip
+    models = set()
+    for rejected in itertools.product((0.4, 0.00001), repeat=len(names)):
+        tests = {
+            name: HypothesisTest(name, "", 1.0, "chi2", 1, p_value)
+            for name, p_value in zip(names, rejected, strict=True)
+        }
+        model, words = recommend(tests, 0.05)
+        models.add(model)
+        chinese = translate(words, "zh")
+        assert not english_in(chinese), chinese
+        assert re.findall(r"\d+\.\d+", chinese) == re.findall(r"\d+\.\d+", words)
+    assert models == {"ols", "slx", "sar", "sem", "sdm"}
+
+
+def test_models_that_cannot_be_tested_leave_the_durbin_model():
+    names = ["LM lag", "LM error", "robust LM lag", "robust LM error"]
+    tests = {name: HypothesisTest(name, "", 1.0, "chi2", 1, 0.001) for name in names}
+    for name in ("LR: SDM against SAR", "LR: SDM against SEM"):
+        tests[name] = NotApplicable(name, "", "SDM could not be fitted")
+    model, words = recommend(tests, 0.05)
+    assert model == "sdm"
+    assert "cannot be tested" in words
+    assert not english_in(translate(words, "zh"))
+
+
+def test_what_the_tests_say_has_its_chinese(lattice, simulate):
+    w = lattice(5, 6)
+    result = nq.diagnostics("y ~ x1 + x2", simulate(w, 4), w)
+    assert result.spec["level"] == 0.05
+    assert result.spec["weights"] == w.spec.words
+    for key, test in result.tests.items():
+        assert test.name == key
+        for words in (test.name, test.null, test.rule):
+            assert not english_in(translate(words, "zh")), words
+    # The frame keeps the messages too.
+    assert translate(result.frame["name"].iloc[0], "zh") == "LM-lag 检验"
+    groups = {translate(label("test group", group), "zh") for group in result.frame["group"]}
+    assert len(groups) == 5
+    assert not english_in("".join(groups))

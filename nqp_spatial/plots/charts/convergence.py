@@ -75,20 +75,20 @@ def beta_scatter(
     'half-life 42.1 periods [33.0, 51.2]'
     """
     name = label if label is not None else result.label
-    groups = list(dict.fromkeys(result.table.index.get_level_values("group")))
+    groups = list(dict.fromkeys(result.frame.index.get_level_values("group")))
     height = 0.72 * width + 0.35 + 0.17 * len(groups)
     with drawing(ax, (width, height), lang=lang, title=title) as axes:
         size = float(np.clip(600 / len(result.data), 2, 16))
         for i, group in enumerate(groups):
             members = result.data[result.data["group"] == group]
             colour = PALETTE[i % len(PALETTE)]
-            row = result.table.loc[(group, "coefficient")]
+            row = result.frame.loc[(group, "coefficient")]
             style = layer(
                 points_kw, s=size, color=colour, alpha=0.7, lw=0, marker=MARKERS[i % len(MARKERS)]
             )
             axes.scatter(members["start"], members["growth"], **style)
             ends = np.array([members["start"].min(), members["start"].max()])
-            heights = members["growth"].mean() + row["b"] * (ends - members["start"].mean())
+            heights = members["growth"].mean() + row["estimate"] * (ends - members["start"].mean())
             entry = _half_life(row)
             if group != "all":
                 entry = t("{name}: {text}", name=group, text=entry)
@@ -97,7 +97,9 @@ def beta_scatter(
             )
             axes.plot(ends, heights, **style)
         start = (
-            t("Log of initial {name}", name=name) if result.logs else t("Initial {name}", name=name)
+            t("Log of initial {name}", name=name)
+            if result.spec.logs
+            else t("Initial {name}", name=name)
         )
         words = wrapped(translate(start), 0.95 * width)
         axes.set_xlabel(words)
@@ -123,9 +125,9 @@ def _half_life(row: pd.Series) -> Message:
 
 def _growth(result: BetaResult) -> Message:
     """Return what growth is: of logarithms, or the plain change."""
-    if result.annual:
-        return t("Growth per period, log points") if result.logs else t("Change per period")
-    if result.logs:
+    if result.spec.kind == "cross-section":
+        return t("Growth per period, log points") if result.spec.logs else t("Change per period")
+    if result.spec.logs:
         return t("Growth over {span:g} period(s), log points", span=result.span)
     return t("Change over {span:g} period(s)", span=result.span)
 

@@ -59,7 +59,7 @@ def _shades(count: int) -> list[Any]:
 def _axis_name(result: DensityResult, label: str | None) -> str:
     if label is not None:
         return label
-    if result.relative:
+    if result.spec.relative:
         return translate(t("{name}, relative to the mean", name=result.label))
     return result.label
 

@@ -70,7 +70,7 @@ def effects_matrix(
     >>> south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     >>> south = south.map({True: "South", False: "Rest"})
     >>> w = nq.weights.contiguity(panel)
-    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_xlabel()
     'Sender (hatched: interval contains zero)'
     """

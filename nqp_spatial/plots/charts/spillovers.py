@@ -245,11 +245,11 @@ def border_loss(
     >>> panel = nq.datasets.us_public_capital()
     >>> half = panel.units.to_series().lt("MO").map({True: "first", False: "second"})
     >>> res = nq.spillovers.barrier(
-    ...     "lgsp ~ lpc", panel, nq.weights.knn(panel, k=6), zone=half, effects="unit")
+    ...     "lgsp ~ lpc", panel, nq.weights.knn(panel, k=6), group=half, effects="unit")
     >>> nq.plots.border_loss(res).get_xlabel()
     'Share of the spillover lost (0 none, 1 all)'
     """
-    share, limits = result.share, result.conf_int()
+    share, limits = result.share, result.share_interval()
     ends = limits[["conf_low", "conf_high"]].assign(share=share).to_numpy(dtype=float)
     shown = ends[np.abs(ends) < 3]
     low, high = min([0.0, *shown]) - 0.15, max([1.0, *shown]) + 0.15

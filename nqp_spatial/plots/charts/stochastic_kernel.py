@@ -21,25 +21,25 @@ __all__ = ["kernel_contour", "kernel_surface"]
 
 def _axis_names(result: KernelResult, label: str | None) -> tuple[str, str]:
     name: str | Message = label if label is not None else result.label
-    if result.relative and label is None:
+    if result.spec.relative and label is None:
         name = t("{name}, relative to the mean", name=name)
-    if result.given == "own":
+    if result.spec.condition == "own":
         before = t("{name}, t", name=name)
     else:
         before = t("Neighbours' {name}, t", name=name)
-    if not result.step:
+    if not result.spec.step:
         return translate(before), translate(t("{name}, t", name=name))
-    return translate(before), translate(t("{name}, t + {step}", name=name, step=result.step))
+    return translate(before), translate(t("{name}, t + {step}", name=name, step=result.spec.step))
 
 
 def _with_data(result: KernelResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return x with data, y, and f(y | x) over them."""
     x, y = result.conditional.index.to_numpy(), result.conditional.columns.to_numpy()
-    density = result.conditional.to_numpy()[result.inside]
+    density = result.conditional.to_numpy()[result.supported]
     # Where y hardly ever is, there is nothing to see.
     visible = np.flatnonzero(density.max(axis=0) > 0.005 * density.max())
     across = slice(visible[0], visible[-1] + 1)
-    return x[result.inside], y[across], density[:, across]
+    return x[result.supported], y[across], density[:, across]
 
 
 @checked
@@ -77,7 +77,7 @@ def kernel_surface(
     Returns
     -------
     Axes
-        Cuts across x are densities; x with hardly any data is left out (`KernelResult.inside`).
+        Cuts across x are densities; x with hardly any data is left out (`KernelResult.supported`).
 
     Raises
     ------
@@ -154,7 +154,7 @@ def kernel_contour(
     -------
     Axes
         Axes have one scale where x is the unit's own value. x with hardly any data is left out
-        (`KernelResult.inside`).
+        (`KernelResult.supported`).
 
     Raises
     ------
@@ -183,7 +183,7 @@ def kernel_contour(
         axes.plot(result.expected.index, result.expected, **style)
         axes.set_xlim(x[0], x[-1])
         axes.set_ylim(y[0], y[-1])
-        if result.given == "own":  # means of neighbours vary less than units
+        if result.spec.condition == "own":  # means of neighbours vary less than units
             axes.set_aspect("equal")
         before, after = _axis_names(result, label)
         axes.set_xlabel(wrapped(before, 0.95 * width))

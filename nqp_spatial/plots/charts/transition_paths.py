@@ -66,7 +66,7 @@ def transition_paths(
     7
     """
     membership = result.membership
-    numbers = result.table.index
+    numbers = result.frame.index
     colours = dict(zip(numbers, ordered_colours(len(numbers)), strict=True))
     divergent = result.paths[membership.isna().reindex(result.paths.index)]
     with drawing(ax, (width, 0.78 * width), lang=lang, title=title) as axes:

@@ -75,7 +75,7 @@ def transitions(
     with language(lang):
         chains = _chains(result)
     several = len(chains) > 1
-    step = result.pooled.step if isinstance(result, ChainsResult) else result.step
+    step = result.spec.step
     wide = width or (PAGE if several else COLUMN)
     across = min(columns, len(chains))
     down = -(-len(chains) // across)

@@ -66,7 +66,7 @@ def club_map(
         advice="pass the panel in which the clubs were found",
     )  # fmt: skip
     membership = result.membership.reindex(basemap.shapes.index)
-    numbers = result.table.index
+    numbers = result.frame.index
     with language(style.lang):
         groups = [
             MapGroup(

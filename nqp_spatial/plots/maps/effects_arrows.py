@@ -73,7 +73,7 @@ def effects_arrows(
     >>> south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     >>> south = south.map({True: "South", False: "Rest"})
     >>> w = nq.weights.contiguity(panel)
-    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     >>> ax = nq.plots.effects_arrows(res.effects_matrix("lpc"), panel, south)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Rest (39)', 'South (9)', '95% confidence interval contains zero']

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Draws, Jobs, PassedTo, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import NqpError, NqpWarning, OptionError
+from nqp_spatial.regression.diagnostics._criteria import criteria_of
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["Comparison", "compare", "robustness"]
+__all__ = ["Comparison", "RobustnessResult", "compare", "robustness"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -32,16 +32,23 @@ class Comparison(Displayed):
 
     Attributes
     ----------
+    frame : DataFrame
+        One row per model and parameter: ``model, block, variable, estimate, std_error, statistic,
+        p_value, conf_low, conf_high``.
     models : dict of RegressionResult
     effects : dict of EffectsResult
     params, std_errors : DataFrame
-        One row a parameter, one column a model; missing where a model has it not.
-    effects_table : DataFrame
-        Estimates by variable, horizon and effect, one column a model.
+        One row per parameter, one column per model; missing where a model does not have it.
+    effect_estimates : DataFrame
+        Estimates by variable, horizon and effect, one column per model.
     criteria : DataFrame
-        One row a model: observations, log-likelihood, parameters, AIC, BIC.
+        One row per model: observations, log-likelihood, parameters, AIC, BIC.
+    spec : Spec
+        ``draws`` and ``seed`` of the effects.
     notes : tuple of str
         What makes columns hard to compare.
+    tests : TestSet
+        Empty.
 
     Examples
     --------
@@ -52,24 +59,76 @@ class Comparison(Displayed):
     (3, 2)
     """
 
+    _figure = "estimates"
+
+    frame: pd.DataFrame
     models: dict[str, RegressionResult]
     effects: dict[str, EffectsResult]
     params: pd.DataFrame
     std_errors: pd.DataFrame
-    effects_table: pd.DataFrame
+    effect_estimates: pd.DataFrame
     criteria: pd.DataFrame
+    spec: Spec
     notes: tuple[str, ...]
+    tests: TestSet = field(default_factory=TestSet)
 
     def _blocks(self) -> list[Block]:
         return [
-            "Coefficients", self.params, "Effects", self.effects_table, "Criteria", self.criteria,
-            *notes_of(self.notes),
+            "Coefficients", self.params, "Effects", self.effect_estimates, "Criteria",
+            self.criteria, *notes_of(self.notes),
         ]  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class RobustnessResult(Displayed):
+    """The same model over many formulas, weights, models and effects.
+
+    Attributes
+    ----------
+    models : dict of RegressionResult
+        By what varies, in words, such as "queen, sdm".
+    frame : DataFrame
+        One row per model and parameter: ``model`` (its name in `models`), ``block, variable,
+        estimate, std_error, statistic, p_value, conf_low, conf_high``.
+    spec : Spec
+        ``formulas``, ``weights``, ``models``, ``effects`` and what was passed on to `fit`.
+    notes : tuple of str
+        Combinations that could not be fitted, and why.
+    tests : TestSet
+        Empty.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> candidates = {f"{k} nearest": nq.weights.knn(panel, k=k) for k in (4, 6)}
+    >>> grid = nq.regression.robustness("lgsp ~ lpc", panel, candidates)
+    >>> grid.frame.loc[grid.frame["variable"] == "rho", "model"].tolist()
+    ['4 nearest', '6 nearest']
+    """
+
+    _figure = "estimates"
+
+    models: dict[str, RegressionResult]
+    frame: pd.DataFrame
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
+
+    def _blocks(self) -> list[Block]:
+        table = pd.concat({name: model.params for name, model in self.models.items()}, axis=1)
+        return [f"Robustness: {len(self.models)} models", table.T, *notes_of(self.notes)]
+
+
+def _coefficients_of(models: Mapping[str, RegressionResult]) -> pd.DataFrame:
+    """Return the coefficients of all models, one row per model and parameter."""
+    frames = {name: model.frame for name, model in models.items()}
+    return pd.concat(frames, names=["model"]).reset_index()
 
 
 @checked
 def compare(
-    results: Mapping[Any, RegressionResult],
+    results: Mapping[Any, RegressionResult] | RobustnessResult,
     *,
     draws: Draws = 1000,
     seed: Seed = 0,
@@ -78,8 +137,8 @@ def compare(
 
     Parameters
     ----------
-    results : mapping
-        Models by heading.
+    results : mapping or RobustnessResult
+        Models by heading, or what `robustness` returned.
     draws, seed
         Of the effects.
 
@@ -101,48 +160,40 @@ def compare(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_public_capital()
     >>> w = nq.weights.contiguity(panel)
-    >>> found = nq.compare({m: nq.fit("lgsp ~ lpc", panel, w, model=m) for m in ("sar", "sdm")})
-    >>> found.effects_table.index[0]
+    >>> models = {m: nq.fit("lgsp ~ lpc", panel, w, model=m) for m in ("sar", "sdm")}
+    >>> nq.compare(models).effect_estimates.index[0]
     ('lpc', 'static', 'direct')
     """
-    wrong = [name for name, one in results.items() if not isinstance(one, RegressionResult)]
-    if not results or wrong:
-        raise OptionError(
-            "compare takes a mapping from headings to results of fit; got "
-            f"{'nothing' if not results else 'something else at ' + ', '.join(map(str, wrong))}"
-        )
-    models = {str(name): one for name, one in results.items()}
-    effects = {name: one.effects(draws, seed=seed) for name, one in models.items()}
+    fitted = results.models if isinstance(results, RobustnessResult) else results
+    if not fitted:
+        raise OptionError("compare takes a mapping from headings to results of fit; got nothing")
+    models = {str(name): model for name, model in fitted.items()}
+    effects = {name: model.effects(draws, seed=seed) for name, model in models.items()}
     keys = ["variable", "horizon", "effect"]
-    table = pd.concat(
-        {name: one.frame.set_index(keys)["estimate"] for name, one in effects.items()}, axis=1
-    )
+    estimates = {name: result.frame.set_index(keys)["estimate"] for name, result in effects.items()}
     notes = []
-    if len({one.nobs for one in models.values()}) > 1:
-        notes.append("models have different observations: likelihoods and criteria do not compare")
-    elif len({(one.spec.correction, one.spec.effects) for one in models.values()}) > 1:
+    if len({model.nobs for model in models.values()}) > 1:
         notes.append(
-            "models differ in effects or in their correction, so that their likelihoods are of "
-            "differently transformed data: criteria do not compare"
+            t("models have different observations: likelihoods and criteria are not comparable")
         )
+    elif len({(model.spec.correction, model.spec.effects) for model in models.values()}) > 1:
+        notes.append(
+            t(
+                "models differ in effects or in their correction, so that their likelihoods are of "
+                "differently transformed data: criteria are not comparable"
+            )
+        )
+    criteria = criteria_of(models)
+    criteria.insert(0, "observations", {name: model.nobs for name, model in models.items()})
     return Comparison(
+        frame=_coefficients_of(models),
         models=models,
         effects=effects,
-        params=pd.concat({name: one.params for name, one in models.items()}, axis=1),
-        std_errors=pd.concat({name: one.std_errors for name, one in models.items()}, axis=1),
-        effects_table=table,
-        criteria=pd.DataFrame(
-            {
-                name: {
-                    "observations": one.nobs,
-                    "log-likelihood": one.loglik,
-                    "parameters": one.n_params,
-                    "AIC": one.aic,
-                    "BIC": one.bic,
-                }
-                for name, one in models.items()
-            }
-        ).T,
+        params=pd.concat({name: model.params for name, model in models.items()}, axis=1),
+        std_errors=pd.concat({name: model.std_errors for name, model in models.items()}, axis=1),
+        effect_estimates=pd.concat(estimates, axis=1),
+        criteria=criteria,
+        spec=Spec(draws=draws, seed=seed),
         notes=tuple(notes),
     )
 
@@ -158,7 +209,7 @@ def robustness(
     n_jobs: Jobs = 1,
     progress: bool = False,
     **options: Annotated[object, PassedTo("fit", without=("model", "effects"))],
-) -> dict[str, RegressionResult]:
+) -> RobustnessResult:
     """Fit every combination of formula, weights, model and effects.
 
     Parameters
@@ -179,9 +230,9 @@ def robustness(
 
     Returns
     -------
-    dict of RegressionResult
-        By what varies, in words, such as "queen, sdm"; for `compare`. A combination that cannot be
-        fitted is left out, with a `NqpWarning` that names it and says why.
+    RobustnessResult
+        For `compare`. A combination that cannot be fitted is left out, with a `NqpWarning` and a
+        note that name it and say why.
 
     Raises
     ------
@@ -193,7 +244,8 @@ def robustness(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_public_capital()
     >>> candidates = {f"{k} nearest": nq.weights.knn(panel, k=k) for k in (4, 6)}
-    >>> list(nq.regression.robustness("lgsp ~ lpc", panel, candidates, models=("sar", "sdm")))
+    >>> grid = nq.regression.robustness("lgsp ~ lpc", panel, candidates, models=("sar", "sdm"))
+    >>> list(grid.models)
     ['4 nearest, sar', '4 nearest, sdm', '6 nearest, sar', '6 nearest, sdm']
     """
     from joblib import Parallel, delayed
@@ -209,29 +261,48 @@ def robustness(
     if empty:
         raise OptionError(f"nothing to fit: {', '.join(empty)} must not be empty")
     grid = list(product(*lists.values()))
-    varying = [at for at, values in enumerate(lists.values()) if len(values) > 1] or [2]
-    # One task for each matrix and formula. A worker gets the panel and its matrix once, and what is
+    varying = [axis for axis, values in enumerate(lists.values()) if len(values) > 1] or [2]
+    # One task per matrix and formula. A worker receives the panel and its matrix once, and what is
     # derived from the matrix serves all models of the task; it starts without any, so that results
     # do not depend on what was fitted elsewhere before.
-    matched = {name: as_weights(given) for name, given in weights.items()}
+    matched = {name: as_weights(candidate) for name, candidate in weights.items()}
     pairs = list(product(lists["formulas"], lists["weights"]))
     tasks = (
         delayed(_fit_all)(formula, panel, matched[name], lists["models"], lists["effects"], options)
         for formula, name in pairs
     )
     results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
-    found = tqdm(results, total=len(pairs), desc="weights x formulas", disable=not progress)
-    by_pair = dict(zip(pairs, found, strict=True))
+    fitted = tqdm(results, total=len(pairs), desc="weights x formulas", disable=not progress)
+    by_pair = dict(zip(pairs, fitted, strict=True))
     outcomes = {
-        ", ".join(point[at] for at in varying): by_pair[point[0], point[1]][point[2], point[3]]
+        ", ".join(point[axis] for axis in varying): by_pair[point[0], point[1]][point[2], point[3]]
         for point in grid
     }
-    errors = {name: one for name, one in outcomes.items() if isinstance(one, NqpError)}
+    errors = {name: error for name, error in outcomes.items() if isinstance(error, NqpError)}
     if len(errors) == len(outcomes):
         raise next(iter(errors.values()))
     for name, error in errors.items():
         warnings.warn(f"{name!r} could not be fitted and is left out: {error}", NqpWarning, 2)
-    return {name: one for name, one in outcomes.items() if isinstance(one, RegressionResult)}
+    fits = {name: fit for name, fit in outcomes.items() if isinstance(fit, RegressionResult)}
+    return RobustnessResult(
+        models=fits,
+        frame=_coefficients_of(fits),
+        spec=Spec(
+            formulas=tuple(lists["formulas"]),
+            weights=join("; ", [_named(name, w.spec.words) for name, w in matched.items()]),
+            models=tuple(lists["models"]),
+            effects=tuple(lists["effects"]),
+            **options,
+        ),
+        notes=tuple(
+            t("{model} could not be fitted: {reason}", model=name, reason=str(error))
+            for name, error in errors.items()
+        ),
+    )
+
+
+def _named(name: str, words: str) -> str:
+    return t("{term}: {weights}", term=name, weights=words)
 
 
 def _fit_all(

@@ -3,30 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln, logsumexp
 
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import join
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._model_data import Problem, pose
-from nqp_spatial.regression._term_weights import Terms
-from nqp_spatial.regression.likelihood.concentrated import Squares
+from nqp_spatial.regression._model_data import ModelData, build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.likelihood.concentrated import CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["posterior_probabilities"]
+__all__ = ["PosteriorResult", "posterior_probabilities"]
 
 MODELS: tuple[Model, ...] = ("slx", "sdm", "sdem")
 _POINTS = 400
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class PosteriorResult(Displayed):
+    """Posterior probabilities of models and of weights matrices.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row per candidate and model: ``weights`` (where there are several), ``model``,
+        ``log_marginal`` (up to a constant), ``probability``.
+    spec : Spec
+        ``formula``, ``weights``, ``models``, ``effects``.
+    notes : tuple of str
+        Empty.
+    tests : TestSet
+        Empty.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> w = nq.weights.contiguity(panel)
+    >>> result = nq.regression.posterior_probabilities("lgsp ~ lpc + lemp", panel, w)
+    >>> result.frame.columns.tolist()
+    ['model', 'log_marginal', 'probability']
+    """
+
+    _figure = "probabilities"
+
+    frame: pd.DataFrame
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
+
+    def _blocks(self) -> list[Block]:
+        return [
+            f"Posterior probabilities. {self.spec['formula']}",
+            self.frame,
+            *notes_of(self.notes),
+        ]
 
 
 @checked
@@ -38,17 +79,17 @@ def posterior_probabilities(
     models: Iterable[Model] = MODELS,
     effects: Effects = "two-way",
     functions: Functions | None = None,
-) -> pd.DataFrame:
+) -> PosteriorResult:
     """Compare models, and weights matrices, by their posterior probabilities.
 
     The models have the same regressors ``z = [X, W X]`` and differ in where dependence is. With
     uniform priors on rho and lam, diffuse ones on the coefficients and on sigma, the coefficients
-    and sigma integrate out and
+    and sigma are integrated out and
 
     ``p(y | model) ~ integral |I - x W|^m |z'B'B z|^(-1/2) S(x)^(-(N - K)/2) dx / length``
 
     with x = rho or lam (for ``slx`` there is no integral), B = I - lam W (the identity for rho), m
-    periods and S the sum of squares. All integrals are on the log scale.
+    periods and S the sum of products. All integrals are on the log scale.
 
     Parameters
     ----------
@@ -65,9 +106,7 @@ def posterior_probabilities(
 
     Returns
     -------
-    DataFrame
-        One row for each candidate and model: ``weights``, ``model``, ``log_marginal`` (up to a
-        constant), ``probability``.
+    PosteriorResult
 
     Raises
     ------
@@ -77,8 +116,8 @@ def posterior_probabilities(
     Notes
     -----
     Probabilities compare candidates with each other; they do not say that any of them is right.
-    Matrices are compared given that the density of their W X is comparable: columns of different
-    W X with diffuse priors are, as in LeSage, scaled by ``|z'z|`` alone.
+    Matrices are compared under the assumption that the densities of their W X are comparable:
+    columns of different W X with diffuse priors are, as in LeSage, scaled by ``|z'z|`` alone.
 
     Sources: LeSage and Parent (2007); LeSage (2014), Spatial and Spatio-temporal Epidemiology.
 
@@ -88,8 +127,8 @@ def posterior_probabilities(
     >>> panel = nq.datasets.us_public_capital()
     >>> w = nq.weights.contiguity(panel)
     >>> from nqp_spatial.regression import posterior_probabilities
-    >>> found = posterior_probabilities("lgsp ~ lpcap + lpc + lemp + unemp", panel, w)
-    >>> found.loc[found["probability"].idxmax(), "model"]
+    >>> frame = posterior_probabilities("lgsp ~ lpcap + lpc + lemp + unemp", panel, w).frame
+    >>> frame.loc[frame["probability"].idxmax(), "model"]
     'sdm'
     """
     chosen = list(models)
@@ -97,7 +136,7 @@ def posterior_probabilities(
     if unknown or not chosen:
         raise OptionError(f"models must be among {', '.join(MODELS)}; got {chosen}")
     named = weights if isinstance(weights, Mapping) else {"": weights}
-    matched = {name: as_weights(one).reordered(panel.units) for name, one in named.items()}
+    matched = {name: as_weights(w).reordered(panel.units) for name, w in named.items()}
     # The same transformation for all, or their data would not be the same.
     stochastic = all(w.rows_add_to_one for w in matched.values())
     rows = []
@@ -106,52 +145,46 @@ def posterior_probabilities(
             "transformation" if effects != "none" and (effects == "unit" or stochastic) else "none"
         )
         for model in chosen:
-            draft = RegressionSpec(
-                formula,
-                "",
-                (),
-                (),
-                model,
-                effects,
-                correction,
-            )
-            terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
-            value = log_marginal(pose(panel, draft, terms, functions=functions))
+            draft = RegressionSpec(formula, "", (), (), model, effects, correction)
+            terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
+            value = log_marginal(build_model_data(panel, draft, terms, functions=functions))
             rows.append({"weights": name, "model": model, "log_marginal": value})
     frame = pd.DataFrame(rows)
     logs = frame["log_marginal"].to_numpy()
     frame["probability"] = np.exp(logs - logsumexp(logs))
     if not isinstance(weights, Mapping):
         frame = frame.drop(columns="weights")
-    return frame
+    words = join("; ", [w.spec.words for w in matched.values()])
+    spec = Spec(formula=formula, weights=words, models=tuple(chosen), effects=effects)
+    return PosteriorResult(frame, spec)
 
 
-def log_marginal(problem: Problem) -> float:
+def log_marginal(problem: ModelData) -> float:
     """Return the log of the marginal likelihood of a model, up to a constant common to all."""
     projection, counts, spec = problem.projection, problem.counts, problem.spec
     k = projection.z.shape[1]
     freedom = (counts.observations - k) / 2
-    # |z'z|^(-1/2) from the triangular factor; the rest of the constant belongs to N - K.
-    common = float(np.log(np.abs(np.diag(projection.unscale))).sum())
-    common += float(gammaln(freedom)) - freedom * np.log(np.pi)
-    squares = Squares(projection)
+    # |z'z|^(-1/2) from the triangular factor; the other terms depend on N - K alone.
+    constant = float(np.log(np.abs(np.diag(projection.unscale))).sum())
+    constant += float(gammaln(freedom)) - freedom * np.log(np.pi)
+    products = CrossProducts(projection)
     if not (spec.has_rho or spec.has_lam):
-        return float(common - freedom * np.log(squares.plain[0, 0]))
+        return float(constant - freedom * np.log(products.plain[0, 0]))
     which = 0 if spec.has_rho else 1
-    weights = problem.terms.y if which == 0 else problem.terms.u
+    weights = problem.terms.weights_y if which == 0 else problem.terms.weights_u
     assert weights is not None
     logdet = log_determinant(weights)
-    # In u = artanh(r x) the integrand is a smooth hill; the edges add nothing.
+    # In u = artanh(r x) the integrand is smooth with one maximum; its ends are negligible.
     radius = 1 / logdet.interval[1]
     u = np.linspace(-4.5, 4.5, _POINTS)
     x = np.tanh(u) / radius
-    logs = counts.copies * np.asarray(logdet.value(x))
-    if counts.less_one:
-        logs = logs - counts.copies * np.log1p(-x)
-    for at, value in enumerate(x):
+    logs = counts.n_logdets * np.asarray(logdet.value(x))
+    if counts.drops_unit_root:
+        logs = logs - counts.n_logdets * np.log1p(-x)
+    for position, value in enumerate(x):
         pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
-        logs[at] -= freedom * np.log(squares.derivatives(pair)[0])
+        logs[position] -= freedom * np.log(products.derivatives(pair)[0])
         if which == 1:
-            logs[at] -= squares.log_volume(float(value)) / 2
+            logs[position] -= products.log_volume(float(value)) / 2
     logs += np.log(1 - np.tanh(u) ** 2) - np.log(2)  # dx / length of the interval
-    return float(common + logsumexp(logs + np.log(u[1] - u[0])))
+    return float(constant + logsumexp(logs + np.log(u[1] - u[0])))

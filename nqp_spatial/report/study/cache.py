@@ -1,6 +1,6 @@
-"""What a step made in an earlier run, and whether it may be taken over.
+"""What a step made in an earlier run, and whether it may be reused.
 
-A step is taken over only if nothing that it depends on has changed and all that it made is still
+A step is reused only if nothing that it depends on has changed and all that it made is still
 there: its key is a hash of files, settings, code, versions and fonts, and each figure and table is
 remembered with its size and hash. What is kept is plain text (words, cells of tables, names of
 files); it is verified before it is used, HTML is only ever made from it, and the names of figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nqp_spatial.core.text import t
+from nqp_spatial.core.text import label, t
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.page import tests_of
 from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step
@@ -22,6 +22,7 @@ def _read(names: Names) -> StepOutput:
     output, result = StepOutput(), names["tests"]
     output.say(result.recommendation)
     output.note(result.notes)
-    output.show(t("Specification tests"), tests_of(result.tests.values(), result.table["group"]))
+    groups = [label("test group", group) for group in result.frame["group"]]
+    output.show(t("Specification tests"), tests_of(result.tests.values(), groups))
     output.show(t("Information criteria"), result.criteria)
     return output

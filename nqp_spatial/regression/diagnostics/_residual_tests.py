@@ -1,4 +1,4 @@
-"""What residuals say: spatial and cross-sectional dependence, normality, heteroskedasticity."""
+"""Tests of residuals: spatial and cross-sectional dependence, normality, heteroskedasticity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.inference import (
+    HypothesisTest,
+    NotApplicable,
+    TestSet,
+    chi2_test,
+    two_sided_p,
+)
+from nqp_spatial.core.text import t
 
 __all__ = [
     "cross_section_exponent",
@@ -14,6 +21,7 @@ __all__ = [
     "moran_by_period",
     "normality_test",
     "pesaran_cd",
+    "residual_tests",
 ]
 
 
@@ -54,13 +62,15 @@ def moran_by_period(
     moran = n / s0 * (z * (matrix @ z)).sum(axis=0) / (z**2).sum(axis=0)
     expected = -1 / (n - 1)
     variance = (n**2 * s1 - n * s2 + 3 * s0**2) / ((n**2 - 1) * s0**2) - expected**2
-    score = (moran - expected) / np.sqrt(variance) if variance > 0 else np.full_like(moran, np.nan)
+    z_scores = np.full_like(moran, np.nan)
+    if variance > 0:
+        z_scores = (moran - expected) / np.sqrt(variance)
     return pd.DataFrame(
         {
             "moran_i": moran,
             "expected": expected,
-            "z": score,
-            "p_value": 2 * stats.norm.sf(np.abs(score)),
+            "z": z_scores,
+            "p_value": two_sided_p(z_scores),
         },
         index=periods,
     )
@@ -94,21 +104,29 @@ def pesaran_cd(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
     >>> pesaran_cd(rng.normal(size=(40, 10)) + rng.normal(size=10)).p_value < 1e-6
     True
     """
-    n, t = residuals.shape
-    null = "weak cross-sectional dependence"
-    if n < 2 or t < 3:
-        return NotApplicable("Pesaran CD", null, f"needs 2 units and 3 periods, has {n} and {t}")
+    n, n_periods = residuals.shape
+    name, null = t("Pesaran CD"), t("weak cross-sectional dependence")
+    if n < 2 or n_periods < 3:
+        return NotApplicable(
+            name,
+            null,
+            t(
+                "needs 2 units and 3 periods, has {units} and {periods}",
+                units=n,
+                periods=n_periods,
+            ),
+        )
     z = _unit_length(residuals)
     pairs = (float((z.sum(axis=0) ** 2).sum()) - n) / 2
-    statistic = np.sqrt(2 * t / (n * (n - 1))) * pairs
+    statistic = np.sqrt(2 * n_periods / (n * (n - 1))) * pairs
     return HypothesisTest(
-        "Pesaran CD",
+        name,
         null,
         float(statistic),
         "normal",
         None,
-        float(2 * stats.norm.sf(abs(statistic))),
-        "two-sided; of residuals before period effects are taken out",
+        float(two_sided_p(statistic)),
+        t("two-sided; of residuals before period effects are taken out"),
     )
 
 
@@ -140,9 +158,9 @@ def cross_section_exponent(residuals: np.ndarray, level: float = 0.1) -> float:
     >>> round(cross_section_exponent(rng.normal(size=(50, 100)) + 3 * rng.normal(size=100)), 2)
     0.99
     """
-    n, t = residuals.shape
+    n, n_periods = residuals.shape
     z = _unit_length(residuals)
-    bound = stats.norm.ppf(1 - level / (2 * n**0.5)) / np.sqrt(t)
+    bound = stats.norm.ppf(1 - level / (2 * n**0.5)) / np.sqrt(n_periods)
     total = 0.0
     for start in range(0, n, 1000):  # a block of rows at a time: never n x n
         block = z[start : start + 1000] @ z.T
@@ -174,7 +192,7 @@ def normality_test(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
     True
     """
     statistic = float(stats.jarque_bera(residuals.ravel()).statistic)
-    return chi2_test("Jarque-Bera", "normal errors", statistic, 2)
+    return chi2_test(t("Jarque-Bera"), t("errors are normally distributed"), statistic, 2)
 
 
 def heteroskedasticity_test(
@@ -206,6 +224,31 @@ def heteroskedasticity_test(
     x = regressors - regressors.mean(axis=0)
     fitted = x @ np.linalg.lstsq(x, squares, rcond=None)[0]
     rank = int(np.linalg.matrix_rank(x))
-    spread = float(squares @ squares)
-    statistic = len(squares) * float(fitted @ fitted) / spread if spread > 0 else np.nan
-    return chi2_test("Koenker-Bassett", "errors of one variance", statistic, rank)
+    total = float(squares @ squares)
+    statistic = len(squares) * float(fitted @ fitted) / total if total > 0 else np.nan
+    return chi2_test(t("Koenker-Bassett"), t("errors have equal variances"), statistic, rank)
+
+
+def residual_tests(
+    residuals: np.ndarray, with_period_effects: np.ndarray, regressors: np.ndarray
+) -> TestSet:
+    """Test residuals for dependence between units, normality and equal variances.
+
+    Parameters
+    ----------
+    residuals, with_period_effects : ndarray
+        After and before period effects are taken out, shape (n, T).
+    regressors : ndarray
+        Effects taken out, shape (n T, K).
+
+    Returns
+    -------
+    TestSet
+    """
+    return TestSet(
+        [
+            pesaran_cd(with_period_effects),
+            normality_test(residuals),
+            heteroskedasticity_test(residuals.ravel(), regressors),
+        ]
+    )

@@ -1,0 +1,195 @@
+"""Tests between models: simplifications of the Durbin model, fixed effects, random effects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nqp_spatial.core.inference import (
+    HypothesisTest,
+    NotApplicable,
+    TestSet,
+    chi2_test,
+    wald_test,
+)
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
+from nqp_spatial.errors import NqpError
+from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression.fit import fit
+from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.regression.spec import Effects, Model
+from nqp_spatial.weights.spatial_weights import SpatialWeights
+
+__all__ = ["fixed_effects_tests", "random_effects_tests", "simplification_tests"]
+
+
+def simplification_tests(models: dict[Model, RegressionResult]) -> TestSet:
+    """Return likelihood ratio and Wald tests of the Durbin model against what it contains.
+
+    Parameters
+    ----------
+    models : dict of RegressionResult
+        The fits, by model; those that could not be fitted are absent.
+
+    Returns
+    -------
+    TestSet
+    """
+    tests: list[HypothesisTest | NotApplicable] = []
+    pairs: tuple[tuple[Model, Model, str], ...] = (
+        ("sdm", "sar", t("theta = 0")),
+        ("sdm", "sem", t("theta + rho beta = 0")),
+        ("sdm", "slx", t("rho = 0")),
+        ("sdem", "sem", t("theta = 0")),
+    )
+    for larger, smaller, null in pairs:
+        name = t("LR: {larger} against {smaller}", larger=larger.upper(), smaller=smaller.upper())
+        if absent := [model.upper() for model in (larger, smaller) if model not in models]:
+            tests.append(NotApplicable(name, null, _not_fitted(absent)))
+            continue
+        statistic = 2 * (models[larger].loglik - models[smaller].loglik)
+        df = 1 if smaller == "slx" else len(models[larger].spec.lagged)
+        tests.append(chi2_test(name, null, statistic, df))
+    return TestSet([*tests, *_wald_tests(models.get("sdm"))])
+
+
+def _not_fitted(models: list[str]) -> str:
+    if len(models) == 1:
+        return t("{model} could not be fitted", model=models[0])
+    return t("{first} and {second} could not be fitted", first=models[0], second=models[1])
+
+
+def _wald_tests(durbin: RegressionResult | None) -> list[HypothesisTest | NotApplicable]:
+    """Return Wald tests of the restrictions that the likelihood ratio tests of the model have."""
+    nulls = {"SAR": t("theta = 0"), "SEM": t("theta + rho beta = 0"), "SLX": t("rho = 0")}
+    names = {
+        model: t("Wald: {larger} against {smaller}", larger="SDM", smaller=model) for model in nulls
+    }
+    if durbin is None:
+        reason = _not_fitted(["SDM"])
+        return [NotApplicable(names[model], null, reason) for model, null in nulls.items()]
+    lagged, size = list(durbin.spec.lagged), len(durbin.params)
+    of_theta = [durbin.params.index.get_loc(("wx", name)) for name in lagged]
+    of_beta = [durbin.params.index.get_loc(("x", name)) for name in lagged]
+    of_rho = durbin.params.index.get_loc(("spatial", "rho"))
+    values = durbin.params.to_numpy()
+    theta, beta, rho = values[of_theta], values[of_beta], float(values[of_rho])
+    plain = np.zeros((len(lagged), size))
+    plain[np.arange(len(lagged)), of_theta] = 1.0
+    common = plain.copy()
+    common[np.arange(len(lagged)), of_beta] = rho
+    common[:, of_rho] = beta
+    only_rho = np.zeros((1, size))
+    only_rho[0, of_rho] = 1.0
+    gaps = {
+        "SAR": (theta, plain),
+        "SEM": (theta + rho * beta, common),
+        "SLX": (np.array([rho]), only_rho),
+    }
+    return [
+        wald_test(names[model], nulls[model], gap, gradient, durbin.cov.to_numpy())
+        for model, (gap, gradient) in gaps.items()
+    ]
+
+
+def fixed_effects_tests(
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: str,
+    functions: Functions | None = None,
+) -> TestSet:
+    """Return joint likelihood ratio tests of unit and of period effects, in the Durbin model."""
+    tests: list[HypothesisTest | NotApplicable] = []
+    candidates: tuple[tuple[str, Effects, int, str, str], ...] = (
+        ("unit", "period", panel.n_units - 1, t("LR: unit effects"), t("no unit effects")),
+        ("period", "unit", panel.n_periods - 1, t("LR: period effects"), t("no period effects")),
+    )
+    for kind, other, df, name, null in candidates:
+        if effects not in (kind, "two-way"):
+            continue
+        remaining: Effects = other if effects == "two-way" else "none"
+        try:
+            larger, smaller = (
+                fit(formula, panel, w, effects=chosen, correction="none", functions=functions)  # type: ignore[arg-type]
+                for chosen in (effects, remaining)
+            )
+        except NqpError as error:
+            tests.append(NotApplicable(name, null, str(error)))
+            continue
+        tests.append(chi2_test(name, null, 2 * (larger.loglik - smaller.loglik), df))
+    return TestSet(tests)
+
+
+def random_effects_tests(
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: str,
+    functions: Functions | None = None,
+) -> TestSet:
+    """Return two tests of whether random unit effects are uncorrelated with the regressors."""
+    if effects not in ("unit", "two-way"):
+        return TestSet()
+    null = t("unit effects are uncorrelated with the regressors")
+    options: dict[str, Any] = {"covariance": "expected", "functions": functions}
+
+    def fitted(kind: Effects) -> RegressionResult:
+        return fit(formula, panel, w, effects=kind, **options)
+
+    hausman: HypothesisTest | NotApplicable
+    mundlak: HypothesisTest | NotApplicable
+    try:
+        hausman = _hausman(fitted("unit"), fitted("random"), null)
+    except NqpError as error:
+        hausman = NotApplicable(t("Hausman"), null, str(error))
+    try:
+        mundlak = _mundlak(fitted("correlated-random"), null)
+    except NqpError as error:
+        mundlak = NotApplicable(t("Mundlak"), null, str(error))
+    return TestSet([hausman, mundlak])
+
+
+def _hausman(
+    fixed: RegressionResult, random: RegressionResult, null: str
+) -> HypothesisTest | NotApplicable:
+    """Compare slopes alone: rho is estimated from within and between, much the same in both."""
+    name = t("Hausman")
+    shared = [key for key in fixed.params.index if key[0] in ("x", "wx")]
+    if not shared:
+        return NotApplicable(name, null, t("the model has no regressors"))
+    gap = (fixed.params.loc[shared] - random.params.loc[shared]).to_numpy()
+    # Both with the error variance of the random model, or the difference may not be positive
+    # definite; under the null the two variances agree.
+    difference = fixed.cov.loc[shared, shared] * (random.sigma2 / fixed.sigma2)
+    difference = (difference - random.cov.loc[shared, shared]).to_numpy()
+    scale = 1 / np.sqrt(np.abs(np.diag(difference)))
+    if not np.linalg.eigvalsh(difference * np.outer(scale, scale)).min() > 1e-8:
+        return NotApplicable(
+            name,
+            null,
+            t("the difference of the covariances is not positive definite; see Mundlak's test"),
+        )
+    statistic = float(gap @ np.linalg.solve(difference, gap))
+    return chi2_test(name, null, statistic, len(gap), t("unit against random effects"))
+
+
+def _mundlak(means: RegressionResult, null: str) -> HypothesisTest | NotApplicable:
+    """Test that unit means of the regressors have no coefficients."""
+    name = t("Mundlak")
+    blocks = means.params.index.get_level_values(0)
+    keys = [key for key in means.params.index if key[0] in ("mean", "wmean")]
+    if not keys:
+        reason = t("the unit means of the regressors do not differ between units")
+        return NotApplicable(name, null, reason)
+    # The coefficients of the means are estimated from n averages, whose variance likelihood divides
+    # by n and not by n less the number of coefficients.
+    share = 1 - int((~blocks.isin(["spatial", "random"])).sum()) / means.n_units
+    if share <= 0:
+        return NotApplicable(name, null, t("there are as many coefficients as units"))
+    values = means.params.loc[keys].to_numpy()
+    cov = means.cov.loc[keys, keys].to_numpy()
+    statistic = float(values @ np.linalg.solve(cov, values)) * share
+    return chi2_test(name, null, statistic, len(values), t("unit means of regressors"))
