@@ -221,9 +221,9 @@ def test_probabilities_are_bars_that_add_up():
 
 
 def test_columns_of_another_size_are_left_out():
-    frame = pd.DataFrame({"a": [1.0, 2, 3], "b": [90.0, 80, 70], "expected": 0.01}, PERIODS)
-    assert entries_of(nq.plots.over_periods(frame)) == ["a", "Expected value"]
-    assert entries_of(nq.plots.over_periods(frame, ["a", "b"])) == ["a", "b"]
+    frame = pd.DataFrame({"mine": [1.0, 2, 3], "yours": [90.0, 80, 70], "expected": 0.1}, PERIODS)
+    assert entries_of(nq.plots.over_periods(frame)) == ["mine", "Expected value"]
+    assert entries_of(nq.plots.over_periods(frame, ["mine", "yours"])) == ["mine", "yours"]
 
 
 def test_a_plain_table_of_estimates():
