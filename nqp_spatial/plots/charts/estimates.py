@@ -93,14 +93,17 @@ def estimates(
     kinds = [None] if kind is None else list(dict.fromkeys(table[kind]))
     ends = _ends(table)
     legend_rows = -(-len(kinds) // 3) if kind is not None else 0
-    size = width, 0.75 + 0.16 * legend_rows + len(rows) * max(0.2, 0.13 * len(kinds))
+    in_row = table.groupby("_row").cumcount()
+    n_in_row = table["_row"].map(table["_row"].value_counts())
+    offset = 0.7 * (in_row - (n_in_row - 1) / 2) / max(int(n_in_row.max()), 2)
+    table = table.assign(_place=table["_row"].map(rows.index) + offset)
+    size = width, 0.75 + 0.16 * legend_rows + len(rows) * max(0.2, 0.13 * n_in_row.max())
     title_kw = {"pad": 6 + 11 * legend_rows}
     with drawing(ax, size, lang=lang, title=title, title_kw=title_kw) as axes:
         for position, value in enumerate(kinds):
             members = table if kind is None else table[table[kind] == value]
             name = "" if kind is None else id_words(kind, value, words_of)
-            offset = 0.7 * (position - (len(kinds) - 1) / 2) / max(len(kinds), 2)
-            places = np.array([rows.index(row) for row in members["_row"]]) + offset
+            places = members["_place"].to_numpy()
             _draw_estimates(axes, members, places, position, name, points_kw, line_kw, ends)
         names = [
             ", ".join(id_words(*pair, words_of) for pair in zip(ids, row, strict=True))
