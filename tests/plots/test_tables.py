@@ -117,7 +117,9 @@ def test_results_of_the_package_are_drawn():
 
 def test_what_cannot_be_lines_is_refused():
     frame = pd.DataFrame({"gini": [3.0, 2, 1]}, PERIODS)
-    with pytest.raises(OptionError, match=r"result must have a table.*got int"):
+    with pytest.raises(
+        OptionError, match=r"result must be a result of nqp_spatial that has a frame, or a .*got 3"
+    ):
         nq.plots.over_periods(3)
     with pytest.raises(OptionError, match="must have period; it has gini"):
         nq.plots.over_periods(frame.reset_index(drop=True))

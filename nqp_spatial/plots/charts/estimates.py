@@ -14,6 +14,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import drawing, percent, wrapped
 from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, PALETTE, Layer, layer
 from nqp_spatial.plots.charts._tables import (
+    Tabled,
     entry_words,
     id_words,
     level_of,
@@ -31,7 +32,7 @@ _NEEDED = ["estimate", "conf_low", "conf_high"]
 
 @checked
 def estimates(
-    result: object,
+    result: Tabled,
     *,
     variables: Sequence[str] | None = None,
     label: str | None = None,

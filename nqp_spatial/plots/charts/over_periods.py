@@ -24,6 +24,7 @@ from nqp_spatial.plots._theme import (
 )
 from nqp_spatial.plots.charts._periods import period_axis
 from nqp_spatial.plots.charts._tables import (
+    Tabled,
     entry_words,
     id_words,
     level_of,
@@ -58,7 +59,7 @@ class _Line:
 
 @checked
 def over_periods(
-    result: object,
+    result: Tabled,
     columns: Sequence[str] | None = None,
     *,
     label: str | None = None,
