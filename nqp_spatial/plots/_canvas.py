@@ -150,10 +150,10 @@ def percent(level: float) -> str:
     return f"{100 * level:g}%"
 
 
-def colour_bar(image: Any, axes: Any, words: str, **look: Any) -> None:
+def colour_bar(image: Any, axes: Any, words: str, **style: Any) -> None:
     """Add a colour bar without a frame beside one or several axes."""
     figure = np.ravel(axes)[0].figure
-    bar = figure.colorbar(image, ax=axes, **look)
+    bar = figure.colorbar(image, ax=axes, **style)
     bar.outline.set_visible(False)
     bar.set_label(words)
 
@@ -185,22 +185,22 @@ def new_figure(
     return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
 
 
-def figure_of(drawn: Figure | SubFigure | Axes) -> Figure:
+def figure_of(artist: Figure | SubFigure | Axes) -> Figure:
     """Return the figure that axes or a part of a figure belong to, or the figure itself."""
     from matplotlib.figure import Figure
 
     # An axes may be part of a subfigure; the figure of either is the whole.
-    figure = getattr(getattr(drawn, "figure", None), "figure", None)
+    figure = getattr(getattr(artist, "figure", None), "figure", None)
     if isinstance(figure, Figure):
         return figure
     raise OptionError(
-        f"wanted a matplotlib figure or axes, as plots return them; got {type(drawn).__name__}"
+        f"wanted a matplotlib figure or axes, as plots return them; got {type(artist).__name__}"
     )
 
 
 @checked
 def save(
-    drawn: Figure | Axes,
+    figure: Figure | Axes,
     path: str | Path,
     *,
     formats: Sequence[str] = ("png", "pdf"),
@@ -211,7 +211,7 @@ def save(
 
     Parameters
     ----------
-    drawn : Figure or Axes
+    figure : Figure or Axes
         What a function of `nqp_spatial.plots` returned.
     path : path
         Without ending; folders are made if need be. With an ending of its own (``map.svg``), that
@@ -231,19 +231,19 @@ def save(
     Raises
     ------
     OptionError
-        If a format is unknown, or `drawn` is no figure.
+        If a format is unknown, or `figure` is no figure.
 
     Examples
     --------
     >>> import tempfile, nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
-    >>> drawn = nq.plots.choropleth(panel, "income", period=2009)
-    >>> [path.name for path in nq.plots.save(drawn, tempfile.mkdtemp() + "/income")]
+    >>> ax = nq.plots.choropleth(panel, "income", period=2009)
+    >>> [path.name for path in nq.plots.save(ax, tempfile.mkdtemp() + "/income")]
     ['income.png', 'income.pdf']
     """
     import matplotlib as mpl
 
-    figure = figure_of(drawn)
+    figure = figure_of(figure)
     known = figure.canvas.get_supported_filetypes()
     base = Path(path)
     if not base.name:

@@ -149,7 +149,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def check_fonts(drawn: Figure | SubFigure | Axes) -> None:
+def check_fonts(artist: Figure | SubFigure | Axes) -> None:
     """Let every text of a drawing fall back on our fonts; warn of letters that none has.
 
     Axes that the caller made have texts in the caller's fonts, also for ticks that are still to
@@ -158,12 +158,12 @@ def check_fonts(drawn: Figure | SubFigure | Axes) -> None:
     from matplotlib.text import Text
 
     global _font_warning_due
-    for text in drawn.findobj(Text):
+    for text in artist.findobj(Text):
         if isinstance(text, Text) and not set(text.get_fontfamily()).issuperset(fonts()):
             text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), *fonts()])))
     if not _font_warning_due:
         return
-    texts = [text for text in drawn.figure.figure.findobj(Text) if isinstance(text, Text)]
+    texts = [text for text in artist.figure.figure.findobj(Text) if isinstance(text, Text)]
     letters = sorted({letter for text in texts for letter in _letters_by_font(text)[""]})
     if letters:
         _font_warning_due = False

@@ -27,7 +27,7 @@ def figures():
     panel = panel.assign(south=south.reindex(panel.frame.index.get_level_values("unit")).to_numpy())
     result = nq.fit("lgsp ~ lpc", panel, w, effects="unit")
     moran = nq.esda.moran(panel, "lgsp", w, permutations=99, seed=0)
-    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     matrix = split.effects_matrix("lpc")
     lisa = nq.esda.lisa(panel, "lgsp", w, period=1986, permutations=999, seed=0)
     chain = nq.dynamics.markov(panel, "lgsp", states=3, replications=20, seed=0)
@@ -45,7 +45,7 @@ def figures():
     threshold = nq.spillovers.threshold(
         "lgsp ~ lpc", panel, w, score=score, effects="unit", replications=0, grid=8
     )
-    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
+    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
     dagum = nq.inequality.dagum(panel, "lgsp", group="south", replications=20, seed=0)
     ranks = nq.composite.rank_intervals(index, period=1986, draws=20, seed=0)
     posterior = nq.regression.posterior_probabilities("lgsp ~ lpc", panel, w, effects="unit")

@@ -26,40 +26,40 @@ def cities():
 
 
 def test_waterfall_draws_each_period(incomes):
-    found = nq.dynamics.density(incomes[0], "relative_income")
-    ax = nq.plots.density_waterfall(found, periods=[1929, 1969, 2009], label="Income")
+    result = nq.dynamics.density(incomes[0], "relative_income")
+    ax = nq.plots.density_waterfall(result, periods=[1929, 1969, 2009], label="Income")
     assert len(ax.collections) == 3
     assert [text.get_text() for text in ax.get_yticklabels()] == ["1929", "1969", "2009"]
     assert ax.get_xlabel() == "Income"
-    highest = found.frame[[1929, 1969, 2009]].to_numpy().max()
+    highest = result.frame[[1929, 1969, 2009]].to_numpy().max()
     assert ax.get_zlim()[1] == pytest.approx(1.02 * highest)
     shades = [np.mean(area.get_facecolor()[0][:3]) for area in ax.collections]
     assert shades == sorted(shades, reverse=True)  # from early, light, to late, dark
-    assert len(nq.plots.density_waterfall(found).collections) == 16
+    assert len(nq.plots.density_waterfall(result).collections) == 16
     with pytest.raises(PanelError, match="no density of the periods 1900"):
-        nq.plots.density_waterfall(found, periods=[1900])
+        nq.plots.density_waterfall(result, periods=[1900])
     with pytest.raises(OptionError, match="projection='3d'"):
-        nq.plots.density_waterfall(found, ax=plt.subplots()[1])
+        nq.plots.density_waterfall(result, ax=plt.subplots()[1])
     with pytest.raises(OptionError, match="at least one period"):
-        nq.plots.density_ridges(found, periods=[])
+        nq.plots.density_ridges(result, periods=[])
 
 
 def test_ridges_have_one_scale(incomes):
-    found = nq.dynamics.density(incomes[0], "relative_income")
-    some = [1929, 1969, 2009]
-    ax = nq.plots.density_ridges(found, periods=some, overlap=1.5, rug=True)
+    result = nq.dynamics.density(incomes[0], "relative_income")
+    shown = [1929, 1969, 2009]
+    ax = nq.plots.density_ridges(result, periods=shown, overlap=1.5, rug=True)
     curves = [line for line in ax.lines if len(line.get_xdata()) > 60]
     tops = [line.get_ydata().max() for line in curves]
-    highest = found.frame[some].to_numpy().max()
-    expected = [2 - i + 1.5 * found.frame[year].max() / highest for i, year in enumerate(some)]
+    highest = result.frame[shown].to_numpy().max()
+    expected = [2 - i + 1.5 * result.frame[year].max() / highest for i, year in enumerate(shown)]
     np.testing.assert_allclose(tops, expected, rtol=1e-6)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["1929", "1969", "2009"]
     medians = [line.get_xdata()[0] for line in ax.lines if line.get_color() == "white"]
-    np.testing.assert_allclose(medians, [found.values[year].median() for year in some])
+    np.testing.assert_allclose(medians, [result.values[year].median() for year in shown])
     rugs = [line for line in ax.lines if line.get_marker() == "|"]
-    np.testing.assert_allclose(rugs[0].get_xdata(), found.values[1929])
+    np.testing.assert_allclose(rugs[0].get_xdata(), result.values[1929])
     with pytest.raises(OptionError, match="overlap"):
-        nq.plots.density_ridges(found, overlap=0)
+        nq.plots.density_ridges(result, overlap=0)
 
 
 def test_kernel_figures_leave_out_what_has_no_data(incomes):
@@ -151,8 +151,8 @@ def test_club_map_shows_members(cities):
     assert texts == [f"Club {i} ({n})" for i, n in clubs.frame["units"].items()]
     from dataclasses import replace
 
-    some = replace(clubs, membership=clubs.membership.where(np.arange(336) > 4))
-    ax = nq.plots.club_map(some, panel)
+    shown = replace(clubs, membership=clubs.membership.where(np.arange(336) > 4))
+    ax = nq.plots.club_map(shown, panel)
     assert ax.get_legend().get_texts()[-1].get_text() == "Divergent (5)"
     assert ax.get_legend().get_patches()[-1].get_hatch() == "////"
     with pytest.raises(UnmatchedIdsError):
@@ -191,11 +191,11 @@ def test_beta_scatter_says_logarithm_only_where_one_was_taken(incomes):
 def test_beta_scatter_draws_the_estimate(incomes):
     panel, w = incomes
     side = pd.Series(np.resize(["a", "b"], 48), panel.units)
-    found = nq.convergence.beta(panel, "income", group=side)
-    ax = nq.plots.beta_scatter(found, label="income")
+    result = nq.convergence.beta(panel, "income", group=side)
+    ax = nq.plots.beta_scatter(result, label="income")
     for name, line in zip(("a", "b"), ax.lines, strict=True):
         rise = np.diff(line.get_ydata()) / np.diff(line.get_xdata())
-        assert rise[0] == pytest.approx(found.frame.loc[(name, "coefficient"), "estimate"])
+        assert rise[0] == pytest.approx(result.frame.loc[(name, "coefficient"), "estimate"])
         assert line.get_label().startswith(f"{name}: half-life")
     points = np.vstack([c.get_offsets() for c in ax.collections])
     assert len(points) == 48
@@ -207,10 +207,10 @@ def test_beta_scatter_draws_the_estimate(incomes):
 
 
 def test_sigma_lines_start_at_one(incomes):
-    found = nq.convergence.sigma(incomes[0], "income", which=["gini", "cv"])
-    ax = nq.plots.sigma_lines(found)
-    assert [line.get_ydata()[0] for line in ax.lines] == [1, 1]
+    result = nq.convergence.sigma(incomes[0], "income", which=["gini", "cv"])
+    ax = nq.plots.sigma_lines(result)
+    assert [line.get_ydata()[0] for line in ax.lines] == [1, 1, 1]  # and the line of one
     np.testing.assert_allclose(
-        ax.lines[0].get_ydata(), found.frame["gini"] / found.frame["gini"].iloc[0]
+        ax.lines[0].get_ydata(), result.frame["gini"] / result.frame["gini"].iloc[0]
     )
     assert ax.get_legend().get_texts()[0].get_text() == "Gini coefficient: -1.3 %*"

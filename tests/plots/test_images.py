@@ -25,8 +25,8 @@ VERSION = "3.11"  # of matplotlib: others place text by other fractions of a pix
 def lisa_periods():
     panel = nq.datasets.us_income()
     w = nq.weights.contiguity(panel)
-    found = [nq.esda.lisa(panel, "income", w, period=t, seed=0) for t in (1929, 2009)]
-    return nq.plots.lisa_maps(found, panel, significance=True, tiers=True, scale_bar=True)
+    results = [nq.esda.lisa(panel, "income", w, period=t, seed=0) for t in (1929, 2009)]
+    return nq.plots.lisa_maps(results, panel, significance=True, tiers=True, scale_bar=True)
 
 
 def missing_data():
@@ -57,7 +57,7 @@ def group_matrix():
     return nq.plots.effects_matrix(split.effects_matrix("lpc"))
 
 
-FIGURES = {one.__name__: one for one in (lisa_periods, missing_data, transitions, ridges,
+FIGURES = {figure.__name__: figure for figure in (lisa_periods, missing_data, transitions, ridges,
                                          group_matrix)}  # fmt: skip
 
 
@@ -73,8 +73,8 @@ def save(name, path):
 def test_a_figure_looks_as_it_did(name, tmp_path):
     save(name, tmp_path / name)
     plt.close("all")
-    said = compare_images(str(BASELINE / f"{name}.png"), str(tmp_path / f"{name}.png"), tol=4)
-    assert said is None, said
+    difference = compare_images(str(BASELINE / f"{name}.png"), str(tmp_path / f"{name}.png"), tol=4)
+    assert difference is None, difference
 
 
 def test_a_changed_figure_is_seen(tmp_path):
@@ -82,8 +82,8 @@ def test_a_changed_figure_is_seen(tmp_path):
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     panel = nq.datasets.us_income()
     for path, cmap in ((first, "YlGnBu"), (second, "YlOrRd")):
-        drawn = nq.plots.choropleth(panel, "income", period=2009, cmap=cmap)
-        nq.plots.save(drawn, path.with_suffix(""), formats=("png",), dpi=80, close=True)
+        ax = nq.plots.choropleth(panel, "income", period=2009, cmap=cmap)
+        nq.plots.save(ax, path.with_suffix(""), formats=("png",), dpi=80, close=True)
     assert compare_images(str(first), str(second), tol=4) is not None
 
 

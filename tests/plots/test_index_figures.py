@@ -15,16 +15,16 @@ def cities():
 
 
 def test_parts_are_stacked_to_the_whole(cities):
-    found = nq.inequality.dagum(cities, "nqp", group="region4", replications=40)
-    ax = nq.plots.dagum(found)
+    result = nq.inequality.dagum(cities, "nqp", group="region4", replications=40)
+    ax = nq.plots.dagum(result)
     tops = np.array([bar.get_y() + bar.get_height() for bar in ax.patches]).reshape(3, -1)
-    np.testing.assert_allclose(tops[-1], found.frame["gini"])
-    np.testing.assert_allclose(tops[0], found.frame["within"])
+    np.testing.assert_allclose(tops[-1], result.frame["gini"])
+    np.testing.assert_allclose(tops[0], result.frame["within"])
     lines = ax.collections[0].get_segments()
     ends = np.sort([segment[:, 1] for segment in lines])
-    np.testing.assert_allclose(ends, found.intervals["gini"])
+    np.testing.assert_allclose(ends, result.intervals["gini"])
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    share = found.frame["within_share"]
+    share = result.frame["within_share"]
     assert texts[0] == f"within groups: {share.iloc[0]:.0%} to {share.iloc[-1]:.0%}"
     with pytest.raises(OptionError, match="at least two periods"):
         one = nq.inequality.dagum(cities.select(periods=[2012]), "nqp", group="region4")
@@ -32,18 +32,18 @@ def test_parts_are_stacked_to_the_whole(cities):
 
 
 def test_theil_shows_every_level(cities):
-    found = nq.inequality.theil(cities, "nqp", levels=["region4", "province"])
-    ax = nq.plots.theil(found, label="the index")
+    result = nq.inequality.theil(cities, "nqp", levels=["region4", "province"])
+    ax = nq.plots.theil(result, label="the index")
     assert len(ax.patches) == 3 * 10
     tops = [bar.get_y() + bar.get_height() for bar in ax.patches[20:]]
-    np.testing.assert_allclose(tops, found.frame["theil"])
+    np.testing.assert_allclose(tops, result.frame["theil"])
     assert ax.get_ylabel() == "Theil T of the index"
 
 
 def test_weights_are_sorted_inside_dimensions(cities):
     indicators = {"new": {"patents": "+", "robots": "+"}, "quality": {"energy": "-", "so2": "-"}}
-    found = nq.composite.index(cities, indicators)
-    ax = nq.plots.index_weights(found, labels={"energy": "Energy"})
+    result = nq.composite.index(cities, indicators)
+    ax = nq.plots.index_weights(result, labels={"energy": "Energy"})
     widths = [bar.get_width() for bar in ax.patches]
     assert widths[0] >= widths[1]
     assert widths[2] >= widths[3]
@@ -53,8 +53,8 @@ def test_weights_are_sorted_inside_dimensions(cities):
 
 
 def test_rank_intervals_draw_the_table(cities):
-    found = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
-    table = nq.composite.rank_intervals(found, period=2021, draws=100)
+    result = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
+    table = nq.composite.rank_intervals(result, period=2021, draws=100)
     ax = nq.plots.rank_intervals(table, top=7)
     np.testing.assert_allclose(ax.lines[0].get_xdata(), table["rank"].head(7))
     ends = np.array([s[:, 0] for s in ax.collections[1].get_segments()])

@@ -35,7 +35,7 @@ def test_every_figure_is_listed(figures):
 
 def test_every_template_of_the_figures_has_its_chinese():
     chinese = catalogue()
-    written = templates(PLOTS)
+    written = [key for key in templates(PLOTS) if key[0] is None]
     assert len(written) > 80
     assert [key for key in written if not chinese.get(key)] == []
 

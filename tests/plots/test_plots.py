@@ -460,7 +460,7 @@ def test_save(grid, tmp_path):
     assert [p.name for p in nq.plots.save(ax, tmp_path / "map.svg")] == ["map.svg"]
     with pytest.raises(OptionError, match="cannot be saved as doc"):
         nq.plots.save(ax, tmp_path / "map", formats=("doc",))
-    with pytest.raises(OptionError, match="drawn must be a matplotlib Figure"):
+    with pytest.raises(OptionError, match="figure must be a matplotlib Figure"):
         nq.plots.save([ax], tmp_path / "map")
 
 

@@ -117,7 +117,9 @@ def test_results_of_the_package_are_drawn():
 
 def test_what_cannot_be_lines_is_refused():
     frame = pd.DataFrame({"gini": [3.0, 2, 1]}, PERIODS)
-    with pytest.raises(OptionError, match=r"result must have a table.*got int"):
+    with pytest.raises(
+        OptionError, match=r"result must be a result of nqp_spatial that has a frame, or a .*got 3"
+    ):
         nq.plots.over_periods(3)
     with pytest.raises(OptionError, match="must have period; it has gini"):
         nq.plots.over_periods(frame.reset_index(drop=True))
@@ -162,8 +164,8 @@ def test_coefficients_are_dots_and_intervals_by_variable():
     dots = [line for line in ax.lines if line.get_linestyle() == "None"]
     np.testing.assert_allclose([line.get_xdata()[0] for line in dots], result.params)
     # Both estimates of one variable stand in its row, the other in the next.
-    rows = [round(float(line.get_ydata()[0])) for line in dots]
-    assert rows == [0, 0, 1]
+    rows = [float(line.get_ydata()[0]) for line in dots]
+    assert rows == pytest.approx([-0.175, 0.175, 1])
     assert ax.get_xlabel() == "估计值及其 95% 置信区间"
 
 
@@ -221,9 +223,9 @@ def test_probabilities_are_bars_that_add_up():
 
 
 def test_columns_of_another_size_are_left_out():
-    frame = pd.DataFrame({"a": [1.0, 2, 3], "b": [90.0, 80, 70], "expected": 0.01}, PERIODS)
-    assert entries_of(nq.plots.over_periods(frame)) == ["a", "Expected value"]
-    assert entries_of(nq.plots.over_periods(frame, ["a", "b"])) == ["a", "b"]
+    frame = pd.DataFrame({"mine": [1.0, 2, 3], "yours": [90.0, 80, 70], "expected": 0.1}, PERIODS)
+    assert entries_of(nq.plots.over_periods(frame)) == ["mine", "Expected value"]
+    assert entries_of(nq.plots.over_periods(frame, ["mine", "yours"])) == ["mine", "yours"]
 
 
 def test_a_plain_table_of_estimates():

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from nqp_spatial.core.options import Rule
 from nqp_spatial.core.text import label, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import capital
 
 __all__ = [
+    "Tabled",
     "entry_words",
     "id_words",
     "level_of",
     "table_of",
     "variable_of",
     "variable_words",
+]
+
+
+def _frame_of(result: Any) -> Any:
+    return result if isinstance(result, pd.DataFrame) else getattr(result, "frame", None)
+
+
+#: A result that has a table.
+Tabled = Annotated[
+    Any,
+    Rule(
+        "a result of nqp_spatial that has a frame, or a pandas DataFrame",
+        lambda value: isinstance(_frame_of(value), pd.DataFrame),
+    ),
 ]
 
 
@@ -37,14 +53,9 @@ def table_of(result: object, columns: Iterable[str], use: str) -> pd.DataFrame:
     Raises
     ------
     OptionError
-        If there is no table, or it lacks a column.
+        If the table lacks a column.
     """
-    frame: Any = result if isinstance(result, pd.DataFrame) else getattr(result, "frame", None)
-    if not isinstance(frame, pd.DataFrame):
-        raise OptionError(
-            f"result must have a table, as results of nqp_spatial have in their frame, to draw "
-            f"{use}; got {type(result).__name__}"
-        )
+    frame = _frame_of(result)
     if isinstance(frame.columns, pd.MultiIndex):
         raise OptionError("the table of the result has several levels of columns")
     if not (isinstance(frame.index, pd.RangeIndex) and frame.index.name is None):

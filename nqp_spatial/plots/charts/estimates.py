@@ -14,6 +14,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import drawing, percent, wrapped
 from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, PALETTE, Layer, layer
 from nqp_spatial.plots.charts._tables import (
+    Tabled,
     entry_words,
     id_words,
     level_of,
@@ -31,7 +32,7 @@ _NEEDED = ["estimate", "conf_low", "conf_high"]
 
 @checked
 def estimates(
-    result: object,
+    result: Tabled,
     *,
     variables: Sequence[str] | None = None,
     label: str | None = None,
@@ -81,8 +82,8 @@ def estimates(
     >>> panel = nq.datasets.us_public_capital()
     >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
     >>> ax = nq.plots.estimates(res.effects(seed=0))
-    >>> [text.get_text() for text in ax.get_yticklabels()]
-    ['Private capital (log)', 'Employment (log)']
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['Direct effect', 'Indirect effect', 'Total effect']
     """
     table = table_of(result, _NEEDED, "estimates")
     kind, ids = _id_columns(table)
@@ -92,13 +93,18 @@ def estimates(
     rows = list(dict.fromkeys(table["_row"]))
     kinds = [None] if kind is None else list(dict.fromkeys(table[kind]))
     ends = _ends(table)
-    size = width, 0.75 + len(rows) * max(0.2, 0.13 * len(kinds))
-    with drawing(ax, size, lang=lang, title=title) as axes:
+    legend_rows = -(-len(kinds) // 3) if kind is not None else 0
+    in_row = table.groupby("_row").cumcount()
+    n_in_row = table["_row"].map(table["_row"].value_counts())
+    offset = 0.7 * (in_row - (n_in_row - 1) / 2) / max(int(n_in_row.max()), 2)
+    table = table.assign(_place=table["_row"].map(rows.index) + offset)
+    size = width, 0.75 + 0.16 * legend_rows + len(rows) * max(0.2, 0.13 * n_in_row.max())
+    title_kw = {"pad": 6 + 11 * legend_rows}
+    with drawing(ax, size, lang=lang, title=title, title_kw=title_kw) as axes:
         for position, value in enumerate(kinds):
             members = table if kind is None else table[table[kind] == value]
             name = "" if kind is None else id_words(kind, value, words_of)
-            offset = 0.7 * (position - (len(kinds) - 1) / 2) / max(len(kinds), 2)
-            places = np.array([rows.index(row) for row in members["_row"]]) + offset
+            places = members["_place"].to_numpy()
             _draw_estimates(axes, members, places, position, name, points_kw, line_kw, ends)
         names = [
             ", ".join(id_words(*pair, words_of) for pair in zip(ids, row, strict=True))
@@ -113,11 +119,11 @@ def estimates(
         axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel(wrapped(_axis_words(result, label), 0.95 * width))
         if kind is not None:
-            below = layer(
-                legend_kw, loc="upper center", bbox_to_anchor=(0.4, -0.42 / (size[1] - 0.6)),
-                ncols=3, handlelength=1,
+            above = layer(
+                legend_kw, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, handlelength=1,
+                borderaxespad=0.2, columnspacing=1.2,
             )  # fmt: skip
-            axes.legend(**below)
+            axes.legend(**above)
     return axes
 
 

@@ -118,8 +118,8 @@ def _name_points(ax: Axes, points: pd.DataFrame, units: list[object], width: flo
         long, tall = 3.8 * len(str(unit)), 6.0
         options = []
         for right, up in ((True, True), (False, True), (True, False), (False, False)):
-            left, low = (x + 3 if right else x - 3 - long), (y + 2 if up else y - 2 - tall)
-            box = (left, low, left + long, low + tall)
+            x_low, y_low = (x + 3 if right else x - 3 - long), (y + 2 if up else y - 2 - tall)
+            box = (x_low, y_low, x_low + long, y_low + tall)
             options.append((sum(_overlap(box, other) for other in boxes), right, up, box))
         _, right, up, box = min(options, key=lambda option: option[0])
         boxes.append(box)
@@ -130,7 +130,7 @@ def _name_points(ax: Axes, points: pd.DataFrame, units: list[object], width: flo
 
 
 def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """Return the area that two boxes (left, low, right, high) share."""
+    """Return the area that two boxes (x_low, y_low, x_high, y_high) share."""
     wide = min(box[2], other[2]) - max(box[0], other[0])
     tall = min(box[3], other[3]) - max(box[1], other[1])
     return max(wide, 0.0) * max(tall, 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
-from nqp_spatial.core.text import Lang, t, translate
+from nqp_spatial.core.text import Lang, language, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import drawing, percent, wrapped
 from nqp_spatial.plots._theme import (
@@ -24,6 +24,7 @@ from nqp_spatial.plots._theme import (
 )
 from nqp_spatial.plots.charts._periods import period_axis
 from nqp_spatial.plots.charts._tables import (
+    Tabled,
     entry_words,
     id_words,
     level_of,
@@ -58,7 +59,7 @@ class _Line:
 
 @checked
 def over_periods(
-    result: object,
+    result: Tabled,
     columns: Sequence[str] | None = None,
     *,
     label: str | None = None,
@@ -109,18 +110,22 @@ def over_periods(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
     >>> moran = nq.esda.moran(panel, "income", nq.weights.contiguity(panel), permutations=99)
-    >>> nq.plots.over_periods(moran, ["moran_i"]).get_ylabel()
-    "Moran's I of Income per head, dollars"
+    >>> ax = nq.plots.over_periods(moran)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ["Moran's I", 'Expected value']
     """
     table = table_of(result, ["period"], "lines over periods")
-    drawn = _columns(table, columns)
-    with drawing(ax, (width, 0.62 * width), lang=lang, title=title) as axes:
-        lines = list(_lines(result, table, drawn))
-        if len(lines) > _MAX_LINES:
-            raise OptionError(
-                f"{len(lines)} lines cannot be told apart, {_MAX_LINES} at most: choose columns, "
-                "or pass rows of the table"
-            )
+    shown = _columns(table, columns)
+    with language(lang):
+        lines = list(_lines(result, table, shown))
+    if len(lines) > _MAX_LINES:
+        raise OptionError(
+            f"{len(lines)} lines cannot be told apart, {_MAX_LINES} at most: choose columns, or "
+            "pass rows of the table"
+        )
+    columns_of_legend = 2 if width < 1.5 * COLUMN else 3
+    height = 0.62 * width + 0.16 * -(-len(lines) // columns_of_legend)
+    with drawing(ax, (width, height), lang=lang, title=title) as axes:
         periods = pd.Index(dict.fromkeys(table["period"]))
         if len(periods) < 2:
             raise OptionError("a figure over time needs at least two periods")
@@ -131,13 +136,13 @@ def over_periods(
         values = np.concatenate([line.values.to_numpy(dtype=float) for line in lines])
         if np.nanmin(values) < 0 < np.nanmax(values):
             axes.axhline(0, color=MUTED, lw=0.6, zorder=1)
-        axes.set_ylabel(wrapped(_axis_words(result, drawn, label), 0.55 * width))
-        title = variable_of(result) if len(drawn) > 1 else None
+        axes.set_ylabel(wrapped(_axis_words(result, shown, label), 0.55 * width))
+        title = variable_of(result) if len(shown) > 1 else None
         handles, entries = _entries(axes, lines, _band_words(result, table))
         if entries:
             below = layer(
                 legend_kw, title=title, alignment="left", loc="upper center",
-                bbox_to_anchor=(0.45, -0.12), ncols=2 if width < 1.5 * COLUMN else 3,
+                bbox_to_anchor=(0.45, -0.12), ncols=columns_of_legend,
                 handlelength=2.4, columnspacing=1.2, labelspacing=0.35,
             )  # fmt: skip
             axes.legend(handles, entries, **below)

@@ -10,7 +10,7 @@ from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.plots._canvas import drawing, wrapped
 from nqp_spatial.plots._theme import COLUMN, PALETTE, Layer, layer
-from nqp_spatial.plots.charts._tables import table_of
+from nqp_spatial.plots.charts._tables import Tabled, table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ __all__ = ["probabilities"]
 
 @checked
 def probabilities(
-    result: object,
+    result: Tabled,
     *,
     title: str | None = None,
     bars_kw: Layer = None,

@@ -256,13 +256,13 @@ def border_loss(
     with drawing(ax, (width, 0.4 * len(share) + 0.75), lang=lang, title=title) as axes:
         for place, part in enumerate(share.index):
             for start, stop in _spans(limits.loc[part]):
-                left, right = max(start, low), min(stop, high)
+                begin, end = max(start, low), min(stop, high)
                 style = layer(line_kw, color=BLUE, lw=1.6, solid_capstyle="butt", zorder=2)
-                axes.plot([left, right], [place, place], **style)
+                axes.plot([begin, end], [place, place], **style)
                 if start < low:
-                    axes.plot(left, place, "<", color=BLUE, ms=4, clip_on=False)
+                    axes.plot(begin, place, "<", color=BLUE, ms=4, clip_on=False)
                 if stop > high:
-                    axes.plot(right, place, ">", color=BLUE, ms=4, clip_on=False)
+                    axes.plot(end, place, ">", color=BLUE, ms=4, clip_on=False)
             if low < share[part] < high:
                 style = layer(points_kw, marker="o", color=BLUE, ms=4.5, mec="white", mew=0.6)
                 axes.plot(share[part], place, **{"zorder": 3, **style})

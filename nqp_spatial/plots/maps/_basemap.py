@@ -107,7 +107,7 @@ class Basemap:
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
-        """Return left, bottom, right, top of the main map, in the projection's units."""
+        """Return x_low, y_low, x_high, y_high of the main map, in the projection's units."""
         frames = [self.shapes.geometry, *(layer.geometry for layer in self.layers)]
         if self.inset:
             clip = self.inset.main
@@ -120,21 +120,27 @@ class Basemap:
             high[0] += self.inset.room * (high[0] - low[0])
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
+    @property
+    def ratio(self) -> float:
+        """Height of the map for a width of one; very tall maps are drawn smaller."""
+        x_low, y_low, x_high, y_high = self.bounds
+        return min((y_high - y_low) / max(x_high - x_low, 1e-12), 1.6)
+
     def draw(self, ax: Axes, paint: Callable[[Axes, float], None]) -> None:
         """Draw the base map, the units (by `paint`, with a scale for sizes) and the inset."""
         self._draw_once(ax, paint, 1.0)
-        left, bottom, right, top = self.bounds
-        margin = 0.01 * (right - left)
-        ax.set_xlim(left - margin, right + margin)
-        ax.set_ylim(bottom - margin, top + margin)
+        x_low, y_low, x_high, y_high = self.bounds
+        margin = 0.01 * (x_high - x_low)
+        ax.set_xlim(x_low - margin, x_high + margin)
+        ax.set_ylim(y_low - margin, y_high + margin)
         if self.inset is None:
             return
         west, south, east, north = self._projected(self.inset.window)
-        tall = (north - south) / (east - west) * (right - left) / (top - bottom)
+        tall = (north - south) / (east - west) * (x_high - x_low) / (y_high - y_low)
         box = ax.inset_axes(
             (1 - self.inset.share, 0.0, self.inset.share, self.inset.share * tall), zorder=5
         )
-        self._draw_once(box, paint, self.inset.share * (right - left) / (east - west))
+        self._draw_once(box, paint, self.inset.share * (x_high - x_low) / (east - west))
         box.set_xlim(west, east)
         box.set_ylim(south, north)
         box.set(xticks=[], yticks=[], xlabel="", ylabel="")
@@ -150,15 +156,15 @@ class Basemap:
         GeometryError
             If the projection has no unit of length.
         """
-        left, bottom, right, top = self.bounds
-        wide, tall = right - left, top - bottom
+        x_low, y_low, x_high, y_high = self.bounds
+        wide, tall = x_high - x_low, y_high - y_low
         metre = self._metre()
         length = round_length(0.22 * wide * metre / 1000)
         size = (length * 1000 / metre, 0.07 * tall)
-        sides: tuple[float, ...] = (left + 0.02 * wide, right - 0.02 * wide - size[0])
+        sides: tuple[float, ...] = (x_low + 0.02 * wide, x_high - 0.02 * wide - size[0])
         if self.inset:  # which has the lower right
             sides = sides[:1]
-        x, y = self._free([(side, bottom + 0.02 * tall) for side in sides], size)
+        x, y = self._free([(side, y_low + 0.02 * tall) for side in sides], size)
         ax.plot(
             [x, x + length * 1000 / metre], [y, y], color=INK, lw=1.4, solid_capstyle="butt",
             zorder=8, label="_scale bar",
@@ -177,12 +183,12 @@ class Basemap:
         from pyproj import Transformer
 
         self._metre()
-        left, bottom, right, top = self.bounds
-        tall = 0.1 * (top - bottom)
-        east, west = right - 0.04 * (right - left), left + 0.04 * (right - left)
-        corners = [(side - 0.5 * tall, top - 1.6 * tall) for side in (east, west)]
+        x_low, y_low, x_high, y_high = self.bounds
+        tall = 0.1 * (y_high - y_low)
+        east, west = x_high - 0.04 * (x_high - x_low), x_low + 0.04 * (x_high - x_low)
+        corners = [(side - 0.5 * tall, y_high - 1.6 * tall) for side in (east, west)]
         if self.inset is None:
-            corners.append((east - 0.5 * tall, bottom + 0.02 * tall))
+            corners.append((east - 0.5 * tall, y_low + 0.02 * tall))
         x, y = self._free(corners, (tall, 1.6 * tall))
         x += 0.5 * tall
         back = Transformer.from_crs(self.shapes.crs, "EPSG:4326", always_xy=True)

@@ -114,10 +114,8 @@ def draw_map(
     legend = wrapped(legend, 1.1 * width)
     columns = 2 if width < 1.5 * COLUMN else 3
     legend_rows = -(-len(entries) // columns) + 1 + legend.count("\n")
-    left, bottom, right, top = basemap.bounds
-    ratio = min((top - bottom) / max(right - left, 1e-12), 1.6)
     row = _LEGEND_ROW if style.lang == "en" else 1.05 * _LEGEND_ROW  # Chinese stands taller
-    height = 0.97 * width * ratio + (legend_rows + 1.4) * row
+    height = 0.97 * width * basemap.ratio + (legend_rows + 1.4) * row
     height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
     with drawing(style.ax, (width, height), lang=style.lang, title=title) as ax:
         if style.ax is None:

@@ -105,9 +105,9 @@ def _draw_enlarged(ax: Axes, path: pd.DataFrame, ends: dict[Hashable, str], metr
     )  # fmt: skip
     box.set_aspect("equal")
     bar = round_length(reach / metres)
-    left, low = middle[0] - 0.9 * reach, middle[1] - 1.1 * reach
-    box.plot([left, left + bar * metres], [low, low], color=INK, lw=1.4)
+    x, y = middle[0] - 0.9 * reach, middle[1] - 1.1 * reach
+    box.plot([x, x + bar * metres], [y, y], color=INK, lw=1.4)
     words = translate(t("{size} km", size=f"{bar:g}"))
-    box.text(left, low + 0.07 * reach, words, fontsize=6, va="bottom")
+    box.text(x, y + 0.07 * reach, words, fontsize=6, va="bottom")
     for spine in box.spines.values():
         spine.set(visible=True, linewidth=0.5)

@@ -92,8 +92,7 @@ def choropleth_periods(
     across = min(columns, len(shown))
     rows = -(-len(shown) // across)
     style = MapStyle(**{name: options[name] for name in _OF_BASEMAP if name in options})
-    left, bottom, right, top = basemap_of(panel, style).bounds
-    ratio = min((top - bottom) / max(right - left, 1e-12), 1.6)
+    ratio = basemap_of(panel, style).ratio
     height = rows * (width / across * ratio + 0.165 * (-(-classes // 2) + 1) + 0.3)
     lang = options.get("lang", "en")
     with panels(fig, (width, height), (rows, across), lang=lang, title=title) as (figure, axes):

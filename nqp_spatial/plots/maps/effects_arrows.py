@@ -125,8 +125,9 @@ def _marks(
 ) -> np.ndarray:
     """Return the mean place of each group, pushed apart until arrows fit between."""
     places = np.array([centroids[member == name].mean(axis=0) for name in names])
-    left, bottom, right, top = basemap.bounds
-    least = min(_APART / width * (right - left), 0.6 * min(right - left, top - bottom))
+    x_low, y_low, x_high, y_high = basemap.bounds
+    wide, tall = x_high - x_low, y_high - y_low
+    least = min(_APART / width * wide, 0.6 * min(wide, tall))
     for _ in range(200):
         gap = places[:, None] - places[None, :]
         distance = np.linalg.norm(gap, axis=2)

@@ -215,9 +215,7 @@ def lisa_maps(
             cells += [(name, result, True) for name, result in row]
     across = 2 if significance and len(maps) == 1 else min(columns, len(maps))
     rows = -(-len(cells) // across)
-    left, bottom, right, top = basemap.bounds
-    tall = style.width / across * min((top - bottom) / max(right - left, 1e-12), 1.6)
-    size = style.width, rows * (tall + 0.28) + 0.75
+    size = style.width, rows * (style.width / across * basemap.ratio + 0.28) + 0.75
     legend: dict[str, MapGroup] = {}
     with panels(fig, size, (rows, across), lang=style.lang, title=style.title) as (figure, axes):
         for ax, (name, result, is_significance) in zip(axes.flat, cells, strict=False):

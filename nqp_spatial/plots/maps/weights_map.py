@@ -177,12 +177,12 @@ def _point_group(
     return _PointGroup(name, members, colour, is_ring)
 
 
-def _link_entries(both: np.ndarray, one_way: np.ndarray) -> Iterator[tuple[str, Any]]:
+def _link_entries(two_way: np.ndarray, one_way: np.ndarray) -> Iterator[tuple[str, Any]]:
     """Return what the legend says of links, with their handles."""
     from matplotlib.lines import Line2D
 
-    if len(both):
-        words = counted(translate(t("Link both ways")), len(both))
+    if len(two_way):
+        words = counted(translate(t("Link both ways")), len(two_way))
         yield words, Line2D([], [], color=BOTH_WAYS, lw=1.2)
     if len(one_way):
         words = counted(translate(t("Link one way")), len(one_way))
