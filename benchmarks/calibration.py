@@ -21,8 +21,8 @@ from joblib import Parallel, delayed
 
 import nqp_spatial as nq
 from benchmarks.cases import lattice
-from nqp_spatial.regression._model_data import pose
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
 from nqp_spatial.regression.diagnostics._model_tests import (
     random_effects_tests,
@@ -248,7 +248,8 @@ def p_values(design: Design, replication: int) -> dict[str, float]:
         correction = models["ols"].spec.correction
         draft = RegressionSpec(FORMULA, "", (), (), "ols", design.effects, correction)
         found |= {
-            name: test.p_value for name, test in lm_tests(pose(panel, draft, Terms()), w).items()
+            name: test.p_value
+            for name, test in lm_tests(build_model_data(panel, draft, TermWeights()), w).items()
         }
         if design.effects in ("period", "two-way"):
             return found

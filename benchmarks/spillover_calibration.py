@@ -90,7 +90,7 @@ def partitioned(rng: np.random.Generator) -> Found:
     group, dense = places()[0], weights().sparse.toarray()
     beta = np.where(group == "a", BETA["a"], BETA["b"])
     panel = drawn(by_pair(RHO) * dense, by_pair(THETA) * dense, beta, rng)
-    res = nq.spillovers.partitioned(FORMULA, panel, weights(), groups=group)
+    res = nq.spillovers.partitioned(FORMULA, panel, weights(), group=group)
     limits, found = res.conf_int(), {}
     true = {("x", "x", g): value for g, value in BETA.items()}
     for (a, b), value in RHO.items():
@@ -115,8 +115,8 @@ def border(rng: np.random.Generator) -> Found:
     left = float(np.exp(-KAPPA))
     weak = np.where(zone[:, None] == zone[None, :], 1.0, left) * dense
     panel = drawn(INSIDE * weak, INSIDE_THETA * weak, np.full(len(weak), 1.0), rng)
-    res = nq.spillovers.barrier(FORMULA, panel, weights(), zone=places()[1])
-    low, high, _ = res.conf_int().iloc[0]
+    res = nq.spillovers.barrier(FORMULA, panel, weights(), group=places()[1])
+    low, high, _ = res.share_interval().iloc[0]
     decay = res.decay()
     reach = 1.96 * res.std_errors
     found = {
@@ -172,7 +172,7 @@ def direction(gap: float) -> Callable[[np.random.Generator], dict[str, float]]:
         return {
             "Wald, rho": res.tests["equal below and above: rho"].p_value,
             "Wald, rho and theta": res.tests["equal below and above: rho and theta"].p_value,
-            "LR, rho and theta": res.test.p_value,
+            "LR, rho and theta": next(iter(res.tests.values())).p_value,
         }
 
     return task

@@ -17,8 +17,10 @@ import nqp_spatial as nq
 from benchmarks.cases import weights
 from benchmarks.measure import measure, row
 from benchmarks.panel_models import simulated
-from nqp_spatial.spillovers._blocks import ALL
-from nqp_spatial.spillovers._estimation import prepare
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.estimators.ml import concentrated_likelihood, log_determinants
+from nqp_spatial.regression.fit import parts_data
+from nqp_spatial.regression.likelihood.maximize import maximize_from
 
 PERIODS = 9
 
@@ -34,9 +36,9 @@ def two_groups(n: int):
     w, panel, core = _case(n)
 
     def call() -> dict:
-        res = nq.spillovers.partitioned("y ~ x1 + x2", panel, w, groups=core, effects="unit")
+        res = nq.spillovers.partitioned("y ~ x1 + x2", panel, w, group=core, effects="unit")
         res.effects_matrix("x1")
-        return {"evaluations": res.fit.summit.iterations}
+        return {"evaluations": res.model.convergence.iterations}
 
     return call
 
@@ -81,14 +83,15 @@ def bootstrap(n: int):
         "below": sparse.csr_array(w.sparse.multiply(low[None, :])),
         "above": sparse.csr_array(w.sparse.multiply(~low[None, :])),
     }
-    members = {ALL: np.ones(w.n_units, dtype=bool)}
-    prepared = prepare("y ~ x1 + x2", panel, members=members, effects="unit", durbin=None)
+    terms = TermWeights.in_parts(parts, parts)
+    data = parts_data("y ~ x1 + x2", panel, terms, effects="unit")
 
     def call() -> dict:
         start = time.perf_counter()
         for _ in range(10):
-            likelihood = prepared.pose(parts, parts).likelihood
-            likelihood.maximize([np.full(2, 0.4)])
+            posed = data.with_terms(terms)
+            likelihood = concentrated_likelihood(posed, log_determinants(terms))
+            maximize_from(likelihood, [np.full(2, 0.4)])
         one = (time.perf_counter() - start) / 10
         nq.spillovers.threshold("y ~ x1 + x2", panel, w, replications=2, n_jobs=2, **options)
         start = time.perf_counter()

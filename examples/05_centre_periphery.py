@@ -51,7 +51,7 @@ def simulated() -> None:
     tables = {}
 
     print("\n2. Whom does a spillover reach, and in which direction?")
-    model = nq.spillovers.partitioned(truth.blocks.formula, cities, w, groups="cluster")
+    model = nq.spillovers.partitioned(truth.blocks.formula, cities, w, group="cluster")
     tables["blocks"] = beside(truth.blocks, model.params, model.std_errors)
     print(tables["blocks"].round(4).to_string())
     for name in ("equal coefficients: beta", "cross blocks equal: rho and theta"):
@@ -76,10 +76,10 @@ def simulated() -> None:
     nq.plots.save(nq.plots.threshold(found), OUTPUT / "05_threshold")
 
     print("\n4. What is lost at the borders of provinces?")
-    zones = nq.spillovers.barrier(truth.border.formula, cities, w, zone="province")
+    zones = nq.spillovers.barrier(truth.border.formula, cities, w, group="province")
     tables["border"] = beside(truth.border, zones.params, zones.std_errors)
     print(tables["border"].round(4).to_string())
-    low, high, _ = zones.conf_int().iloc[0]
+    low, high, _ = zones.share_interval().iloc[0]
     decay = zones.decay()
     mechanism = truth.border.mechanism
     print(
@@ -117,15 +117,15 @@ def real(folder: Path) -> None:
     w = nq.weights.knn(cities, k=8)  # contiguity leaves too few links between core cities
     formula = "light_per_head ~ built + urban"
     model = nq.spillovers.partitioned(
-        formula, cities, w, groups="core", rho="sender", theta="sender"
+        formula, cities, w, group="core", rho="sender", theta="sender"
     )
     print("\n332 cities, 2013-2020", model, sep="\n")
     drawn = nq.plots.effects_arrows(
         model.effects_matrix("built"), cities, "core", label="built-up share", **CHINA
     )
     nq.plots.save(drawn, OUTPUT / "05_real_arrows")
-    zones = nq.spillovers.barrier(formula, cities, w, zone="province_zh")
-    print(zones, zones.share, zones.conf_int(), sep="\n")
+    zones = nq.spillovers.barrier(formula, cities, w, group="province_zh")
+    print(zones, zones.share, zones.share_interval(), sep="\n")
     nq.plots.save(nq.plots.border_loss(zones), OUTPUT / "05_real_border_loss")
     reach = nq.spillovers.reach(formula, cities, edges_km=[0, 150, 300, 500, 800])
     print(reach)

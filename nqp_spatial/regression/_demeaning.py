@@ -10,16 +10,18 @@ from scipy import sparse
 
 from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, DomainError, sample
 from nqp_spatial.regression._design import Design
+from nqp_spatial.regression._term_weights import lag
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = [
-    "Counts",
+    "LikelihoodCounts",
     "Projection",
+    "counts_in_parts",
     "counts_of",
+    "demean",
     "project",
     "require_lag",
     "require_unexplained",
-    "swept",
 ]
 
 # Relative sizes: of a column that sweeping takes away but for rounding; of residuals from rounding.
@@ -35,29 +37,29 @@ _EFFECT_WORDS = {
 
 
 @dataclass(frozen=True)
-class Counts:
+class LikelihoodCounts:
     """How many observations and copies of ``ln|I - rho W|`` the likelihood has.
 
     Attributes
     ----------
     observations : int
         Divisor of the sum of squares in sigma2.
-    copies : int
+    n_logdets : float
         Number of periods that each contribute one log-determinant.
     units : int
         Number of units whose effects are random; 0 where none are.
-    less_one : int
+    drops_unit_root : int
         1 where periods are swept out by the orthonormal transformation, so that each
         log-determinant loses the share of W's eigenvalue one, ``ln(1 - rho)``; else 0.
     """
 
     observations: int
-    copies: int
-    less_one: int
+    n_logdets: float
+    drops_unit_root: int
     units: int = 0
 
 
-def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> Counts:
+def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> LikelihoodCounts:
     """Return the counts of the dummy-variable or the transformed likelihood.
 
     The orthonormal transformation (Lee and Yu 2010, sections 2 and 4) turns T periods into T - 1
@@ -68,18 +70,32 @@ def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> Counts:
     In a dynamic model the unit effects stay dummies, because the transformation would mix the past
     with the present: what can be transformed away is the period effects (Lee and Yu 2010b).
     """
-    n, t, less_one = n_units, n_periods, 0
+    n, t, drops_unit_root = n_units, n_periods, 0
     transforms = spec.correction in ("transformation", "bias")
     if transforms and spec.sweeps_units and not spec.is_dynamic:
         t -= 1
     bias_of_units = spec.correction == "bias" and spec.is_dynamic
     if spec.sweeps_periods and (spec.correction == "transformation" or bias_of_units):
         n -= 1
-        less_one = 1
-    return Counts(n * t, t, less_one, n_units if spec.has_phi else 0)
+        drops_unit_root = 1
+    return LikelihoodCounts(n * t, t, drops_unit_root, n_units if spec.has_phi else 0)
 
 
-def swept(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
+def counts_in_parts(
+    spec: RegressionSpec, n_units: int, n_periods: int, blocks: int
+) -> LikelihoodCounts:
+    """Return the counts of a likelihood with several W's.
+
+    Unit effects are always transformed away; period effects stay dummies, because the parts of W
+    have no common eigenvector. Where links change over time, W has a block for each of T periods:
+    with unit effects each of their log-determinants then counts (T - 1) / T, which centres the
+    score exactly and is the transformation where the blocks are one.
+    """
+    periods = n_periods - 1 if spec.sweeps_units else n_periods
+    return LikelihoodCounts(n_units * periods, periods / blocks, 0)
+
+
+def demean(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
     """Return a new array less its means over periods, units or both.
 
     Parameters
@@ -117,15 +133,15 @@ class Projection:
     z : ndarray
         Swept regressors, shape (N, K).
     y, lag_y : ndarray
-        Swept outcome and its spatial lag, shape (N,).
+        Swept outcome, shape (N,), and its R spatial lags W_k y, shape (N, R).
     coef_y, coef_lag : ndarray
-        Least-squares coefficients of y and W y on z, shape (K,).
+        Least-squares coefficients of y and W_k y on z, shapes (K,) and (K, R).
     left_y, left_lag : ndarray
-        Their residuals, shape (N,).
+        Their residuals, shapes (N,) and (N, R).
     unscale : ndarray
         ``r^-1`` of ``z = q r`` with orthonormal q: takes coefficients of q to those of z.
     by_u : tuple of ndarray or None
-        ``W_u z, W_u y, W_u W y``, swept after the lag, where errors are spatial.
+        ``W_u z, W_u y, W_u W_k y``, swept after the lag, where errors are spatial.
     periods : int
     """
 
@@ -173,8 +189,9 @@ def project(
         nothing is left to estimate by.
     """
     names = list(design.columns)
-    z = swept(design.z, spec).reshape(design.y.size, len(names))
-    y, lag_y = swept(design.y, spec).ravel(), swept(design.lag_y, spec).ravel()
+    z = demean(design.z, spec).reshape(design.y.size, len(names))
+    y = demean(design.y, spec).ravel()
+    lag_y = demean(design.lag_y, spec).reshape(y.size, -1)
     _require_variation(design, spec, y)
     before = np.sqrt((design.z**2).sum(axis=(0, 1)))
     norms = np.sqrt((z**2).sum(axis=0))
@@ -189,9 +206,18 @@ def project(
     if not names:
         empty = np.empty(0)
         if spec.has_rho:
-            require_unexplained(design.outcome, y, y, lag_y[:, None])
+            require_unexplained(design.outcome, y, y, lag_y)
         return Projection(
-            z, y, lag_y, empty, empty, y, lag_y, np.empty((0, 0)), by_u, design.y.shape[1]
+            z,
+            y,
+            lag_y,
+            empty,
+            np.empty((0, lag_y.shape[1])),
+            y,
+            lag_y,
+            np.empty((0, 0)),
+            by_u,
+            design.y.shape[1],
         )
     q, r = scipy.linalg.qr(z / norms, mode="economic", check_finite=False)
     _require_independent(r, names)
@@ -206,9 +232,9 @@ def project(
         y,
         lag_y,
         coefs[:, 0],
-        coefs[:, 1],
+        coefs[:, 1:],
         left[:, 0],
-        left[:, 1],
+        left[:, 1:],
         inverse,
         by_u,
         design.y.shape[1],
@@ -222,9 +248,9 @@ def _lagged_by(
     n, t, k = design.z.shape
     z = (matrix @ design.z.reshape(n, t * k)).reshape(n, t, k)
     return (
-        swept(z, spec).reshape(n * t, k),
-        swept(matrix @ design.y, spec).ravel(),
-        swept(matrix @ design.lag_y, spec).ravel(),
+        demean(z, spec).reshape(n * t, k),
+        demean(matrix @ design.y, spec).ravel(),
+        demean(lag(matrix, design.lag_y), spec).reshape(n * t, -1),
     )
 
 
@@ -232,7 +258,7 @@ def _require_freedom(design: Design, spec: RegressionSpec) -> None:
     """Refuse as many coefficients and effects as there are observations, or more."""
     n, t, k = design.z.shape
     left = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
-    needed = k + spec.has_rho + spec.has_lam + spec.has_phi
+    needed = k + spec.has_rho * design.lag_y.shape[2] + spec.has_lam + spec.has_phi
     if left <= needed:
         raise DomainError(
             f"{design.y.size} observations leave no degrees of freedom for {needed} coefficients "
@@ -279,7 +305,7 @@ def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
     norms = np.linalg.norm(z, axis=0)
     vary = norms > _NOTHING * np.linalg.norm(design.z, axis=(0, 1))
     z = z[:, vary] / norms[vary]
-    both = np.column_stack([y, within(design.lag_y).ravel()])
+    both = np.column_stack([y, within(design.lag_y).reshape(y.size, -1)])
     left = both - z @ scipy.linalg.lstsq(z, both, check_finite=False)[0] if z.size else both
     require_unexplained(design.outcome, y, left[:, 0], left[:, 1:] if spec.has_rho else None)
 

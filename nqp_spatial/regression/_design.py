@@ -30,8 +30,9 @@ class Design:
     names, lagged : tuple of str
         Columns of X; those of which W X enters.
     y, lag_y : ndarray
-        Shape (n_units, periods); ``lag_y`` is W y, or zeros where the model has no rho. A
-        dynamic model has one period less than the panel.
+        Shapes (n_units, periods) and (n_units, periods, R); ``lag_y`` has the R spatial lags W_k y,
+        or one of zeros where the model has no rho. A dynamic model has one period less than the
+        panel.
     z : ndarray
         ``[X, W X, y_(t-1), W y_(t-1)]``, as far as the model has them, shape (n_units, periods,
         columns).
@@ -155,7 +156,7 @@ def build_design(
         tuple(names),
         tuple(lagged),
         outcome,
-        lag_outcome,
+        lag_outcome[:, :, None],
         z,
         tuple(titles),
         tuple(means),

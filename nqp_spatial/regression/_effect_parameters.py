@@ -83,6 +83,12 @@ class EffectParameters:
 
 def effect_parameters(model: EstimatedModel) -> EffectParameters:
     """Return the parameters of effects: without the intercept, and without lam."""
+    if model.terms.has_parts:
+        raise OptionError(
+            "a model with several W's in a term has effects from group to group, or by distance: "
+            "see effects_matrix, effects_by_border or frame of the result of spillovers that "
+            "holds it"
+        )
     keys = list(model.params.index)
     positions = [
         position

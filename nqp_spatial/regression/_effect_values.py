@@ -11,7 +11,7 @@ from scipy import sparse
 from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.errors import OptionError, StabilityWarning
 from nqp_spatial.regression._effect_parameters import EffectParameters, draw_parameters
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.likelihood.factorization import factorize
 
@@ -155,13 +155,13 @@ def warn_discarded(discarded: int, draws: int) -> None:
 
 
 def unit_effects(
-    terms: Terms, x: float, divisor: float, beta: float, theta: float, units: pd.Index
+    terms: TermWeights, x: float, divisor: float, beta: float, theta: float, units: pd.Index
 ) -> pd.DataFrame:
     """Return the effects of a change of x for each unit: own, received, sent.
 
     Parameters
     ----------
-    terms : Terms
+    terms : TermWeights
     x, divisor : float
         From `EffectParameters.argument`.
     beta, theta : float
@@ -179,14 +179,14 @@ def unit_effects(
     """
     n = len(units)
     impulse = sparse.csr_array(beta / divisor * sparse.eye_array(n))
-    if terms.x is not None:
-        impulse = sparse.csr_array(impulse + theta / divisor * terms.x.sparse)
-    if terms.y is None or x == 0:
+    if terms.weights_x is not None:
+        impulse = sparse.csr_array(impulse + theta / divisor * terms.weights_x.sparse)
+    if terms.weights_y is None or x == 0:
         rows = np.asarray(impulse.sum(axis=1)).ravel()
         columns = np.asarray(impulse.sum(axis=0)).ravel()
         diagonal = impulse.diagonal()
     else:
-        factor = factorize(terms.y.sparse, x)
+        factor = factorize(terms.weights_y.sparse, x)
         rows = factor.solve(np.asarray(impulse @ np.ones(n)))
         columns = impulse.T @ factor.solve(np.ones(n), trans="T")
         diagonal = np.empty(n)

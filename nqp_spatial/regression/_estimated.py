@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.core.inference import CoefficientTable, TestSet
 from nqp_spatial.core.options import checked
 from nqp_spatial.regression._evaluation import FormulaSide
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -34,6 +34,8 @@ class Convergence:
         Its own (Monte Carlo) error in rho, in standard errors of rho; 0 if exact.
     interval : tuple of float
         Admissible interval of rho.
+    n_maxima : int
+        How many different maxima the starts led to, where there are several rho.
     """
 
     iterations: int
@@ -41,6 +43,7 @@ class Convergence:
     logdet: str
     logdet_error: float
     interval: tuple[float, float]
+    n_maxima: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +86,10 @@ class EstimatedModel(CoefficientTable):
     rsquared_within: float
     notes: tuple[str, ...]
     labels: Mapping[str, str]
-    terms: Terms
+    terms: TermWeights
     logdet: LogDet | None
     model_specs: tuple[FormulaSide, FormulaSide] | None
+    regimes: Mapping[str, np.ndarray]
 
     @property
     def n_params(self) -> int:

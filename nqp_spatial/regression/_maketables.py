@@ -38,9 +38,11 @@ class MaketablesPlugin(EstimatedModel):
 
     @property
     def __maketables_var_labels__(self) -> dict[str, str]:
-        labels = {name: self.label(name) for _, name in self.params.index}
+        labels = {key[1]: self.label(key[1]) for key in self.params.index}
         lagged = {
-            flat_name(key): f"W × {labels[key[1]]}" for key in self.params.index if key[0] == "wx"
+            flat_name(key): flat_name((key[0], labels[key[1]], *key[2:]))
+            for key in self.params.index
+            if key[0] == "wx" or len(key) > 2
         }
         outcome = self.label(self.spec.outcome)
         past = {("dynamic", "tau"): f"{outcome} (t-1)", ("dynamic", "eta"): f"W × {outcome} (t-1)"}
@@ -72,15 +74,17 @@ class MaketablesPlugin(EstimatedModel):
         return statistics.get(key)
 
 
-def flat_name(key: tuple[str, str]) -> str:
-    """Return one text for a parameter that is named by block and variable.
+def flat_name(key: tuple[str, ...]) -> str:
+    """Return one text for a parameter that is named by block and variable (and part).
 
     Examples
     --------
     >>> flat_name(("wx", "gdp")), flat_name(("dynamic", "tau"))
     ('W × gdp', 'y(t-1)')
     """
-    block, name = key
+    block, name = key[:2]
+    if len(key) > 2:
+        return f"{flat_name(key[:2])}, {key[2]}"
     if block == "wx":
         return f"W × {name}"
     if block in ("mean", "wmean"):

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numpy as np
 from scipy import sparse
 
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.regression._demeaning import (
-    Counts,
+    LikelihoodCounts,
     Projection,
+    counts_in_parts,
     counts_of,
     project,
     require_lag,
 )
-from nqp_spatial.regression._design import Design, build_design
+from nqp_spatial.regression._design import (
+    INTERCEPT,
+    Design,
+    build_design,
+    is_common,
+    lagged_names,
+)
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights, lag, matrices_by_name
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["Problem", "matrix_of", "pose"]
+__all__ = ["ALL", "ModelData", "build_model_data", "build_parts_data", "matrix_of"]
+
+#: The name of a coefficient that all units, or all links, share.
+ALL = "all"
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class ModelData:
     """What is to be estimated.
 
     Attributes
@@ -33,25 +45,70 @@ class Problem:
     spec : RegressionSpec
         Complete: with the names of outcome and regressors.
     design : Design
-    projection : Projection
-    counts : Counts
-    terms : Terms
+    terms : TermWeights
+    plain : Design
+        Outcome and regressors without lags, where terms have parts: what stays the same while
+        their matrices change.
+    regimes : mapping of ndarray
+        By name, which units have coefficients of their own on X, where terms have parts.
     """
 
     spec: RegressionSpec
     design: Design
-    projection: Projection
-    counts: Counts
-    terms: Terms
+    terms: TermWeights
+    plain: Design
+    regimes: Mapping[str, np.ndarray]
+
+    @cached_property
+    def projection(self) -> Projection:
+        """Effects taken out, and the outcome and its lags regressed on the regressors."""
+        projection = project(self.design, self.spec, self.terms.matrix_u)
+        if self.spec.has_rho:
+            for column in projection.lag_y.T:
+                require_lag(self.design, self.spec, column)
+        return projection
+
+    @property
+    def counts(self) -> LikelihoodCounts:
+        """How many observations and log-determinants the likelihood has."""
+        n, t = self.shape
+        if self.terms.has_parts:
+            return counts_in_parts(self.spec, n, t, self.terms.y[0].matrix.shape[0] // n)
+        return counts_of(self.spec, n, t)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Units and periods of the arrays."""
+        return self.design.y.shape[0], self.design.y.shape[1]
+
+    @property
+    def keys(self) -> list[tuple[str, ...]]:
+        """Index of the coefficients of z in the parameters."""
+        design, spec = self.design, self.spec
+        if self.terms.has_parts:
+            return _part_keys(self.plain.names, design.lagged, self.terms, self.regimes)
+        keys = [("x", name) for name in design.names] + [("wx", name) for name in design.lagged]
+        return [*keys, *design.means, *(("dynamic", name) for name in spec.dynamics)]
+
+    def with_terms(self, terms: TermWeights) -> ModelData:
+        """Return the same data with other matrices in parts."""
+        design = _in_parts(self.plain, terms, self.regimes, self.design.lagged)
+        return replace(self, design=design, terms=terms)
+
+    def with_outcome(self, y: np.ndarray) -> ModelData:
+        """Return the same regressors with another outcome, shape (n_units, n_periods)."""
+        plain = replace(self.plain, y=y)
+        design = _in_parts(plain, self.terms, self.regimes, self.design.lagged)
+        return replace(self, design=design, plain=plain)
 
 
-def pose(
+def build_model_data(
     panel: SpatialPanel,
     draft: RegressionSpec,
-    terms: Terms,
+    terms: TermWeights,
     durbin: str | Iterable[str] | None = None,
     functions: Functions | None = None,
-) -> Problem:
+) -> ModelData:
     """Evaluate the formula, lag what the model lags, sweep effects out, project.
 
     Parameters
@@ -59,8 +116,8 @@ def pose(
     panel : SpatialPanel
     draft : RegressionSpec
         Without the names of outcome and regressors.
-    terms : Terms
-        The weights that the model needs.
+    terms : TermWeights
+        The weights that the model needs, one W for each term.
     durbin : str or iterable of str, optional
         Which regressors to lag.
     functions : mapping, optional
@@ -68,7 +125,7 @@ def pose(
 
     Returns
     -------
-    Problem
+    ModelData
 
     Raises
     ------
@@ -78,20 +135,95 @@ def pose(
     design = build_design(
         draft.formula,
         panel,
-        matrix_of(terms.y),
-        matrix_of(terms.x),
+        matrix_of(terms.weights_y),
+        matrix_of(terms.weights_x),
         keep_intercept=draft.keeps_intercept,
         durbin=durbin,
         dynamics=draft.dynamics,
         with_means=draft.effects == "correlated-random",
         functions=functions,
     )
-    spec = replace(draft, outcome=design.outcome, regressors=design.names, lagged=design.lagged)
-    projection = project(design, spec, matrix_of(terms.u))
-    if spec.has_rho:
-        require_lag(design, spec, projection.lag_y)
-    counts = counts_of(spec, panel.n_units, design.y.shape[1])
-    return Problem(spec, design, projection, counts, terms)
+    data = ModelData(_completed(draft, design), design, terms, design, {})
+    _ = data.projection  # errors of the data come here
+    return data
+
+
+def build_parts_data(
+    panel: SpatialPanel,
+    draft: RegressionSpec,
+    terms: TermWeights,
+    regimes: Mapping[str, np.ndarray] | None = None,
+    durbin: str | Iterable[str] | None = None,
+    functions: Functions | None = None,
+) -> ModelData:
+    """Return the data of a model with several named W's in a term.
+
+    Parameters
+    ----------
+    panel, draft, durbin, functions
+        As in `build_model_data`.
+    terms : TermWeights
+        With parts.
+    regimes : mapping of ndarray, optional
+        By name, which units have coefficients of their own on X, each shape (n_units,).
+    """
+    plain = build_design(
+        draft.formula, panel, None, None, keep_intercept=draft.keeps_intercept, durbin=None,
+        functions=functions,
+    )  # fmt: skip
+    lagged = tuple(
+        name
+        for name in (lagged_names(durbin, list(plain.names), panel, functions) if terms.x else ())
+        # W of what is equal across units is the thing itself, or next to it: see `build_design`.
+        if durbin is not None or not is_common(plain.z[:, :, plain.names.index(name)])
+    )
+    regimes = regimes or {ALL: np.ones(panel.n_units, dtype=bool)}
+    design = _in_parts(plain, terms, regimes, lagged)
+    return ModelData(_completed(draft, design), design, terms, plain, regimes)
+
+
+def _completed(draft: RegressionSpec, design: Design) -> RegressionSpec:
+    return replace(draft, outcome=design.outcome, regressors=design.names, lagged=design.lagged)
+
+
+def _in_parts(
+    plain: Design,
+    terms: TermWeights,
+    regimes: Mapping[str, np.ndarray],
+    lagged: tuple[str, ...],
+) -> Design:
+    """Return the design with regressors by regime and by part of W."""
+    n, t, _ = plain.z.shape
+    regimes_of, matrices = dict(regimes), matrices_by_name(terms.x)
+    columns = []
+    keys = _part_keys(plain.names, lagged, terms, regimes)
+    for block, name, part in keys:
+        column = plain.z[:, :, plain.names.index(name)]
+        if block == "wx":
+            column = lag(matrices[part], column)
+        elif name != INTERCEPT:
+            column = column * regimes_of[part][:, None]
+        columns.append(column)
+    z = np.stack(columns, axis=2) if columns else np.zeros((n, t, 0))
+    titles = tuple(f"{'W ' if block == 'wx' else ''}{name}, {part}" for block, name, part in keys)
+    lag_y = np.stack([lag(matrix, plain.y) for matrix in terms.matrices_y], axis=2)
+    return replace(plain, z=z, lag_y=lag_y, lagged=lagged, columns=titles)
+
+
+def _part_keys(
+    names: tuple[str, ...],
+    lagged: tuple[str, ...],
+    terms: TermWeights,
+    regimes: Mapping[str, np.ndarray],
+) -> list[tuple[str, ...]]:
+    """Return (block, variable, part) of each column of z."""
+    intercept = next(iter(regimes)) if len(regimes) == 1 else ALL
+    keys = [
+        ("x", name, part)
+        for name in names
+        for part in ((intercept,) if name == INTERCEPT else regimes)
+    ]
+    return [*keys, *(("wx", name, part.name) for part in terms.x for name in lagged)]
 
 
 def matrix_of(weights: SpatialWeights | None) -> sparse.csr_array | None:

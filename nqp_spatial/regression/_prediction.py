@@ -13,7 +13,7 @@ part (regressors, effects, the past):
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,10 +23,18 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import period_like, require_even_steps
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError, sample
+from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._estimated import EstimatedModel
 from nqp_spatial.regression._evaluation import evaluated_with
 from nqp_spatial.regression._model_data import matrix_of
-from nqp_spatial.regression._term_weights import Terms, terms_of
+from nqp_spatial.regression._term_weights import (
+    TermWeights,
+    lag,
+    match_term_weights,
+    matrices_by_name,
+)
+from nqp_spatial.regression.likelihood.factorization import factorize_system
+from nqp_spatial.regression.likelihood.several_lags import system_of, weighted_sum
 from nqp_spatial.weights.spatial_weights import WeightsLike
 
 __all__ = ["Kind", "predict"]
@@ -66,23 +74,60 @@ def predict(
             "unit means are those of the data at hand"
         )
     panel.require_balanced()
-    matrices = {key: w for key in ("y", "x", "u") if (w := getattr(model.terms, key)) is not None}
+    if model.terms.has_parts:
+        terms = _terms_in_parts(model, panel, weights)
+        return _out_of_sample(model, panel, terms, kind, period_effects)
+    matrices = {
+        key: w
+        for key in ("y", "x", "u")
+        if (w := getattr(model.terms, f"weights_{key}")) is not None
+    }
     needed = {key: key in matrices for key in ("y", "x", "u")}
-    terms = terms_of(matrices if weights is None else weights, panel, needed, model.spec.model)
+    terms = match_term_weights(
+        matrices if weights is None else weights, panel, needed, model.spec.model
+    )
     return _out_of_sample(model, panel, terms, kind, period_effects)
 
 
+def _terms_in_parts(model: EstimatedModel, panel: SpatialPanel, weights: Any) -> TermWeights:
+    """Return the terms for another panel, which must have the same units."""
+    same = panel.units.equals(model.resid.index.levels[0])
+    moving = any(part.matrix.shape[0] != model.n_units for part in model.terms.y)
+    if weights is not None or not same or moving:
+        raise OptionError(
+            "a model with several W's in a term predicts its sample, and other periods of the same "
+            "units where its links do not change over time"
+        )
+    return model.terms
+
+
 def _systems(
-    model: EstimatedModel, terms: Terms, n: int
+    model: EstimatedModel, terms: TermWeights, n: int
 ) -> tuple[sparse.csc_array, sparse.csc_array]:
-    """Return A and B for n units."""
+    """Return A and B for n units; for n T where links change over time."""
+    size = terms.y[0].matrix.shape[0] if terms.y else n
     systems = []
-    for name, weights in (("rho", terms.y), ("lam", terms.u)):
-        value = float(model.params.get(("spatial", name), 0.0))
-        eye = sparse.eye_array(n, format="csc")
-        matrix = matrix_of(weights)
-        systems.append(eye if matrix is None else sparse.csc_array(eye - value * matrix))
+    for name, parts in (("rho", terms.y), ("lam", terms.u)):
+        coefs = _coefficients(model, name)
+        matrices = [part.matrix for part in parts]
+        eye = sparse.eye_array(size, format="csc")
+        systems.append(system_of(matrices, coefs) if len(coefs) else eye)
     return systems[0], systems[1]
+
+
+def _coefficients(model: EstimatedModel, name: str) -> np.ndarray:
+    """Return the rho's or lam, empty where the model has none."""
+    index = model.params.index
+    chosen = (index.get_level_values(0) == "spatial") & (index.get_level_values(1) == name)
+    return np.asarray(model.params.to_numpy()[chosen])
+
+
+def _solve(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
+    """Solve with a system of n or of n T, the right side of units by periods."""
+    factor = factorize_system(system)
+    if system.shape[0] == len(right):
+        return np.asarray(factor.solve(np.asarray(right, order="F")))
+    return np.asarray(factor.solve(right.ravel())).reshape(right.shape)
 
 
 def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
@@ -94,16 +139,18 @@ def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
         return np.asarray(fitted)
     a, b = _systems(model, model.terms, model.n_units)
     if kind == "trend":
-        return np.asarray(fitted + e - sla.splu(a).solve(sla.splu(b).solve(e)))
+        return np.asarray(fitted + e - _solve(a, _solve(b, e)))
     filters = sparse.csc_array(b @ a)
     precision = np.asarray(filters.power(2).sum(axis=0)).ravel()
+    if len(precision) != len(e):
+        return np.asarray(fitted + e - ((filters.T @ e.ravel()) / precision).reshape(shape))
     return np.asarray(fitted + e - (filters.T @ e) / precision[:, None])
 
 
 def _out_of_sample(
     model: EstimatedModel,
     panel: SpatialPanel,
-    terms: Terms,
+    terms: TermWeights,
     kind: Kind,
     period_effects: Mapping[Hashable, float] | None,
 ) -> pd.Series:
@@ -114,7 +161,7 @@ def _out_of_sample(
     model : EstimatedModel
     panel : SpatialPanel
         With the regressors; outcomes may be missing.
-    terms : Terms
+    terms : TermWeights
         Weights in the order of its units.
     kind : {"trend", "direct", "blup"}
     period_effects : mapping, optional
@@ -130,21 +177,15 @@ def _out_of_sample(
     assert model.model_specs is not None
     x = evaluated_with(model.model_specs[1], panel)[list(spec.regressors)]
     values = x.to_numpy(dtype=float).reshape(*shape, len(spec.regressors))
-    eta = values @ params["x"].loc[list(spec.regressors)].to_numpy() if len(x.columns) else 0.0
-    eta = np.zeros(shape) + eta
-    lagged = [spec.regressors.index(name) for name in spec.lagged]
-    if lagged:
-        theta = params["wx"].loc[list(spec.lagged)].to_numpy()
-        assert terms.x is not None
-        eta += terms.x.sparse @ (values[:, :, lagged] @ theta)
+    eta = np.zeros(shape) + _structural(model, terms, values)
     y = _outcomes(model, panel)
     a, b = _systems(model, terms, panel.n_units)
     inner = b if spec.has_phi and spec.has_lam else None
     eta += _effects(model, panel, period_effects, inner)
-    lag = matrix_of(terms.y)
-    solve = sla.splu(a).solve
-    tau = float(params.get(("dynamic", "tau"), 0.0))
-    space = float(params.get(("dynamic", "eta"), 0.0))
+    past_lag = matrix_of(terms.weights_y)
+    solve = factorize_system(a).solve
+    tau = float(params.get(("dynamic", "tau"), 0.0)) if spec.is_dynamic else 0.0
+    space = float(params.get(("dynamic", "eta"), 0.0)) if spec.is_dynamic else 0.0
     predictions = np.full(shape, np.nan)
     first = 1 if spec.is_dynamic else 0
     if first:
@@ -158,7 +199,7 @@ def _out_of_sample(
     for now in range(first, shape[1]):
         level = eta[:, now]
         if first:
-            level = level + tau * past + (0.0 if lag is None else space * (lag @ past))
+            level = level + tau * past + (0.0 if past_lag is None else space * (past_lag @ past))
         trend = solve(level)
         known = ~np.isnan(y[:, now])
         if kind == "trend":
@@ -172,6 +213,31 @@ def _out_of_sample(
         past = np.where(known, y[:, now], trend if kind == "direct" else predictions[:, now])
     series = pd.Series(predictions.ravel(), index=panel.frame.index, name="predicted")
     return series.iloc[np.tile(np.arange(shape[1]) >= first, shape[0])]
+
+
+def _structural(model: EstimatedModel, terms: TermWeights, values: np.ndarray) -> np.ndarray:
+    """Return ``X beta + sum_l W_l X theta_l`` of regressors by unit, period and column."""
+    names, lagged, params = list(model.spec.regressors), list(model.spec.lagged), model.params
+    if not terms.has_parts:
+        beta = params["x"].loc[names].to_numpy() if names else np.empty(0)
+        total = np.asarray(values @ beta)
+        if lagged:
+            theta = params["wx"].loc[lagged].to_numpy()
+            columns = [names.index(name) for name in lagged]
+            total = total + lag(terms.x[0].matrix, values[:, :, columns] @ theta)
+        return total
+    total = np.zeros(values.shape[:2])
+    matrices, everyone = matrices_by_name(terms.x), np.ones(len(values))
+    for (block, name, part), coefficient in params.items():
+        if block == "spatial":
+            continue
+        column = coefficient * values[:, :, names.index(name)]
+        if block == "wx":
+            column = lag(matrices[part], column)
+        elif name != INTERCEPT:
+            column = column * model.regimes.get(part, everyone)[:, None]
+        total += column
+    return total
 
 
 def _conditional(
@@ -192,7 +258,7 @@ def _conditional(
 
 def _from_neighbours(
     model: EstimatedModel,
-    terms: Terms,
+    terms: TermWeights,
     y: np.ndarray,
     level: np.ndarray,
     panel: SpatialPanel,
@@ -201,14 +267,15 @@ def _from_neighbours(
     """Return ``rho W y + eta + lam W u``."""
     unknown = np.isnan(y)
     prediction = level.copy()
-    if terms.y is not None and model.spec.has_rho:
-        _require_known(terms.y.sparse @ unknown.astype(float), panel, now)
-        prediction += float(model.params["spatial", "rho"]) * (terms.y.sparse @ np.nan_to_num(y))
-    if terms.u is not None:
+    if model.spec.has_rho:
+        whole = weighted_sum(terms.matrices_y, _coefficients(model, "rho"))
+        _require_known(whole @ unknown.astype(float), panel, now)
+        prediction += whole @ np.nan_to_num(y)
+    if terms.matrix_u is not None:
         # u of a neighbour needs its outcome too.
-        _require_known(terms.u.sparse @ unknown.astype(float), panel, now)
+        _require_known(terms.matrix_u @ unknown.astype(float), panel, now)
         u = np.where(unknown, 0.0, y - prediction)
-        prediction += float(model.params["spatial", "lam"]) * (terms.u.sparse @ u)
+        prediction += float(_coefficients(model, "lam")[0]) * (terms.matrix_u @ u)
     return prediction
 
 
@@ -243,7 +310,7 @@ def _effects(
             )
         # The predicted random effect of a unit outside the sample is zero.
         values = units.reindex(panel.units).fillna(0.0).to_numpy()
-        total += (values if inner is None else sla.splu(inner).solve(values))[:, None]
+        total += (values if inner is None else factorize_system(inner).solve(values))[:, None]
     if effects.period is not None:
         more = {
             period_like(key, panel.periods): value for key, value in (period_effects or {}).items()

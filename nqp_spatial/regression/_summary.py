@@ -24,7 +24,8 @@ def summary_blocks(model: EstimatedModel) -> list[Block]:
     """Return a fitted model as paragraphs and tables."""
     spec = model.spec
     table = model.frame.reset_index()
-    headings = ["", "variable", "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
+    part = ["part"] if model.terms.has_parts else []
+    headings = ["", "variable", *part, "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
     table.columns = pd.Index(headings)
     fit = f"sigma2: {model.sigma2:.6g}   R2 within: {model.rsquared_within:.4f}"
     if np.isfinite(model.loglik):
@@ -40,6 +41,6 @@ def summary_blocks(model: EstimatedModel) -> list[Block]:
         fit,
         *map(repr, model.tests.values()),
     ]
-    if spec.has_rho or spec.has_lags or spec.is_dynamic:
+    if not model.terms.has_parts and (spec.has_rho or spec.has_lags or spec.is_dynamic):
         blocks.append("Coefficients of a model with spatial lags are not effects: see .effects()")
     return [*blocks, *notes_of(model.notes)]

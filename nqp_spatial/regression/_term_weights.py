@@ -4,42 +4,131 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["AnyWeights", "Terms", "terms_of"]
-
-AnyWeights = "WeightsLike"
+__all__ = [
+    "NamedMatrix",
+    "TermWeights",
+    "lag",
+    "match_term_weights",
+    "matrices_by_name",
+    "row_sum_advice",
+]
 
 
 @dataclass(frozen=True, eq=False)
-class Terms:
-    """Weights in the order of the panel's units.
+class NamedMatrix:
+    """One of the matrices of a spatial term.
 
     Attributes
     ----------
-    y, x, u : SpatialWeights or None
-        Of W y (and W y_(t-1)), of W X, and of W u; None where the model has no such term.
+    name : str
+        Of its coefficient, such as ``"south <- rest"``; empty where the term has one W.
+    matrix : csr_array
+        n x n in the order of the panel's units; or, where links change over time, (n T) x (n T)
+        with a block for each period, rows ordered by unit and period.
+    weights : SpatialWeights or None
+        Where the matrix is that of spatial weights, with what these cache.
     """
 
-    y: SpatialWeights | None = None
-    x: SpatialWeights | None = None
-    u: SpatialWeights | None = None
+    name: str
+    matrix: sparse.csr_array
+    weights: SpatialWeights | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TermWeights:
+    """The matrices of each spatial term: ``sum_k rho_k W_k y``, ``sum_l W_l X theta_l``, ``W u``.
+
+    Attributes
+    ----------
+    y, x, u : tuple of NamedMatrix
+        Of W y (and W y_(t-1)), of W X, and of W u; empty where the model has no such term.
+    words : str
+        The weights that they are parts of, in words; empty where each term has one W.
+    """
+
+    y: tuple[NamedMatrix, ...] = ()
+    x: tuple[NamedMatrix, ...] = ()
+    u: tuple[NamedMatrix, ...] = ()
+    words: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        y: SpatialWeights | None = None,
+        x: SpatialWeights | None = None,
+        u: SpatialWeights | None = None,
+    ) -> TermWeights:
+        """Return terms with one W each, where they are in the model."""
+
+        def one(weights: SpatialWeights | None) -> tuple[NamedMatrix, ...]:
+            return () if weights is None else (NamedMatrix("", weights.sparse, weights),)
+
+        return cls(one(y), one(x), one(u))
+
+    @classmethod
+    def in_parts(
+        cls,
+        y: Mapping[str, sparse.csr_array],
+        x: Mapping[str, sparse.csr_array],
+        words: str = "",
+    ) -> TermWeights:
+        """Return terms with several named matrices each."""
+        return cls(
+            tuple(NamedMatrix(name, matrix) for name, matrix in y.items()),
+            tuple(NamedMatrix(name, matrix) for name, matrix in x.items()),
+            (),
+            words,
+        )
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the matrices have names, and their coefficients with them."""
+        return any(part.name for part in (*self.y, *self.x))
+
+    @property
+    def weights_y(self) -> SpatialWeights | None:
+        """The weights of W y, where it has one W."""
+        return _only(self.y)
+
+    @property
+    def weights_x(self) -> SpatialWeights | None:
+        """The weights of W X, where it has one W."""
+        return _only(self.x)
+
+    @property
+    def weights_u(self) -> SpatialWeights | None:
+        """The weights of W u, where it has one W."""
+        return _only(self.u)
+
+    @property
+    def names_y(self) -> list[str]:
+        """Names of the parts of W y."""
+        return [part.name for part in self.y]
+
+    @property
+    def matrices_y(self) -> list[sparse.csr_array]:
+        """W_k of the outcome."""
+        return [part.matrix for part in self.y]
+
+    @property
+    def matrix_u(self) -> sparse.csr_array | None:
+        """W of the errors, if there is one."""
+        return self.u[0].matrix if self.u else None
 
     @property
     def given(self) -> list[SpatialWeights]:
         """Return the different matrices among them."""
         found: list[SpatialWeights] = []
-        for weights in (self.y, self.x, self.u):
+        for weights in (self.weights_y, self.weights_x, self.weights_u):
             if weights is not None and not any(weights is other for other in found):
                 found.append(weights)
         return found
@@ -47,13 +136,15 @@ class Terms:
     @property
     def rows_add_to_one(self) -> bool:
         """Whether all rows of the matrices of W y and W u add to one."""
-        return all(w.rows_add_to_one for w in (self.y, self.u) if w is not None)
+        return all(w.rows_add_to_one for w in (self.weights_y, self.weights_u) if w is not None)
 
     def describe(self) -> str:
         """Return the specifications in words; one, if all terms share it."""
+        if self.has_parts:
+            return self.words
         if len(self.given) <= 1:
             return next((w.spec.words for w in self.given), "")
-        named = (("Wy", self.y), ("WX", self.x), ("Wu", self.u))
+        named = (("Wy", self.weights_y), ("WX", self.weights_x), ("Wu", self.weights_u))
         return join(
             "; ",
             (
@@ -62,6 +153,26 @@ class Terms:
                 if w is not None
             ),
         )
+
+
+def _only(parts: tuple[NamedMatrix, ...]) -> SpatialWeights | None:
+    return parts[0].weights if len(parts) == 1 else None
+
+
+def matrices_by_name(parts: tuple[NamedMatrix, ...]) -> dict[str, sparse.csr_array]:
+    """Return the matrices of a term by the names of their coefficients."""
+    return {part.name: part.matrix for part in parts}
+
+
+def lag(matrix: sparse.csr_array, array: np.ndarray) -> np.ndarray:
+    """Return W times an array of units by periods (by columns).
+
+    W is one matrix for all periods, or has one block for each.
+    """
+    n = array.shape[0]
+    if matrix.shape[0] == n:
+        return np.asarray(matrix @ array.reshape(n, -1)).reshape(array.shape)
+    return np.asarray(matrix @ array.reshape(matrix.shape[0], -1)).reshape(array.shape)
 
 
 def row_sum_advice(weights: SpatialWeights) -> str:
@@ -76,12 +187,12 @@ def row_sum_advice(weights: SpatialWeights) -> str:
     return "standardise them with weights.standardize('row')"
 
 
-def terms_of(
+def match_term_weights(
     weights: WeightsLike | Mapping[str, WeightsLike] | None,
     panel: SpatialPanel,
     needed: Mapping[str, bool],
     model: str,
-) -> Terms:
+) -> TermWeights:
     """Return the weights that the model needs, matched with the panel's units.
 
     Parameters
@@ -96,7 +207,7 @@ def terms_of(
 
     Returns
     -------
-    Terms
+    TermWeights
 
     Raises
     ------
@@ -107,14 +218,14 @@ def terms_of(
     """
     wanted = [key for key, yes in needed.items() if yes]
     if not wanted:
-        return Terms()
+        return TermWeights()
     if weights is None:
         raise OptionError(
             f"model {model!r} needs weights; make them with nqp_spatial.weights, or use model='ols'"
         )
     if not isinstance(weights, Mapping):
         one = as_weights(weights).reordered(panel.units)
-        return Terms(**dict.fromkeys(wanted, one))
+        return TermWeights.of(**dict.fromkeys(wanted, one))
     if set(weights) != set(wanted):
         raise OptionError(
             f"model {model!r} has weights of {', '.join(wanted)}; got them for "
@@ -125,4 +236,4 @@ def terms_of(
     for given in weights.values():
         if id(given) not in matched:
             matched[id(given)] = as_weights(given).reordered(panel.units)
-    return Terms(**{key: matched[id(given)] for key, given in weights.items()})
+    return TermWeights.of(**{key: matched[id(given)] for key, given in weights.items()})

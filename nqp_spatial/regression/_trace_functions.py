@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from nqp_spatial.regression._effect_parameters import EffectParameters
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.factorization import factorize
 from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet, log_determinant
+from nqp_spatial.regression.likelihood.sizes import CROSS_PROBES, DENSE_CROSS_UP_TO, probe_signs
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["EigenDecomposition", "TraceFunctions"]
-
-_EXACT_CROSS_UP_TO = 1000  # units; beyond, traces with a second matrix come from probes
-_PROBES = 100
 
 
 class TraceFunctions:
@@ -21,15 +19,17 @@ class TraceFunctions:
 
     Parameters
     ----------
-    terms : Terms
+    terms : TermWeights
     logdet : LogDet or None
         Of W_y.
     """
 
-    def __init__(self, terms: Terms, logdet: LogDet | None) -> None:
+    def __init__(self, terms: TermWeights, logdet: LogDet | None) -> None:
         self.terms = terms
         self.logdet = logdet
-        self.same = terms.x is None or terms.y is None or terms.x is terms.y
+        self.same = (
+            terms.weights_x is None or terms.weights_y is None or terms.weights_x is terms.weights_y
+        )
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -50,11 +50,15 @@ class TraceFunctions:
         self, points: np.ndarray, *, derivatives: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
         zero = np.zeros_like(points)
-        if self.terms.y is None or self.logdet is None:
-            mean = 0.0 if self.terms.x is None else self.terms.x.sparse.sum() / self.terms.x.n_units
+        if self.terms.weights_y is None or self.logdet is None:
+            mean = (
+                0.0
+                if self.terms.weights_x is None
+                else self.terms.weights_x.sparse.sum() / self.terms.weights_x.n_units
+            )
             values = np.array([zero, zero, zero, mean + zero])
             return values, np.zeros_like(values) if derivatives else None
-        w = self.terms.y
+        w = self.terms.weights_y
         low, high = float(points.min()), float(points.max())
         sums = None if w.rows_add_to_one else _row_sum_curve(w, w, low, high)
         values = np.array(
@@ -73,10 +77,10 @@ class TraceFunctions:
             )
         if self.same:
             return np.vstack([values, values]), np.vstack([slopes, slopes])
-        assert self.terms.x is not None
+        assert self.terms.weights_x is not None
         curves = (
-            _cross_curve(w, self.terms.x, low, high),
-            _row_sum_curve(w, self.terms.x, low, high),
+            _cross_curve(w, self.terms.weights_x, low, high),
+            _row_sum_curve(w, self.terms.weights_x, low, high),
         )
         cross = np.array([curve.value(points) for curve in curves])
         cross_slopes = np.array([curve.derivative(points) for curve in curves])
@@ -102,12 +106,12 @@ def _cross_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: flo
     Exact up to some size; beyond, from probes that are the same for all x.
     """
     n = w.n_units
-    exact = n <= _EXACT_CROSS_UP_TO
+    exact = n <= DENSE_CROSS_UP_TO
     probes = np.eye(n)
     if not exact:
-        probes = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(n, _PROBES))
+        probes = probe_signs(n, CROSS_PROBES)
     images = np.asarray(inner.sparse @ probes, order="F")
-    size = n if exact else n * _PROBES
+    size = n if exact else n * CROSS_PROBES
 
     def mean_diagonal(points: np.ndarray) -> np.ndarray:
         return np.array(

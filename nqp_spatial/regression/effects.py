@@ -226,8 +226,10 @@ def _require_horizons(model: EstimatedModel, horizons: Sequence[int]) -> None:
     if any(not isinstance(h, int | np.integer) or h < 0 for h in horizons):
         raise OptionError(f"horizons must be whole numbers from 0, got {list(horizons)}")
     terms = model.terms
-    w = terms.y or terms.x
-    single = terms.y is terms.x or terms.x is None or terms.y is None
+    w = terms.weights_y or terms.weights_x
+    single = (
+        terms.weights_y is terms.weights_x or terms.weights_x is None or terms.weights_y is None
+    )
     if w is None or not single or not w.rows_add_to_one:
         raise OptionError(
             "effects by horizon need one W whose rows add to one; without it there are "
@@ -243,7 +245,7 @@ def _paths(
     level: float,
 ) -> list[pd.DataFrame]:
     """Return effects by horizon, with inference from the draws."""
-    w = model.terms.y or model.terms.x
+    w = model.terms.weights_y or model.terms.weights_x
     assert w is not None
     eigen = EigenDecomposition(w)
     steps = [int(h) for h in horizons]

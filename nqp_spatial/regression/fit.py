@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,23 +15,18 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression._demeaning import Counts, Projection, unit_means
-from nqp_spatial.regression._design import Design
-from nqp_spatial.regression._estimated import Convergence, FixedEffects
+from nqp_spatial.regression._correction import BIAS_CORRECTED, resolve_correction
+from nqp_spatial.regression._demeaning import unit_means
+from nqp_spatial.regression._estimated import FixedEffects
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._model_data import matrix_of, pose
-from nqp_spatial.regression._term_weights import Terms, row_sum_advice, terms_of
-from nqp_spatial.regression.covariance import information as info
-from nqp_spatial.regression.covariance import sandwich
-from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
-from nqp_spatial.regression.estimators.gs2sls import two_stage
-from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, Squares, maximize
-from nqp_spatial.regression.likelihood.log_determinant import (
-    LogDet,
-    LogDetMethod,
-    log_determinant,
-    rough_log_determinant,
-)
+from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
+from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
+from nqp_spatial.regression.covariance.information import Estimate
+from nqp_spatial.regression.estimators.estimated import Estimated
+from nqp_spatial.regression.estimators.gs2sls import fit_gs2sls
+from nqp_spatial.regression.estimators.ml import LogDeterminants, fit_ml, log_determinants
+from nqp_spatial.regression.estimators.ols import fit_ols, residual_df
+from nqp_spatial.regression.likelihood.log_determinant import LogDetMethod
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import (
     Correction,
@@ -45,12 +40,7 @@ from nqp_spatial.regression.spec import (
 )
 from nqp_spatial.weights.spatial_weights import WeightsLike
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["fit"]
-
-_BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the uncorrected one")
 
 
 @checked
@@ -216,49 +206,69 @@ def fit(
     )  # fmt: skip
     check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
-    terms = terms_of(weights, panel, needed, model)
+    terms = match_term_weights(weights, panel, needed, model)
     _check_estimator(draft, correction, endogenous, instruments)
-    chosen, notes = _resolve(correction, draft, terms)
-    problem = pose(panel, replace(draft, correction=chosen), terms, durbin, functions)
-    spec, design = problem.spec, problem.design
-    notes = (*notes, *design.notes)
+    chosen, notes = resolve_correction(correction, draft, terms)
+    data = build_model_data(panel, replace(draft, correction=chosen), terms, durbin, functions)
+    if data.spec.is_linear:
+        return _result(panel, data, fit_ols(data), LogDeterminants(None), notes)
+    determinants = log_determinants(terms, logdet, seed)
     if estimator == "gs2sls":
-        found = two_stage(problem, panel, endogenous, instruments, functions)
-        determinant = None if terms.y is None else log_determinant(terms.y, logdet, seed=seed)
-        result = _result(
-            panel, design, spec, found.estimate, found.cov, np.nan, None,
-            (*notes, *found.notes), terms, determinant,
-        )  # fmt: skip
-        return replace(result, tests=TestSet(found.tests))
-    if spec.is_linear:
-        estimate, cov, loglik = _linear(spec, problem.projection, problem.counts, design)
-        return _result(panel, design, spec, estimate, cov, loglik, None, notes, terms, None)
-    determinants = _Determinants(
-        None if terms.y is None else log_determinant(terms.y, logdet, seed=seed),
-        None if terms.u is None else log_determinant(terms.u, logdet, seed=seed),
-    )
-    estimate, cov, loglik, convergence, more = _likely(
-        design, spec, problem.projection, problem.counts, terms, determinants, seed
-    )
-    return _result(
-        panel, design, spec, estimate, cov, loglik, convergence, (*notes, *more), terms,
-        determinants.outcome,
+        estimated = fit_gs2sls(data, panel, endogenous, instruments, functions)
+    else:
+        estimated = fit_ml(data, determinants, seed)
+    return _result(panel, data, estimated, determinants, notes)
+
+
+def parts_data(
+    formula: str,
+    panel: SpatialPanel,
+    terms: TermWeights,
+    *,
+    regimes: Mapping[str, np.ndarray] | None = None,
+    effects: Effects = "two-way",
+    durbin: str | Iterable[str] | None = None,
+    correction: Literal["auto", "none"] = "auto",
+    covariance: Covariance = "observed",
+    estimator: Estimator = "ml",
+    functions: Functions | None = None,
+) -> ModelData:
+    """Return the data of a model with several named W's in a term.
+
+    ``y_t = sum_k rho_k W_k y_t + X_t beta_a + sum_l W_l X_t theta_l + mu + nu_t + e_t``, with
+    coefficients of X by regime a.
+
+    Parameters
+    ----------
+    formula, panel, effects, durbin, covariance, estimator, functions
+        As in `fit`.
+    terms : TermWeights
+        Made by `TermWeights.in_parts`.
+    regimes : mapping of ndarray, optional
+        By name, which units have coefficients of their own on X.
+    correction : {"auto", "none"}
+        Unit effects are transformed away. ``auto`` takes the bias off that period dummies bring.
+    """
+    _check_shape(panel, effects, dynamic=False)
+    if covariance == "driscoll-kraay":
+        require_even_steps(panel.periods, "covariance='driscoll-kraay'")
+    chosen: Correction = "transformation" if effects == "unit" or estimator == "gs2sls" else "none"
+    if effects in ("period", "two-way") and correction == "auto" and estimator == "ml":
+        chosen = "bias"
+    draft = RegressionSpec(
+        formula, "", (), (), "sdm" if terms.x else "sar", effects, chosen, covariance,
+        estimator=estimator,
     )  # fmt: skip
+    check_covariance(draft, panel.n_units, panel.n_periods)
+    return build_parts_data(panel, draft, terms, regimes, durbin, functions)
 
 
-@dataclass(frozen=True)
-class _Determinants:
-    """Log-determinants of W_y and W_u; the former also where only y_(t-1) is lagged by it."""
-
-    outcome: LogDet | None
-    error: LogDet | None
-
-    def active(self, spec: RegressionSpec) -> tuple[LogDet | None, LogDet | None]:
-        """Return those that the likelihood has."""
-        return (
-            self.outcome if spec.has_rho else None,
-            self.error if spec.has_lam else None,
-        )
+def fit_parts(panel: SpatialPanel, data: ModelData) -> RegressionResult:
+    """Estimate a model with several W's; its parameters have a further index level, ``part``."""
+    determinants = log_determinants(data.terms)
+    if data.spec.estimator == "gs2sls":
+        return _result(panel, data, fit_gs2sls(data, panel), determinants, ())
+    return _result(panel, data, fit_ml(data, determinants), determinants, ())
 
 
 def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
@@ -319,257 +329,31 @@ def _check_estimator(
         )
 
 
-def _resolve(
-    correction: str, spec: RegressionSpec, terms: Terms
-) -> tuple[Correction, tuple[str, ...]]:
-    """Return the correction to use, and what should be said about it."""
-    stochastic = terms.rows_add_to_one
-    if terms.u is not None and spec.sweeps_periods and not terms.u.rows_add_to_one:
-        raise OptionError(
-            f"spatial errors with {spec.effects} effects need weights whose rows add to one, or "
-            f"the filtered period dummies are dummies no more; {row_sum_advice(terms.u)}"
-        )
-    if spec.has_phi and spec.covariance not in ("observed", "expected"):
-        raise OptionError(
-            f"covariance={spec.covariance!r} is not offered with random effects; use 'observed' or "
-            "'expected'"
-        )
-    if spec.keeps_intercept:
-        return "none", ()
-    if spec.estimator == "gs2sls":
-        return "transformation", ()  # of sigma2 only: its divisor is what the sweeping leaves
-    if spec.is_dynamic and spec.sweeps_units:
-        return _resolve_dynamic(correction, spec, terms)
-    if correction == "auto":
-        if spec.effects == "unit" or stochastic:
-            return "transformation", ()
-        return "none", (
-            t(
-                "rows of W do not add to one, so period effects cannot be transformed away: "
-                "dummy-variable likelihood, rho biased by order 1/n"
-            ),
-        )
-    if correction in ("transformation", "bias") and spec.effects != "unit":
-        _require_stochastic(correction, spec, terms)
-        if correction == "bias" and (spec.has_rho or spec.has_lam):
-            return "bias", (_BIAS_CORRECTED,)
-    if correction == "bias":
-        # Unit effects alone bias sigma2 only, and models without rho have nothing else to correct:
-        # the transformation is the exact form of that correction.
-        note = t("with these effects the bias correction is the transformation")
-        return "transformation", (note,)
-    return ("none" if correction == "none" else "transformation"), ()
-
-
-def _resolve_dynamic(
-    correction: str, spec: RegressionSpec, terms: Terms
-) -> tuple[Correction, tuple[str, ...]]:
-    if correction == "transformation":
-        raise OptionError(
-            "unit effects of a dynamic model cannot be transformed away, the past being among the "
-            "regressors; use correction='bias' (the default) or 'none'"
-        )
-    if correction == "none":
-        return "none", (t("not corrected: unit effects bias tau, eta and rho by order 1/T"),)
-    if spec.effects == "two-way" and not terms.rows_add_to_one and correction == "auto":
-        return "none", (
-            t(
-                "rows of W do not add to one, so period effects cannot be transformed away and the "
-                "dynamic bias is not corrected: of order 1/T in tau, eta and rho"
-            ),
-        )
-    if spec.effects == "two-way":
-        _require_stochastic(correction, spec, terms)
-    return "bias", (_BIAS_CORRECTED,)
-
-
-def _require_stochastic(correction: str, spec: RegressionSpec, terms: Terms) -> None:
-    for weights in (terms.y, terms.u):
-        if weights is not None and not weights.rows_add_to_one:
-            raise OptionError(
-                f"correction={correction!r} with {spec.effects} effects needs weights whose rows "
-                f"add to one; {row_sum_advice(weights)}, or use correction='none'"
-            )
-
-
-def _likely(
-    design: Design,
-    spec: RegressionSpec,
-    projection: Projection,
-    counts: Counts,
-    terms: Terms,
-    determinants: _Determinants,
-    seed: int | None,
-) -> tuple[info.Estimate, np.ndarray, float, Convergence, tuple[str, ...]]:
-    """Maximum likelihood, its correction, and its covariance."""
-    logdets = determinants.active(spec)
-    squares = Squares(projection, random=spec.has_phi)
-    likelihood = ConcentratedLikelihood(counts, squares, logdets)
-    rough = tuple(
-        None if fine is None or w is None else rough_log_determinant(w, fine)
-        for w, fine in zip((terms.y, terms.u), logdets, strict=True)
-    )
-    notes: list[str] = []
-    pooled = replace(likelihood, counts=replace(counts, units=0))
-    best = maximize(pooled, (rough[0], rough[1]))
-    if spec.has_phi:
-        # phi = 1 is where there is no variance between units. If the likelihood still rises there,
-        # units differ less than their errors alone make them, and the bound is the estimate.
-        if likelihood.derivatives(best.at)[0][-1] < 0:
-            best = maximize(likelihood, (rough[0], rough[1]))
-        else:
-            likelihood = pooled
-            notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
-    estimate = info.estimate_at(best.at, projection, likelihood)
-    loglik = likelihood.value(best.at)
-
-    def moments(at: info.Estimate, *, diagonal: bool = False) -> info.Spill:
-        structural = design.y - at.rho * design.lag_y - at.disturbances.reshape(design.y.shape)
-        found = info.spill(
-            at, structural, (matrix_of(terms.y), matrix_of(terms.u)), logdets, spec,
-            diagonal=diagonal, seed=seed,
-        )  # fmt: skip
-        if found.note and found.note not in notes:
-            notes.append(found.note)
-        return found
-
-    if spec.correction == "bias":
-        information = info.expected(estimate, moments(estimate))
-        if spec.is_dynamic and spec.sweeps_units:
-            score = score_bias_of_units(
-                estimate, spec, design.y.shape[0], determinants.outcome, logdets[1]
-            )
-        else:
-            score = info.score_bias_of_periods(estimate)
-        estimate = info.bias_corrected(estimate, information, score)
-    if spec.covariance == "observed":
-        cov = info.scaled_inverse(info.observed(estimate, logdets))
-    elif spec.covariance == "expected":
-        cov = info.scaled_inverse(info.expected(estimate, moments(estimate)))
-    else:
-        cov = _sandwich(estimate, moments, logdets, spec, design)
-    # An error dL' in the derivative moves the root of the score by m dL' times its variance.
-    noise = 0.0
-    for which, error in zip(likelihood.active, best.std_errors, strict=True):
-        logdet = logdets[which] if which < 2 else None
-        if logdet is None:
-            continue
-        noise = max(noise, counts.copies * logdet.error(float(best.at[which]))[1] * float(error))
-    first = next((logdet for logdet in logdets if logdet is not None), None)
-    convergence = Convergence(
-        best.iterations, best.slope, "" if first is None else first.method, noise,
-        (-np.inf, np.inf) if first is None else first.interval,
-    )  # fmt: skip
-    if noise > 0.1:
-        notes.append(
-            t(
-                "the stochastic log-determinant adds an error of {noise:.2f} standard errors "
-                "to rho",
-                noise=noise,
-            )
-        )
-    notes += _stability(estimate, spec)
-    return estimate, cov, loglik, convergence, tuple(notes)
-
-
-def _sandwich(
-    estimate: info.Estimate,
-    moments: Callable[..., info.Spill],
-    logdets: tuple[LogDet | None, LogDet | None],
-    spec: RegressionSpec,
-    design: Design,
-) -> np.ndarray:
-    bread = info.observed(estimate, logdets)
-    shape = (design.y.shape[0], design.y.shape[1])
-    if spec.covariance == "driscoll-kraay":
-        return sandwich.driscoll_kraay(bread, estimate, shape)
-    if spec.covariance == "cluster":
-        return sandwich.clustered(bread, estimate, shape)
-    found = moments(estimate, diagonal=True)
-    return sandwich.robust(bread, info.expected(estimate, found), estimate, found, spec, shape)
-
-
-def _stability(estimate: info.Estimate, spec: RegressionSpec) -> list[str]:
-    if not spec.is_dynamic:
-        return []
-    tau, eta = lag_parameters(estimate.coefs, spec)
-    total = tau + estimate.rho + eta
-    if total < 1 and abs(tau) < 1:
-        return [t("tau + rho + eta = {total:.4f}: stable", total=total)]
-    return [
-        t("tau + rho + eta = {total:.4f}: not stable, there are no long-run effects", total=total)
-    ]
-
-
-def _linear(
-    spec: RegressionSpec, projection: Projection, counts: Counts, design: Design
-) -> tuple[info.Estimate, np.ndarray, float]:
-    """Least squares: no rho, sigma2 of the likelihood, covariance with degrees of freedom."""
-    squares = float(projection.left_y @ projection.left_y)
-    sigma2 = squares / counts.observations
-    estimate = info.Estimate(projection.coef_y, 0.0, 0.0, sigma2, projection, counts)
-    k = len(estimate.coefs)
-    free = _df_resid(spec, design, k)
-    if not k:
-        raise OptionError(
-            f"the model {spec.formula!r} with effects={spec.effects!r} has no coefficients to "
-            "estimate; name regressors, or take a spatial model"
-        )
-    cov = np.zeros((k + 1, k + 1))
-    cov[:k, :k] = squares / free * projection.gram_inverse
-    cov[k, k] = 2 * sigma2**2 / counts.observations
-    if spec.covariance in ("cluster", "driscoll-kraay"):
-        shape = (design.y.shape[0], design.y.shape[1])
-        bread = info.observed(estimate, (None, None))
-        if spec.covariance == "cluster":
-            cov = sandwich.clustered(bread, estimate, shape)
-        else:
-            cov = sandwich.driscoll_kraay(bread, estimate, shape)
-    loglik = -counts.observations / 2 * (np.log(2 * np.pi * sigma2) + 1)
-    return estimate, cov, float(loglik)
-
-
-def _df_resid(spec: RegressionSpec, design: Design, k: int) -> int:
-    n, t = int(design.y.shape[0]), int(design.y.shape[1])
-    left = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
-    return left - k
-
-
 def _result(
     panel: SpatialPanel,
-    design: Design,
-    spec: RegressionSpec,
-    estimate: info.Estimate,
-    cov: np.ndarray,
-    loglik: float,
-    convergence: Convergence | None,
+    data: ModelData,
+    estimated: Estimated,
+    determinants: LogDeterminants,
     notes: tuple[str, ...],
-    terms: Terms,
-    determinant: LogDet | None,
 ) -> RegressionResult:
-    keys = [("x", name) for name in design.names] + [("wx", name) for name in design.lagged]
-    keys += [*design.means, *(("dynamic", name) for name in spec.dynamics)]
-    values = list(estimate.coefs)
-    own = (("spatial", "rho"), ("spatial", "lam"), ("random", "phi"))
-    for which in estimate.active:
-        keys.append(own[which])
-        values.append((estimate.rho, estimate.lam, estimate.phi)[which])
-    index = pd.MultiIndex.from_tuples(keys, names=["block", "variable"])
-    if not keys:
-        index = pd.MultiIndex.from_arrays([[], []], names=["block", "variable"])
-    count = len(keys)
-    left = estimate.innovations
+    design, spec, terms, estimate = data.design, data.spec, data.terms, estimated.estimate
+    index, values = _parameters(data, estimate)
+    count = len(values)
+    residuals = estimate.innovations
     if spec.has_phi:
         # Less the best linear unbiased prediction of the unit effects.
-        left = left - (1 - estimate.phi**2) * unit_means(left, design.y.shape[1])
+        residuals = residuals - (1 - estimate.phi**2) * unit_means(residuals, design.y.shape[1])
     shape = (panel.n_units, panel.n_periods)
     rows = panel.frame.index[
         np.arange(len(panel.frame)).reshape(shape)[:, shape[1] - design.y.shape[1] :].ravel()
     ]
     total = float((estimate.projection.y**2).sum())
     if spec.keeps_intercept:
-        total -= len(left) * float(estimate.projection.y.mean()) ** 2
-    free = float(_df_resid(spec, design, count)) if spec.is_linear else np.inf
+        total -= len(residuals) * float(estimate.projection.y.mean()) ** 2
+    free = float(residual_df(data, count)) if spec.is_linear else np.inf
+    notes = (*notes, *design.notes, *estimated.notes)
+    if spec.correction == "bias" and terms.has_parts:
+        notes = (*notes, BIAS_CORRECTED)
     for w in terms.given:
         if len(w.islands):
             note = t(
@@ -577,37 +361,52 @@ def _result(
                 count=len(w.islands),
             )
             notes = (*notes, note)
+    cov = estimated.cov
     return RegressionResult(
         spec=replace(spec, weights=terms.describe()),
         params=pd.Series(values, index=index, name="estimate", dtype=float),
         cov=pd.DataFrame(cov[:count, :count], index=index, columns=index),
         sigma2=estimate.sigma2,
         sigma2_std_error=float(np.sqrt(cov[-1, -1])),
-        loglik=loglik,
+        loglik=estimated.loglik,
         nobs=design.y.size,
         n_units=panel.n_units,
         n_periods=design.y.shape[1],
         df_resid=free,
-        resid=pd.Series(left, index=rows, name="resid"),
-        fitted=pd.Series(design.y.ravel() - left, index=rows, name="fitted"),
-        fixed_effects=_fixed_effects(panel, design, spec, estimate, terms),
-        rsquared_within=1 - float(left @ left) / total,
-        convergence=convergence,
+        resid=pd.Series(residuals, index=rows, name="resid"),
+        fitted=pd.Series(design.y.ravel() - residuals, index=rows, name="fitted"),
+        fixed_effects=_fixed_effects(panel, data, estimate),
+        rsquared_within=1 - float(residuals @ residuals) / total,
+        convergence=estimated.convergence,
         notes=notes,
         labels=dict(panel.labels),
         terms=terms,
-        logdet=determinant,
+        logdet=determinants.one,
+        tests=TestSet(estimated.tests),
         model_specs=design.model_specs,
+        regimes=dict(data.regimes),
     )
 
 
-def _fixed_effects(
-    panel: SpatialPanel,
-    design: Design,
-    spec: RegressionSpec,
-    estimate: info.Estimate,
-    terms: Terms,
-) -> FixedEffects:
+def _parameters(data: ModelData, estimate: Estimate) -> tuple[pd.MultiIndex, np.ndarray]:
+    """Return the index of the parameters and their values."""
+    terms = data.terms
+    keys: list[tuple[str, ...]] = list(data.keys)
+    names = ["block", "variable", "part"] if terms.has_parts else ["block", "variable"]
+    own: list[tuple[str, ...]] = [("spatial", "rho")]
+    if terms.has_parts:
+        own = [("spatial", "rho", part) for part in terms.names_y]
+    own += [("spatial", "lam"), ("random", "phi")]
+    keys += [own[which] for which in estimate.active]
+    others = np.array([*estimate.rho, estimate.lam, estimate.phi])
+    values = np.concatenate([estimate.coefs, others[list(estimate.active)]])
+    if not keys:
+        return pd.MultiIndex.from_arrays([[]] * len(names), names=names), values
+    return pd.MultiIndex.from_tuples(keys, names=names), values
+
+
+def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> FixedEffects:
+    design, spec, terms = data.design, data.spec, data.terms
     if spec.has_phi:
         shape = design.y.shape
         means = estimate.innovations.reshape(shape).mean(axis=1)
@@ -616,7 +415,7 @@ def _fixed_effects(
         return FixedEffects(unit=pd.Series(shrunk, panel.units, name="unit"), variance=variance)
     if spec.effects == "none":
         return FixedEffects()
-    gap = design.y - estimate.rho * design.lag_y - design.z @ estimate.coefs
+    gap = design.y - design.lag_y @ estimate.rho - design.z @ estimate.coefs
     unit = period = None
     by_unit = gap.mean(axis=1) if spec.sweeps_units else np.zeros(len(gap))
     if spec.sweeps_units:
@@ -625,8 +424,8 @@ def _fixed_effects(
     if spec.sweeps_periods:
         # Where errors are spatial it is their innovations that add to zero in each period.
         weights = np.full(len(gap), 1 / len(gap))
-        if terms.u is not None:
-            weights = weights - estimate.lam * (terms.u.sparse.T @ weights)
+        if terms.matrix_u is not None:
+            weights = weights - estimate.lam * (terms.matrix_u.T @ weights)
             weights /= weights.sum()
         by_period = weights @ (gap - by_unit[:, None])
         if not spec.sweeps_units:

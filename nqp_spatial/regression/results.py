@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed
@@ -17,7 +18,7 @@ from nqp_spatial.regression._evaluation import FormulaSide
 from nqp_spatial.regression._maketables import MaketablesPlugin
 from nqp_spatial.regression._prediction import Kind, predict
 from nqp_spatial.regression._summary import Summary, summary_blocks
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.effects import EffectsResult, effects_of, unit_effects_of
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.spec import RegressionSpec
@@ -43,11 +44,12 @@ class RegressionResult(MaketablesPlugin, Displayed):
         What was estimated, and how, with the weights in words.
     params : Series
         Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``mean`` and
-        ``wmean`` (unit means), ``dynamic``, ``spatial``, ``random``.
+        ``wmean`` (unit means), ``dynamic``, ``spatial``, ``random``. A further level ``part`` where
+        a term has several W's, as in the models of `spillovers`.
     cov : DataFrame
         Their covariance.
     sigma2 : float
-        Error variance: sum of squares over the observations of the likelihood (`Counts`).
+        Error variance: sum of squares over the observations of the likelihood (`LikelihoodCounts`).
     sigma2_std_error : float
     loglik : float
         Maximised log-likelihood; missing, as are AIC and BIC, without likelihood.
@@ -67,7 +69,7 @@ class RegressionResult(MaketablesPlugin, Displayed):
     notes : tuple of str
     labels : dict
         Display labels of variables.
-    terms : Terms
+    terms : TermWeights
         Weights of each spatial term.
     logdet : LogDet or None
         Log-determinant of the weights of W y.
@@ -76,6 +78,8 @@ class RegressionResult(MaketablesPlugin, Displayed):
         uncorrelated with the errors.
     model_specs : tuple of FormulaSide, or None
         Both sides of the formula, by which other data become columns in the same way.
+    regimes : dict of ndarray
+        By part, which units have coefficients of their own on X, where terms have several W's.
 
     Examples
     --------
@@ -106,15 +110,16 @@ class RegressionResult(MaketablesPlugin, Displayed):
     convergence: Convergence | None
     notes: tuple[str, ...]
     labels: dict[str, str]
-    terms: Terms = field(default_factory=Terms)
+    terms: TermWeights = field(default_factory=TermWeights)
     logdet: LogDet | None = field(default=None)
     tests: TestSet = field(default_factory=TestSet)
     model_specs: tuple[FormulaSide, FormulaSide] | None = None
+    regimes: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def weights(self) -> SpatialWeights | None:
         """Weights of W y, or else of W X or W u; None where the model has none."""
-        return self.terms.y or self.terms.x or self.terms.u
+        return self.terms.weights_y or self.terms.weights_x or self.terms.weights_u
 
     # -- effects -----------------------------------------------------------------------------------
 

@@ -10,15 +10,15 @@ from scipy import sparse
 
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.errors import OptionError, WeightsError
+from nqp_spatial.regression._model_data import ALL
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["ALL", "Split", "arrow", "split_matrices"]
+__all__ = ["ALL", "TiePattern", "block_name", "split_matrices"]
 
-Split = Literal["both", "receiver", "sender", "within-across", "none"]
-ALL = "all"
+TiePattern = Literal["both", "receiver", "sender", "within-across", "none"]
 
 
-def arrow(receiver: Hashable, sender: Hashable) -> str:
+def block_name(receiver: Hashable, sender: Hashable) -> str:
     """Return the name of a block."""
     return f"{receiver} <- {sender}"
 
@@ -26,7 +26,7 @@ def arrow(receiver: Hashable, sender: Hashable) -> str:
 def split_matrices(
     weights: SpatialWeights,
     groups: Groups,
-    split: Split | Mapping[tuple[str, str], str],
+    split: TiePattern | Mapping[tuple[str, str], str],
     term: str,
 ) -> dict[str, sparse.csr_array]:
     """Return the matrices of links that share a coefficient, by name; they add up to W.
@@ -57,28 +57,28 @@ def split_matrices(
                 f"absent: {absent or 'none, but there are others'}"
             )
         label = {pair: str(split[pair]) for pair in pairs}
-    elif split in get_args(Split):
+    elif split in get_args(TiePattern):
         label = {pair: _label(split, *pair) for pair in pairs}
     else:
         raise OptionError(
-            f"{term} must be one of {', '.join(get_args(Split))}, or a mapping; got {split!r}"
+            f"{term} must be one of {', '.join(get_args(TiePattern))}, or a mapping; got {split!r}"
         )
     wanted = list(dict.fromkeys(label.values()))
     number = np.array([[wanted.index(label[a, b]) for b in names] for a in names])
     links = weights.sparse.tocoo()
     part = number[groups.codes[links.row], groups.codes[links.col]]
-    found = {}
-    for at, name in enumerate(wanted):
-        kept = part == at
-        if not kept.any():
+    matrices = {}
+    for position, name in enumerate(wanted):
+        chosen = part == position
+        if not chosen.any():
             raise WeightsError(
-                f"no links {name}: its coefficient of {term} cannot be told; tie it to another, or "
-                "use weights that link the groups"
+                f"no links {name}: its coefficient of {term} is not identified; tie it to another, "
+                "or use weights that link the groups"
             )
-        found[name] = sparse.csr_array(
-            (links.data[kept], (links.row[kept], links.col[kept])), shape=links.shape
+        matrices[name] = sparse.csr_array(
+            (links.data[chosen], (links.row[chosen], links.col[chosen])), shape=links.shape
         )
-    return found
+    return matrices
 
 
 def _label(split: str, receiver: str, sender: str) -> str:
@@ -87,4 +87,6 @@ def _label(split: str, receiver: str, sender: str) -> str:
         return "within" if receiver == sender else "across"
     if split == "none":
         return ALL
-    return arrow(ALL if split == "sender" else receiver, ALL if split == "receiver" else sender)
+    return block_name(
+        ALL if split == "sender" else receiver, ALL if split == "receiver" else sender
+    )

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, sparse, stats
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.groups import Groups
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.inference import (
+    CoefficientTable,
+    TestSet,
+    chi2_test,
+    critical_value,
+    with_intervals,
+)
 from nqp_spatial.core.options import Level, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError, sample
+from nqp_spatial.core.text import t
+from nqp_spatial.errors import OptionError, WeightsError, sample
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression.spec import require_level
+from nqp_spatial.regression._model_data import ModelData
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.estimators.ml import profile_loglik
+from nqp_spatial.regression.fit import fit_parts, parts_data
+from nqp_spatial.regression.likelihood.several_lags import weighted_sum
+from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.spillovers._blocks import ALL
-from nqp_spatial.spillovers._estimation import SeveralLags, estimate
-from nqp_spatial.spillovers._group_effects import group_effects
-from nqp_spatial.spillovers.partition import FixedEffects, column_of
+from nqp_spatial.spillovers._link_effects import LinkEffects
+from nqp_spatial.spillovers.partition import FixedEffects, require_regressor, wald_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["BarrierResult", "BorderDecay", "barrier", "fieller"]
 
@@ -43,11 +50,14 @@ class BorderDecay(Displayed):
     kappa, conf_low, conf_high : float
         Estimate and profile-likelihood interval; infinite where nothing crosses.
     retained, retained_low, retained_high : float
-        ``exp(-kappa)``, what is left at one border. Above one where links across count more.
+        ``exp(-kappa)``, what remains behind one border. Above one where links across count more.
     loglik : float
         At the estimate.
-    test : HypothesisTest
-        Likelihood ratio test of kappa = 0.
+    tests : TestSet
+        ``LR: kappa = 0``, a likelihood ratio test.
+    spec : Spec
+        Formula, weights in words, level.
+    notes : tuple of str
     """
 
     kappa: float
@@ -57,27 +67,42 @@ class BorderDecay(Displayed):
     retained_low: float
     retained_high: float
     loglik: float
-    test: HypothesisTest | NotApplicable
+    tests: TestSet
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    _figure = "estimates"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Kappa and the share retained, with their intervals."""
+        rows = {
+            "kappa": (self.kappa, self.conf_low, self.conf_high),
+            "retained": (self.retained, self.retained_low, self.retained_high),
+        }
+        columns = ["estimate", "conf_low", "conf_high"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
     def _blocks(self) -> list[Block]:
         return [
-            f"Border decay: kappa {self.kappa:.4g} [{self.conf_low:.4g}, {self.conf_high:.4g}]; "
-            f"a border leaves {self.retained:.3g} "
-            f"[{self.retained_low:.3g}, {self.retained_high:.3g}]",
-            repr(self.test),
+            t("Decay of spillovers per border crossed, exp(-kappa)"),
+            self.frame,
+            *(repr(test) for test in self.tests.values()),
         ]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BarrierResult(Displayed):
-    """An estimated model with spillovers within and across zones.
+class BarrierResult(CoefficientTable, Displayed):
+    """An estimated model with spillovers within and across groups of units, such as provinces.
 
     Attributes
     ----------
-    formula, weights_spec, effects : str
-    fit : SeveralLags
-    zones : dict of Groups
-        By name, from the smallest zones to the largest.
+    model : RegressionResult
+        The estimated model: parameters by (block, variable, part), predictions, criteria, tables.
+    spec : Spec
+        Formula, weights in words, effects.
+    groups : dict of Groups
+        By name, from the smallest groups to the largest.
     notes : tuple of str
 
     Examples
@@ -86,47 +111,46 @@ class BarrierResult(Displayed):
     >>> panel = nq.datasets.us_public_capital()
     >>> w = nq.weights.knn(panel, k=6)
     >>> half = panel.units.to_series().lt("MO").map({True: "first", False: "second"})
-    >>> res = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=half, effects="unit")
+    >>> res = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=half, effects="unit")
     >>> res.share.index.tolist()
     ['across zone']
     """
 
-    formula: str
-    weights_spec: str
-    effects: FixedEffects
-    fit: SeveralLags
-    zones: dict[str, Groups]
+    model: RegressionResult
+    spec: Spec
+    groups: dict[str, Groups]
     notes: tuple[str, ...]
-    again: dict[str, Any]
+    data: ModelData = field(repr=False)
+
+    _figure = "border_loss"
 
     @property
     def params(self) -> pd.Series:
         """Estimates, by (block, variable, part)."""
-        return self.fit.params
+        return self.model.params
 
     @property
     def cov(self) -> pd.DataFrame:
         """Covariance of the estimates."""
-        return self.fit.cov
-
-    @property
-    def std_errors(self) -> pd.Series:
-        """Standard errors of the estimates."""
-        return pd.Series(np.sqrt(np.diag(self.cov)), self.params.index, name="std_error")
+        return self.model.cov
 
     @property
     def parts(self) -> list[str]:
-        """Names of the kinds of links: within the smallest zones first, across all last."""
-        return list(self.fit.y_parts)
+        """Names of the kinds of links: within the smallest groups first, across all last."""
+        return self.model.terms.names_y
+
+    @property
+    def _rho(self) -> np.ndarray:
+        return np.asarray(self.params.to_numpy()[-len(self.parts) :])
 
     @property
     def share(self) -> pd.Series:
         """Share of the spillover of y that is lost: ``1 - rho_part / rho_within``, by part."""
-        rho = self.fit.rho
+        rho = self._rho
         return pd.Series(1 - rho[1:] / rho[0], self.parts[1:], name="share_lost")
 
     @checked
-    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
+    def share_interval(self, level: Level = 0.95) -> pd.DataFrame:
         """Return Fieller intervals of the shares lost.
 
         Parameters
@@ -137,37 +161,38 @@ class BarrierResult(Displayed):
         -------
         DataFrame
             Columns ``conf_low, conf_high, kind``. Kind "bounded" is an interval; "outside": all
-            values but those between the limits; "everything": the data do not tell, because rho
-            within zones is not different from zero.
+            values but those between the limits; "everything": the data do not bound the share,
+            because rho within groups is not significantly different from zero.
         """
-        rho, cov = self.fit.rho, self.cov.to_numpy()[-len(self.parts) :, -len(self.parts) :]
+        rho, cov = self._rho, self.cov.to_numpy()[-len(self.parts) :, -len(self.parts) :]
         rows = {}
-        for at, part in enumerate(self.parts[1:], start=1):
-            limits = fieller(rho[at], rho[0], cov[np.ix_([at, 0], [at, 0])], level)
-            low, high, kind = limits
+        for position, part in enumerate(self.parts[1:], start=1):
+            pair = np.ix_([position, 0], [position, 0])
+            low, high, kind = fieller(rho[position], rho[0], cov[pair], level)
             rows[part] = {"conf_low": 1 - high, "conf_high": 1 - low, "kind": kind}
         return pd.DataFrame(rows).T
 
     @cached_property
-    def tests(self) -> dict[str, HypothesisTest | NotApplicable]:
+    def tests(self) -> TestSet:
         """Wald tests that borders do not matter: for rho, for theta, for both, by part."""
-        found: dict[str, HypothesisTest | NotApplicable] = {}
+        tests = []
         index, first = self.params.index, self.parts[0]
         for part in self.parts[1:]:
             rows: dict[str, list[np.ndarray]] = {"rho": [], "theta": []}
-            names = [("spatial", "rho"), *(("wx", name) for name in self.fit.lagged)]
+            names = [("spatial", "rho"), *(("wx", name) for name in self.model.spec.lagged)]
             for block, name in names:
                 row = np.zeros(len(index))
                 row[index.get_loc((block, name, part))] = 1.0
                 row[index.get_loc((block, name, first))] = -1.0
                 rows["rho" if block == "spatial" else "theta"].append(row)
-            rows["rho and theta"] = rows["rho"] + rows["theta"]
-            for words, contrasts in rows.items():
+            rows[t("rho and theta")] = rows["rho"] + rows["theta"]
+            for terms, contrasts in rows.items():
                 if not contrasts:
                     continue
-                title, null = f"no loss {part}: {words}", f"links {part} count as those {first}"
-                found[title] = self.fit.wald(title, null, np.array(contrasts))
-        return found
+                title = t("no loss {part}: {terms}", part=part, terms=terms)
+                null = t("links {part} count as those {first}", part=part, first=first)
+                tests.append(wald_of(self.model, title, null, np.array(contrasts)))
+        return TestSet(tests)
 
     @checked
     def decay(self, level: Level = 0.95) -> BorderDecay:
@@ -186,29 +211,24 @@ class BarrierResult(Displayed):
         -------
         BorderDecay
         """
-        level = require_level(level)
+        matrices = self.model.terms.matrices_y
 
-        def height(left: float) -> float:
-            factors = float(left) ** np.arange(len(self.parts))
-            whole = sum(f * m for f, m in zip(factors, self.fit.y_parts.values(), strict=True))
-            parts = {ALL: sparse.csr_array(whole)}
-            options = {key: self.again[key] for key in ("members", "durbin", "functions")}
-            smaller = estimate(
-                self.formula, self.again["panel"], parts, parts if self.fit.x_parts else {},
-                effects=self.effects, correct=False, **options,
-            )  # fmt: skip
-            return smaller.loglik
+        def height(retained: float) -> float:
+            factors = float(retained) ** np.arange(len(matrices))
+            whole = {ALL: weighted_sum(matrices, factors)}
+            terms = TermWeights.in_parts(whole, whole if self.model.terms.x else {})
+            return profile_loglik(self.data.with_terms(terms))
 
-        heights = [height(left) for left in _GRID]
+        heights = [height(retained) for retained in _GRID]
         top = int(np.argmax(heights))
         low, high = _GRID[max(top - 1, 0)], _GRID[min(top + 1, len(_GRID) - 1)]
-        found = optimize.minimize_scalar(
-            lambda left: -height(left), bounds=(low, high), method="bounded",
+        search = optimize.minimize_scalar(
+            lambda retained: -height(retained), bounds=(low, high), method="bounded",
             options={"xatol": 1e-5},
         )  # fmt: skip
-        best, left = -float(found.fun), float(found.x)
+        best, retained = -float(search.fun), float(search.x)
         if heights[top] > best:
-            best, left = heights[top], float(_GRID[top])
+            best, retained = heights[top], float(_GRID[top])
         cut = best - stats.chi2.ppf(level, 1) / 2
 
         def edge(start: float, stop: float) -> float:
@@ -216,20 +236,22 @@ class BarrierResult(Displayed):
                 return stop
             return float(optimize.brentq(lambda x: height(x) - cut, start, stop, xtol=1e-4))
 
-        lower = edge(left, 0.0) if left > 0 else 0.0
-        upper = edge(left, max(2 * left, 5.0))
+        lower = edge(retained, 0.0) if retained > 0 else 0.0
+        upper = edge(retained, max(2 * retained, 5.0))
         test = chi2_test(
-            "LR: kappa = 0", "links across borders count as others", 2 * (best - height(1.0)), 1
-        )
+            t("LR: kappa = 0"), t("links across borders count as others"),
+            2 * (best - height(1.0)), 1,
+        )  # fmt: skip
         with np.errstate(divide="ignore"):
-            kappa, k_low, k_high = -np.log([left, upper, lower])
+            kappa, k_low, k_high = -np.log([retained, upper, lower])
         return BorderDecay(
-            float(kappa), float(k_low), float(k_high), left, lower, upper, best, test
-        )
+            float(kappa), float(k_low), float(k_high), retained, lower, upper, best,
+            TestSet([test]), Spec(**self.spec, level=level),
+        )  # fmt: skip
 
     @checked
     def effects_by_border(self, variable: str, *, level: Level = 0.95) -> pd.DataFrame:
-        """Return the direct effect of a regressor, and the indirect within and across each zone.
+        """Return the direct effect of a regressor, and the indirect within and across each group.
 
         Parameters
         ----------
@@ -248,23 +270,19 @@ class BarrierResult(Displayed):
         UnknownColumnError
             If it is not a regressor.
         """
-        if variable not in self.fit.regressors:
-            raise UnknownColumnError(
-                f"{variable!r} is not a regressor of this model; they are "
-                f"{sample(list(self.fit.regressors), 20)}"
-            )
+        effects = LinkEffects(require_regressor(self.model, variable), variable)
         rows: dict[str, tuple[float, np.ndarray]] = {}
-        for name, zone in self.zones.items():
-            found = group_effects(self.fit, variable, zone, self.again["members"])
-            share = zone.sizes / zone.sizes.sum()
-            direct = (share @ found.direct, found.direct_slopes @ share)
+        for name, groups in self.groups.items():
+            by_group = effects.by_groups(groups)
+            share = groups.sizes / groups.sizes.sum()
+            direct = (share @ by_group.direct, by_group.direct_slopes @ share)
             whole = (
-                float((share @ found.total).sum()),
-                np.einsum("a,pab->p", share, found.total_slopes),
+                float((share @ by_group.total).sum()),
+                np.einsum("a,pab->p", share, by_group.total_slopes),
             )
             same = (
-                float(share @ np.diag(found.total)),
-                np.einsum("a,paa->p", share, found.total_slopes),
+                float(share @ np.diag(by_group.total)),
+                np.einsum("a,paa->p", share, by_group.total_slopes),
             )
             rows["direct"] = direct
             rows[f"indirect within {name}"] = (same[0] - direct[0], same[1] - direct[1])
@@ -278,18 +296,16 @@ class BarrierResult(Displayed):
                 for name, (value, slope) in rows.items()
             }
         ).T
-        table["p_value"] = 2 * stats.norm.sf((table["estimate"] / table["std_error"]).abs())
-        reach = float(stats.norm.ppf(0.5 + require_level(level) / 2)) * table["std_error"]
-        table["conf_low"], table["conf_high"] = table["estimate"] - reach, table["estimate"] + reach
-        return table.rename_axis("effect")
+        return with_intervals(table, level).rename_axis("effect")
 
     def _blocks(self) -> list[Block]:
         return [
-            f"Spillovers within and across zones, {self.effects} effects; {self.formula}",
-            f"Weights: {self.weights_spec}",
-            pd.concat([self.params, self.std_errors], axis=1),
-            pd.concat([self.share, self.conf_int()], axis=1),
-            *self.notes,
+            t("Spillovers within and across groups; {model}", model=self.model.spec.describe()),
+            t("Formula: {formula}", formula=self.model.spec.formula),
+            t("Weights: {weights}", weights=self.spec["weights"]),
+            self.frame,
+            pd.concat([self.share, self.share_interval()], axis=1),
+            *notes_of(self.notes),
         ]
 
 
@@ -316,7 +332,7 @@ def fieller(
     >>> f"{low:.2f} to {high:.2f}, {kind}"
     '0.30 to 0.70, bounded'
     """
-    z2 = float(stats.norm.ppf(0.5 + require_level(level) / 2)) ** 2
+    z2 = critical_value(level) ** 2
     a = bottom**2 - z2 * cov[1, 1]
     b = top * bottom - z2 * cov[0, 1]
     c = top**2 - z2 * cov[0, 0]
@@ -335,16 +351,16 @@ def barrier(
     panel: SpatialPanel,
     weights: WeightsLike,
     *,
-    zone: str | pd.Series | Sequence[str | pd.Series],
+    group: str | pd.Series | Sequence[str | pd.Series],
     effects: FixedEffects = "two-way",
     durbin: str | Iterable[str] | None = None,
     lag_regressors: bool = True,
     functions: Functions | None = None,
 ) -> BarrierResult:
-    """Estimate spillovers within and across zones, and the share that borders take.
+    """Estimate spillovers within and across groups, and the share that borders take.
 
     ``y = rho_w W_within y + rho_a W_across y + X beta + W_within X theta_w + W_across X theta_a +
-    effects + e``; several nested zones part links by the smallest zone that holds both ends.
+    effects + e``; several nested groupings part links by the smallest group that holds both ends.
 
     Parameters
     ----------
@@ -353,9 +369,9 @@ def barrier(
     panel : SpatialPanel
     weights : SpatialWeights, Graph or W
         The whole; used as it is, so that a link weighs the same within and across.
-    zone : str, Series, or several
-        Columns of the panel or zones by unit; several from the smallest to the largest, each
-        inside the next.
+    group : str, Series, or several
+        Columns of the panel or groups by unit, such as provinces; several from the smallest to the
+        largest, each inside the next.
     effects : {"none", "unit", "period", "two-way"}
     durbin : str or list of str, optional
         The regressors to lag, if not all.
@@ -371,9 +387,9 @@ def barrier(
     Raises
     ------
     WeightsError
-        If no links stay in a zone, or none cross.
+        If no links stay in a group, or none cross.
     OptionError
-        If zones are not nested.
+        If groups are not nested.
     BoundaryError, PanelError, UnmatchedIdsError, CollinearityError
         As in `partitioned`.
 
@@ -390,75 +406,71 @@ def barrier(
     >>> panel = nq.datasets.us_public_capital()
     >>> w = nq.weights.knn(panel, k=6)
     >>> half = panel.units.to_series().lt("MO").map({True: "first", False: "second"})
-    >>> res = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=half, effects="unit")
-    >>> res.conf_int().columns.tolist()
+    >>> res = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=half, effects="unit")
+    >>> res.share_interval().columns.tolist()
     ['conf_low', 'conf_high', 'kind']
     """
-    panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
-    several = list(zone) if isinstance(zone, list | tuple) else [zone]
-    zones: dict[str, Groups] = {}
-    for number, given in enumerate(several, start=1):
-        series = column_of(panel, given)
-        name = str(series.name) if series.name is not None else "zone"
-        if name in zones or name == "unit":
+    several = list(group) if isinstance(group, list | tuple) else [group]
+    groups: dict[str, Groups] = {}
+    for number, grouping in enumerate(several, start=1):
+        name = grouping if isinstance(grouping, str) else getattr(grouping, "name", None)
+        name = "zone" if name is None else str(name)
+        if name in groups or name == "unit":
             name = "zone" if len(several) == 1 else f"zone {number}"
-        zones[name] = Groups.by_unit(w.units, series)
-    _require_nested(zones)
-    parts = _blocks(w, zones)
-    members = {ALL: np.ones(w.n_units, dtype=bool)}
-    fit = estimate(
-        formula, panel, parts, parts if lag_regressors else {}, members=members, effects=effects,
-        durbin=durbin, functions=functions, correct=True,
-    )  # fmt: skip
-    notes = ["Shares lost are of links of equal weight; distance beyond the weights is not held."]
-    notes += fit.notes
-    if fit.corrected:
-        notes.append("The bias of period dummies was taken off.")
+        groups[name] = Groups.by_unit(panel, grouping)
+    _require_nested(groups)
+    parts = _parts(w, groups)
+    words = w.spec.words
+    terms = TermWeights.in_parts(parts, parts if lag_regressors else {}, words)
+    data = parts_data(formula, panel, terms, effects=effects, durbin=durbin, functions=functions)
+    model = fit_parts(panel, data)
     return BarrierResult(
-        formula=formula,
-        weights_spec=w.spec.describe(),
-        effects=effects,
-        fit=fit,
-        zones=zones,
-        notes=tuple(notes),
-        again={"panel": panel, "members": members, "durbin": durbin, "functions": functions},
+        model=model,
+        spec=Spec(formula=formula, weights=words, effects=effects, lag_regressors=lag_regressors),
+        groups=groups,
+        notes=(
+            t("shares lost compare links of equal weight; distance beyond the weights is ignored"),
+            *model.notes,
+            *data.plain.notes_on_terms,
+        ),
+        data=data,
     )
 
 
-def _require_nested(zones: dict[str, Groups]) -> None:
-    names = list(zones)
+def _require_nested(groups: dict[str, Groups]) -> None:
+    names = list(groups)
     for inner, outer in itertools.pairwise(names):
-        pairs = pd.DataFrame({"in": zones[inner].codes, "out": zones[outer].codes})
+        pairs = pd.DataFrame({"in": groups[inner].codes, "out": groups[outer].codes})
         split = pairs.drop_duplicates().groupby("in").size()
         if (split > 1).any():
-            torn = [zones[inner].names[at] for at in split.index[split > 1]]
+            torn = [groups[inner].names[code] for code in split.index[split > 1]]
             raise OptionError(
-                f"zones must be nested, the smallest first: {inner} {sample(torn)} lie in several "
+                f"groups must be nested, the smallest first: {inner} {sample(torn)} lie in several "
                 f"of {outer}"
             )
 
 
-def _blocks(w: SpatialWeights, zones: dict[str, Groups]) -> dict[str, sparse.csr_array]:
-    """Return links by the smallest zone that holds both ends."""
+def _parts(w: SpatialWeights, groups: dict[str, Groups]) -> dict[str, sparse.csr_array]:
+    """Return links by the smallest group that holds both ends."""
     links = w.sparse.tocoo()
-    level = np.full(links.nnz, len(zones))
-    names = list(zones)
-    for at, name in reversed(list(enumerate(names))):
-        codes = zones[name].codes
-        level[codes[links.row] == codes[links.col]] = at
+    level = np.full(links.nnz, len(groups))
+    names = list(groups)
+    for position, name in reversed(list(enumerate(names))):
+        codes = groups[name].codes
+        level[codes[links.row] == codes[links.col]] = position
     labels = [f"within {names[0]}"]
     labels += [f"across {a}, within {b}" for a, b in itertools.pairwise(names)]
     labels.append(f"across {names[-1]}")
-    found = {}
-    for at, label in enumerate(labels):
-        kept = level == at
-        if not kept.any():
+    matrices = {}
+    for position, label in enumerate(labels):
+        chosen = level == position
+        if not chosen.any():
             raise WeightsError(
-                f"the weights have no links {label}: take weights that reach farther, or zones "
+                f"the weights have no links {label}: take weights that reach farther, or groups "
                 "that part them"
             )
-        found[label] = sparse.csr_array(
-            (links.data[kept], (links.row[kept], links.col[kept])), shape=links.shape
+        matrices[label] = sparse.csr_array(
+            (links.data[chosen], (links.row[chosen], links.col[chosen])), shape=links.shape
         )
-    return found
+    return matrices

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, sparse, stats
-from scipy.sparse import linalg as sla
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import (
+    HypothesisTest,
+    NotApplicable,
+    TestSet,
+    chi2_test,
+    critical_value,
+    two_sided_p,
+)
 from nqp_spatial.core.options import Edge, Level, Nonnegative, PassedTo, Positive, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
 from nqp_spatial.regression import fit as fit_model
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression.spec import require_level
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.fit import fit_parts, parts_data
+from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.spillovers._blocks import ALL
-from nqp_spatial.spillovers._estimation import SeveralLags, estimate
+from nqp_spatial.spillovers._link_effects import LinkEffects
 from nqp_spatial.spillovers.partition import FixedEffects
 from nqp_spatial.weights.distance import bands, distance_band, inverse_distance
 
@@ -34,8 +42,6 @@ __all__ = [
     "reach_links_within",
 ]
 
-DENSE_UP_TO = 4000
-PROBES = 400
 _SUP_DRAWS = 50_000
 
 
@@ -52,13 +58,16 @@ class ReachResult(Displayed):
         (of the two re-estimations, which have no simultaneous intervals).
     reach_km : Series
         By variable, the upper edge of the last band, counted from the nearest, up to which all
-        simultaneous intervals leave out zero; 0 if the first holds it. Missing for re-estimations.
-    design : str
-        In words.
-    level : float
-    fit : SeveralLags or None
-        The model of the bands.
+        simultaneous intervals exclude zero; 0 if that of the first contains it. Missing for
+        re-estimations.
+    spec : Spec
+        Design in words, formula, level, seed.
+    model : RegressionResult or None
+        The model of the bands: parameters by (block, variable, part), predictions, criteria,
+        tables. None for the re-estimations, which have a model for each cutoff.
     notes : tuple of str
+    tests : TestSet
+        Empty.
 
     Examples
     --------
@@ -71,15 +80,23 @@ class ReachResult(Displayed):
 
     frame: pd.DataFrame
     reach_km: pd.Series
-    design: str
-    level: float
-    fit: SeveralLags | None
+    spec: Spec
+    model: RegressionResult | None = None
     notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
+
+    _figure = "reach"
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the intervals."""
+        return float(self.spec["level"])
 
     def _blocks(self) -> list[Block]:
         ends = "; ".join(f"{name}: {km:g} km" for name, km in self.reach_km.items() if km == km)
-        found = [f"Reach: {ends}"] if ends else []
-        return [self.design, self.frame.reset_index(drop=True), *found, *notes_of(self.notes)]
+        reaches: list[Block] = [t("Reach: {ends}", ends=ends)] if ends else []
+        table = self.frame.reset_index(drop=True)
+        return [self.spec["design"], table, *reaches, *notes_of(self.notes)]
 
 
 @checked
@@ -154,19 +171,20 @@ def reach(
     >>> found.reach_km.index.tolist()
     ['lpc']
     """
-    level = require_level(level)
     panel.require_balanced()
     rings = bands(panel, edges_km=edges_km, power=power)
     named = {f"{low:g}-{high:g} km": w.reordered(panel.units) for (low, high), w in rings.items()}
     x_parts = {name: w.sparse for name, w in named.items()}
     whole = sparse.csr_array(sum(x_parts.values()))
-    y_parts = x_parts if outcome_lags == "bands" else {ALL: whole}
-    members = {ALL: np.ones(panel.n_units, dtype=bool)}
-    fit = estimate(
-        formula, panel, y_parts, x_parts, members=members, effects=effects, durbin=durbin,
-        functions=functions, correct=True,
-    )  # fmt: skip
-    if not fit.regressors:
+    words = t(
+        "bands of distance between {edges} km", edges=", ".join(f"{edge:g}" for edge in edges_km)
+    )
+    terms = TermWeights.in_parts(
+        x_parts if outcome_lags == "bands" else {ALL: whole}, x_parts, words
+    )
+    data = parts_data(formula, panel, terms, effects=effects, durbin=durbin, functions=functions)
+    model = fit_parts(panel, data)
+    if not model.spec.regressors:
         raise OptionError(f"{formula!r} has no regressor whose effects could have a reach")
     masks = []
     for part in x_parts.values():
@@ -180,87 +198,26 @@ def reach(
         bounds.append((bounds[-1][1], np.inf))
     rng = np.random.default_rng(seed)
     tables, ends = [], {}
-    for variable in fit.regressors:
-        values, slopes = _by_band(fit, variable, masks)
+    for variable in model.spec.regressors:
+        values, slopes = LinkEffects(model, variable).by_bands(masks)
         if not beyond:
             values, slopes = values[:-1], slopes[:, :-1]
         table, end = _table(
-            variable, bounds, values, slopes, fit.cov.to_numpy(), level, rng, len(masks)
+            variable, bounds, values, slopes, model.cov.to_numpy(), level, rng, len(masks)
         )
         tables.append(table)
         ends[variable] = end
     return ReachResult(
         frame=pd.concat(tables, ignore_index=True),
         reach_km=pd.Series(ends, name="reach_km"),
-        design="Indirect effects by band of distance, from one model",
-        level=level,
-        fit=fit,
-        notes=fit.notes,
-    )
-
-
-def _by_band(
-    fit: SeveralLags, variable: str, masks: list[sparse.csr_array]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return indirect effects by band and beyond, and their derivatives, (B,) and (P, B)."""
-    n, keys = fit.n_units, list(fit.params.index)
-    system = sparse.eye_array(n, format="csc")
-    for at, matrix in zip(fit.rho, fit.y_parts.values(), strict=True):
-        system = system - at * matrix
-    factor = sla.splu(sparse.csc_matrix(system))
-    pieces: dict[int, sparse.csr_array] = {}
-    for at, (block, name, part) in enumerate(keys):
-        if name == variable and block == "x":
-            pieces[at] = sparse.eye_array(n, format="csr")
-        if name == variable and block == "wx":
-            pieces[at] = fit.x_parts[part]
-    m = sparse.csr_array((n, n))
-    for at, piece in pieces.items():
-        m = m + float(fit.params.iloc[at]) * piece
-    first = len(keys) - len(fit.y_parts)
-    if n <= DENSE_UP_TO:
-        inverse = factor.solve(np.eye(n))
-        beyond = 1 - sum(mask.toarray() for mask in masks) - np.eye(n)
-        cells = [*(mask.toarray() for mask in masks), beyond]
-
-        def sums(array: np.ndarray) -> np.ndarray:
-            return np.array([float((cell * array).sum()) / n for cell in cells])
-
-        reached = inverse @ m
-        slopes = {at: sums(inverse @ piece) for at, piece in pieces.items()}
-        for at, matrix in enumerate(fit.y_parts.values(), start=first):
-            slopes[at] = sums(inverse @ (matrix @ reached))
-        values = sums(np.asarray(reached))
-    else:
-        # E z'C'A z = sum of C o A for random signs z; what is beyond is the rest of the row sums.
-        z = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(n, PROBES))
-        marked = [mask @ z for mask in masks]
-        ones = np.ones(n)
-
-        def sums_of(right: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-            spread = factor.solve(np.asarray(right(z)))
-            inside = [float((mark * spread).sum()) / PROBES / n for mark in marked]
-            own = float((z * spread).sum()) / PROBES / n
-            total = float(factor.solve(np.asarray(right(ones))).mean())
-            return np.array([*inside, total - own - sum(inside)])
-
-        def passed_on(v: np.ndarray) -> np.ndarray:
-            return np.asarray(factor.solve(np.asarray(m @ v)))
-
-        slopes = {at: sums_of(piece.__matmul__) for at, piece in pieces.items()}
-        for at, matrix in enumerate(fit.y_parts.values(), start=first):
-            slopes[at] = sums_of(partial(_after, matrix, passed_on))
-        values = sums_of(m.__matmul__)
-    table = np.zeros((len(keys), len(values)))
-    for at, row in slopes.items():
-        table[at] = row
-    return values, table
-
-
-def _after(
-    matrix: sparse.csr_array, inner: Callable[[np.ndarray], np.ndarray], v: np.ndarray
-) -> np.ndarray:
-    return np.asarray(matrix @ inner(v))
+        spec=Spec(
+            design=t("Indirect effects by band of distance, from one model"), formula=formula,
+            weights=words, effects=effects, outcome_lags=outcome_lags, power=power, level=level,
+            seed=seed,
+        ),
+        model=model,
+        notes=(*model.notes, *data.plain.notes_on_terms),
+    )  # fmt: skip
 
 
 def _table(
@@ -282,7 +239,7 @@ def _table(
         np.zeros(len(correlation)), correlation, size=_SUP_DRAWS, method="svd"
     )
     factor = float(np.quantile(np.abs(draws).max(axis=1), level))
-    reach = float(stats.norm.ppf(0.5 + level / 2)) * errors
+    reach = critical_value(level) * errors
     ratio = np.divide(values, errors, out=np.full(len(values), np.nan), where=met)
     frame = pd.DataFrame(
         {
@@ -291,7 +248,7 @@ def _table(
             "high_km": [high for _, high in bounds],
             "estimate": values,
             "std_error": errors,
-            "p_value": 2 * stats.norm.sf(np.abs(ratio)),
+            "p_value": two_sided_p(ratio),
             "conf_low": values - reach,
             "conf_high": values + reach,
             "simultaneous_low": values - factor * errors,
@@ -353,7 +310,7 @@ def reach_links_within(
     for cutoff in cutoffs_km:
         w = distance_band(panel, cutoff_km=cutoff)
         rows.append(_indirect(formula, panel, w, 0.0, float(cutoff), options))
-    return _refitted(rows, "Links within the cutoff: one model for each")
+    return _refitted(rows, t("Links within the cutoff: one model for each"), formula, options)
 
 
 @checked
@@ -414,7 +371,7 @@ def reach_links_beyond(
     for cutoff in cutoffs_km:
         ring = bands(panel, edges_km=[cutoff, outer_km])[cutoff, outer_km]
         rows.append(_indirect(formula, panel, ring, float(cutoff), float(outer_km), options))
-    return _refitted(rows, "Links beyond the cutoff: one model for each")
+    return _refitted(rows, t("Links beyond the cutoff: one model for each"), formula, options)
 
 
 def _indirect(
@@ -423,15 +380,17 @@ def _indirect(
     frame = fit_model(formula, panel, w, **options).effects(method="delta").frame
     frame = frame[frame["effect"] == "indirect"].copy()
     frame["low_km"], frame["high_km"] = low, high
-    kept = ["variable", "low_km", "high_km", "estimate", "std_error", "p_value"]
-    return frame[[*kept, "conf_low", "conf_high"]]
+    columns = ["variable", "low_km", "high_km", "estimate", "std_error", "p_value"]
+    return frame[[*columns, "conf_low", "conf_high"]]
 
 
-def _refitted(rows: list[pd.DataFrame], design: str) -> ReachResult:
+def _refitted(
+    rows: list[pd.DataFrame], design: str, formula: str, options: dict[str, Any]
+) -> ReachResult:
     frame = pd.concat(rows, ignore_index=True)
     names = frame["variable"].unique()
     missing = pd.Series(np.nan, names, name="reach_km")
-    return ReachResult(frame, missing, design, 0.95, None)
+    return ReachResult(frame, missing, Spec(design=design, formula=formula, **options, level=0.95))
 
 
 @dataclass(frozen=True, repr=False)
@@ -441,26 +400,45 @@ class DistanceDecay(Displayed):
     Attributes
     ----------
     power, conf_low, conf_high : float
-        Infinite or zero limits where the data do not bound it inside the range looked at.
-    loglik : float
-    test : HypothesisTest
-        Likelihood ratio test of power = 0, all links within the cutoff alike.
+        Infinite or zero limits where the data do not bound it inside the range searched.
+    model : RegressionResult
+        The model with this power.
+    tests : TestSet
+        ``LR: power = 0``, that all links within the cutoff are alike.
     profile : Series
         Log-likelihood by power.
+    spec : Spec
+        Formula, cutoff, level and the options of `fit`.
+    notes : tuple of str
     """
 
     power: float
     conf_low: float
     conf_high: float
-    loglik: float
-    test: HypothesisTest | NotApplicable
+    model: RegressionResult
+    tests: TestSet
     profile: pd.Series
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    _figure = "estimates"
+
+    @property
+    def loglik(self) -> float:
+        """Maximised log-likelihood, over the power too."""
+        return self.model.loglik
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The power with its interval."""
+        row = {"estimate": self.power, "conf_low": self.conf_low, "conf_high": self.conf_high}
+        return pd.DataFrame(row, index=["power"])
 
     def _blocks(self) -> list[Block]:
         return [
-            f"Distance decay: power {self.power:.4g} [{self.conf_low:.4g}, {self.conf_high:.4g}], "
-            f"log-likelihood {self.loglik:.4f}",
-            repr(self.test),
+            t("Distance decay, w = d ** -power; log-likelihood {loglik:.4f}", loglik=self.loglik),
+            self.frame,
+            *(repr(test) for test in self.tests.values()),
         ]
 
 
@@ -484,7 +462,7 @@ def distance_decay(
     cutoff_km : float
         No links beyond.
     largest : float
-        Largest power looked at.
+        Largest power searched.
     level : float
         Of the interval, by the chi-square distribution of twice the drop of the log-likelihood.
     **options
@@ -507,18 +485,18 @@ def distance_decay(
     >>> found.conf_low <= found.power <= found.conf_high
     True
     """
-    level = require_level(level)
-    if not 0 < largest < np.inf:
-        raise OptionError(f"largest must be a positive number, got {largest!r}")
 
-    def height(power: float) -> float:
+    def model_at(power: float) -> RegressionResult:
         w = (
             inverse_distance(panel, power=float(power), cutoff_km=cutoff_km)
             if power > 0
             else distance_band(panel, cutoff_km=cutoff_km)
         )
+        return fit_model(formula, panel, w, **options)
+
+    def height(power: float) -> float:
         try:
-            return fit_model(formula, panel, w, **options).loglik
+            return model_at(power).loglik
         except (BoundaryError, CollinearityError, ConvergenceError):
             return -np.inf  # no model at this power: it has no maximum inside the region
 
@@ -531,11 +509,11 @@ def distance_decay(
         )
     top = int(heights.argmax())
     low, high = grid[max(top - 1, 0)], grid[min(top + 1, len(grid) - 1)]
-    found = optimize.minimize_scalar(
+    search = optimize.minimize_scalar(
         lambda power: -height(power), bounds=(low, high), method="bounded",
         options={"xatol": 1e-4},
     )  # fmt: skip
-    best, power = -float(found.fun), float(found.x)
+    best, power = -float(search.fun), float(search.x)
     if heights[top] > best:
         best, power = float(heights[top]), float(grid[top])
     cut = best - float(stats.chi2.ppf(level, 1)) / 2
@@ -545,9 +523,9 @@ def distance_decay(
             return outside
         return float(optimize.brentq(lambda x: height(x) - cut, *sorted((power, stop)), xtol=1e-3))
 
-    name, null = "LR: power = 0", "links do not weaken with distance"
+    name, null = t("LR: power = 0"), t("links do not weaken with distance")
     test: HypothesisTest | NotApplicable = NotApplicable(
-        name, null, "with power 0 the likelihood rises up to the edge of rho"
+        name, null, t("with power 0 the likelihood rises up to the edge of rho")
     )
     if np.isfinite(heights[0]):
         test = chi2_test(name, null, 2 * (best - heights[0]), 1)
@@ -555,7 +533,8 @@ def distance_decay(
         power=power,
         conf_low=edge(0.0, 0.0),
         conf_high=edge(largest, np.inf),
-        loglik=best,
-        test=test,
+        model=model_at(power),
+        tests=TestSet([test]),
         profile=pd.Series(heights, pd.Index(grid, name="power"), name="loglik"),
+        spec=Spec(formula=formula, cutoff_km=cutoff_km, largest=largest, level=level, **options),
     )

@@ -5,39 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.groups import Groups
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.inference import (
+    CoefficientTable,
+    HypothesisTest,
+    NotApplicable,
+    TestSet,
+    chi2_test,
+    wald_test,
+    with_intervals,
+)
 from nqp_spatial.core.options import Level, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression.likelihood.several_lags import radius_of
-from nqp_spatial.regression.spec import Covariance, Estimator, require_level
-from nqp_spatial.spillovers._blocks import (
-    ALL,
-    Split,
-    arrow,
-    split_matrices,
-)
-from nqp_spatial.spillovers._estimation import SeveralLags, estimate, estimate_two_stage
-from nqp_spatial.spillovers._group_effects import group_effects
-from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
+from nqp_spatial.regression._model_data import ModelData
+from nqp_spatial.regression._term_weights import TermWeights, matrices_by_name
+from nqp_spatial.regression.estimators.ml import profile_loglik
+from nqp_spatial.regression.fit import fit_parts, parts_data
+from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of
+from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.regression.spec import Covariance, Estimator
+from nqp_spatial.spillovers._blocks import ALL, TiePattern, block_name, split_matrices
+from nqp_spatial.spillovers._link_effects import LinkEffects
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 __all__ = ["EffectsMatrix", "PartitionedResult", "partitioned"]
 
 FixedEffects = Literal["none", "unit", "period", "two-way"]
-Ties = Split | Mapping[tuple[str, str], str]
+Ties = TiePattern | Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -52,9 +56,11 @@ class EffectsMatrix(Displayed):
         conf_low, conf_high``. The effect on the average unit of the receiver group, of one more x
         in every unit of the sender group; ``direct`` is what a unit's own x does, ``total = direct
         + indirect``. Receiver "all" is the average unit, sender "all" every unit.
-    level : float
-    note : str
-        How the groups were made matters: see the module's words on endogenous groups.
+    spec : Spec
+        Level of the intervals, the model's options.
+    notes : tuple of str
+    tests : TestSet
+        Empty: the tests are those of the model.
 
     Examples
     --------
@@ -63,15 +69,23 @@ class EffectsMatrix(Displayed):
     >>> w = nq.weights.contiguity(panel)
     >>> south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     >>> south = south.map({True: "south", False: "rest"})
-    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     >>> res.effects_matrix("lpc").matrix().shape
     (3, 3)
     """
 
     variable: str
     frame: pd.DataFrame
-    level: float
-    note: str
+    spec: Spec
+    notes: tuple[str, ...] = ()
+    tests: TestSet = field(default_factory=TestSet)
+
+    _figure = "effects_matrix"
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the intervals."""
+        return float(self.spec["level"])
 
     @checked
     def matrix(
@@ -100,19 +114,20 @@ class EffectsMatrix(Displayed):
 
     def _blocks(self) -> list[Block]:
         table = self.frame.drop(columns="variable").reset_index(drop=True)
-        return [f"Effects of {self.variable} (rows receive)", table, self.note]
+        title = t("Effects of {variable} (rows receive)", variable=self.variable)
+        return [title, table, *notes_of(self.notes)]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class PartitionedResult(Displayed):
+class PartitionedResult(CoefficientTable, Displayed):
     """An estimated partitioned Durbin model.
 
     Attributes
     ----------
-    formula, weights_spec : str
-    effects : str
-    fit : SeveralLags
-        Estimates, covariance and matrices.
+    model : RegressionResult
+        The estimated model: parameters by (block, variable, part), predictions, criteria, tables.
+    spec : Spec
+        Formula, weights in words, effects, ties of the coefficients.
     groups : Groups
     notes : tuple of str
 
@@ -123,52 +138,34 @@ class PartitionedResult(Displayed):
     >>> w = nq.weights.contiguity(panel)
     >>> south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     >>> south = south.map({True: "south", False: "rest"})
-    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     >>> res.params.xs("spatial").index.get_level_values("part").tolist()
     ['rest <- rest', 'rest <- south', 'south <- rest', 'south <- south']
     """
 
-    formula: str
-    weights_spec: str
-    effects: FixedEffects
-    fit: SeveralLags
+    model: RegressionResult
+    spec: Spec
     groups: Groups
-    members: dict[str, np.ndarray]
     notes: tuple[str, ...]
-    again: dict[str, Any] = field(default_factory=dict)
+    data: ModelData
+    weights: SpatialWeights
+
+    _figure = "estimates"
 
     @property
     def params(self) -> pd.Series:
         """Estimates, by (block, variable, part)."""
-        return self.fit.params
+        return self.model.params
 
     @property
     def cov(self) -> pd.DataFrame:
         """Covariance of the estimates."""
-        return self.fit.cov
-
-    @property
-    def std_errors(self) -> pd.Series:
-        """Standard errors of the estimates."""
-        return pd.Series(np.sqrt(np.diag(self.cov)), self.params.index, name="std_error")
+        return self.model.cov
 
     @property
     def loglik(self) -> float:
         """Maximised log-likelihood, before any correction."""
-        return self.fit.loglik
-
-    @checked
-    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
-        """Return confidence intervals of the estimates, columns ``conf_low, conf_high``."""
-        reach = float(stats.norm.ppf(0.5 + require_level(level) / 2)) * self.std_errors
-        return pd.DataFrame({"conf_low": self.params - reach, "conf_high": self.params + reach})
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Estimates, standard errors, statistics, p-values and 95 % intervals."""
-        statistic = (self.params / self.std_errors).rename("statistic")
-        p = pd.Series(2 * stats.norm.sf(statistic.abs()), self.params.index, name="p_value")
-        return pd.concat([self.params, self.std_errors, statistic, p, self.conf_int()], axis=1)
+        return self.model.loglik
 
     @checked
     def effects_matrix(self, variable: str, *, level: Level = 0.95) -> EffectsMatrix:
@@ -191,76 +188,72 @@ class PartitionedResult(Displayed):
         OptionError
             If the estimate is not stable.
         """
-        if variable not in self.fit.regressors:
-            raise UnknownColumnError(
-                f"{variable!r} is not a regressor of this model; they are "
-                f"{sample(list(self.fit.regressors), 20)}"
-            )
-        if (radius := radius_of(list(self.fit.y_parts.values()), self.fit.rho)) >= 1:
+        effects = LinkEffects(require_regressor(self.model, variable), variable)
+        if (radius := spectral_radius_of(self.model.terms.matrices_y, effects.rho)) >= 1:
             raise OptionError(
                 f"the estimate is not stable (spectral radius {radius:.3f}): it has no effects"
             )
-        found = group_effects(self.fit, variable, self.groups, self.members)
+        by_group = effects.by_groups(self.groups)
         names, share = self.groups.names, self.groups.sizes / self.groups.sizes.sum()
         cov = self.cov.to_numpy()
-        rows = []
-
-        def add(a: str, b: str, effect: str, value: float, slope: np.ndarray) -> None:
-            error = float(np.sqrt(slope @ cov @ slope))
-            rows.append((variable, a, b, effect, float(value), error))
-
-        own = np.eye(len(names))[None] * found.direct_slopes[:, :, None]
-        direct = np.diag(found.direct)
-        parts = {
+        own = np.eye(len(names))[None] * by_group.direct_slopes[:, :, None]
+        direct = np.diag(by_group.direct)
+        kinds = {
             "direct": (direct, own),
-            "indirect": (found.total - direct, found.total_slopes - own),
-            "total": (found.total, found.total_slopes),
+            "indirect": (by_group.total - direct, by_group.total_slopes - own),
+            "total": (by_group.total, by_group.total_slopes),
         }
-        for effect, (values, slopes) in parts.items():
+        rows = []
+        for effect, (values, slopes) in kinds.items():
             for i, a in enumerate([*names, ALL]):
-                at = share if a == ALL else np.eye(len(names))[i]
+                receivers = share if a == ALL else np.eye(len(names))[i]
                 for j, b in enumerate([*names, ALL]):
                     if effect == "direct" and a != ALL and b not in (a, ALL):
                         continue
-                    to = np.ones(len(names)) if b == ALL else np.eye(len(names))[j]
-                    add(a, b, effect, at @ values @ to, np.einsum("i,pij,j->p", at, slopes, to))
+                    senders = np.ones(len(names)) if b == ALL else np.eye(len(names))[j]
+                    slope = np.einsum("i,pij,j->p", receivers, slopes, senders)
+                    value = float(receivers @ values @ senders)
+                    rows.append(
+                        (variable, a, b, effect, value, float(np.sqrt(slope @ cov @ slope)))
+                    )
         columns = ["variable", "receiver", "sender", "effect", "estimate", "std_error"]
-        frame = pd.DataFrame(rows, columns=columns)
-        frame["statistic"] = frame["estimate"] / frame["std_error"]
-        frame["p_value"] = 2 * stats.norm.sf(frame["statistic"].abs())
-        reach = float(stats.norm.ppf(0.5 + require_level(level) / 2)) * frame["std_error"]
-        frame["conf_low"], frame["conf_high"] = frame["estimate"] - reach, frame["estimate"] + reach
-        note = _WORDS
-        if found.noise:
-            note += f" Direct effects from random probes, with an error of {found.noise:.1g}."
-        return EffectsMatrix(variable, frame, level, note)
+        frame = with_intervals(pd.DataFrame(rows, columns=columns), level)
+        notes: tuple[str, ...] = (_ASSOCIATIONS,)
+        if by_group.noise:
+            notes += (
+                t(
+                    "direct effects from random probes, with an error of {error:.1g}",
+                    error=by_group.noise,
+                ),
+            )
+        return EffectsMatrix(variable, frame, Spec(**self.spec, level=level), notes)
 
     # -- tests -------------------------------------------------------------------------------------
 
     @cached_property
-    def tests(self) -> dict[str, HypothesisTest | NotApplicable]:
+    def tests(self) -> TestSet:
         """Wald tests of who matters: receivers, senders, the two directions, borders of groups."""
-        found: dict[str, HypothesisTest | NotApplicable] = {}
-        for words, keys in (("rho", ["rho"]), ("theta", ["theta"]), ("all", ["rho", "theta"])):
+        tests: list[HypothesisTest | NotApplicable] = []
+        for terms, keys in (("rho", ["rho"]), ("theta", ["theta"]), (_BOTH, ["rho", "theta"])):
             for name, null in _HYPOTHESES.items():
                 rows = [row for key in keys for row in self._contrasts(key, name)]
-                title = f"{name}: {'rho and theta' if words == 'all' else words}"
+                title = t("{hypothesis}: {terms}", hypothesis=name, terms=terms)
                 if not rows:
-                    found[title] = NotApplicable(title, null, "these are tied in the model")
+                    tests.append(NotApplicable(title, null, t("these are tied in the model")))
                     continue
-                found[title] = self.fit.wald(title, null, _independent(np.array(rows)))
+                tests.append(wald_of(self.model, title, null, _independent(np.array(rows))))
         rows = self._beta_contrasts()
         if rows:
-            title, null = "equal coefficients: beta", "beta is the same in all groups"
-            found[title] = self.fit.wald(title, null, np.array(rows))
-        return found
+            title, null = t("equal coefficients: beta"), t("beta is the same in all groups")
+            tests.append(wald_of(self.model, title, null, np.array(rows)))
+        return TestSet(tests)
 
-    def lr_tests(self) -> dict[str, HypothesisTest | NotApplicable]:
+    def lr_tests(self) -> TestSet:
         """Return likelihood ratio tests of the same hypotheses on rho and theta, by refitting.
 
         Returns
         -------
-        dict of HypothesisTest
+        TestSet
 
         Raises
         ------
@@ -269,11 +262,11 @@ class PartitionedResult(Displayed):
         """
         if np.isnan(self.loglik):
             raise OptionError("two-stage least squares has no likelihood; see `tests`")
-        if self.again["rho"] != "both" or self.again["theta"] != "both":
+        if self.spec["rho"] != "both" or self.spec["theta"] != "both":
             raise OptionError("likelihood ratio tests compare with rho='both' and theta='both'")
         names = self.groups.names
         cross = {
-            (a, b): arrow(a, b) if a == b else " and ".join(sorted((a, b)))
+            (a, b): block_name(a, b) if a == b else " and ".join(sorted((a, b)))
             for a in names
             for b in names
         }
@@ -283,43 +276,39 @@ class PartitionedResult(Displayed):
             "cross blocks equal": cross,
             "all blocks equal": "none",
         }
-        found: dict[str, HypothesisTest | NotApplicable] = {}
-        for name, tie in ties.items():
-            parts = split_matrices(self.again["weights"], self.groups, tie, "rho")
-            found[name] = self._ratio(name, parts)
-        inside = {arrow(a, a): self.fit.y_parts[arrow(a, a)] for a in names}
-        found["no cross-group spillover"] = self._ratio("no cross-group spillover", inside)
-        return found
+        parts = {
+            name: split_matrices(self.weights, self.groups, tie, "rho")
+            for name, tie in ties.items()
+        }
+        blocks = matrices_by_name(self.model.terms.y)
+        parts["no cross-group spillover"] = {
+            block_name(a, a): blocks[block_name(a, a)] for a in names
+        }
+        return TestSet({name: self._ratio(name, matrices) for name, matrices in parts.items()})
 
     def _ratio(
         self, name: str, parts: dict[str, sparse.csr_array]
     ) -> HypothesisTest | NotApplicable:
-        smaller = estimate(
-            self.formula,
-            self.again["panel"],
-            parts,
-            parts if self.fit.x_parts else {},
-            members=self.members,
-            effects=self.effects,
-            durbin=self.again["durbin"],
-            functions=self.again["functions"],
-            correct=False,
-        )
-        df = len(self.params) - len(smaller.params)
-        return chi2_test(f"LR, {name}", _HYPOTHESES[name], 2 * (self.loglik - smaller.loglik), df)
+        terms = TermWeights.in_parts(parts, parts if self.model.terms.x else {})
+        smaller = self.data.with_terms(terms)
+        df = len(self.params) - len(smaller.keys) - len(terms.y)
+        statistic = 2 * (self.loglik - profile_loglik(smaller))
+        hypothesis = next(message for message in _HYPOTHESES if message == name)
+        title = t("LR, {hypothesis}", hypothesis=hypothesis)
+        return chi2_test(title, _HYPOTHESES[hypothesis], statistic, df)
 
     def _contrasts(self, which: str, name: str) -> list[np.ndarray]:
         """Return rows of the hypothesis on rho or theta; none where these are not all apart."""
         names, index = self.groups.names, self.params.index
-        variables = ["rho"] if which == "rho" else list(self.fit.lagged)
+        variables = ["rho"] if which == "rho" else list(self.model.spec.lagged)
         block = "spatial" if which == "rho" else "wx"
         rows = []
         for variable in variables:
             at = {
-                (a, b): index.get_loc((block, variable, arrow(a, b)))
+                (a, b): index.get_loc((block, variable, block_name(a, b)))
                 for a in names
                 for b in names
-                if (block, variable, arrow(a, b)) in index
+                if (block, variable, block_name(a, b)) in index
             }
             if len(at) < len(names) ** 2:
                 return []
@@ -333,10 +322,10 @@ class PartitionedResult(Displayed):
 
     def _beta_contrasts(self) -> list[np.ndarray]:
         index, rows = self.params.index, []
-        for variable in self.fit.regressors:
+        for variable in self.model.spec.regressors:
             at = [
                 index.get_loc(("x", variable, group))
-                for group in self.members
+                for group in self.model.regimes
                 if ("x", variable, group) in index
             ]
             for other in at[1:]:
@@ -348,32 +337,52 @@ class PartitionedResult(Displayed):
     # -- display -----------------------------------------------------------------------------------
 
     def _blocks(self) -> list[Block]:
-        sizes = ", ".join(
-            f"{name} ({size})"
-            for name, size in zip(self.groups.names, self.groups.sizes, strict=True)
-        )
+        pairs = zip(self.groups.names, self.groups.sizes, strict=True)
+        sizes = ", ".join(f"{name} ({size})" for name, size in pairs)
+        model = self.model
         return [
-            f"Partitioned spatial Durbin model, {self.effects} effects",
-            f"Formula: {self.formula}",
-            f"Weights: {self.weights_spec}",
-            f"Groups: {sizes}; rows receive: 'a <- b' is what a receives from b",
-            f"Observations: {self.fit.nobs}   Log-likelihood: {self.loglik:.4f}   "
-            f"sigma2: {self.fit.sigma2:.6g}",
-            self.table,
+            t("Partitioned spatial Durbin model; {model}", model=model.spec.describe()),
+            t("Formula: {formula}", formula=model.spec.formula),
+            t("Weights: {weights}", weights=self.spec["weights"]),
+            t("Groups: {sizes}; rows receive: 'a <- b' is what a receives from b", sizes=sizes),
+            t(
+                "Observations: {n}   Log-likelihood: {loglik:.4f}   sigma2: {sigma2:.6g}",
+                n=model.nobs, loglik=self.loglik, sigma2=model.sigma2,
+            ),
+            self.frame,
             *notes_of(self.notes),
-        ]
+        ]  # fmt: skip
 
 
-_WORDS = (
-    "If the groups were made from the outcome, these are associations: which unit is in which "
-    "group then depends on the errors."
+def require_regressor(model: RegressionResult, variable: str) -> RegressionResult:
+    """Return the model, or raise `UnknownColumnError` if it has no such regressor."""
+    if variable not in model.spec.regressors:
+        raise UnknownColumnError(
+            f"{variable!r} is not a regressor of this model; they are "
+            f"{sample(list(model.spec.regressors), 20)}"
+        )
+    return model
+
+
+def wald_of(
+    model: RegressionResult, name: str, null: str, contrasts: np.ndarray
+) -> HypothesisTest | NotApplicable:
+    """Test that linear combinations of the parameters, shape (q, parameters), are zero."""
+    gap = contrasts @ model.params.to_numpy()
+    return wald_test(name, null, gap, contrasts, model.cov.to_numpy())
+
+
+_ASSOCIATIONS = t(
+    "if the groups were made from the outcome, these are associations: which unit is in which "
+    "group then depends on the errors"
 )
+_BOTH = t("rho and theta")
 _HYPOTHESES = {
-    "equal by receiver": "what is received does not depend on who receives",
-    "equal by sender": "what is received does not depend on who sends",
-    "cross blocks equal": "the two directions between groups are equal",
-    "no cross-group spillover": "nothing crosses between groups",
-    "all blocks equal": "one coefficient for all links: the plain Durbin model",
+    t("equal by receiver"): t("what is received does not depend on who receives"),
+    t("equal by sender"): t("what is received does not depend on who sends"),
+    t("cross blocks equal"): t("the two directions between groups are equal"),
+    t("no cross-group spillover"): t("nothing crosses between groups"),
+    t("all blocks equal"): t("one coefficient for all links: the plain Durbin model"),
 }
 _Cell = tuple[str, str]
 
@@ -402,7 +411,7 @@ def partitioned(
     panel: SpatialPanel,
     weights: WeightsLike,
     *,
-    groups: str | pd.Series,
+    group: str | pd.Series,
     effects: FixedEffects = "two-way",
     rho: Ties = "both",
     theta: Ties | None = "both",
@@ -426,7 +435,7 @@ def partitioned(
         Balanced and complete in the columns used.
     weights : SpatialWeights, Graph or W
         The whole; used as it is.
-    groups : str or Series
+    group : str or Series
         A column of the panel that does not change over periods, or groups by unit.
     effects : {"none", "unit", "period", "two-way"}
     rho, theta : {"both", "receiver", "sender", "within-across", "none"} or mapping
@@ -444,8 +453,8 @@ def partitioned(
     estimator : {"ml", "gs2sls"}
         Maximum likelihood; or two-stage least squares, with W X, W^2 X and W^3 X by block as
         instruments, which is less precise and right under unequal variances too.
-    covariance : {"observed", "robust", "cluster", "driscoll-kraay"}
-        As in `fit`; other than "observed" with "gs2sls" only.
+    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
+        As in `fit`: "cluster" with "gs2sls" only.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 
@@ -478,82 +487,30 @@ def partitioned(
     >>> w = nq.weights.contiguity(panel)
     >>> south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     >>> south = south.map({True: "south", False: "rest"})
-    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     >>> sorted(res.tests)[0]
     'all blocks equal: rho'
     """
-    known = ("none", "unit", "period", "two-way")
-    if effects not in known:
-        raise OptionError(f"effects must be one of {', '.join(known)}; got {effects!r}")
-    if beta not in ("group", "none"):
-        raise OptionError(f"beta must be 'group' or 'none', got {beta!r}")
-    if correction not in ("auto", "none"):
-        raise OptionError(f"correction must be 'auto' or 'none', got {correction!r}")
-    if estimator not in get_args(Estimator):
-        raise OptionError(f"estimator must be 'ml' or 'gs2sls', got {estimator!r}")
-    if covariance not in get_args(Covariance):
-        known_covariances = ", ".join(get_args(Covariance))
-        raise OptionError(f"covariance must be one of {known_covariances}; got {covariance!r}")
-    if estimator == "ml" and covariance != "observed":
-        raise OptionError(
-            f"covariance={covariance!r} is offered with estimator='gs2sls'; likelihood has "
-            "'observed'"
-        )
-    panel.require_balanced()
-    if covariance == "driscoll-kraay":
-        require_even_steps(panel.periods, "covariance='driscoll-kraay'")
-    if panel.n_periods == 1 and effects != "none":
-        raise OptionError(f"effects={effects!r} needs more than one period; use effects='none'")
     w = as_weights(weights).reordered(panel.units)
-    parts = Groups.by_unit(w.units, column_of(panel, groups))
-    members = {ALL: np.ones(w.n_units, dtype=bool)}
+    groups = Groups.by_unit(panel, group)
+    regimes = {ALL: np.ones(w.n_units, dtype=bool)}
     if beta == "group":
-        members = {name: parts.codes == at for at, name in enumerate(parts.names)}
-    y_parts = split_matrices(w, parts, rho, "rho")
-    x_parts = {} if theta is None else split_matrices(w, parts, theta, "theta")
-    notes = [_WORDS]
-    options: dict[str, Any] = {
-        "members": members, "effects": effects, "durbin": durbin, "functions": functions,
-    }  # fmt: skip
-    if estimator == "gs2sls":
-        fit, strengths = estimate_two_stage(
-            formula, panel, y_parts, x_parts, covariance=covariance, **options
-        )
-        notes += strengths
-    else:
-        fit = estimate(formula, panel, y_parts, x_parts, correct=correction == "auto", **options)
-    notes += fit.notes
-    if fit.summit.hills > 1:
-        notes.append(f"{fit.summit.hills} different maxima were found; this is the highest")
-    if fit.corrected:
-        notes.append("the bias of period dummies was taken off; the log-likelihood is uncorrected")
+        regimes = {name: groups.codes == code for code, name in enumerate(groups.names)}
+    x_parts = {} if theta is None else split_matrices(w, groups, theta, "theta")
+    terms = TermWeights.in_parts(split_matrices(w, groups, rho, "rho"), x_parts, w.spec.words)
+    data = parts_data(
+        formula, panel, terms, regimes=regimes, effects=effects, durbin=durbin,
+        correction=correction, covariance=covariance, estimator=estimator, functions=functions,
+    )  # fmt: skip
+    model = fit_parts(panel, data)
     return PartitionedResult(
-        formula=formula,
-        weights_spec=w.spec.describe(),
-        effects=effects,
-        fit=fit,
-        groups=parts,
-        members=members,
-        notes=tuple(notes),
-        again={
-            "panel": panel,
-            "weights": w,
-            "durbin": durbin,
-            "rho": rho,
-            "theta": theta,
-            "functions": functions,
-        },
-    )
-
-
-def column_of(panel: SpatialPanel, given: str | pd.Series) -> pd.Series:
-    """Return a column of the panel, or the series as it is."""
-    if isinstance(given, pd.Series):
-        return given
-    if not isinstance(given, str):
-        raise OptionError(
-            "groups and zones must be columns of the panel or Series by unit, got "
-            f"{type(given).__name__}"
-        )
-    panel.require_columns([given])
-    return panel.frame[given]
+        model=model,
+        spec=Spec(
+            formula=formula, weights=w.spec.words, effects=effects, rho=rho, theta=theta,
+            beta=beta, correction=correction, estimator=estimator, covariance=covariance,
+        ),
+        groups=groups,
+        notes=(_ASSOCIATIONS, *model.notes, *data.plain.notes_on_terms),
+        data=data,
+        weights=w,
+    )  # fmt: skip

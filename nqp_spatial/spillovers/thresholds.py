@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse import linalg as sla
 
-from nqp_spatial.core.display import Block, Displayed
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import (
+    CoefficientTable,
+    HypothesisTest,
+    NotApplicable,
+    TestSet,
+    chi2_test,
+)
 from nqp_spatial.core.options import Jobs, Level, Range, Replications, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import (
     BoundaryError,
     CollinearityError,
@@ -22,56 +28,80 @@ from nqp_spatial.errors import (
     WeightsError,
 )
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression.likelihood.several_lags import LagLikelihood
+from nqp_spatial.regression._model_data import ModelData
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.covariance.information import estimate_at
+from nqp_spatial.regression.estimators.ml import concentrated_likelihood, log_determinants
+from nqp_spatial.regression.fit import fit_parts, parts_data
+from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
+from nqp_spatial.regression.likelihood.factorization import factorize_system
+from nqp_spatial.regression.likelihood.maximize import maximize_from
+from nqp_spatial.regression.likelihood.several_lags import system_of
+from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.spillovers._blocks import ALL
-from nqp_spatial.spillovers._estimation import Prepared, SeveralLags, estimate, prepare
-from nqp_spatial.spillovers.partition import FixedEffects
+from nqp_spatial.spillovers.partition import FixedEffects, wald_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ThresholdResult", "threshold"]
 
 On = Literal["sender", "receiver", "difference"]
-_CLOSER = 25  # values looked at around the best candidate
+_CLOSER = 25  # values tried around the best candidate
 BELOW, BETWEEN, ABOVE = "below", "between", "above"
 _NAMES = {0: (ALL,), 1: (BELOW, ABOVE), 2: (BELOW, BETWEEN, ABOVE)}
-_WORDS = {
-    "sender": "of the sender",
-    "receiver": "of the receiver",
-    "difference": "of the sender less that of the receiver",
+_SIDES = {
+    "sender": t("of the sender"),
+    "receiver": t("of the receiver"),
+    "difference": t("of the sender less that of the receiver"),
 }
+_ASSOCIATIONS = t("if the score was made from the outcome, these are associations")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SecondThreshold(Displayed):
+class SecondThreshold(CoefficientTable, Displayed):
     """A second threshold beside the first.
 
     Attributes
     ----------
     gammas : tuple of float
-        Both, ascending; the first found again given the second (Hansen 1999, section 5).
-    test : HypothesisTest or NotApplicable
-        One threshold against two, by bootstrap from the model with one.
+        Both, ascending; the first searched again given the second (Hansen 1999, section 5).
+    tests : TestSet
+        ``sup LR``, one threshold against two, by bootstrap from the model with one.
     profile : DataFrame
         As that of the first, of the candidates for the second given the first.
-    fit : SeveralLags
+    model : RegressionResult
         The model at both; parts "below", "between" and "above".
+    spec : Spec
+        As that of the first.
+    notes : tuple of str
     """
 
     gammas: tuple[float, float]
-    test: HypothesisTest | NotApplicable
+    tests: TestSet
     profile: pd.DataFrame
-    fit: SeveralLags
+    model: RegressionResult
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    _figure = "estimates"
+
+    @property
+    def params(self) -> pd.Series:
+        """Estimates at both thresholds, by (block, variable, part)."""
+        return self.model.params
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Their covariance, given the thresholds."""
+        return self.model.cov
 
     def _blocks(self) -> list[Block]:
         low, high = self.gammas
-        return [f"Two thresholds: {low:.6g} and {high:.6g}", repr(self.test)]
+        title = t("Two thresholds: {low:.6g} and {high:.6g}", low=low, high=high)
+        return [title, *(repr(test) for test in self.tests.values()), self.frame]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ThresholdResult(Displayed):
+class ThresholdResult(CoefficientTable, Displayed):
     """A threshold of a score at which spillovers change.
 
     Attributes
@@ -82,19 +112,17 @@ class ThresholdResult(Displayed):
         Interval of the values of gamma that a likelihood ratio test does not reject (Hansen 2000),
         as far as the next values that it does: between two values of the profile nothing is known.
         Where none is rejected, the end of the search.
-    test : HypothesisTest or NotApplicable
-        No threshold against one, by bootstrap.
+    model : RegressionResult
+        The model at gamma: parameters by (block, variable, part), parts "below" and "above",
+        predictions, criteria, tables.
+    tests : TestSet
+        First no threshold against one: ``sup LR``, by bootstrap, or ``LR: threshold given``. Then
+        Wald tests that coefficients below and above are equal, given gamma.
     profile : DataFrame
         By gamma: ``loglik``, ``lr`` (twice its distance from the maximum), ``share_above``.
-    fit : SeveralLags
-        The model at gamma; parts "below" and "above".
-    tests : dict
-        Wald tests that coefficients below and above are equal, given gamma.
-    score, on, formula : str
-    level : float
-    replications : int
-        Bootstrap samples that gave a statistic.
-    note : str
+    spec : Spec
+        Formula, weights in words, score, options, seed.
+    notes : tuple of str
     second : SecondThreshold or None
         If it was asked for.
 
@@ -113,42 +141,57 @@ class ThresholdResult(Displayed):
     gamma: float
     conf_low: float
     conf_high: float
-    test: HypothesisTest | NotApplicable
+    model: RegressionResult
+    tests: TestSet
     profile: pd.DataFrame
-    fit: SeveralLags
-    tests: dict[str, HypothesisTest | NotApplicable]
-    score: str
-    on: str
-    formula: str
-    level: float
-    replications: int
-    note: str
+    spec: Spec
+    notes: tuple[str, ...] = ()
     second: SecondThreshold | None = None
+
+    _figure = "threshold"
 
     @property
     def params(self) -> pd.Series:
         """Estimates at gamma, by (block, variable, part)."""
-        return self.fit.params
+        return self.model.params
 
     @property
-    def std_errors(self) -> pd.Series:
-        """Their standard errors, given gamma."""
-        return pd.Series(np.sqrt(np.diag(self.fit.cov)), self.params.index, name="std_error")
+    def cov(self) -> pd.DataFrame:
+        """Their covariance, given gamma."""
+        return self.model.cov
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the interval of gamma."""
+        return float(self.spec["level"])
+
+    @property
+    def score(self) -> str:
+        """Name of the score."""
+        return str(self.spec["score"])
+
+    @property
+    def on(self) -> str:
+        """Whose score: "sender", "receiver" or "difference"."""
+        return str(self.spec["on"])
 
     def _blocks(self) -> list[Block]:
-        two = []
-        if self.second is not None:
-            low, high = self.second.gammas
-            two = [f"Two thresholds: {low:.6g} and {high:.6g}; {self.second.test!r}"]
+        two = [] if self.second is None else self.second._blocks()[:-1]
         return [
-            f"Threshold of {self.score} {_WORDS[self.on]}; {self.formula}",
-            f"gamma = {self.gamma:.6g}, {self.level:.0%} interval "
-            f"[{self.conf_low:.6g}, {self.conf_high:.6g}]",
-            repr(self.test),
+            t(
+                "Threshold of {score} {side}; {model}",
+                score=self.score, side=_SIDES[self.on], model=self.model.spec.describe(),
+            ),
+            t("Formula: {formula}", formula=self.model.spec.formula),
+            t(
+                "gamma = {gamma:.6g}, {level:.0%} interval [{low:.6g}, {high:.6g}]",
+                gamma=self.gamma, level=self.level, low=self.conf_low, high=self.conf_high,
+            ),
+            *(repr(test) for test in self.tests.values()),
             *two,
-            pd.concat([self.params, self.std_errors], axis=1),
-            self.note,
-        ]
+            self.frame,
+            *notes_of(self.notes),
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +209,11 @@ class _Links:
         level = np.searchsorted(np.sort(gammas), self.scores, side="left")
         return {
             name: sparse.csr_array(
-                (self.weights[kept], (self.rows[kept], self.columns[kept])),
+                (self.weights[chosen], (self.rows[chosen], self.columns[chosen])),
                 shape=(self.size, self.size),
             )
-            for at, name in enumerate(_NAMES[len(gammas)])
-            for kept in [level == at]
+            for position, name in enumerate(_NAMES[len(gammas)])
+            for chosen in [level == position]
         }
 
 
@@ -257,9 +300,9 @@ def threshold(
     effects : {"none", "unit", "period", "two-way"}
     gamma : float, optional
         A known threshold, such as 0 for "difference": spillovers from higher to lower against the
-        reverse. Then nothing is searched, and `tests` are the tests of the hypothesis.
+        reverse. Then nothing is searched, and `tests` test the hypothesis directly.
     second : bool
-        Whether to look for a second threshold, given the first, and to test for it.
+        Whether to search for a second threshold, given the first, and to test for it.
     durbin : str or list of str, optional
         The regressors to lag, if not all.
     lag_regressors : bool
@@ -313,17 +356,17 @@ def threshold(
     >>> level = panel.frame["lpc"].groupby(level="unit").mean()
     >>> res = nq.spillovers.threshold("lgsp ~ lpc", panel, w, score=level, on="difference",
     ...                               gamma=0.0, effects="unit")
-    >>> sorted(res.tests)
-    ['equal below and above: rho', 'equal below and above: rho and theta', ...]
+    >>> list(res.tests)[:2]
+    ['LR: threshold given', 'equal below and above: rho']
     """
     panel.require_balanced()
     w = as_weights(weights).reordered(panel.units)
     links, name = _links_of(w, panel, score, on)
     if not len(links.scores):
         raise WeightsError("the weights have no links, so that there are none to split in two")
-    members = {ALL: np.ones(panel.n_units, dtype=bool)}
-    prepared = prepare(
-        formula, panel, members=members, effects=effects, durbin=durbin if lag_regressors else (),
+    words = t("{weights}, by {score} {side}", weights=w.spec.words, score=name, side=_SIDES[on])
+    data = parts_data(
+        formula, panel, _terms(links, (), lag_regressors, words), effects=effects, durbin=durbin,
         functions=functions,
     )  # fmt: skip
     if gamma is None:
@@ -337,76 +380,76 @@ def threshold(
             )
     else:
         candidates = np.array([float(gamma)])
-    search = _Search(prepared, links, lag_regressors, n_jobs, progress)
+    search = _Search(data, links, lag_regressors, n_jobs, progress)
     plain, heights = search.heights(candidates, ())
     if not np.isfinite(heights).any():
         raise BoundaryError(
             "at no threshold has the likelihood a maximum inside the region where the model is "
             "stable; tie more, or leave W X out"
         )
-    # The bootstrap searches the candidates; gamma and its interval are looked for more closely.
+    # The bootstrap searches the candidates; gamma and its interval are searched more closely.
     best, asked = float(heights.max()), candidates
     if gamma is None:
         closer = _between(links.scores, *_interval(candidates, heights, level))
-        _, found = search.heights(closer, ())
+        _, closer_heights = search.heights(closer, ())
         every = np.append(candidates, closer)
         order = np.argsort(every)
-        candidates, heights = every[order], np.append(heights, found)[order]
+        candidates, heights = every[order], np.append(heights, closer_heights)[order]
     profile = _profile(candidates, heights, links)
     chosen = float(profile["loglik"].idxmax())
     low, high = _interval(candidates, heights, level)
 
-    def fitted(gammas: Sequence[float]) -> SeveralLags:
-        parts = links.parts(gammas)
-        return estimate(
-            formula, panel, parts, parts if lag_regressors else {}, members=members,
-            effects=effects, durbin=durbin, functions=functions, correct=True,
-        )  # fmt: skip
+    def fitted(gammas: Sequence[float]) -> RegressionResult:
+        return fit_parts(panel, search.data_at(gammas))
 
-    fit = fitted([chosen])
-    null = f"no threshold of {name} {_WORDS[on]}"
+    model = fitted([chosen])
+    null = t("no threshold of {score} {side}", score=name, side=_SIDES[on])
     if gamma is not None:
-        test = chi2_test("LR: threshold given", null, 2 * (best - plain), 1 + len(fit.lagged))
+        df = 1 + len(model.spec.lagged)
+        test = chi2_test(t("LR: threshold given"), null, 2 * (best - plain), df)
     else:
         test = search.test(2 * (best - plain), asked, (), replications, seed, null)
+    spec = Spec(
+        formula=formula, weights=w.spec.words, score=name, on=on, effects=effects,
+        lag_regressors=lag_regressors, grid=grid, trim=trim, replications=replications,
+        level=level, seed=seed,
+    )  # fmt: skip
     two = None
     if second:
         top = float(heights.max())
-        two = _second(search, asked, chosen, top, trim, replications, seed, fitted)
-    rule = test.rule if isinstance(test, HypothesisTest) else ""
+        two = _second(search, asked, chosen, top, trim, spec, fitted)
     return ThresholdResult(
         gamma=chosen,
         conf_low=low,
         conf_high=high,
-        test=test,
+        model=model,
+        tests=TestSet([test, *_wald(model)]),
         profile=profile,
-        fit=fit,
-        tests=_wald(fit),
-        score=name,
-        on=on,
-        formula=formula,
-        level=level,
-        replications=int(rule.split()[0]) if rule[:1].isdigit() else 0,
-        note=" ".join(
-            ["If the score was made from the outcome, these are associations.", *fit.notes]
-        ),
+        spec=spec,
+        notes=(_ASSOCIATIONS, *model.notes, *data.plain.notes_on_terms),
         second=two,
     )
 
 
+def _terms(links: _Links, gammas: Sequence[float], lag_regressors: bool, words: str) -> TermWeights:
+    """Return the terms of a model with these thresholds."""
+    parts = links.parts(gammas)
+    return TermWeights.in_parts(parts, parts if lag_regressors else {}, words)
+
+
 def _interval(candidates: np.ndarray, heights: np.ndarray, level: float) -> tuple[float, float]:
     """Return the rejected candidates next to those that are not, or the ends of the search."""
-    kept = np.flatnonzero(2 * (heights.max() - heights) <= _quantile_of_lr(level))
-    low, high = max(kept[0] - 1, 0), min(kept[-1] + 1, len(candidates) - 1)
+    accepted = np.flatnonzero(2 * (heights.max() - heights) <= _quantile_of_lr(level))
+    low, high = max(accepted[0] - 1, 0), min(accepted[-1] + 1, len(candidates) - 1)
     return float(candidates[low]), float(candidates[high])
 
 
 def _between(scores: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return up to `_CLOSER` observed scores inside an interval."""
-    inside = np.unique(scores[(scores > low) & (scores < high)])
-    if len(inside) <= _CLOSER:
-        return inside
-    return np.asarray(inside[np.linspace(0, len(inside) - 1, _CLOSER).round().astype(int)])
+    observed = np.unique(scores[(scores > low) & (scores < high)])
+    if len(observed) <= _CLOSER:
+        return observed
+    return np.asarray(observed[np.linspace(0, len(observed) - 1, _CLOSER).round().astype(int)])
 
 
 def _profile(candidates: np.ndarray, heights: np.ndarray, links: _Links) -> pd.DataFrame:
@@ -426,151 +469,160 @@ def _second(
     first: float,
     best: float,
     trim: float,
-    replications: int,
-    seed: int | None,
-    fitted: Callable[[Sequence[float]], SeveralLags],
+    spec: Spec,
+    fitted: Callable[[Sequence[float]], RegressionResult],
 ) -> SecondThreshold:
     """Look for a second threshold given the first, and for the first given the second."""
     scores = search.links.scores
 
-    def apart(given: float) -> np.ndarray:
+    def apart(threshold: float) -> np.ndarray:
         between = [
-            ((scores > min(c, given)) & (scores <= max(c, given))).mean() for c in candidates
+            ((scores > min(c, threshold)) & (scores <= max(c, threshold))).mean()
+            for c in candidates
         ]
         return candidates[np.array(between) >= trim]
 
-    left = apart(first)
-    if len(left) < 1:
+    others = apart(first)
+    if len(others) < 1:
         raise PanelError(
             "no candidate for a second threshold leaves enough links between the two; take a "
             "smaller trim="
         )
-    _, heights = search.heights(left, (first,))
+    _, heights = search.heights(others, (first,))
     if not np.isfinite(heights).any():
         raise BoundaryError("with two thresholds the likelihood has no maximum inside the region")
-    other = float(left[int(np.argmax(heights))])
+    other = float(others[int(np.argmax(heights))])
     again = apart(other)
     _, refined = search.heights(again, (other,))
     low, high = sorted((other, float(again[int(np.argmax(refined))])))
     statistic = 2 * (float(heights.max()) - best)
-    test = search.test(statistic, left, (first,), replications, seed, "one threshold, not two")
+    test = search.test(
+        statistic, others, (first,), spec["replications"], spec["seed"],
+        t("one threshold, not two"),
+    )  # fmt: skip
     return SecondThreshold(
-        (low, high), test, _profile(left, heights, search.links), fitted([low, high])
-    )
+        (low, high), TestSet([test]), _profile(others, heights, search.links),
+        fitted([low, high]), spec,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
     """What every search over candidates shares."""
 
-    prepared: Prepared
+    data: ModelData
     links: _Links
     lag_regressors: bool
     n_jobs: int
     progress: bool
 
-    def likelihood(self, gammas: Sequence[float]) -> LagLikelihood:
-        """Return the likelihood of the model with these thresholds."""
-        parts = self.links.parts(gammas)
-        return self.prepared.pose(parts, parts if self.lag_regressors else {}).likelihood
+    def data_at(self, gammas: Sequence[float]) -> ModelData:
+        """Return the data of the model with these thresholds."""
+        terms = _terms(self.links, gammas, self.lag_regressors, self.data.terms.words)
+        return self.data.with_terms(terms)
 
-    def heights(self, candidates: np.ndarray, given: tuple[float, ...]) -> tuple[float, np.ndarray]:
+    def likelihood(self, gammas: Sequence[float]) -> ConcentratedLikelihood:
+        """Return the likelihood of the model with these thresholds."""
+        data = self.data_at(gammas)
+        return concentrated_likelihood(data, log_determinants(data.terms))
+
+    def heights(self, candidates: np.ndarray, known: tuple[float, ...]) -> tuple[float, np.ndarray]:
         """Return the log-likelihood without a further threshold and at each candidate for it."""
-        count = len(given) + 1
-        start = self.likelihood(given).maximize([np.full(count, at) for at in (0.0, 0.5)])
+        count = len(known) + 1
+        start = maximize_from(self.likelihood(known), [np.full(count, rho) for rho in (0.0, 0.5)])
         common = np.full(count + 1, float(start.rho.mean()))
         heights, rho = [], common
         for gamma in candidates:
             try:
-                # From the last candidate's maximum, and from the common rho: hills may change
-                # places.
-                found = self.likelihood((*given, gamma)).maximize([rho, common])
+                # From the last candidate's maximum, and from the common rho: which of two maxima is
+                # higher may change.
+                maximum = maximize_from(self.likelihood((*known, gamma)), [rho, common])
             except (BoundaryError, CollinearityError):
                 heights.append(-np.inf)
                 continue
-            rho = found.rho
-            heights.append(found.loglik)
+            rho = maximum.rho
+            heights.append(maximum.loglik)
         return start.loglik, np.array(heights)
 
     def test(
         self,
         statistic: float,
         candidates: np.ndarray,
-        given: tuple[float, ...],
+        known: tuple[float, ...],
         replications: int,
         seed: int | None,
         null: str,
     ) -> HypothesisTest | NotApplicable:
-        """Compare sup LR with its values in samples from the model with the thresholds given."""
+        """Compare sup LR with its values in samples from the model with the known thresholds."""
         from joblib import Parallel, delayed
         from tqdm import tqdm
 
         if replications == 0:
-            return NotApplicable("sup LR", null, "replications=0: no bootstrap was asked for")
+            reason = t("replications=0: no bootstrap was asked for")
+            return NotApplicable(t("sup LR"), null, reason)
         seeds = np.random.SeedSequence(seed).spawn(replications)
         alone = replace(self, n_jobs=1, progress=False)
-        tasks = (delayed(_one_sample)(alone, candidates, given, one) for one in seeds)
+        tasks = (delayed(_one_sample)(alone, candidates, known, child) for child in seeds)
         results = Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks)
         bar = tqdm(results, total=replications, desc="bootstrap", disable=not self.progress)
-        drawn = np.array(list(bar))
-        drawn = drawn[np.isfinite(drawn)]
-        p = (1 + float((drawn >= statistic).sum())) / (1 + len(drawn))
-        words = f"{len(given)} threshold{'s' * (len(given) != 1)}" if given else "a threshold"
-        kind = "with" if given else "without"
-        return HypothesisTest(
-            "sup LR", null, statistic, "bootstrap", None, p,
-            f"{len(drawn)} samples from the model {kind} {words}",
-        )  # fmt: skip
+        samples = np.array(list(bar))
+        samples = samples[np.isfinite(samples)]
+        p = (1 + float((samples >= statistic).sum())) / (1 + len(samples))
+        rule = t("{count} samples from the model without a threshold", count=len(samples))
+        if known:
+            rule = t("{count} samples from the model with 1 threshold", count=len(samples))
+        return HypothesisTest(t("sup LR"), null, statistic, "bootstrap", None, p, rule)
 
 
 def _one_sample(
     search: _Search,
     candidates: np.ndarray,
-    given: tuple[float, ...],
+    known: tuple[float, ...],
     seed: np.random.SeedSequence,
 ) -> float:
-    """Return sup LR in one sample from the model with the thresholds given."""
-    prepared, plain = search.prepared, search.prepared.plain
-    n, t = plain.y.shape
-    parts = search.links.parts(given)
-    posed = prepared.pose(parts, parts if search.lag_regressors else {})
-    found = posed.likelihood.maximize([np.full(len(parts), at) for at in (0.0, 0.5)])
-    p = posed.projection
-    coefs = p.coef_y - p.unscale @ posed.along @ found.rho
-    fitted = (p.z @ coefs).reshape(n, t)
-    e = (p.y - posed.lag_y @ found.rho - p.z @ coefs).reshape(n, t)
+    """Return sup LR in one sample from the model with the known thresholds."""
+    data = search.data_at(known)
+    n, periods = data.shape
+    likelihood = concentrated_likelihood(data, log_determinants(data.terms))
+    starts = [np.full(len(data.terms.y), rho) for rho in (0.0, 0.5)]
+    maximum = maximize_from(likelihood, starts)
+    estimate = estimate_at(maximum.parameters, data.projection, likelihood)
+    fitted = (data.projection.z @ estimate.coefs).reshape(n, periods)
     # Swept residuals vary less than errors do; effects themselves drop out when sweeping.
-    e = e * np.sqrt(n * t / posed.likelihood.observations)
-    drawn = e[np.random.default_rng(seed).integers(0, n, n)]
-    total = sum(at * matrix for at, matrix in zip(found.rho, parts.values(), strict=True))
-    system = sparse.csc_matrix(sparse.eye_array(search.links.size) - total)
-    right = fitted + drawn if search.links.size == n else (fitted + drawn).ravel()
-    y = sla.splu(system).solve(np.asarray(right, order="F")).reshape(n, t)
-    again = replace(search, prepared=replace(prepared, plain=replace(plain, y=y)))
+    scale = np.sqrt(n * periods / data.counts.observations)
+    e = estimate.disturbances.reshape(n, periods) * scale
+    sampled = e[np.random.default_rng(seed).integers(0, n, n)]
+    factor = factorize_system(system_of(data.terms.matrices_y, maximum.rho))
+    right = fitted + sampled if search.links.size == n else (fitted + sampled).ravel()
+    y = factor.solve(np.asarray(right, order="F")).reshape(n, periods)
+    again = replace(search, data=search.data.with_outcome(y))
     try:
-        without, heights = again.heights(candidates, given)
+        without, heights = again.heights(candidates, known)
     except BoundaryError:
         return float("nan")
     return float(2 * (heights.max() - without))
 
 
-def _wald(fit: SeveralLags) -> dict[str, HypothesisTest | NotApplicable]:
+def _wald(model: RegressionResult) -> list[HypothesisTest | NotApplicable]:
     """Test that coefficients below and above are equal, given gamma."""
-    index = fit.params.index
+    index = model.params.index
     rows: dict[str, list[np.ndarray]] = {"rho": [], "theta": []}
-    for block, name in [("spatial", "rho"), *(("wx", name) for name in fit.lagged)]:
+    for block, name in [("spatial", "rho"), *(("wx", name) for name in model.spec.lagged)]:
         row = np.zeros(len(index))
         row[index.get_loc((block, name, ABOVE))] = 1.0
         row[index.get_loc((block, name, BELOW))] = -1.0
         rows["rho" if block == "spatial" else "theta"].append(row)
-    rows["rho and theta"] = rows["rho"] + rows["theta"]
-    found: dict[str, HypothesisTest | NotApplicable] = {}
-    for words, contrasts in rows.items():
-        if not contrasts:
-            continue
-        title = f"equal below and above: {words}"
-        found[title] = fit.wald(title, f"{words} do not change at gamma", np.array(contrasts))
-    return found
+    rows[t("rho and theta")] = rows["rho"] + rows["theta"]
+    return [
+        wald_of(
+            model,
+            t("equal below and above: {terms}", terms=terms),
+            t("{terms} do not change at gamma", terms=terms),
+            np.array(contrasts),
+        )
+        for terms, contrasts in rows.items()
+        if contrasts
+    ]
 
 
 def _quantile_of_lr(level: float) -> float:

@@ -29,8 +29,8 @@ def results():
     cities = nq.datasets.simulate_cities(seed=0)
     south = panel.units.to_series().isin(SOUTH).map({True: "south & coast", False: "rest"})
     fitted = nq.fit("lgsp ~ lpcap + lpc + lemp + unemp", panel, w)
-    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
-    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
+    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
     score = panel.frame["lpc"].groupby(level="unit").mean()
     return [
         panel, w, w.spec, fitted, fitted.spec, fitted.effects(seed=0), split, barrier,
@@ -59,10 +59,10 @@ def results():
                                             group=_south_of(incomes)),
         nq.dynamics.time_homogeneity(incomes, "relative_income"),
         nq.dynamics.lisa_markov(incomes, "income", near),
-        nq.dynamics.rank_mobility(incomes, "income", w=near, permutations=19, seed=0),
+        nq.dynamics.rank_mobility(incomes, "income", weights=near, permutations=19, seed=0),
         nq.dynamics.density(incomes, "relative_income"),
         nq.dynamics.stochastic_kernel(incomes, "relative_income", step=5),
-        nq.dynamics.stochastic_kernel(incomes, "relative_income", w=near, step=5),
+        nq.dynamics.stochastic_kernel(incomes, "relative_income", weights=near, step=5),
         nq.dynamics.modality(incomes, "relative_income", periods=[2009], replications=20, seed=0),
         nq.convergence.beta(incomes, "income"),
         nq.convergence.sigma(incomes, "income"),

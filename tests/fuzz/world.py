@@ -129,11 +129,11 @@ class World:
 
     @cached_property
     def partitioned(self) -> Any:
-        return nq.spillovers.partitioned("y ~ x1", self.panel, self.weights, groups="core")
+        return nq.spillovers.partitioned("y ~ x1", self.panel, self.weights, group="core")
 
     @cached_property
     def barrier(self) -> Any:
-        return nq.spillovers.barrier("y ~ x1", self.panel, self.weights, zone="region")
+        return nq.spillovers.barrier("y ~ x1", self.panel, self.weights, group="region")
 
     @cached_property
     def reach(self) -> Any:

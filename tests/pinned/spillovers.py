@@ -27,13 +27,13 @@ SUMMIT = "several rho are found by a search; standard errors follow from where i
 
 def partitioned(effects: str, **options: Any) -> Any:
     return nq.spillovers.partitioned(
-        SHORT, states(), queen(), groups=half(states()), effects=effects, **options
+        SHORT, states(), queen(), group=half(states()), effects=effects, **options
     )
 
 
 def barrier(w: nq.weights.SpatialWeights, effects: str, *zones: pd.Series) -> Any:
     return nq.spillovers.barrier(
-        SHORT, states(), w, zone=zones[0] if len(zones) == 1 else list(zones), effects=effects
+        SHORT, states(), w, group=zones[0] if len(zones) == 1 else list(zones), effects=effects
     )
 
 
@@ -125,7 +125,7 @@ def _() -> Numbers:
         "high": float(decay.conf_high),
         "retained": float(decay.retained),
         "loglik": float(decay.loglik),
-        **statistics({"no decay": decay.test}),
+        **statistics({"no decay": next(iter(decay.tests.values()))}),
     }
 
 
@@ -174,7 +174,7 @@ def _() -> Numbers:
         "low": float(decay.conf_low),
         "high": float(decay.conf_high),
         "loglik": float(decay.loglik),
-        **statistics({"no decay": decay.test}),
+        **statistics({"no decay": next(iter(decay.tests.values()))}),
     }
 
 
@@ -187,8 +187,12 @@ def _() -> Numbers:
         result = nq.spillovers.threshold(
             "lgsp ~ lpc", states(), queen(), score=score, on=on, gamma=gamma, effects="unit"
         )
-        numbers |= named(on, parameters(result) | statistics({"threshold": result.test}))
-        numbers |= named(on, digest("wald", [test.statistic for test in result.tests.values()]))
+        numbers |= named(
+            on, parameters(result) | statistics({"threshold": next(iter(result.tests.values()))})
+        )
+        numbers |= named(
+            on, digest("wald", [test.statistic for test in list(result.tests.values())[1:]])
+        )
     moving = nq.spillovers.threshold(
         "lgsp ~ lpc", states().select(periods=range(1980, 1985)), queen(), score="unemp",
         gamma=8.05, effects="two-way",
@@ -209,7 +213,7 @@ def _() -> Numbers:
         "low": float(result.conf_low),
         "high": float(result.conf_high),
         **parameters(result),
-        **statistics({"one": result.test, "two": result.second.test}),
+        **statistics({"one": result.tests["sup LR"], "two": result.second.tests["sup LR"]}),
         **digest("profile", result.profile["loglik"]),
         **digest("two", result.second.gammas),
     }

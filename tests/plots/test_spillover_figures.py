@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.maps._basemap import MapLook, ground_of
+from nqp_spatial.plots.maps._basemap import MapStyle, basemap_of
 
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
 
@@ -23,7 +23,7 @@ def south(states):
 def test_effects_matrix_shows_every_cell(states, south):
     panel, w = states
     found = nq.spillovers.partitioned(
-        "lgsp ~ lpc + lemp", panel, w, groups=south, effects="unit"
+        "lgsp ~ lpc + lemp", panel, w, group=south, effects="unit"
     ).effects_matrix("lpc")
     ax = nq.plots.effects_matrix(found)
     table, low = found.matrix(), found.matrix(value="conf_low")
@@ -78,10 +78,10 @@ def test_threshold_draws_the_profile_and_its_interval(states):
 def test_border_loss_draws_shares_and_limits(states, south):
     panel, _ = states
     w = nq.weights.knn(panel, k=6)
-    found = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
+    found = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
     ax = nq.plots.border_loss(found)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["across part"]
-    limits = found.conf_int().iloc[0]
+    limits = found.share_interval().iloc[0]
     drawn = ax.lines[0].get_xdata()
     if limits["kind"] == "bounded" and abs(limits["conf_low"]) < 3:
         np.testing.assert_allclose(drawn, [limits["conf_low"], limits["conf_high"]])
@@ -90,7 +90,7 @@ def test_border_loss_draws_shares_and_limits(states, south):
 def test_arrows_go_from_sender_to_receiver(states, south):
     panel, w = states
     found = nq.spillovers.partitioned(
-        "lgsp ~ lpc + lemp", panel, w, groups=south, effects="unit"
+        "lgsp ~ lpc + lemp", panel, w, group=south, effects="unit"
     ).effects_matrix("lpc")
     ax = nq.plots.effects_arrows(found, panel, south)
     value = found.matrix("indirect")
@@ -115,9 +115,9 @@ def test_arrows_go_from_sender_to_receiver(states, south):
             assert f"{value.loc[receiver, sender]:.3f}" in texts
     order = sorted(widths, key=lambda pair: abs(value.loc[pair]))
     assert widths[order[0]] < widths[order[1]]
-    with pytest.raises(OptionError, match="groups must be those of the result"):
+    with pytest.raises(OptionError, match="group must give the groups of the result"):
         nq.plots.effects_arrows(found, panel, south.replace("South", "Sunny"))
 
 
 def ax_crs(panel):
-    return ground_of(panel, MapLook()).shapes.crs
+    return basemap_of(panel, MapStyle()).shapes.crs

@@ -16,10 +16,10 @@ from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import OptionError, StabilityWarning
 from nqp_spatial.regression import _effect_values as impacts
 from nqp_spatial.regression import robustness
-from nqp_spatial.regression._demeaning import swept
+from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._effect_parameters import effect_parameters
-from nqp_spatial.regression._model_data import pose
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.covariance import sandwich
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
@@ -56,11 +56,11 @@ def test_moments_of_errors_from_swept_residuals(effects):
     n, t = 12, 5
     e = skewed(np.random.default_rng(0), (n, t))
     spec = RegressionSpec("y ~ x", "", (), (), "sar", effects, "none")
-    residuals = swept(e, spec).ravel()
+    residuals = demean(e, spec).ravel()
     result = sandwich._error_moments(residuals, spec, n, t)
     assert result == pytest.approx(moments_of(residuals, n, t, effects))
     # With many draws they are the moments of the errors themselves: 2 / sqrt 2 and 6.
-    many = swept(skewed(np.random.default_rng(1), (n, t, 40_000)), spec)
+    many = demean(skewed(np.random.default_rng(1), (n, t, 40_000)), spec)
     third, fourth = sandwich._error_moments(many.ravel(), spec, n, t)
     assert third == pytest.approx(2 / np.sqrt(2), rel=0.05)
     assert fourth == pytest.approx(6, rel=0.1)
@@ -391,9 +391,9 @@ def test_marginal_likelihood_of_transformed_data(neighbours, simulate, model):
     w = neighbours(14, 3)
     n, t = 14, 4
     panel = simulate(w, t, seed=3)
-    terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
+    terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
     spec = RegressionSpec("y ~ x1", "", (), (), model, "two-way", "transformation")
-    problem = pose(panel, spec, terms)
+    problem = build_model_data(panel, spec, terms)
     W = w.sparse.toarray()
     J = np.eye(n) - 1 / n
 
@@ -434,9 +434,9 @@ def test_probabilities_share_one_transformation(neighbours, simulate, effects, c
     logs = []
     for w in (first, other):
         for model in ("slx", "sdm", "sdem"):
-            terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
+            terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
             spec = RegressionSpec("y ~ x1", "", (), (), model, effects, correction)
-            logs.append(log_marginal(pose(panel, spec, terms)))
+            logs.append(log_marginal(build_model_data(panel, spec, terms)))
     np.testing.assert_allclose(result["log_marginal"], logs)
     np.testing.assert_allclose(result["probability"], np.exp(np.array(logs) - logsumexp(logs)))
     scaled = first.standardize("spectral") if effects != "two-way" else None
@@ -456,7 +456,7 @@ def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
     ).frame
     for position, w in enumerate((first, other)):
         spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
-        value = log_marginal(pose(panel, spec, Terms(w, w, None)))
+        value = log_marginal(build_model_data(panel, spec, TermWeights.of(w, w, None)))
         assert result["log_marginal"].iloc[position] == pytest.approx(value)
 
 
@@ -505,8 +505,8 @@ def test_effects_of_units_in_blocks(neighbours):
     w = neighbours(620, 4)
     W = w.sparse.toarray()
     for terms, x, theta in (
-        (Terms(w, w, None), 0.4, 0.5), (Terms(w, None, None), 0.4, 0.0),
-        (Terms(None, w, None), 0.0, 0.5), (Terms(None, None, None), 0.0, 0.0),
+        (TermWeights.of(w, w, None), 0.4, 0.5), (TermWeights.of(w, None, None), 0.4, 0.0),
+        (TermWeights.of(None, w, None), 0.0, 0.5), (TermWeights(), 0.0, 0.0),
     ):  # fmt: skip
         result = impacts.unit_effects(terms, x, 0.8, 1.5, theta, w.units)
         inner = (1.5 * np.eye(620) + theta * W) / 0.8

@@ -77,7 +77,7 @@ def test_neighbours_and_regressors_together(plain):
             nq.fit("y ~ x1", made, w, **options)
     half = pd.Series(np.arange(16) % 2, panel.units)
     with pytest.raises(DomainError, match="outcomes of neighbours together explain"):
-        nq.spillovers.partitioned("y ~ x1", made, w, groups=half)
+        nq.spillovers.partitioned("y ~ x1", made, w, group=half)
 
 
 @pytest.mark.parametrize("kind", ["exact", "absorbed"])
@@ -92,8 +92,8 @@ def test_relatives_refuse_the_same(plain, kind):
     score = pd.Series(np.arange(16.0), panel.units)
     options = {"effects": "unit"}
     calls = [
-        lambda: nq.spillovers.partitioned("y ~ x1 + x2", made, w, groups=half, **options),
-        lambda: nq.spillovers.barrier("y ~ x1 + x2", made, w, zone=half, **options),
+        lambda: nq.spillovers.partitioned("y ~ x1 + x2", made, w, group=half, **options),
+        lambda: nq.spillovers.barrier("y ~ x1 + x2", made, w, group=half, **options),
         lambda: nq.spillovers.threshold("y ~ x1 + x2", made, w, score=score, **options),
         lambda: nq.diagnostics("y ~ x1 + x2", made, w, **options),
         lambda: nq.regression.posterior_probabilities("y ~ x1 + x2", made, w, **options),
@@ -137,8 +137,8 @@ def test_levels_are_refused_everywhere(states, level):
     panel, w = states
     half = pd.Series(np.arange(48) % 2, panel.units)
     res = nq.fit("lgsp ~ lpc", panel, w, effects="unit")
-    part = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=half, effects="unit")
-    wall = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=half, effects="unit")
+    part = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=half, effects="unit")
+    wall = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=half, effects="unit")
     options = {"effects": "unit", "level": level}
     calls = [
         lambda: res.conf_int(level),
@@ -148,6 +148,7 @@ def test_levels_are_refused_everywhere(states, level):
         lambda: part.conf_int(level),
         lambda: part.effects_matrix("lpc", level=level),
         lambda: wall.conf_int(level),
+        lambda: wall.share_interval(level),
         lambda: wall.decay(level),
         lambda: wall.effects_by_border("lpc", level=level),
         lambda: nq.spillovers.reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], **options),
@@ -252,7 +253,7 @@ def test_effects_of_terms_are_said_to_be_that(plain, formula, note):
     assert any(note in words for words in effects.notes)
     assert note.split(",")[0] in " ".join(str(effects).split())
     half = pd.Series(np.arange(16) % 2, panel.units)
-    part = nq.spillovers.partitioned(formula, panel, w, groups=half, effects="unit")
+    part = nq.spillovers.partitioned(formula, panel, w, group=half, effects="unit")
     assert any(note in words for words in part.notes)
 
 

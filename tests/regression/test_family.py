@@ -13,7 +13,7 @@ import nqp_spatial as nq
 from nqp_spatial.errors import ConvergenceError, OptionError, PanelError
 from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.covariance.dynamic_bias import score_bias_of_units
-from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, Squares
+from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 
 MODELS = {"sem": (0, 0, 1), "sdem": (0, 1, 1), "sac": (1, 0, 1), "sdm": (1, 1, 0)}
@@ -162,7 +162,7 @@ def test_slopes_of_the_concentrated_likelihood(neighbours):
     estimate = _estimate_of(res, panel, w, v)
     likelihood = ConcentratedLikelihood(
         estimate.counts,
-        Squares(estimate.projection),
+        CrossProducts(estimate.projection),
         (log_determinant(w, "exact"), log_determinant(v, "exact")),
     )
     point = np.array([0.2, -0.3, 1.0])
@@ -201,7 +201,7 @@ def _estimate_of(res, panel, w, v):
     rho, lam = float(spatial.get("rho", 0.0)), float(spatial.get("lam", 0.0))
     active = (0,) * spec.has_rho + (1,) * spec.has_lam
     return info.Estimate(
-        res.params.to_numpy()[:count], rho, lam, res.sigma2, projection, counts, active
+        res.params.to_numpy()[:count], np.array([rho]), lam, res.sigma2, projection, counts, active
     )
 
 
@@ -218,7 +218,7 @@ def test_expected_information_by_dense_matrices(neighbours, model, effects):
     basis_t = linalg.null_space(np.ones((1, t))) if effects != "none" else np.eye(t)
     basis_n = linalg.null_space(np.ones((1, n))) if effects == "two-way" else np.eye(n)
     eye = np.eye(n)
-    a = eye - estimate.rho * w.sparse.toarray()
+    a = eye - estimate.rho[0] * w.sparse.toarray()
     b = eye - estimate.lam * v.sparse.toarray()
     f = b @ w.sparse.toarray() @ np.linalg.inv(a) @ np.linalg.inv(b)
     h = v.sparse.toarray() @ np.linalg.inv(b)
@@ -227,7 +227,7 @@ def test_expected_information_by_dense_matrices(neighbours, model, effects):
     m, s2 = basis_t.shape[1], estimate.sigma2
     z = estimate.filtered[0].reshape(n, t, -1)
     z = np.einsum("ni,ntk,ts->isk", basis_n, z, basis_t).reshape(-1, z.shape[2])
-    structural = panel.values("y") - estimate.rho * (w.sparse @ panel.values("y"))
+    structural = panel.values("y") - estimate.rho[0] * (w.sparse @ panel.values("y"))
     structural = structural - estimate.disturbances.reshape(n, t)
     spill = b @ w.sparse.toarray() @ np.linalg.solve(a, structural)
     spill = (basis_n.T @ spill @ basis_t).ravel()
@@ -377,7 +377,7 @@ def test_traces_with_a_second_matrix_from_probes(lattice, neighbours, monkeypatc
 
     w, v = lattice(12, 12), neighbours(144, 5)
     exact = _trace_functions._cross_curve(w, v, 0.2, 0.6).value(np.array([0.3, 0.5]))
-    monkeypatch.setattr(_trace_functions, "_EXACT_CROSS_UP_TO", 10)
+    monkeypatch.setattr(_trace_functions, "DENSE_CROSS_UP_TO", 10)
     probed = _trace_functions._cross_curve(w, v, 0.2, 0.6).value(np.array([0.3, 0.5]))
     np.testing.assert_allclose(probed, exact, atol=0.02)
 
@@ -487,7 +487,7 @@ def test_the_dynamic_bias_by_dense_matrices(lattice, model, effects):
     )
     basis = linalg.null_space(np.ones((1, 30))) if effects == "two-way" else np.eye(30)
     tau, eta = res.params["dynamic"][["tau", "eta"]]
-    rho, lam, dense = estimate.rho, estimate.lam, w.sparse.toarray()
+    rho, lam, dense = estimate.rho[0], estimate.lam, w.sparse.toarray()
     inverse = np.linalg.inv((1 - tau) * np.eye(30) - (rho + eta) * dense)
     g = dense @ np.linalg.inv(np.eye(30) - rho * dense)
     h = dense @ np.linalg.inv(np.eye(30) - lam * dense)
@@ -514,7 +514,7 @@ def test_the_bias_formula_is_smooth_where_its_partial_fractions_meet(lattice):
     scores = []
     for shift in (-2e-4, 0.0, 2e-4):
         coefs = estimate.coefs.copy()
-        coefs[-1] = -tau * estimate.rho + shift
+        coefs[-1] = -tau * estimate.rho[0] + shift
         moved = info.Estimate(
             coefs, estimate.rho, 0.0, 1.0, estimate.projection, estimate.counts, (0,)
         )

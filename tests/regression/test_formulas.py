@@ -284,9 +284,11 @@ def test_functions_of_the_caller(odd):
     assert copy.deepcopy(res).params.equals(res.params)
     half = pd.Series(np.arange(16) % 2, panel.units)
     options = {"effects": "unit", "functions": functions}
-    part = nq.spillovers.partitioned("y ~ cube(x1)", panel, w, groups=half, **options)
+    part = nq.spillovers.partitioned("y ~ cube(x1)", panel, w, group=half, **options)
     assert part.tests
-    assert nq.spillovers.barrier("y ~ cube(x1)", panel, w, zone=half, **options).share.notna().all()
+    assert (
+        nq.spillovers.barrier("y ~ cube(x1)", panel, w, group=half, **options).share.notna().all()
+    )
     known = nq.spillovers.threshold(
         "y ~ cube(x1)",
         panel,
@@ -395,7 +397,7 @@ def test_a_trend_beside_unit_effects(odd):
     with pytest.raises(CollinearityError, match=r"'year' are equal across units.*out of durbin="):
         nq.fit("y ~ x1 + year", panel, w, effects="unit", durbin=["x1", "year"])
     split = nq.spillovers.partitioned(
-        "y ~ x1 + year", panel, w, groups=pd.Series(np.arange(16) % 2, panel.units), effects="unit"
+        "y ~ x1 + year", panel, w, group=pd.Series(np.arange(16) % 2, panel.units), effects="unit"
     )
     assert set(split.params["wx"].index.get_level_values("variable")) == {"x1"}
 

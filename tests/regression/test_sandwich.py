@@ -243,13 +243,13 @@ def test_the_qml_sandwich_by_brute_force(tiny, effects):
     kronecker = np.kron(dense, np.eye(t))
     ones = [] if units or periods else [np.ones(n * t)]
     z = np.column_stack([*ones, x.ravel(), (dense @ x).ravel()])
-    copies, size = t - units, (n - periods) * (t - units)
+    n_logdets, size = t - units, (n - periods) * (t - units)
 
     def loglik(p):
         *b, rho, s2 = p
         e = m @ (y.ravel() - rho * kronecker @ y.ravel() - z @ np.array(b))
         log_det = np.linalg.slogdet(np.eye(n) - rho * dense)[1] - periods * np.log(1 - rho)
-        return copies * log_det - size / 2 * np.log(2 * np.pi * s2) - e @ e / (2 * s2)
+        return n_logdets * log_det - size / 2 * np.log(2 * np.pi * s2) - e @ e / (2 * s2)
 
     estimates = np.append(res.params.to_numpy(), res.sigma2)
     assert loglik(estimates) == pytest.approx(res.loglik, abs=1e-7)

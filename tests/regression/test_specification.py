@@ -16,9 +16,9 @@ from nqp_spatial.core.inference import HypothesisTest, NotApplicable
 from nqp_spatial.core.text import label, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import posterior_probabilities
-from nqp_spatial.regression._demeaning import swept
-from nqp_spatial.regression._model_data import pose
-from nqp_spatial.regression._term_weights import Terms
+from nqp_spatial.regression._demeaning import demean
+from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
@@ -37,7 +37,9 @@ NAMES = {
 
 
 def linear(panel, formula, effects, correction="none"):
-    return pose(panel, RegressionSpec(formula, "", (), (), "ols", effects, correction), Terms())
+    return build_model_data(
+        panel, RegressionSpec(formula, "", (), (), "ols", effects, correction), TermWeights()
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,19 +111,21 @@ def test_score_tests_are_quadratic_forms_of_score_and_information(
     logdet = log_determinant(w, "exact")
     for name, model, which in (("LM lag", "sar", 0), ("LM error", "sem", 1)):
         draft = RegressionSpec("y ~ x1 + x2", "", (), (), model, effects, correction)
-        full = pose(panel, draft, Terms(w if which == 0 else None, None, w if which else None))
+        full = build_model_data(
+            panel, draft, TermWeights.of(w if which == 0 else None, None, w if which else None)
+        )
         p = full.projection
         s2 = float(p.left_y @ p.left_y) / full.counts.observations
-        estimate = info.Estimate(p.coef_y, 0.0, 0.0, s2, p, full.counts, (which,))
+        estimate = info.Estimate(p.coef_y, np.zeros(1), 0.0, s2, p, full.counts, (which,))
         structural = full.design.y - p.left_y.reshape(full.design.y.shape)
         logdets = (logdet, None) if which == 0 else (None, logdet)
         matrices = (w.sparse, None) if which == 0 else (None, w.sparse)
-        moments = info.spill(estimate, structural, matrices, logdets, full.spec)
+        moments = info.trace_moments(estimate, structural, matrices, logdets, full.spec)
         information = info.expected(estimate, moments)
-        lagged = p.lag_y if which == 0 else estimate.lagged_disturbances
+        lagged = p.lag_y[:, 0] if which == 0 else estimate.lagged_disturbances
         # Slope of the log-determinants at zero: -m tr(W), less the share of the periods.
         score = np.zeros(len(information))
-        score[-2] = p.left_y @ lagged / s2 + full.counts.copies * full.counts.less_one
+        score[-2] = p.left_y @ lagged / s2 + full.counts.n_logdets * full.counts.drops_unit_root
         statistic = score @ np.linalg.solve(information, score)
         if correction == "none" and effects == "two-way":
             # The classical statistic has tr(W) = 0 and the trace of all of W: as printed.
@@ -268,11 +272,13 @@ def test_marginal_likelihood_by_quadrature(neighbours, simulate, model):
     """Dense determinants, least squares at each point, adaptive integration."""
     w = neighbours(15, 3)
     panel = simulate(w, 4, seed=1)
-    terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
-    problem = pose(panel, RegressionSpec("y ~ x1 + x2", "", (), (), model, "unit", "none"), terms)
+    terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
+    problem = build_model_data(
+        panel, RegressionSpec("y ~ x1 + x2", "", (), (), model, "unit", "none"), terms
+    )
     y, z = problem.projection.y, problem.projection.z
     dense, n, t = w.sparse.toarray(), 15, 4
-    lag_y = swept(dense @ problem.design.y, problem.spec).ravel()
+    lag_y = demean(dense @ problem.design.y, problem.spec).ravel()
     freedom = (n * t - z.shape[1]) / 2
 
     def height(x):

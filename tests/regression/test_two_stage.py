@@ -12,7 +12,7 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError
-from nqp_spatial.regression.estimators.gs2sls import strength
+from nqp_spatial.regression.estimators.gs2sls import first_stage_strength
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +307,6 @@ def test_weak_begins_at_ten(f):
     exogenous, instrument, noise = basis_vectors.T
     column = 2 * exogenous + np.sqrt(f / (n - 2)) * instrument + noise
     h = np.column_stack([exogenous, instrument])
-    words = strength(column, "m", h, exogenous[:, None])
+    words = first_stage_strength(column, "m", h, exogenous[:, None])
     assert words.startswith(f"first stage of m: F = {f:.1f} of 1 instruments")
     assert ("weak" in words) == (f < 10)

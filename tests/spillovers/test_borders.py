@@ -9,6 +9,7 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError
+from nqp_spatial.regression._term_weights import matrices_by_name
 from nqp_spatial.spillovers import barrier, partitioned
 from nqp_spatial.spillovers.borders import fieller
 
@@ -29,14 +30,14 @@ def regions(states):
 
 def test_one_border_is_a_tied_partition(states, regions):
     panel, w = states
-    mine = barrier("lgsp ~ lpc + lemp", panel, w, zone=regions, effects="unit")
+    mine = barrier("lgsp ~ lpc + lemp", panel, w, group=regions, effects="unit")
     tied = partitioned(
-        "lgsp ~ lpc + lemp", panel, w, groups=regions, effects="unit",
+        "lgsp ~ lpc + lemp", panel, w, group=regions, effects="unit",
         rho="within-across", theta="within-across", beta="none",
     )  # fmt: skip
     np.testing.assert_allclose(mine.params, tied.params, rtol=1e-9)
     np.testing.assert_allclose(mine.std_errors, tied.std_errors, rtol=1e-9)
-    rho = mine.fit.rho
+    rho = mine.params["spatial", "rho"].to_numpy()
     assert mine.share.loc["across region"] == pytest.approx(1 - rho[1] / rho[0])
     assert "share_lost" in repr(mine)
 
@@ -62,7 +63,7 @@ def test_fieller_by_its_definition():
 
 def test_decay_is_a_profile(states, regions):
     panel, w = states
-    res = barrier("lgsp ~ lpc + lemp", panel, w, zone=regions, effects="unit")
+    res = barrier("lgsp ~ lpc + lemp", panel, w, group=regions, effects="unit")
     found = res.decay()
     plain = nq.fit("lgsp ~ lpc + lemp", panel, w, effects="unit")
     dense = w.sparse.toarray()
@@ -72,7 +73,9 @@ def test_decay_is_a_profile(states, regions):
         matrix = nq.weights.from_dense(np.where(same, dense, left * dense), panel.units)
         return nq.fit("lgsp ~ lpc + lemp", panel, matrix, effects="unit").loglik
 
-    assert found.test.statistic == pytest.approx(2 * (found.loglik - plain.loglik), abs=1e-6)
+    assert next(iter(found.tests.values())).statistic == pytest.approx(
+        2 * (found.loglik - plain.loglik), abs=1e-6
+    )
     assert loglik(found.retained) == pytest.approx(found.loglik, abs=1e-6)
     assert found.loglik >= max(loglik(left) for left in (0.0, 0.4, 0.8, 1.0, 1.4)) - 1e-9
     assert found.retained == pytest.approx(np.exp(-found.kappa))
@@ -90,14 +93,14 @@ def test_effects_by_border_are_derivatives(states, regions):
     both = regions + " " + half
     both.name = "small"
     w = nq.weights.knn(panel, k=8)
-    res = barrier("lgsp ~ lpc", panel, w, zone=[both, regions], effects="unit")
+    res = barrier("lgsp ~ lpc", panel, w, group=[both, regions], effects="unit")
     assert res.parts == [
         "within small", "across small, within region", "across region",
     ]  # fmt: skip
     table = res.effects_by_border("lpc")
     n, params = panel.n_units, res.params
     system, m = np.eye(n), params["x", "lpc", "all"] * np.eye(n)
-    for part, matrix in res.fit.y_parts.items():
+    for part, matrix in matrices_by_name(res.model.terms.y).items():
         system = system - params["spatial", "rho", part] * matrix.toarray()
         m = m + params["wx", "lpc", part] * matrix.toarray()
     e = np.linalg.solve(system, m)
@@ -113,7 +116,7 @@ def test_effects_by_border_are_derivatives(states, regions):
         assert table.loc[name, "estimate"] == pytest.approx(value, rel=1e-9)
     parts = table.loc[["indirect within small", "indirect across small"], "estimate"]
     assert parts.sum() == pytest.approx(table.loc["indirect", "estimate"])
-    whole = sum(matrix for matrix in res.fit.y_parts.values())
+    whole = sum(matrix for matrix in matrices_by_name(res.model.terms.y).values())
     assert abs(whole - w.sparse).max() == 0
 
 
@@ -122,11 +125,11 @@ def test_errors_of_effects_by_border_from_differences(states, regions):
     from math import erfc, sqrt
 
     panel, w = states
-    res = barrier("lgsp ~ lpc", panel, w, zone=regions, effects="unit")
+    res = barrier("lgsp ~ lpc", panel, w, group=regions, effects="unit")
     n, index = panel.n_units, res.params.index
     same = regions.to_numpy()[:, None] == regions.to_numpy()[None, :]
     off = ~np.eye(n, dtype=bool)
-    parts = {name: matrix.toarray() for name, matrix in res.fit.y_parts.items()}
+    parts = {name: matrix.toarray() for name, matrix in matrices_by_name(res.model.terms.y).items()}
 
     def effects(values):
         params = pd.Series(values, index)
@@ -157,12 +160,14 @@ def test_errors_of_effects_by_border_from_differences(states, regions):
 def test_errors(states, regions):
     panel, w = states
     half = pd.Series(np.where(panel.units < "MO", "first", "second"), panel.units, name="half")
-    with pytest.raises(OptionError, match="zones must be nested, the smallest first: half 'first'"):
-        barrier("lgsp ~ lpc", panel, w, zone=[half, regions])
+    with pytest.raises(
+        OptionError, match="groups must be nested, the smallest first: half 'first'"
+    ):
+        barrier("lgsp ~ lpc", panel, w, group=[half, regions])
     with pytest.raises(WeightsError, match="no links across region"):
         inside = nq.weights.within(w, regions)
-        barrier("lgsp ~ lpc", panel, inside, zone=regions)
-    res = barrier("lgsp ~ lpc", panel, w, zone=regions, effects="unit")
+        barrier("lgsp ~ lpc", panel, inside, group=regions)
+    res = barrier("lgsp ~ lpc", panel, w, group=regions, effects="unit")
     with pytest.raises(UnknownColumnError):
         res.effects_by_border("lemp")
 
@@ -197,8 +202,8 @@ def test_a_planted_loss_is_covered(lattice):
             unit="id",
             period="t",
         )
-        res = barrier("y ~ x", panel, w, zone=zone, effects="unit")
-        low, high, kind = res.conf_int().iloc[0]
+        res = barrier("y ~ x", panel, w, group=zone, effects="unit")
+        low, high, kind = res.share_interval().iloc[0]
         assert kind == "bounded"
         share.append(low < 0.5 < high)
         rejected.append(res.tests["no loss across zone: rho and theta"].p_value < 0.05)
@@ -213,5 +218,5 @@ def test_a_planted_loss_is_covered(lattice):
 @pytest.mark.parametrize("zone", [3, None, np.arange(48) % 2, [3]])
 def test_zones_that_are_no_columns(states, zone):
     panel, w = states
-    with pytest.raises(OptionError, match=r"columns of the panel or Series by unit|zone"):
-        barrier("lgsp ~ lpc", panel, w, zone=zone)
+    with pytest.raises(OptionError, match="group must be a string, a pandas Series, or a list"):
+        barrier("lgsp ~ lpc", panel, w, group=zone)

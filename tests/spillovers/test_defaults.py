@@ -13,13 +13,13 @@ def test_intervals_of_ninety_five_percent(states):
     panel, w = states
     south = pd.Series(np.where(panel.units < "MO", "a", "b"), panel.units, name="half")
     s = nq.spillovers
-    parts = s.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    parts = s.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     pd.testing.assert_frame_equal(parts.conf_int(), parts.conf_int(0.95))
     pd.testing.assert_frame_equal(
         parts.effects_matrix("lpc").frame, parts.effects_matrix("lpc", level=0.95).frame
     )
-    walls = s.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
-    pd.testing.assert_frame_equal(walls.conf_int(), walls.conf_int(0.95))
+    walls = s.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
+    pd.testing.assert_frame_equal(walls.share_interval(), walls.share_interval(0.95))
     pd.testing.assert_frame_equal(
         walls.effects_by_border("lpc"), walls.effects_by_border("lpc", level=0.95)
     )
@@ -50,7 +50,7 @@ def test_defaults_of_a_threshold(lattice, simulate, monkeypatch):
     monkeypatch.setattr(thresholds, "_one_sample", lambda *a: seeds.append(a[-1]) or 0.0)
     options = {"score": "score", "effects": "unit"}
     short = nq.spillovers.threshold("y ~ x1", panel, w, **options)
-    assert (short.replications, short.level) == (300, 0.95)
+    assert (short.spec["replications"], short.level) == (300, 0.95)
     assert seeds[0].entropy == 0
     full = nq.spillovers.threshold(
         "y ~ x1", panel, w, grid=60, trim=0.1, level=0.95, replications=1, seed=0, **options

@@ -11,9 +11,10 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import ConvergenceError, OptionError
+from nqp_spatial.regression._term_weights import matrices_by_name
+from nqp_spatial.spillovers import _link_effects as link_effects
 from nqp_spatial.spillovers import (
     distance_decay,
-    distances,
     reach,
     reach_links_beyond,
     reach_links_within,
@@ -24,15 +25,15 @@ EDGES = [0, 500, 900, 1500]
 
 def dense(res, variable, params, edges, km):
     """Indirect effects by band and beyond, from dense matrices."""
-    fit, n = res.fit, res.fit.n_units
+    terms, n = res.model.terms, res.model.n_units
     system, m = np.eye(n), np.zeros((n, n))
     for (block, name, part), value in params.items():
         if block == "spatial":
-            system -= value * fit.y_parts[part].toarray()
+            system -= value * matrices_by_name(terms.y)[part].toarray()
         elif block == "x" and name == variable:
             m += value * np.eye(n)
         elif block == "wx" and name == variable:
-            m += value * fit.x_parts[part].toarray()
+            m += value * matrices_by_name(terms.x)[part].toarray()
     e = np.linalg.solve(system, m)
     bounds = [*itertools.pairwise(edges), (edges[-1], np.inf)]
     return np.array([e[(km > low) & (km <= high)].sum() / n for low, high in bounds])
@@ -54,28 +55,28 @@ def test_effects_by_band_are_derivatives(states, km, lags):
     res = reach("lgsp ~ lpc + lemp", panel, edges_km=EDGES, effects="unit", outcome_lags=lags)
     frame = res.frame[res.frame["variable"] == "lpc"]
     np.testing.assert_allclose(
-        frame["estimate"], dense(res, "lpc", res.fit.params, EDGES, km), rtol=1e-9
+        frame["estimate"], dense(res, "lpc", res.model.params, EDGES, km), rtol=1e-9
     )
     gradient = []
-    for key in res.fit.params.index:
+    for key in res.model.params.index:
         ends = []
         for sign in (1, -1):
-            moved = res.fit.params.copy()
+            moved = res.model.params.copy()
             moved[key] += sign * 1e-6
             ends.append(dense(res, "lpc", moved, EDGES, km))
         gradient.append((ends[0] - ends[1]) / 2e-6)
-    spread = np.array(gradient).T @ res.fit.cov.to_numpy() @ np.array(gradient)
+    spread = np.array(gradient).T @ res.model.cov.to_numpy() @ np.array(gradient)
     np.testing.assert_allclose(frame["std_error"], np.sqrt(np.diag(spread)), rtol=1e-5)
     # The bands and what is beyond are the whole indirect effect.
-    whole = sum(res.fit.x_parts.values())
+    whole = sum(matrices_by_name(res.model.terms.x).values())
     assert np.allclose(whole.sum(axis=1), 1)
 
 
 def test_probes_find_the_same(states, monkeypatch):
     panel, _ = states
     exact = reach("lgsp ~ lpc", panel, edges_km=EDGES, effects="unit").frame
-    monkeypatch.setattr(distances, "DENSE_UP_TO", 10)
-    monkeypatch.setattr(distances, "PROBES", 200_000)
+    monkeypatch.setattr(link_effects, "DENSE_UP_TO", 10)
+    monkeypatch.setattr(link_effects, "SUM_PROBES", 200_000)
     rough = reach("lgsp ~ lpc", panel, edges_km=EDGES, effects="unit").frame
     np.testing.assert_allclose(
         rough["estimate"], exact["estimate"], atol=0.3 * exact["std_error"].min()

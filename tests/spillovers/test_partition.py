@@ -9,6 +9,7 @@ from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError
+from nqp_spatial.regression._term_weights import matrices_by_name
 from nqp_spatial.regression.likelihood.several_lags import DenseLags, SparseLags
 from nqp_spatial.spillovers import partitioned
 
@@ -26,7 +27,7 @@ def south(states):
 @pytest.mark.parametrize("effects", ["none", "unit", "period"])
 def test_all_blocks_tied_is_the_plain_durbin_model(states, south, effects):
     panel, w = states
-    mine = partitioned(FORMULA, panel, w, groups=south, effects=effects, **ONE)
+    mine = partitioned(FORMULA, panel, w, group=south, effects=effects, **ONE)
     correction = "transformation" if effects == "unit" else "none"
     plain = nq.fit(FORMULA, panel, w, effects=effects, correction=correction)
     np.testing.assert_allclose(mine.params, plain.params, rtol=1e-8, atol=1e-10)
@@ -42,12 +43,94 @@ def test_all_blocks_tied_is_the_plain_durbin_model(states, south, effects):
             )
 
 
+@pytest.mark.parametrize("covariance", ["observed", "expected", "robust", "driscoll-kraay"])
+def test_all_blocks_tied_has_the_covariances_of_the_plain_model(states, south, covariance):
+    panel, w = states
+    options = {"effects": "unit", "covariance": covariance}
+    mine = partitioned(FORMULA, panel, w, group=south, **options, **ONE)
+    plain = nq.fit(FORMULA, panel, w, correction="transformation", **options)
+    np.testing.assert_allclose(mine.std_errors, plain.std_errors, rtol=1e-7)
+
+
+def test_the_robust_covariance_does_not_depend_on_how_links_are_named(states, south):
+    """Two named halves of W with coefficients of their own: F_k, H and diagonals of each."""
+    panel, w = states
+    options = {"effects": "unit", "beta": "none", "covariance": "robust"}
+    ties = {"rho": "within-across", "theta": "within-across"}
+    other = {(a, b): "q" if a == b else "p" for a in ("rest", "south") for b in ("rest", "south")}
+    one = partitioned("lgsp ~ lpc", panel, w, group=south, **options, **ties)
+    two = partitioned("lgsp ~ lpc", panel, w, group=south, rho=other, theta=other, **options)
+    np.testing.assert_allclose(sorted(one.std_errors), sorted(two.std_errors), rtol=1e-7)
+    classical = partitioned(
+        "lgsp ~ lpc", panel, w, group=south, effects="unit", beta="none", **ties
+    )
+    assert (np.abs(one.std_errors / classical.std_errors - 1) < 1).all()
+    assert not np.allclose(one.std_errors, classical.std_errors, rtol=1e-3)
+
+
+def test_the_expected_information_is_the_mean_of_the_observed(lattice):
+    """At the truth, over many samples: parts of W, traces of products between them."""
+    w = lattice(6, 6)
+    group = pd.Series(np.resize(["a", "b", "b"], 36), w.units)
+    dense, core = w.sparse.toarray(), (group == "a").to_numpy()
+    rho = np.where(core[None, :], 0.5, 0.2)
+    gaps = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(36, 60))
+        y = np.linalg.solve(np.eye(36) - rho * dense, x + rng.normal(size=x.shape))
+        keys = {"id": np.repeat(w.units, 60), "t": np.tile(range(60), 36)}
+        panel = nq.SpatialPanel(
+            pd.DataFrame({**keys, "y": y.ravel(), "x": x.ravel()}), unit="id", period="t"
+        )
+        options = {"group": group, "rho": "sender", "theta": None, "beta": "none"}
+        errors = [
+            partitioned("y ~ x", panel, w, effects="none", covariance=kind, **options).std_errors
+            for kind in ("observed", "expected")
+        ]
+        gaps.append(np.log(errors[0] / errors[1]))
+    mean, noise = np.mean(gaps, axis=0), np.std(gaps, axis=0) / np.sqrt(40)
+    assert (np.abs(mean) < 4 * noise + 1e-3).all(), (mean, noise)
+    assert np.abs(mean).max() < 0.01
+
+
+def test_the_model_is_an_estimated_model(states, south):
+    """Predictions, criteria and tables of a model with several W's in a term."""
+    panel, w = states
+    res = partitioned("lgsp ~ lpc + lemp", panel, w, group=south, effects="unit")
+    model, y = res.model, panel.frame["lgsp"]
+    terms = model.terms
+    dense = {part.name: part.matrix.toarray() for part in terms.y}
+    system = np.eye(48) - sum(model.params["spatial", "rho", k] * m for k, m in dense.items())
+    np.testing.assert_allclose(model.fitted + model.resid, y, rtol=1e-12)
+    e, wide = model.resid.to_numpy().reshape(48, -1), panel.values("lgsp")
+    trend = wide - np.linalg.solve(system, e)
+    np.testing.assert_allclose(model.predict(kind="trend"), trend.ravel(), rtol=1e-10)
+    np.testing.assert_allclose(model.predict(kind="direct"), model.fitted, rtol=1e-12)
+    precision = system.T @ system
+    blup = wide - (precision @ (wide - trend)) / np.diag(precision)[:, None]
+    np.testing.assert_allclose(model.predict(kind="blup"), blup.ravel(), rtol=1e-10)
+    # The same panel as if it were another one.
+    again = model.predict(panel, kind="trend")
+    np.testing.assert_allclose(again, model.predict(kind="trend"), rtol=1e-9)
+    np.testing.assert_allclose(model.predict(panel, kind="direct"), model.fitted, rtol=1e-9)
+    count = len(model.params) + 1
+    assert model.aic == pytest.approx(2 * count - 2 * res.loglik)
+    table = model.__maketables_coef_table__
+    assert table.index.is_unique
+    assert "rho, south <- rest" in table.index
+    with pytest.raises(OptionError, match="effects_matrix"):
+        model.effects()
+    with pytest.raises(OptionError, match="of the same units"):
+        model.predict(panel.select(units=panel.units[:40]))
+
+
 def test_the_correction_is_that_of_the_plain_model(states, south):
     """Lee and Yu's by the expected information, this by the observed: within a tenth of an s.e."""
     panel, w = states
-    mine = partitioned(FORMULA, panel, w, groups=south, rho="none", theta="none", beta="none")
+    mine = partitioned(FORMULA, panel, w, group=south, rho="none", theta="none", beta="none")
     plain = nq.fit(FORMULA, panel, w, correction="bias")
-    raw = partitioned(FORMULA, panel, w, groups=south, **ONE)
+    raw = partitioned(FORMULA, panel, w, group=south, **ONE)
     at = plain.params.index.get_loc(("spatial", "rho"))
     taken = mine.params.iloc[at] - raw.params.iloc[at]
     awaited = plain.params.iloc[at] - raw.params.iloc[at]
@@ -60,7 +143,7 @@ def test_brute_force_likelihood(states, south, split):
     """Dummies, dense determinants and a general optimiser, in all parameters at once."""
     panel, w = states
     panel = panel.select(periods=panel.periods[:5])
-    res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit", rho=split, theta=split)
+    res = partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit", rho=split, theta=split)
     n, t = panel.n_units, panel.n_periods
     y, x = (panel.values(k).reshape(n, t) for k in ("lgsp", "lpc"))
     y, x = (v - v.mean(axis=1, keepdims=True) for v in (y, x))
@@ -91,8 +174,8 @@ def test_brute_force_likelihood(states, south, split):
         s2 = np.exp(log_s2)
         return n * (t - 1) / 2 * np.log(2 * np.pi * s2) - (t - 1) * logdet + e @ e / (2 * s2)
 
-    rho = res.fit.rho
-    found = np.concatenate([rho, res.params[: z.shape[1]], [np.log(res.fit.sigma2)]])
+    rho = res.params["spatial", "rho"].to_numpy()
+    found = np.concatenate([rho, res.params[: z.shape[1]], [np.log(res.model.sigma2)]])
     assert -minus(found) == pytest.approx(res.loglik, rel=1e-10)
     slope = optimize.approx_fprime(found, minus, 1e-7)
     assert (
@@ -124,22 +207,22 @@ def test_brute_force_likelihood(states, south, split):
 
 def dense_effects(res, variable, params):
     """S^-1 M from the parameters, by dense matrices."""
-    fit, n = res.fit, res.fit.n_units
+    terms, n = res.model.terms, res.model.n_units
     system, m = np.eye(n), np.zeros((n, n))
     for (block, name, part), value in params.items():
         if block == "spatial":
-            system -= value * fit.y_parts[part].toarray()
+            system -= value * matrices_by_name(terms.y)[part].toarray()
         elif block == "x" and name == variable:
-            m += value * np.diag(res.members[part].astype(float))
+            m += value * np.diag(res.model.regimes[part].astype(float))
         elif block == "wx" and name == variable:
-            m += value * fit.x_parts[part].toarray()
+            m += value * matrices_by_name(terms.x)[part].toarray()
     return np.linalg.solve(system, m)
 
 
 @pytest.mark.parametrize("effects", ["unit", "two-way"])
 def test_effects_are_derivatives(states, south, effects):
     panel, w = states
-    res = partitioned(FORMULA, panel, w, groups=south, effects=effects)
+    res = partitioned(FORMULA, panel, w, group=south, effects=effects)
     found = res.effects_matrix("lpc")
     e = dense_effects(res, "lpc", res.params)
     inside = {name: (south == name).to_numpy() for name in ("rest", "south")}
@@ -195,7 +278,7 @@ def test_two_forms_of_the_log_determinant(lattice):
 
 def test_tests_by_hand_and_by_refitting(states, south):
     panel, w = states
-    res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    res = partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     keys = [key for key in res.params.index if key[0] == "spatial"]
     rho = res.params[keys].droplevel([0, 1])
     cov = res.cov.loc[keys, keys].to_numpy()
@@ -206,15 +289,15 @@ def test_tests_by_hand_and_by_refitting(states, south):
     assert test.df == 1
     lr = res.lr_tests()
     receiver = partitioned(
-        "lgsp ~ lpc", panel, w, groups=south, effects="unit", rho="receiver", theta="receiver"
+        "lgsp ~ lpc", panel, w, group=south, effects="unit", rho="receiver", theta="receiver"
     )
     assert lr["equal by sender"].statistic == pytest.approx(2 * (res.loglik - receiver.loglik))
     assert lr["equal by sender"].df == 4
     plain = partitioned(
-        "lgsp ~ lpc", panel, w, groups=south, effects="unit", rho="none", theta="none"
+        "lgsp ~ lpc", panel, w, group=south, effects="unit", rho="none", theta="none"
     )
     assert lr["all blocks equal"].statistic == pytest.approx(2 * (res.loglik - plain.loglik))
-    tied = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit", rho="none")
+    tied = partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit", rho="none")
     assert "tied in the model" in repr(tied.tests["equal by receiver: rho"])
     with pytest.raises(OptionError, match="compare with rho='both'"):
         tied.lr_tests()
@@ -223,21 +306,21 @@ def test_tests_by_hand_and_by_refitting(states, south):
 def test_errors_say_what_to_do(states, south):
     panel, w = states
     with pytest.raises(OptionError, match="two or more; all units are in 'all of them'"):
-        partitioned("lgsp ~ lpc", panel, w, groups=pd.Series("all of them", panel.units))
+        partitioned("lgsp ~ lpc", panel, w, group=pd.Series("all of them", panel.units))
     with pytest.raises(OptionError, match="rho must be one of 'both', 'receiver', 'sender'"):
-        partitioned("lgsp ~ lpc", panel, w, groups=south, rho="columns")
+        partitioned("lgsp ~ lpc", panel, w, group=south, rho="columns")
     with pytest.raises(OptionError, match="theta must name the coefficient of every"):
-        partitioned("lgsp ~ lpc", panel, w, groups=south, theta={("rest", "rest"): "a"})
+        partitioned("lgsp ~ lpc", panel, w, group=south, theta={("rest", "rest"): "a"})
     lonely = pd.Series(np.where(panel.units == "ME", "far", "rest"), panel.units)
     with pytest.raises(WeightsError, match="no links far <- far"):
-        partitioned("lgsp ~ lpc", panel, w, groups=lonely)
-    res = partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+        partitioned("lgsp ~ lpc", panel, w, group=lonely)
+    res = partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     with pytest.raises(UnknownColumnError, match="'lemp' is not a regressor"):
         res.effects_matrix("lemp")
     with pytest.raises(
         OptionError, match="effects must be one of 'none', 'unit', 'period', 'two-way'"
     ):
-        partitioned("lgsp ~ lpc", panel, w, groups=south, effects="random")
+        partitioned("lgsp ~ lpc", panel, w, group=south, effects="random")
 
 
 @pytest.mark.slow
@@ -281,7 +364,7 @@ def test_planted_coefficients_are_covered(lattice, effects):
             unit="id",
             period="t",
         )
-        res = partitioned("y ~ x", panel, w, groups=groups, effects=effects)
+        res = partitioned("y ~ x", panel, w, group=groups, effects=effects)
         limits = res.conf_int()
         keys = [("spatial", "rho", f"{name[a]} <- {name[b]}") for a, b in parts]
         keys += [("wx", "x", f"{name[a]} <- {name[b]}") for a, b in parts]
@@ -335,7 +418,7 @@ def test_two_stages_are_dummies_for_linearmodels(lattice, covariance):
     panel, groups = unequal(w, 5, 1, RHO)
     n, t = 42, 5
     res = partitioned(
-        "y ~ x1 + x2", panel, w, groups=groups, theta=None, beta="none", effects="unit",
+        "y ~ x1 + x2", panel, w, group=groups, theta=None, beta="none", effects="unit",
         estimator="gs2sls", covariance=covariance,
     )  # fmt: skip
     v = {k: panel.values(k).reshape(n, t) for k in ("y", "x1", "x2")}
@@ -365,8 +448,8 @@ def test_two_stages_are_dummies_for_linearmodels(lattice, covariance):
     assert np.isfinite(res.effects_matrix("x1").frame["std_error"]).all()
     with pytest.raises(OptionError, match="has no likelihood"):
         res.lr_tests()
-    with pytest.raises(OptionError, match="is offered with estimator='gs2sls'"):
-        partitioned("y ~ x1", panel, w, groups=groups, covariance="cluster")
+    with pytest.raises(OptionError, match="use estimator='gs2sls' with covariance"):
+        partitioned("y ~ x1", panel, w, group=groups, covariance="cluster")
 
 
 @pytest.mark.slow
@@ -378,7 +461,7 @@ def test_two_stages_cover_with_unequal_variances(lattice):
     for seed in range(200):
         panel, groups = unequal(w, 5, seed, RHO)
         res = partitioned(
-            "y ~ x1 + x2", panel, w, groups=groups, theta=None, effects="unit",
+            "y ~ x1 + x2", panel, w, group=groups, theta=None, effects="unit",
             estimator="gs2sls", covariance="robust",
         )  # fmt: skip
         limits = res.conf_int().loc[keys]
@@ -393,8 +476,8 @@ def test_intervals_and_p_values_by_the_normal_distribution(states, south):
     from math import erfc, sqrt
 
     panel, w = states
-    res = partitioned(FORMULA, panel, w, groups=south, effects="unit")
-    table, errors = res.table, np.sqrt(np.diag(res.cov))
+    res = partitioned(FORMULA, panel, w, group=south, effects="unit")
+    table, errors = res.frame, np.sqrt(np.diag(res.cov))
     np.testing.assert_allclose(res.std_errors, errors, rtol=1e-12)
     np.testing.assert_allclose(table["statistic"], res.params / errors, rtol=1e-12)
     awaited = [erfc(abs(t) / sqrt(2)) for t in res.params / errors]

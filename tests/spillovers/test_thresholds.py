@@ -8,6 +8,7 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.regression._term_weights import matrices_by_name
 from nqp_spatial.spillovers import partitioned, threshold
 
 
@@ -50,7 +51,7 @@ def test_a_score_of_two_values_is_a_partition(lattice, on):
     groups = pd.Series(np.where(score > 0.5, "high", "low"), w.units)
     mine = threshold("y ~ x", panel, w, score="score", on=on, gamma=0.5, effects="unit")
     tied = partitioned(
-        "y ~ x", panel, w, groups=groups, rho=on, theta=on, beta="none", effects="unit"
+        "y ~ x", panel, w, group=groups, rho=on, theta=on, beta="none", effects="unit"
     )
     label = "all <- {}" if on == "sender" else "{} <- all"
     for part, name in (("below", "low"), ("above", "high")):
@@ -61,8 +62,10 @@ def test_a_score_of_two_values_is_a_partition(lattice, on):
                 tied.std_errors[key], rel=1e-8
             )
     plain = nq.fit("y ~ x", panel, w, effects="unit")
-    assert mine.test.statistic == pytest.approx(2 * (tied.loglik - plain.loglik), abs=1e-6)
-    assert mine.test.df == 2
+    assert next(iter(mine.tests.values())).statistic == pytest.approx(
+        2 * (tied.loglik - plain.loglik), abs=1e-6
+    )
+    assert next(iter(mine.tests.values())).df == 2
 
 
 def test_one_block_a_period_is_the_same_where_links_do_not_change(lattice):
@@ -77,7 +80,7 @@ def test_one_block_a_period_is_the_same_where_links_do_not_change(lattice):
     moving = threshold("y ~ x", wobble, w, **options)
     np.testing.assert_allclose(moving.params, fixed.params, rtol=1e-6)
     np.testing.assert_allclose(moving.std_errors, fixed.std_errors, rtol=1e-5)
-    assert moving.fit.loglik == pytest.approx(fixed.fit.loglik, abs=1e-7)
+    assert moving.model.loglik == pytest.approx(fixed.model.loglik, abs=1e-7)
 
 
 @pytest.mark.parametrize("on", ["sender", "receiver", "difference"])
@@ -117,10 +120,10 @@ def test_links_that_change_by_brute_force(lattice, on):
         count = n * (t - 1)
         return (t - 1) / t * sum(log_dets) - count / 2 * (np.log(2 * np.pi * e @ e / count) + 1)
 
-    rho = res.fit.rho
-    assert loglik(rho) == pytest.approx(res.fit.loglik, abs=1e-8)
+    rho = res.params["spatial", "rho"].to_numpy()
+    assert loglik(rho) == pytest.approx(res.model.loglik, abs=1e-8)
     for step in ([1e-3, 0], [-1e-3, 0], [0, 1e-3], [0, -1e-3], [0.1, -0.1], [-0.2, 0.1]):
-        assert loglik(rho + np.array(step)) < res.fit.loglik
+        assert loglik(rho + np.array(step)) < res.model.loglik
 
 
 def test_the_profile_and_its_interval(lattice):
@@ -141,8 +144,8 @@ def test_the_profile_and_its_interval(lattice):
     assert res.conf_high == gammas[inside[-1] + 1]
     for gamma in (*gammas[[2, 15]], res.gamma):
         fixed = threshold("y ~ x", panel, w, score="score", gamma=gamma, effects="unit")
-        assert fixed.fit.loglik == pytest.approx(res.profile.loc[gamma, "loglik"], abs=1e-6)
-    assert "no bootstrap" in repr(res.test)
+        assert fixed.model.loglik == pytest.approx(res.profile.loc[gamma, "loglik"], abs=1e-6)
+    assert "no bootstrap" in repr(res.tests["sup LR"])
 
 
 def test_workers_do_not_change_the_bootstrap(lattice):
@@ -151,8 +154,8 @@ def test_workers_do_not_change_the_bootstrap(lattice):
     options = {"score": "score", "effects": "unit", "replications": 6, "grid": 5}
     one = threshold("y ~ x", panel, w, **options)
     two = threshold("y ~ x", panel, w, n_jobs=2, **options)
-    assert one.test.p_value == two.test.p_value
-    assert one.test.rule == "6 samples from the model without a threshold"
+    assert one.tests["sup LR"].p_value == two.tests["sup LR"].p_value
+    assert one.tests["sup LR"].rule == "6 samples from the model without a threshold"
 
 
 def test_errors(lattice):
@@ -195,7 +198,7 @@ def test_the_bootstrap_keeps_its_size(lattice):
             "y ~ x", panel, w, score="score", effects="unit", replications=39, grid=10, seed=seed,
             n_jobs=2,
         )  # fmt: skip
-        p.append(res.test.p_value)
+        p.append(res.tests["sup LR"].p_value)
     rejected = np.mean(np.array(p) <= 0.2)
     assert abs(rejected - 0.2) < 3.5 * np.sqrt(0.2 * 0.8 / 40)
 
@@ -234,14 +237,14 @@ def test_a_second_threshold(lattice):
     assert abs(high - 0.7) < 0.12
     groups = pd.Series(np.select([score <= low, score <= high], ["a", "b"], "c"), w.units)
     tied = partitioned(
-        "y ~ x", panel, w, groups=groups, rho="sender", theta="sender", beta="none", effects="unit"
+        "y ~ x", panel, w, group=groups, rho="sender", theta="sender", beta="none", effects="unit"
     )
-    assert res.second.fit.loglik == pytest.approx(tied.loglik, abs=1e-6)
-    assert list(res.second.fit.y_parts) == ["below", "between", "above"]
+    assert res.second.model.loglik == pytest.approx(tied.loglik, abs=1e-6)
+    assert list(matrices_by_name(res.second.model.terms.y)) == ["below", "between", "above"]
     assert "Two thresholds" in repr(res)
     one = threshold("y ~ x", panel, w, score=named, gamma=res.gamma, effects="unit")
     best = res.second.profile["loglik"].max()
-    assert best > one.fit.loglik
+    assert best > one.model.loglik
 
 
 @pytest.mark.slow
@@ -261,5 +264,7 @@ def test_a_second_threshold_is_significant(lattice):
         second=True,
         n_jobs=2,
     )
-    assert tested.second.test.p_value == pytest.approx(0.1)  # the least that nine samples allow
-    assert tested.second.test.rule == "9 samples from the model with 1 threshold"
+    assert tested.second.tests["sup LR"].p_value == pytest.approx(
+        0.1
+    )  # the least that nine samples allow
+    assert tested.second.tests["sup LR"].rule == "9 samples from the model with 1 threshold"

@@ -63,7 +63,8 @@ def score_bias_of_units(
         If the estimate is not stable, so that the sums behind the traces do not exist.
     """
     tau, eta = lag_parameters(estimate.coefs, spec)
-    rho, lam, less_one = estimate.rho, estimate.lam, estimate.counts.less_one
+    rho, lam = float(estimate.rho[0]), estimate.lam
+    drops_unit_root = estimate.counts.drops_unit_root
     edge = np.inf if outcome is None else outcome.interval[1]
     if tau >= 1 or not abs(long_run(rho, tau, eta)) < edge:
         raise ConvergenceError(
@@ -75,13 +76,13 @@ def score_bias_of_units(
     def g(x: float) -> float:
         if outcome is None:
             return 0.0
-        return -float(outcome.derivative(x)) - less_one / (1 - x)
+        return -float(outcome.derivative(x)) - drops_unit_root / (1 - x)
 
     def g_slope(x: float) -> float:
         assert outcome is not None
-        return -float(outcome.second_derivative(x)) - less_one / (1 - x) ** 2
+        return -float(outcome.second_derivative(x)) - drops_unit_root / (1 - x) ** 2
 
-    size = n - less_one
+    size = n - drops_unit_root
     inverse = (size + r * g(r)) / (1 - tau)  # tr D^-1
     lagged = g(r) / (1 - tau)  # tr W D^-1
     if abs(r - rho) > 1e-4:
@@ -97,6 +98,6 @@ def score_bias_of_units(
         score[at] = inverse if name == "tau" else lagged
     score[-4] = (tau * twice + eta * thrice) / (1 - tau) + g(rho)
     if error is not None:
-        score[-3] = -float(error.derivative(lam)) - less_one / (1 - lam)
+        score[-3] = -float(error.derivative(lam)) - drops_unit_root / (1 - lam)
     score[-1] = size / (2 * estimate.sigma2)
     return score

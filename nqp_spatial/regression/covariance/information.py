@@ -1,14 +1,16 @@
 """Information matrices of (coefficients, rho, lam, phi, sigma2), and bias correction.
 
-Notation: ``A = I - rho W_y``, ``B = I - lam W_u``, ``G = W_y A^-1``, ``F = B G B^-1``,
-``H = W_u B^-1``, z the swept regressors, ``eta`` the structural part (regressors and effects), M
-the sweeping projection, e the swept and filtered residuals. With random unit effects, series have
-their unit means weighted by phi instead (`Estimate.weighted`).
+Notation: ``A = I - sum_k rho_k W_k`` over the R matrices of W y (mostly one), ``B = I - lam W_u``,
+``G_k = W_k A^-1``, ``F_k = B G_k B^-1``, ``H = W_u B^-1``, z the swept regressors, ``eta`` the
+structural part (regressors and effects), M the sweeping projection, e the swept and filtered
+residuals. With random unit effects, series have their unit means weighted by phi instead
+(`Estimate.weighted`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -16,19 +18,27 @@ from scipy.sparse import linalg as sla
 
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError
-from nqp_spatial.regression._demeaning import Counts, Projection, swept, unit_means
+from nqp_spatial.regression._demeaning import LikelihoodCounts, Projection, demean, unit_means
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
-from nqp_spatial.regression.likelihood.factorization import DenseFactor, factorize
+from nqp_spatial.regression.likelihood.factorization import (
+    DenseFactor,
+    factorize,
+    factorize_system,
+)
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
+from nqp_spatial.regression.likelihood.several_lags import (
+    LagMatrices,
+    derivatives_of,
+    system_of,
+    weighted_sum,
+)
+from nqp_spatial.regression.likelihood.sizes import BLOCK, DENSE_UP_TO, PROBES, probe_signs
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
-# Up to this size F and H are formed once, block by block (their traces are then exact); beyond,
-# traces of products are estimated from random probes through sparse factorisations.
-DENSE_UP_TO = 4000
-PROBES = 200
-_BLOCK = 500
+# Up to a size F and H are formed once, block by block (their traces are then exact); beyond, traces
+# of products are estimated from random probes through sparse factorisations.
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +49,21 @@ class Estimate:
     ----------
     coefs : ndarray
         Of the columns of z, shape (K,).
-    rho, lam, phi, sigma2 : float
+    rho : ndarray
+        Shape (R,); one zero where the model has no rho.
+    lam, phi, sigma2 : float
     projection : Projection
-    counts : Counts
+    counts : LikelihoodCounts
     active : tuple of int
-        Which of (rho, lam, phi) the model has.
+        Which of (rho, lam, phi), R + 2 of them, the model has.
     """
 
     coefs: np.ndarray
-    rho: float
+    rho: np.ndarray
     lam: float
     sigma2: float
     projection: Projection
-    counts: Counts
+    counts: LikelihoodCounts
     active: tuple[int, ...] = ()
     phi: float = 1.0
 
@@ -65,7 +77,7 @@ class Estimate:
     def disturbances(self) -> np.ndarray:
         """Swept u, shape (N,)."""
         p = self.projection
-        return np.asarray(p.y - self.rho * p.lag_y - p.z @ self.coefs)
+        return np.asarray(p.y - p.lag_y @ self.rho - p.z @ self.coefs)
 
     @property
     def lagged_disturbances(self) -> np.ndarray:
@@ -73,7 +85,7 @@ class Estimate:
         if self.projection.by_u is None:
             return np.zeros_like(self.projection.y)
         z, y, lag_y = self.projection.by_u
-        return self.weighted(y - self.rho * lag_y - z @ self.coefs)
+        return self.weighted(y - lag_y @ self.rho - z @ self.coefs)
 
     @property
     def innovations(self) -> np.ndarray:
@@ -81,7 +93,7 @@ class Estimate:
         found = self.disturbances
         if self.projection.by_u is not None:
             z, y, lag_y = self.projection.by_u
-            found = found - self.lam * (y - self.rho * lag_y - z @ self.coefs)
+            found = found - self.lam * (y - lag_y @ self.rho - z @ self.coefs)
         return np.asarray(found)
 
     @property
@@ -91,7 +103,7 @@ class Estimate:
 
     @property
     def filtered(self) -> tuple[np.ndarray, np.ndarray]:
-        """Swept, filtered and weighted z and W y, shapes (N, K) and (N,)."""
+        """Swept, filtered and weighted z and W_k y, shapes (N, K) and (N, R)."""
         p = self.projection
         if p.by_u is None:
             return self.weighted(p.z), self.weighted(p.lag_y)
@@ -104,80 +116,82 @@ class Estimate:
     def kept(self) -> list[int]:
         """Rows of the matrices of (coefs, rho, lam, phi, sigma2) that the model has."""
         k = len(self.coefs)
-        return [*range(k), *(k + which for which in self.active), k + 3]
+        return [*range(k), *(k + which for which in self.active), k + len(self.rho) + 2]
 
 
 def estimate_at(
     at: np.ndarray, projection: Projection, likelihood: ConcentratedLikelihood
 ) -> Estimate:
     """Return the parameters that maximise the likelihood given (rho, lam, phi)."""
-    rho, lam, phi = (float(x) for x in at)
-    coefs = projection.coef_y - rho * projection.coef_lag
-    squares, counts = likelihood.squares, likelihood.counts
-    if squares.filtered and len(coefs):
-        turned = squares.parts(lam, phi)[3]
-        coefs = coefs + projection.unscale @ (turned @ np.array([1.0, -rho]))
-    sigma2 = squares.derivatives(at)[0] / counts.observations
+    rho, lam, phi = at[:-2], float(at[-2]), float(at[-1])
+    coefs = projection.coef_y - projection.coef_lag @ rho
+    products, counts = likelihood.products, likelihood.counts
+    if products.filtered and len(coefs):
+        turned = products.parts(lam, phi)[3]
+        coefs = coefs + projection.unscale @ (turned @ np.concatenate([[1.0], -rho]))
+    sigma2 = products.derivatives(at)[0] / counts.observations
     return Estimate(coefs, rho, lam, sigma2, projection, counts, tuple(likelihood.active), phi)
 
 
-def observed(estimate: Estimate, logdets: tuple[LogDet | None, LogDet | None]) -> np.ndarray:
+def observed(
+    estimate: Estimate, logdets: tuple[LogDet | LagMatrices | None, LogDet | None]
+) -> np.ndarray:
     """Return minus the Hessian of the log-likelihood in the parameters that the model has.
 
-    The only traces in it are tr G^2 = -L_y''(rho) and tr H^2 = -L_u''(lam).
+    The only traces in it are tr G_k G_l, from L_y''(rho), and tr H^2 = -L_u''(lam).
     """
     s2, counts = estimate.sigma2, estimate.counts
     z, lag_y = estimate.filtered
     e, q = estimate.residuals, estimate.lagged_disturbances
+    k, r, m = len(estimate.coefs), len(estimate.rho), counts.n_logdets
+    rho, lam, phi, last = slice(k, k + r), k + r, k + r + 1, k + r + 2
+    points = (estimate.rho, np.array([estimate.lam]))
     traces = [
-        0.0
-        if logdet is None
-        else -float(logdet.second_derivative(x)) - counts.less_one / (1 - x) ** 2
-        for logdet, x in zip(logdets, (estimate.rho, estimate.lam), strict=True)
+        -derivatives_of(logdet, x, counts.drops_unit_root)[1]
+        for logdet, x in zip(logdets, points, strict=True)
     ]
-    k, m = len(estimate.coefs), counts.copies
-    h = np.zeros((k + 4, k + 4))
+    h = np.zeros((k + r + 3, k + r + 3))
     h[:k, :k] = z.T @ z / s2
-    h[:k, k] = z.T @ lag_y / s2
-    h[:k, k + 3] = z.T @ e / s2**2
-    h[k, k] = m * traces[0] + lag_y @ lag_y / s2
-    h[k, k + 3] = lag_y @ e / s2**2
+    h[:k, rho] = z.T @ lag_y / s2
+    h[:k, last] = z.T @ e / s2**2
+    h[rho, rho] = m * traces[0] + lag_y.T @ lag_y / s2
+    h[rho, last] = lag_y.T @ e / s2**2
     if estimate.projection.by_u is not None:
         z_u, _, lag_y_u = (estimate.weighted(part) for part in estimate.projection.by_u)
-        h[:k, k + 1] = (z_u.T @ e + z.T @ q) / s2
-        h[k, k + 1] = (lag_y_u @ e + lag_y @ q) / s2
-        h[k + 1, k + 1] = m * traces[1] + q @ q / s2
-        h[k + 1, k + 3] = q @ e / s2**2
+        h[:k, lam] = (z_u.T @ e + z.T @ q) / s2
+        h[rho, lam] = (lag_y_u.T @ e + lag_y.T @ q) / s2
+        h[lam, lam] = m * traces[1][0, 0] + q @ q / s2
+        h[lam, last] = q @ e / s2**2
     if counts.units:
         # The part of e in the unit means is phi times theirs: its derivative by phi is theirs.
-        phi = estimate.phi
+        scale = estimate.phi
         means = unit_means(e, estimate.projection.periods)
-        h[:k, k + 2] = -2 * z.T @ means / (phi * s2)
-        h[k, k + 2] = -2 * lag_y @ means / (phi * s2)
-        h[k + 1, k + 2] = -2 * q @ means / (phi * s2)
-        h[k + 2, k + 2] = counts.units / phi**2 + means @ means / (phi**2 * s2)
-        h[k + 2, k + 3] = -means @ means / (phi * s2**2)
-    h[k + 3, k + 3] = e @ e / s2**3 - counts.observations / (2 * s2**2)
+        h[:k, phi] = -2 * z.T @ means / (scale * s2)
+        h[rho, phi] = -2 * lag_y.T @ means / (scale * s2)
+        h[lam, phi] = -2 * q @ means / (scale * s2)
+        h[phi, phi] = counts.units / scale**2 + means @ means / (scale**2 * s2)
+        h[phi, last] = -means @ means / (scale * s2**2)
+    h[last, last] = e @ e / s2**3 - counts.observations / (2 * s2**2)
     return _mirrored(h)[np.ix_(estimate.kept, estimate.kept)]
 
 
 @dataclass(frozen=True, eq=False)
-class Spill:
-    """Moments of F and H that the expected information needs, at one estimate.
+class TraceMoments:
+    """Moments of the F_k and H that the expected information needs, at one estimate.
 
     Attributes
     ----------
     traces : ndarray
-        tr F and tr H, each less the share of the periods swept out, shape (2,).
+        tr F_k and tr H, each less the share of the periods swept out, shape (R + 1,).
     products : ndarray
-        ``tr(P Q) + tr(P'Q)`` for P, Q each of (F, H), less that share, shape (2, 2).
+        ``tr(P Q) + tr(P'Q)`` for P, Q each of (F_1 ... F_R, H), less that share.
     mean_part : ndarray
-        Swept ``B G eta``, shape (N,).
+        Swept ``B G_k eta``, shape (N, R).
     diagonals : ndarray or None
-        Diagonals of ``J F`` and ``J H`` (J sweeps period means, if any), shape (n, 2); None if not
-        asked for.
+        Diagonals of ``J F_k`` and ``J H`` (J sweeps period means, if any), shape (n, R + 1); None
+        if not asked for.
     note : str
-        How the products were had, if not exactly.
+        How the products were calculated, if not exactly.
     """
 
     traces: np.ndarray
@@ -187,16 +201,16 @@ class Spill:
     note: str
 
 
-def spill(
+def trace_moments(
     estimate: Estimate,
     structural: np.ndarray,
-    matrices: tuple[sparse.csr_array | None, sparse.csr_array | None],
-    logdets: tuple[LogDet | None, LogDet | None],
+    matrices: tuple[sparse.csr_array | Sequence[sparse.csr_array] | None, sparse.csr_array | None],
+    logdets: tuple[LogDet | LagMatrices | None, LogDet | None],
     spec: RegressionSpec,
     *,
     diagonal: bool = False,
     seed: int | None = 0,
-) -> Spill:
+) -> TraceMoments:
     """Compute the moments of F and H.
 
     Parameters
@@ -204,9 +218,9 @@ def spill(
     estimate : Estimate
     structural : ndarray
         Regressors and effects, shape (n_units, n_periods).
-    matrices : tuple of csr_array or None
-        W_y and W_u.
-    logdets : tuple of LogDet or None
+    matrices : tuple
+        W_y, or the W_k, or None; and W_u or None.
+    logdets : tuple
         Theirs.
     spec : RegressionSpec
     diagonal : bool
@@ -214,127 +228,152 @@ def spill(
     seed : int, optional
         For the probes at large n.
     """
-    at, less_one = (estimate.rho, estimate.lam), estimate.counts.less_one
-    pair = Pair(matrices, at, spec)
-    n = structural.shape[0]
-    traces, products = np.zeros(2), np.zeros((2, 2))
-    for which, logdet in enumerate(logdets):
-        if logdet is not None:
-            x = at[which]
-            traces[which] = -float(logdet.derivative(x)) - less_one / (1 - x)
-            # tr(PP) is known; what is added to it below is tr(P'P).
-            products[which, which] = -float(logdet.second_derivative(x)) - less_one / (1 - x) ** 2
-    note, diagonals = "", np.zeros((n, 2))
-    ones = np.column_stack([pair.times(which, np.ones(n), transposed=True) for which in (0, 1)])
+    pair = FilterPair(matrices, (estimate.rho, estimate.lam), spec)
+    n, r, drops = structural.shape[0], len(estimate.rho), estimate.counts.drops_unit_root
+    traces, products = np.zeros(r + 1), np.zeros((r + 1, r + 1))
+    points = (estimate.rho, np.array([estimate.lam]))
+    for term, logdet, x in zip((slice(0, r), slice(r, r + 1)), logdets, points, strict=True):
+        first, second = derivatives_of(logdet, x, drops)
+        # tr(PQ) is known; what is added to it below is tr(P'Q).
+        traces[term], products[term, term] = -first, -second
+    crossed = all(logdet is not None for logdet in logdets)
+    note, diagonals = "", np.zeros((n, r + 1))
+    ones = np.column_stack(
+        [pair.times(which, np.ones(n), transposed=True) for which in range(r + 1)]
+    )
     if n <= DENSE_UP_TO or diagonal:
-        blocks = (_unit_columns(n, start) for start in range(0, n, _BLOCK))
-        for start, unit in zip(range(0, n, _BLOCK), blocks, strict=True):
-            f, h = pair.times(0, unit), pair.times(1, unit)
-            products += [[(f * f).sum(), (f * h).sum()], [0.0, (h * h).sum()]]
-            if all(logdet is not None for logdet in logdets):
-                products[0, 1] += (f * pair.times(1, unit, transposed=True)).sum()
+        for start in range(0, n, BLOCK):
+            unit = _unit_columns(n, start)
             own = np.arange(unit.shape[1])
-            diagonals[start + own] = np.column_stack([f[start + own, own], h[start + own, own]])
+            images = [pair.times(which, unit) for which in range(r + 1)]
+            products += _cross_sums(images)
+            if crossed:
+                back = pair.times(r, unit, transposed=True)
+                products[:r, r] += [(image * back).sum() for image in images[:r]]
+            diagonals[start + own] = np.column_stack([im[start + own, own] for im in images])
     else:
-        rng = np.random.default_rng(seed)
-        probes = rng.choice(np.array([-1.0, 1.0]), size=(n, PROBES))
-        f, h = pair.times(0, probes), pair.times(1, probes)
-        back = pair.times(0, probes, transposed=True)
-        each = np.array([(f * f).sum(axis=0), (h * h).sum(axis=0), (f * h + back * h).sum(axis=0)])
-        means = each.mean(axis=1)
-        products += [[means[0], means[2]], [0.0, means[1]]]
+        probes = probe_signs(n, PROBES, seed)
+        images = [pair.times(which, probes) for which in range(r + 1)]
+        products += _cross_sums(images) / PROBES
+        if crossed:
+            for which in range(r):
+                back = pair.times(which, probes, transposed=True)
+                products[which, r] += (back * images[r]).sum() / PROBES
+        squares = [(image**2).sum(axis=0) for image in images]
         worst = max(
             float(row.std(ddof=1) / np.sqrt(PROBES) / max(abs(row.mean()), 1e-300))
-            for row in each[:2]
+            for row in squares
             if row.any()
         )
         note = t(
             "traces of squares estimated from {probes} probes, relative error {error:.1e}",
-            probes=PROBES,
-            error=worst,
-        )
-    if less_one:
-        products[0, 0] -= ones[:, 0] @ ones[:, 0] / n
-        products[1, 1] -= ones[:, 1] @ ones[:, 1] / n
-        if all(logdet is not None for logdet in logdets):
-            products[0, 1] -= ones[:, 0] @ ones[:, 1] / n + 1 / ((1 - at[0]) * (1 - at[1]))
+            probes=PROBES, error=worst,
+        )  # fmt: skip
+    if drops:
+        gaps = ones.T @ ones / n
+        if crossed:
+            gaps[:r, r] += 1 / ((1 - estimate.rho) * (1 - estimate.lam))
+        products -= np.triu(gaps)
     if spec.sweeps_periods:
         diagonals -= ones / n  # 1'P, the column sums
-    products[1, 0] = products[0, 1]
-    mean_part = estimate.weighted(swept(pair.filtered_spill(structural), spec).ravel())
-    return Spill(traces, products, mean_part, diagonals if diagonal else None, note)
+    spilled = [
+        estimate.weighted(demean(part, spec).ravel()) for part in pair.filtered_spill(structural)
+    ]
+    return TraceMoments(
+        traces, np.triu(products) + np.triu(products, 1).T, np.column_stack(spilled),
+        diagonals if diagonal else None, note,
+    )  # fmt: skip
 
 
-class Pair:
-    """Products with F and H, from two sparse factorisations."""
+def _cross_sums(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return ``tr(P'Q)`` from the images of unit columns, above the diagonal."""
+    sums = np.zeros((len(images), len(images)))
+    for i, left in enumerate(images):
+        for j, right in enumerate(images[i:], start=i):
+            sums[i, j] = (left * right).sum()
+    return sums
+
+
+class FilterPair:
+    """Products with F_k and H, from two sparse factorisations."""
 
     def __init__(
         self,
-        matrices: tuple[sparse.csr_array | None, sparse.csr_array | None],
-        at: tuple[float, float],
+        matrices: tuple[
+            sparse.csr_array | Sequence[sparse.csr_array] | None, sparse.csr_array | None
+        ],
+        at: tuple[np.ndarray, float],
         spec: RegressionSpec,
     ) -> None:
-        self.outcome = matrices[0] if spec.has_rho else None
+        lags = matrices[0] if spec.has_rho else None
+        lags = [lags] if isinstance(lags, sparse.csr_array) else lags
+        self.outcome = list(lags or ())
         self.error = matrices[1] if spec.has_lam else None
-        self.lam = at[1]
-        self.a = None if self.outcome is None else _factor(self.outcome, at[0])
-        self.b = None if self.error is None else _factor(self.error, at[1])
+        self.n_rho, self.lam = len(np.atleast_1d(at[0])), at[1]
+        self.a = _factor(self.outcome, np.atleast_1d(at[0])) if self.outcome else None
+        self.b = None if self.error is None else _factor([self.error], np.array([at[1]]))
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
-        """Return F x or H x (``which`` 0 or 1), or F'x or H'x."""
+        """Return F_k x (``which`` < R) or H x (``which`` = R), or of the transposes."""
         x = np.asarray(x, order="F")
-        if which == 1:
+        if which == self.n_rho:
             if self.error is None or self.b is None:
                 return np.zeros_like(x)
             if transposed:
                 return np.asarray(self.b.solve(np.asarray(self.error.T @ x, order="F"), trans="T"))
             return np.asarray(self.error @ self.b.solve(x))
-        if self.outcome is None or self.a is None:
+        if self.a is None:
             return np.zeros_like(x)
+        lag = self.outcome[which]
         if transposed:
             x = x if self.error is None else x - self.lam * (self.error.T @ x)
-            x = self.a.solve(np.asarray(self.outcome.T @ x, order="F"), trans="T")
+            x = self.a.solve(np.asarray(lag.T @ x, order="F"), trans="T")
             return np.asarray(x if self.b is None else self.b.solve(x, trans="T"))
         x = x if self.b is None else self.b.solve(x)
-        x = self.outcome @ self.a.solve(np.asarray(x, order="F"))
+        x = lag @ self.a.solve(np.asarray(x, order="F"))
         return np.asarray(x if self.error is None else x - self.lam * (self.error @ x))
 
-    def filtered_spill(self, structural: np.ndarray) -> np.ndarray:
-        """Return B G eta."""
-        if self.outcome is None or self.a is None:
-            return np.zeros_like(structural)
-        found = self.outcome @ self.a.solve(np.asarray(structural, order="F"))
-        return np.asarray(found if self.error is None else found - self.lam * (self.error @ found))
+    def filtered_spill(self, structural: np.ndarray) -> list[np.ndarray]:
+        """Return B G_k eta for each k."""
+        if self.a is None:
+            return [np.zeros_like(structural)] * self.n_rho
+        reached = self.a.solve(np.asarray(structural, order="F"))
+        images = [lag @ reached for lag in self.outcome]
+        if self.error is not None:
+            images = [image - self.lam * (self.error @ image) for image in images]
+        return [np.asarray(image) for image in images]
 
 
-def _factor(matrix: sparse.csr_array, at: float) -> DenseFactor | sla.SuperLU:
-    """Return what solves with I - at W: F of so few units is one dense block anyway."""
-    return DenseFactor(matrix, at) if matrix.shape[0] <= _BLOCK else factorize(matrix, at)
+def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray) -> DenseFactor | sla.SuperLU:
+    """Return what solves with I - sum at_k W_k: F of so few units is one dense block anyway."""
+    total = weighted_sum(matrices, at)
+    return DenseFactor(total, 1.0) if total.shape[0] <= BLOCK else factorize(total, 1.0)
 
 
 def _unit_columns(n: int, start: int) -> np.ndarray:
-    stop = min(start + _BLOCK, n)
+    stop = min(start + BLOCK, n)
     unit = np.zeros((n, stop - start))
     unit[np.arange(start, stop), np.arange(stop - start)] = 1.0
     return unit
 
 
-def expected(estimate: Estimate, moments: Spill) -> np.ndarray:
+def expected(estimate: Estimate, moments: TraceMoments) -> np.ndarray:
     """Return the expected information (Lee and Yu 2010, section 2.2, with spatial errors)."""
     s2, counts = estimate.sigma2, estimate.counts
-    z = estimate.filtered[0]
-    k, m, phi = len(estimate.coefs), counts.copies, estimate.phi
-    h = np.zeros((k + 4, k + 4))
+    z, mean_part = estimate.filtered[0], moments.mean_part
+    k, r, m = len(estimate.coefs), len(estimate.rho), counts.n_logdets
+    rho, spatial, last = slice(k, k + r), slice(k, k + r + 1), k + r + 2
+    h = np.zeros((k + r + 3, k + r + 3))
     h[:k, :k] = z.T @ z / s2
-    h[:k, k] = z.T @ moments.mean_part / s2
-    h[k : k + 2, k : k + 2] = m * moments.products
-    h[k, k] += moments.mean_part @ moments.mean_part / s2
-    h[k : k + 2, k + 3] = m * moments.traces / s2
+    h[:k, rho] = z.T @ mean_part / s2
+    h[spatial, spatial] = m * moments.products
+    h[rho, rho] += mean_part.T @ mean_part / s2
+    h[spatial, last] = m * moments.traces / s2
     if counts.units:
-        h[k : k + 2, k + 2] = -2 * moments.traces / phi
-        h[k + 2, k + 2] = 2 * counts.units / phi**2
-        h[k + 2, k + 3] = -counts.units / (phi * s2)
-    h[k + 3, k + 3] = counts.observations / (2 * s2**2)
+        h[spatial, k + r + 1] = -2 * moments.traces / estimate.phi
+        h[k + r + 1, k + r + 1] = 2 * counts.units / estimate.phi**2
+        h[k + r + 1, last] = -counts.units / (estimate.phi * s2)
+    h[last, last] = counts.observations / (2 * s2**2)
     return _mirrored(h)[np.ix_(estimate.kept, estimate.kept)]
 
 
@@ -349,35 +388,47 @@ def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarra
     score : ndarray
         Minus the mean of the score at the truth, in (coefs, rho, lam, phi, sigma2).
     """
-    k = len(estimate.coefs)
-    step = np.zeros(k + 4)
+    k, r = len(estimate.coefs), len(estimate.rho)
+    step = np.zeros(k + r + 3)
     step[estimate.kept] = scaled_inverse(information) @ score[estimate.kept]
-    return Estimate(
-        estimate.coefs + step[:k],
-        estimate.rho + step[k],
-        estimate.lam + step[k + 1],
-        estimate.sigma2 + step[k + 3],
-        estimate.projection,
-        estimate.counts,
-        estimate.active,
+    return replace(
+        estimate,
+        coefs=estimate.coefs + step[:k],
+        rho=estimate.rho + step[k : k + r],
+        lam=estimate.lam + float(step[k + r]),
+        sigma2=estimate.sigma2 + float(step[-1]),
     )
 
 
-def score_bias_of_periods(estimate: Estimate) -> np.ndarray:
+def score_bias_of_periods(
+    estimate: Estimate, matrices: Sequence[sparse.csr_array] = ()
+) -> np.ndarray:
     """Return minus the mean of the score where period effects are dummies.
 
-    With m copies of the log-determinant it is ``m (0, 1 / (1 - rho), 1 / (1 - lam),
-    1 / (2 sigma2))``, because ``tr(J G) = tr G - 1/(1 - rho)`` where the rows of W add to one (Lee
+    With m log-determinants it is ``m (0, 1'G_k 1 / n, 1 / (1 - lam), 1 / (2 sigma2))``, because
+    ``tr(J G) = tr G - 1'G 1 / n``, which is ``1 / (1 - rho)`` where rows of one W add to one (Lee
     and Yu 2010, section 4).
+
+    Parameters
+    ----------
+    estimate : Estimate
+    matrices : sequence of csr_array, optional
+        The W_k, where they are several, or have a block for each period.
     """
-    score = np.zeros(len(estimate.coefs) + 4)
-    score[-4:] = (
-        1 / (1 - estimate.rho),
+    score = np.zeros(len(estimate.coefs) + len(estimate.rho) + 3)
+    by_rho = 1 / (1 - estimate.rho)
+    if matrices:
+        size = matrices[0].shape[0]
+        reached = factorize_system(system_of(matrices, estimate.rho)).solve(np.ones(size))
+        n = len(estimate.projection.y) // estimate.projection.periods
+        by_rho = np.array([float((matrix @ reached).sum()) / n for matrix in matrices])
+    score[len(estimate.coefs) :] = (
+        *by_rho,
         1 / (1 - estimate.lam),
         0.0,
         1 / (2 * estimate.sigma2),
     )
-    return estimate.counts.copies * score
+    return estimate.counts.n_logdets * score
 
 
 def scaled_inverse(matrix: np.ndarray) -> np.ndarray:

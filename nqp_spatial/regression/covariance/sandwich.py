@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nqp_spatial.regression.covariance.information import Estimate, Spill, scaled_inverse
+from nqp_spatial.regression.covariance.information import Estimate, TraceMoments, scaled_inverse
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = ["clustered", "driscoll_kraay", "over_periods", "robust"]
@@ -14,7 +14,7 @@ def robust(
     bread: np.ndarray,
     information: np.ndarray,
     estimate: Estimate,
-    moments: Spill,
+    moments: TraceMoments,
     spec: RegressionSpec,
     shape: tuple[int, int],
 ) -> np.ndarray:
@@ -42,17 +42,17 @@ def robust(
         Covariance.
     """
     n, t = shape
-    s2, k = estimate.sigma2, len(estimate.coefs)
+    s2, k, r = estimate.sigma2, len(estimate.coefs), len(estimate.rho)
     z = estimate.filtered[0]
     third, fourth = _error_moments(estimate.residuals, spec, n, t)
     shrink = (1 - 1 / t) if spec.sweeps_units else 1.0
     assert moments.diagonals is not None
-    linear = np.zeros((n * t, k + 4))
+    linear = np.zeros((n * t, k + r + 3))
     linear[:, :k] = z / s2
-    linear[:, k] = moments.mean_part / s2
-    square = np.zeros((n * t, k + 4))
-    square[:, k : k + 2] = np.repeat(shrink * moments.diagonals, t, axis=0) / s2
-    square[:, k + 3] = shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0) / (2 * s2**2)
+    linear[:, k : k + r] = moments.mean_part / s2
+    square = np.zeros((n * t, k + r + 3))
+    square[:, k : k + r + 1] = np.repeat(shrink * moments.diagonals, t, axis=0) / s2
+    square[:, -1] = shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0) / (2 * s2**2)
     linear, square = linear[:, estimate.kept], square[:, estimate.kept]
     skew = third * (linear.T @ square)
     extra = skew + skew.T + (fourth - 3 * s2**2) * (square.T @ square)
@@ -105,9 +105,9 @@ def clustered(bread: np.ndarray, estimate: Estimate, shape: tuple[int, int]) -> 
     n, t = shape
     k, s2 = len(estimate.coefs), estimate.sigma2
     e = estimate.residuals.reshape(n, t)
-    score = np.zeros((n, t, k + 4))
+    score = np.zeros((n, t, k + len(estimate.rho) + 3))
     score[:, :, :k] = estimate.filtered[0].reshape(n, t, k) * e[:, :, None] / s2
-    score[:, :, k + 3] = (e**2 - (e**2).mean()) / (2 * s2**2)
+    score[:, :, -1] = (e**2 - (e**2).mean()) / (2 * s2**2)
     by_unit = score.sum(axis=1)[:, estimate.kept]
     inverse = scaled_inverse(bread)
     return np.asarray(inverse @ (by_unit.T @ by_unit) @ inverse * n / (n - 1))
@@ -137,15 +137,15 @@ def driscoll_kraay(
     ndarray
     """
     n, t = shape
-    k, s2 = len(estimate.coefs), estimate.sigma2
+    k, r, s2 = len(estimate.coefs), len(estimate.rho), estimate.sigma2
     e = estimate.residuals.reshape(n, t)
     z, lag_y = estimate.filtered
     q = estimate.lagged_disturbances.reshape(n, t)
-    score = np.zeros((t, k + 4))
+    score = np.zeros((t, k + r + 3))
     score[:, :k] = np.einsum("itk,it->tk", z.reshape(n, t, k), e) / s2
-    score[:, k] = (lag_y.reshape(n, t) * e).sum(axis=0) / s2
-    score[:, k + 1] = (q * e).sum(axis=0) / s2
-    score[:, k + 3] = (e**2).sum(axis=0) / (2 * s2**2)
+    score[:, k : k + r] = np.einsum("itr,it->tr", lag_y.reshape(n, t, r), e) / s2
+    score[:, k + r] = (q * e).sum(axis=0) / s2
+    score[:, -1] = (e**2).sum(axis=0) / (2 * s2**2)
     # At the maximum each score adds up to the derivative of the log-determinant: its share is off.
     score[:, k:] -= score[:, k:].mean(axis=0)
     inverse = scaled_inverse(bread)

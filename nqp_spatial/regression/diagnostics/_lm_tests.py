@@ -6,14 +6,14 @@ import numpy as np
 
 from nqp_spatial.core.inference import TestSet, chi2_test
 from nqp_spatial.core.text import t
-from nqp_spatial.regression._demeaning import swept
-from nqp_spatial.regression._model_data import Problem
+from nqp_spatial.regression._demeaning import demean
+from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["lm_tests"]
 
 
-def lm_tests(problem: Problem, weights: SpatialWeights) -> TestSet:
+def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
     """Test a linear model for a spatial lag, a spatial error, each in the presence of the other.
 
     With e the residuals, ``d_lag = e'Wy / s2 - c``, ``d_err = e'We / s2 - c`` and
@@ -31,7 +31,7 @@ def lm_tests(problem: Problem, weights: SpatialWeights) -> TestSet:
 
     Parameters
     ----------
-    problem : Problem
+    problem : ModelData
         A linear model (``ols`` or ``slx``), static or not.
     weights : SpatialWeights
         W, in the order of the panel's units.
@@ -51,22 +51,22 @@ def lm_tests(problem: Problem, weights: SpatialWeights) -> TestSet:
     shape = design.y.shape
     e = projection.left_y
     s2 = float(e @ e) / counts.observations
-    lag_y = swept(matrix @ design.y, problem.spec).ravel()
-    lag_e = swept(matrix @ e.reshape(shape), problem.spec).ravel()
+    lag_y = demean(matrix @ design.y, problem.spec).ravel()
+    lag_e = demean(matrix @ e.reshape(shape), problem.spec).ravel()
     fitted = design.y - e.reshape(shape)  # regressors and effects
-    lag_fit = swept(matrix @ fitted, problem.spec).ravel()
+    lag_fit = demean(matrix @ fitted, problem.spec).ravel()
     q = projection.z @ projection.unscale
     unexplained = lag_fit - q @ (q.T @ lag_fit)
     trace = float(matrix.multiply(matrix.T).sum() + matrix.power(2).sum())
     centre = 0.0
-    if counts.less_one:
+    if counts.drops_unit_root:
         columns = np.asarray(matrix.sum(axis=0)).ravel()
         trace -= 1 + float(columns @ columns) / shape[0]
         # With tr(J W) = -1 the scores are correlated with that of sigma2, which is subtracted.
         trace -= 2 / (shape[0] - 1)
-        centre = -float(counts.copies)
+        centre = -float(counts.n_logdets)
     # With two or three units no dimension remains.
-    trace = counts.copies * trace if trace > 0 else np.nan
+    trace = counts.n_logdets * trace if trace > 0 else np.nan
     j = trace + float(unexplained @ unexplained) / s2
     d_lag, d_err = float(e @ lag_y) / s2 - centre, float(e @ lag_e) / s2 - centre
     # Where W y adds nothing to W u beyond the regressors, the robust tests have no variance.

@@ -16,9 +16,9 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import join
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._model_data import Problem, pose
-from nqp_spatial.regression._term_weights import Terms
-from nqp_spatial.regression.likelihood.concentrated import Squares
+from nqp_spatial.regression._model_data import ModelData, build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.likelihood.concentrated import CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
@@ -89,7 +89,7 @@ def posterior_probabilities(
     ``p(y | model) ~ integral |I - x W|^m |z'B'B z|^(-1/2) S(x)^(-(N - K)/2) dx / length``
 
     with x = rho or lam (for ``slx`` there is no integral), B = I - lam W (the identity for rho), m
-    periods and S the sum of squares. All integrals are on the log scale.
+    periods and S the sum of products. All integrals are on the log scale.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def posterior_probabilities(
         )
         for model in chosen:
             draft = RegressionSpec(formula, "", (), (), model, effects, correction)
-            terms = Terms(w if model == "sdm" else None, w, w if model == "sdem" else None)
-            value = log_marginal(pose(panel, draft, terms, functions=functions))
+            terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
+            value = log_marginal(build_model_data(panel, draft, terms, functions=functions))
             rows.append({"weights": name, "model": model, "log_marginal": value})
     frame = pd.DataFrame(rows)
     logs = frame["log_marginal"].to_numpy()
@@ -159,7 +159,7 @@ def posterior_probabilities(
     return PosteriorResult(frame, spec)
 
 
-def log_marginal(problem: Problem) -> float:
+def log_marginal(problem: ModelData) -> float:
     """Return the log of the marginal likelihood of a model, up to a constant common to all."""
     projection, counts, spec = problem.projection, problem.counts, problem.spec
     k = projection.z.shape[1]
@@ -167,24 +167,24 @@ def log_marginal(problem: Problem) -> float:
     # |z'z|^(-1/2) from the triangular factor; the other terms depend on N - K alone.
     constant = float(np.log(np.abs(np.diag(projection.unscale))).sum())
     constant += float(gammaln(freedom)) - freedom * np.log(np.pi)
-    squares = Squares(projection)
+    products = CrossProducts(projection)
     if not (spec.has_rho or spec.has_lam):
-        return float(constant - freedom * np.log(squares.plain[0, 0]))
+        return float(constant - freedom * np.log(products.plain[0, 0]))
     which = 0 if spec.has_rho else 1
-    weights = problem.terms.y if which == 0 else problem.terms.u
+    weights = problem.terms.weights_y if which == 0 else problem.terms.weights_u
     assert weights is not None
     logdet = log_determinant(weights)
     # In u = artanh(r x) the integrand is smooth with one maximum; its ends are negligible.
     radius = 1 / logdet.interval[1]
     u = np.linspace(-4.5, 4.5, _POINTS)
     x = np.tanh(u) / radius
-    logs = counts.copies * np.asarray(logdet.value(x))
-    if counts.less_one:
-        logs = logs - counts.copies * np.log1p(-x)
+    logs = counts.n_logdets * np.asarray(logdet.value(x))
+    if counts.drops_unit_root:
+        logs = logs - counts.n_logdets * np.log1p(-x)
     for position, value in enumerate(x):
         pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
-        logs[position] -= freedom * np.log(squares.derivatives(pair)[0])
+        logs[position] -= freedom * np.log(products.derivatives(pair)[0])
         if which == 1:
-            logs[position] -= squares.log_volume(float(value)) / 2
+            logs[position] -= products.log_volume(float(value)) / 2
     logs += np.log(1 - np.tanh(u) ** 2) - np.log(2)  # dx / length of the interval
     return float(constant + logsumexp(logs + np.log(u[1] - u[0])))

@@ -13,8 +13,8 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import CollinearityError, DomainError, NqpError, OptionError
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._model_data import pose
-from nqp_spatial.regression._term_weights import Terms, row_sum_advice
+from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._term_weights import TermWeights, row_sum_advice
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
 from nqp_spatial.regression.diagnostics._criteria import criteria_of
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
@@ -184,7 +184,7 @@ def diagnostics(
         )
     models, notes = _fit_models(formula, panel, w, effects, correction, functions)
     draft = RegressionSpec(formula, "", (), (), "ols", effects, models["ols"].spec.correction)
-    problem = pose(panel, draft, Terms(), functions=functions)
+    problem = build_model_data(panel, draft, TermWeights(), functions=functions)
     shape = (panel.n_units, panel.n_periods)
     residuals = models["ols"].resid.to_numpy().reshape(shape)
     # Period effects are themselves dependence across units, and residuals without them add to zero

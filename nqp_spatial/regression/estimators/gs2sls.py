@@ -20,51 +20,33 @@ from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError, sample
-from nqp_spatial.regression._demeaning import swept
+from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._evaluation import evaluate_side
 from nqp_spatial.regression._formulas import Functions, names_in, quoted
-from nqp_spatial.regression._model_data import Problem, matrix_of
+from nqp_spatial.regression._model_data import ModelData
+from nqp_spatial.regression._term_weights import TermWeights, lag
 from nqp_spatial.regression.covariance import sandwich
 from nqp_spatial.regression.covariance.information import Estimate, inverted
+from nqp_spatial.regression.estimators.estimated import Estimated
+from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of, weighted_sum
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["TwoStage", "basis", "score_variance", "strength", "two_stage"]
+__all__ = ["first_stage_strength", "fit_gs2sls", "orthonormal_basis", "score_variance"]
 
 
-@dataclass(frozen=True, eq=False)
-class TwoStage:
-    """What two-stage least squares finds.
-
-    Attributes
-    ----------
-    estimate : Estimate
-    cov : ndarray
-        Covariance of (coefs, rho, lam, sigma2) as far as the model has them.
-    tests : dict
-        Whether instruments beyond the needed number are uncorrelated with the errors.
-    notes : tuple of str
-        How strong the instruments are for each endogenous regressor.
-    """
-
-    estimate: Estimate
-    cov: np.ndarray
-    tests: dict[str, HypothesisTest | NotApplicable]
-    notes: tuple[str, ...]
-
-
-def two_stage(
-    problem: Problem,
+def fit_gs2sls(
+    data: ModelData,
     panel: SpatialPanel,
-    endogenous: str | Iterable[str],
-    instruments: str | Iterable[str] | None,
+    endogenous: str | Iterable[str] = (),
+    instruments: str | Iterable[str] | None = None,
     functions: Functions | None = None,
-) -> TwoStage:
+) -> Estimated:
     """Estimate by (generalised) spatial two-stage least squares.
 
     Parameters
     ----------
-    problem : Problem
+    data : ModelData
     panel : SpatialPanel
     endogenous : str or iterable of str
         Regressors of the formula that are correlated with the errors.
@@ -76,7 +58,7 @@ def two_stage(
 
     Returns
     -------
-    TwoStage
+    Estimated
 
     Raises
     ------
@@ -94,41 +76,61 @@ def two_stage(
     Pfaffermayr (2011), Econometrics Journal 14, 48-76, and Badinger and Egger (2015) for fixed
     effects.
     """
-    spec, design, projection = problem.spec, problem.design, problem.projection
-    moving = _moving(endogenous, problem)
-    h, exogenous = _instruments(problem, panel, moving, instruments, functions)
-    z = projection.z
+    spec, design, terms, projection = data.spec, data.design, data.terms, data.projection
+    is_endogenous = _endogenous(endogenous, data)
+    h, exogenous = _instruments(data, panel, is_endogenous, instruments, functions)
+    z, titles = projection.z, list(design.columns)
     if spec.has_rho:
         z = np.column_stack([z, projection.lag_y])
-        moving = np.append(moving, True)
+        titles += [f"W y, {part}" if part else "W y" for part in terms.names_y]
+        is_endogenous = np.append(is_endogenous, np.ones(len(terms.y), dtype=bool))
     if h.shape[1] < z.shape[1]:
+        advice = "name more with instruments='z1 + z2'"
         raise OptionError(
             f"{z.shape[1]} coefficients need as many instruments, there are {h.shape[1]} that are "
-            "linearly independent: name more with instruments='z1 + z2'"
+            "linearly independent: "
+            f"{'add regressors, or tie coefficients' if terms.has_parts else advice}"
         )
-    titles = np.array([*design.columns, "W y"])[: z.shape[1]]
-    notes = tuple(strength(z[:, at], titles[at], h, exogenous) for at in np.flatnonzero(moving))
-    shape = (design.y.shape[0], design.y.shape[1])
-    moments = _Moments(matrix_of(problem.terms.u), spec, shape, bool(moving.any()))
-    first = _second_stage(problem, h, 0.0)
+    notes = [
+        first_stage_strength(z[:, column], titles[column], h, exogenous)
+        for column in np.flatnonzero(is_endogenous)
+    ]
+    moments = _Moments(terms.matrix_u, spec, data.shape, bool(is_endogenous.any()))
+    first = _second_stage(data, h, 0.0)
     if not spec.has_lam:
-        estimate = first.estimate
-        return TwoStage(estimate, first.covariance(), {"J": first.overidentification(h)}, notes)
+        notes += _stability(first.estimate, terms)
+        tests = {"J": first.overidentification(h)}
+        return Estimated(first.estimate, first.covariance(), notes=tuple(notes), tests=tests)
     # Residuals, lam with equal weights, filtered regression, lam with the weights that it gives.
     lam = moments.minimum(first.estimate, np.eye(2))
-    second = _second_stage(problem, h, lam)
+    second = _second_stage(data, h, lam)
     precision = inverted(moments.variance(second), "the variance of the moments of lam")
     lam = moments.minimum(second.estimate, precision)
     # The coefficients stay those of the second step; their spread is that of the filter found last.
-    last = _second_stage(problem, h, lam)
+    last = _second_stage(data, h, lam)
     last = replace(last, estimate=_with_variance(replace(second.estimate, lam=lam)))
-    cov = moments.joined(last)
-    return TwoStage(last.estimate, cov, {"J": second.overidentification(h)}, notes)
+    cov, tests = moments.joined(last), {"J": second.overidentification(h)}
+    return Estimated(last.estimate, cov, notes=tuple(notes), tests=tests)
 
 
-def _moving(endogenous: str | Iterable[str], problem: Problem) -> np.ndarray:
+def _stability(estimate: Estimate, terms: TermWeights) -> list[str]:
+    """Return a note where several rho lie outside the region where effects exist."""
+    if not terms.has_parts:
+        return []
+    radius = spectral_radius_of(terms.matrices_y, estimate.rho)
+    if radius < 1:
+        return []
+    return [
+        t(
+            "not stable: the spectral radius of sum rho W is {radius:.3f}; no effects exist",
+            radius=radius,
+        )
+    ]
+
+
+def _endogenous(endogenous: str | Iterable[str], data: ModelData) -> np.ndarray:
     """Return which columns of z are endogenous: named regressors and their spatial lags."""
-    design = problem.design
+    design = data.design
     wanted = names_in(endogenous, "endogenous")
     unknown = [name for name in wanted if name not in design.names]
     if unknown:
@@ -136,21 +138,27 @@ def _moving(endogenous: str | Iterable[str], problem: Problem) -> np.ndarray:
             f"endogenous names {sample(unknown)}, not among the regressors "
             f"{sample(list(design.names), 20)}"
         )
-    return np.array([name in wanted for name in (*design.names, *design.lagged)], dtype=bool)
+    return np.array([key[1] in wanted for key in data.keys], dtype=bool)
 
 
 def _instruments(
-    problem: Problem,
+    data: ModelData,
     panel: SpatialPanel,
-    moving: np.ndarray,
+    is_endogenous: np.ndarray,
     outside: str | Iterable[str] | None,
     functions: Functions | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return orthonormal bases of all instruments and of the exogenous regressors."""
-    spec, design, terms = problem.spec, problem.design, problem.terms
-    own = design.z[:, :, ~moving]
-    names = np.array([*design.names, *design.lagged])[~moving]
+    """Return orthonormal bases of all instruments and of the exogenous regressors.
+
+    W_k y are instrumented by W_k X, W_k W X and, where W X is in the model, W_k W W X, with W the
+    sum of the W_k.
+    """
+    spec, design, terms = data.spec, data.design, data.terms
+    own = design.z[:, :, ~is_endogenous]
+    names = np.array([key[1] for key in data.keys])[~is_endogenous]
     blocks, base = [own], [own[:, :, names != INTERCEPT]]
+    if terms.has_parts:
+        base = [data.plain.z[:, :, [name != INTERCEPT for name in data.plain.names]]]
     if outside is not None:
         text = outside
         if not isinstance(text, str):
@@ -161,22 +169,25 @@ def _instruments(
         extra = columns.to_numpy(dtype=float).reshape(*design.y.shape, columns.shape[1])
         blocks.append(extra)
         base.append(extra)
-    lags = [(terms.y, 2)] if spec.has_rho else [(terms.x, 1)]
-    if spec.has_lam and terms.u is not lags[0][0]:
-        lags.append((terms.u, 1))
-    for weights, order in lags:
-        lagged = np.concatenate(base, axis=2)
-        for _ in range(0 if weights is None else order):
-            assert weights is not None
-            flat = lagged.reshape(len(lagged), -1)
-            lagged = np.asarray(weights.sparse @ flat).reshape(lagged.shape)
-            blocks.append(lagged)
-    stacked = swept(np.concatenate(blocks, axis=2), spec)
+    # W X stands in the base already where it has one W, so that W W X makes the third power.
+    lags = [(terms.matrices_y, 3 if terms.has_parts else 2)]
+    if not spec.has_rho:
+        lags = [([part.matrix for part in terms.x], 1)]
+    if spec.has_lam and terms.u and not any(terms.matrix_u is matrix for matrix in lags[0][0]):
+        lags.append(([part.matrix for part in terms.u], 1))
+    for matrices, order in lags:
+        if not matrices:
+            continue
+        passed, whole = np.concatenate(base, axis=2), weighted_sum(matrices, np.ones(len(matrices)))
+        for _ in range(order):
+            blocks += [lag(matrix, passed) for matrix in matrices]
+            passed = lag(whole, passed)
+    stacked = demean(np.concatenate(blocks, axis=2), spec)
     stacked = stacked.reshape(-1, stacked.shape[2])
-    return basis(stacked), basis(stacked[:, : own.shape[2]])
+    return orthonormal_basis(stacked), orthonormal_basis(stacked[:, : own.shape[2]])
 
 
-def basis(columns: np.ndarray) -> np.ndarray:
+def orthonormal_basis(columns: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of the column space; dependent columns add nothing."""
     norms = np.sqrt((columns**2).sum(axis=0))
     columns = columns[:, norms > 0] / norms[norms > 0]
@@ -186,7 +197,9 @@ def basis(columns: np.ndarray) -> np.ndarray:
     return np.asarray(q[:, np.abs(np.diag(r)) > 1e-9])
 
 
-def strength(column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarray) -> str:
+def first_stage_strength(
+    column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarray
+) -> str:
     """Return the F of the instruments beyond the exogenous regressors, in words."""
     explained, before = h.T @ column, exogenous.T @ column
     more = h.shape[1] - exogenous.shape[1]
@@ -301,25 +314,25 @@ class _Stage:
             reason = t("the variance of the instruments' moments is singular: there are too many")
             return NotApplicable(t("J"), null, reason)
         statistic = float(score @ np.linalg.solve(meat, score))
-        rule = t("instruments less coefficients")
-        return chi2_test(t("J"), null, statistic, spare.shape[1], rule)
+        return chi2_test(
+            t("J"), null, statistic, spare.shape[1], t("instruments less coefficients")
+        )
 
 
-def _second_stage(problem: Problem, h: np.ndarray, lam: float) -> _Stage:
+def _second_stage(data: ModelData, h: np.ndarray, lam: float) -> _Stage:
     """Return two-stage least squares of the model filtered by I - lam W_u."""
-    p, spec = problem.projection, problem.spec
-    active = (0,) * spec.has_rho + (1,) * spec.has_lam
-    empty = Estimate(np.zeros(p.z.shape[1]), 0.0, lam, 0.0, p, problem.counts, active)
+    p, spec = data.projection, data.spec
+    k, r = p.z.shape[1], p.lag_y.shape[1]
+    active = tuple(range(r)) * spec.has_rho + (r,) * spec.has_lam
+    empty = Estimate(np.zeros(k), np.zeros(r), lam, 0.0, p, data.counts, active)
     z, lag_y = empty.filtered
     z = np.column_stack([z, lag_y]) if spec.has_rho else z
     y = empty.innovations
     fitted = h @ (h.T @ z)
     bread = inverted(fitted.T @ fitted, "the cross-product of instrumented regressors")
     delta = bread @ (fitted.T @ y)
-    k = p.z.shape[1]
-    estimate = replace(empty, coefs=delta[:k], rho=float(delta[k]) if spec.has_rho else 0.0)
-    shape = (problem.design.y.shape[0], problem.design.y.shape[1])
-    return _Stage(_with_variance(estimate), fitted, z, bread, spec, shape)
+    estimate = replace(empty, coefs=delta[:k], rho=delta[k:] if spec.has_rho else empty.rho)
+    return _Stage(_with_variance(estimate), fitted, z, bread, spec, data.shape)
 
 
 def _with_variance(estimate: Estimate) -> Estimate:
@@ -347,14 +360,14 @@ class _Moments:
     spec : RegressionSpec
     shape : tuple
         (n_units, n_periods).
-    moving : bool
+    has_endogenous : bool
         Whether any regressor is endogenous, so that errors of the coefficients enter the moments.
     """
 
     matrix: sparse.csr_array | None
     spec: RegressionSpec
     shape: tuple[int, int]
-    moving: bool
+    has_endogenous: bool
 
     def doubled(self) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Return ``A_r + A_r'`` for both moments."""
@@ -406,7 +419,7 @@ class _Moments:
 
     def _linear(self, stage: _Stage) -> np.ndarray:
         """Return ``a_r``: how the errors of the coefficients enter the moments, shape (N, 2)."""
-        if not self.moving:
+        if not self.has_endogenous:
             return np.zeros((len(stage.fitted), 2))
         e = stage.estimate.innovations.reshape(self.shape)
         slopes = [-(stage.filtered.T @ (matrix @ e).ravel()) for matrix in self.doubled()]

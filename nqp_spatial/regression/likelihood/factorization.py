@@ -9,7 +9,14 @@ import scipy.linalg
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-__all__ = ["CholeskySystem", "DenseFactor", "OrderedSystem", "factorize", "ordered_system"]
+__all__ = [
+    "CholeskySystem",
+    "DenseFactor",
+    "OrderedSystem",
+    "factorize",
+    "factorize_system",
+    "ordered_system",
+]
 
 _PIVOTING = {"diag_pivot_thresh": 1e-3, "options": {"SymmetricMode": True}}
 
@@ -94,7 +101,7 @@ class OrderedSystem:
             self._prepare(sparse.csc_matrix(self._matrix[order][:, order]))
         else:
             self._ordered.data = self._identity - rho * self._links
-            factor = sla.splu(self._ordered, permc_spec="NATURAL", **_PIVOTING)
+            factor = _factors(self._ordered, "NATURAL")
         return float(np.log(np.abs(factor.U.diagonal())).sum())
 
     def _prepare(self, ordered: sparse.csc_matrix) -> None:
@@ -127,8 +134,22 @@ def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
     scipy.sparse.linalg.SuperLU
     """
     n = matrix.shape[0]
-    system = sparse.csc_matrix(sparse.eye_array(n, format="csc") - rho * matrix)
-    return sla.splu(system, permc_spec="MMD_AT_PLUS_A", **_PIVOTING)
+    return factorize_system(sparse.eye_array(n, format="csc") - rho * matrix)
+
+
+def factorize_system(system: sparse.csc_array) -> sla.SuperLU:
+    """Return the LU factors of ``I - sum_k rho_k W_k``, real or complex.
+
+    Parameters
+    ----------
+    system : csc_array
+        With a pattern that is nearly symmetric, and a diagonal that needs little pivoting.
+    """
+    return _factors(system, "MMD_AT_PLUS_A")
+
+
+def _factors(system: sparse.csc_array | sparse.csc_matrix, order: str) -> sla.SuperLU:
+    return sla.splu(sparse.csc_matrix(system), permc_spec=order, **_PIVOTING)
 
 
 class DenseFactor:

@@ -1,0 +1,85 @@
+"""What is done about the incidental parameters that fixed effects are."""
+
+from __future__ import annotations
+
+from nqp_spatial.core.text import t
+from nqp_spatial.errors import OptionError
+from nqp_spatial.regression._term_weights import TermWeights, row_sum_advice
+from nqp_spatial.regression.spec import Correction, RegressionSpec
+
+__all__ = ["BIAS_CORRECTED", "resolve_correction"]
+
+BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the uncorrected one")
+
+
+def resolve_correction(
+    correction: str, spec: RegressionSpec, terms: TermWeights
+) -> tuple[Correction, tuple[str, ...]]:
+    """Return the correction to use, and what should be said about it."""
+    stochastic = terms.rows_add_to_one
+    if terms.weights_u is not None and spec.sweeps_periods and not terms.weights_u.rows_add_to_one:
+        raise OptionError(
+            f"spatial errors with {spec.effects} effects need weights whose rows add to one, or "
+            f"the filtered period dummies are dummies no more; {row_sum_advice(terms.weights_u)}"
+        )
+    if spec.has_phi and spec.covariance not in ("observed", "expected"):
+        raise OptionError(
+            f"covariance={spec.covariance!r} is not offered with random effects; use 'observed' or "
+            "'expected'"
+        )
+    if spec.keeps_intercept:
+        return "none", ()
+    if spec.estimator == "gs2sls":
+        return "transformation", ()  # of sigma2 only: its divisor is what the sweeping leaves
+    if spec.is_dynamic and spec.sweeps_units:
+        return _resolve_dynamic(correction, spec, terms)
+    if correction == "auto":
+        if spec.effects == "unit" or stochastic:
+            return "transformation", ()
+        return "none", (
+            t(
+                "rows of W do not add to one, so period effects cannot be transformed away: "
+                "dummy-variable likelihood, rho biased by order 1/n"
+            ),
+        )
+    if correction in ("transformation", "bias") and spec.effects != "unit":
+        _require_stochastic(correction, spec, terms)
+        if correction == "bias" and (spec.has_rho or spec.has_lam):
+            return "bias", (BIAS_CORRECTED,)
+    if correction == "bias":
+        # Unit effects alone bias sigma2 only, and models without rho have nothing else to correct:
+        # the transformation is the exact form of that correction.
+        note = t("with these effects the bias correction is the transformation")
+        return "transformation", (note,)
+    return ("none" if correction == "none" else "transformation"), ()
+
+
+def _resolve_dynamic(
+    correction: str, spec: RegressionSpec, terms: TermWeights
+) -> tuple[Correction, tuple[str, ...]]:
+    if correction == "transformation":
+        raise OptionError(
+            "unit effects of a dynamic model cannot be transformed away, the past being among the "
+            "regressors; use correction='bias' (the default) or 'none'"
+        )
+    if correction == "none":
+        return "none", (t("not corrected: unit effects bias tau, eta and rho by order 1/T"),)
+    if spec.effects == "two-way" and not terms.rows_add_to_one and correction == "auto":
+        return "none", (
+            t(
+                "rows of W do not add to one, so period effects cannot be transformed away and the "
+                "dynamic bias is not corrected: of order 1/T in tau, eta and rho"
+            ),
+        )
+    if spec.effects == "two-way":
+        _require_stochastic(correction, spec, terms)
+    return "bias", (BIAS_CORRECTED,)
+
+
+def _require_stochastic(correction: str, spec: RegressionSpec, terms: TermWeights) -> None:
+    for weights in (terms.weights_y, terms.weights_u):
+        if weights is not None and not weights.rows_add_to_one:
+            raise OptionError(
+                f"correction={correction!r} with {spec.effects} effects needs weights whose rows "
+                f"add to one; {row_sum_advice(weights)}, or use correction='none'"
+            )

@@ -1,0 +1,282 @@
+"""Maximum likelihood: one rho, several, spatial errors, random effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nqp_spatial.core.text import t
+from nqp_spatial.regression._estimated import Convergence
+from nqp_spatial.regression._model_data import ModelData
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.covariance import information as info
+from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
+from nqp_spatial.regression.estimators.estimated import Estimated
+from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
+from nqp_spatial.regression.likelihood.log_determinant import (
+    LogDet,
+    LogDetMethod,
+    log_determinant,
+    rough_log_determinant,
+)
+from nqp_spatial.regression.likelihood.maximize import Maximum, maximize, maximize_from
+from nqp_spatial.regression.likelihood.several_lags import LagMatrices, lag_matrices
+
+__all__ = [
+    "LogDeterminants",
+    "concentrated_likelihood",
+    "fit_ml",
+    "log_determinants",
+    "profile_loglik",
+]
+
+Moments = Callable[..., info.TraceMoments]
+
+
+@dataclass(frozen=True)
+class LogDeterminants:
+    """Log-determinants of the W's of W y and of W_u.
+
+    Attributes
+    ----------
+    outcome : LogDet, LagMatrices or None
+        Of one W, or of several; also where only y_(t-1) is lagged by it.
+    error : LogDet or None
+    """
+
+    outcome: LogDet | LagMatrices | None
+    error: LogDet | None = None
+
+    @property
+    def one(self) -> LogDet | None:
+        """That of the only W of the outcome, if it has only one."""
+        return None if isinstance(self.outcome, LagMatrices) else self.outcome
+
+    def active(self, data: ModelData) -> tuple[LogDet | LagMatrices | None, LogDet | None]:
+        """Return those that the likelihood has."""
+        return (
+            self.outcome if data.spec.has_rho else None,
+            self.error if data.spec.has_lam else None,
+        )
+
+
+def log_determinants(
+    terms: TermWeights, method: LogDetMethod = "auto", seed: int | None = 0
+) -> LogDeterminants:
+    """Return the log-determinants of the spatial terms of a model."""
+    if terms.has_parts:
+        return LogDeterminants(lag_matrices(terms.matrices_y))
+    y, u = terms.weights_y, terms.weights_u
+    return LogDeterminants(
+        None if y is None else log_determinant(y, method, seed=seed),
+        None if u is None else log_determinant(u, method, seed=seed),
+    )
+
+
+def concentrated_likelihood(
+    data: ModelData, determinants: LogDeterminants
+) -> ConcentratedLikelihood:
+    """Return the likelihood of rho, lam and phi of a model."""
+    products = CrossProducts(data.projection, random=data.spec.has_phi)
+    return ConcentratedLikelihood(data.counts, products, determinants.active(data))
+
+
+def fit_ml(
+    data: ModelData,
+    determinants: LogDeterminants,
+    seed: int | None = 0,
+    starts: Sequence[np.ndarray] | None = None,
+) -> Estimated:
+    """Estimate by maximum likelihood, correct the bias, and return the covariance.
+
+    Parameters
+    ----------
+    data : ModelData
+    determinants : LogDeterminants
+    seed : int, optional
+        For random probes, where there are any.
+    starts : sequence of ndarray, optional
+        Of several rho; the best common rho, zero, and that rho within groups, if not given.
+    """
+    spec, terms = data.spec, data.terms
+    notes: list[str] = []
+    likelihood = concentrated_likelihood(data, determinants)
+    if terms.has_parts:
+        best = maximize_from(likelihood, starts or _starts(likelihood, terms.names_y))
+        if best.n_maxima > 1:
+            notes.append(
+                t("{count} different maxima were found; this is the highest", count=best.n_maxima)
+            )
+    else:
+        best, likelihood = _maximum(likelihood, terms)
+        if spec.has_phi and not likelihood.counts.units:
+            notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
+    estimate = info.estimate_at(best.parameters, data.projection, likelihood)
+    loglik = likelihood.value(best.parameters)
+    moments = _moments_of(data, likelihood, seed, notes)
+    if spec.correction == "bias":
+        estimate = _corrected(estimate, data, determinants, likelihood, moments)
+    cov = _covariance(estimate, data, likelihood, moments)
+    convergence, more = _convergence(best, likelihood)
+    notes += [*more, *_stability(estimate, data)]
+    return Estimated(estimate, cov, loglik, convergence, tuple(notes))
+
+
+def profile_loglik(data: ModelData) -> float:
+    """Return the maximised log-likelihood of a model with several W's, and nothing else."""
+    likelihood = concentrated_likelihood(data, log_determinants(data.terms))
+    return maximize_from(likelihood, _starts(likelihood, data.terms.names_y)).loglik
+
+
+def _maximum(
+    likelihood: ConcentratedLikelihood, terms: TermWeights
+) -> tuple[Maximum, ConcentratedLikelihood]:
+    """Return the maximum, and the likelihood: without phi where that is at its bound."""
+    rough = [
+        None if fine is None or w is None else rough_log_determinant(w, fine)
+        for w, fine in zip((terms.weights_y, terms.weights_u), likelihood.logdets, strict=True)
+        if not isinstance(fine, LagMatrices)
+    ]
+    pooled = replace(likelihood, counts=replace(likelihood.counts, units=0))
+    best = maximize(pooled, (rough[0], rough[1]))
+    # phi = 1 is where there is no variance between units. If the likelihood still rises there,
+    # units differ less than their errors alone make them, and the bound is the estimate.
+    if likelihood.counts.units and likelihood.derivatives(best.parameters)[0][-1] < 0:
+        return maximize(likelihood, (rough[0], rough[1])), likelihood
+    return best, pooled
+
+
+def _moments_of(
+    data: ModelData, likelihood: ConcentratedLikelihood, seed: int | None, notes: list[str]
+) -> Moments:
+    """Return the function that calculates trace moments; it notes how they were calculated."""
+    design, terms = data.design, data.terms
+
+    def moments(estimate: info.Estimate, *, diagonal: bool = False) -> info.TraceMoments:
+        structural = design.y - design.lag_y @ estimate.rho
+        structural = structural - estimate.disturbances.reshape(design.y.shape)
+        found = info.trace_moments(
+            estimate, structural, (terms.matrices_y, terms.matrix_u), likelihood.logdets,
+            data.spec, diagonal=diagonal, seed=seed,
+        )  # fmt: skip
+        if found.note and found.note not in notes:
+            notes.append(found.note)
+        return found
+
+    return moments
+
+
+def _corrected(
+    estimate: info.Estimate,
+    data: ModelData,
+    determinants: LogDeterminants,
+    likelihood: ConcentratedLikelihood,
+    moments: Moments,
+) -> info.Estimate:
+    """Return the estimate less its bias from dummies."""
+    spec, terms = data.spec, data.terms
+    if terms.has_parts:
+        # The observed information serves here: it costs no more solves, whatever the number of W's.
+        information = info.observed(estimate, likelihood.logdets)
+        score = info.score_bias_of_periods(estimate, terms.matrices_y)
+        return info.bias_corrected(estimate, information, score)
+    information = info.expected(estimate, moments(estimate))
+    if spec.is_dynamic and spec.sweeps_units:
+        score = score_bias_of_units(
+            estimate, spec, data.shape[0], determinants.one, likelihood.logdets[1]
+        )
+    else:
+        score = info.score_bias_of_periods(estimate)
+    return info.bias_corrected(estimate, information, score)
+
+
+def _covariance(
+    estimate: info.Estimate,
+    data: ModelData,
+    likelihood: ConcentratedLikelihood,
+    moments: Moments,
+) -> np.ndarray:
+    kind, logdets = data.spec.covariance, likelihood.logdets
+    if kind == "expected":
+        return info.scaled_inverse(info.expected(estimate, moments(estimate)))
+    bread = info.observed(estimate, logdets)
+    if kind == "observed":
+        return info.scaled_inverse(bread)
+    if kind == "driscoll-kraay":
+        return sandwich.driscoll_kraay(bread, estimate, data.shape)
+    if kind == "cluster":
+        return sandwich.clustered(bread, estimate, data.shape)
+    found = moments(estimate, diagonal=True)
+    information = info.expected(estimate, found)
+    return sandwich.robust(bread, information, estimate, found, data.spec, data.shape)
+
+
+def _convergence(
+    best: Maximum, likelihood: ConcentratedLikelihood
+) -> tuple[Convergence, list[str]]:
+    outcome = likelihood.logdets[0]
+    if isinstance(outcome, LagMatrices):
+        return (
+            Convergence(
+                best.iterations, best.slope, outcome.method, 0.0, (-np.inf, np.inf), best.n_maxima
+            ),
+            [],
+        )
+    # An error dL' in the derivative moves the root of the score by m dL' times its variance.
+    noise = 0.0
+    for which, error in zip(likelihood.active, best.standard_errors, strict=True):
+        logdet = likelihood.logdets[which] if which < 2 else None
+        if logdet is None or isinstance(logdet, LagMatrices):
+            continue
+        shift = logdet.error(float(best.parameters[which]))[1] * float(error)
+        noise = max(noise, likelihood.counts.n_logdets * shift)
+    first = next(
+        (x for x in likelihood.logdets if x is not None and not isinstance(x, LagMatrices)), None
+    )
+    convergence = Convergence(
+        best.iterations, best.slope, "" if first is None else first.method, noise,
+        (-np.inf, np.inf) if first is None else first.interval,
+    )  # fmt: skip
+    if noise <= 0.1:
+        return convergence, []
+    note = t(
+        "the stochastic log-determinant adds an error of {noise:.2f} standard errors to rho",
+        noise=noise,
+    )
+    return convergence, [note]
+
+
+def _stability(estimate: info.Estimate, data: ModelData) -> list[str]:
+    if not data.spec.is_dynamic:
+        return []
+    tau, eta = lag_parameters(estimate.coefs, data.spec)
+    total = tau + float(estimate.rho[0]) + eta
+    if total < 1 and abs(tau) < 1:
+        return [t("tau + rho + eta = {total:.4f}: stable", total=total)]
+    return [
+        t("tau + rho + eta = {total:.4f}: not stable, there are no long-run effects", total=total)
+    ]
+
+
+def _starts(likelihood: ConcentratedLikelihood, parts: Sequence[str]) -> list[np.ndarray]:
+    """Return the best common rho on all parts, zero, and that rho within groups only."""
+    ones = np.ones(len(parts))
+    grid = [-0.4, 0.0, 0.3, 0.6, 0.85]
+    heights = [likelihood.value(np.concatenate([rho * ones, [0.0, 1.0]])) for rho in grid]
+    common = grid[int(np.argmax(heights))] * ones
+    within = [
+        part == "within" or (" <- " in part and len(set(part.split(" <- "))) == 1) for part in parts
+    ]
+    starts = [common]
+    if len(parts) > 1:
+        starts.append(0 * ones)
+        if any(within) and not all(within):
+            starts.append(common * np.array(within))
+    unique: list[np.ndarray] = []
+    for start in starts:
+        if not any(np.array_equal(start, other) for other in unique):
+            unique.append(start)
+    return unique

@@ -1,0 +1,34 @@
+"""Sizes at which exact traces give way to random probes, in one place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = [
+    "BLOCK",
+    "CROSS_PROBES",
+    "DENSE_CROSS_UP_TO",
+    "DENSE_LOGDET_UP_TO",
+    "DENSE_UP_TO",
+    "PROBES",
+    "SUM_PROBES",
+    "probe_signs",
+]
+
+#: Units up to which several rho take their traces from one dense inverse.
+DENSE_LOGDET_UP_TO = 700
+#: Units up to which diagonals and traces of products are exact, by solves for all n columns.
+DENSE_UP_TO = 4000
+#: Units up to which traces with a second matrix are exact, a factorisation at each node.
+DENSE_CROSS_UP_TO = 1000
+#: Columns that are solved for at once, so that memory stays linear in n.
+BLOCK = 500
+#: Random probes beyond, of the information; and of effects summed over groups or bands.
+PROBES, SUM_PROBES = 200, 400
+#: And of traces with a second matrix, at each node.
+CROSS_PROBES = 100
+
+
+def probe_signs(n: int, count: int, seed: int | None = 0) -> np.ndarray:
+    """Return random signs, shape (n, count): ``E z z' = I``."""
+    return np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size=(n, count))
