@@ -78,12 +78,12 @@ def sheather_jones(x: np.ndarray) -> float:
         sums = (np.exp(-z / 2) * (z**2 - 6 * z + 3)) @ pairs + 3 * n
         return float(sums / (n * (n - 1) * width**5 * np.sqrt(2 * np.pi)))
 
-    def t(width: float) -> float:
+    def sixth(width: float) -> float:
         z = (distance / width) ** 2
         sums = (np.exp(-z / 2) * (z**3 - 15 * z**2 + 45 * z - 15)) @ pairs - 15 * n
         return float(sums / (n * (n - 1) * width**7 * np.sqrt(2 * np.pi)))
 
-    slope = -t(1.23 * scale * n ** (-1 / 9))
+    slope = -sixth(1.23 * scale * n ** (-1 / 9))
     curved = s(1.24 * scale * n ** (-1 / 7))
     if not (slope > 0 and curved > 0):
         raise DomainError(
