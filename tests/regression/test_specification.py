@@ -415,6 +415,8 @@ def test_what_the_tests_say_has_its_chinese(lattice, simulate):
         assert test.name == key
         for words in (test.name, test.null, test.rule):
             assert not english_in(translate(words, "zh")), words
+    ax = result.plot()
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["SLX", "SDM", "SDEM"]
     # The frame keeps the messages too.
     assert translate(result.frame["name"].iloc[0], "zh") == "LM-lag 检验"
     groups = {translate(label("test group", group), "zh") for group in result.frame["group"]}
