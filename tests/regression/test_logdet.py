@@ -149,3 +149,8 @@ def test_without_cholmod_superlu_serves(lattice, monkeypatch):
     monkeypatch.setitem(sys.modules, "sksparse.cholmod", None)
     matrix = lattice(5, 5).sparse
     assert isinstance(ordered_system(matrix, symmetrizer(matrix)), OrderedSystem)
+
+
+def test_weights_of_libpysal_serve_too(lattice):
+    w = lattice(5, 5)
+    assert log_determinant(w.graph, "exact").value(0.4) == log_determinant(w, "exact").value(0.4)
