@@ -184,8 +184,8 @@ def _data(
             why = why_not_numeric(data[name])
         if why:
             raise DomainError(f"in the formula {read.text!r}, {why}")
-        whole = is_number_column(data[name]) and not pd.api.types.is_float_dtype(data[name])
-        if name in read.numeric and name not in read.exact and whole:
+        is_integer = is_number_column(data[name]) and not pd.api.types.is_float_dtype(data[name])
+        if name in read.numeric and name not in read.exact and is_integer:
             data[name] = data[name].to_numpy(dtype=float, na_value=np.nan)
     return data
 

@@ -57,8 +57,8 @@ def test_moments_of_errors_from_swept_residuals(effects):
     e = skewed(np.random.default_rng(0), (n, t))
     spec = RegressionSpec("y ~ x", "", (), (), "sar", effects, "none")
     residuals = demean(e, spec).ravel()
-    found = sandwich._error_moments(residuals, spec, n, t)
-    assert found == pytest.approx(moments_of(residuals, n, t, effects))
+    result = sandwich._error_moments(residuals, spec, n, t)
+    assert result == pytest.approx(moments_of(residuals, n, t, effects))
     # With many draws they are the moments of the errors themselves: 2 / sqrt 2 and 6.
     many = demean(skewed(np.random.default_rng(1), (n, t, 40_000)), spec)
     third, fourth = sandwich._error_moments(many.ravel(), spec, n, t)
@@ -129,34 +129,34 @@ def test_robust_covariance_by_dense_forms(neighbours, simulate, effects, model):
 
     def loglik(p):
         beta, r, lm, v = p[: X.shape[1]], 0.0, 0.0, p[-1]
-        at = X.shape[1]
+        point = X.shape[1]
         if model != "sem":
-            r, at = p[at], at + 1
+            r, point = p[point], point + 1
         if model != "sar":
-            lm = p[at]
+            lm = p[point]
         C, D = np.eye(n) - r * W, np.eye(n) - lm * W
         u = Q @ big(D) @ (big(C) @ y - X @ beta)
         dets = np.linalg.slogdet(C)[1] + np.linalg.slogdet(D)[1]
         return copies * dets - count / 2 * np.log(2 * np.pi * v) - u @ u / (2 * v)
 
-    at = np.r_[b, [rho] if model != "sem" else [], [lam] if model != "sar" else [], s2]
-    assert loglik(at) == pytest.approx(res.loglik)
+    point = np.r_[b, [rho] if model != "sem" else [], [lam] if model != "sar" else [], s2]
+    assert loglik(point) == pytest.approx(res.loglik)
     h = 1e-4
     H = np.empty((k, k))
     for i, j in itertools.product(range(k), range(k)):
         di, dj = h * np.eye(k)[i], h * np.eye(k)[j]
         H[i, j] = (
-            loglik(at + di + dj) - loglik(at + di - dj) - loglik(at - di + dj)
-            + loglik(at - di - dj)
+            loglik(point + di + dj) - loglik(point + di - dj) - loglik(point - di + dj)
+            + loglik(point - di - dj)
         ) / (4 * h * h)  # fmt: skip
     inverse = np.linalg.inv(-H)
     np.testing.assert_allclose(
         np.linalg.inv(bread), inverse[:-1, :-1], rtol=1e-3, atol=1e-3 * np.abs(inverse).max()
     )
     cov = (inverse @ V @ inverse)[:-1, :-1]
-    found = res.cov.loc[keys, keys].to_numpy()
+    result = res.cov.loc[keys, keys].to_numpy()
     scale = np.sqrt(np.outer(np.diag(cov), np.diag(cov)))
-    np.testing.assert_allclose(found / scale, cov / scale, atol=3e-3)
+    np.testing.assert_allclose(result / scale, cov / scale, atol=3e-3)
 
 
 @pytest.mark.parametrize("t", [2, 3, 12, 25, 150])
@@ -188,16 +188,16 @@ def test_probabilities_of_residual_tests():
     constant[3] = 1.0  # a unit without variation correlates with nobody
     r = np.corrcoef(np.delete(constant, 3, axis=0))
     pairs = r[np.triu_indices(13, 1)].sum()
-    found = checks.pesaran_cd(constant).statistic
+    result = checks.pesaran_cd(constant).statistic
     # n enters as the number of units, and the missing unit's own length as zero
-    assert found == pytest.approx(np.sqrt(2 * 6 / (14 * 13)) * (pairs - 0.5))
+    assert result == pytest.approx(np.sqrt(2 * 6 / (14 * 13)) * (pairs - 0.5))
 
 
 def test_moran_of_residuals_by_hand(neighbours):
     w = neighbours(15, 4, seed=6)
     W = w.sparse.toarray()
     e = np.random.default_rng(6).normal(size=(15, 2))
-    found = checks.moran_by_period(e, w.sparse, pd.Index([1, 2]))
+    result = checks.moran_by_period(e, w.sparse, pd.Index([1, 2]))
     n, s0 = 15, W.sum()
     s1 = ((W + W.T) ** 2).sum() / 2
     s2 = ((W.sum(axis=0) + W.sum(axis=1)) ** 2).sum()
@@ -206,7 +206,7 @@ def test_moran_of_residuals_by_hand(neighbours):
         z = e[:, t] - e[:, t].mean()
         moran = n / s0 * (z @ W @ z) / (z @ z)
         score = (moran + 1 / 14) / np.sqrt(variance)
-        row = found.iloc[t]
+        row = result.iloc[t]
         assert row.tolist() == pytest.approx(
             [moran, -1 / 14, score, 2 * (1 - stats.norm.cdf(abs(score)))]
         )
@@ -220,8 +220,8 @@ def test_exponent_of_more_units_than_a_block():
         r = np.corrcoef(e)
         bound = stats.norm.ppf(1 - level / (2 * np.sqrt(1300))) / np.sqrt(40)
         total = r[np.abs(r) > bound].sum()
-        found = checks.cross_section_exponent(e, level)
-        assert found == pytest.approx(np.log(total) / (2 * np.log(1300)))
+        result = checks.cross_section_exponent(e, level)
+        assert result == pytest.approx(np.log(total) / (2 * np.log(1300)))
 
 
 # -- specification --------------------------------------------------------------------------------
@@ -260,72 +260,72 @@ def test_recommendation_for_every_outcome_of_the_tests():
 def test_wald_tests_of_the_durbin_model_by_hand(lattice, simulate):
     w = lattice(6, 7)
     panel = simulate(w, 5, seed=8)
-    found = nq.diagnostics("y ~ x1 + x2", panel, w, effects="unit")
-    res = found.models["sdm"]
+    result = nq.diagnostics("y ~ x1 + x2", panel, w, effects="unit")
+    res = result.models["sdm"]
     b, V = res.params.to_numpy(), res.cov.to_numpy()
-    at = {key: i for i, key in enumerate(res.params.index)}
-    rho = b[at["spatial", "rho"]]
-    beta = np.array([b[at["x", name]] for name in ("x1", "x2")])
-    theta = np.array([b[at["wx", name]] for name in ("x1", "x2")])
+    position = {key: i for i, key in enumerate(res.params.index)}
+    rho = b[position["spatial", "rho"]]
+    beta = np.array([b[position["x", name]] for name in ("x1", "x2")])
+    theta = np.array([b[position["wx", name]] for name in ("x1", "x2")])
     plain, common, only = np.zeros((2, 5)), np.zeros((2, 5)), np.zeros((1, 5))
     for i, name in enumerate(("x1", "x2")):
-        plain[i, at["wx", name]] = common[i, at["wx", name]] = 1
-        common[i, at["x", name]], common[i, at["spatial", "rho"]] = rho, beta[i]
-    only[0, at["spatial", "rho"]] = 1
+        plain[i, position["wx", name]] = common[i, position["wx", name]] = 1
+        common[i, position["x", name]], common[i, position["spatial", "rho"]] = rho, beta[i]
+    only[0, position["spatial", "rho"]] = 1
     for name, gap, R in (
         ("SAR", theta, plain), ("SEM", theta + rho * beta, common), ("SLX", [rho], only),
     ):  # fmt: skip
         statistic = gap @ np.linalg.solve(R @ V @ R.T, gap)
-        test = found.tests[f"Wald: SDM against {name}"]
+        test = result.tests[f"Wald: SDM against {name}"]
         assert (test.statistic, test.df) == (pytest.approx(statistic), len(R))
         assert test.p_value == pytest.approx(stats.chi2.sf(statistic, len(R)), abs=1e-14)
-    fits = found.models
+    fits = result.models
     for title, large, small, df in (
         ("LR: SDM against SAR", "sdm", "sar", 2), ("LR: SDM against SEM", "sdm", "sem", 2),
         ("LR: SDM against SLX", "sdm", "slx", 1), ("LR: SDEM against SEM", "sdem", "sem", 2),
     ):  # fmt: skip
         statistic = 2 * (fits[large].loglik - fits[small].loglik)
-        assert (found.tests[title].statistic, found.tests[title].df) == (
+        assert (result.tests[title].statistic, result.tests[title].df) == (
             pytest.approx(statistic), df,
         )  # fmt: skip
-    for name, one in fits.items():
-        row = found.criteria.loc[name]
-        assert row["log-likelihood"] == one.loglik
-        assert row["AIC"] == pytest.approx(2 * (len(one.params) + 1) - 2 * one.loglik)
-        assert row["BIC"] == pytest.approx(np.log(210) * (len(one.params) + 1) - 2 * one.loglik)
-    assert found.tests["LR: unit effects"].df == 41
-    assert "LR: period effects" not in found.tests
+    for name, model in fits.items():
+        row = result.criteria.loc[name]
+        assert row["log-likelihood"] == model.loglik
+        assert row["AIC"] == pytest.approx(2 * (len(model.params) + 1) - 2 * model.loglik)
+        assert row["BIC"] == pytest.approx(np.log(210) * (len(model.params) + 1) - 2 * model.loglik)
+    assert result.tests["LR: unit effects"].df == 41
+    assert "LR: period effects" not in result.tests
     loose = fits["ols"].resid.to_numpy().reshape(42, 5)
-    assert found.exponent == checks.cross_section_exponent(loose)
-    assert found.tests["Pesaran CD"].statistic == checks.pesaran_cd(loose).statistic
+    assert result.exponent == checks.cross_section_exponent(loose)
+    assert result.tests["Pesaran CD"].statistic == checks.pesaran_cd(loose).statistic
 
 
 @pytest.mark.parametrize("effects", ["period", "two-way"])
 def test_dependence_is_of_residuals_before_period_effects(lattice, simulate, effects):
     w = lattice(5, 6)
     panel = simulate(w, 4, seed=9)
-    found = nq.diagnostics("y ~ x1", panel, w, effects=effects)
+    result = nq.diagnostics("y ~ x1", panel, w, effects=effects)
     without = {"period": "none", "two-way": "unit"}[effects]
     loose = nq.fit("y ~ x1", panel, model="ols", effects=without).resid.to_numpy().reshape(30, 4)
-    assert found.exponent == checks.cross_section_exponent(loose)
-    assert found.tests["Pesaran CD"].statistic == checks.pesaran_cd(loose).statistic
-    assert found.tests["LR: period effects"].df == 3
-    assert ("LR: unit effects" in found.tests) == (effects == "two-way")
-    assert ("Hausman" in found.tests) == (effects == "two-way")
+    assert result.exponent == checks.cross_section_exponent(loose)
+    assert result.tests["Pesaran CD"].statistic == checks.pesaran_cd(loose).statistic
+    assert result.tests["LR: period effects"].df == 3
+    assert ("LR: unit effects" in result.tests) == (effects == "two-way")
+    assert ("Hausman" in result.tests) == (effects == "two-way")
 
 
 def test_two_periods_have_no_measure_of_dependence():
     rng = np.random.default_rng(0)
     for t in (2, 3):
         e = rng.normal(size=(9, t))
-        found = checks.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
-        assert isinstance(found["Pesaran CD"], NotApplicable) == (t == 2)
+        result = checks.residual_tests(e, e, rng.normal(size=(9 * t, 2)))
+        assert isinstance(result["Pesaran CD"], NotApplicable) == (t == 2)
 
 
 def test_hausman_and_mundlak_by_hand(lattice, simulate):
     w = lattice(6, 6)
     panel = simulate(w, 6, seed=2)
-    found = random_effects_tests("y ~ x1 + x2", panel, w, "unit")
+    result = random_effects_tests("y ~ x1 + x2", panel, w, "unit")
     options = {"covariance": "expected"}
     fixed, random, means = (
         nq.fit("y ~ x1 + x2", panel, w, effects=e, **options)
@@ -335,15 +335,15 @@ def test_hausman_and_mundlak_by_hand(lattice, simulate):
     gap = (fixed.params[keys] - random.params[keys]).to_numpy()
     V = fixed.cov.loc[keys, keys] * random.sigma2 / fixed.sigma2 - random.cov.loc[keys, keys]
     statistic = gap @ np.linalg.solve(V.to_numpy(), gap)
-    assert found["Hausman"].statistic == pytest.approx(statistic)
-    assert found["Hausman"].df == 4
-    some = [key for key in means.params.index if key[0] in ("mean", "wmean")]
-    assert len(some) == 4
-    at, V = means.params[some].to_numpy(), means.cov.loc[some, some].to_numpy()
+    assert result["Hausman"].statistic == pytest.approx(statistic)
+    assert result["Hausman"].df == 4
+    subset = [key for key in means.params.index if key[0] in ("mean", "wmean")]
+    assert len(subset) == 4
+    values, V = means.params[subset].to_numpy(), means.cov.loc[subset, subset].to_numpy()
     # beta, theta, their means, and the constant: nine coefficients told by 36 averages
-    statistic = at @ np.linalg.solve(V, at) * (1 - 9 / 36)
-    assert found["Mundlak"].statistic == pytest.approx(statistic)
-    assert found["Mundlak"].df == 4
+    statistic = values @ np.linalg.solve(V, values) * (1 - 9 / 36)
+    assert result["Mundlak"].statistic == pytest.approx(statistic)
+    assert result["Mundlak"].df == 4
 
 
 def test_level_of_diagnostics_lies_inside(lattice, simulate):
@@ -360,16 +360,18 @@ def test_level_of_diagnostics_lies_inside(lattice, simulate):
 def test_criteria_and_names_of_a_grid(lattice, neighbours, simulate):
     w = lattice(5, 5)
     panel = simulate(w, 4)
-    one = nq.fit("y ~ x1", panel, w, model="sar", effects="unit")
+    first = nq.fit("y ~ x1", panel, w, model="sar", effects="unit")
     two = nq.fit("y ~ x1 + x2", panel, w, effects="unit")
-    table = nq.compare({"a": one, "b": two}, draws=50)
-    for name, res in (("a", one), ("b", two)):
+    table = nq.compare({"a": first, "b": two}, draws=50)
+    for name, res in (("a", first), ("b", two)):
         assert table.criteria.loc[name].tolist() == pytest.approx(
             [100, res.loglik, len(res.params) + 1, res.aic, res.bic]
         )
     assert table.notes == ()
     loose = nq.fit("y ~ x1", panel, w, model="sar", effects="unit", correction="none")
-    assert "differ in effects or in their correction" in nq.compare({"a": one, "b": loose}).notes[0]
+    assert (
+        "differ in effects or in their correction" in nq.compare({"a": first, "b": loose}).notes[0]
+    )
     weights = {"q": w, "k": neighbours(25, 4)}
     by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",)).models
     assert list(by_weights) == ["q", "k"]
@@ -377,7 +379,7 @@ def test_criteria_and_names_of_a_grid(lattice, neighbours, simulate):
     assert list(by_both) == ["q, none", "q, unit", "k, none", "k, unit"]
     single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",)).models
     assert list(single) == ["sar"]
-    assert by_both["q, unit"].loglik == pytest.approx(one.loglik)
+    assert by_both["q, unit"].loglik == pytest.approx(first.loglik)
 
 
 # -- posterior probabilities ----------------------------------------------------------------------
@@ -424,18 +426,20 @@ def test_marginal_likelihood_of_transformed_data(neighbours, simulate, model):
     [("none", "none"), ("unit", "transformation"), ("two-way", "transformation")],
 )
 def test_probabilities_share_one_transformation(neighbours, simulate, effects, correction):
-    one, other = neighbours(16, 3), neighbours(16, 4, seed=5)
-    panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, effects=effects).frame
+    first, other = neighbours(16, 3), neighbours(16, 4, seed=5)
+    panel = simulate(first, 4, seed=4)
+    result = posterior_probabilities(
+        "y ~ x1", panel, {"a": first, "b": other}, effects=effects
+    ).frame
     logs = []
-    for w in (one, other):
+    for w in (first, other):
         for model in ("slx", "sdm", "sdem"):
             terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
             spec = RegressionSpec("y ~ x1", "", (), (), model, effects, correction)
             logs.append(log_marginal(build_model_data(panel, spec, terms)))
-    np.testing.assert_allclose(found["log_marginal"], logs)
-    np.testing.assert_allclose(found["probability"], np.exp(np.array(logs) - logsumexp(logs)))
-    scaled = one.standardize("spectral") if effects != "two-way" else None
+    np.testing.assert_allclose(result["log_marginal"], logs)
+    np.testing.assert_allclose(result["probability"], np.exp(np.array(logs) - logsumexp(logs)))
+    scaled = first.standardize("spectral") if effects != "two-way" else None
     if scaled is not None:
         alone = posterior_probabilities("y ~ x1", panel, scaled, effects=effects).frame
         assert "weights" not in alone.columns
@@ -445,13 +449,15 @@ def test_probabilities_share_one_transformation(neighbours, simulate, effects, c
 def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
     neighbours, lattice, simulate
 ):
-    one, other = neighbours(16, 3), lattice(4, 4, standardize="spectral")
-    panel = simulate(one, 4, seed=4)
-    found = posterior_probabilities("y ~ x1", panel, {"a": one, "b": other}, models=["sdm"]).frame
-    for at, w in enumerate((one, other)):
+    first, other = neighbours(16, 3), lattice(4, 4, standardize="spectral")
+    panel = simulate(first, 4, seed=4)
+    result = posterior_probabilities(
+        "y ~ x1", panel, {"a": first, "b": other}, models=["sdm"]
+    ).frame
+    for position, w in enumerate((first, other)):
         spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
         value = log_marginal(build_model_data(panel, spec, TermWeights.of(w, w, None)))
-        assert found["log_marginal"].iloc[at] == pytest.approx(value)
+        assert result["log_marginal"].iloc[position] == pytest.approx(value)
 
 
 # -- effects --------------------------------------------------------------------------------------
@@ -502,13 +508,13 @@ def test_effects_of_units_in_blocks(neighbours):
         (TermWeights.of(w, w, None), 0.4, 0.5), (TermWeights.of(w, None, None), 0.4, 0.0),
         (TermWeights.of(None, w, None), 0.0, 0.5), (TermWeights(), 0.0, 0.0),
     ):  # fmt: skip
-        found = impacts.unit_effects(terms, x, 0.8, 1.5, theta, w.units)
+        result = impacts.unit_effects(terms, x, 0.8, 1.5, theta, w.units)
         inner = (1.5 * np.eye(620) + theta * W) / 0.8
         effects = np.linalg.solve(np.eye(620) - x * W, inner)
-        own = np.diag(effects)
-        np.testing.assert_allclose(found["own"], own)
-        np.testing.assert_allclose(found["received"], effects.sum(axis=1) - own, atol=1e-12)
-        np.testing.assert_allclose(found["sent"], effects.sum(axis=0) - own, atol=1e-12)
+        diagonal = np.diag(effects)
+        np.testing.assert_allclose(result["own"], diagonal)
+        np.testing.assert_allclose(result["received"], effects.sum(axis=1) - diagonal, atol=1e-12)
+        np.testing.assert_allclose(result["sent"], effects.sum(axis=0) - diagonal, atol=1e-12)
     assert sparse.issparse(w.sparse)
 
 

@@ -22,12 +22,12 @@ def true_effects(w) -> pd.Series:
     n = w.n_units
     dense = w.sparse.toarray()
     inverse = np.linalg.inv(np.eye(n) - TRUTH["spatial", "rho"] * dense)
-    found = {}
+    result = {}
     for name in ("x1", "x2"):
         s = inverse @ (TRUTH["x", name] * np.eye(n) + TRUTH["wx", name] * dense)
-        found[name, "direct"] = np.trace(s) / n
-        found[name, "indirect"] = s.sum() / n - np.trace(s) / n
-    return pd.Series(found)
+        result[name, "direct"] = np.trace(s) / n
+        result[name, "indirect"] = s.sum() / n - np.trace(s) / n
+    return pd.Series(result)
 
 
 @pytest.mark.parametrize("logdet", ["exact", "factor", "lanczos"])
@@ -59,13 +59,13 @@ def test_recovery_in_a_large_sample(lattice, simulate, effects, logdet):
 def coverage(w, simulate, replications, periods, **options):
     """Return estimates, and whether 95 % intervals of parameters and effects hold the truth."""
     truth, effects = pd.Series(TRUTH), true_effects(w)
-    estimates, inside, effects_inside = [], [], []
+    estimates, covered, effects_inside = [], [], []
     for seed in range(replications):
         panel = simulate(w, periods, seed=seed)
         res = nq.fit("y ~ x1 + x2", panel, w, effects="two-way", **options)
         estimates.append([*res.params[list(TRUTH)], res.sigma2])
         interval = res.conf_int().loc[list(TRUTH)].to_numpy()
-        inside.append((interval[:, 0] < truth) & (truth < interval[:, 1]))
+        covered.append((interval[:, 0] < truth) & (truth < interval[:, 1]))
         frame = res.effects(draws=500, seed=seed).frame.set_index(["variable", "effect"])
         rows = frame.loc[list(effects.index)]
         effects_inside.append(
@@ -73,7 +73,7 @@ def coverage(w, simulate, replications, periods, **options):
         )
     return (
         pd.DataFrame(estimates, columns=[*TRUTH, "sigma2"]),
-        pd.DataFrame(inside).mean(),
+        pd.DataFrame(covered).mean(),
         pd.DataFrame(effects_inside).mean(),
     )
 
@@ -90,7 +90,7 @@ def coverage(w, simulate, replications, periods, **options):
 )
 def test_intervals_cover_and_estimates_centre(lattice, simulate, correction, covariance):
     w = lattice(8, 8)
-    estimates, inside, effects_inside = coverage(
+    estimates, covered, effects_inside = coverage(
         w, simulate, 500, 5, correction=correction, covariance=covariance
     )
     # Maximum likelihood is biased to the order of 1 / N: a shift of 0.3 standard errors costs an
@@ -104,7 +104,7 @@ def test_intervals_cover_and_estimates_centre(lattice, simulate, correction, cov
     assert abs(estimates["sigma2"].mean() - awaited) < 3.5 * error
     # 0.95 +- 3.5 binomial standard errors.
     margin = 3.5 * np.sqrt(0.95 * 0.05 / len(estimates))
-    assert (abs(inside - 0.95) < margin).all(), inside
+    assert (abs(covered - 0.95) < margin).all(), covered
     assert (abs(effects_inside - 0.95) < margin).all(), effects_inside
 
 
@@ -112,6 +112,6 @@ def test_intervals_cover_and_estimates_centre(lattice, simulate, correction, cov
 def test_why_two_way_effects_need_a_correction(lattice, simulate):
     """Dummy-variable ML: sigma2 too small by (n - 1)(T - 1) / (n T), intervals too short."""
     w = lattice(8, 8)
-    estimates, inside, _ = coverage(w, simulate, 300, 5, correction="none")
+    estimates, covered, _ = coverage(w, simulate, 300, 5, correction="none")
     assert estimates["sigma2"].mean() == pytest.approx(63 * 4 / (64 * 5), rel=0.03)
-    assert inside["x", "x1"] < 0.93
+    assert covered["x", "x1"] < 0.93

@@ -26,24 +26,24 @@ def test_columns_are_the_models(states, candidates):
         "sar": nq.fit(FORMULA, panel, candidates["queen"], model="sar"),
         "sdm": nq.fit(FORMULA, panel, candidates["six nearest"]),
     }
-    found = nq.compare(models, seed=3)
+    result = nq.compare(models, seed=3)
     for name, res in models.items():
-        own = found.params[name].dropna()
-        assert own.to_dict() == res.params.to_dict()
-        assert found.std_errors[name].dropna().to_dict() == res.std_errors.to_dict()
-        assert found.criteria.loc[name, "AIC"] == res.aic
+        estimates = result.params[name].dropna()
+        assert estimates.to_dict() == res.params.to_dict()
+        assert result.std_errors[name].dropna().to_dict() == res.std_errors.to_dict()
+        assert result.criteria.loc[name, "AIC"] == res.aic
         frame = res.effects(1000, seed=3).frame.set_index(["variable", "horizon", "effect"])
         pd.testing.assert_series_equal(
-            found.effect_estimates[name].dropna(), frame["estimate"], check_names=False
+            result.effect_estimates[name].dropna(), frame["estimate"], check_names=False
         )
-    assert np.isnan(found.params.loc[("wx", "lpc"), "sar"])
-    assert found.notes == ()
-    coefficients = found.frame.set_index(["model", "block", "variable"])
+    assert np.isnan(result.params.loc[("wx", "lpc"), "sar"])
+    assert result.notes == ()
+    coefficients = result.frame.set_index(["model", "block", "variable"])
     for name, res in models.items():
         pd.testing.assert_frame_equal(coefficients.loc[name], res.frame, check_names=False)
-    assert (found.spec.draws, found.spec.seed) == (1000, 3)
-    assert "lpc" in repr(found)
-    assert "<table" in found._repr_html_()
+    assert (result.spec.draws, result.spec.seed) == (1000, 3)
+    assert "lpc" in repr(result)
+    assert "<table" in result._repr_html_()
 
 
 def test_what_does_not_compare_is_said(states):
@@ -61,17 +61,17 @@ def test_what_does_not_compare_is_said(states):
 
 def test_the_grid_is_every_combination(states, candidates):
     panel, _ = states
-    found = robustness(
+    result = robustness(
         [FORMULA, "lgsp ~ lpc"], panel, candidates, models=("sar", "sdm"), effects=("unit",)
     )
-    assert len(found.models) == 8
-    assert found.frame["model"].nunique() == 8
-    assert found.spec["weights"].startswith("queen: queen contiguity")
-    assert nq.compare(found, draws=20).criteria.shape == (8, 5)
-    one = found.models["lgsp ~ lpc, six nearest, sar"]
-    assert one.spec.model == "sar"
+    assert len(result.models) == 8
+    assert result.frame["model"].nunique() == 8
+    assert result.spec["weights"].startswith("queen: queen contiguity")
+    assert nq.compare(result, draws=20).criteria.shape == (8, 5)
+    fitted = result.models["lgsp ~ lpc, six nearest, sar"]
+    assert fitted.spec.model == "sar"
     alone = nq.fit("lgsp ~ lpc", panel, candidates["six nearest"], model="sar", effects="unit")
-    np.testing.assert_allclose(one.params, alone.params, rtol=1e-12)
+    np.testing.assert_allclose(fitted.params, alone.params, rtol=1e-12)
     with pytest.raises(OptionError, match="models must not be empty"):
         robustness(FORMULA, panel, candidates, models=())
 
@@ -113,10 +113,10 @@ def test_a_dask_cluster_gives_the_same_bits(states, candidates, monkeypatch):
         distributed.Client(cluster),
         parallel_config(backend="dask"),
     ):
-        spread = robustness(formulas, panel, candidates, models=("sar", "sem"), n_jobs=-1)
+        on_cluster = robustness(formulas, panel, candidates, models=("sar", "sem"), n_jobs=-1)
         assert len(sent) == 2, "four formulas use each matrix, and it is sent once"
         permuted = nq.esda.moran(
             panel, "lgsp", candidates["queen"], permutations=199, seed=1, n_jobs=-1
         )
-    same_bits(alone, spread)
+    same_bits(alone, on_cluster)
     pd.testing.assert_frame_equal(moran.frame, permuted.frame, check_exact=True)

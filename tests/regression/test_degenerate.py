@@ -172,9 +172,9 @@ def test_diagnostics_where_units_do_not_differ(lattice):
         frame = pd.DataFrame({"x1": rng.normal(size=392), "x2": rng.normal(size=392)}, keys)
         frame["y"] = 1 + frame.x1 - 0.5 * frame.x2 + rng.normal(size=392)
         panel = nq.SpatialPanel(frame.reset_index(), unit="unit", period="period")
-        found = nq.diagnostics("y ~ x1 + x2", panel, w)
-        assert found.tests["Mundlak"].applicable
-        others = found.frame[found.frame["name"] != "Hausman"]
+        result = nq.diagnostics("y ~ x1 + x2", panel, w)
+        assert result.tests["Mundlak"].applicable
+        others = result.frame[result.frame["name"] != "Hausman"]
         assert others["p_value"].notna().all()
         random = nq.fit("y ~ x1 + x2", panel, w, effects="random")
         assert ("random", "phi") not in random.params.index or random.params["random"].iloc[0] <= 1
@@ -199,12 +199,12 @@ def test_diagnostics_with_an_island_names_it(plain):
 
 def test_diagnostics_without_regressors(plain):
     panel, w = plain
-    found = nq.diagnostics("y ~ 1", panel, w, effects="none")
-    assert not found.tests["LR: SDM against SAR"].applicable
-    assert not found.tests["Wald: SDM against SEM"].applicable
-    assert not found.tests["robust LM lag"].applicable
-    assert not found.tests["Koenker-Bassett"].applicable
-    assert found.tests["LM lag"].applicable
+    result = nq.diagnostics("y ~ 1", panel, w, effects="none")
+    assert not result.tests["LR: SDM against SAR"].applicable
+    assert not result.tests["Wald: SDM against SEM"].applicable
+    assert not result.tests["robust LM lag"].applicable
+    assert not result.tests["Koenker-Bassett"].applicable
+    assert result.tests["LM lag"].applicable
 
 
 def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
@@ -220,17 +220,17 @@ def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
 
     for module in (specification, _model_tests):
         monkeypatch.setattr(module, "fit", fails)
-    found = nq.diagnostics("y ~ x1 + x2", panel, w)
-    assert found.notes == (
+    result = nq.diagnostics("y ~ x1 + x2", panel, w)
+    assert result.notes == (
         "SEM could not be fitted: rho runs to the edge",
         "SDM could not be fitted: rho runs to the edge",
     )
-    assert list(found.models) == ["ols", "slx", "sar", "sdem"]
+    assert list(result.models) == ["ols", "slx", "sar", "sdem"]
     for name in ("LR: SDM against SAR", "LR: SDEM against SEM", "Wald: SDM against SLX", "Hausman"):
-        assert not found.tests[name].applicable
-    reason = found.tests["LR: SDM against SEM"].reason
+        assert not result.tests[name].applicable
+    reason = result.tests["LR: SDM against SEM"].reason
     assert reason == "SDM and SEM could not be fitted"
-    assert found.recommendation
+    assert result.recommendation
 
 
 # -- what results say ------------------------------------------------------------------------------
@@ -250,11 +250,11 @@ def test_effects_of_terms_are_said_to_be_that(plain, formula, note):
     panel, w = plain
     panel = panel.assign(z=lambda d: np.exp(d["x1"]))
     effects = nq.fit(formula, panel, w).effects(draws=50)
-    assert any(note in one for one in effects.notes)
+    assert any(note in words for words in effects.notes)
     assert note.split(",")[0] in " ".join(str(effects).split())
     half = pd.Series(np.arange(16) % 2, panel.units)
     part = nq.spillovers.partitioned(formula, panel, w, group=half, effects="unit")
-    assert any(note in one for one in part.notes)
+    assert any(note in words for words in part.notes)
 
 
 def test_effects_of_plain_variables_have_no_note(plain):

@@ -120,10 +120,10 @@ def test_unit_effects_equal_the_matrix(fitted):
         w, res.params["spatial", "rho"], res.params["x", "x1"], res.params["wx", "x1"]
     )
     frame = res.unit_effects("x1")
-    own = np.diag(matrix)
-    np.testing.assert_allclose(frame["own"], own, rtol=1e-9)
-    np.testing.assert_allclose(frame["received"], matrix.sum(axis=1) - own, rtol=1e-9)
-    np.testing.assert_allclose(frame["sent"], matrix.sum(axis=0) - own, rtol=1e-9)
+    diagonal = np.diag(matrix)
+    np.testing.assert_allclose(frame["own"], diagonal, rtol=1e-9)
+    np.testing.assert_allclose(frame["received"], matrix.sum(axis=1) - diagonal, rtol=1e-9)
+    np.testing.assert_allclose(frame["sent"], matrix.sum(axis=0) - diagonal, rtol=1e-9)
     assert frame["own"].mean() == pytest.approx(direct)
     assert frame["sent"].mean() == pytest.approx(indirect)
 

@@ -73,8 +73,8 @@ def test_an_island_in_standardised_weights_is_refused(small):
     graph = Graph.from_sparse(sparse.coo_array(scaled), ids=panel.units)
     with pytest.raises(IslandError, match="have no neighbours: 7"):
         nq.fit("y ~ x1", panel, graph)
-    kept = nq.weights.from_dense(frame, islands="keep", standardize="row")
-    res = nq.fit("y ~ x1", panel, kept, effects="unit")
+    weights = nq.weights.from_dense(frame, islands="keep", standardize="row")
+    res = nq.fit("y ~ x1", panel, weights, effects="unit")
     assert "1 units have no neighbours" in " ".join(res.notes)
 
 
@@ -141,8 +141,8 @@ def test_durbin_subsets(small):
     for durbin in ("x1", ["x1"]):
         res = nq.fit("y ~ x1 + x2", panel, w, durbin=durbin)
         assert [name for block, name in res.params.index if block == "wx"] == ["x1"]
-    both = nq.fit("y ~ x1 + x2", panel, w, durbin="x2 + x1")
-    assert [name for block, name in both.params.index if block == "wx"] == ["x1", "x2"]
+    joint = nq.fit("y ~ x1 + x2", panel, w, durbin="x2 + x1")
+    assert [name for block, name in joint.params.index if block == "wx"] == ["x1", "x2"]
 
 
 def test_options(small):

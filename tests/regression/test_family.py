@@ -112,7 +112,7 @@ def test_dummy_variable_likelihood_by_brute_force(neighbours, model, effects):
         e = target - turned @ coefs
         return np.array([*coefs, *at, e @ e / (n * t)])
 
-    found = min(
+    outcome = min(
         (
             optimize.minimize(
                 lambda at: -loglik(best_given(at)),
@@ -125,18 +125,18 @@ def test_dummy_variable_likelihood_by_brute_force(neighbours, model, effects):
         ),
         key=lambda result: result.fun,
     )
-    assert res.loglik == pytest.approx(-found.fun, rel=1e-9)
+    assert res.loglik == pytest.approx(-outcome.fun, rel=1e-9)
     ours = res.params["spatial"]
-    np.testing.assert_allclose([ours[name] for name in spatial], found.x, atol=1e-5)
+    np.testing.assert_allclose([ours[name] for name in spatial], outcome.x, atol=1e-5)
     at = best_given(np.array([ours[name] for name in spatial]))
-    first = 1 if effects == "none" else 0
+    single = 1 if effects == "none" else 0
     np.testing.assert_allclose(
-        res.params.iloc[first : first + z.shape[1]], at[: z.shape[1]], rtol=1e-6
+        res.params.iloc[single : single + z.shape[1]], at[: z.shape[1]], rtol=1e-6
     )
     cov = np.linalg.inv(-numerical_hessian(loglik, at))
     keep = [*range(z.shape[1]), *range(design.shape[1], design.shape[1] + len(spatial))]
     np.testing.assert_allclose(
-        np.sqrt(np.diag(res.cov))[first:], np.sqrt(np.diag(cov))[keep], rtol=5e-4
+        np.sqrt(np.diag(res.cov))[single:], np.sqrt(np.diag(cov))[keep], rtol=5e-4
     )
 
 
@@ -165,14 +165,17 @@ def test_slopes_of_the_concentrated_likelihood(neighbours):
         CrossProducts(estimate.projection),
         (log_determinant(w, "exact"), log_determinant(v, "exact")),
     )
-    at = np.array([0.2, -0.3, 1.0])
-    gradient, hessian = likelihood.derivatives(at)
+    point = np.array([0.2, -0.3, 1.0])
+    gradient, hessian = likelihood.derivatives(point)
     for j in range(2):
         step = np.zeros(3)
         step[j] = 1e-5
-        difference = (likelihood.value(at + step) - likelihood.value(at - step)) / 2e-5
+        difference = (likelihood.value(point + step) - likelihood.value(point - step)) / 2e-5
         assert gradient[j] == pytest.approx(difference, rel=1e-6)
-        up, down = likelihood.derivatives(at + step)[0], likelihood.derivatives(at - step)[0]
+        up, down = (
+            likelihood.derivatives(point + step)[0],
+            likelihood.derivatives(point - step)[0],
+        )
         np.testing.assert_allclose(hessian[j], (up - down) / 2e-5, rtol=1e-6)
 
 
@@ -233,15 +236,15 @@ def test_expected_information_by_dense_matrices(neighbours, model, effects):
     size = k + len(names) + 1
     truth = np.zeros((size, size))
     truth[:k, :k] = z.T @ z / s2
-    for i, one in enumerate(names):
-        if one == "rho":
+    for i, first in enumerate(names):
+        if first == "rho":
             truth[:k, k + i] = truth[k + i, :k] = z.T @ spill / s2
-        trace = m * np.trace(inner[one]) / s2
+        trace = m * np.trace(inner[first]) / s2
         truth[k + i, -1] = truth[-1, k + i] = trace
         for j, other in enumerate(names):
-            p, q = inner[one], inner[other]
+            p, q = inner[first], inner[other]
             truth[k + i, k + j] = m * (np.trace(p @ q) + np.trace(p.T @ q))
-            truth[k + i, k + j] += spill @ spill / s2 * (one == other == "rho")
+            truth[k + i, k + j] += spill @ spill / s2 * (first == other == "rho")
     truth[-1, -1] = len(spill) / (2 * s2**2)
     cov = np.linalg.inv(truth)
     np.testing.assert_allclose(res.cov, cov[:-1, :-1], rtol=1e-7, atol=1e-12)
@@ -294,8 +297,8 @@ def test_cigar_error_models(nqp_data, model, effects):
     """
     folder = nqp_data / "reference" / "cigar"
     panel, w = _panel(folder)
-    found = json.loads((folder / "observed_hessian_and_splm.json").read_text())["splm"]
-    truth = found[f"{model}_{effects}"]
+    result = json.loads((folder / "observed_hessian_and_splm.json").read_text())["splm"]
+    truth = result[f"{model}_{effects}"]
     chosen = {"individual": "unit", "time": "period", "twoways": "two-way"}[effects]
     res = nq.fit(
         "logc ~ logp + logy",
@@ -325,9 +328,9 @@ def test_cigar_error_models(nqp_data, model, effects):
 def test_produc_error_models(nqp_data, model):
     folder = nqp_data / "reference" / "produc"
     panel, w = _panel(folder)
-    found = json.loads((folder / "splm_fixed_effects.json").read_text())["models"]
+    result = json.loads((folder / "splm_fixed_effects.json").read_text())["models"]
     for ending, correction in (("", "none"), ("_LeeYu", "transformation")):
-        truth = found[f"fe_{model}_individual{ending}"]
+        truth = result[f"fe_{model}_individual{ending}"]
         res = nq.fit(
             "lgsp ~ lpcap + lpc + lemp + unemp",
             panel,
@@ -382,10 +385,10 @@ def test_traces_with_a_second_matrix_from_probes(lattice, neighbours, monkeypatc
 def test_one_matrix_named_three_times_is_one_matrix(lattice):
     w = lattice(6, 6)
     panel = simulated("sdem", w, w, w, 5)
-    one = nq.fit("y ~ x1 + x2", panel, w, model="sdem")
+    single = nq.fit("y ~ x1 + x2", panel, w, model="sdem")
     named = nq.fit("y ~ x1 + x2", panel, {"x": w, "u": w}, model="sdem")
-    pd.testing.assert_series_equal(one.params, named.params)
-    assert named.spec.weights == one.spec.weights
+    pd.testing.assert_series_equal(single.params, named.params)
+    assert named.spec.weights == single.spec.weights
 
 
 def test_error_models_have_no_spillovers(lattice):

@@ -273,8 +273,8 @@ def test_new_data_follow_the_first(odd, term):
 
 def test_functions_of_the_caller(odd):
     panel, w = odd
-    own = {"cube": np.square}
-    res = nq.fit("y ~ cube(x1) + x2", panel, w, functions=own)
+    functions = {"cube": np.square}
+    res = nq.fit("y ~ cube(x1) + x2", panel, w, functions=functions)
     same = nq.fit("y ~ I(x1 * x1) + x2", panel, w)
     np.testing.assert_allclose(res.params, same.params, rtol=1e-9)
     np.testing.assert_allclose(
@@ -283,7 +283,7 @@ def test_functions_of_the_caller(odd):
     assert pickle.loads(pickle.dumps(res)).params.equals(res.params)
     assert copy.deepcopy(res).params.equals(res.params)
     half = pd.Series(np.arange(16) % 2, panel.units)
-    options = {"effects": "unit", "functions": own}
+    options = {"effects": "unit", "functions": functions}
     part = nq.spillovers.partitioned("y ~ cube(x1)", panel, w, group=half, **options)
     assert part.tests
     assert (
@@ -300,7 +300,7 @@ def test_functions_of_the_caller(odd):
     assert known.gamma == 7.5
     checked = nq.diagnostics("y ~ cube(x1)", panel, w, **options)
     assert checked.models["sdm"].params["x"].index.tolist() == ["cube(x1)"]
-    grid = nq.regression.robustness(["y ~ cube(x1)"], panel, {"a": w}, functions=own).models
+    grid = nq.regression.robustness(["y ~ cube(x1)"], panel, {"a": w}, functions=functions).models
     assert len(grid) == 1
 
 
@@ -425,11 +425,11 @@ def test_no_regressors_by_brute_force(odd, model, effects):
     n, t = 16, 6
     res = nq.fit("y ~ 1", panel, w, model=model, effects=effects, correction="none")
     y = panel.values("y").ravel()
-    whole = np.kron(w.sparse.toarray(), np.eye(t))
+    kronecker = np.kron(w.sparse.toarray(), np.eye(t))
     d = dummies(panel, effects)
 
     def minus(at):
-        a = np.eye(n * t) - at * whole
+        a = np.eye(n * t) - at * kronecker
         x = d if model != "sem" else a @ d
         e = a @ y - x @ np.linalg.lstsq(x, a @ y, rcond=None)[0]
         s2 = e @ e / (n * t)

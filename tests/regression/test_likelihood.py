@@ -64,10 +64,10 @@ def test_dummy_variables_by_brute_force(case):
     first = 1 if effects == "none" else 0
     np.testing.assert_allclose(res.params.iloc[first : first + 4], params[:4], rtol=1e-5)
     # The observed information of the slopes is the inverse's block of the whole Hessian.
-    at = np.array([*concentrated(res.params["spatial", "rho"])[1]])
-    hessian = numerical_hessian(lambda p: full_loglik(p, y, design, dense), at)
+    estimates = np.array([*concentrated(res.params["spatial", "rho"])[1]])
+    hessian = numerical_hessian(lambda p: full_loglik(p, y, design, dense), estimates)
     cov = np.linalg.inv(-hessian)
-    keep = [0, 1, 2, 3, len(at) - 2]
+    keep = [0, 1, 2, 3, len(estimates) - 2]
     ours = np.sqrt(np.diag(res.cov))[first:]
     np.testing.assert_allclose(ours, np.sqrt(np.diag(cov))[keep], rtol=2e-4)
 
@@ -172,9 +172,9 @@ def test_expected_information_is_the_mean_of_the_observed(neighbours, simulate):
     ratios = []
     for seed in range(60):
         panel = simulate(w, 6, seed=seed)
-        both = [
+        pair = [
             nq.fit("y ~ x1 + x2", panel, w, covariance=kind).std_errors["spatial", "rho"]
             for kind in ("observed", "expected")
         ]
-        ratios.append(both[0] / both[1])
+        ratios.append(pair[0] / pair[1])
     assert np.mean(ratios) == pytest.approx(1, abs=0.01)

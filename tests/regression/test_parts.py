@@ -27,14 +27,14 @@ from nqp_spatial.weights._spectrum import symmetrizer
 @pytest.mark.parametrize("standardize", ["none", "spectral", "row"])
 def test_interval_of_rho_is_that_of_the_eigenvalues(neighbours, method, standardize):
     w = neighbours(40, 4, standardize=standardize)
-    found = log_determinant(w, method)
+    result = log_determinant(w, method)
     radius = np.abs(np.linalg.eigvals(w.sparse.toarray())).max()
-    assert found.interval == pytest.approx((-1 / radius, 1 / radius))
-    assert found.method == method
+    assert result.interval == pytest.approx((-1 / radius, 1 / radius))
+    assert result.method == method
     rho = 0.6 / radius
     truth = np.linalg.slogdet(np.eye(40) - rho * w.sparse.toarray())[1]
-    assert found.value(rho) == pytest.approx(truth, abs=max(5 * found.error(rho)[0], 1e-9))
-    assert (found.error(rho)[0] == 0) == (method != "lanczos")
+    assert result.value(rho) == pytest.approx(truth, abs=max(5 * result.error(rho)[0], 1e-9))
+    assert (result.error(rho)[0] == 0) == (method != "lanczos")
 
 
 @pytest.mark.parametrize("method", ["exact", "factor", "lanczos"])
@@ -42,10 +42,10 @@ def test_interval_of_rho_is_that_of_the_eigenvalues(neighbours, method, standard
 def test_many_points_are_as_good_as_few(neighbours, method, standardize):
     """Above 64 points a series serves: the same to rounding, derivatives as well."""
     w = neighbours(40, 4, standardize=standardize)
-    found = log_determinant(w, method)
-    edge = found.interval[1]
+    result = log_determinant(w, method)
+    edge = result.interval[1]
     points = np.linspace(-0.8 * edge, 0.9 * edge, 200)
-    for of in (found.value, found.derivative, found.second_derivative):
+    for of in (result.value, result.derivative, result.second_derivative):
         single = np.array([float(of(float(x))) for x in points])
         np.testing.assert_allclose(of(points), single, rtol=1e-6, atol=1e-6 * abs(single).max())
         few = of(points[:64])
@@ -95,7 +95,7 @@ def test_stated_error_of_probes_by_its_formula():
     nodes, shares = rng.uniform(-0.9, 0.9, (8, 5)), rng.random((8, 5))
     q = np.linalg.qr(np.column_stack([np.ones(8), rng.normal(size=8)]))[0]
     residual = np.eye(8) - q @ q.T
-    found = logdet.NodeLogDet(
+    result = logdet.NodeLogDet(
         nodes, shares, radius=1.0, method="lanczos", probe_weights=np.full(8, 1 / 8),
         residual_maker=residual,
     )  # fmt: skip
@@ -105,9 +105,9 @@ def test_stated_error_of_probes_by_its_formula():
     ]  # fmt: skip
     for order, term in enumerate(terms):
         each = (shares * term).sum(axis=1)
-        left = residual @ each
-        assert found.error(rho)[order] == pytest.approx(np.sqrt(left @ left / 6 / 8))
-    assert found.value(rho) == pytest.approx((shares * terms[0]).sum() / 8)
+        remaining = residual @ each
+        assert result.error(rho)[order] == pytest.approx(np.sqrt(remaining @ remaining / 6 / 8))
+    assert result.value(rho) == pytest.approx((shares * terms[0]).sum() / 8)
     ones = logdet.NodeLogDet(
         nodes, shares, radius=0.8, method="lanczos", probe_weights=np.full(8, 1 / 8), known_ones=3
     )
@@ -152,10 +152,10 @@ def test_least_squares_with_dummies(lattice, simulate, effects, model):
     np.testing.assert_allclose(res.resid, e, atol=1e-10)
     if effects != "none":
         swept_ = nq.fit("y ~ x1 + x2", panel, w, model=model, effects=effects)
-        left = (n - 1 if effects in ("period", "two-way") else n) * (
+        remaining = (n - 1 if effects in ("period", "two-way") else n) * (
             t - 1 if effects in ("unit", "two-way") else t
         )
-        assert swept_.sigma2 == pytest.approx(e @ e / left)
+        assert swept_.sigma2 == pytest.approx(e @ e / remaining)
 
 
 def test_error_of_sigma2(lattice, simulate):
@@ -220,7 +220,7 @@ def test_variance_of_scores_by_loops(effects, covariance, t):
     if effects == "unit":
         x, e = x - x.mean(axis=1, keepdims=True), e - e.mean(axis=1, keepdims=True)
     spec = RegressionSpec("y ~ x", "", (), (), "sar", effects, "none", covariance)
-    found = two_stage.score_variance(x.reshape(-1, 2), e.ravel(), 0.7, spec, (n, t))
+    result = two_stage.score_variance(x.reshape(-1, 2), e.ravel(), 0.7, spec, (n, t))
     total = np.zeros((2, 2))
     if covariance == "observed":
         total = 0.7 * np.einsum("itk,itl->kl", x, x)
@@ -244,31 +244,31 @@ def test_variance_of_scores_by_loops(effects, covariance, t):
                     total += outer * (t * e[i, s] ** 2 - variance) / (t - 2)
                 else:
                     total += outer * e[i, s] ** 2
-    np.testing.assert_allclose(found, total, atol=1e-12)
+    np.testing.assert_allclose(result, total, atol=1e-12)
 
 
 def test_strength_of_instruments_by_its_definition():
     """F that the outside instruments have no part in the column; below ten they are weak."""
     rng = np.random.default_rng(1)
     n = 80
-    own, outside = rng.normal(size=(n, 2)), rng.normal(size=(n, 3))
-    said = set()
+    regressors, outside = rng.normal(size=(n, 2)), rng.normal(size=(n, 3))
+    verdicts = set()
     for pull in (0.05, 0.3, 0.45, 2.0):
-        column = own @ [1, -1] + pull * outside.sum(axis=1) + rng.normal(size=n)
-        both = np.column_stack([own, outside])
+        column = regressors @ [1, -1] + pull * outside.sum(axis=1) + rng.normal(size=n)
+        joint = np.column_stack([regressors, outside])
 
         def rss(X, column=column):
             e = column - X @ np.linalg.lstsq(X, column, rcond=None)[0]
             return e @ e
 
-        f = (rss(own) - rss(both)) / 3 / (rss(both) / (n - 5))
+        f = (rss(regressors) - rss(joint)) / 3 / (rss(joint) / (n - 5))
         words = two_stage.first_stage_strength(
-            column, "x", two_stage.orthonormal_basis(both), two_stage.orthonormal_basis(own)
+            column, "x", two_stage.orthonormal_basis(joint), two_stage.orthonormal_basis(regressors)
         )
         assert f"F = {f:.1f} of 3 instruments" in words
         assert ("weak" in words) == (f < 10)
-        said.add("weak" in words)
-    assert said == {True, False}
+        verdicts.add("weak" in words)
+    assert verdicts == {True, False}
 
 
 def test_a_basis_leaves_out_what_repeats():
@@ -392,20 +392,20 @@ def test_quadrature_without_symmetry(neighbours, deflate, steps, monkeypatch):
 def test_probe_weights_meet_the_known_moments(lattice, neighbours):
     """Weights near 1 / probes whose moments of order 0 to 4 are those of the matrix."""
     for w, deflate in ((lattice(6, 6), True), (neighbours(40, 4, standardize="none"), False)):
-        found = quadrature.probe_quadrature(
+        result = quadrature.probe_quadrature(
             w.sparse, symmetrizer(w.sparse), deflate=deflate, seed=3, probes=20, steps=15
         )
         n, W = w.n_units, w.sparse.toarray()
         ones = int(deflate)
-        assert found.known_ones == ones
+        assert result.known_ones == ones
         for k in range(5):
-            each = (found.node_weights * found.nodes**k).sum(axis=1).real
+            each = (result.node_weights * result.nodes**k).sum(axis=1).real
             truth = np.trace(np.linalg.matrix_power(W, k)) - ones
-            assert found.probe_weights @ each == pytest.approx(truth, abs=1e-7)
-            left = found.residual_maker @ each
-            np.testing.assert_allclose(left, 0, atol=1e-7 * max(1, abs(each).max()))
-        assert found.probe_weights.sum() == pytest.approx(1, abs=0.2)
-        P = found.residual_maker
+            assert result.probe_weights @ each == pytest.approx(truth, abs=1e-7)
+            remaining = result.residual_maker @ each
+            np.testing.assert_allclose(remaining, 0, atol=1e-7 * max(1, abs(each).max()))
+        assert result.probe_weights.sum() == pytest.approx(1, abs=0.2)
+        P = result.residual_maker
         np.testing.assert_allclose(P @ P, P, atol=1e-9)
         np.testing.assert_allclose(P @ np.ones(20), 0, atol=1e-9)
         assert n - ones > 0
@@ -415,10 +415,12 @@ def test_large_matrices_are_reordered_and_mean_the_same(lattice, monkeypatch):
     """Neighbours next to each other in memory: another order of units, the same moments."""
     w = lattice(6, 7)
     monkeypatch.setattr(quadrature, "_ORDERED_FROM", 10)
-    found = quadrature.probe_quadrature(
+    result = quadrature.probe_quadrature(
         w.sparse, symmetrizer(w.sparse), deflate=True, seed=0, probes=30, steps=40
     )
-    values = found.probe_weights @ (found.node_weights * np.log1p(-0.5 * found.nodes)).sum(axis=1)
+    values = result.probe_weights @ (result.node_weights * np.log1p(-0.5 * result.nodes)).sum(
+        axis=1
+    )
     truth = np.linalg.slogdet(np.eye(42) - 0.5 * w.sparse.toarray())[1]
     assert values + np.log(0.5) == pytest.approx(truth, rel=0.05)
 

@@ -61,16 +61,16 @@ def test_in_sample_by_dense_matrices(states, model, effects):
     y = panel.values("lgsp").reshape(panel.n_units, -1)
     trend = np.linalg.solve(a, structural(res, panel, w))
     shape = y.shape
-    found = {k: res.predict(kind=k).to_numpy().reshape(shape) for k in ("trend", "direct", "blup")}
-    np.testing.assert_allclose(found["trend"], trend, atol=1e-9)
-    np.testing.assert_allclose(found["direct"], y - b @ (a @ (y - trend)), atol=1e-9)
+    result = {k: res.predict(kind=k).to_numpy().reshape(shape) for k in ("trend", "direct", "blup")}
+    np.testing.assert_allclose(result["trend"], trend, atol=1e-9)
+    np.testing.assert_allclose(result["direct"], y - b @ (a @ (y - trend)), atol=1e-9)
     # Each given all others, by the partition of the covariance.
     cov = np.linalg.inv(a.T @ b.T @ b @ a)
     for i in (0, 17, 47):
-        rest = np.arange(len(y)) != i
-        slope = np.linalg.solve(cov[np.ix_(rest, rest)], cov[rest, i])
+        others = np.arange(len(y)) != i
+        slope = np.linalg.solve(cov[np.ix_(others, others)], cov[others, i])
         np.testing.assert_allclose(
-            found["blup"][i], trend[i] + slope @ (y - trend)[rest], atol=1e-9
+            result["blup"][i], trend[i] + slope @ (y - trend)[others], atol=1e-9
         )
 
 
@@ -91,7 +91,7 @@ def test_missing_outcomes_given_the_others(states, model):
     gone = np.zeros(len(panel.frame), dtype=bool)
     gone[np.random.default_rng(0).choice(len(gone), 60, replace=False)] = True
     holes = panel.assign(lgsp=panel.frame["lgsp"].where(~gone))
-    found = res.predict(holes, kind="blup").to_numpy().reshape(panel.n_units, -1)
+    result = res.predict(holes, kind="blup").to_numpy().reshape(panel.n_units, -1)
     a, b = dense(res, w)
     cov = np.linalg.inv(a.T @ b.T @ b @ a)
     trend = np.linalg.solve(a, structural(res, panel, w))
@@ -99,8 +99,10 @@ def test_missing_outcomes_given_the_others(states, model):
     for t in range(panel.n_periods):
         o = gone[:, t]
         slope = cov[np.ix_(o, ~o)] @ np.linalg.inv(cov[np.ix_(~o, ~o)])
-        np.testing.assert_allclose(found[o, t], trend[o, t] + slope @ (y - trend)[~o, t], atol=1e-8)
-        assert (found[~o, t] == y[~o, t]).all()
+        np.testing.assert_allclose(
+            result[o, t], trend[o, t] + slope @ (y - trend)[~o, t], atol=1e-8
+        )
+        assert (result[~o, t] == y[~o, t]).all()
 
 
 def test_neighbours_help(lattice, simulate):
@@ -143,8 +145,8 @@ def test_new_periods_step_by_step(states):
     ahead = panel.select(periods=panel.periods[11:])
     known = ahead.frame.index.get_level_values("period") == panel.periods[11]
     holes = ahead.assign(unemp=ahead.frame["unemp"].where(known))
-    found = res.predict(holes)
-    assert set(found.index.get_level_values("period")) == set(panel.periods[12:])
+    result = res.predict(holes)
+    assert set(result.index.get_level_values("period")) == set(panel.periods[12:])
     a, _ = dense(res, w)
     y = ahead.wide("unemp").iloc[:, 0].to_numpy()
     unit = res.fixed_effects.unit.to_numpy() + res.fixed_effects.constant
@@ -152,7 +154,7 @@ def test_new_periods_step_by_step(states):
         eta = res.params["dynamic", "tau"] * y + unit
         eta = eta + res.params["x", "lpc"] * ahead.wide("lpc")[period].to_numpy()
         y = np.linalg.solve(a, eta)
-        np.testing.assert_allclose(found.xs(period, level="period"), y, atol=1e-10)
+        np.testing.assert_allclose(result.xs(period, level="period"), y, atol=1e-10)
 
 
 def test_random_effects_and_levels_of_factors(states):

@@ -42,8 +42,8 @@ def random_weights(rng, n, standardize):
 def random_panel(rng, w, periods):
     n = w.n_units
     x = rng.normal(size=(n, periods, 2))
-    inside = np.eye(n) - 0.3 * w.sparse.toarray()
-    y = np.linalg.solve(inside, x @ [1.0, 0.5] + rng.normal(size=(n, periods)))
+    system = np.eye(n) - 0.3 * w.sparse.toarray()
+    y = np.linalg.solve(system, x @ [1.0, 0.5] + rng.normal(size=(n, periods)))
     frame = pd.DataFrame(
         {
             "id": np.repeat(np.asarray(w.units), periods),
@@ -71,7 +71,7 @@ def test_order_of_rows_and_units_changes_nothing(seed, effects, model, standardi
     shuffled = frame.sample(frac=1, random_state=seed)
     order = w.units[rng.permutation(15)]
     matrix_before = w.sparse.toarray()
-    one = fit(
+    first = fit(
         "y ~ x1 + x2", nq.SpatialPanel(frame, unit="id", period="t"), w,
         model=model, effects=effects,
     )  # fmt: skip
@@ -79,9 +79,9 @@ def test_order_of_rows_and_units_changes_nothing(seed, effects, model, standardi
         "y ~ x1 + x2", nq.SpatialPanel(shuffled, unit="id", period="t"), w.reordered(order),
         model=model, effects=effects,
     )  # fmt: skip
-    np.testing.assert_allclose(two.params, one.params, rtol=1e-8, atol=1e-11)
-    np.testing.assert_allclose(two.std_errors, one.std_errors, rtol=1e-8)
-    pd.testing.assert_series_equal(two.resid, one.resid, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(two.params, first.params, rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(two.std_errors, first.std_errors, rtol=1e-8)
+    pd.testing.assert_series_equal(two.resid, first.resid, rtol=1e-7, atol=1e-9)
     pd.testing.assert_frame_equal(frame, before)
     np.testing.assert_array_equal(w.sparse.toarray(), matrix_before)
 
@@ -118,13 +118,13 @@ def test_units_of_measurement_do_not_matter(seed, scale, shift):
     w = random_weights(rng, 15, "row")
     frame = random_panel(rng, w, 5)
     rescaled = frame.assign(x1=frame["x1"] * scale + shift)
-    one, two = (
+    first, two = (
         fit("y ~ x1 + x2", nq.SpatialPanel(f, unit="id", period="t"), w) for f in (frame, rescaled)
     )
-    assert two.params["spatial", "rho"] == pytest.approx(one.params["spatial", "rho"], abs=1e-7)
-    assert two.params["x", "x1"] * scale == pytest.approx(one.params["x", "x1"], rel=1e-5)
-    assert two.loglik == pytest.approx(one.loglik, rel=1e-8)
-    ours, theirs = (r.effects(method="delta").frame for r in (one, two))
+    assert two.params["spatial", "rho"] == pytest.approx(first.params["spatial", "rho"], abs=1e-7)
+    assert two.params["x", "x1"] * scale == pytest.approx(first.params["x", "x1"], rel=1e-5)
+    assert two.loglik == pytest.approx(first.loglik, rel=1e-8)
+    ours, theirs = (r.effects(method="delta").frame for r in (first, two))
     np.testing.assert_allclose(
         theirs["std_error"].iloc[:3] * scale, ours["std_error"].iloc[:3], rtol=1e-5
     )

@@ -51,10 +51,10 @@ def gaussian(model, panel, w_y, w_x, w_u):
     average = np.kron(np.eye(n), np.full((t, t), 1 / t))
 
     def moments(params):
-        rest = list(params[k:])
-        rho = rest.pop(0) if has_rho else 0.0
-        lam = rest.pop(0) if has_lam else 0.0
-        phi, sigma2 = rest
+        others = list(params[k:])
+        rho = others.pop(0) if has_rho else 0.0
+        lam = others.pop(0) if has_lam else 0.0
+        phi, sigma2 = others
         big = np.kron(np.eye(n) - rho * w_y.sparse.toarray(), np.eye(t))
         filtered = np.kron(np.eye(n) - lam * w_u.sparse.toarray(), np.eye(t))
         inverse = np.linalg.inv(filtered @ big)
@@ -76,9 +76,9 @@ def test_likelihood_and_hessian_by_brute_force(neighbours, model):
     weights = None if model == "ols" else weights_for(model, w_y, w_x, w_u)
     res = nq.fit("y ~ x1 + x2", panel, weights, model=model, effects="random")
     _, loglik = gaussian(model, panel, w_y, w_x, w_u)
-    at = np.array([*res.params, res.sigma2])
-    assert res.loglik == pytest.approx(loglik(at), rel=1e-10)
-    hessian = numerical_hessian(loglik, at)
+    estimates = np.array([*res.params, res.sigma2])
+    assert res.loglik == pytest.approx(loglik(estimates), rel=1e-10)
+    hessian = numerical_hessian(loglik, estimates)
     assert np.linalg.eigvalsh(hessian).max() < 0
     cov = np.linalg.inv(-hessian)
     np.testing.assert_allclose(res.std_errors, np.sqrt(np.diag(cov))[:-1], rtol=1e-3)
@@ -86,13 +86,15 @@ def test_likelihood_and_hessian_by_brute_force(neighbours, model):
     # No other start climbs higher.
     scale = np.sqrt(np.diag(cov))
     for sign in (-1, 1):
-        found = optimize.minimize(
-            lambda p: -loglik(at + p * scale) if at[-1] + p[-1] * scale[-1] > 0.05 else 1e9,
-            sign * 0.5 * np.ones(len(at)),
+        result = optimize.minimize(
+            lambda p: (
+                -loglik(estimates + p * scale) if estimates[-1] + p[-1] * scale[-1] > 0.05 else 1e9
+            ),
+            sign * 0.5 * np.ones(len(estimates)),
             method="L-BFGS-B",
-            bounds=[(-1, 1)] * len(at),
+            bounds=[(-1, 1)] * len(estimates),
         )
-        assert -found.fun <= res.loglik + 1e-6
+        assert -result.fun <= res.loglik + 1e-6
 
 
 @pytest.mark.parametrize("model", ["ols", "sdm", "sem", "sac"])
@@ -105,23 +107,23 @@ def test_expected_information_is_fishers(neighbours, model):
         "y ~ x1 + x2", panel, weights, model=model, effects="random", covariance="expected"
     )
     moments, _ = gaussian(model, panel, w_y, w_x, w_u)
-    at = np.array([*res.params, res.sigma2])
-    _, cov = moments(at)
+    estimates = np.array([*res.params, res.sigma2])
+    _, cov = moments(estimates)
     inverse = np.linalg.inv(cov)
     means, covs = [], []
-    for j in range(len(at)):
-        step = np.zeros(len(at))
+    for j in range(len(estimates)):
+        step = np.zeros(len(estimates))
         step[j] = 1e-5
-        (m1, v1), (m0, v0) = moments(at + step), moments(at - step)
+        (m1, v1), (m0, v0) = moments(estimates + step), moments(estimates - step)
         means.append((m1 - m0) / 2e-5)
         covs.append(inverse @ (v1 - v0) / 2e-5)
     information = np.array(
         [
             [
                 means[i] @ inverse @ means[j] + np.trace(covs[i] @ covs[j]) / 2
-                for j in range(len(at))
+                for j in range(len(estimates))
             ]
-            for i in range(len(at))
+            for i in range(len(estimates))
         ]
     )
     truth = np.sqrt(np.diag(np.linalg.inv(information)))
@@ -143,7 +145,9 @@ def test_least_squares_with_random_effects_is_statsmodels(lattice):
     assert res.sigma2 == pytest.approx(theirs.scale, rel=1e-4)
     variance = float(theirs.cov_re.iloc[0, 0])
     assert res.fixed_effects.variance == pytest.approx(variance, rel=1e-3)
-    predicted = pd.Series({unit: float(one.iloc[0]) for unit, one in theirs.random_effects.items()})
+    predicted = pd.Series(
+        {unit: float(effect.iloc[0]) for unit, effect in theirs.random_effects.items()}
+    )
     np.testing.assert_allclose(
         res.fixed_effects.unit, predicted.reindex(res.fixed_effects.unit.index), rtol=1e-3,
         atol=1e-6,

@@ -88,8 +88,8 @@ def test_cigar_observed_hessian(nqp_data, model, effects):
     panel = nq.SpatialPanel(pd.read_csv(folder / "panel.csv"), unit="state", period="year")
     edges = pd.read_csv(folder / "weights.csv")
     w = nq.weights.from_edges(edges, focal="origin", neighbor="dest", weight="weight")
-    found = json.loads((folder / "observed_hessian_and_splm.json").read_text())
-    truth = found["observed_hessian"][f"{model}_{effects}"]
+    result = json.loads((folder / "observed_hessian_and_splm.json").read_text())
+    truth = result["observed_hessian"][f"{model}_{effects}"]
     formula = FORMULAS["cigar"]
     if effects == "none":
         # The reference's "none" model has no intercept: with one, the numbers differ.

@@ -110,7 +110,7 @@ def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(lattice,
     def errors(rng, shape):
         return rng.exponential(size=shape) - 1  # skewness 2, kurtosis 9
 
-    found, usual, robust = [], [], []
+    outcome, usual, robust = [], [], []
     for seed in range(150):
         panel = simulate(w, 6, seed=seed, errors=errors, beta=(1.0,), theta=(0.5,))
         formula = "y ~ x1"
@@ -121,14 +121,14 @@ def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(lattice,
             right = x + 0.5 * (w.sparse @ x) + errors(rng, x.shape)
             y = np.linalg.solve(np.eye(100) - 0.4 * w.sparse.toarray(), right)
             panel = panel.assign(y=y.ravel())
-        one = nq.fit(formula, panel, w, effects=effects)
+        plain = nq.fit(formula, panel, w, effects=effects)
         two = nq.fit(formula, panel, w, effects=effects, covariance="robust")
-        found.append(one.sigma2)
-        usual.append(one.sigma2_std_error)
+        outcome.append(plain.sigma2)
+        usual.append(plain.sigma2_std_error)
         robust.append(two.sigma2_std_error)
-    spread = np.std(found, ddof=1)
-    assert np.mean(usual) < 0.65 * spread
-    assert np.mean(robust) == pytest.approx(spread, rel=0.15)
+    std_dev = np.std(outcome, ddof=1)
+    assert np.mean(usual) < 0.65 * std_dev
+    assert np.mean(robust) == pytest.approx(std_dev, rel=0.15)
 
 
 def test_cross_section_without_periods(columbus):

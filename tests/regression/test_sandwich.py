@@ -43,10 +43,10 @@ def serially_dependent(w, n_periods, rho, seed, common=0.0):
     n = w.n_units
 
     def series():
-        found = rng.normal(size=(n, n_periods + 20)) + common * rng.normal(size=n_periods + 20)
+        result = rng.normal(size=(n, n_periods + 20)) + common * rng.normal(size=n_periods + 20)
         for t in range(1, n_periods + 20):
-            found[:, t] += 0.7 * found[:, t - 1]
-        return found[:, 20:]
+            result[:, t] += 0.7 * result[:, t - 1]
+        return result[:, 20:]
 
     x, e = series(), series()
     y = np.linalg.solve(np.eye(n) - rho * w.sparse.toarray(), x + e)
@@ -66,10 +66,10 @@ def test_clusters_cover_where_errors_are_serially_dependent(lattice):
         estimates.append(res.params)
         clustered.append(res.std_errors)
         usual.append(nq.fit("y ~ x", panel, w, model="slx", effects="none").std_errors)
-    spread = pd.DataFrame(estimates).std()
-    ratio = pd.DataFrame(clustered).mean() / spread
+    std_dev = pd.DataFrame(estimates).std()
+    ratio = pd.DataFrame(clustered).mean() / std_dev
     assert ((ratio > 0.88) & (ratio < 1.12)).all(), ratio
-    assert (pd.DataFrame(usual).mean() / spread)["x", "x"] < 0.75
+    assert (pd.DataFrame(usual).mean() / std_dev)["x", "x"] < 0.75
 
 
 @pytest.mark.slow
@@ -162,9 +162,9 @@ def test_covariances_that_need_more_units_or_periods(states):
     two = panel.select(periods=[1970, 1971])
     with pytest.raises(OptionError, match="needs many of them, some thirty; this panel has 2"):
         nq.fit("lgsp ~ lpc", two, model="ols", covariance="driscoll-kraay")
-    one = panel.select(units=["AL"])
+    state = panel.select(units=["AL"])
     with pytest.raises(OptionError, match="needs two units or more"):
-        nq.fit("lgsp ~ lpc", one, model="ols", effects="none", covariance="cluster")
+        nq.fit("lgsp ~ lpc", state, model="ols", effects="none", covariance="cluster")
 
 
 # -- by brute force --------------------------------------------------------------------------------
@@ -184,15 +184,15 @@ def tiny(lattice, simulate):
 def hessian(f, at, steps):
     """Second derivatives by central differences."""
     size = len(at)
-    found = np.empty((size, size))
+    result = np.empty((size, size))
     for i in range(size):
         for j in range(size):
             a, b = np.zeros(size), np.zeros(size)
             a[i], b[j] = steps[i], steps[j]
-            found[i, j] = (f(at + a + b) - f(at + a - b) - f(at - a + b) + f(at - a - b)) / (
+            result[i, j] = (f(at + a + b) - f(at + a - b) - f(at - a + b) + f(at - a - b)) / (
                 4 * steps[i] * steps[j]
             )
-    return found
+    return result
 
 
 def test_driscoll_kraay_with_rho_by_brute_force(tiny):
@@ -208,21 +208,21 @@ def test_driscoll_kraay_with_rho_by_brute_force(tiny):
         log_det = np.linalg.slogdet(np.eye(n) - rho * dense)[1]
         return log_det - n / 2 * np.log(2 * np.pi * s2) - (e**2).sum(axis=0) / (2 * s2)
 
-    at = np.append(res.params.to_numpy(), res.sigma2)
-    assert by_period(at).sum() == pytest.approx(res.loglik, abs=1e-8)
+    estimates = np.append(res.params.to_numpy(), res.sigma2)
+    assert by_period(estimates).sum() == pytest.approx(res.loglik, abs=1e-8)
     steps = np.full(5, 1e-4)
     scores = np.empty((t, 5))
     for i in range(5):
         move = np.zeros(5)
         move[i] = steps[i]
-        scores[:, i] = (by_period(at + move) - by_period(at - move)) / (2 * steps[i])
+        scores[:, i] = (by_period(estimates + move) - by_period(estimates - move)) / (2 * steps[i])
     width = int(4 * (t / 100) ** (2 / 9))
     meat = np.zeros((5, 5))
     for s in range(t):
         for r in range(t):
             if abs(s - r) <= width:
                 meat += (1 - abs(s - r) / (width + 1)) * np.outer(scores[s], scores[r])
-    bread = np.linalg.inv(-hessian(lambda p: by_period(p).sum(), at, steps))
+    bread = np.linalg.inv(-hessian(lambda p: by_period(p).sum(), estimates, steps))
     awaited = np.sqrt(np.diag(bread @ meat @ bread))
     assert width >= 1
     np.testing.assert_allclose(res.std_errors, awaited[:-1], rtol=1e-4)
@@ -240,22 +240,22 @@ def test_the_qml_sandwich_by_brute_force(tiny, effects):
     over_units = np.eye(n) - periods / n
     over_periods = np.eye(t) - units / t
     m = np.kron(over_units, over_periods)
-    whole = np.kron(dense, np.eye(t))
+    kronecker = np.kron(dense, np.eye(t))
     ones = [] if units or periods else [np.ones(n * t)]
     z = np.column_stack([*ones, x.ravel(), (dense @ x).ravel()])
     n_logdets, size = t - units, (n - periods) * (t - units)
 
     def loglik(p):
         *b, rho, s2 = p
-        e = m @ (y.ravel() - rho * whole @ y.ravel() - z @ np.array(b))
+        e = m @ (y.ravel() - rho * kronecker @ y.ravel() - z @ np.array(b))
         log_det = np.linalg.slogdet(np.eye(n) - rho * dense)[1] - periods * np.log(1 - rho)
         return n_logdets * log_det - size / 2 * np.log(2 * np.pi * s2) - e @ e / (2 * s2)
 
-    at = np.append(res.params.to_numpy(), res.sigma2)
-    assert loglik(at) == pytest.approx(res.loglik, abs=1e-7)
-    bread = np.linalg.inv(-hessian(loglik, at, np.full(len(at), 1e-4)))
-    b, rho, s2 = at[:-2], at[-2], at[-1]
-    e = m @ (y.ravel() - rho * whole @ y.ravel() - z @ b)
+    estimates = np.append(res.params.to_numpy(), res.sigma2)
+    assert loglik(estimates) == pytest.approx(res.loglik, abs=1e-7)
+    bread = np.linalg.inv(-hessian(loglik, estimates, np.full(len(estimates), 1e-4)))
+    b, rho, s2 = estimates[:-2], estimates[-2], estimates[-1]
+    e = m @ (y.ravel() - rho * kronecker @ y.ravel() - z @ b)
     # Moments of the errors from those of m times the errors, weights of m taken one by one.
     second = (e**2).mean() / (m**2).sum(axis=1).mean()
     third = (
@@ -264,16 +264,16 @@ def test_the_qml_sandwich_by_brute_force(tiny, effects):
     squares, fourths = (m**2).sum(axis=1).mean(), (m**4).sum(axis=1).mean()
     fourth = ((e**4).mean() - 3 * second**2 * (squares**2 - fourths)) / fourths
     # Scores are linear + quadratic in the errors: l'u + u'Q u.
-    g = whole @ np.linalg.inv(np.eye(n * t) - rho * whole)
-    eta = y.ravel() - rho * whole @ y.ravel() - e  # regressors and effects
-    linear = np.zeros((n * t, len(at)))
+    g = kronecker @ np.linalg.inv(np.eye(n * t) - rho * kronecker)
+    eta = y.ravel() - rho * kronecker @ y.ravel() - e  # regressors and effects
+    linear = np.zeros((n * t, len(estimates)))
     linear[:, : len(b)] = m @ z / s2
     linear[:, len(b)] = m @ g @ eta / s2
-    quadratic = [np.zeros((n * t, n * t)) for _ in at]
+    quadratic = [np.zeros((n * t, n * t)) for _ in estimates]
     quadratic[-2], quadratic[-1] = m @ g / s2, m / (2 * s2**2)
-    meat = np.empty((len(at), len(at)))
-    for i in range(len(at)):
-        for j in range(len(at)):
+    meat = np.empty((len(estimates), len(estimates)))
+    for i in range(len(estimates)):
+        for j in range(len(estimates)):
             q, r = quadratic[i], quadratic[j]
             meat[i, j] = (
                 s2 * linear[:, i] @ linear[:, j]

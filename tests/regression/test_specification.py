@@ -67,17 +67,17 @@ def test_score_tests_of_produc(nqp_data, kind, effects):
         problem = linear(panel, FORMULA.replace("~", "~ 0 +"), "none")
     else:
         problem = linear(panel, FORMULA, effects)
-    found = lm_tests(problem, w.reordered(panel.units))
+    result = lm_tests(problem, w.reordered(panel.units))
     for short, name in NAMES.items():
-        assert found[name].statistic == pytest.approx(truth[short]["stat"], rel=1e-6)
-        assert found[name].p_value == pytest.approx(truth[short]["p"], rel=1e-5)
+        assert result[name].statistic == pytest.approx(truth[short]["stat"], rel=1e-6)
+        assert result[name].p_value == pytest.approx(truth[short]["p"], rel=1e-5)
 
 
 def test_columbus(columbus, reference):
     """Against spdep's lm.LMtests and spatialreg's LR tests."""
     panel, w = columbus
     truth = reference("columbus")
-    found = nq.diagnostics("CRIME ~ INC + HOVAL", panel, w, effects="none")
+    result = nq.diagnostics("CRIME ~ INC + HOVAL", panel, w, effects="none")
     theirs = {
         "LM lag": "LMlag",
         "LM error": "LMerr",
@@ -86,15 +86,15 @@ def test_columbus(columbus, reference):
         "LM both": "SARMA",
     }
     for ours, name in theirs.items():
-        assert found.tests[ours].statistic == pytest.approx(
+        assert result.tests[ours].statistic == pytest.approx(
             truth["LM_tests"][name]["stat"], rel=1e-6
         )
     for ours, name in {"SAR": "sdm_vs_sar", "SLX": "sdm_vs_slx"}.items():
-        test = found.tests[f"LR: SDM against {ours}"]
+        test = result.tests[f"LR: SDM against {ours}"]
         assert test.statistic == pytest.approx(truth["LR"][name]["stat"], rel=1e-6)
         assert test.df == truth["LR"][name]["df"]
     # The lag model: theta = 0 is not rejected; the robust tests do not decide at 5 %.
-    assert found.model == "sdm"
+    assert result.model == "sdm"
     assert nq.diagnostics("CRIME ~ INC + HOVAL", panel, w, effects="none", level=0.1).model == "sar"
 
 
@@ -107,7 +107,7 @@ def test_score_tests_are_quadratic_forms_of_score_and_information(
     w = neighbours(25, 4)
     panel = simulate(w, 6, rho=0.2, theta=(0.0, 0.0), seed=4)
     problem = linear(panel, "y ~ x1 + x2", effects, correction)
-    found = lm_tests(problem, w)
+    result = lm_tests(problem, w)
     logdet = log_determinant(w, "exact")
     for name, model, which in (("LM lag", "sar", 0), ("LM error", "sem", 1)):
         draft = RegressionSpec("y ~ x1 + x2", "", (), (), model, effects, correction)
@@ -116,22 +116,22 @@ def test_score_tests_are_quadratic_forms_of_score_and_information(
         )
         p = full.projection
         s2 = float(p.left_y @ p.left_y) / full.counts.observations
-        at = info.Estimate(p.coef_y, np.zeros(1), 0.0, s2, p, full.counts, (which,))
+        estimate = info.Estimate(p.coef_y, np.zeros(1), 0.0, s2, p, full.counts, (which,))
         structural = full.design.y - p.left_y.reshape(full.design.y.shape)
         logdets = (logdet, None) if which == 0 else (None, logdet)
         matrices = (w.sparse, None) if which == 0 else (None, w.sparse)
-        moments = info.trace_moments(at, structural, matrices, logdets, full.spec)
-        information = info.expected(at, moments)
-        lagged = p.lag_y[:, 0] if which == 0 else at.lagged_disturbances
+        moments = info.trace_moments(estimate, structural, matrices, logdets, full.spec)
+        information = info.expected(estimate, moments)
+        lagged = p.lag_y[:, 0] if which == 0 else estimate.lagged_disturbances
         # Slope of the log-determinants at zero: -m tr(W), less the share of the periods.
         score = np.zeros(len(information))
         score[-2] = p.left_y @ lagged / s2 + full.counts.n_logdets * full.counts.drops_unit_root
         statistic = score @ np.linalg.solve(information, score)
         if correction == "none" and effects == "two-way":
             # The classical statistic has tr(W) = 0 and the trace of all of W: as printed.
-            assert found[name].statistic == pytest.approx(statistic, rel=0.1)
+            assert result[name].statistic == pytest.approx(statistic, rel=0.1)
         else:
-            assert found[name].statistic == pytest.approx(statistic, rel=1e-8)
+            assert result[name].statistic == pytest.approx(statistic, rel=1e-8)
 
 
 @pytest.mark.slow
@@ -171,21 +171,21 @@ def test_the_path_finds_what_made_the_data(lattice, simulate, truth, recommended
     w = lattice(9, 9)
     models = []
     for seed in range(10):
-        found = nq.diagnostics("y ~ x1 + x2", simulate(w, 6, seed=seed, **truth), w)
-        models.append(found.model)
+        result = nq.diagnostics("y ~ x1 + x2", simulate(w, 6, seed=seed, **truth), w)
+        models.append(result.model)
     assert models.count(recommended) >= 7, models
-    assert "Rule: Elhorst (2010), tests at 0.05." in found.recommendation
-    assert found.posterior["probability"].sum() == pytest.approx(1)
-    assert list(dict.fromkeys(found.frame["group"])) == [
+    assert "Rule: Elhorst (2010), tests at 0.05." in result.recommendation
+    assert result.posterior["probability"].sum() == pytest.approx(1)
+    assert list(dict.fromkeys(result.frame["group"])) == [
         "score",
         "simplification",
         "effects",
         "random-effects",
         "residuals",
     ]
-    assert len(found.moran) == 6
-    assert "<table" in found._repr_html_()
-    assert "log-likelihood" in repr(found)
+    assert len(result.moran) == 6
+    assert "<table" in result._repr_html_()
+    assert "log-likelihood" in repr(result)
 
 
 def test_a_common_factor_is_found(lattice):
@@ -208,9 +208,9 @@ def test_effects_tests_are_differences_of_dummy_likelihoods(lattice, simulate):
     w = lattice(6, 6)
     panel = simulate(w, 6)
     tests = nq.diagnostics("y ~ x1", panel, w).tests
-    both = nq.fit("y ~ x1", panel, w, correction="none").loglik
+    two_way = nq.fit("y ~ x1", panel, w, correction="none").loglik
     unit = nq.fit("y ~ x1", panel, w, effects="unit", correction="none").loglik
-    assert tests["LR: period effects"].statistic == pytest.approx(2 * (both - unit))
+    assert tests["LR: period effects"].statistic == pytest.approx(2 * (two_way - unit))
     assert (tests["LR: unit effects"].df, tests["LR: period effects"].df) == (35, 5)
 
 
@@ -227,8 +227,8 @@ def test_pesaran_cd_by_its_definition():
 
 def test_pesaran_cd_is_standard_normal_under_independence():
     rng = np.random.default_rng(1)
-    found = [checks.pesaran_cd(rng.normal(size=(60, 10))).statistic for _ in range(800)]
-    assert stats.kstest(found, "norm").pvalue > 0.001
+    result = [checks.pesaran_cd(rng.normal(size=(60, 10))).statistic for _ in range(800)]
+    assert stats.kstest(result, "norm").pvalue > 0.001
 
 
 def test_exponent_by_its_definition_and_at_its_ends():
@@ -236,8 +236,10 @@ def test_exponent_by_its_definition_and_at_its_ends():
     e = rng.normal(size=(40, 60)) + np.outer(rng.random(40), rng.normal(size=60))
     r = np.corrcoef(e)
     bound = stats.norm.ppf(1 - 0.1 / (2 * np.sqrt(40))) / np.sqrt(60)
-    kept = np.where(abs(r) > bound, r, 0.0)
-    assert checks.cross_section_exponent(e) == pytest.approx(np.log(kept.sum()) / (2 * np.log(40)))
+    strong = np.where(abs(r) > bound, r, 0.0)
+    assert checks.cross_section_exponent(e) == pytest.approx(
+        np.log(strong.sum()) / (2 * np.log(40))
+    )
     assert checks.cross_section_exponent(rng.normal(size=(300, 200))) < 0.7
     assert checks.cross_section_exponent(rng.normal(size=(300, 200)) + rng.normal(size=200)) > 0.9
 
@@ -306,8 +308,8 @@ def test_marginal_likelihood_by_quadrature(neighbours, simulate, model):
 def test_posterior_finds_the_matrix_and_the_model(lattice, neighbours, simulate):
     w, wrong = lattice(9, 9), neighbours(81, 4, seed=7)
     panel = simulate(w, 6, rho=0.5, theta=(0.8, 0.5), seed=2)
-    found = posterior_probabilities("y ~ x1 + x2", panel, {"right": w, "wrong": wrong}).frame
-    best = found.loc[found["probability"].idxmax()]
+    result = posterior_probabilities("y ~ x1 + x2", panel, {"right": w, "wrong": wrong}).frame
+    best = result.loc[result["probability"].idxmax()]
     assert (best["weights"], best["model"]) == ("right", "sdm")
     assert best["probability"] > 0.99
     with pytest.raises(OptionError, match="models must be among slx, sdm, sdem"):
@@ -353,13 +355,13 @@ def test_joint_tests_of_effects_by_dummies(lattice, simulate, effects):
 
         return -minimize_scalar(minus, bounds=(-0.95, 0.95), method="bounded").fun
 
-    found = nq.diagnostics("y ~ x1", panel, w, effects=effects).tests
+    result = nq.diagnostics("y ~ x1", panel, w, effects=effects).tests
     held = {"unit": ["unit"], "period": ["period"], "two-way": ["unit", "period"]}[effects]
     for kind in held:
-        rest = [other for other in held if other != kind]
-        statistic = 2 * (loglik(held) - loglik(rest))
+        others = [other for other in held if other != kind]
+        statistic = 2 * (loglik(held) - loglik(others))
         df = (n if kind == "unit" else t) - 1
-        test = found[f"LR: {kind} effects"]
+        test = result[f"LR: {kind} effects"]
         assert test.statistic == pytest.approx(statistic, abs=1e-5)
         assert test.df == df
         assert test.p_value == pytest.approx(stats.chi2.sf(statistic, df), rel=1e-4)
@@ -413,6 +415,8 @@ def test_what_the_tests_say_has_its_chinese(lattice, simulate):
         assert test.name == key
         for words in (test.name, test.null, test.rule):
             assert not english_in(translate(words, "zh")), words
+    ax = result.plot()
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["SLX", "SDM", "SDEM"]
     # The frame keeps the messages too.
     assert translate(result.frame["name"].iloc[0], "zh") == "LM-lag 检验"
     groups = {translate(label("test group", group), "zh") for group in result.frame["group"]}

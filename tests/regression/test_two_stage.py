@@ -141,22 +141,22 @@ def test_effects_are_dummies_for_linearmodels(moving, effects, covariance):
     excluded = np.column_stack(
         [table["z"].ravel()] + [d[k].ravel() for d in (lag, twice) for k in ("x1", "z")]
     )
-    both = np.column_stack([table["x2"].ravel(), lag["y"].ravel()])
-    model = iv.IV2SLS(table["y"].ravel(), exogenous, both, excluded)
+    endogenous = np.column_stack([table["x2"].ravel(), lag["y"].ravel()])
+    model = iv.IV2SLS(table["y"].ravel(), exogenous, endogenous, excluded)
     if covariance == "cluster":
         peer = model.fit(cov_type="clustered", clusters=np.repeat(np.arange(n), t), debiased=False)
         scale = n / (n - 1)
     else:
         peer = model.fit(cov_type="unadjusted", debiased=False)
-        left = (n - 1 if effects in ("period", "two-way") else n) * (
+        remaining = (n - 1 if effects in ("period", "two-way") else n) * (
             t - 1 if effects in ("unit", "two-way") else t
         )
-        scale = n * t / left
-    at = [0, peer.params.shape[0] - 2, peer.params.shape[0] - 1]  # x1, x2, W y
+        scale = n * t / remaining
+    position = [0, peer.params.shape[0] - 2, peer.params.shape[0] - 1]  # x1, x2, W y
     keys = [("x", "x1"), ("x", "x2"), ("spatial", "rho")]
-    np.testing.assert_allclose(res.params[keys], peer.params.to_numpy()[at], rtol=1e-8)
+    np.testing.assert_allclose(res.params[keys], peer.params.to_numpy()[position], rtol=1e-8)
     np.testing.assert_allclose(
-        res.std_errors[keys], np.sqrt(scale) * peer.std_errors.to_numpy()[at], rtol=1e-8
+        res.std_errors[keys], np.sqrt(scale) * peer.std_errors.to_numpy()[position], rtol=1e-8
     )
     if covariance == "observed":
         sargan = peer.sargan
@@ -255,7 +255,7 @@ def test_intervals_cover_with_unequal_variances(lattice, model, lam, effects):
     truth = {("x", "x1"): 1.0, ("x", "x2"): -0.5, ("spatial", "rho"): 0.4}
     if model == "sac":
         truth["spatial", "lam"] = lam
-    inside, gaps, rejected = [], [], []
+    covered, gaps, rejected = [], [], []
     for seed in range(400):
         panel = drawn(w, 5, seed, lam=lam)
         if effects == "unit":
@@ -266,12 +266,12 @@ def test_intervals_cover_with_unequal_variances(lattice, model, lam, effects):
         )
         gap = (res.params[list(truth)] - pd.Series(truth)) / res.std_errors[list(truth)]
         gaps.append(gap)
-        inside.append(gap.abs() < 1.96)
+        covered.append(gap.abs() < 1.96)
         rejected.append(res.tests["J"].p_value < 0.05)
     margin = 3.5 * np.sqrt(0.95 * 0.05 / 400)
-    assert (abs(pd.DataFrame(inside).mean() - 0.95) < margin).all(), pd.DataFrame(inside).mean()
-    spread = pd.DataFrame(gaps).std()
-    assert ((spread > 0.87) & (spread < 1.13)).all(), spread
+    assert (abs(pd.DataFrame(covered).mean() - 0.95) < margin).all(), pd.DataFrame(covered).mean()
+    std_dev = pd.DataFrame(gaps).std()
+    assert ((std_dev > 0.87) & (std_dev < 1.13)).all(), std_dev
     assert stats.binomtest(int(sum(rejected)), 400, 0.05).pvalue > 0.001
 
 
@@ -294,7 +294,7 @@ def test_the_first_stage_by_nested_regressions(strong, words):
     large = sm.OLS(frame["m"], sm.add_constant(frame[["x", "z1", "z2"]])).fit()
     small = sm.OLS(frame["m"], sm.add_constant(frame[["x"]])).fit()
     statistic = large.compare_f_test(small)[0]
-    (note,) = (one for one in res.notes if one.startswith("first stage of m"))
+    (note,) = (words for words in res.notes if words.startswith("first stage of m"))
     assert note.startswith(f"first stage of m: F = {statistic:.1f} of 2 instruments")
     assert ("they are weak" in note) == words == (statistic < 10)
 
@@ -304,8 +304,8 @@ def test_weak_begins_at_ten(f):
     """A column of known parts: explained by the instrument, by the regressor, and by neither."""
     n = 50
     basis_vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(n, 3)))[0]
-    exogenous, instrument, rest = basis_vectors.T
-    column = 2 * exogenous + np.sqrt(f / (n - 2)) * instrument + rest
+    exogenous, instrument, noise = basis_vectors.T
+    column = 2 * exogenous + np.sqrt(f / (n - 2)) * instrument + noise
     h = np.column_stack([exogenous, instrument])
     words = first_stage_strength(column, "m", h, exogenous[:, None])
     assert words.startswith(f"first stage of m: F = {f:.1f} of 1 instruments")

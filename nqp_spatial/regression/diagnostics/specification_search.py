@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,10 @@ from nqp_spatial.regression.diagnostics._model_tests import (
     simplification_tests,
 )
 from nqp_spatial.regression.diagnostics._recommendation import recommend
-from nqp_spatial.regression.diagnostics.posterior import posterior_probabilities
+from nqp_spatial.regression.diagnostics.posterior import (
+    PosteriorResult,
+    posterior_probabilities,
+)
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
@@ -77,6 +81,8 @@ class DiagnosticsResult(Displayed):
     'sdm'
     """
 
+    _figure = "probabilities"
+
     frame: pd.DataFrame
     tests: TestSet
     spec: Spec
@@ -88,6 +94,15 @@ class DiagnosticsResult(Displayed):
     moran: pd.DataFrame
     exponent: float
     notes: tuple[str, ...] = ()
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the posterior probabilities of the models; options are those of the function.
+
+        Returns
+        -------
+        Axes
+        """
+        return PosteriorResult(self.posterior, self.spec).plot(**options)
 
     def _blocks(self) -> list[Block]:
         table = self.frame[["group", "name", "statistic", "df", "p_value"]]

@@ -32,7 +32,7 @@ from nqp_spatial.errors import OptionError, WeightsError
 from nqp_spatial.regression.likelihood.factorization import ordered_system
 from nqp_spatial.regression.likelihood.quadrature import PROBES, STEPS, probe_quadrature
 from nqp_spatial.weights._spectrum import spectral_radius, symmetrizer
-from nqp_spatial.weights.spatial_weights import SpatialWeights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 __all__ = [
     "Curve",
@@ -372,13 +372,13 @@ class FactorLogDet:
 
 @checked
 def log_determinant(
-    weights: SpatialWeights, method: LogDetMethod = "auto", *, seed: Seed = 0
+    weights: WeightsLike, method: LogDetMethod = "auto", *, seed: Seed = 0
 ) -> LogDet:
     """Return the log-determinant of ``I - rho W``, built once and kept with the weights.
 
     Parameters
     ----------
-    weights : SpatialWeights
+    weights : SpatialWeights, Graph or W
         W, shape (n, n).
     method : {"exact", "factor", "lanczos", "auto"}
         ``auto``: eigenvalues up to some hundred units, factorisations up to 200 000, probes beyond.
@@ -414,10 +414,11 @@ def log_determinant(
     """
     if method not in ("exact", "factor", "lanczos", "auto"):
         raise OptionError(f"logdet must be 'exact', 'factor', 'lanczos' or 'auto', got {method!r}")
+    w = as_weights(weights)
     key = ("logdet", method, seed)
-    if key not in weights.cache:
-        weights.cache[key] = _build(weights, method, seed)
-    found: LogDet = weights.cache[key]
+    if key not in w.cache:
+        w.cache[key] = _build(w, method, seed)
+    found: LogDet = w.cache[key]
     return found
 
 
