@@ -92,6 +92,44 @@ class ReachResult(Displayed):
         """Confidence level of the intervals."""
         return float(self.spec["level"])
 
+    @property
+    def _estimated(self) -> RegressionResult:
+        if self.model is None:
+            raise OptionError(
+                "a re-estimation has a model for each cutoff; fit one with nqp_spatial.fit"
+            )
+        return self.model
+
+    @property
+    def params(self) -> pd.Series:
+        """Estimates of the model of the bands, by (block, variable, part)."""
+        return self._estimated.params
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Their covariance."""
+        return self._estimated.cov
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Their standard errors."""
+        return self._estimated.std_errors
+
+    @property
+    def statistics(self) -> pd.Series:
+        """Estimates over standard errors."""
+        return self._estimated.statistics
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values."""
+        return self._estimated.pvalues
+
+    @checked
+    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
+        """Return confidence intervals of the parameters; those of effects stand in `frame`."""
+        return self._estimated.conf_int(level)
+
     def _blocks(self) -> list[Block]:
         ends = "; ".join(f"{name}: {km:g} km" for name, km in self.reach_km.items() if km == km)
         reaches: list[Block] = [t("Reach: {ends}", ends=ends)] if ends else []

@@ -201,7 +201,7 @@ def _coefficients(
     outcome = model.label(model.spec.outcome)
     cells = {}
     for key, row in model.frame.iterrows():
-        block, name = key
+        block, name, *part = key
         label = words["constant"] if name == "Intercept" else _row_label(name, model.labels, shared)
         if block in ("spatial", "random"):
             label = greek[name]
@@ -211,6 +211,8 @@ def _coefficients(
             label = f"W × {label}"
         if block in ("mean", "wmean"):
             label = words["mean"].format(label)
+        if part:  # of a model with several W's in a term
+            label = f"{label}, {part[0]}"
         cells[words["coefficients"], label] = _cell(
             row["estimate"], row["std_error"], row["p_value"], statistic, digits
         )
