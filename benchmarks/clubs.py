@@ -29,7 +29,7 @@ def ours(n: int):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = nq.convergence.clubs(panel, "y", merge=None)
-        return {"clubs": [frozenset(found.members(k)) for k in found.table.index]}
+        return {"clubs": [frozenset(found.members(k)) for k in found.frame.index]}
 
     return call
 

@@ -58,7 +58,7 @@ def club_recovery(
     right = (club[:, None] == club)[pairs] == (code[:, None] == code)[pairs]
     one = nq.convergence.log_t(frame_of(x[club == 0]), "y", detrend=None)
     return {
-        "clubs": len(found.table),
+        "clubs": len(found.frame),
         "divergent": len(found.divergent) / n,
         "pairs_right": right.mean(),
         "one_club_rejected": float(one.statistic < -1.65),
@@ -144,7 +144,7 @@ def grown(rng: np.random.Generator, speed: float = 0.03) -> dict[str, bool]:
     panel = frame_of(np.exp(9 + np.stack(y, axis=1)))
     held = {}
     for kind, options in (("cross-section", {}), ("panel", {"effects": "period"})):
-        row = nq.convergence.beta(panel, "y", kind=kind, **options).table.iloc[0]
+        row = nq.convergence.beta(panel, "y", kind=kind, **options).frame.iloc[0]
         held[f"speed, {kind}"] = row["speed_low"] <= speed <= row["speed_high"]
     return held
 

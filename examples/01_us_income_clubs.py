@@ -53,8 +53,8 @@ def main() -> None:
     )
     nq.plots.save(nq.plots.transitions(spatial), OUTPUT / "01_spatial_markov")
     spatial.probabilities.to_csv(OUTPUT / "01_spatial_markov.csv", float_format="%.6g")
-    spatial.tests_table.to_csv(OUTPUT / "01_spatial_markov_tests.csv", float_format="%.6g")
-    print(chain, spatial.tests_table.to_string(), sep="\n")
+    spatial.tests.frame.to_csv(OUTPUT / "01_spatial_markov_tests.csv", float_format="%.6g")
+    print(chain, spatial.tests.frame.to_string(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main() -> None:
         panel, "total_meanlight", w, relative=True, permutations=999, seed=SEED
     )
     nq.plots.save(nq.plots.transitions(chain), OUTPUT / "03_spatial_markov")
-    print(chain.tests_table.to_string())
+    print(chain.tests.frame.to_string())
 
     # GDP has gaps: the third model keeps the cities that are complete, and makes weights anew.
     complete = panel.balance(how="drop-units", columns=["gdp_per_capita_real2010_cny"])

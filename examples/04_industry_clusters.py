@@ -73,7 +73,7 @@ def what_provinces_plan() -> None:
     groups = schemes.loc[schemes["scheme"] == "city_cluster", "region"]
     drawn = nq.plots.weights_matrix(
         similarity,
-        groups=groups,
+        group=groups,
         width=1.35 * nq.plots.COLUMN,
         label="Jaccard similarity of planned industries",
     )

@@ -92,7 +92,7 @@ def distributions(study: Study) -> None:
     ends = [panel.periods[0], panel.periods[-1]]
     print(nq.dynamics.modality(panel, "shape", periods=ends, seed=SEED))
     own = nq.dynamics.stochastic_kernel(panel, "shape", step=study.step)
-    around = nq.dynamics.stochastic_kernel(panel, "shape", step=study.step, w=study.w)
+    around = nq.dynamics.stochastic_kernel(panel, "shape", step=study.step, weights=study.w)
     print(own, around, sep="\n")
     words["label"] = f"log {study.label}"
     for name, kernel in (("own", own), ("neighbours", around)):
@@ -114,7 +114,7 @@ def chains(study: Study) -> None:
     spatial = nq.dynamics.spatial_markov(
         panel, study.level, w, lag_states=4, permutations=999, seed=SEED, **options
     )
-    print(spatial.tests_table.drop(columns="null").to_string())
+    print(spatial.tests.frame.drop(columns="null").to_string())
     save(nq.plots.transitions(spatial, title=study.title), f"{name}_spatial_markov")
     save(nq.plots.steady_states(spatial, width=nq.plots.PAGE), f"{name}_spatial_steady_states")
 
@@ -128,10 +128,10 @@ def chains(study: Study) -> None:
     )  # fmt: skip
     order = nq.dynamics.first_order(panel, study.level, **options)
     tests = {
-        "spans": spans.tests_table,
-        "groups": groups.tests_table,
-        "groups, given neighbours": near.tests_table,
-        "memory": order.tests_table,
+        "spans": spans.tests.frame,
+        "groups": groups.tests.frame,
+        "groups, given neighbours": near.tests.frame,
+        "memory": order.tests.frame,
     }
     table = pd.concat(tests, names=["question"])
     print(table.drop(columns="rule").to_string())
@@ -140,7 +140,7 @@ def chains(study: Study) -> None:
     save(nq.plots.steady_states(spans, title=study.title), f"{name}_steady_states_by_span")
     print(nq.dynamics.lisa_markov(panel, study.level, w))
     decades = panel.select(periods=panel.periods[:: max(panel.n_periods // 4, 1)])
-    print(nq.dynamics.rank_mobility(decades, study.level, w=w, group=study.group, seed=SEED))
+    print(nq.dynamics.rank_mobility(decades, study.level, w, group=study.group, seed=SEED))
 
 
 def convergence(study: Study) -> None:
@@ -150,7 +150,7 @@ def convergence(study: Study) -> None:
     print(sigma)
     save(nq.plots.sigma_lines(sigma, title=study.title), f"{name}_sigma")
     for model in ("ols", "sem", "sdm"):
-        print(nq.convergence.beta(panel, study.level, w=w, model=model))
+        print(nq.convergence.beta(panel, study.level, w, model=model))
     by_group = nq.convergence.beta(panel, study.level, group=study.group)
     print(by_group)
     drawn = nq.plots.beta_scatter(by_group, label=study.label, title=study.title)
@@ -160,7 +160,7 @@ def convergence(study: Study) -> None:
     clubs = nq.convergence.clubs(panel, study.level, logs=True, detrend="hp", critical="increasing")
     print(clubs, clubs.history.to_string(), sep="\n")
     clubs.membership.to_csv(OUTPUT / f"07_{name}_clubs.csv")
-    clubs.table.to_csv(OUTPUT / f"07_{name}_club_table.csv", float_format="%.6g")
+    clubs.frame.to_csv(OUTPUT / f"07_{name}_club_table.csv", float_format="%.6g")
     drawn = nq.plots.club_map(clubs, panel, title=study.title, **study.look)
     save(drawn, f"{name}_club_map")
     save(nq.plots.transition_paths(clubs, title=study.title), f"{name}_paths")
@@ -168,12 +168,12 @@ def convergence(study: Study) -> None:
         print("One club: there are no borders of clubs to look at.")
         return
     print(nq.convergence.club_joins(clubs, w, seed=SEED))
-    if len(clubs.table) > 1:
-        print(nq.convergence.club_logit(clubs, panel, study.initial, w=w))
+    if len(clubs.frame) > 1:
+        print(nq.convergence.club_logit(clubs, panel, study.initial, w))
     by_club = nq.dynamics.spatial_markov_by_group(
         panel, study.level, w, group=clubs.groups(), states=3, lag_states=2, relative=True
     )
-    print(by_club.tests_table.drop(columns="null").to_string())
+    print(by_club.tests.frame.drop(columns="null").to_string())
 
 
 def main() -> None:

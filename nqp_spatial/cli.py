@@ -29,20 +29,20 @@ def main() -> None:
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), default=Path("study.toml"),
     show_default=True, help="File of settings to write.",
 )  # fmt: skip
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(panel: Path, geometry: Path | None, output: Path, *, force: bool) -> None:
     """Write a commented file of settings for the table PANEL, from the columns it has."""
     from nqp_spatial.report._texts import visible
     from nqp_spatial.report.study.starter import starter
 
     if output.exists() and not force:
-        raise click.ClickException(f"{output} is there already; pass --force to write over it")
+        raise click.ClickException(f"{output} exists already; pass --force to overwrite it")
     try:
         text = starter(panel, geometry, folder=output.parent)
         output.write_text(text, encoding="utf-8")
     except (NqpError, OSError) as error:
         raise click.ClickException(visible(str(error))) from None
-    click.echo(f"Wrote {output}. Look at what was guessed, then: nqp-spatial check {output}")
+    click.echo(f"Wrote {output}. Check what was guessed, then run: nqp-spatial check {output}")
 
 
 @main.command()
@@ -51,15 +51,14 @@ def check(settings: Path) -> None:
     """Check the file SETTINGS, its data and weights, and say what would fail."""
     from nqp_spatial.report.study.check import check as check_study
 
-    found = check_study(settings)
-    for one in found:
-        colour = {"ok": None, "warning": "yellow", "fails": "red"}[one.level]
-        click.secho(str(one), fg=colour)
-    fails = sum(one.level == "fails" for one in found)
-    if fails:
-        click.echo(f"{fails} thing(s) would fail.")
+    findings = check_study(settings)
+    colours = {"ok": None, "warning": "yellow", "fails": "red"}
+    for finding in findings:
+        click.secho(str(finding), fg=colours[finding.level])
+    if findings.failures:
+        click.echo(f"{len(findings.failures)} problem(s) found.")
         sys.exit(1)
-    click.echo(f"All well. Run it: nqp-spatial study {settings}")
+    click.echo(f"No problems found. Run the study: nqp-spatial study {settings}")
 
 
 @main.command()
@@ -68,7 +67,7 @@ def check(settings: Path) -> None:
     "--output", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("report"),
     show_default=True, help="Folder to write to.",
 )  # fmt: skip
-@click.option("--fresh", is_flag=True, help="Run every step anew, whatever is there.")
+@click.option("--fresh", is_flag=True, help="Run every step again, even if nothing changed.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def study(settings: Path, output: Path, *, fresh: bool, quiet: bool) -> None:
     """Run the study of the file SETTINGS and write its page, figures, tables and script."""
@@ -81,5 +80,5 @@ def study(settings: Path, output: Path, *, fresh: bool, quiet: bool) -> None:
         raise click.ClickException(visible(f"{type(error).__name__}: {error}")) from None
     click.echo(repr(result))
     if result.skipped:
-        click.echo(f"taken over from an earlier run: {', '.join(result.skipped)}")
+        click.echo(f"reused from an earlier run: {', '.join(result.skipped)}")
     sys.exit(1 if result.failed else 0)

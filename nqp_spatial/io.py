@@ -1,7 +1,7 @@
 """Reading panels from the files that researchers have: sheets, Stata files, shapefiles.
 
-Files are local and are read by the program that their ending names, whatever their content says of
-itself; what these programs raise is said again in the errors of this package.
+Files are local and are read by the program for their ending, whatever their content claims;
+errors of these programs are raised as errors of this package.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def read_panel(
         become the panel's labels.
     unit, period : str
         Columns of ids and periods. Ids in text cells of Excel stay text ("01001" keeps its zero),
-        unless the map has the same ids as numbers. In a csv nothing tells text from numbers: pass
-        ``dtype={unit: str}`` for ids that begin with zeros.
+        unless the map has the same ids as numbers. A csv does not distinguish text from
+        numbers: pass ``dtype={unit: str}`` for ids that begin with zeros.
     geometry : path or GeoDataFrame, optional
         Local map as shp, gpkg, geojson (also named json), gdb, or a zip that holds one of these.
     labels, balanced, extra_shapes
@@ -97,7 +97,7 @@ def read_panel(
         If the table cannot be read: it is empty or damaged, or rows have more cells than the header
         has names. Else as in `SpatialPanel`.
     GeometryError
-        If the map cannot be read, or its content is not what its ending says.
+        If the map cannot be read, or its content does not agree with its ending.
     MissingDependencyError
         If the reader of this kind of file is not installed.
     UnknownColumnError
@@ -113,13 +113,7 @@ def read_panel(
     >>> read_panel(folder / "p.csv", unit="city", period="year")
     SpatialPanel: 1 units x 2 periods (2019 to 2020), 1 column, no geometry
     """
-    for name, value in (
-        ("unit", unit), ("period", period), ("geometry_unit", geometry_unit),
-        ("geometry_encoding", geometry_encoding),
-    ):  # fmt: skip
-        if not isinstance(value, str) and not (value is None and name != "unit"):
-            raise OptionError(f"{name} must be text, got {value!r}")
-    frame, words = table_file(path, unit, options)
+    frame, variable_labels = table_file(path, unit, options)
     shapes: Any = geometry
     if isinstance(geometry, str | Path):
         shapes = _read_map(geometry, geometry_unit or unit, geometry_encoding)
@@ -134,7 +128,7 @@ def read_panel(
         unit=unit,
         period=period,
         geometry=shapes,
-        labels={**words, **labels} if isinstance(labels, Mapping) else labels or words,
+        labels={**variable_labels, **(labels or {})},
         balanced=balanced,
         extra_shapes=extra_shapes,
     )
@@ -168,7 +162,7 @@ def _local(path: str | Path, what: str, endings: Mapping[str, object] | tuple[st
 
 @contextmanager
 def reading(path: Path, error: type[NqpError], what: str) -> Iterator[None]:
-    """Say in the errors of this package what a reader of files raises.
+    """Raise errors of readers of files as errors of this package.
 
     Parameters
     ----------
@@ -176,7 +170,7 @@ def reading(path: Path, error: type[NqpError], what: str) -> Iterator[None]:
     error : type
         Raised where the content cannot be read.
     what : str
-        What is read: "a table".
+        The object of the sentence: "a table".
 
     Examples
     --------
@@ -258,7 +252,7 @@ def sheets_of(path: Path) -> list[str]:
     try:
         with pd.ExcelFile(path, engine=engine) as book:
             return [str(name) for name in book.sheet_names]
-    except Exception:  # what is wrong with it is said where it is read
+    except Exception:  # the error is raised where it is read
         return []
 
 
@@ -318,7 +312,7 @@ def _read_excel(path: Path, unit: str, options: dict[str, Any]) -> _Table:
 
 
 def _with_kept_text(unit: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return options under which text cells of ids stay text, where the caller says nothing."""
+    """Return options that keep text cells of ids as text, unless the caller sets their type."""
     dtype = options.get("dtype") or {}
     if not isinstance(dtype, Mapping) or unit in dtype or unit in (options.get("converters") or {}):
         return options
@@ -398,7 +392,7 @@ def _of_known_kind(path: Path, encoding: str | None) -> gpd.GeoDataFrame:
     """Read a map by the driver of its ending, and no other.
 
     GDAL looks at the content: a file called .geojson may be a list of other sources, on the web
-    too. So the content must be what the ending says.
+    too. So the content must agree with the ending.
     """
     import geopandas as gpd
 
@@ -430,7 +424,7 @@ def _unzipped(path: Path, encoding: str | None) -> gpd.GeoDataFrame:
         archive.extractall(folder)
         endings = set(_MAPS) - {".zip"}
         files = [file for file in sorted(Path(folder).rglob("*")) if file.suffix.lower() in endings]
-        # What macOS adds to an archive is no map.
+        # Files that macOS adds to an archive are not maps.
         members = [file for file in files if not file.name.startswith(".")]
         if len(members) != 1:
             raise GeometryError(

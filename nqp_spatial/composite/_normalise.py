@@ -14,6 +14,7 @@ from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 
 __all__ = ["Normalisation", "normalised"]
 
+Scaled = tuple[np.ndarray, dict[str, np.ndarray]]
 Normalisation = Literal["min-max", "min-max-by-period", "z-score", "target", "base-year"]
 
 
@@ -53,52 +54,72 @@ def normalised(
         raise DomainError(
             f"indicators are constant and carry no information: {sample(constant)}; drop them"
         )
-    steps = pd.DataFrame(
-        {"direction": list(directions.values())}, index=pd.Index(names, name="indicator")
-    )
     if how in ("min-max", "min-max-by-period"):
-        axis = (0, 1) if how == "min-max" else (0,)
-        low, high = x.min(axis=axis, keepdims=True), x.max(axis=axis, keepdims=True)
-        if (flat := high - low <= 1e-12 * np.maximum(np.abs(high), np.abs(low))).any():
-            cells = [(names[j], panel.periods[t]) for _, t, j in np.argwhere(flat)]
-            raise DomainError(f"indicators are constant in a period: {sample(cells)}")
-        steps["min"], steps["max"] = x.min(axis=(0, 1)), x.max(axis=(0, 1))
-        share = (x - low) / (high - low)
-        return np.where(sign > 0, share, 1 - share), steps
-    if how == "z-score":
+        values, steps = _min_max(panel, x, sign, names, by_period=how == "min-max-by-period")
+    elif how == "z-score":
         mean, std = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
-        steps["mean"], steps["std"] = mean, std
-        return sign * (x - mean) / std, steps
-    if how == "target":
-        if targets is None or set(targets) != set(names):
-            raise OptionError(
-                "normalisation by targets needs targets={indicator: (worst, best)} of each "
-                f"indicator; absent: {sample(sorted(set(names) - set(targets or {})))}"
-            )
-        worst, best = _targets(targets, names)
-        if (bad := ~(sign * (best - worst) > 0)).any():
-            raise OptionError(
-                f"the best must lie beyond the worst in the indicator's direction; not for "
-                f"{sample([name for name, b in zip(names, bad, strict=True) if b])}"
-            )
-        steps["worst"], steps["best"] = worst, best
-        # Beyond a target is as good as at it.
-        return np.clip((x - worst) / (best - worst), 0, 1), steps
+        values, steps = sign * (x - mean) / std, {"mean": mean, "std": std}
+    elif how == "target":
+        values, steps = _between_targets(x, sign, names, targets)
+    else:
+        values, steps = _ratios(panel, x, sign, names, base_period)
+    index = pd.Index(names, name="indicator")
+    return values, pd.DataFrame({"direction": list(directions.values()), **steps}, index)
+
+
+def _min_max(
+    panel: SpatialPanel, x: np.ndarray, sign: np.ndarray, names: list[str], *, by_period: bool
+) -> Scaled:
+    axis = (0,) if by_period else (0, 1)
+    low, high = x.min(axis=axis, keepdims=True), x.max(axis=axis, keepdims=True)
+    if (flat := high - low <= 1e-12 * np.maximum(np.abs(high), np.abs(low))).any():
+        cells = [(names[j], panel.periods[t]) for _, t, j in np.argwhere(flat)]
+        raise DomainError(f"indicators are constant in a period: {sample(cells)}")
+    share = (x - low) / (high - low)
+    steps = {"min": x.min(axis=(0, 1)), "max": x.max(axis=(0, 1))}
+    return np.where(sign > 0, share, 1 - share), steps
+
+
+def _between_targets(
+    x: np.ndarray,
+    sign: np.ndarray,
+    names: list[str],
+    targets: Mapping[str, tuple[float, float]] | None,
+) -> Scaled:
+    if targets is None or set(targets) != set(names):
+        raise OptionError(
+            "normalisation by targets needs targets={indicator: (worst, best)} of each "
+            f"indicator; absent: {sample(sorted(set(names) - set(targets or {})))}"
+        )
+    worst, best = _targets(targets, names)
+    if (bad := ~(sign * (best - worst) > 0)).any():
+        raise OptionError(
+            f"the best must lie beyond the worst in the indicator's direction; not for "
+            f"{sample([name for name, wrong in zip(names, bad, strict=True) if wrong])}"
+        )
+    # Beyond a target is as good as at it.
+    return np.clip((x - worst) / (best - worst), 0, 1), {"worst": worst, "best": best}
+
+
+def _ratios(
+    panel: SpatialPanel,
+    x: np.ndarray,
+    sign: np.ndarray,
+    names: list[str],
+    base_period: Hashable | None,
+) -> Scaled:
     base = None if base_period is None else period_like(base_period, panel.periods)
     if base not in panel.periods:
         raise PanelError(
             f"normalisation by a base year needs base_period=, one of {sample(panel.periods, 20)}; "
             f"got {base!r}"
         )
-    if (x <= 0).any():
-        positive = (x > 0).all(axis=(0, 1))
-        names_bad = [name for name, good in zip(names, positive, strict=True) if not good]
-        raise DomainError(
-            f"ratios to a base year need positive values; not so: {sample(names_bad)}"
-        )
+    positive = np.atleast_1d((x > 0).all(axis=(0, 1)))
+    if not positive.all():
+        wrong = [name for name, good in zip(names, positive, strict=True) if not good]
+        raise DomainError(f"ratios to a base year need positive values; not so: {sample(wrong)}")
     mean = x[:, panel.periods.get_loc(base)].mean(axis=0)
-    steps["base"] = mean
-    return np.where(sign > 0, x / mean, mean / x), steps
+    return np.where(sign > 0, x / mean, mean / x), {"base": mean}
 
 
 def _targets(

@@ -61,7 +61,7 @@ def combined(
 
 
 def _require_not_negative(values: np.ndarray, names: list[str], scheme: str) -> None:
-    negative = (values < 0).any(axis=(0, 1))
+    negative = np.atleast_1d((values < 0).any(axis=(0, 1)))
     if negative.any():
         which = [name for name, bad in zip(names, negative, strict=True) if bad]
         raise DomainError(

@@ -104,8 +104,8 @@ def coupling(
     system_weights : list of float, optional
         a; equal by default, rescaled to add up to one.
     cuts : list of float, optional
-        Bounds of the grades of D between 0 and 1, ascending; tenths by default. A grade has its
-        lower bound in it.
+        Bounds of the grades of D between 0 and 1, ascending; tenths by default. A grade includes
+        its lower bound.
     grades : list of str, optional
         One name more than cuts; by default the usual ten.
     tolerance : float
@@ -144,7 +144,9 @@ def coupling(
     u = np.stack([panel.values(name) for name in names], axis=2).reshape(-1, len(names))
     outside = (u < -1e-12) | (u > 1 + 1e-12)  # rounding may exceed the bounds slightly
     if outside.any():
-        which = [name for name, bad in zip(names, outside.any(axis=0), strict=True) if bad]
+        which = [
+            name for name, bad in zip(names, np.atleast_1d(outside.any(axis=0)), strict=True) if bad
+        ]
         raise DomainError(
             f"systems must lie in [0, 1]; not so: {sample(which)}. Scale them first, such as with "
             "composite.index"

@@ -125,7 +125,7 @@ def index(
     base_period: Hashable | None = None,
     shift: Nonnegative = 0.0,
 ) -> CompositeIndex:
-    """Make one index of several indicators.
+    """Combine several indicators into one index.
 
     Scaled ``z = (x - min) / (max - min)`` over all units and periods together, so that scores
     compare over time (``1 - z`` where less is better); weights w; ``sum w z``, ``prod z^w`` or
@@ -209,21 +209,9 @@ def index(
         scheme: _one_scheme(scheme, z, names, positions, across, indicator_weights)
         for scheme in schemes
     }
-    notes: list[str] = []
-    for scheme, (_, _, steps) in results.items():
-        prefixed = len(results) > 1 or bool(set(steps.columns) & set(table.columns))
-        table = table.join(steps.add_prefix(f"{scheme}_") if prefixed else steps)
-        if scheme == "pca" and (negative := list(steps.index[steps["loading"] < 0])):
-            notes.append(
-                t(
-                    "principal component: {indicators} have negative loadings on the first "
-                    "component, unlike the others",
-                    indicators=listed(negative),
-                )
-            )
-    if len(results) == 1:
-        weight_inside, of_dimension, _ = next(iter(results.values()))
-    else:
+    table, notes = _with_steps(table, {scheme: steps for scheme, (_, _, steps) in results.items()})
+    weight_inside, of_dimension, _ = next(iter(results.values()))
+    if len(results) > 1:
         weight_inside, shares = combined({s: result[0] for s, result in results.items()}, combine)
         of_dimension = np.average([r[1] for r in results.values()], axis=0, weights=shares)
         for columns in positions.values():
@@ -264,6 +252,25 @@ def index(
         ),
         notes=tuple(notes),
     )
+
+
+def _with_steps(
+    table: pd.DataFrame, steps: dict[str, pd.DataFrame]
+) -> tuple[pd.DataFrame, list[Message]]:
+    """Return a table with the steps of each scheme added, and notes on them."""
+    notes = []
+    for scheme, step in steps.items():
+        prefixed = len(steps) > 1 or bool(set(step.columns) & set(table.columns))
+        table = table.join(step.add_prefix(f"{scheme}_") if prefixed else step)
+        if scheme == "pca" and (negative := list(step.index[step["loading"] < 0])):
+            notes.append(
+                t(
+                    "principal component: {indicators} have negative loadings on the first "
+                    "component, unlike the others",
+                    indicators=listed(negative),
+                )
+            )
+    return table, notes
 
 
 def _combination(combine: str, shares: pd.Series) -> Message:

@@ -1,4 +1,4 @@
-"""`rank_intervals`, `rank_schemes`: how much the ranks of an index depend on its weights."""
+"""`rank_intervals`, `rank_schemes`: sensitivity of the ranks of an index to its weights."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def rank_schemes(
     Raises
     ------
     PanelError
-        If there is no such period. What `index` raises is passed on.
+        If there is no such period. Errors of `index` are passed on.
 
     Examples
     --------

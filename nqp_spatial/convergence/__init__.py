@@ -19,3 +19,7 @@ __all__ = [
     "log_t",
     "sigma",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

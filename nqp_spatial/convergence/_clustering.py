@@ -1,29 +1,31 @@
 """Phillips and Sul's clustering and the merging of clubs: pure functions on arrays.
 
 Units are rows in the order of the last period, the highest first. Every step that the literature
-describes as one regression a unit is one regression of all units here.
+describes as one regression per unit is one regression of all units here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nqp_spatial.convergence._log_t_regression import (
     LogTRule,
     dispersion,
-    growing,
-    neighbouring,
-    with_each,
+    dispersion_adjacent,
+    dispersion_nested,
+    dispersion_with_each,
 )
+from nqp_spatial.core.text import Message, t
 
-__all__ = ["THRESHOLD", "Club", "Merging", "absorb", "cluster", "merge_next", "merge_pairs"]
+__all__ = ["T_CRITICAL", "Club", "MergeStep", "absorb", "cluster", "merge_next", "merge_pairs"]
 
 #: One-sided 5 % of the normal distribution, as Phillips and Sul round it.
-THRESHOLD = -1.65
+T_CRITICAL = -1.65
 _STEP, _CAP = 0.1, 3.0
 
 
@@ -37,9 +39,9 @@ class Club:
         Row numbers.
     b, std_error : float
     c_star : float
-        The critical value of the sieve; missing for a group that was tested whole.
+        The critical value of the sieve; missing for a group that was tested as one.
     at_cap : bool
-        Whether no critical value served, so that the club is its core.
+        Whether no critical value made the club converge, so that it is its core.
     parts : tuple of int
         Numbers, from 1, of the clubs that were merged into this one.
     """
@@ -57,22 +59,17 @@ class Club:
         return self.b / self.std_error
 
 
-@dataclass
-class Merging:
-    """What was tried when clubs were merged.
+class MergeStep(NamedTuple):
+    """One test on the way of merging: what was tested, its t statistic, whether it was merged."""
 
-    Attributes
-    ----------
-    steps : list of tuple
-        What was tested (in words), its t statistic, and whether it was done.
-    """
-
-    steps: list[tuple[str, float, bool]] = field(default_factory=list)
+    tested: Message
+    statistic: float
+    merged: bool
 
 
-def _tested(x: np.ndarray, members: np.ndarray, rule: LogTRule, **known: object) -> Club:
+def _tested(x: np.ndarray, members: np.ndarray, rule: LogTRule, **facts: Any) -> Club:
     b, error = rule.statistics(dispersion(x[members]))
-    return Club(members, float(b[0]), float(error[0]), **known)  # type: ignore[arg-type]
+    return Club(members, float(b[0]), float(error[0]), **facts)
 
 
 def _t(h: np.ndarray, rule: LogTRule) -> np.ndarray:
@@ -94,61 +91,64 @@ def cluster(
     increasing : bool
         Whether the sieve's critical value rises from 0 until the club passes.
     progress : callable
-        Told how many units have found their place.
+        Called with the number of units that were classified.
 
     Returns
     -------
     clubs : list of Club
     divergent : ndarray of int
     """
-    left = np.arange(len(x))
+    remaining = np.arange(len(x))
     clubs: list[Club] = []
-    while len(left) > 1:
-        whole = _tested(x, left, rule)
-        if whole.statistic > THRESHOLD:
-            clubs.append(whole)
-            progress(len(left))
-            return clubs, left[:0]
-        core = _core(x[left], rule)
+    while len(remaining) > 1:
+        together = _tested(x, remaining, rule)
+        if together.statistic > T_CRITICAL:
+            clubs.append(together)
+            progress(len(remaining))
+            return clubs, remaining[:0]
+        core = _core(x[remaining], rule)
         if core is None:
             break
-        club = _sieved(x, left, core, rule, increasing)
+        club = _sieved(x, remaining, core, rule, increasing)
         clubs.append(club)
         progress(len(club.members))
-        left = np.setdiff1d(left, club.members)
-    progress(len(left))
-    return clubs, left
+        remaining = np.setdiff1d(remaining, club.members)
+    progress(len(remaining))
+    return clubs, remaining
 
 
 def _core(x: np.ndarray, rule: LogTRule) -> slice | None:
     """Return the rows of the core: from the first pair that converges on, the largest t."""
-    pairs = np.flatnonzero(_t(neighbouring(x), rule) > THRESHOLD)
+    pairs = np.flatnonzero(_t(dispersion_adjacent(x), rule) > T_CRITICAL)
     if not len(pairs):
         return None
     first = int(pairs[0])
-    t = _t(growing(x[first:]), rule)
-    t[0] = max(t[0], np.nextafter(THRESHOLD, 0))  # the pair passed, to the last digit
-    failed = np.flatnonzero(t <= THRESHOLD)
-    run = t[: failed[0]] if len(failed) else t
+    statistics = _t(dispersion_nested(x[first:]), rule)
+    statistics[0] = max(
+        statistics[0], np.nextafter(T_CRITICAL, 0)
+    )  # the pair passed, to the last digit
+    failed = np.flatnonzero(statistics <= T_CRITICAL)
+    run = statistics[: failed[0]] if len(failed) else statistics
     return slice(first, first + 2 + int(np.argmax(run)))
 
 
-def _sieved(x: np.ndarray, left: np.ndarray, core: slice, rule: LogTRule, increasing: bool) -> Club:
-    inside = left[core]
-    others = np.delete(left, np.r_[core])
+def _sieved(
+    x: np.ndarray, remaining: np.ndarray, core: slice, rule: LogTRule, increasing: bool
+) -> Club:
+    core_members, others = remaining[core], np.delete(remaining, np.r_[core])
     if not len(others):
-        return _tested(x, inside, rule, c_star=0.0)
-    t = _t(with_each(x[inside], x[others]), rule)
-    club, before = None, -1
+        return _tested(x, core_members, rule, c_star=0.0)
+    statistics = _t(dispersion_with_each(x[core_members], x[others]), rule)
+    club, size = None, -1
     for c_star in np.arange(0, _CAP + _STEP / 2, _STEP) if increasing else (0.0,):
-        passed = others[t > c_star]
-        if club is None or len(passed) != before:
-            members = np.sort(np.concatenate([inside, passed]))
-            club, before = _tested(x, members, rule, c_star=float(c_star)), len(passed)
-        if not increasing or club.statistic > THRESHOLD:
+        passed = others[statistics > c_star]
+        if club is None or len(passed) != size:
+            members = np.sort(np.concatenate([core_members, passed]))
+            club, size = _tested(x, members, rule, c_star=float(c_star)), len(passed)
+        if not increasing or club.statistic > T_CRITICAL:
             return club
     # No critical value up to the cap serves: the club is its core, estimated as such.
-    return _tested(x, inside, rule, c_star=_CAP, at_cap=True)
+    return _tested(x, core_members, rule, c_star=_CAP, at_cap=True)
 
 
 def _joined(x: np.ndarray, a: Club, b: Club, rule: LogTRule) -> Club:
@@ -156,69 +156,88 @@ def _joined(x: np.ndarray, a: Club, b: Club, rule: LogTRule) -> Club:
     return _tested(x, members, rule, parts=a.parts + b.parts)
 
 
-def _names(club: Club) -> str:
-    return "+".join(str(part) for part in club.parts)
+def _pair(first: Club, second: Club) -> Message:
+    """Name two clubs by the numbers of the clubs that were merged into them."""
+    return t("{first} with {second}", first=_numbers(first), second=_numbers(second))
 
 
-def merge_next(x: np.ndarray, clubs: list[Club], rule: LogTRule, told: Merging) -> list[Club]:
+def _numbers(club: Club) -> str:
+    return "+".join(map(str, club.parts))
+
+
+def merge_next(
+    x: np.ndarray, clubs: list[Club], rule: LogTRule, steps: list[MergeStep]
+) -> list[Club]:
     """Merge as Phillips and Sul (2009) do: each club with the next while they converge together."""
-    done = clubs[:1]
+    merged = clubs[:1]
     for club in clubs[1:]:
-        both = _joined(x, done[-1], club, rule)
-        merged = both.statistic > THRESHOLD
-        told.steps.append((f"{_names(done[-1])} with {_names(club)}", both.statistic, merged))
-        if merged:
-            done[-1] = both
+        joint = _joined(x, merged[-1], club, rule)
+        converges = joint.statistic > T_CRITICAL
+        steps.append(MergeStep(_pair(merged[-1], club), joint.statistic, converges))
+        if converges:
+            merged[-1] = joint
         else:
-            done.append(club)
-    return done
+            merged.append(club)
+    return merged
 
 
-def merge_pairs(x: np.ndarray, clubs: list[Club], rule: LogTRule, told: Merging) -> list[Club]:
+def merge_pairs(
+    x: np.ndarray, clubs: list[Club], rule: LogTRule, steps: list[MergeStep]
+) -> list[Club]:
     """Merge as von Lyncker and Thoennessen (2017) do.
 
-    Of neighbouring clubs m and m + 1 those merge first that converge, and do so more clearly than
-    m + 1 does with m + 2; then all pairs are tested anew.
+    Of adjacent clubs m and m + 1 those merge first that converge, and do so more clearly than
+    m + 1 does with m + 2; then all pairs are tested again.
     """
-    done = list(clubs)
-    while len(done) > 1:
-        both = [_joined(x, a, b, rule) for a, b in pairwise(done)]
-        t = np.array([one.statistic for one in both])
-        better = np.append(t[:-1] > t[1:], True)
-        may = np.flatnonzero((t > THRESHOLD) & better)
-        if not len(may):
-            for (a, b), one in zip(pairwise(done), both, strict=True):
-                told.steps.append((f"{_names(a)} with {_names(b)}", one.statistic, False))
+    merged = list(clubs)
+    while len(merged) > 1:
+        joint = [_joined(x, first, second, rule) for first, second in pairwise(merged)]
+        statistics = np.array([club.statistic for club in joint])
+        better = np.append(statistics[:-1] > statistics[1:], True)
+        candidates = np.flatnonzero((statistics > T_CRITICAL) & better)
+        if not len(candidates):
+            steps += [
+                MergeStep(_pair(first, second), club.statistic, False)
+                for (first, second), club in zip(pairwise(merged), joint, strict=True)
+            ]
             break
-        m = int(may[0])
-        named = f"{_names(done[m])} with {_names(done[m + 1])}"
-        told.steps.append((named, both[m].statistic, True))
-        done[m : m + 2] = [both[m]]
-    return done
+        m = int(candidates[0])
+        steps.append(MergeStep(_pair(merged[m], merged[m + 1]), joint[m].statistic, True))
+        merged[m : m + 2] = [joint[m]]
+    return merged
 
 
 def absorb(
-    x: np.ndarray, clubs: list[Club], divergent: np.ndarray, rule: LogTRule, told: Merging
+    x: np.ndarray,
+    clubs: list[Club],
+    divergent: np.ndarray,
+    rule: LogTRule,
+    steps: list[MergeStep],
 ) -> tuple[list[Club], np.ndarray, list[tuple[int, int]]]:
-    """Let clubs take in divergent units, the clearest first (von Lyncker and Thoennessen 2017).
+    """Let divergent units join clubs, the clearest first (von Lyncker and Thoennessen 2017).
 
     Returns
     -------
     clubs : list of Club
     divergent : ndarray of int
-        Those that are left.
-    taken : list of (row, club)
+        Those that remain.
+    joined : list of (row, club)
         Clubs from 1.
     """
-    done, left, taken = list(clubs), np.array(divergent), []
-    while len(left) and done:
-        t = np.stack([_t(with_each(x[c.members], x[left]), rule) for c in done], axis=1)
-        unit, at = np.unravel_index(int(np.argmax(t)), t.shape)
-        if t[unit, at] <= THRESHOLD:
+    enlarged, remaining, joined = list(clubs), np.array(divergent), []
+    while len(remaining) and enlarged:
+        statistics = np.stack(
+            [_t(dispersion_with_each(x[club.members], x[remaining]), rule) for club in enlarged],
+            axis=1,
+        )
+        unit, number = np.unravel_index(int(np.argmax(statistics)), statistics.shape)
+        if statistics[unit, number] <= T_CRITICAL:
             break
-        members = np.sort(np.append(done[at].members, left[unit]))
-        done[at] = _tested(x, members, rule, parts=done[at].parts)
-        taken.append((int(left[unit]), int(at) + 1))
-        told.steps.append((f"divergent unit with club {at + 1}", float(t[unit, at]), True))
-        left = np.delete(left, unit)
-    return done, left, taken
+        club = enlarged[number]
+        members = np.sort(np.append(club.members, remaining[unit]))
+        enlarged[number] = _tested(x, members, rule, parts=club.parts)
+        joined.append((int(remaining[unit]), int(number) + 1))
+        pair = t("divergent unit with club {club}", club=int(number) + 1)
+        steps.append(MergeStep(pair, float(statistics[unit, number]), True))
+        remaining = np.delete(remaining, unit)
+    return enlarged, remaining, joined

@@ -14,7 +14,14 @@ from scipy import fft
 
 from nqp_spatial.errors import PanelError
 
-__all__ = ["Hac", "LogTRule", "dispersion", "growing", "neighbouring", "with_each"]
+__all__ = [
+    "Hac",
+    "LogTRule",
+    "dispersion",
+    "dispersion_adjacent",
+    "dispersion_nested",
+    "dispersion_with_each",
+]
 
 Hac = Literal["fixed", "andrews"]
 
@@ -99,9 +106,9 @@ class LogTRule:
         else:
             scores = u * slope
             # Lags by an AR(1) of the score x u, not of (x - mean) u.
-            own = u * x
-            middle = _memory(own[:, 1:], own[:, :-1])
-            variance = _weighted_sum(scores, middle, len(t)) * len(t) / (len(t) - 2)
+            products = u * x
+            memory = _memory(products[:, 1:], products[:, :-1])
+            variance = _weighted_sum(scores, memory, len(t)) * len(t) / (len(t) - 2)
         known = known & (variance > 0)
         error = np.full(len(h), np.nan)
         error[known] = np.sqrt(variance[known])
@@ -145,10 +152,10 @@ def _lagged(v: np.ndarray) -> np.ndarray:
     return np.asarray(fft.irfft(np.abs(fft.rfft(v, long)) ** 2, long)[:, 1:size])
 
 
-def _long_run(u: np.ndarray, memory: np.ndarray, size: int, kept: int) -> np.ndarray:
-    products = _lagged(u[:, :kept])
+def _long_run(u: np.ndarray, memory: np.ndarray, size: int, used: int) -> np.ndarray:
+    products = _lagged(u[:, :used])
     weights = _kernel(memory, size, products.shape[1])
-    return np.asarray(((u**2).sum(axis=1) + 2 * (weights * products).sum(axis=1)) / kept)
+    return np.asarray(((u**2).sum(axis=1) + 2 * (weights * products).sum(axis=1)) / used)
 
 
 def _weighted_sum(v: np.ndarray, memory: np.ndarray, size: int) -> np.ndarray:
@@ -178,11 +185,11 @@ def dispersion(x: np.ndarray) -> np.ndarray:
     return np.asarray(((x / x.mean(axis=0) - 1) ** 2).mean(axis=0))
 
 
-def with_each(core: np.ndarray, others: np.ndarray) -> np.ndarray:
+def dispersion_with_each(core: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return H of a group with one more unit, for each of several units.
 
-    Sums of squares are brought up to date from the group's mean, so that units far from the mean of
-    all lose no digits.
+    Sums of squares are updated from the group's mean, so that units far from the mean of all lose
+    no digits.
 
     Parameters
     ----------
@@ -202,7 +209,7 @@ def with_each(core: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(squares / (size + 1) / (mean + away / (size + 1)) ** 2)
 
 
-def growing(x: np.ndarray) -> np.ndarray:
+def dispersion_nested(x: np.ndarray) -> np.ndarray:
     """Return H of the first two units, of the first three, and so on.
 
     Parameters
@@ -218,7 +225,7 @@ def growing(x: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> x = np.array([[1.0], [3.0], [5.0]])
-    >>> bool(np.isclose(growing(x)[-1], dispersion(x)).all())
+    >>> bool(np.isclose(dispersion_nested(x)[-1], dispersion(x)).all())
     True
     """
     sizes = np.arange(1, len(x) + 1)[:, None]
@@ -229,6 +236,6 @@ def growing(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.cumsum(added, axis=0) / sizes[1:] / (x[0] + means[1:]) ** 2)
 
 
-def neighbouring(x: np.ndarray) -> np.ndarray:
+def dispersion_adjacent(x: np.ndarray) -> np.ndarray:
     """Return H of each unit with the next, shape (units - 1, periods)."""
     return np.asarray(((x[1:] - x[:-1]) / (x[1:] + x[:-1])) ** 2)

@@ -1,4 +1,4 @@
-"""What the log-t test asks of a panel: positive levels, even periods, no cycle."""
+"""What the log-t test requires of a panel: positive levels, evenly spaced periods, no cycle."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import pandas as pd
 
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.core.text import Message, t
 from nqp_spatial.errors import DomainError, PanelError, ShortPanelWarning, sample
 
-__all__ = ["Detrend", "Series", "series_of", "trend", "warn_if_short"]
+__all__ = ["Detrend", "PathData", "path_data", "trend", "warn_if_short"]
 
 Detrend = Literal["hp"] | None
 _ADVISED = 15  # periods; Phillips and Sul's simulations begin at ten, applications at some twenty
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class PathData:
     """Levels whose relative transitions are studied.
 
     Attributes
@@ -28,14 +29,14 @@ class Series:
     values : ndarray
         Positive, shape (units, periods).
     units, periods : Index
-    said : str
+    description : str
         What was done to the variable, in words.
     """
 
     values: np.ndarray
     units: pd.Index
     periods: pd.Index
-    said: str
+    description: str
 
     @property
     def paths(self) -> pd.DataFrame:
@@ -46,7 +47,8 @@ class Series:
 def trend(values: np.ndarray, smoothing: float) -> np.ndarray:
     """Return the Hodrick-Prescott trend of each row.
 
-    The filter is linear, so that its matrix is had by filtering unit impulses, once for all units.
+    The filter is linear, so that its matrix is obtained by filtering unit impulses, once for all
+    units.
 
     Parameters
     ----------
@@ -69,13 +71,13 @@ def trend(values: np.ndarray, smoothing: float) -> np.ndarray:
     from statsmodels.tsa.filters.hp_filter import hpfilter
 
     impulses = np.eye(values.shape[1])
-    matrix = np.stack([hpfilter(one, lamb=smoothing)[1] for one in impulses])
+    matrix = np.stack([hpfilter(row, lamb=smoothing)[1] for row in impulses])
     return np.asarray(values @ matrix)
 
 
-def series_of(
+def path_data(
     panel: SpatialPanel, variable: str, *, detrend: Detrend, smoothing: float, logs: bool
-) -> Series:
+) -> PathData:
     """Return the levels that the log-t test works with, checked.
 
     Raises
@@ -91,39 +93,48 @@ def series_of(
     if panel.n_units < 2:
         raise PanelError("convergence is between units; the panel has one")
     require_even_steps(panel.periods, "the log-t test")
-    said = [repr(variable)]
-
-    def positive(of: str, advice: str) -> None:
-        bad = np.argwhere(values <= 0)
-        if len(bad):
-            cells = [(panel.units[i], panel.periods[t]) for i, t in bad]
-            raise DomainError(f"{of} must be positive and is not for {sample(cells)}; {advice}")
-
+    description: str = repr(variable)
     if logs:
-        positive(f"{variable!r}", "mend these cells, or pass logs=False")
+        advice = "correct these cells, or pass logs=False"
+        _require_positive(panel, values, description, advice)
         values = np.log(values)
-        said.insert(0, "log of")
-    positive(
-        " ".join(said),
+        description = t("log of {variable}", variable=description)
+    _require_positive(
+        panel, values, description,
         "relative transition paths divide by the mean over units. For a variable in logs, choose a "
         "unit of measurement in which levels exceed one",
-    )
+    )  # fmt: skip
     if detrend:
         if panel.n_periods < 4:
             raise PanelError(f"a trend needs at least 4 periods, the panel has {panel.n_periods}")
         values = trend(values, smoothing)
-        said.append(f"(Hodrick-Prescott trend, {smoothing:g})")
-        positive(" ".join(said), "pass detrend=None, or a larger smoothing")
-    return Series(values, panel.units, panel.periods, " ".join(said))
+        description = t(
+            "{variable} (Hodrick-Prescott trend, {smoothing:g})",
+            variable=description, smoothing=smoothing,
+        )  # fmt: skip
+        _require_positive(panel, values, description, "pass detrend=None, or a larger smoothing")
+    return PathData(values, panel.units, panel.periods, description)
 
 
-def warn_if_short(periods: int) -> str:
-    """Warn, and return the warning, if there are few periods; else return ""."""
+def _require_positive(
+    panel: SpatialPanel, values: np.ndarray, description: str, advice: str
+) -> None:
+    negative = np.argwhere(values <= 0)
+    if len(negative):
+        cells = [(panel.units[i], panel.periods[t]) for i, t in negative]
+        raise DomainError(
+            f"{description} must be positive and is not for {sample(cells)}; {advice}"
+        )
+
+
+def warn_if_short(periods: int) -> tuple[Message, ...]:
+    """Warn if there are few periods, and return the warning as a note."""
     if periods >= _ADVISED:
-        return ""
-    text = (
-        f"{periods} periods are few for the log-t test, which speaks of the long run: below some "
-        f"{_ADVISED} it has little power and depends on the share that is discarded"
-    )
-    warnings.warn(text, ShortPanelWarning, stacklevel=4)
-    return text
+        return ()
+    note = t(
+        "{periods} periods are few for the log-t test, which is about the long run: below some "
+        "{advised} periods it has little power and depends on the share that is discarded",
+        periods=periods, advised=_ADVISED,
+    )  # fmt: skip
+    warnings.warn(note, ShortPanelWarning, stacklevel=4)
+    return (note,)

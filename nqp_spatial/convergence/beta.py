@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.groups import Groups
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, wald_test
+from nqp_spatial.core.inference import (
+    CoefficientTable,
+    HypothesisTest,
+    NotApplicable,
+    TestSet,
+    critical_value,
+    wald_test,
+    with_intervals,
+)
 from nqp_spatial.core.options import Level, Size, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps, require_places_in_time
+from nqp_spatial.core.text import Message, join, label, t
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.spec import Covariance, Effects, Model
-from nqp_spatial.weights.spatial_weights import WeightsLike
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
     from nqp_spatial.regression.results import RegressionResult
@@ -28,62 +36,73 @@ if TYPE_CHECKING:
 __all__ = ["BetaResult", "beta"]
 
 _GROWTH, _START = "growth", "start"
+_NAMED = 5  # rows that a note names
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BetaResult(Displayed):
+class BetaResult(CoefficientTable, Displayed):
     """Estimates of beta convergence.
 
     Attributes
     ----------
-    table : DataFrame
-        By (group, by): ``coefficient`` of the starting level and, in models with W y or W X, its
-        ``direct`` and ``total`` effect; columns ``b, std_error, p_value, speed, speed_low,
-        speed_high, half_life, half_life_low, half_life_high``. Speed is per period; half-lives, in
-        periods, are missing where the estimate does not converge, and speed where it overshoots.
-    fit : RegressionResult
+    frame : DataFrame
+        By (group, effect): ``coefficient`` of the starting level and, in models with W y or W X,
+        its ``direct`` and ``total`` effect; columns ``estimate, std_error, statistic, p_value,
+        conf_low, conf_high, speed, speed_low, speed_high, half_life, half_life_low,
+        half_life_high``. Speed is per period; half-lives, in periods, are missing where the
+        estimate does not converge, and speed where it overshoots.
+    params : Series
+        The coefficient b of each group.
+    cov : DataFrame
+        Their covariance.
+    model : RegressionResult
         The regression, of ``growth`` on ``start``.
     data : DataFrame
         ``start``, ``growth``, ``group`` of each observation.
-    equal : HypothesisTest or NotApplicable
-        Wald test that groups have the same b.
-    variable : str
+    tests : TestSet
+        ``equal``: Wald test that groups have the same b.
+    variable, label : str
+        The column, and what figures call it.
     span : float
         Periods between start and end of the growth.
-    annual : bool
-        Whether growth is per period.
-    logs : bool
-        Whether the logarithm of the variable was taken; if not, growth is its plain change.
+    spec : Spec
+        Options; ``kind`` says whether growth is per period (cross-section), ``logs`` whether the
+        logarithm of the variable was taken (growth is its plain change if not).
     notes : tuple of str
-    label : str
-        What figures call the variable.
 
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.convergence.beta(nq.datasets.us_income(), "income")
-    >>> found.table.loc[("all", "coefficient"), ["speed", "half_life"]].round(4).tolist()
+    >>> result = nq.convergence.beta(nq.datasets.us_income(), "income")
+    >>> result.frame.loc[("all", "coefficient"), ["speed", "half_life"]].round(4).tolist()
     [0.0165, 42.0813]
     """
 
-    table: pd.DataFrame
-    fit: RegressionResult
+    params: pd.Series
+    cov: pd.DataFrame
+    estimates: pd.DataFrame
+    model: RegressionResult
     data: pd.DataFrame
-    equal: HypothesisTest | NotApplicable
+    tests: TestSet
     variable: str
-    span: float
-    annual: bool
-    logs: bool
-    notes: tuple[str, ...]
     label: str
+    span: float
+    spec: Spec
+    notes: tuple[str, ...]
+
+    _figure = "beta_scatter"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Estimates by group and effect, with speeds, half-lives and intervals."""
+        return _with_speeds(self.estimates, self.span, self.spec)
 
     def _blocks(self) -> list[Block]:
-        equal = [repr(self.equal)] if isinstance(self.equal, HypothesisTest) else []
         return [
             f"Beta convergence of {self.variable} over {self.span:g} periods, "
-            f"{self.fit.spec.model.upper()}, {len(self.data)} observations",
-            self.table,
-            *equal,
+            f"{self.model.spec.model.upper()}, {len(self.data)} observations",
+            self.frame.drop(columns=["statistic", "conf_low", "conf_high"]),
+            *(repr(test) for test in self.tests.values() if test.applicable),
             *notes_of(self.notes),
         ]
 
@@ -92,9 +111,9 @@ class BetaResult(Displayed):
 def beta(
     panel: SpatialPanel,
     variable: str,
+    weights: WeightsLike | None = None,
     *,
     controls: str | Sequence[str] = (),
-    w: WeightsLike | None = None,
     model: Model = "ols",
     kind: Literal["cross-section", "panel"] = "cross-section",
     step: Size = 1,
@@ -117,10 +136,10 @@ def beta(
         Balanced, of evenly spaced periods.
     variable : str
         Positive where `logs`.
+    weights : SpatialWeights, Graph or W, optional
+        For spatial models.
     controls : sequence of str
         Columns at the start of the growth, for conditional convergence.
-    w : SpatialWeights, Graph or W, optional
-        For spatial models.
     model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
         As in `nqp_spatial.fit`.
     kind : {"cross-section", "panel"}
@@ -157,12 +176,12 @@ def beta(
     Notes
     -----
     Intervals of speed and half-life are by the delta method. Where the interval of the speed
-    reaches zero the half-life has no upper end in truth, and a note says so. In a model with W y
-    the coefficient is what the unit's own start does before neighbours answer; the total effect is
-    what a common start of all does in the end.
+    reaches zero the half-life has no upper bound, and a note says so. In a model with W y the
+    coefficient is the effect of a unit's own start before neighbours respond; the total effect is
+    that of a common start of all units, with all feedback.
 
-    With unit effects b is biased down by order 1/T (Nickell 1981) and shows convergence to paths
-    of their own: `nqp_spatial.fit` with ``time_lag=True`` corrects the bias.
+    With unit effects b is biased downwards by order 1/T (Nickell 1981) and measures convergence
+    of units to their own paths: `nqp_spatial.fit` with ``time_lag=True`` corrects the bias.
 
     Source: Barro and Sala-i-Martin (1992), Journal of Political Economy 100(2), 223-251; Rey and
     Montouri (1999), Regional Studies 33(2), 143-156, for neighbours.
@@ -172,44 +191,49 @@ def beta(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
     >>> w = nq.weights.contiguity(panel)
-    >>> found = nq.convergence.beta(panel, "income", w=w, model="sem")
-    >>> float(found.table.loc[("all", "coefficient"), "half_life"].round(1))
+    >>> result = nq.convergence.beta(panel, "income", w, model="sem")
+    >>> float(result.frame.loc[("all", "coefficient"), "half_life"].round(1))
     43.9
     """
-    if model != "ols" and w is None:
-        raise OptionError(f"model={model!r} needs weights: pass w=")
+    if model != "ols" and weights is None:
+        raise OptionError(f"model={model!r} needs weights: pass weights=")
     controls = [controls] if isinstance(controls, str) else list(controls)
-    groups = None if group is None else _groups(panel, group)
+    groups = None if group is None else Groups.by_unit(panel, group).by_name
     growth, span = _growth(panel, variable, controls, kind, step, logs)
-    annual = kind == "cross-section"
     if effects is None:
         effects = "none" if growth.n_periods == 1 else "two-way"
     if covariance is None:
-        covariance = "observed" if model != "ols" or annual else "cluster"
-    names, growth, right = _by_group(growth, groups, controls, effects)
+        covariance = "observed" if model != "ols" or kind == "cross-section" else "cluster"
+    columns, growth, regressors = _by_group(growth, groups, controls, effects)
     data = growth.frame[[_GROWTH]].assign(
-        start=growth.frame[list(names.values())].sum(axis=1),
+        start=growth.frame[list(columns.values())].sum(axis=1),
         group="all" if groups is None else growth.frame["of_group"],
     )
-    lagged = None
-    if durbin is not None:
-        asked = [durbin] if isinstance(durbin, str) else list(durbin)
-        lagged = [name for one in asked for name in (names.values() if one == _START else [one])]
+    w = None if weights is None else as_weights(weights)
     result = fit(
-        f"{_GROWTH} ~ {' + '.join(map(quoted, right))}", growth, w, model=model, effects=effects,
-        covariance=covariance, durbin=lagged,
+        f"{_GROWTH} ~ {' + '.join(map(quoted, regressors))}", growth, w, model=model,
+        effects=effects, covariance=covariance, durbin=_lagged(durbin, list(columns.values())),
     )  # fmt: skip
-    table = _table(result, names, span, annual, level)
+    group_name = group if group is None or isinstance(group, str) else group.name
+    spec = Spec(
+        weights=w, controls=tuple(controls), model=model, kind=kind, step=step, effects=effects,
+        group=group_name, covariance=covariance, durbin=durbin, logs=logs, level=level,
+    )  # fmt: skip
+    params, cov = _coefficients(result, columns)
+    estimates = _estimates(result, columns)
+    notes = _notes(_with_speeds(estimates, span, spec), result, kind)
     return BetaResult(
-        table, result, data, _equal(result, names), variable, span, annual, logs,
-        tuple(_notes(table, result, annual)), panel.label(variable),
+        params, cov, estimates, result, data, TestSet({"equal": _equal(params, cov)}), variable,
+        panel.label(variable), span, spec, tuple(notes),
     )  # fmt: skip
 
 
-def _groups(panel: SpatialPanel, group: str | pd.Series) -> pd.Series:
-    groups = Groups.by_unit(panel, group)
-    codes, names = groups.codes, groups.names
-    return pd.Series(np.array(names, dtype=object)[codes], panel.units)
+def _lagged(durbin: str | Sequence[str] | None, starts: list[str]) -> list[str] | None:
+    """Return the regressors to lag, the starting level by its columns."""
+    if durbin is None:
+        return None
+    names = [durbin] if isinstance(durbin, str) else list(durbin)
+    return [column for name in names for column in (starts if name == _START else [name])]
 
 
 def _growth(
@@ -223,41 +247,40 @@ def _growth(
         raise OptionError(f"controls may not be called {clash}: these names are taken")
     y = panel.values(variable)
     if logs:
-        bad = np.argwhere(y <= 0)
-        if len(bad):
-            cells = [(panel.units[i], panel.periods[t]) for i, t in bad]
+        negative = np.argwhere(y <= 0)
+        if len(negative):
+            cells = [(panel.units[i], panel.periods[time]) for i, time in negative]
             raise DomainError(
                 f"{variable!r} must be positive for logarithms and is not for {sample(cells)}; "
-                "mend these cells, or pass logs=False for a variable that is in logs already"
+                "correct these cells, or pass logs=False for a variable that is in logs already"
             )
         y = np.log(y)
     if kind == "cross-section":
         places = require_places_in_time(panel.periods, "growth")
-        at, span, per = np.array([0, panel.n_periods - 1]), float(places[-1] - places[0]), True
+        positions, span = np.array([0, panel.n_periods - 1]), float(places[-1] - places[0])
     else:
         require_even_steps(panel.periods, "growth")
         if step >= panel.n_periods:
             raise OptionError(f"step must be from 1 to {panel.n_periods - 1}, got {step!r}")
         # Counted back from the last period, so that the newest data are in.
-        at, span, per = np.arange(panel.n_periods - 1, -1, -step)[::-1], float(step), False
-    start, end = at[:-1], at[1:]
+        positions, span = np.arange(panel.n_periods - 1, -1, -step)[::-1], float(step)
+    start, end = positions[:-1], positions[1:]
     level = y[:, start]
     if np.ptp(level) <= 1e-12 * max(1.0, float(np.abs(level).max())):
         raise DomainError(f"all units start from the same {variable!r}: b is not identified")
     columns = {
         "unit": np.repeat(panel.units.to_numpy(), len(start)),
         "period": panel.periods[np.tile(end, panel.n_units)],
-        _GROWTH: ((y[:, end] - level) / (span if per else 1)).ravel(),
+        _GROWTH: ((y[:, end] - level) / (span if kind == "cross-section" else 1)).ravel(),
         _START: level.ravel(),
     }
     for name in controls:
         columns[name] = panel.values(name)[:, start].ravel()
-    frame = pd.DataFrame(columns)
-    made = SpatialPanel(
-        frame, unit="unit", period="period",
+    growth = SpatialPanel(
+        pd.DataFrame(columns), unit="unit", period="period",
         labels={_GROWTH: f"Growth of {panel.label(variable)}", _START: panel.label(variable)},
     )  # fmt: skip
-    return made, span
+    return growth, span
 
 
 def _by_group(
@@ -268,7 +291,7 @@ def _by_group(
         return {"all": _START}, growth, [_START, *controls]
     of = groups.reindex(growth.frame.index.get_level_values("unit")).to_numpy()
     names = {str(name): f"{_START}_{i}" for i, name in enumerate(sorted(set(of)), start=1)}
-    columns = {made: growth.frame[_START] * (of == name) for name, made in names.items()}
+    columns = {column: growth.frame[_START] * (of == name) for name, column in names.items()}
     dummies = {}
     if effects in ("none", "period"):
         dummies = {
@@ -277,90 +300,98 @@ def _by_group(
             if i > 1
         }
     wider = growth.assign(
-        labels={made: f"{growth.label(_START)}, {name}" for name, made in names.items()},
+        labels={column: f"{growth.label(_START)}, {name}" for name, column in names.items()},
         of_group=of, **columns, **dummies,
     )  # fmt: skip
     return names, wider, [*names.values(), *dummies, *controls]
 
 
-def _table(
-    result: RegressionResult, names: dict[str, str], span: float, annual: bool, level: float
-) -> pd.DataFrame:
-    z = stats.norm.ppf(0.5 + level / 2)
+def _coefficients(
+    result: RegressionResult, columns: dict[str, str]
+) -> tuple[pd.Series, pd.DataFrame]:
+    """Return the coefficient of each group's starting level and their covariance."""
+    keys = [("x", column) for column in columns.values()]
+    groups = pd.Index(list(columns), name="group")
+    params = pd.Series(result.params[keys].to_numpy(dtype=float), groups, name="estimate")
+    return params, pd.DataFrame(result.cov.loc[keys, keys].to_numpy(), groups, groups)
+
+
+def _estimates(result: RegressionResult, columns: dict[str, str]) -> pd.DataFrame:
+    """Return estimates and standard errors by group and effect."""
     effects = None
     if result.spec.model not in ("ols", "sem"):  # without W y and W X they are the coefficient
         effects = result.effects().frame.set_index(["variable", "effect"])
     rows = {}
-    for name, column in names.items():
-        b = {"coefficient": (result.params["x", column], result.std_errors["x", column])}
+    for group, column in columns.items():
+        rows[group, "coefficient"] = (
+            float(result.params["x", column]), float(result.std_errors["x", column])
+        )  # fmt: skip
         if effects is not None:
-            for kind in ("direct", "total"):
-                one = effects.loc[(column, kind)]
-                b[kind] = (one["estimate"], one["std_error"])
-        for kind, (estimate, error) in b.items():
-            rows[name, kind] = _speed(float(estimate), float(error), span, annual, z)
-    columns = [
-        "b", "std_error", "p_value", "speed", "speed_low", "speed_high", "half_life",
-        "half_life_low", "half_life_high",
-    ]  # fmt: skip
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    table.index = pd.MultiIndex.from_tuples(list(rows), names=["group", "by"])
-    return table
+            for effect in ("direct", "total"):
+                row = effects.loc[(column, effect)]
+                rows[group, effect] = float(row["estimate"]), float(row["std_error"])
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "std_error"])
+    frame.index = pd.MultiIndex.from_tuples(list(rows), names=["group", "effect"])
+    return frame
 
 
-def _speed(b: float, error: float, span: float, annual: bool, z: float) -> tuple[float, ...]:
-    """Return b and what follows from it, with delta-method intervals."""
-    p_value = float(2 * stats.norm.sf(abs(b / error)))
-    kept = 1 + b * (span if annual else 1.0)  # the share of a gap that is left after the span
-    if kept <= 0:
-        return (b, error, p_value, *[np.nan] * 6)
-    speed = -np.log(kept) / span
-    spread = error * (1.0 if annual else 1 / span) / kept
-    half, low, high = np.nan, np.nan, np.nan
-    if speed > 0:
-        half = np.log(2) / speed
-        width = z * half / speed * spread
-        low, high = half - width, half + width
-    return (b, error, p_value, speed, speed - z * spread, speed + z * spread, half, low, high)
+def _with_speeds(estimates: pd.DataFrame, span: float, spec: Spec) -> pd.DataFrame:
+    """Return estimates and what follows from them, with delta-method intervals."""
+    frame = with_intervals(estimates, spec.level)
+    z, annual = critical_value(spec.level), spec.kind == "cross-section"
+    share = 1 + frame["estimate"] * (span if annual else 1.0)  # of a gap that remains at the end
+    share = share.where(share > 0)
+    speed = -np.log(share) / span
+    speed_error = frame["std_error"] * (1.0 if annual else 1 / span) / share
+    half_life = np.log(2) / speed.where(speed > 0)
+    width = z * half_life / speed * speed_error
+    return frame.assign(
+        speed=speed,
+        speed_low=speed - z * speed_error,
+        speed_high=speed + z * speed_error,
+        half_life=half_life,
+        half_life_low=half_life - width,
+        half_life_high=half_life + width,
+    )
 
 
-def _equal(result: RegressionResult, names: dict[str, str]) -> HypothesisTest | NotApplicable:
-    null = "b is the same in all groups"
-    if len(names) < 2:
-        return NotApplicable("Wald", null, "there are no groups")
-    keys = [("x", column) for column in names.values()]
-    b = result.params[keys].to_numpy(dtype=float)
-    slopes = np.eye(len(keys))[1:] - np.eye(len(keys))[0]
-    return wald_test("Wald", null, slopes @ b, slopes, result.cov.loc[keys, keys].to_numpy())
+def _equal(params: pd.Series, cov: pd.DataFrame) -> HypothesisTest | NotApplicable:
+    name, null = t("Wald"), t("b is the same in all groups")
+    if len(params) < 2:
+        return NotApplicable(name, null, t("there are no groups"))
+    slopes = np.eye(len(params))[1:] - np.eye(len(params))[0]
+    return wald_test(name, null, slopes @ params.to_numpy(), slopes, cov.to_numpy())
 
 
-def _notes(table: pd.DataFrame, result: RegressionResult, annual: bool) -> list[str]:
-    notes = []
-
-    def which(rows: pd.Series) -> str:
+def _notes(frame: pd.DataFrame, result: RegressionResult, kind: str) -> list[Message]:
+    def about(rows: pd.Series, note: Message) -> Message:
         """Name the rows that a note is about, where there are several to tell apart."""
-        if len(table) == 1:
-            return ""
-        return f"{sample([', '.join(map(str, key)) for key in table.index[rows]])}: "
+        if len(frame) == 1:
+            return note
+        keys = [
+            t("{group} ({effect})", group=group, effect=label("effect", effect))
+            for group, effect in frame.index[rows][:_NAMED]
+        ]
+        ending = [t("...")] if rows.sum() > _NAMED else []
+        return t("{rows}: {note}", rows=join(", ", [*keys, *ending]), note=note)
 
-    beyond = table["speed"].isna()
-    if beyond.any():
-        notes.append(
-            f"{which(beyond)}b closes the gap more than whole within the span (1 + b T is not "
-            "positive), so that there is no speed"
+    cases = {
+        t(
+            "b closes more than the entire gap within the span (1 + b T is not positive), so that "
+            "there is no speed"
+        ): frame["speed"].isna(),
+        t("no convergence, so that there is no half-life"): frame["speed"] <= 0,
+        t("the interval of the speed contains zero, so that the half-life has no upper bound"): (
+            frame["speed"] > 0
         )
-    apart = table["speed"] <= 0
-    if apart.any():
-        notes.append(f"{which(apart)}no convergence, so that there is no half-life")
-    open_ = (table["speed"] > 0) & (table["speed_low"] <= 0)
-    if open_.any():
+        & (frame["speed_low"] <= 0),
+    }
+    notes = [about(rows, note) for note, rows in cases.items() if rows.any()]
+    if kind == "panel" and result.spec.effects in ("unit", "two-way"):
         notes.append(
-            f"{which(open_)}the interval of the speed reaches zero; read the upper end of the "
-            "half-life as unbounded"
-        )
-    if not annual and result.spec.effects in ("unit", "two-way"):
-        notes.append(
-            "unit effects: convergence is to paths of their own, and b is biased down by order 1/T "
-            "(Nickell 1981); nqp_spatial.fit with time_lag=True corrects that"
+            t(
+                "unit effects: units converge to their own paths, and b is biased downwards by "
+                "order 1/T (Nickell 1981); nqp_spatial.fit with time_lag=True corrects that"
+            )
         )
     return notes

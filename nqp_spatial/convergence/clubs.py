@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -10,20 +10,26 @@ import pandas as pd
 from scipy import stats
 
 from nqp_spatial.convergence._clustering import (
-    THRESHOLD,
+    T_CRITICAL,
     Club,
-    Merging,
+    MergeStep,
     absorb,
     cluster,
     merge_next,
     merge_pairs,
 )
 from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
-from nqp_spatial.convergence._transition_paths import Detrend, Series, series_of, warn_if_short
-from nqp_spatial.convergence.log_t import require_spread
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.convergence._transition_paths import (
+    Detrend,
+    path_data,
+    warn_if_short,
+)
+from nqp_spatial.convergence.log_t import require_dispersion
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import Message, join, t
 from nqp_spatial.errors import OptionError, plain
 
 __all__ = ["ClubsResult", "clubs"]
@@ -40,43 +46,50 @@ class ClubsResult(Displayed):
     ----------
     membership : Series
         Club of each unit, from 1, the club with the highest paths; missing for divergent units.
-    table : DataFrame
+    frame : DataFrame
         By club: ``units``, ``b``, ``std_error``, ``statistic``, ``p_value`` (one-sided, of
         convergence), ``speed`` (b / 2), ``level`` (mean relative path in the last period),
-        ``c_star`` (critical value of the sieve; missing where the group passed whole or was
+        ``c_star`` (critical value of the sieve; missing where the group passed as one or was
         merged), ``converges`` (whether t exceeds -1.65), ``merged_from`` (numbers of the clubs
         before merging).
     before : Series
         Membership before merging.
     history : DataFrame
-        What was tested on the way of merging: ``tested, statistic, merged``.
+        Tests on the way of merging: ``tested, statistic, merged``.
     paths : DataFrame
         Relative transition paths of units, units by periods.
     club_paths : DataFrame
         Their means by club, clubs by periods.
-    variable : str
-    options : dict
-        Discarded share, hac, critical, merge.
+    variable, description : str
+        The column, and what was done to it, in words.
+    spec : Spec
+        Options: ``discard, hac, detrend, smoothing, logs, critical, merge, merge_divergent``.
     notes : tuple of str
+    tests : TestSet
+        Empty: statistics of clubs that were found by many tests stand in the frame.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0, first=1992, last=2021)
-    >>> found = nq.convergence.clubs(cities, "gdp_pc", logs=True)
-    >>> found.table["units"].tolist()
+    >>> clubs = nq.convergence.clubs(cities, "gdp_pc", logs=True)
+    >>> clubs.frame["units"].tolist()
     [92, 130, 114]
     """
 
     membership: pd.Series
-    table: pd.DataFrame
+    frame: pd.DataFrame
     before: pd.Series
     history: pd.DataFrame
     paths: pd.DataFrame
     club_paths: pd.DataFrame
     variable: str
-    options: dict[str, object]
+    description: str
+    spec: Spec
     notes: tuple[str, ...]
+    tests: TestSet = field(default_factory=TestSet)
+
+    _figure = "transition_paths"
 
     @property
     def divergent(self) -> pd.Index:
@@ -99,17 +112,17 @@ class ClubsResult(Displayed):
     @checked
     def members(self, club: int) -> list[object]:
         """Return the units of a club, the highest in the last period first."""
-        if club not in self.table.index:
-            raise OptionError(f"there is no club {club!r}; clubs are 1 to {len(self.table)}")
-        inside = self.membership.index[self.membership == club]
-        return list(self.paths.loc[inside].iloc[:, -1].sort_values(ascending=False).index)
+        if club not in self.frame.index:
+            raise OptionError(f"there is no club {club!r}; clubs are 1 to {len(self.frame)}")
+        units = self.membership.index[self.membership == club]
+        return list(self.paths.loc[units].iloc[:, -1].sort_values(ascending=False).index)
 
     def _blocks(self) -> list[Block]:
         columns = ["units", "b", "std_error", "statistic", "speed", "level", "merged_from"]
         return [
-            f"Convergence clubs of {self.variable}: {len(self.table)} clubs, "
+            f"Convergence clubs of {self.description}: {len(self.frame)} clubs, "
             f"{len(self.divergent)} divergent units",
-            self.table[columns],
+            self.frame[columns],
             *notes_of(self.notes),
         ]
 
@@ -131,10 +144,10 @@ def clubs(
 ) -> ClubsResult:
     """Sort units into clubs that converge, by Phillips and Sul's clustering.
 
-    Units are ordered by the last period. A core grows from the first neighbouring pair that passes
-    the log-t test, to the size with the largest t; each other unit joins if its t with the core
-    exceeds c*. What is left is tested whole and then treated alike. Neighbouring clubs that
-    converge together are merged.
+    Units are ordered by the last period. A core grows from the first adjacent pair that passes the
+    log-t test, to the size with the largest t; each other unit joins if its t with the core exceeds
+    c*. The remaining units are tested together and then treated in the same way. Adjacent clubs
+    that converge together are merged.
 
     Parameters
     ----------
@@ -145,8 +158,8 @@ def clubs(
     discard, hac, detrend, smoothing, logs
         As in `log_t`. The default does not detrend: pass ``"hp"`` for series with a cycle.
     critical : {"fixed", "increasing"}
-        c* = 0; or raised from 0 by 0.1 until the club passes. Where none up to 3 serves, the club
-        is its core.
+        c* = 0; or raised from 0 by 0.1 until the club passes. Where no value up to 3 makes it
+        pass, the club is its core.
     merge : {"phillips-sul", "von-lyncker-thoennessen", None}
         How clubs are merged; None leaves them.
     merge_divergent : bool
@@ -170,10 +183,11 @@ def clubs(
 
     Notes
     -----
-    With ``critical="fixed"`` a club can come out with t below -1.65, for its members were only
-    tested one by one: the table says so (``converges``) and a note.
+    With ``critical="fixed"`` a club can have t below -1.65, because its members were only tested
+    one by one: the frame says so (``converges``) and a note.
 
-    Clubs are found by many tests in a row; the p-values in the table know nothing of that.
+    Clubs result from many consecutive tests; the p-values in the frame do not take that into
+    account.
 
     Source: Phillips and Sul (2007), section 4; Phillips and Sul (2009), Journal of Applied
     Econometrics 24(7), 1153-1185, for merging; von Lyncker and Thoennessen (2017), Empirical
@@ -192,100 +206,136 @@ def clubs(
 
     rule = LogTRule(discard, hac)
     start = rule.first(panel.n_periods)
-    data = series_of(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)
-    notes = [note] if (note := warn_if_short(panel.n_periods)) else []
-    require_spread(dispersion(data.values), data.periods, start, data.said)
+    data = path_data(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)
+    notes = [*warn_if_short(panel.n_periods)]
+    require_dispersion(dispersion(data.values), data.periods, start, data.description)
 
     # Ties in the last period stay in the order of ids.
     order = np.argsort(-data.values[:, -1], kind="stable")
     x = np.ascontiguousarray(data.values[order])
     with tqdm(total=len(x), desc="clubs", disable=not progress) as bar:
-        rising = critical == "increasing"
-        found, divergent = cluster(x, rule, increasing=rising, progress=bar.update)
-    if (len(found) > 1 or len(divergent)) and (twins := _twins(x, data.units[order], start)):
-        notes.append(twins)
-    if any(club.at_cap for club in found):
-        notes.append("no critical value up to 3 served for some clubs: they are their core alone")
-    numbered = [replace(club, parts=(number,)) for number, club in enumerate(found, start=1)]
+        increasing = critical == "increasing"
+        first_clubs, divergent = cluster(x, rule, increasing=increasing, progress=bar.update)
+    if len(first_clubs) > 1 or len(divergent):
+        notes += _note_of_ties(x, data.units[order], start)
+    if any(club.at_cap for club in first_clubs):
+        notes.append(
+            t("no critical value up to 3 makes some clubs converge: they consist of their core")
+        )
+    numbered = [replace(club, parts=(number,)) for number, club in enumerate(first_clubs, start=1)]
     before = _membership(numbered, order, data.units)
-    told = Merging()
-    done = numbered
+    steps: list[MergeStep] = []
+    merged = numbered
     if merge is not None and len(numbered) > 1:
-        done = _MERGERS[merge](x, numbered, rule, told)
+        merged = _MERGERS[merge](x, numbered, rule, steps)
     if merge_divergent:
-        done, divergent, taken = absorb(x, done, divergent, rule, told)
-        if taken:
-            some = ", ".join(
-                f"{plain(data.units[order[row]])!r} by {club}" for row, club in taken[:5]
-            )
-            notes.append(f"{len(taken)} divergent units were taken in by clubs: {some}")
-    return _result(data, x, order, done, before, told, notes, {
-        "discard": discard, "hac": hac, "critical": critical, "merge": merge,
-        "merge_divergent": merge_divergent,
-    })  # fmt: skip
+        merged, divergent, joined = absorb(x, merged, divergent, rule, steps)
+        notes += _note_of_joined(joined, data.units[order])
+    frame, club_paths = _frame(x, merged, data.periods)
+    spec = Spec(
+        discard=discard, hac=hac, detrend=detrend, smoothing=smoothing, logs=logs,
+        critical=critical, merge=merge, merge_divergent=merge_divergent,
+    )  # fmt: skip
+    return ClubsResult(
+        membership=_membership(merged, order, data.units),
+        frame=frame,
+        before=before,
+        history=_history(steps),
+        paths=data.paths,
+        club_paths=club_paths,
+        variable=variable,
+        description=data.description,
+        spec=spec,
+        notes=(*notes, *_notes_of_clubs(frame)),
+    )
 
 
-def _twins(x: np.ndarray, units: pd.Index, start: int) -> str:
-    """Say which neighbours in the last period are equal in some period: their pair has no test."""
+def _note_of_ties(x: np.ndarray, units: pd.Index, start: int) -> list[Message]:
+    """Say which adjacent units of the last period are equal in some period: no test of the pair."""
     used = np.r_[0, np.arange(start - 1, x.shape[1])]
     rows = np.flatnonzero((x[1:, used] == x[:-1, used]).any(axis=1))
     if not len(rows):
-        return ""
-    pairs = [f"{plain(units[r])!r} and {plain(units[r + 1])!r}" for r in rows[:3]]
-    return (
-        f"{len(rows)} pairs of units have equal values in some period, where the logarithm of "
-        f"their dispersion is undefined, so that no core starts from them: {'; '.join(pairs)}"
-    )
+        return []
+    pairs = [
+        t("{first} and {second}", first=repr(plain(units[r])), second=repr(plain(units[r + 1])))
+        for r in rows[:3]
+    ]
+    return [
+        t(
+            "{count} pairs of units have equal values in some period, where the logarithm of their "
+            "dispersion is undefined, so that no core starts from them: {pairs}",
+            count=len(rows), pairs=join("; ", pairs),
+        )
+    ]  # fmt: skip
 
 
-def _membership(found: list[Club], order: np.ndarray, units: pd.Index) -> pd.Series:
-    result = pd.Series(pd.NA, units, dtype="Int64", name="club")
-    for number, club in enumerate(found, start=1):
-        result.iloc[order[club.members]] = number
-    return result
+def _note_of_joined(joined: list[tuple[int, int]], units: pd.Index) -> list[Message]:
+    """Say which divergent units joined clubs."""
+    if not joined:
+        return []
+    named = [
+        t("{unit} in club {club}", unit=repr(plain(units[row])), club=club)
+        for row, club in joined[:5]
+    ]
+    return [
+        t(
+            "{count} divergent units joined clubs: {units}",
+            count=len(joined), units=join(", ", named),
+        )
+    ]  # fmt: skip
 
 
-def _result(
-    data: Series,
-    x: np.ndarray,
-    order: np.ndarray,
-    done: list[Club],
-    before: pd.Series,
-    told: Merging,
-    notes: list[str],
-    options: dict[str, object],
-) -> ClubsResult:
-    membership = _membership(done, order, data.units)
+def _notes_of_clubs(frame: pd.DataFrame) -> list[Message]:
+    """Say which clubs do not converge as one, and whether there are any clubs."""
+    if frame.empty:
+        return [t("no two units converge: all are divergent")]
+    failing = ", ".join(map(str, frame.index[~frame["converges"]]))
+    if not failing:
+        return []
+    return [
+        t(
+            "clubs {clubs} have t below -1.65: their units converge with the core one by one, but "
+            "not together; critical='increasing' requires that",
+            clubs=failing,
+        )
+    ]
+
+
+def _membership(clubs: list[Club], order: np.ndarray, units: pd.Index) -> pd.Series:
+    membership = pd.Series(pd.NA, units, dtype="Int64", name="club")
+    for number, club in enumerate(clubs, start=1):
+        membership.iloc[order[club.members]] = number
+    return membership
+
+
+def _history(steps: list[MergeStep]) -> pd.DataFrame:
+    """Return the tests on the way of merging; messages stay in a column of objects."""
+    history = pd.DataFrame(steps, columns=["tested", "statistic", "merged"])
+    return history.assign(tested=pd.Series([step.tested for step in steps], dtype=object))
+
+
+def _frame(
+    x: np.ndarray, clubs: list[Club], periods: pd.Index
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of clubs and their mean relative paths."""
     relative = x / x.mean(axis=0)
-    numbers = pd.RangeIndex(1, len(done) + 1, name="club")
-    means = [relative[club.members].mean(axis=0) for club in done]
-    club_paths = pd.DataFrame(np.reshape(means, (len(done), x.shape[1])), numbers, data.periods)
-    t = np.array([club.statistic for club in done])
-    table = pd.DataFrame(
+    numbers = pd.RangeIndex(1, len(clubs) + 1, name="club")
+    means = [relative[club.members].mean(axis=0) for club in clubs]
+    paths = pd.DataFrame(np.reshape(means, (len(clubs), x.shape[1])), numbers, periods)
+    statistics = np.array([club.statistic for club in clubs])
+    frame = pd.DataFrame(
         {
-            "units": [len(club.members) for club in done],
-            "b": [club.b for club in done],
-            "std_error": [club.std_error for club in done],
-            "statistic": t,
-            "p_value": stats.norm.cdf(t),
-            "speed": [club.b / 2 for club in done],
-            "level": club_paths.iloc[:, -1].to_numpy() if done else [],
-            "c_star": [club.c_star for club in done],
-            "converges": t > THRESHOLD,
-            "merged_from": ["+".join(map(str, club.parts)) for club in done],
+            "units": [len(club.members) for club in clubs],
+            "b": [club.b for club in clubs],
+            "std_error": [club.std_error for club in clubs],
+            "statistic": statistics,
+            "p_value": stats.norm.cdf(statistics),
+            "speed": [club.b / 2 for club in clubs],
+            "level": paths.iloc[:, -1].to_numpy() if clubs else [],
+            "c_star": [club.c_star for club in clubs],
+            "converges": statistics > T_CRITICAL,
+            "merged_from": ["+".join(map(str, club.parts)) for club in clubs],
         },
         index=numbers,
     )
-    failing = table.index[~table["converges"]].tolist()
-    if failing:
-        notes.append(
-            f"clubs {failing} have t below -1.65: their units converge with the core one by one, "
-            "but not together; critical='increasing' asks for that"
-        )
-    if not done:
-        notes.append("no two units converge: all are divergent")
-    history = pd.DataFrame(told.steps, columns=["tested", "statistic", "merged"])
-    return ClubsResult(
-        membership, table, before, history, data.paths, club_paths, data.said, options,
-        tuple(notes),
-    )  # fmt: skip
+    return frame, paths

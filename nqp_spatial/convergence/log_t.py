@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from nqp_spatial.convergence._clustering import T_CRITICAL
 from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
-from nqp_spatial.convergence._transition_paths import Detrend, series_of, warn_if_short
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.convergence._transition_paths import Detrend, path_data, warn_if_short
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import Message, t
 from nqp_spatial.errors import DomainError, sample
 
-__all__ = ["LogTResult", "log_t"]
+__all__ = ["LogTResult", "log_t", "require_dispersion"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -30,16 +33,20 @@ class LogTResult(Displayed):
         With a long-run variance.
     statistic, p_value : float
         t of b, and its one-sided probability; convergence is rejected below -1.65.
+    frame : DataFrame
+        One row, ``log_t``: ``estimate`` (b), ``std_error, statistic, p_value, speed``.
+    tests : TestSet
+        ``log_t``: that all units converge.
     dispersion : Series
         ``H_t``, mean square of the relative paths from one, by period.
     paths : DataFrame
         Relative transition paths ``h_it``, units by periods.
-    variable : str
-        What was done to which variable.
-    discard : float
-    hac : str
-    first : object
+    variable, description : str
+        The column, and what was done to it, in words.
+    first_period : object
         The first period in the regression.
+    spec : Spec
+        Options: ``discard, hac, detrend, smoothing, logs``.
     notes : tuple of str
 
     Examples
@@ -53,15 +60,23 @@ class LogTResult(Displayed):
 
     b: float
     std_error: float
-    statistic: float
-    p_value: float
     dispersion: pd.Series
     paths: pd.DataFrame
     variable: str
-    discard: float
-    hac: str
-    first: object
+    description: str
+    first_period: object
+    spec: Spec
     notes: tuple[str, ...]
+
+    @property
+    def statistic(self) -> float:
+        """The t statistic of b."""
+        return self.b / self.std_error
+
+    @property
+    def p_value(self) -> float:
+        """The probability of a t at most this large where units converge."""
+        return float(stats.norm.cdf(self.statistic))
 
     @property
     def speed(self) -> float:
@@ -69,21 +84,47 @@ class LogTResult(Displayed):
         return self.b / 2
 
     @property
-    def reading(self) -> str:
+    def frame(self) -> pd.DataFrame:
+        """The estimate of b and its one-sided test, one row."""
+        row = {
+            "estimate": self.b, "std_error": self.std_error, "statistic": self.statistic,
+            "p_value": self.p_value, "speed": self.speed,
+        }  # fmt: skip
+        return pd.DataFrame(row, pd.Index(["log_t"], name="test"))
+
+    @property
+    def tests(self) -> TestSet:
+        """The one-sided test that all units converge."""
+        name, null = t("log-t"), t("all units converge")
+        if np.isnan(self.statistic):
+            reason = t("the long-run variance is not positive")
+            return TestSet({"log_t": NotApplicable(name, null, reason)})
+        rule = t("one-sided, rejected below -1.65")
+        return TestSet(
+            {
+                "log_t": HypothesisTest(
+                    name, null, self.statistic, "normal", None, self.p_value, rule
+                )
+            }
+        )
+
+    @property
+    def reading(self) -> Message:
         """The result in words."""
         if np.isnan(self.statistic):
-            return "no result"
-        if self.statistic <= -1.65:
-            return "convergence of all units is rejected at 5 %"
+            return t("no result")
+        if self.statistic <= T_CRITICAL:
+            return t("convergence of all units is rejected at 5 %")
         if self.b >= 2:
-            return "convergence of levels is not rejected (b of 2 or more)"
+            return t("convergence of levels is not rejected (b of 2 or more)")
         if self.b >= 0:
-            return "convergence of growth rates is not rejected (b between 0 and 2)"
-        return "convergence is not rejected, though b is negative: weak evidence"
+            return t("convergence of growth rates is not rejected (b between 0 and 2)")
+        return t("convergence is not rejected, though b is negative: weak evidence")
 
     def _blocks(self) -> list[Block]:
         return [
-            f"log-t test of {self.variable}, from period {self.first}, {self.hac} bandwidth",
+            f"log-t test of {self.description}, from period {self.first_period}, "
+            f"{self.spec.hac} bandwidth",
             f"b = {self.b:.4f} (s.e. {self.std_error:.4f}), t = {self.statistic:.3f}, "
             f"one-sided p = {self.p_value:.4f}: {self.reading}",
             *notes_of(self.notes),
@@ -116,9 +157,9 @@ def log_t(
         Share of periods left out at the start; Phillips and Sul advise 0.3 where T is at most 50.
     hac : {"fixed", "andrews"}
         Standard error from the long-run variance of the residuals, as in Phillips and Sul's
-        program, or from the scores, as R's sandwich has it.
+        program, or from the scores, as in R's sandwich.
     detrend : {"hp", None}
-        Whether to take the business cycle out first by the Hodrick-Prescott filter.
+        Whether to remove the business cycle first by the Hodrick-Prescott filter.
     smoothing : float
         Of that filter; 400 is Phillips and Sul's for years, 6.25 Ravn and Uhlig's, 1600 usual for
         quarters.
@@ -158,27 +199,26 @@ def log_t(
     """
     rule = LogTRule(discard, hac)
     start = rule.first(panel.n_periods)
-    data = series_of(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)
-    note = warn_if_short(panel.n_periods)
+    data = path_data(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)
+    notes = warn_if_short(panel.n_periods)
     h = dispersion(data.values)
-    require_spread(h, data.periods, start, data.said)
-    b, error = (float(one[0]) for one in rule.statistics(h))
-    t = b / error
-    notes = [note] if note else []
+    require_dispersion(h, data.periods, start, data.description)
+    b, error = (float(estimates[0]) for estimates in rule.statistics(h))
     if np.isnan(error):
-        notes.append("the long-run variance is not positive, so that there is no standard error")
+        notes += (t("the long-run variance is not positive, so that there is no standard error"),)
     return LogTResult(
-        b, error, t, float(stats.norm.cdf(t)), pd.Series(h, data.periods, name="dispersion"),
-        data.paths, data.said, discard, hac, data.periods[start - 1], tuple(notes),
+        b, error, pd.Series(h, data.periods, name="dispersion"), data.paths, variable,
+        data.description, data.periods[start - 1],
+        Spec(discard=discard, hac=hac, detrend=detrend, smoothing=smoothing, logs=logs), notes,
     )  # fmt: skip
 
 
-def require_spread(h: np.ndarray, periods: pd.Index, start: int, said: str) -> None:
+def require_dispersion(h: np.ndarray, periods: pd.Index, start: int, description: str) -> None:
     """Raise if units are all equal in a period that the regression uses."""
     equal = h <= 1e-28
     equal[1 : start - 1] = False
     if equal.any():
         raise DomainError(
-            f"{said} is the same for all units in {sample(periods[equal])}: the logarithm of its "
-            "dispersion is undefined"
+            f"{description} is the same for all units in {sample(periods[equal])}: the logarithm "
+            "of its dispersion is undefined"
         )

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec
+from nqp_spatial.core.inference import HypothesisTest, TestSet
 from nqp_spatial.core.options import Count, Level, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.core.text import Message, label, t
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 from nqp_spatial.inequality.indices import indices
 
@@ -19,12 +21,7 @@ __all__ = ["MEASURES", "SigmaResult", "sigma"]
 
 #: Measures of dispersion, in words.
 MEASURES = {
-    "sd_log": "standard deviation of logs",
-    "sd": "standard deviation",
-    "cv": "coefficient of variation",
-    "gini": "Gini coefficient",
-    "theil_t": "Theil index T",
-    "theil_l": "Theil index L",
+    name: label("measure", name) for name in ("sd_log", "sd", "cv", "gini", "theil_t", "theil_l")
 }
 
 
@@ -37,29 +34,51 @@ class SigmaResult(Displayed):
     frame : DataFrame
         Periods by measures.
     trends : DataFrame
-        By measure: ``first``, ``last``, ``trend`` (of the logarithm of the measure, a period),
+        By measure: ``first``, ``last``, ``trend`` (of the logarithm of the measure, per period),
         ``std_error``, ``statistic``, ``p_value``, ``conf_low``, ``conf_high``, ``reading``.
     variable : str
-    lags : int
-        Of the Newey-West covariance.
+    tests : TestSet
+        By measure: that there is no trend.
+    spec : Spec
+        Options; ``lags`` are those of the Newey-West covariance.
+    notes : tuple of str
 
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.convergence.sigma(nq.datasets.us_income(), "income")
-    >>> found.trends.loc["sd_log", "reading"]
+    >>> result = nq.convergence.sigma(nq.datasets.us_income(), "income")
+    >>> result.trends.loc["sd_log", "reading"]
     'falls: sigma convergence'
     """
 
     frame: pd.DataFrame
     trends: pd.DataFrame
     variable: str
-    lags: int
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    _figure = "sigma_lines"
+
+    @property
+    def tests(self) -> TestSet:
+        """The t test of each measure that it has no trend."""
+        rule = t("Newey-West covariance with {lags} lags", lags=self.spec.lags)
+        df = len(self.frame) - 2
+        return TestSet(
+            {
+                str(measure): HypothesisTest(
+                    label("measure", measure), t("no trend"), float(row["statistic"]), "t", df,
+                    float(row["p_value"]), rule,
+                )
+                for measure, row in self.trends.iterrows()
+            }
+        )  # fmt: skip
 
     def _blocks(self) -> list[Block]:
         return [
             f"Sigma convergence of {self.variable}, {self.frame.index[0]} to "
-            f"{self.frame.index[-1]}; trends of logs a period, Newey-West with {self.lags} lags",
+            f"{self.frame.index[-1]}; trends of logs per period, Newey-West with {self.spec.lags} "
+            "lags",
             self.trends,
         ]
 
@@ -70,7 +89,7 @@ def sigma(
     variable: str,
     *,
     which: str | Sequence[str] = ("sd_log", "cv", "gini", "theil_t"),
-    weights: str | None = None,
+    population: str | None = None,
     lags: Count | None = None,
     level: Level = 0.95,
 ) -> SigmaResult:
@@ -86,10 +105,10 @@ def sigma(
     which : sequence of str
         Of ``sd_log``, ``sd`` (of the values as they are, for a variable that is logged already),
         ``cv``, ``gini``, ``theil_t``, ``theil_l``.
-    weights : str, optional
-        Column of the units' population; not for ``sd``.
+    population : str, optional
+        Column by which units are weighted; not for ``sd``.
     lags : int, optional
-        Lags of the covariance; the whole part of ``4 (T / 100)^(2/9)`` if not given.
+        Lags of the covariance; the integer part of ``4 (T / 100)^(2/9)`` if not given.
     level : float
         Of the intervals.
 
@@ -110,13 +129,13 @@ def sigma(
     Notes
     -----
     Source: Barro and Sala-i-Martin (1992), Journal of Political Economy 100(2), 223-251. A trend
-    stands for its sample: dispersion near a long-run value moves up as well as down.
+    holds for its sample only: dispersion near a long-run value moves up as well as down.
 
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.convergence.sigma(nq.datasets.us_income(), "income", which=["sd_log", "gini"])
-    >>> found.trends["trend"].round(4).tolist()
+    >>> result = nq.convergence.sigma(nq.datasets.us_income(), "income", which=["sd_log", "gini"])
+    >>> result.trends["trend"].round(4).tolist()
     [-0.0139, -0.0131]
     """
     from statsmodels.regression.linear_model import OLS
@@ -125,52 +144,59 @@ def sigma(
     unknown = [name for name in names if name not in MEASURES]
     if unknown or not names:
         raise OptionError(f"unknown measures {unknown}; known are {', '.join(MEASURES)}")
-    if weights is not None and "sd" in names:
-        raise OptionError("'sd' takes no weights; use 'cv' or 'sd_log'")
+    if population is not None and "sd" in names:
+        raise OptionError("'sd' takes no population; use 'cv' or 'sd_log'")
     panel.require_balanced()
-    t = panel.n_periods
-    if t < 4:
-        raise PanelError(f"a trend needs at least 4 periods, the panel has {t}")
+    n_periods = panel.n_periods
+    if n_periods < 4:
+        raise PanelError(f"a trend needs at least 4 periods, the panel has {n_periods}")
     require_even_steps(panel.periods, "a trend")
-    lag = int(4 * (t / 100) ** (2 / 9)) if lags is None else lags
-    if lag >= t - 2:
-        raise OptionError(f"lags must be from 0 to {t - 3}, got {lags!r}")
-    frame = _measured(panel, variable, names, weights)
-    flat = np.argwhere(frame.to_numpy() <= 1e-14)
-    if len(flat):
-        where = [(frame.columns[j], frame.index[i]) for i, j in flat]
-        raise DomainError(f"{variable!r} has no dispersion: {sample(where)}")
-    x = np.column_stack([np.ones(t), np.arange(t)])
-    rows = {}
+    lag = int(4 * (n_periods / 100) ** (2 / 9)) if lags is None else lags
+    if lag >= n_periods - 2:
+        raise OptionError(f"lags must be from 0 to {n_periods - 3}, got {lags!r}")
+    frame = _dispersion(panel, variable, names, population)
+    zeros = np.argwhere(frame.to_numpy() <= 1e-14)
+    if len(zeros):
+        cells = [(frame.columns[j], frame.index[i]) for i, j in zeros]
+        raise DomainError(f"{variable!r} has no dispersion: {sample(cells)}")
+    x = np.column_stack([np.ones(n_periods), np.arange(n_periods)])
+    rows, readings = {}, []
     for name in names:
         fitted = OLS(np.log(frame[name].to_numpy()), x).fit(
             cov_type="HAC", cov_kwds={"maxlags": lag, "use_correction": True}, use_t=True
         )
         low, high = fitted.conf_int(1 - level)[1]
-        reading = "no clear trend"
-        if low > 0 or high < 0:
-            reading = "falls: sigma convergence" if high < 0 else "rises: sigma divergence"
+        readings.append(_reading(low, high))
         rows[name] = (
             frame[name].iloc[0], frame[name].iloc[-1], fitted.params[1], fitted.bse[1],
-            fitted.tvalues[1], fitted.pvalues[1], low, high, reading,
+            fitted.tvalues[1], fitted.pvalues[1], low, high,
         )  # fmt: skip
     columns = [
         "first", "last", "trend", "std_error", "statistic", "p_value", "conf_low", "conf_high",
-        "reading",
     ]  # fmt: skip
     trends = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
-    return SigmaResult(frame, trends, variable, lag)
+    trends["reading"] = pd.Series(readings, trends.index, dtype=object)
+    spec = Spec(which=tuple(names), population=population, lags=lag, level=level)
+    return SigmaResult(frame, trends, variable, spec)
 
 
-def _measured(
-    panel: SpatialPanel, variable: str, names: list[str], weights: str | None
+def _reading(low: float, high: float) -> Message:
+    """Say what the interval of a trend shows."""
+    if high < 0:
+        return t("falls: sigma convergence")
+    return t("rises: sigma divergence") if low > 0 else t("no clear trend")
+
+
+def _dispersion(
+    panel: SpatialPanel, variable: str, names: list[str], population: str | None
 ) -> pd.DataFrame:
-    asked = ["log_variance" if name == "sd_log" else name for name in names if name != "sd"]
-    found = pd.DataFrame(index=panel.periods)
-    if asked:
-        found = indices(panel, variable, which=asked, population=weights)
+    """Return measures of dispersion, periods by measures."""
+    by_indices = ["log_variance" if name == "sd_log" else name for name in names if name != "sd"]
+    table = pd.DataFrame(index=panel.periods)
+    if by_indices:
+        table = indices(panel, variable, which=by_indices, population=population)
     if "sd_log" in names:
-        found["sd_log"] = np.sqrt(found["log_variance"])
+        table["sd_log"] = np.sqrt(table["log_variance"])
     if "sd" in names:
-        found["sd"] = panel.values(variable).std(axis=0)
-    return found[names].rename_axis(columns="measure")
+        table["sd"] = panel.values(variable).std(axis=0)
+    return table[names].rename_axis(columns="measure")

@@ -39,7 +39,7 @@ def require_balanced(data: pd.DataFrame) -> None:
 
 
 def _twins(units: pd.Index) -> str:
-    """Name ids that are one but for blanks, full-width signs or capitals, and so two units."""
+    """Name ids that differ only by blanks, full-width signs or capitals."""
     forms = pd.Series([folded(id_) for id_ in units], index=units)
     twins = forms.index[forms.duplicated(keep=False).to_numpy()]
     if not len(twins):
@@ -112,7 +112,7 @@ def _interpolated(
             "name the numeric columns in columns="
         )
     filled = full.copy()
-    periods = full.index.levels[1]  # type: ignore[attr-defined]
+    periods = full.index.levels[1]
     steps = require_places_in_time(periods, "interpolation")
     for name in names:
         wide = full[name].unstack("period")

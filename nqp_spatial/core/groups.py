@@ -28,11 +28,14 @@ class Groups:
     labels : tuple
         The groups as the caller wrote them, sorted.
     units : Index
+    name : str
+        The column that the groups come from, or the name of the Series; else "group".
     """
 
     codes: np.ndarray
     labels: tuple[Hashable, ...]
     units: pd.Index
+    name: str = "group"
 
     @classmethod
     def by_unit(
@@ -86,7 +89,8 @@ class Groups:
         else:
             series = _series_by_unit(ids, group, "weights" if units is ids else "panel")
         codes, labels = pd.factorize(series, sort=True)
-        groups = cls(codes.astype(np.int64), tuple(labels), ids)
+        name = group if isinstance(group, str) else str(getattr(group, "name", None) or "group")
+        groups = cls(codes.astype(np.int64), tuple(labels), ids, name)
         if len(labels) < at_least:
             raise OptionError(
                 f"groups must be two or more; all units are in {plain(labels[0])!r}"

@@ -43,7 +43,7 @@ def check_same_ids(
     ours, theirs : Index
         Unique ids, in any order.
     our_name, their_name : str
-        How to call the two sides in the message.
+        Names of the two sides in the message.
     advice : str
         What the caller can do about it.
 
@@ -76,7 +76,7 @@ def check_same_ids(
 
 
 def type_hint(ours: pd.Index, theirs: pd.Index) -> str:
-    """Say which ids would match but for lost zeros, decimals, blanks or their type, and what to do.
+    """Describe ids that differ only by lost zeros, decimals, blanks or type, and what to do.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def folded(id_: object) -> str:
 
 
 def reread(id_: object) -> str:
-    """Return text whose bytes of GB 18030 were read as Latin letters, read rightly.
+    """Return text whose bytes of GB 18030 were read as Latin letters, decoded correctly.
 
     Examples
     --------
@@ -215,14 +215,11 @@ def with_key_columns(frame: pd.DataFrame, unit: str, period: str | None) -> pd.D
     Raises
     ------
     OptionError
-        If `unit` or `period` is no name of a column, or both are the same.
+        If `unit` and `period` are the same.
     UnknownColumnError, PanelError
         If a key is no column, or columns are named twice or not by text.
     """
     keys = [unit] if period is None else [unit, period]
-    for name, key in zip(["unit", "period"], keys, strict=False):
-        if not isinstance(key, str):
-            raise OptionError(f"{name} must be the name of a column, got {key!r}")
     if len(set(keys)) < len(keys):
         raise OptionError(f"unit and period must be two columns, both are {keys[0]!r}")
     if isinstance(frame.columns, pd.MultiIndex):
@@ -295,7 +292,7 @@ def _one_type(column: pd.Series) -> pd.Series:
             "numbers or text"
         ) from None
     if len(kinds) > 1 and set(kinds) != {"int", "float"}:
-        # Such ids have no order, and the rows' order would stand in for it.
+        # Such ids have no order, and the order of rows would replace it.
         first = {type(plain(value)).__name__: plain(value) for value in column.unique()}
         raise PanelError(
             f"{column.name!r} has values of several types ({', '.join(kinds)}), such as "

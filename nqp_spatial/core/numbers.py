@@ -1,4 +1,4 @@
-"""Columns that should hold numbers: what stands in them instead, cell by cell."""
+"""Columns that should contain numbers: what they contain instead, cell by cell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nqp_spatial.errors import plain, sample
 
 __all__ = ["is_number_column", "numbers_as_text", "text_of_numbers", "why_not_numeric"]
 
-# Signs that tables have where there is no number; they are neither numbers nor categories.
+# Placeholders for missing numbers in tables; they are neither numbers nor categories.
 _PLACEHOLDERS = frozenset(
     [
         "/", "?", "na", "n/a", "nan", "null", "none", "missing", "#n/a", "#div/0!", "#value!",

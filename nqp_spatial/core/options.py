@@ -298,6 +298,7 @@ Geometry = Annotated[
 _OUTSIDE = {
     "Axes": "matplotlib",
     "Figure": "matplotlib",
+    "SubFigure": "matplotlib",
     "GeoDataFrame": "geopandas",
     "Graph": "libpysal",
     "W": "libpysal",
@@ -418,14 +419,14 @@ def _annotated(inner: Any, marks: tuple[Any, ...]) -> Rule:
     rule = rule_of(inner)
     for mark in marks:
         if isinstance(mark, Range):
-            rule = _ranged(mark, whole=inner is int)
+            rule = _ranged(mark, is_whole=inner is int)
         elif isinstance(mark, Rule):
             rule = mark
     return rule
 
 
-def _ranged(domain: Range, *, whole: bool) -> Rule:
-    is_kind = _is_whole if whole else _is_number
+def _ranged(domain: Range, *, is_whole: bool) -> Rule:
+    is_kind = _is_whole if is_whole else _is_number
 
     def advice(value: object) -> str:
         return domain.advice if _is_number(value) and not is_kind_and_inside(value) else ""
@@ -433,7 +434,9 @@ def _ranged(domain: Range, *, whole: bool) -> Rule:
     def is_kind_and_inside(value: Any) -> bool:
         return is_kind(value) and value in domain
 
-    return Rule(domain.words("a whole number" if whole else "a number"), is_kind_and_inside, advice)
+    return Rule(
+        domain.words("a whole number" if is_whole else "a number"), is_kind_and_inside, advice
+    )
 
 
 def _choice(choices: tuple[Any, ...]) -> Rule:
@@ -515,7 +518,7 @@ def _sequence(inner: Rule, *, ordered: bool) -> Rule:
             alone = inner.fits(value) and isinstance(value, str | numbers.Number)
             return f"a list of one is written [{value!r}]" if alone else ""
         places = enumerate(elements(value))
-        wrong = next(((at, item) for at, item in places if not inner.fits(item)), None)
+        wrong = next(((place, item) for place, item in places if not inner.fits(item)), None)
         if wrong is None:
             return ""
         hint = inner.advice(wrong[1])

@@ -1,7 +1,7 @@
 """`SpatialPanel`: the one data type that every function of the package takes.
 
 A panel is a frame with one row for each unit and period, sorted by both, with (optionally) one
-geometry for each unit. It is checked once, here, so that nothing downstream has to guess.
+geometry for each unit. It is checked once, here.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class SpatialPanel(Displayed):
     ----------
     frame : DataFrame
         Long data, one row for each unit and period, in any row order. It is copied, never changed.
-        The active geometry of a GeoDataFrame becomes the panel's, where `geometry` is not given.
+        The active geometry of a GeoDataFrame becomes the panel's if `geometry` is not passed.
     unit : str
         Column of unit ids. Any type that sorts; ids of different types never match each other.
     period : str, optional
         Column of periods. Without it the data are a cross-section, a panel of one period ``0``.
         Years, quarters and months written as text or dates are read as such, with a note; see
-        `nqp_spatial.core.periods`. Periods whose order in time is not known ("before", "after") are
-        kept, and refused by whatever needs neighbours in time.
+        `nqp_spatial.core.period_readers`. Periods whose order in time is not known ("before",
+        "after") are kept; methods that need the order in time raise an error.
     geometry : GeoDataFrame or GeoSeries, optional
         One row per unit; ids are its column named `unit`, or else its index.
     labels : mapping, optional
@@ -141,7 +141,6 @@ class SpatialPanel(Displayed):
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
     ) -> None:
-        display_labels = _labels(labels)
         frame, active = without_shapes(with_key_columns(frame, unit, period), unit)
         data, notes = keyed(frame, unit, period)
         if balanced:
@@ -152,7 +151,7 @@ class SpatialPanel(Displayed):
         matched = None
         if shapes is not None:
             matched = matched_shapes(shapes, unit, data.index.levels[0], extra_shapes, notes)
-        self._set(data, matched, display_labels, tuple(notes), unit, period or "period")
+        self._set(data, matched, labels or {}, tuple(notes), unit, period or "period")
 
     def _set(
         self,
@@ -208,7 +207,7 @@ class SpatialPanel(Displayed):
         """Geometries, indexed by unit in the order of `units`."""
         return None if self._geometry is None else self._geometry.copy(deep=False)
 
-    # -- what it holds -----------------------------------------------------------------------------
+    # -- contents ----------------------------------------------------------------------------------
 
     @property
     def units(self) -> pd.Index:
@@ -449,7 +448,7 @@ class SpatialPanel(Displayed):
                     "logarithms need positive values and divisors must not be zero: "
                     "correct or leave out these cells first"
                 )
-        return self._replace(frame, labels={**self.labels, **_labels(labels)})
+        return self._replace(frame, labels={**self.labels, **(labels or {})})
 
     @checked
     def select(
@@ -458,7 +457,7 @@ class SpatialPanel(Displayed):
         periods: Iterable[Hashable] | None = None,
         units: Iterable[Hashable] | None = None,
     ) -> SpatialPanel:
-        """Return the panel of some periods or units.
+        """Return the panel of selected periods or units.
 
         Parameters
         ----------
@@ -483,11 +482,11 @@ class SpatialPanel(Displayed):
         """
         frame, counts = self._frame, {}
         if periods is not None:
-            wanted = self.require_periods(_several(periods, "periods"))
+            wanted = self.require_periods(periods)
             frame = frame[frame.index.isin(wanted, level="period")]
             counts["periods"], counts["all_periods"] = len(set(wanted)), self.n_periods
         if units is not None:
-            ids = _index_of(_several(units, "units"))
+            ids = _index_of(list(units))
             unknown = ids.difference(self.units, sort=False)
             if len(unknown):
                 raise UnmatchedIdsError(
@@ -520,7 +519,7 @@ class SpatialPanel(Displayed):
         Raises
         ------
         UnbalancedPanelError
-            If nothing would be left, or if gaps at the ends of a unit's series cannot be
+            If nothing would remain, or if gaps at the ends of a unit's series cannot be
             interpolated.
 
         Examples
@@ -531,7 +530,7 @@ class SpatialPanel(Displayed):
         >>> panel.balance(how="drop-units").notes
         ('balanced by dropping 1 of 2 units: 2',)
         """
-        names = list(self._frame.columns) if columns is None else _several(columns, "columns")
+        names = list(self._frame.columns) if columns is None else list(columns)
         self.require_columns(names)
         frame, note = without_gaps(self._frame, names, how, self.period_name)
         return self if note is None else self._replace(frame, note=note)
@@ -654,20 +653,6 @@ class _ReadOnly(dict[str, str]):
         return _ReadOnly, (dict(self),)
 
 
-def _labels(labels: Mapping[str, str] | None) -> dict[str, str]:
-    if labels is None:
-        return {}
-    if not isinstance(labels, Mapping):
-        raise OptionError(
-            "labels must be a mapping of columns to texts, such as {'x': 'Income'}, "
-            f"got {labels!r}"
-        )
-    for name, text in labels.items():
-        if not (isinstance(name, str) and isinstance(text, str)):
-            raise OptionError(f"labels are texts of columns named by text, got {name!r}: {text!r}")
-    return dict(labels)
-
-
 def _selection(counts: dict[str, int]) -> str | None:
     if len(counts) > 2:
         return t(
@@ -676,13 +661,6 @@ def _selection(counts: dict[str, int]) -> str | None:
     if "periods" in counts:
         return t("selected {periods} of {all_periods} periods", **counts)
     return t("selected {units} of {all_units} units", **counts) if counts else None
-
-
-def _several(values: Iterable[Any], name: str) -> list[Any]:
-    """Return several values as a list; one text would be taken letter by letter, and is refused."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise OptionError(f"{name} must be several, as in {name}=[{values!r}], got {values!r}")
-    return list(values)
 
 
 def _index_of(ids: list[Any]) -> pd.Index:

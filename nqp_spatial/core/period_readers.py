@@ -142,8 +142,10 @@ def _whole_numbers(values: pd.Series) -> pd.Series:
             f"{int(infinite.sum())} rows have an infinite {values.name}, at row labels "
             f"{sample(values.index[infinite])}; every row needs a period"
         )
-    whole = (numbers == np.round(numbers)).all() and (np.abs(numbers) < 2**53).all()
-    return pd.Series(numbers.astype(np.int64) if whole else numbers, values.index, name=values.name)
+    are_whole = (numbers == np.round(numbers)).all() and (np.abs(numbers) < 2**53).all()
+    return pd.Series(
+        numbers.astype(np.int64) if are_whole else numbers, values.index, name=values.name
+    )
 
 
 def _read_distinct(values: pd.Series) -> tuple[pd.Index | None, str]:

@@ -28,7 +28,7 @@ __all__ = [
 def places_in_time(periods: pd.Index) -> np.ndarray | None:
     """Return the place of each period in time, in the unit of the periods; None if not known.
 
-    Numbers are their own place (years in years), quarters, months and other pandas Periods count
+    Numbers are their own position (years in years), quarters, months and other pandas Periods count
     in themselves, dates in days; those of an ordered Categorical are 0, 1, 2, ...
 
     Examples
@@ -167,7 +167,7 @@ def period_like(value: Hashable, periods: pd.Index) -> Hashable:
     if in_time:
         # One date alone is read as its year, and here is the day, month or quarter that has it.
         as_read = _moment(value if isinstance(as_read, int | np.integer) else as_read, periods)
-        # pandas finds text and dates in such an index by rules of its own.
+        # pandas has its own rules for text and dates in such an index.
         kind = pd.Period if isinstance(periods, pd.PeriodIndex) else pd.Timestamp
         return as_read if isinstance(as_read, kind) and as_read in periods else value
     if as_read not in periods:

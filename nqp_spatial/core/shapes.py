@@ -20,7 +20,7 @@ __all__ = ["matched_shapes", "without_shapes"]
 def without_shapes(frame: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, gpd.GeoDataFrame | None]:
     """Return the data of a GeoDataFrame, and its active geometry with one row per unit.
 
-    A plain DataFrame comes back as it is, with None. `unit` is one of its columns.
+    A plain DataFrame is returned unchanged, with None. `unit` is one of its columns.
 
     Raises
     ------

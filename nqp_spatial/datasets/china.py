@@ -108,8 +108,8 @@ def china_prefectures() -> gpd.GeoDataFrame:
         - ``core``: true for the 4 municipalities, 27 provincial capitals and the 5 sub-provincial
           cities that are no capitals;
         - ``agglomeration``: one of the eleven of the national plans of 2015-2019, missing for the
-          others. It is a default, not an authority (`city_schemes` says how it was coded): a study
-          of agglomerations brings a column of its own;
+          others. It is a default, not an authority (`city_schemes` describes the coding): a
+          study of agglomerations should bring its own column;
         - ``geometry``.
 
     Raises
@@ -161,7 +161,7 @@ def china_prefectures() -> gpd.GeoDataFrame:
 
 @checked
 def china_sea_line() -> gpd.GeoDataFrame:
-    """Return the ten dashes that official maps of China draw in the seas, to draw maps whole.
+    """Return the ten dashes that official maps of China draw in the seas, to draw complete maps.
 
     Returns
     -------
@@ -265,7 +265,7 @@ def _layer(name: str, index: str = "adcode") -> gpd.GeoDataFrame:
 
 
 def _file(name: str) -> Path:
-    # A wheel holds the files beside this module, a checkout in the folder of their build script.
+    # In a wheel the files are next to this module, in a checkout in the folder of their script.
     here = Path(__file__).parent
     folders = (here / "shapefiles", here.parents[1] / "shapefiles")
     for folder in folders:

@@ -1,4 +1,4 @@
-"""Match a table's Chinese places with the boundaries that come with the package."""
+"""Match Chinese places of a table with the boundaries of the package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.datasets.china import china_prefectures
-from nqp_spatial.errors import OptionError, UnmatchedIdsError, sample
+from nqp_spatial.errors import UnmatchedIdsError, sample
 
 __all__ = ["match_prefectures"]
 
@@ -28,7 +28,7 @@ _SUFFIXES = ("特别行政区", "自治州", "地区", "林区", "自治县", "�
 def match_prefectures(
     places: Iterable[Hashable], provinces: Iterable[str] | None = None
 ) -> pd.DataFrame:
-    """Find the prefecture-level units that codes or names of a table mean.
+    """Find the prefecture-level units that codes or names of a table refer to.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def match_prefectures(
 
     Notes
     -----
-    Units that were merged into others (Chaohu 2011, Laiwu 2019) match nothing: what to do with
-    their data is for the user to say. Nor do provinces, unless they are units themselves: 海南省 is
-    not the prefecture 海南 in Qinghai. The bare names 吉林 and 海南, of a province and of a
+    Units that were merged into others (Chaohu 2011, Laiwu 2019) match nothing: the user
+    decides what to do with their data. Nor do provinces, unless they are units themselves: 海南省
+    is not the prefecture 海南 in Qinghai. The bare names 吉林 and 海南, of a province and of a
     prefecture elsewhere or in it, are ambiguous without `provinces`; so are Jilin and Hainan in a
     table that names other provinces.
 
@@ -71,8 +71,6 @@ def match_prefectures(
     3  650100     乌鲁木齐市  English name
     4    <NA>                    none
     """
-    if isinstance(places, str):
-        raise OptionError(f"places must be a list of codes or names, got the text {places!r}")
     units = china_prefectures()
     asked = pd.Series(list(places), dtype=object)
     where = pd.Series(list(provinces) if provinces is not None else [None] * len(asked))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.datasets.china import DATA, china_provinces
-from nqp_spatial.errors import OptionError
 
 __all__ = [
     "base_stations_5g",
@@ -86,7 +87,7 @@ def industry_clusters() -> pd.DataFrame:
 
 
 @checked
-def industry_plans(names: str = "en") -> pd.DataFrame:
+def industry_plans(names: Literal["en", "zh", "adcode"] = "en") -> pd.DataFrame:
     """Return which of 37 industries eleven Chinese provinces name in their plans for 2021-2025.
 
     Parameters
@@ -130,8 +131,6 @@ def industry_plans(names: str = "en") -> pd.DataFrame:
     if names in ("zh", "adcode"):
         provinces = china_provinces().reset_index().set_index("name_en")
         frame.columns = provinces.loc[frame.columns, "name_zh" if names == "zh" else "adcode"]
-    elif names != "en":
-        raise OptionError(f"names must be en, zh or adcode, got {names!r}")
     return frame.astype(bool).rename_axis(index="industry", columns="province")
 
 

@@ -213,7 +213,7 @@ class CityTruth(Displayed):
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class SimulatedCities(SpatialPanel):
-    """A `SpatialPanel` that knows how it was made; what is derived from it is a plain panel.
+    """A `SpatialPanel` with its true parameters; panels derived from it are plain ones.
 
     Attributes
     ----------
@@ -259,7 +259,7 @@ def simulate_cities(
         index in [0, 1]) and ``human_capital``; eight indicators of nqp and three of relations;
         ``synergy`` in (0, 1), a score that is not made from the outcomes; ``gdp_pc``, yuan;
         ``population``, 10 000; ``name_en``, ``province``, ``region4``; and three definitions of
-        centre and periphery, ``east`` (the East against the rest), ``cluster`` (inside an
+        centre and periphery, ``east`` (the East against all others), ``cluster`` (inside an
         agglomeration) and ``core`` (36 cities).
 
     Raises

@@ -80,7 +80,7 @@ def us_public_capital() -> SpatialPanel:
     -----
     Source: Munnell, A. (1990), "Why has productivity growth declined? Productivity and public
     investment", New England Economic Review, 3-22; the table of the package linearmodels, whose
-    licence stands beside it in ``datasets/data``.
+    licence is in ``datasets/data``.
 
     Examples
     --------

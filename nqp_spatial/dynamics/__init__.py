@@ -5,16 +5,13 @@ from nqp_spatial.dynamics.lisa_markov import LisaMarkovResult, lisa_markov
 from nqp_spatial.dynamics.markov import MarkovResult, markov
 from nqp_spatial.dynamics.markov_by_group import (
     ChainsResult,
-    first_order,
-    markov_by_group,
-    time_homogeneity,
-)
-from nqp_spatial.dynamics.rank_mobility import RankMobilityResult, rank_mobility
-from nqp_spatial.dynamics.spatial_markov import SpatialMarkovResult, spatial_markov
-from nqp_spatial.dynamics.spatial_markov_by_group import (
     SpatialChainsResult,
+    markov_by_group,
     spatial_markov_by_group,
 )
+from nqp_spatial.dynamics.markov_properties import first_order, time_homogeneity
+from nqp_spatial.dynamics.rank_mobility import RankMobilityResult, rank_mobility
+from nqp_spatial.dynamics.spatial_markov import SpatialMarkovResult, spatial_markov
 from nqp_spatial.dynamics.stochastic_kernel import KernelResult, stochastic_kernel
 
 __all__ = [
@@ -39,3 +36,7 @@ __all__ = [
     "stochastic_kernel",
     "time_homogeneity",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

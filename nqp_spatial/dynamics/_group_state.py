@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,13 +13,10 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import IslandError, OptionError, sample
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["near_members"]
+__all__ = ["mean_of_members"]
 
 
-def near_members(
+def mean_of_members(
     panel: SpatialPanel,
     values: np.ndarray,
     group: str | pd.Series,
@@ -35,11 +31,11 @@ def near_members(
     values : ndarray
         Shape (units, periods).
     group : str or Series
-        What tells members.
+        A column or a Series by unit that says which units are members.
     member : hashable
         The value that members have.
     weights : SpatialWeights, Graph or W, optional
-        Rows, restricted to members, are made to add to one; without, all members count alike.
+        Rows, restricted to members, are made to add to one; without, all members have equal weight.
 
     Returns
     -------
@@ -57,21 +53,22 @@ def near_members(
     codes, names = groups.codes, groups.names
     if str(member) not in names:
         raise OptionError(f"no unit has {member!r} in the group; member= is one of {names}")
-    inside = codes == names.index(str(member))
-    if inside.sum() < 2:
+    is_member = codes == names.index(str(member))
+    if is_member.sum() < 2:
         raise OptionError(
-            f"the group has {inside.sum()} member(s); it needs two, for a unit is not its own "
-            "centre"
+            f"the group has {is_member.sum()} member(s); it needs two, because a unit is not its "
+            "own centre"
         )
     if weights is None:
-        total = values[inside].sum(axis=0) - np.where(inside[:, None], values, 0.0)
-        return np.asarray(total / (inside.sum() - inside)[:, None])
-    matrix = as_weights(weights).aligned(panel.units) @ sparse.diags_array(inside.astype(float))
+        total = values[is_member].sum(axis=0) - np.where(is_member[:, None], values, 0.0)
+        return np.asarray(total / (is_member.sum() - is_member)[:, None])
+    matrix = as_weights(weights).aligned(panel.units) @ sparse.diags_array(is_member.astype(float))
     sums = np.asarray(matrix.sum(axis=1)).ravel()
-    alone = panel.units[sums == 0]
-    if len(alone):
+    unlinked = panel.units[sums == 0]
+    if len(unlinked):
         raise IslandError(
-            f"{len(alone)} units have no link to a member of the group: {sample(alone)}; pass "
-            "group_weights that reach one, such as inverse distances, or none for the mean of all"
+            f"{len(unlinked)} units have no link to a member of the group: {sample(unlinked)}; "
+            "pass group_weights that reach one, such as inverse distances, or none for the mean "
+            "of all"
         )
     return np.asarray(matrix @ values / sums[:, None])

@@ -10,7 +10,7 @@ Degrees of freedom can be counted over the cells that the sample fills, or over 
 statistic of one table the two give p = 0.002 and p = 0.165, so both are reported and named. The
 first is Bickenbach and Bode's; the second keeps cells that can never differ.
 
-Both take moves for independent. Where units and their neighbours keep their states for long, the
+Both treat moves as independent. Where units and their neighbours keep their states for long, the
 statistic varies more than chi-square does, and the permutation test is the one to read.
 """
 
@@ -19,17 +19,26 @@ from __future__ import annotations
 import numpy as np
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, chi2_test
+from nqp_spatial.core.resampling import permutation_p
+from nqp_spatial.core.text import t
 
 __all__ = [
+    "Tests",
     "homogeneity_statistics",
     "homogeneity_tests",
+    "permutation_tests",
     "stratified_statistics",
     "stratified_tests",
     "visited_freedom",
 ]
 
-VISITED = "cells that occur: sum over rows of (groups that visit the row - 1)(columns reached - 1)"
-EVERY = "all cells: states (states - 1)(groups - 1) a stratum, empty ones included"
+Tests = dict[str, HypothesisTest | NotApplicable]
+
+LR, CHI2 = t("LR"), t("chi-square")
+VISITED = t(
+    "cells that occur: sum over rows of (groups that visit the row - 1)(columns reached - 1)"
+)
+ALL_CELLS = t("all cells: states (states - 1)(groups - 1) per stratum, empty cells included")
 
 
 def homogeneity_statistics(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -55,10 +64,10 @@ def homogeneity_statistics(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pooled = n.sum(axis=-3, keepdims=True)
     visits = pooled.sum(axis=-1, keepdims=True)
     p = np.divide(pooled, visits, out=np.zeros_like(pooled), where=visits > 0)
-    awaited = n.sum(axis=-1, keepdims=True) * p
-    possible = awaited > 0
-    chi2 = np.divide((n - awaited) ** 2, awaited, out=np.zeros_like(n), where=possible)
-    ratio = np.divide(n, awaited, out=np.ones_like(n), where=possible & (n > 0))
+    expected = n.sum(axis=-1, keepdims=True) * p
+    possible = expected > 0
+    chi2 = np.divide((n - expected) ** 2, expected, out=np.zeros_like(n), where=possible)
+    ratio = np.divide(n, expected, out=np.ones_like(n), where=possible & (n > 0))
     axes = (-3, -2, -1)
     return 2 * (n * np.log(ratio)).sum(axis=axes), chi2.sum(axis=axes)
 
@@ -70,7 +79,7 @@ def visited_freedom(counts: np.ndarray) -> int:
     return int((np.maximum(groups - 1, 0) * np.maximum(columns - 1, 0)).sum())
 
 
-def homogeneity_tests(counts: np.ndarray, null: str) -> dict[str, HypothesisTest | NotApplicable]:
+def homogeneity_tests(counts: np.ndarray, null: str) -> Tests:
     """Return LR and chi-square tests under both counts of the degrees of freedom.
 
     Parameters
@@ -105,7 +114,7 @@ def stratified_statistics(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(lr.sum(axis=-1)), np.asarray(chi2.sum(axis=-1))
 
 
-def stratified_tests(counts: np.ndarray, null: str) -> dict[str, HypothesisTest | NotApplicable]:
+def stratified_tests(counts: np.ndarray, null: str) -> Tests:
     """Return tests that groups are equal within each stratum; statistics and freedom add up.
 
     Parameters
@@ -122,11 +131,40 @@ def stratified_tests(counts: np.ndarray, null: str) -> dict[str, HypothesisTest 
     """
     lr, chi2 = stratified_statistics(counts)
     strata, groups, states, _ = counts.shape
-    visited = sum(visited_freedom(one) for one in counts)
-    every = strata * states * (states - 1) * (groups - 1)
+    visited = sum(visited_freedom(stratum) for stratum in counts)
+    cells = strata * states * (states - 1) * (groups - 1)
     return {
-        "lr": chi2_test("LR", null, float(lr), visited, VISITED),
-        "chi2": chi2_test("chi-square", null, float(chi2), visited, VISITED),
-        "lr_all_cells": chi2_test("LR", null, float(lr), every, EVERY),
-        "chi2_all_cells": chi2_test("chi-square", null, float(chi2), every, EVERY),
+        "lr": chi2_test(LR, null, float(lr), visited, VISITED),
+        "chi2": chi2_test(CHI2, null, float(chi2), visited, VISITED),
+        "lr_all_cells": chi2_test(LR, null, float(lr), cells, ALL_CELLS),
+        "chi2_all_cells": chi2_test(CHI2, null, float(chi2), cells, ALL_CELLS),
     }
+
+
+def permutation_tests(
+    observed: tuple[np.ndarray, np.ndarray], draws: np.ndarray, null: str, rule: str
+) -> Tests:
+    """Return permutation tests of LR and chi-square.
+
+    Parameters
+    ----------
+    observed : (LR, chi-square)
+    draws : ndarray
+        The same of each permutation, shape (2, permutations).
+    null, rule : str
+
+    Returns
+    -------
+    dict
+        ``lr_permutation``, ``chi2_permutation``.
+    """
+    tests: Tests = {}
+    for key, name, statistic, row in zip(
+        ("lr", "chi2"), (LR, CHI2), map(float, observed), draws, strict=True
+    ):
+        extreme = int((row >= statistic * (1 - 1e-12)).sum())
+        p_value = float(permutation_p(extreme, len(row)))
+        tests[f"{key}_permutation"] = HypothesisTest(
+            name, null, statistic, "permutation", None, p_value, rule
+        )
+    return tests

@@ -17,10 +17,10 @@ __all__ = [
     "BANDWIDTHS",
     "binned",
     "densities",
-    "far_from_the_rest",
     "gaussian_rows",
     "modes",
-    "robust_spread",
+    "outlier_message",
+    "robust_scale",
     "sheather_jones",
     "silverman",
 ]
@@ -28,7 +28,7 @@ __all__ = [
 _BINS = 4096
 
 
-def robust_spread(x: np.ndarray) -> float:
+def robust_scale(x: np.ndarray) -> float:
     """Return the smaller of the standard deviation and the interquartile range over 1.349."""
     low, high = np.quantile(x, [0.25, 0.75])
     sd = float(x.std(ddof=1))
@@ -46,8 +46,8 @@ def silverman(x: np.ndarray) -> float:
     """
     low, high = np.quantile(x, [0.25, 0.75])
     sd = float(x.std(ddof=1))
-    spread = min(sd, float(high - low) / 1.34) if high > low else sd
-    return float(0.9 * spread * len(x) ** -0.2)
+    scale = min(sd, float(high - low) / 1.34) if high > low else sd
+    return float(0.9 * scale * len(x) ** -0.2)
 
 
 def sheather_jones(x: np.ndarray) -> float:
@@ -62,9 +62,9 @@ def sheather_jones(x: np.ndarray) -> float:
     DomainError
         If too many values are equal for a solution.
     """
-    n, spread = len(x), robust_spread(x)
-    low, width = float(x.min()), float(np.ptp(x))
-    step = width * 1.01 / (_BINS - 1)
+    n, scale = len(x), robust_scale(x)
+    low, span = float(x.min()), float(np.ptp(x))
+    step = span * 1.01 / (_BINS - 1)
     counts = binned(x[None], low, step, _BINS)[0]
     # Pairs at each distance: the autocorrelation of the counts.
     spectrum = fft.rfft(counts, 2 * _BINS)
@@ -73,22 +73,22 @@ def sheather_jones(x: np.ndarray) -> float:
     pairs[0] -= n  # no unit with itself
     distance = np.arange(_BINS) * step
 
-    def s(scale: float) -> float:
-        z = (distance / scale) ** 2
+    def s(width: float) -> float:
+        z = (distance / width) ** 2
         sums = (np.exp(-z / 2) * (z**2 - 6 * z + 3)) @ pairs + 3 * n
-        return float(sums / (n * (n - 1) * scale**5 * np.sqrt(2 * np.pi)))
+        return float(sums / (n * (n - 1) * width**5 * np.sqrt(2 * np.pi)))
 
-    def t(scale: float) -> float:
-        z = (distance / scale) ** 2
+    def sixth(width: float) -> float:
+        z = (distance / width) ** 2
         sums = (np.exp(-z / 2) * (z**3 - 15 * z**2 + 45 * z - 15)) @ pairs - 15 * n
-        return float(sums / (n * (n - 1) * scale**7 * np.sqrt(2 * np.pi)))
+        return float(sums / (n * (n - 1) * width**7 * np.sqrt(2 * np.pi)))
 
-    slope = -t(1.23 * spread * n ** (-1 / 9))
-    curved = s(1.24 * spread * n ** (-1 / 7))
+    slope = -sixth(1.23 * scale * n ** (-1 / 9))
+    curved = s(1.24 * scale * n ** (-1 / 7))
     if not (slope > 0 and curved > 0):
         raise DomainError(
-            "the data are too sparse or too often equal for the Sheather-Jones bandwidth; use "
-            "bandwidth='silverman'"
+            "the data are too sparse, or too many values are equal, for the Sheather-Jones "
+            "bandwidth; use bandwidth='silverman'"
         )
     factor = 1.357 * (curved / slope) ** (1 / 7)
     constant = 1 / (2 * np.sqrt(np.pi) * n)
@@ -96,19 +96,19 @@ def sheather_jones(x: np.ndarray) -> float:
     def gap(h: float) -> float:
         return float((constant / s(factor * h ** (5 / 7))) ** 0.2 - h)
 
-    high = 1.144 * spread * n**-0.2
+    high = 1.144 * scale * n**-0.2
     ends = high / 10, high
     for _ in range(20):
         if gap(ends[0]) * gap(ends[1]) <= 0:
             return float(optimize.brentq(gap, *ends, rtol=1e-8))
         ends = ends[0] * 0.9, ends[1] * 1.2
     raise DomainError(
-        "the Sheather-Jones equation has no solution here, mostly for values are often equal; use "
-        "bandwidth='silverman'"
+        "the Sheather-Jones equation has no solution here, mostly because many values are equal; "
+        "use bandwidth='silverman'"
     )
 
 
-def far_from_the_rest(
+def outlier_message(
     panel: SpatialPanel,
     variable: str,
     values: np.ndarray,
@@ -163,18 +163,18 @@ def binned(x: np.ndarray, low: float, step: float, points: int) -> np.ndarray:
     >>> binned(np.array([[0.25, 1.0]]), 0.0, 1.0, 3).tolist()
     [[0.75, 1.25, 0.0]]
     """
-    at = (x - low) / step
-    left = np.clip(np.floor(at).astype(np.int64), 0, points - 2)
-    right_share = at - left
+    position = (x - low) / step
+    lower = np.clip(np.floor(position).astype(np.int64), 0, points - 2)
+    upper_share = position - lower
     offset = np.arange(len(x))[:, None] * points
     size = len(x) * points
-    found = np.bincount((left + offset).ravel(), (1 - right_share).ravel(), size)
-    found += np.bincount((left + 1 + offset).ravel(), right_share.ravel(), size)
-    return found.reshape(len(x), points)
+    counts = np.bincount((lower + offset).ravel(), (1 - upper_share).ravel(), size)
+    counts += np.bincount((lower + 1 + offset).ravel(), upper_share.ravel(), size)
+    return counts.reshape(len(x), points)
 
 
 def densities(counts: np.ndarray, step: float, bandwidths: np.ndarray) -> np.ndarray:
-    """Return Gaussian kernel densities on the grid, one a row.
+    """Return Gaussian kernel densities on the grid, one per row.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def densities(counts: np.ndarray, step: float, bandwidths: np.ndarray) -> np.nda
 
 
 def modes(density: np.ndarray) -> np.ndarray:
-    """Count the local maxima of each row; a plateau is one, and dust of rounding none.
+    """Count the local maxima of each row; a plateau counts once, and rounding noise does not count.
 
     Examples
     --------
@@ -211,12 +211,12 @@ def modes(density: np.ndarray) -> np.ndarray:
     slope = np.diff(density, axis=1)
     sign = np.where(slope > floor, 1, np.where(slope < -floor, -1, 0))
     # Carry the last direction over flat stretches.
-    at = np.where(sign != 0, np.arange(sign.shape[1]), 0)
-    carried = np.take_along_axis(sign, np.maximum.accumulate(at, axis=1), axis=1)
+    position = np.where(sign != 0, np.arange(sign.shape[1]), 0)
+    carried = np.take_along_axis(sign, np.maximum.accumulate(position, axis=1), axis=1)
     return np.asarray(((carried[:, :-1] > 0) & (carried[:, 1:] < 0)).sum(axis=1))
 
 
-def gaussian_rows(at: np.ndarray, points: np.ndarray, bandwidth: float) -> np.ndarray:
-    """Return normal densities of `points` around each of `at`, shape (len(at), len(points))."""
-    z = (at[:, None] - points) / bandwidth
+def gaussian_rows(centres: np.ndarray, points: np.ndarray, bandwidth: float) -> np.ndarray:
+    """Return normal densities of `points` around each centre, shape (centres, points)."""
+    z = (centres[:, None] - points) / bandwidth
     return np.asarray(np.exp(-(z**2) / 2) / (bandwidth * np.sqrt(2 * np.pi)))

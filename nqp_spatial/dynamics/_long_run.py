@@ -50,11 +50,11 @@ def first_passage(p: np.ndarray) -> np.ndarray:
         ending = np.where(np.arange(size)[:, None] == j, 0.0, p)  # paths end at j
         linked = np.isfinite(csgraph.shortest_path(np.ascontiguousarray(ending), unweighted=True))
         # j is reached for sure from states that reach no state from which it cannot be reached.
-        lost = (linked & ~linked[:, j]).any(axis=1)
-        sure = others[~lost[others]]
+        escapes = (linked & ~linked[:, j]).any(axis=1)
+        sure = others[~escapes[others]]
         if len(sure):
-            inside = np.eye(len(sure)) - p[np.ix_(sure, sure)]
-            times[sure, j] = np.linalg.solve(inside, np.ones(len(sure)))
+            system = np.eye(len(sure)) - p[np.ix_(sure, sure)]
+            times[sure, j] = np.linalg.solve(system, np.ones(len(sure)))
         onward = p[j, others] > 0
         if np.isfinite(times[others[onward], j]).all():
             times[j, j] = 1 + p[j, others[onward]] @ times[others[onward], j]
@@ -105,29 +105,29 @@ def mobility(p: np.ndarray, visits: np.ndarray, pi: np.ndarray) -> dict[str, tup
         Missing where a row of p is.
     """
     size = len(p)
-    found = dict.fromkeys(MOBILITY, (float("nan"), float("nan")))
+    indices = dict.fromkeys(MOBILITY, (float("nan"), float("nan")))
     if np.isnan(p).any():
-        return found
+        return indices
     unit = np.eye(size)
-    found["prais"] = (
+    indices["prais"] = (
         float((size - np.trace(p)) / (size - 1)),
         delta_error(p, visits, -unit / (size - 1)),
     )
-    found["determinant"] = (
+    indices["determinant"] = (
         float(1 - abs(np.linalg.det(p))),
         delta_error(p, visits, -np.sign(np.linalg.det(p)) * _cofactors(p)),
     )
     value, gradient = _second_eigenvalue(p)
-    found["eigenvalue"] = (1 - value, delta_error(p, visits, -gradient))
+    indices["eigenvalue"] = (1 - value, delta_error(p, visits, -gradient))
     if np.isnan(pi).any():
-        return found
+        return indices
     steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / (size - 1)
     for name, cost in (("leaving", (1 - unit) * size / (size - 1)), ("bartholomew", steps)):
         each = (p * cost).sum(axis=1)
         # pi moves with P: d pi = pi dP Z, Z the inverse of I - P + 1 pi'.
         z = np.linalg.solve(unit - p + pi, each)
-        found[name] = (float(pi @ each), delta_error(p, visits, pi[:, None] * (cost + z)))
-    return found
+        indices[name] = (float(pi @ each), delta_error(p, visits, pi[:, None] * (cost + z)))
+    return indices
 
 
 def _cofactors(p: np.ndarray) -> np.ndarray:
@@ -141,11 +141,10 @@ def _cofactors(p: np.ndarray) -> np.ndarray:
 def _second_eigenvalue(p: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the modulus of the second eigenvalue and its derivative."""
     values, right = np.linalg.eig(p)
-    at = np.argsort(np.abs(values))[-2]
-    value = values[at]
-    v = right[:, at]
-    left_values, left = np.linalg.eig(p.T)
-    u = left[:, np.argmin(np.abs(left_values - value))]
+    second = np.argsort(np.abs(values))[-2]
+    value, v = values[second], right[:, second]
+    left_values, left_vectors = np.linalg.eig(p.T)
+    u = left_vectors[:, np.argmin(np.abs(left_values - value))]
     slope = np.outer(u, v) / (u @ v)
     if abs(value) == 0:
         return 0.0, np.zeros_like(p)
@@ -159,13 +158,13 @@ def ergodic_batch(p: np.ndarray) -> np.ndarray:
     """
     draws, size, _ = p.shape
     result = np.full((draws, size), np.nan)
-    whole = ~np.isnan(p).any(axis=(1, 2))
-    if not whole.any():
+    complete = ~np.isnan(p).any(axis=(1, 2))
+    if not complete.any():
         return result
     # pi (I - P + 11') = 1' has one solution exactly where the ergodic distribution is unique.
-    system = np.eye(size) - p[whole] + 1.0
+    system = np.eye(size) - p[complete] + 1.0
     unique = np.linalg.matrix_rank(system, tol=1e-9) == size
-    rows = np.flatnonzero(whole)[unique]
+    rows = np.flatnonzero(complete)[unique]
     solved = np.linalg.solve(np.swapaxes(system[unique], 1, 2), np.ones((len(rows), size, 1)))
     result[rows] = solved[..., 0]
     return result

@@ -24,40 +24,40 @@ def _order_statistics(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     for v in values:
         low = min(low, v)
         high = max(high, v)
-    found = np.empty(len(ranks))
+    result = np.empty(len(ranks))
     if high == low:
-        found[:] = low
-        return found
+        result[:] = low
+        return result
     scale = (_BINS - 1) / (high - low)
     counts = np.zeros(_BINS, dtype=np.int64)
     for v in values:
         counts[int((v - low) * scale)] += 1
-    wanted = np.full(_BINS, -1, dtype=np.int64)  # which bins hold a rank, and where it is kept
-    total, at, kept = 0, 0, 0
+    wanted = np.full(_BINS, -1, dtype=np.int64)  # which bins hold a rank, and its position
+    total, position, held = 0, 0, 0
     before = np.empty(len(ranks), dtype=np.int64)
     slot = np.empty(len(ranks), dtype=np.int64)
     starts = np.zeros(len(ranks) + 1, dtype=np.int64)
     for b in range(_BINS):
-        while at < len(ranks) and ranks[at] < total + counts[b]:
+        while position < len(ranks) and ranks[position] < total + counts[b]:
             if wanted[b] < 0:
-                wanted[b] = kept
-                starts[kept + 1] = starts[kept] + counts[b]
-                kept += 1
-            slot[at], before[at] = wanted[b], total
-            at += 1
+                wanted[b] = held
+                starts[held + 1] = starts[held] + counts[b]
+                held += 1
+            slot[position], before[position] = wanted[b], total
+            position += 1
         total += counts[b]
-    gathered = np.empty(starts[kept])
-    filled = starts[:kept].copy()
+    gathered = np.empty(starts[held])
+    filled = starts[:held].copy()
     for v in values:
         where = wanted[int((v - low) * scale)]
         if where >= 0:
             gathered[filled[where]] = v
             filled[where] += 1
-    for one in range(kept):
-        gathered[starts[one] : starts[one + 1]].sort()
-    for one in range(len(ranks)):
-        found[one] = gathered[starts[slot[one]] + ranks[one] - before[one]]
-    return found
+    for number in range(held):
+        gathered[starts[number] : starts[number + 1]].sort()
+    for number in range(len(ranks)):
+        result[number] = gathered[starts[slot[number]] + ranks[number] - before[number]]
+    return result
 
 
 @njit(cache=True, nogil=True)
@@ -65,14 +65,15 @@ def quantiles(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Return quantiles with linear interpolation between order statistics."""
     size = len(values)
     ranks = np.empty(2 * len(shares), dtype=np.int64)
-    for one in range(len(shares)):
-        low = int(np.floor((size - 1) * shares[one]))
-        ranks[2 * one], ranks[2 * one + 1] = low, min(low + 1, size - 1)
+    for number in range(len(shares)):
+        low = int(np.floor((size - 1) * shares[number]))
+        ranks[2 * number], ranks[2 * number + 1] = low, min(low + 1, size - 1)
     ends = _order_statistics(values, ranks)
     result = np.empty(len(shares))
-    for one in range(len(shares)):
-        part = (size - 1) * shares[one] - ranks[2 * one]
-        result[one] = ends[2 * one] + part * (ends[2 * one + 1] - ends[2 * one])
+    for number in range(len(shares)):
+        below, above = ends[2 * number], ends[2 * number + 1]
+        part = (size - 1) * shares[number] - ranks[2 * number]
+        result[number] = below + part * (above - below)
     return result
 
 
@@ -119,8 +120,8 @@ def relocated_counts(
     groups = max(len(shares), len(cuts)) + 1
     counts = np.zeros((len(places), groups, cells), dtype=np.int64)
     lags = np.empty((n, t))
-    for one in range(len(places)):
-        place = places[one]
+    for draw in range(len(places)):
+        place = places[draw]
         for i in range(n):
             lags[i] = 0.0
             for link in range(indptr[i], indptr[i + 1]):
@@ -141,7 +142,7 @@ def relocated_counts(
                 group = 0
                 for c in range(groups - 1):
                     group += lags[i, s] > limits[s, c]
-                counts[one, group, moves[unit, s]] += 1
+                counts[draw, group, moves[unit, s]] += 1
     return counts
 
 
@@ -166,18 +167,18 @@ def relocated_concordance(
         Shape (relocations, n_periods); missing where all pairs are tied.
     """
     t = start.shape[1]
-    found = np.empty((len(places), t))
-    for one in range(len(places)):
+    result = np.empty((len(places), t))
+    for draw in range(len(places)):
         above, before, after = np.zeros(t), np.zeros(t), np.zeros(t)
         for link in range(links.shape[1]):
-            i, j = places[one, links[0, link]], places[one, links[1, link]]
+            i, j = places[draw, links[0, link]], places[draw, links[1, link]]
             for s in range(t):
-                one_way = start[i, s] - start[j, s]
-                then = end[i, s] - end[j, s]
-                before[s] += one_way != 0
-                after[s] += then != 0
-                above[s] += (one_way * then > 0) - (one_way * then < 0)
+                earlier = start[i, s] - start[j, s]
+                later = end[i, s] - end[j, s]
+                before[s] += earlier != 0
+                after[s] += later != 0
+                above[s] += (earlier * later > 0) - (earlier * later < 0)
         for s in range(t):
             untied = np.sqrt(before[s] * after[s])
-            found[one, s] = above[s] / untied if untied > 0 else np.nan
-    return found
+            result[draw, s] = above[s] / untied if untied > 0 else np.nan
+    return result

@@ -9,19 +9,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
 
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
+from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.core.text import Message, label
+from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
+from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["Discretization", "States", "classify", "discretize", "values_of"]
+__all__ = [
+    "Discretization",
+    "StateData",
+    "States",
+    "check_step",
+    "classify",
+    "discretize_values",
+    "lag_states_of",
+    "matrix_without_islands",
+    "state_data",
+    "values_of",
+]
 
 Discretization = Literal["pooled-quantiles", "period-quantiles"] | Sequence[float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class States:
     """Codes of states and where they were cut.
 
@@ -33,8 +49,8 @@ class States:
         Ascending, shape (states - 1,), or (n_periods, states - 1) where each period has its own.
     count : int
         Number of states.
-    rule : str
-        How the cuts were had, in words.
+    method : {"pooled-quantiles", "period-quantiles", "cuts", "quadrants"}
+        How the cuts were obtained.
     labels : tuple of str
         Names of states that are no intervals; empty for those that are.
     """
@@ -42,7 +58,7 @@ class States:
     codes: np.ndarray
     cuts: np.ndarray
     count: int
-    rule: str
+    method: str
     labels: tuple[str, ...] = ()
 
     @property
@@ -56,6 +72,104 @@ class States:
         inner = [f"({low}, {high}]" for low, high in pairwise(edges)]
         spans = [f"≤ {edges[0]}", *inner, f"> {edges[-1]}"]
         return [f"{number}: {span}" for number, span in enumerate(spans, start=1)]
+
+    @property
+    def rule(self) -> Message:
+        """How the cuts were obtained, in words."""
+        return label("discretization", self.method)
+
+    def labelled_cuts(self, periods: pd.Index) -> pd.Series | pd.DataFrame:
+        """Return the cuts by number, or by period and number where each period has its own."""
+        numbers = pd.RangeIndex(1, self.cuts.shape[-1] + 1, name="cut")
+        if self.cuts.ndim == 2:
+            return pd.DataFrame(self.cuts, periods, numbers)
+        return pd.Series(self.cuts, numbers, name="value")
+
+
+@dataclass(frozen=True, eq=False)
+class StateData:
+    """A variable of a panel and its states.
+
+    Attributes
+    ----------
+    variable, label : str
+        Name of the column, and what figures call it.
+    periods : Index
+    values : ndarray
+        Shape (n_units, n_periods).
+    states : States
+    options : dict
+        How they were made: ``states, discretize, step, relative``.
+    """
+
+    variable: str
+    label: str
+    periods: pd.Index
+    values: np.ndarray
+    states: States
+    options: dict[str, Any]
+
+
+def state_data(
+    panel: SpatialPanel,
+    variable: str,
+    *,
+    states: int,
+    discretize: Discretization,
+    step: int,
+    relative: bool,
+) -> StateData:
+    """Return the states of a variable of a panel that has moves over `step` periods."""
+    check_step(panel, step)
+    values = values_of(panel, variable, relative=relative)
+    cut = discretize_values(values, states, discretize, what=variable)
+    options = {"states": states, "discretize": discretize, "step": step, "relative": relative}
+    return StateData(variable, panel.label(variable), panel.periods, values, cut, options)
+
+
+def check_step(panel: SpatialPanel, step: int) -> None:
+    """Raise unless the panel has moves over `step` periods."""
+    panel.require_balanced()
+    if panel.n_periods <= step:
+        raise PanelError(
+            f"a move over {step} periods needs at least {step + 1} periods, "
+            f"the panel has {panel.n_periods}"
+        )
+    # A move starts and ends `step` periods apart only if no period is left out.
+    require_even_steps(panel.periods, "a move between states")
+
+
+def matrix_without_islands(
+    weights: SpatialWeights, units: pd.Index, missing: str = ""
+) -> sparse.csr_array:
+    """Return W in the order of the units, or raise where a unit has no neighbours.
+
+    Parameters
+    ----------
+    weights : SpatialWeights
+    units : Index
+    missing : str
+        What such a unit lacks, for the message.
+    """
+    matrix = weights.aligned(units)
+    if len(weights.islands):
+        consequence = f" and so no {missing}" if missing else ""
+        raise IslandError(
+            f"{len(weights.islands)} units have no neighbours{consequence}: "
+            f"{sample(weights.islands)}; attach them (islands='nearest') or leave them out of the "
+            "panel"
+        )
+    return matrix
+
+
+def lag_states_of(
+    data: StateData, weights: SpatialWeights, units: pd.Index, states: int, how: Discretization
+) -> States:
+    """Return the states of the spatial lags of values."""
+    matrix = matrix_without_islands(weights, units, "neighbour state")
+    return discretize_values(
+        matrix @ data.values, states, how, what=f"the spatial lag of {data.variable}"
+    )
 
 
 def values_of(panel: SpatialPanel, column: str, *, relative: bool) -> np.ndarray:
@@ -113,12 +227,12 @@ def classify(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     [[0, 0, 1]]
     """
     codes = np.zeros(values.shape, dtype=np.int64)
-    for cut in np.moveaxis(cuts, -1, 0):  # a handful; each one comparison of the whole array
+    for cut in np.moveaxis(cuts, -1, 0):  # a handful; each one comparison of the entire array
         codes += values > cut
     return codes
 
 
-def discretize(values: np.ndarray, states: int, how: Discretization, *, what: str) -> States:
+def discretize_values(values: np.ndarray, states: int, how: Discretization, *, what: str) -> States:
     """Cut values into states.
 
     Parameters
@@ -126,7 +240,7 @@ def discretize(values: np.ndarray, states: int, how: Discretization, *, what: st
     values : ndarray
         Shape (n_units, n_periods).
     states : int
-        Number of states; with given cuts it must fit them.
+        Number of states; cuts that are passed must fit it.
     how : {"pooled-quantiles", "period-quantiles"} or sequence of float
         Quantiles of all values together, of each period's, or the cuts themselves. Quantiles
         interpolate linearly between order statistics.
@@ -145,7 +259,7 @@ def discretize(values: np.ndarray, states: int, how: Discretization, *, what: st
         If values are constant, or tied so often that cuts fall together.
     """
     if not isinstance(how, str):
-        return _given(values, states, how, what)
+        return _cut_as_passed(values, states, how, what)
     if len(values) < states:
         raise PanelError(
             f"{len(values)} units cannot be spread over {states} states of {what}; ask for fewer"
@@ -157,11 +271,11 @@ def discretize(values: np.ndarray, states: int, how: Discretization, *, what: st
         else np.quantile(values, shares, axis=0).T
     )
     codes = classify(values, cuts)
-    _require_spread(values, cuts, states, what)
-    return States(codes, cuts, int(states), how.replace("-", " "))
+    _require_distinct_cuts(values, cuts, states, what)
+    return States(codes, cuts, int(states), how)
 
 
-def _given(values: np.ndarray, states: int, how: Sequence[float], what: str) -> States:
+def _cut_as_passed(values: np.ndarray, states: int, how: Sequence[float], what: str) -> States:
     cuts = np.asarray(how, dtype=float)
     if cuts.ndim != 1 or not len(cuts) or not (np.diff(cuts) > 0).all():
         raise OptionError(f"cuts of {what} must be one or more ascending numbers, got {how!r}")
@@ -169,10 +283,10 @@ def _given(values: np.ndarray, states: int, how: Sequence[float], what: str) -> 
         raise OptionError(
             f"{len(cuts)} cuts make {len(cuts) + 1} states of {what}, but {states} were asked for"
         )
-    return States(classify(values, cuts), cuts, int(states), "given cuts")
+    return States(classify(values, cuts), cuts, int(states), "cuts")
 
 
-def _require_spread(values: np.ndarray, cuts: np.ndarray, states: int, what: str) -> None:
+def _require_distinct_cuts(values: np.ndarray, cuts: np.ndarray, states: int, what: str) -> None:
     if values.min() == values.max():
         raise PanelError(f"{what} is constant ({values.flat[0]:g}): it has no states")
     together = (np.diff(np.atleast_2d(cuts), axis=1) <= 0).any()
@@ -181,5 +295,5 @@ def _require_spread(values: np.ndarray, cuts: np.ndarray, states: int, what: str
     if together or (top >= (values.max() if cuts.ndim == 1 else values.max(axis=0))).any():
         raise PanelError(
             f"ties in {what} make quantile cuts fall together, so that {states} states cannot be "
-            "told apart; ask for fewer states or give the cuts"
+            "told apart; ask for fewer states or pass the cuts"
         )

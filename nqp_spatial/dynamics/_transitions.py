@@ -5,43 +5,74 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csgraph
 
-__all__ = ["count_transitions", "ergodic", "probabilities", "standard_errors"]
+from nqp_spatial.core.text import Message, t
+
+__all__ = [
+    "count_transitions",
+    "counts_by_unit",
+    "ergodic",
+    "probabilities",
+    "standard_errors",
+]
+
+
+def _move_codes(
+    codes: np.ndarray, states: int, step: int, conditions: np.ndarray | None
+) -> np.ndarray:
+    """Return a number for each move: its condition, its start and its end."""
+    moves = np.asarray(codes[:, :-step] * states + codes[:, step:])
+    return moves if conditions is None else moves + conditions[:, :-step] * states**2
 
 
 def count_transitions(
-    own: np.ndarray, states: int, step: int, given: np.ndarray | None = None, groups: int = 1
+    codes: np.ndarray,
+    states: int,
+    step: int,
+    conditions: np.ndarray | None = None,
+    n_conditions: int = 1,
 ) -> np.ndarray:
     """Count moves from state to state over `step` periods.
 
     Parameters
     ----------
-    own : ndarray of int
+    codes : ndarray of int
         State of each unit and period, shape (n_units, n_periods).
     states : int
-        Number of own states.
+        Number of states.
     step : int
         Periods between start and end of a move.
-    given : ndarray of int, optional
-        Group (such as the neighbours' state) at the start, shape of `own`.
-    groups : int
-        Number of groups.
+    conditions : ndarray of int, optional
+        Condition (such as the neighbours' state) at the start, shape of `codes`.
+    n_conditions : int
+        Number of conditions.
 
     Returns
     -------
     ndarray of int
-        Shape (groups, states, states): group, state at the start, state at the end.
+        Shape (conditions, states, states): condition, state at the start, state at the end.
 
     Examples
     --------
     >>> count_transitions(np.array([[0, 0, 1], [1, 1, 1]]), 2, 1).tolist()
     [[[1, 1], [0, 2]]]
     """
-    start, end = own[:, :-step], own[:, step:]
-    key = start * states + end
-    if given is not None:
-        key = key + given[:, :-step] * states**2
-    counts = np.bincount(key.ravel(), minlength=groups * states**2)
-    return np.asarray(counts.reshape(groups, states, states))
+    moves = _move_codes(codes, states, step, conditions)
+    counts = np.bincount(moves.ravel(), minlength=n_conditions * states**2)
+    return np.asarray(counts.reshape(n_conditions, states, states))
+
+
+def counts_by_unit(
+    codes: np.ndarray,
+    states: int,
+    step: int,
+    conditions: np.ndarray | None = None,
+    n_conditions: int = 1,
+) -> np.ndarray:
+    """Return the moves of each unit, shape (units, conditions x states x states)."""
+    cells = n_conditions * states**2
+    moves = _move_codes(codes, states, step, conditions)
+    moves = moves + np.arange(len(codes))[:, None] * cells
+    return np.bincount(moves.ravel(), minlength=len(codes) * cells).reshape(len(codes), cells)
 
 
 def probabilities(counts: np.ndarray) -> np.ndarray:
@@ -65,8 +96,8 @@ def standard_errors(counts: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(variance))
 
 
-def ergodic(p: np.ndarray) -> tuple[np.ndarray, int, str]:
-    """Return the long-run distribution, the number of closed classes, and a note if there is none.
+def ergodic(p: np.ndarray) -> tuple[np.ndarray, int, Message | None]:
+    """Return the long-run distribution, the number of closed classes, and why there is none.
 
     Parameters
     ----------
@@ -80,8 +111,8 @@ def ergodic(p: np.ndarray) -> tuple[np.ndarray, int, str]:
         states never visited at all are missing; all are missing if it is not unique.
     int
         Number of closed classes among the states that occur.
-    str
-        Why there is no unique distribution, or "".
+    Message or None
+        Why there is no unique distribution.
 
     Examples
     --------
@@ -91,37 +122,35 @@ def ergodic(p: np.ndarray) -> tuple[np.ndarray, int, str]:
     (2, 'the chain has 2 closed classes, so where it ends depends on where it starts')
     """
     size = len(p)
-    left = ~np.isnan(p).any(axis=1)  # states that were left at least once, or stayed in
-    moves = np.where(left[:, None], np.nan_to_num(p), 0.0)
-    entered = moves.any(axis=0)
+    occurs = ~np.isnan(p).any(axis=1)  # states from which at least one move starts
+    moves = np.where(occurs[:, None], np.nan_to_num(p), 0.0)
     result = np.full(size, np.nan)
-    if not left.any():
-        return result, 0, "no state was visited"
-    unknown = np.flatnonzero(~left & entered)
+    if not occurs.any():
+        return result, 0, t("no state was visited")
+    unknown = np.flatnonzero(~occurs & moves.any(axis=0))
     if len(unknown):
-        names = ", ".join(str(state + 1) for state in unknown)
-        return result, 0, f"state {names} was entered but never left within the sample"
-    at = np.flatnonzero(left)
-    inside = moves[np.ix_(at, at)]
-    count, labels = csgraph.connected_components(inside > 0, directed=True, connection="strong")
+        states = ", ".join(str(state + 1) for state in unknown)
+        return result, 0, t(
+            "state {states} was entered but never left within the sample", states=states
+        )  # fmt: skip
+    positions = np.flatnonzero(occurs)
+    known = moves[np.ix_(positions, positions)]
+    count, labels = csgraph.connected_components(known > 0, directed=True, connection="strong")
+    classes = (np.flatnonzero(labels == label) for label in range(count))
     closed = [
         members
-        for members in (np.flatnonzero(labels == label) for label in range(count))
-        if np.isclose(inside[np.ix_(members, members)].sum(axis=1), 1).all()
+        for members in classes
+        if np.isclose(known[np.ix_(members, members)].sum(axis=1), 1).all()
     ]
     if len(closed) != 1:
-        return (
-            result,
-            len(closed),
-            (
-                f"the chain has {len(closed)} closed classes, so where it ends depends on where it "
-                "starts"
-            ),
-        )
+        return result, len(closed), t(
+            "the chain has {count} closed classes, so where it ends depends on where it starts",
+            count=len(closed),
+        )  # fmt: skip
     members = closed[0]
-    block = inside[np.ix_(members, members)]
+    block = known[np.ix_(members, members)]
     system = np.vstack([block.T - np.eye(len(members)), np.ones(len(members))])
     target = np.append(np.zeros(len(members)), 1.0)
-    result[at] = 0.0
-    result[at[members]] = np.linalg.lstsq(system, target, rcond=None)[0]
-    return result, 1, ""
+    result[positions] = 0.0
+    result[positions[members]] = np.linalg.lstsq(system, target, rcond=None)[0]
+    return result, 1, None

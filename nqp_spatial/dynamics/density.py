@@ -1,24 +1,27 @@
-"""`density`: how the distribution of a variable moves; `modality`: how many humps it has."""
+"""`density`: how the distribution of a variable moves; `modality`: how many modes it has."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec
+from nqp_spatial.core.inference import HypothesisTest, TestSet
 from nqp_spatial.core.options import Positive, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.dynamics._kde import BANDWIDTHS, binned, densities, far_from_the_rest, modes
+from nqp_spatial.core.resampling import batches, permutation_p
+from nqp_spatial.core.text import t
+from nqp_spatial.dynamics._kde import BANDWIDTHS, binned, densities, modes, outlier_message
 from nqp_spatial.dynamics._states import values_of
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 
 __all__ = ["Bandwidth", "DensityResult", "ModalityResult", "density", "modality"]
 
-# Of the fine grid that sums are made on, all periods together: 128 MB.
+# Of the fine grid on which sums are computed, all periods together: 128 MB.
 _MOST_CELLS = 2**24
 Bandwidth = Literal["silverman", "sheather-jones"] | Positive
 
@@ -37,19 +40,19 @@ class DensityResult(Displayed):
         Number of local maxima of each density.
     values : DataFrame
         The data, units by periods.
-    variable : str
-    relative : bool
-        Whether values are over the period's mean.
-    bandwidth : str
-        How the bandwidths were chosen.
-    label : str
-        What figures call the variable.
+    variable, label : str
+        The column, and what figures call it.
+    spec : Spec
+        Options: ``periods, bandwidth, points, bounds, relative``.
+    tests : TestSet
+        Empty: see `modality`.
+    notes : tuple of str
 
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
-    >>> found.frame.shape
+    >>> result = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
+    >>> result.frame.shape
     (512, 81)
     """
 
@@ -58,9 +61,12 @@ class DensityResult(Displayed):
     modes: pd.Series
     values: pd.DataFrame
     variable: str
-    relative: bool
-    bandwidth: str
     label: str
+    spec: Spec
+    tests: TestSet = field(default_factory=TestSet)
+    notes: tuple[str, ...] = ()
+
+    _figure = "density_ridges"
 
     def _blocks(self) -> list[Block]:
         table = pd.DataFrame(
@@ -73,8 +79,8 @@ class DensityResult(Displayed):
             }
         )
         return [
-            f"Densities of {self.variable}{', relative to the mean' * self.relative}; "
-            f"bandwidth: {self.bandwidth}",
+            f"Densities of {self.variable}{', relative to the mean' * self.spec.relative}; "
+            f"bandwidth: {self.spec.bandwidth}",
             table,
         ]
 
@@ -132,54 +138,57 @@ def density(
     --------
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
-    >>> found = nq.dynamics.density(panel, "relative_income", periods=[1929, 2009])
-    >>> found.bandwidths.round(3).tolist()
+    >>> result = nq.dynamics.density(panel, "relative_income", periods=[1929, 2009])
+    >>> result.bandwidths.round(3).tolist()
     [0.149, 0.06]
     """
-    values, some = _values(panel, variable, periods, relative)
-    h = _bandwidths(values, bandwidth, some)
+    values, chosen = _values(panel, variable, periods, relative)
+    h = _bandwidths(values, bandwidth, chosen)
     low, high = _checked_bounds(values, bounds)
     # Three bandwidths hold all but a thousandth of the outermost kernel.
     start = values.min() - 3 * h.max() if low is None else low
     end = values.max() + 3 * h.max() if high is None else high
     if 8 * (end - start) / h.min() * len(h) > _MOST_CELLS:
-        raise DomainError(far_from_the_rest(panel, variable, values.T, h.min(), some))
+        raise DomainError(outlier_message(panel, variable, values.T, h.min(), chosen))
     grid = np.linspace(start, end, int(points))
-    found = _on_grid(values, h, grid, low, high)
+    estimates = _on_grid(values, h, grid, low, high)
     return DensityResult(
-        frame=pd.DataFrame(found, pd.Index(grid, name=variable), some),
-        bandwidths=pd.Series(h, some, name="bandwidth"),
-        modes=pd.Series(modes(found.T), some, name="modes"),
-        values=pd.DataFrame(values.T, panel.units, some),
+        frame=pd.DataFrame(estimates, pd.Index(grid, name=variable), chosen),
+        bandwidths=pd.Series(h, chosen, name="bandwidth"),
+        modes=pd.Series(modes(estimates.T), chosen, name="modes"),
+        values=pd.DataFrame(values.T, panel.units, chosen),
         variable=variable,
-        relative=relative,
-        bandwidth=bandwidth if isinstance(bandwidth, str) else "given",
         label=panel.label(variable),
+        spec=Spec(
+            periods=periods, bandwidth=bandwidth, points=points, bounds=bounds, relative=relative
+        ),
     )
 
 
 def _values(
     panel: SpatialPanel, variable: str, periods: Sequence[Hashable] | None, relative: bool
 ) -> tuple[np.ndarray, pd.Index]:
-    """Return values, one row a period, and the periods."""
+    """Return values, one row per period, and the periods."""
     values = values_of(panel, variable, relative=relative)
     if len(values) < 3:
         raise PanelError(f"a density needs at least 3 units, the panel has {len(values)}")
-    some = panel.periods
+    chosen = panel.periods
     if periods is not None:
         if not len(periods):
             raise OptionError("periods must name at least one period, got none")
-        some = some[some.isin(panel.require_periods(periods))]
-    chosen = values[:, panel.periods.get_indexer(some)].T
-    flat = np.ptp(chosen, axis=1) == 0
-    if flat.any():
-        raise DomainError(f"{variable!r} is constant in {sample(some[flat])}: it has no density")
-    return np.ascontiguousarray(chosen), some
+        chosen = chosen[chosen.isin(panel.require_periods(periods))]
+    rows = values[:, panel.periods.get_indexer(chosen)].T
+    constant = np.ptp(rows, axis=1) == 0
+    if constant.any():
+        raise DomainError(
+            f"{variable!r} is constant in {sample(chosen[constant])}: it has no density"
+        )
+    return np.ascontiguousarray(rows), chosen
 
 
 def _bandwidths(values: np.ndarray, bandwidth: Bandwidth, periods: pd.Index) -> np.ndarray:
     if isinstance(bandwidth, str):
-        return np.array([BANDWIDTHS[bandwidth](one) for one in values])
+        return np.array([BANDWIDTHS[bandwidth](row) for row in values])
     return np.full(len(periods), float(bandwidth))
 
 
@@ -204,16 +213,17 @@ def _on_grid(
     step /= finer
     beyond = int(np.ceil(6 * h.max() / step))
     counts = binned(values, grid[0], step, (len(grid) - 1) * finer + 1)
-    found = densities(np.pad(counts, ((0, 0), (beyond, beyond))), step, h)
-    inside = found[:, beyond:-beyond].copy()
+    padded = densities(np.pad(counts, ((0, 0), (beyond, beyond))), step, h)
+    bounded = padded[:, beyond:-beyond].copy()
+    size = bounded.shape[1] - 1
     if low is not None:
-        inside[:, 1 : beyond + 1] += found[:, beyond - 1 :: -1][:, : inside.shape[1] - 1]
-        inside[:, 0] += found[:, beyond]
+        bounded[:, 1 : beyond + 1] += padded[:, beyond - 1 :: -1][:, :size]
+        bounded[:, 0] += padded[:, beyond]
     if high is not None:
-        back = found[:, len(found[0]) - beyond :][:, : inside.shape[1] - 1]
-        inside[:, inside.shape[1] - 1 - back.shape[1] : -1] += back[:, ::-1]
-        inside[:, -1] += found[:, -beyond - 1]
-    return np.asarray(inside[:, ::finer].T)
+        folded = padded[:, len(padded[0]) - beyond :][:, :size]
+        bounded[:, size - folded.shape[1] : -1] += folded[:, ::-1]
+        bounded[:, -1] += padded[:, -beyond - 1]
+    return np.asarray(bounded[:, ::finer].T)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -228,27 +238,46 @@ class ModalityResult(Displayed):
     modes : Series
         By period: the least number that is not rejected at 5 %; missing if all were.
     variable : str
-    replications : int
-    seed : int or None
+    spec : Spec
+        Options, replications, seed.
+    tests : TestSet
+        ``"{period}: {modes}"``: the tests of the frame.
+    notes : tuple of str
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income().select(periods=[1929])
-    >>> found = nq.dynamics.modality(panel, "relative_income", replications=199, seed=0)
-    >>> found.frame["critical_bandwidth"].round(3).tolist()
+    >>> result = nq.dynamics.modality(panel, "relative_income", replications=199, seed=0)
+    >>> result.frame["critical_bandwidth"].round(3).tolist()
     [0.117, 0.1, 0.075]
     """
 
     frame: pd.DataFrame
     modes: pd.Series
     variable: str
-    replications: int
-    seed: int | None
+    spec: Spec
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tests(self) -> TestSet:
+        """Silverman's test of at most so many modes, by period and number of modes."""
+        rule = t("{replications} bootstrap samples", replications=self.spec.replications)
+        return TestSet(
+            {
+                f"{period}: {count}": HypothesisTest(
+                    t("Silverman's test"), t("at most {count} modes", count=count),
+                    float(row["critical_bandwidth"]), "bootstrap", None, float(row["p_value"]),
+                    rule,
+                )
+                for (period, count), row in self.frame.iterrows()
+            }
+        )  # fmt: skip
 
     def _blocks(self) -> list[Block]:
         return [
-            f"Silverman's test of modes of {self.variable}, {self.replications} bootstrap samples",
+            f"Silverman's test of modes of {self.variable}, {self.spec.replications} bootstrap "
+            "samples",
             self.frame,
         ]
 
@@ -259,10 +288,10 @@ def modality(
     variable: str,
     *,
     periods: Sequence[Hashable] | None = None,
-    most: Annotated[int, Range(1, 20)] = 3,
+    max_modes: Annotated[int, Range(1, 20)] = 3,
     replications: Annotated[int, Range(1, 99_999)] = 999,
     relative: bool = False,
-    seed: Seed = None,
+    seed: Seed = 0,
 ) -> ModalityResult:
     """Test how many modes the distribution of each period has.
 
@@ -278,8 +307,8 @@ def modality(
         A numeric column.
     periods : sequence, optional
         All by default.
-    most : int
-        Nulls of one mode up to so many are tested.
+    max_modes : int
+        Nulls of at most one mode, at most two, up to this number are tested.
     replications : int
         Bootstrap samples.
     relative : bool
@@ -304,23 +333,27 @@ def modality(
     --------
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income().select(periods=[1929])
-    >>> found = nq.dynamics.modality(panel, "relative_income", replications=199, seed=0)
-    >>> int(found.modes[1929])
+    >>> result = nq.dynamics.modality(panel, "relative_income", replications=199, seed=0)
+    >>> int(result.modes[1929])
     1
     """
-    values, some = _values(panel, variable, periods, relative)
+    values, chosen = _values(panel, variable, periods, relative)
     rng = np.random.default_rng(seed)
     rows = {}
-    for period, x in zip(some, values, strict=True):
-        for k in range(1, most + 1):
+    for period, x in zip(chosen, values, strict=True):
+        for k in range(1, max_modes + 1):
             h = critical_bandwidth(x, k)
-            above = _resampled_modes(x, h, replications, rng) > k
-            rows[period, k] = h, (1 + above.sum()) / (1 + replications)
+            extreme = (_resampled_modes(x, h, replications, rng) > k).sum()
+            rows[period, k] = h, permutation_p(extreme, replications)
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["critical_bandwidth", "p_value"])
     frame.index = pd.MultiIndex.from_tuples(list(rows), names=["period", "modes"])
-    kept = frame["p_value"].unstack("modes") >= 0.05
-    least = kept.idxmax(axis=1).where(kept.any(axis=1))
-    return ModalityResult(frame, least.astype("Int64"), variable, replications, seed)
+    accepted = frame["p_value"].unstack("modes") >= 0.05
+    least = accepted.idxmax(axis=1).where(accepted.any(axis=1))
+    spec = Spec(
+        periods=periods, max_modes=max_modes, replications=replications, relative=relative,
+        seed=seed,
+    )  # fmt: skip
+    return ModalityResult(frame, least.astype("Int64"), variable, spec)
 
 
 _GRID = 1024
@@ -334,18 +367,18 @@ def _modes_of(x: np.ndarray, h: float) -> np.ndarray:
     return modes(densities(binned(x, low, step, points), step, np.full(len(x), h)))
 
 
-def critical_bandwidth(x: np.ndarray, most: int) -> float:
+def critical_bandwidth(x: np.ndarray, max_modes: int) -> float:
     """Return the smallest bandwidth with at most so many modes, to a ten-thousandth.
 
     With a normal kernel the number of modes falls as h grows (Silverman 1981).
     """
     high = float(np.ptp(x))
     low = high / 1000
-    if _modes_of(x[None], low)[0] <= most:
+    if _modes_of(x[None], low)[0] <= max_modes:
         return low
     while high / low > 1 + 1e-4:
         middle = float(np.sqrt(low * high))
-        if _modes_of(x[None], middle)[0] <= most:
+        if _modes_of(x[None], middle)[0] <= max_modes:
             high = middle
         else:
             low = middle
@@ -355,11 +388,10 @@ def critical_bandwidth(x: np.ndarray, most: int) -> float:
 def _resampled_modes(
     x: np.ndarray, h: float, replications: int, rng: np.random.Generator
 ) -> np.ndarray:
-    n, found = len(x), []
-    batch = max(1, 2_000_000 // max(n, _GRID))
-    for start in range(0, replications, batch):
-        size = min(batch, replications - start)
-        drawn = x[rng.integers(0, n, (size, n))] + h * rng.normal(size=(size, n))
-        shrunk = x.mean() + (drawn - x.mean()) / np.sqrt(1 + h**2 / x.var())
-        found.append(_modes_of(shrunk, h))
-    return np.concatenate(found)
+    n, counts = len(x), []
+    for batch in batches(replications, max(1, 2_000_000 // max(n, _GRID))):
+        size = batch.stop - batch.start
+        draws = x[rng.integers(0, n, (size, n))] + h * rng.normal(size=(size, n))
+        shrunk = x.mean() + (draws - x.mean()) / np.sqrt(1 + h**2 / x.var())
+        counts.append(_modes_of(shrunk, h))
+    return np.concatenate(counts)

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.display import Block, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, Replications, Seed, Size, StateCount, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.core.text import Message, t
 from nqp_spatial.dynamics import _long_run as long_run
-from nqp_spatial.dynamics import _transitions as chains
-from nqp_spatial.dynamics._bootstrap import (
-    bootstrap_probabilities,
-    counts_by_unit,
-    interval_frame,
-)
-from nqp_spatial.dynamics._states import Discretization, States, values_of
-from nqp_spatial.dynamics._states import discretize as cut
-from nqp_spatial.errors import PanelError
+from nqp_spatial.dynamics import _transitions as transitions
+from nqp_spatial.dynamics._bootstrap import bootstrap_probabilities, interval_frame
+from nqp_spatial.dynamics._states import Discretization, StateData, state_data
+from nqp_spatial.dynamics._tables import TransitionTables, mobility_frame, rounded_probabilities
 
-__all__ = ["MarkovResult", "chain_of", "check_step", "markov", "with_intervals"]
+__all__ = ["MarkovResult", "chain_of", "markov", "with_bootstrap"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class MarkovResult(Displayed):
+class MarkovResult(TransitionTables):
     """An estimated Markov chain.
 
     Attributes
     ----------
-    variable : str
-        What was cut into states.
+    variable, label : str
+        What was cut into states, and what figures call it.
+    frame : DataFrame
+        By (own_state, next_state): ``moves, probability, std_error``, and ``conf_low, conf_high``
+        of the bootstrap if asked for.
     counts : DataFrame
         Moves, from (rows) to (columns), shape (states, states).
     probabilities, std_errors : DataFrame
@@ -41,17 +40,17 @@ class MarkovResult(Displayed):
         Long-run distribution; missing if it is not unique.
     closed_classes : int
         Number of closed classes.
-    cuts : ndarray
-        Where states were cut.
+    cuts : Series or DataFrame
+        Where states were cut; by period where each period has its own.
     rule : str
         How, in words.
-    step : int
-        Periods between start and end of a move.
+    spec : Spec
+        Options, among them ``step``, the periods between start and end of a move.
     notes : tuple of str
-    label : str
-        What figures call the variable.
+    tests : TestSet
+        Empty: see `markov_by_group`, `time_homogeneity` and `first_order`.
     intervals : DataFrame or None
-        By (own_state, next_state): bootstrap ``std_error, conf_low, conf_high`` of each
+        By (own_state, next_state): bootstrap ``estimate, std_error, conf_low, conf_high`` of each
         probability, if asked for.
     ergodic_intervals : DataFrame or None
         The same of the ergodic distribution.
@@ -65,16 +64,17 @@ class MarkovResult(Displayed):
     """
 
     variable: str
+    label: str
     counts: pd.DataFrame
     probabilities: pd.DataFrame
     std_errors: pd.DataFrame
     ergodic: pd.Series
     closed_classes: int
-    cuts: np.ndarray
+    cuts: pd.Series | pd.DataFrame
     rule: str
-    step: int
+    spec: Spec
     notes: tuple[str, ...]
-    label: str
+    tests: TestSet = field(default_factory=TestSet)
     intervals: pd.DataFrame | None = None
     ergodic_intervals: pd.DataFrame | None = None
 
@@ -88,13 +88,12 @@ class MarkovResult(Displayed):
         (k - 1)``. All are 0 where nothing moves. Source: Formby, Smith and Zheng (2004),
         Journal of Econometrics 120, 181-205.
         """
-        found = long_run.mobility(
+        indices = long_run.mobility(
             self.probabilities.to_numpy(),
             self.counts.sum(axis=1).to_numpy(dtype=float),
             self.ergodic.to_numpy(),
         )
-        table = pd.DataFrame.from_dict(found, orient="index", columns=["estimate", "std_error"])
-        return table.rename_axis("index")
+        return mobility_frame(indices, ["measure"])
 
     @property
     def first_passage(self) -> pd.DataFrame:
@@ -102,13 +101,13 @@ class MarkovResult(Displayed):
 
         Infinite where a state may never be reached. Source: Kemeny and Snell (1976), chapter 4.
         """
-        times = long_run.first_passage(self.probabilities.to_numpy()) * self.step
+        times = long_run.first_passage(self.probabilities.to_numpy()) * self.spec.step
         return pd.DataFrame(times, self.counts.index, self.counts.columns)
 
     @property
     def half_life(self) -> float:
         """Periods after which the slowest deviation from the long run is halved."""
-        return long_run.half_life(self.probabilities.to_numpy()) * self.step
+        return float(long_run.half_life(self.probabilities.to_numpy()) * self.spec.step)
 
     @checked
     def ahead(self, steps: Size) -> pd.DataFrame:
@@ -117,7 +116,7 @@ class MarkovResult(Displayed):
         Parameters
         ----------
         steps : int
-            From 1; each is `step` periods.
+            From 1; each covers ``spec.step`` periods.
 
         Raises
         ------
@@ -130,8 +129,8 @@ class MarkovResult(Displayed):
     def _blocks(self) -> list[Block]:
         return [
             f"Markov chain of {self.variable}: {len(self.counts)} states by {self.rule}, "
-            f"steps of {self.step}",
-            self.probabilities.round(3).assign(moves=self.counts.sum(axis=1)),
+            f"steps of {self.spec.step}",
+            rounded_probabilities(self),
             "Ergodic: " + ", ".join(f"{x:.3f}" for x in self.ergodic),
             *notes_of(self.notes),
         ]
@@ -147,8 +146,8 @@ def markov(
     step: Size = 1,
     relative: bool = False,
     replications: Replications = 0,
-    seed: Seed = None,
     level: Level = 0.95,
+    seed: Seed = 0,
 ) -> MarkovResult:
     """Estimate a first-order Markov chain of the states of a variable.
 
@@ -164,18 +163,18 @@ def markov(
     states : int
         Number of states.
     discretize : {"pooled-quantiles", "period-quantiles"} or sequence of float
-        Cuts by quantiles of all values, of each period's values, or as given (one fewer than
+        Cuts by quantiles of all values, of each period's values, or your own (one fewer than
         `states`). Intervals are closed on the right.
     step : int
         Periods between start and end of a move.
     relative : bool
         Whether to divide by the period's mean over units first.
     replications : int
-        Bootstrap samples of units, with their whole histories; cuts stay as they are.
+        Bootstrap samples of units, with their entire histories; cuts stay as they are.
+    level : float
+        Of the bootstrap intervals.
     seed : int, optional
         Of the bootstrap.
-    level : float
-        Of its intervals.
 
     Returns
     -------
@@ -199,67 +198,55 @@ def markov(
     >>> float(chain.probabilities.iloc[0, 0].round(3))
     0.915
     """
-    check_step(panel, step)
-    found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
-    counts = chains.count_transitions(found.codes, found.count, step)[0]
-    result = chain_of(counts, found, variable, step, panel.label(variable))
+    data = state_data(
+        panel, variable, states=states, discretize=discretize, step=step, relative=relative
+    )
+    cut = data.states
+    counts = transitions.count_transitions(cut.codes, cut.count, step)[0]
+    spec = Spec(**data.options, replications=replications, level=level, seed=seed)
+    result = chain_of(counts, data, spec)
     if not replications:
         return result
-    by_unit = counts_by_unit(found.codes, found.count, step)
-    return with_intervals(result, by_unit, replications, seed, level)
+    return with_bootstrap(result, transitions.counts_by_unit(cut.codes, cut.count, step))
 
 
-def with_intervals(
-    result: MarkovResult, by_unit: np.ndarray, replications: int, seed: int | None, level: float
-) -> MarkovResult:
+def with_bootstrap(result: MarkovResult, by_unit: np.ndarray) -> MarkovResult:
     """Return the chain with bootstrap intervals from the moves of each unit."""
-    p = result.probabilities
-    draws = bootstrap_probabilities(by_unit, p.shape, replications, seed)
+    p, spec = result.probabilities, result.spec
+    draws = bootstrap_probabilities(by_unit, p.shape, spec.replications, spec.seed)
     cells = pd.MultiIndex.from_product([p.index, p.columns])
-    flat = draws.reshape(replications, -1)
+    estimates, flat = p.to_numpy().ravel(), draws.reshape(len(draws), -1)
+    pi, long_runs = result.ergodic, long_run.ergodic_batch(draws)
     return replace(
         result,
-        intervals=interval_frame(p.to_numpy().ravel(), flat, cells, level),
-        ergodic_intervals=interval_frame(
-            result.ergodic.to_numpy(), long_run.ergodic_batch(draws), result.ergodic.index, level
-        ),
+        intervals=interval_frame(estimates, flat, cells, spec.level),
+        ergodic_intervals=interval_frame(pi.to_numpy(), long_runs, pi.index, spec.level),
     )
 
 
-def check_step(panel: SpatialPanel, step: int) -> None:
-    """Raise unless the panel has moves over `step` periods."""
-    panel.require_balanced()
-    if panel.n_periods <= step:
-        raise PanelError(
-            f"a move over {step} periods needs at least {step + 1} periods, "
-            f"the panel has {panel.n_periods}"
-        )
-    # A move starts and ends `step` periods apart only if no period is left out.
-    require_even_steps(panel.periods, "a move between states")
-
-
-def chain_of(
-    counts: np.ndarray, found: States, variable: str, step: int, label: str
-) -> MarkovResult:
+def chain_of(counts: np.ndarray, data: StateData, spec: Spec) -> MarkovResult:
     """Build the labelled result from counts of shape (states, states)."""
-    names = found.names
+    names = data.states.names
     rows, columns = pd.Index(names, name="own_state"), pd.Index(names, name="next_state")
-    p = chains.probabilities(counts)
-    long_run, closed, note = chains.ergodic(p)
-    notes = [f"ergodic distribution missing: {note}"] if note else []
+    p = transitions.probabilities(counts)
+    distribution, closed, reason = transitions.ergodic(p)
+    notes: list[Message] = []
+    if reason:
+        notes.append(t("ergodic distribution missing: {reason}", reason=reason))
     unvisited = [names[i] for i in np.flatnonzero(counts.sum(axis=1) == 0)]
     if unvisited:
-        notes.append(f"no move starts from state {'; '.join(unvisited)}: its row is missing")
+        states = "; ".join(unvisited)
+        notes.append(t("no move starts from state {states}: its row is missing", states=states))
     return MarkovResult(
-        variable=variable,
+        variable=data.variable,
+        label=data.label,
         counts=pd.DataFrame(counts, rows, columns),
         probabilities=pd.DataFrame(p, rows, columns),
-        std_errors=pd.DataFrame(chains.standard_errors(counts), rows, columns),
-        ergodic=pd.Series(long_run, rows, name="ergodic"),
+        std_errors=pd.DataFrame(transitions.standard_errors(counts), rows, columns),
+        ergodic=pd.Series(distribution, rows, name="ergodic"),
         closed_classes=closed,
-        cuts=found.cuts,
-        rule=found.rule,
-        step=step,
+        cuts=data.states.labelled_cuts(data.periods),
+        rule=data.states.rule,
+        spec=spec,
         notes=tuple(notes),
-        label=label,
     )

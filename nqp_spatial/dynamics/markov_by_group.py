@@ -1,17 +1,14 @@
-"""Chains of groups of units, of spans of time, and of pasts, with tests that they are equal."""
+"""Markov chains of groups of units, with and without neighbours, and tests that they are equal."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed
-from nqp_spatial.core.groups import Groups
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, tests_frame
+from nqp_spatial.core.display import Spec
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import (
     Level,
     Permutations,
@@ -22,19 +19,24 @@ from nqp_spatial.core.options import (
     checked,
 )
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.dynamics import _transitions as chains
-from nqp_spatial.dynamics._bootstrap import counts_by_unit
-from nqp_spatial.dynamics._homogeneity import homogeneity_tests, stratified_statistics
-from nqp_spatial.dynamics._states import Discretization, values_of
-from nqp_spatial.dynamics._states import discretize as cut
-from nqp_spatial.dynamics.markov import MarkovResult, chain_of, check_step, with_intervals
-from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.core.text import t
+from nqp_spatial.dynamics._grouped_chains import GroupedChains, group_moves, reassignment_tests
+from nqp_spatial.dynamics._homogeneity import homogeneity_tests, stratified_tests
+from nqp_spatial.dynamics._states import Discretization, lag_states_of, state_data
+from nqp_spatial.dynamics.markov import MarkovResult, chain_of, with_bootstrap
+from nqp_spatial.dynamics.spatial_markov import (
+    NO_NEIGHBOURS,
+    SpatialMarkovResult,
+    spatial_chain_of,
+    with_spatial_bootstrap,
+)
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
-__all__ = ["ChainsResult", "dealt_tests", "first_order", "markov_by_group", "time_homogeneity"]
+__all__ = ["ChainsResult", "SpatialChainsResult", "markov_by_group", "spatial_markov_by_group"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ChainsResult(Displayed):
+class ChainsResult(GroupedChains):
     """Markov chains with common states, side by side.
 
     Attributes
@@ -43,46 +45,73 @@ class ChainsResult(Displayed):
         Name to `MarkovResult`.
     pooled : MarkovResult
         Of all together.
-    tests : dict
+    tests : TestSet
         That transition probabilities are the same: ``lr``, ``chi2`` (degrees of freedom over cells
         that occur), ``lr_all_cells``, ``chi2_all_cells``, and permutation tests if asked for.
-    by : str
-        What tells the chains apart.
+    grouping : str
+        What the groups are: a column, spans of time, previous states.
+    spec : Spec
+    frame : DataFrame
+        By (group, own_state, next_state): ``moves, probability, std_error``.
+    notes : tuple of str
+        Of all chains, with their names.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.dynamics.markov_by_group(cities, "nqp", group="core")
-    >>> list(found.chains)
+    >>> result = nq.dynamics.markov_by_group(cities, "nqp", group="core")
+    >>> list(result.chains)
     ['centre', 'periphery']
     """
 
     chains: dict[str, MarkovResult]
     pooled: MarkovResult
-    tests: dict[str, HypothesisTest | NotApplicable]
-    by: str
-
-    @property
-    def tests_table(self) -> pd.DataFrame:
-        """The tests as a frame, one row each."""
-        return tests_frame(self.tests.values())
-
-    @property
-    def mobility(self) -> pd.DataFrame:
-        """Mobility indices of each chain, as (index, estimate | std_error) columns by chain."""
-        return pd.concat(
-            {name: chain.mobility for name, chain in self.chains.items()}, names=["by"]
-        )
+    tests: TestSet
+    grouping: str
+    spec: Spec
 
     @property
     def ergodic(self) -> pd.DataFrame:
-        """Ergodic distributions, one row a chain."""
+        """Ergodic distributions, one row per chain."""
         return pd.DataFrame({name: chain.ergodic for name, chain in self.chains.items()}).T
 
-    def _blocks(self) -> list[Block]:
-        chains = [part for name, one in self.chains.items() for part in [name, *one._blocks()]]
-        return [f"Markov chains by {self.by}", *chains, *map(repr, self.tests.values())]
+
+@dataclass(frozen=True, repr=False, eq=False)
+class SpatialChainsResult(GroupedChains):
+    """Spatial Markov chains of groups, with common states.
+
+    Attributes
+    ----------
+    chains : dict
+        Group to `SpatialMarkovResult`; the tests in each are of neighbours within the group.
+    tests : TestSet
+        That groups are equal where their neighbours' state is: ``lr``, ``chi2``,
+        ``lr_all_cells``, ``chi2_all_cells``, and permutation tests if asked for.
+    grouping : str
+        What the groups are.
+    spec : Spec
+    frame : DataFrame
+        By (group, neighbour_state, own_state, next_state): ``moves, probability, std_error``.
+    notes : tuple of str
+        Of all chains, with their names.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> w = nq.weights.knn(cities, k=6)
+    >>> result = nq.dynamics.spatial_markov_by_group(cities, "nqp", w, group="cluster")
+    >>> list(result.chains)
+    ['centre', 'periphery']
+    """
+
+    chains: dict[str, SpatialMarkovResult]
+    tests: TestSet
+    grouping: str
+    spec: Spec
+
+    _title = "Spatial Markov chains"
 
 
 @checked
@@ -98,7 +127,7 @@ def markov_by_group(
     permutations: Permutations = 0,
     replications: Replications = 0,
     level: Level = 0.95,
-    seed: Seed = None,
+    seed: Seed = 0,
 ) -> ChainsResult:
     """Estimate a Markov chain for each group of units, and test that they are equal.
 
@@ -113,11 +142,11 @@ def markov_by_group(
     states, discretize, step, relative
         As in `markov`; states are cut over all groups together.
     permutations : int
-        Random dealings of the groups to units, each with its whole history; 0 for none.
+        Random reassignments of groups to units, each with its entire history; 0 for none.
     replications : int
-        Bootstrap samples of units, inside each group.
+        Bootstrap samples of units, within each group.
     level : float
-        Of the bootstrap's intervals.
+        Of the bootstrap intervals.
     seed : int, optional
 
     Returns
@@ -132,228 +161,135 @@ def markov_by_group(
     Notes
     -----
     Source: Anderson and Goodman (1957); Bickenbach and Bode (2003). The chi-square distribution
-    takes moves for independent; the permutation test does not.
+    treats moves as independent; the permutation test does not.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.dynamics.markov_by_group(cities, "nqp", group="core", permutations=99, seed=0)
-    >>> found.tests["lr_permutation"].p_value <= 1
+    >>> result = nq.dynamics.markov_by_group(cities, "nqp", group="core", permutations=99, seed=0)
+    >>> result.tests["lr_permutation"].p_value <= 1
     True
     """
-    check_step(panel, step)
-    groups = Groups.by_unit(panel, group)
-    codes, names = groups.codes, groups.names
-    called = group if isinstance(group, str) else str(group.name or "group")
-    found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
-    by_unit = counts_by_unit(found.codes, found.count, step)
-    member = (codes == np.arange(len(names))[:, None]).astype(float)
-    shape = (len(names), found.count, found.count)
-    counts = (member @ by_unit).reshape(shape).astype(int)
-    null = f"transition probabilities are the same in all groups of {called}"
+    data = state_data(
+        panel, variable, states=states, discretize=discretize, step=step, relative=relative
+    )
+    moves = group_moves(panel, group, data.states, step)
+    counts = moves.counts[:, 0]
+    null = t(
+        "transition probabilities are the same in all groups of {grouping}",
+        grouping=moves.grouping,
+    )
     tests = homogeneity_tests(counts, null)
     if permutations:
-        tests |= dealt_tests(by_unit, codes, counts[:, None], null, permutations, seed)
-    of_groups = {}
-    for g, name in enumerate(names):
-        chain = chain_of(counts[g], found, variable, step, panel.label(variable))
+        tests |= reassignment_tests(moves, null, permutations, seed)
+    spec = Spec(
+        **data.options, group=moves.grouping, permutations=permutations,
+        replications=replications, level=level, seed=seed,
+    )  # fmt: skip
+    chains = {}
+    for number, name in enumerate(moves.names):
+        chain = chain_of(counts[number], data, spec)
         if replications:
-            chain = with_intervals(chain, by_unit[codes == g], replications, seed, level)
-        of_groups[name] = chain
-    pooled = chain_of(counts.sum(axis=0), found, variable, step, panel.label(variable))
-    return ChainsResult(of_groups, pooled, tests, called)
+            chain = with_bootstrap(chain, moves.by_unit[moves.codes == number])
+        chains[name] = chain
+    pooled = chain_of(counts.sum(axis=0), data, spec)
+    return ChainsResult(chains, pooled, TestSet(tests), moves.grouping, spec)
 
 
-def dealt_tests(
-    by_unit: np.ndarray,
-    codes: np.ndarray,
-    counts: np.ndarray,
-    null: str,
-    permutations: int,
-    seed: int | None,
-) -> dict[str, HypothesisTest | NotApplicable]:
-    """Return tests by dealing the groups to units at random.
+@checked
+def spatial_markov_by_group(
+    panel: SpatialPanel,
+    variable: str,
+    weights: WeightsLike,
+    *,
+    group: str | pd.Series,
+    states: StateCount = 4,
+    lag_states: StateCount = 4,
+    discretize: Discretization = "pooled-quantiles",
+    lag_discretize: Discretization = "pooled-quantiles",
+    step: Size = 1,
+    relative: bool = False,
+    permutations: Permutations = 0,
+    replications: Replications = 0,
+    level: Level = 0.95,
+    seed: Seed = 0,
+) -> SpatialChainsResult:
+    """Estimate a spatial Markov chain for each group of units, and test that they are equal.
+
+    Neighbours count whatever their group. With clubs (``clubs.groups()``) as the groups this is
+    the chain of each club.
 
     Parameters
     ----------
-    by_unit : ndarray
-        Moves of each unit, shape (units, strata x states x states).
-    codes : ndarray of int
-        Group of each unit.
-    counts : ndarray
-        Shape (groups, strata, states, states).
-    null : str
+    panel : SpatialPanel
+        Balanced and complete in the variable.
+    variable : str
+        A numeric column.
+    weights : SpatialWeights, Graph or W
+    group : str or Series
+        A column that does not change over periods, or groups by unit.
+    states, lag_states, discretize, lag_discretize, step, relative
+        As in `spatial_markov`; states are cut over all groups together.
     permutations : int
+        Random reassignments of groups to units, each with its history and its neighbours' states.
+    replications : int
+        Bootstrap samples of units, within each group.
+    level : float
+        Of the bootstrap intervals.
     seed : int, optional
-    """
-    rng = np.random.default_rng(seed)
-    drawn = np.empty((2, permutations))
-    batch = max(1, 4_000_000 // (len(codes) * len(counts)))
-    for start in range(0, permutations, batch):
-        size = min(batch, permutations - start)
-        dealt = rng.permuted(np.tile(codes, (size, 1)), axis=1)
-        member = (dealt[:, None, :] == np.arange(len(counts))[:, None]).astype(float)
-        moves = (member.reshape(-1, len(codes)) @ by_unit).reshape(size, *counts.shape)
-        drawn[:, start : start + size] = stratified_statistics(np.swapaxes(moves, 1, 2))
-    rule = f"{permutations} random dealings of groups to units"
-    found: dict[str, HypothesisTest | NotApplicable] = {}
-    observed = stratified_statistics(np.swapaxes(counts, 0, 1))
-    for (key, name), value, draws in zip(
-        [("lr", "LR"), ("chi2", "chi-square")], observed, drawn, strict=True
-    ):
-        reached = 1 + int((draws >= float(value) * (1 - 1e-12)).sum())
-        found[f"{key}_permutation"] = HypothesisTest(
-            name, null, float(value), "permutation", None, reached / (permutations + 1), rule
-        )
-    return found
-
-
-@checked
-def time_homogeneity(
-    panel: SpatialPanel,
-    variable: str,
-    *,
-    spans: int | Sequence[Hashable] = 2,
-    states: StateCount = 4,
-    discretize: Discretization = "pooled-quantiles",
-    step: Size = 1,
-    relative: bool = False,
-) -> ChainsResult:
-    """Estimate a Markov chain for each span of time, and test that they are equal.
-
-    Parameters
-    ----------
-    panel : SpatialPanel
-        Balanced and complete in the variable.
-    variable : str
-        A numeric column.
-    spans : int or sequence of periods
-        A number of spans of nearly equal length; or the periods at which a new span begins, the
-        first left out. A move belongs to the span in which it starts.
-    states, discretize, step, relative
-        As in `markov`; states are cut over all periods together.
 
     Returns
     -------
-    ChainsResult
+    SpatialChainsResult
 
     Raises
     ------
-    OptionError, PanelError
-        If there are not two spans with moves. What `markov` raises.
+    PanelError, UnmatchedIdsError, OptionError, IslandError
+        As `spatial_markov`; or if a unit has no group or changes it, or there is one group.
 
     Notes
     -----
-    Source: Anderson and Goodman (1957), section 3.2; Bickenbach and Bode (2003), equation 13.
+    The null is ``p_ij|l,g = p_ij|l``: statistics of the neighbour states l add up, and so do their
+    degrees of freedom.
 
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.dynamics.time_homogeneity(
-    ...     nq.datasets.us_income(), "relative_income", spans=[1970], states=5
+    >>> cities = nq.datasets.simulate_cities(seed=0)
+    >>> w = nq.weights.knn(cities, k=6)
+    >>> result = nq.dynamics.spatial_markov_by_group(
+    ...     cities, "nqp", w, group="cluster", permutations=99, seed=0
     ... )
-    >>> list(found.chains)
-    ['1929-1969', '1970-2008']
+    >>> 0 < result.tests["lr_permutation"].p_value <= 1
+    True
     """
-    check_step(panel, step)
-    starts = panel.periods[:-step]
-    if isinstance(spans, int | np.integer):
-        if not 2 <= spans <= len(starts):
-            raise OptionError(
-                f"spans must be from 2 to {len(starts)}, the periods in which moves start; "
-                f"got {spans!r}"
-            )
-        begins = np.array([part[0] for part in np.array_split(np.arange(len(starts)), spans)])[1:]
-    else:
-        begins = np.unique([panel.periods.get_loc(one) for one in panel.require_periods(spans)])
-        if not len(begins) or begins[0] == 0 or begins[-1] >= len(starts):
-            raise OptionError(
-                f"spans must name periods after the first, {starts[0]!r}, up to {starts[-1]!r}, "
-                f"in which moves still start; got {list(spans)!r}"
-            )
-    span = np.searchsorted(begins, np.arange(panel.n_periods), side="right")
-    edges = [0, *begins, len(starts)]
-    names = [
-        f"{starts[low]}-{starts[high - 1]}" if high - low > 1 else str(starts[low])
-        for low, high in pairwise(edges)
-    ]
-    found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
-    given = np.broadcast_to(span, found.codes.shape)
-    counts = chains.count_transitions(found.codes, found.count, step, given, len(names))
-    null = "transition probabilities are the same in all spans of time"
-    return ChainsResult(
-        {
-            name: chain_of(one, found, variable, step, panel.label(variable))
-            for name, one in zip(names, counts, strict=True)
-        },
-        chain_of(counts.sum(axis=0), found, variable, step, panel.label(variable)),
-        homogeneity_tests(counts, null),
-        "span of time",
+    data = state_data(
+        panel, variable, states=states, discretize=discretize, step=step, relative=relative
     )
-
-
-@checked
-def first_order(
-    panel: SpatialPanel,
-    variable: str,
-    *,
-    states: StateCount = 4,
-    discretize: Discretization = "pooled-quantiles",
-    step: Size = 1,
-    relative: bool = False,
-) -> ChainsResult:
-    """Test that where a unit goes depends on where it is, not on where it was before.
-
-    Chains by the state one step before the start of a move are compared.
-
-    Parameters
-    ----------
-    panel : SpatialPanel
-        Balanced and complete in the variable.
-    variable : str
-        A numeric column.
-    states, discretize, step, relative
-        As in `markov`.
-
-    Returns
-    -------
-    ChainsResult
-        Chains by the state before.
-
-    Raises
-    ------
-    PanelError
-        If there are no two moves in a row. What `markov` raises.
-
-    Notes
-    -----
-    Rejection warns against powers of P and the ergodic distribution. Source: Anderson and Goodman
-    (1957), section 3.4.
-
-    Examples
-    --------
-    >>> import nqp_spatial as nq
-    >>> found = nq.dynamics.first_order(nq.datasets.us_income(), "relative_income", states=5)
-    >>> found.tests["lr"].df
-    45
-    """
-    check_step(panel, step)
-    if panel.n_periods <= 2 * step:
-        raise PanelError(
-            f"two moves over {step} periods in a row need {2 * step + 1} periods, the panel has "
-            f"{panel.n_periods}"
-        )
-    found = cut(values_of(panel, variable, relative=relative), states, discretize, what=variable)
-    before, own = found.codes[:, :-step], found.codes[:, step:]
-    counts = chains.count_transitions(own, found.count, step, before, found.count)
-    null = "moves depend on the state now, not on the one before"
-    return ChainsResult(
-        {
-            f"from {name}": chain_of(one, found, variable, step, panel.label(variable))
-            for name, one in zip(found.names, counts, strict=True)
-        },
-        chain_of(counts.sum(axis=0), found, variable, step, panel.label(variable)),
-        homogeneity_tests(counts, null),
-        "state before",
+    w = as_weights(weights)
+    neighbours = lag_states_of(data, w, panel.units, lag_states, lag_discretize)
+    moves = group_moves(panel, group, data.states, step, neighbours)
+    null = t(
+        "transition probabilities are the same in all groups of {grouping}, given the neighbours' "
+        "state",
+        grouping=moves.grouping,
     )
+    tests = stratified_tests(np.swapaxes(moves.counts, 0, 1), null)
+    if permutations:
+        tests |= reassignment_tests(moves, null, permutations, seed)
+    spec = Spec(
+        **data.options, weights=w, lag_states=lag_states, lag_discretize=lag_discretize,
+        group=moves.grouping, permutations=permutations, replications=replications, level=level,
+        seed=seed,
+    )  # fmt: skip
+    chains = {}
+    for number, name in enumerate(moves.names):
+        counts = moves.counts[number]
+        own_tests = homogeneity_tests(counts, NO_NEIGHBOURS)
+        conditions = {"neighbour_state": neighbours}
+        chain = spatial_chain_of(counts, data, conditions, own_tests, w, spec)
+        if replications:
+            chain = with_spatial_bootstrap(chain, moves.by_unit[moves.codes == number])
+        chains[name] = chain
+    return SpatialChainsResult(chains, TestSet(tests), moves.grouping, spec)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, Spec
 from nqp_spatial.core.groups import Groups
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Permutations, Seed, Size, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.dynamics.markov import check_step
+from nqp_spatial.core.resampling import batches, permutation_p
+from nqp_spatial.dynamics._states import check_step
 from nqp_spatial.errors import DomainError, PanelError, WeightsError, sample
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["RankMobilityResult", "rank_mobility"]
 
@@ -33,13 +31,15 @@ class RankMobilityResult(Displayed):
     frame : DataFrame
         By the period in which a move starts: ``tau`` (Kendall's tau-b), ``tau_p_value``; with
         weights ``tau_neighbours`` (the same over pairs of neighbours), ``tau_others`` (over the
-        other pairs), ``neighbours_p_value``; with
-        groups ``theta`` (1 if all changes of rank inside a group go one way, 0 if they cancel),
-        ``theta_p_value``. Permutation p-values are two-sided. Missing: theta where no rank changes,
-        tau over pairs of which there are none, p-values without permutations.
+        other pairs), ``neighbours_p_value``; with groups ``theta`` (1 if all changes of rank inside
+        a group go one way, 0 if they cancel), ``theta_p_value``. Permutation p-values are
+        two-sided. Missing: theta where no rank changes, tau over pairs of which there are none,
+        p-values without permutations.
     variable : str
-    step, permutations : int
-    seed : int or None
+    spec : Spec
+    tests : TestSet
+        Empty: p-values stand in the frame, by period.
+    notes : tuple of str
 
     Examples
     --------
@@ -51,26 +51,28 @@ class RankMobilityResult(Displayed):
 
     frame: pd.DataFrame
     variable: str
-    step: int
-    permutations: int
-    seed: int | None
+    spec: Spec
+    tests: TestSet = field(default_factory=TestSet)
+    notes: tuple[str, ...] = ()
+
+    _figure = "over_periods"
 
     def _blocks(self) -> list[Block]:
-        return [f"Rank mobility of {self.variable}, steps of {self.step}", self.frame]
+        return [f"Rank mobility of {self.variable}, steps of {self.spec.step}", self.frame]
 
 
 @checked
 def rank_mobility(
     panel: SpatialPanel,
     variable: str,
+    weights: WeightsLike | None = None,
     *,
-    w: WeightsLike | None = None,
     group: str | pd.Series | None = None,
     step: Size = 1,
     permutations: Permutations = 999,
-    seed: Seed = None,
+    seed: Seed = 0,
 ) -> RankMobilityResult:
-    """Measure how far the ranking of units is kept, in all and between neighbours.
+    """Measure how stable the ranking of units is, among all units and between neighbours.
 
     Kendall's tau of the values at t and t + step; the same over pairs of neighbours only; and
     ``theta = sum_g |sum_(i in g) dr_i| / sum_i |dr_i|`` of changes of rank dr.
@@ -81,14 +83,14 @@ def rank_mobility(
         Balanced and complete in the variable.
     variable : str
         A numeric column.
-    w : SpatialWeights, Graph or W, optional
-        Who neighbours whom, in either direction; weights do not count.
+    weights : SpatialWeights, Graph or W, optional
+        Which units are neighbours, in either direction; the values of weights do not matter.
     group : str or Series, optional
         A column that does not change over periods, or groups by unit.
     step : int
         Periods between start and end.
     permutations : int
-        Random relocations of units, or dealings of groups; 0 for none.
+        Random relocations of units, and reassignments of groups to units; 0 for none.
     seed : int, optional
 
     Returns
@@ -112,56 +114,79 @@ def rank_mobility(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income().select(periods=[1929, 1969, 2009])
     >>> w = nq.weights.contiguity(panel)
-    >>> nq.dynamics.rank_mobility(panel, "income", w=w, seed=0).frame.shape
+    >>> nq.dynamics.rank_mobility(panel, "income", w, seed=0).frame.shape
     (2, 5)
     """
     check_step(panel, step)
     values = panel.values(variable)
     if len(values) < 2:
         raise PanelError("ranks are of several units; the panel has one unit")
-    flat = np.ptp(values, axis=0) == 0
-    if flat.any():
+    constant = np.ptp(values, axis=0) == 0
+    if constant.any():
         raise DomainError(
-            f"{variable!r} is constant in {sample(panel.periods[flat])}: units have no ranks"
+            f"{variable!r} is constant in {sample(panel.periods[constant])}: units have no ranks"
         )
     start, end = values[:, :-step], values[:, step:]
-    found = [stats.kendalltau(a, b) for a, b in zip(start.T, end.T, strict=True)]
+    taus = [stats.kendalltau(a, b) for a, b in zip(start.T, end.T, strict=True)]
     columns = {
-        "tau": np.array([one.statistic for one in found]),
-        "tau_p_value": np.array([one.pvalue for one in found]),
+        "tau": np.array([tau.statistic for tau in taus]),
+        "tau_p_value": np.array([tau.pvalue for tau in taus]),
     }
     rng = np.random.default_rng(seed)
-    n = len(values)
+    w = None if weights is None else as_weights(weights)
     if w is not None:
-        links = _pairs(as_weights(w).aligned(panel.units))
-        near, others = _split(start, end, links)
-        columns |= {"tau_neighbours": near, "tau_others": others}
-
-        def relocated(orders: np.ndarray) -> np.ndarray:
-            from nqp_spatial.dynamics._numba import relocated_concordance
-
-            # Ranks, for differences of values can underflow to a tie.
-            before, after = (stats.rankdata(of, axis=0) for of in (start, end))
-            return np.asarray(relocated_concordance(before, after, links, orders))
-
-        places = np.arange(n)
-        columns["neighbours_p_value"] = _p_values(near, relocated, places, permutations, rng)
+        links = _pairs(w.aligned(panel.units))
+        columns |= _among_neighbours(start, end, links, permutations, rng)
     if group is not None:
-        groups = Groups.by_unit(panel, group)
-        codes, names = groups.codes, groups.names
-        changes = stats.rankdata(end, axis=0) - stats.rankdata(start, axis=0)
-        total = np.abs(changes).sum(axis=0)
+        columns |= _within_groups(start, end, Groups.by_unit(panel, group), permutations, rng)
+    group_name = group if group is None or isinstance(group, str) else group.name
+    spec = Spec(weights=w, group=group_name, step=step, permutations=permutations, seed=seed)
+    return RankMobilityResult(pd.DataFrame(columns, panel.periods[:-step]), variable, spec)
 
-        def theta(dealt: np.ndarray) -> np.ndarray:
-            member = (dealt[:, None, :] == np.arange(len(names))[:, None]).astype(float)
-            inside = np.abs(member.reshape(-1, n) @ changes).reshape(len(dealt), len(names), -1)
-            none = np.full((len(dealt), len(total)), np.nan)
-            return np.asarray(np.divide(inside.sum(axis=1), total, out=none, where=total > 0))
 
-        columns["theta"] = theta(codes[None])[0]
-        columns["theta_p_value"] = _p_values(columns["theta"], theta, codes, permutations, rng)
-    frame = pd.DataFrame(columns, panel.periods[:-step])
-    return RankMobilityResult(frame, variable, step, permutations, seed)
+def _among_neighbours(
+    start: np.ndarray,
+    end: np.ndarray,
+    links: np.ndarray,
+    permutations: int,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Return tau over pairs of neighbours and over other pairs, with relocated units."""
+    tau, others = _split(start, end, links)
+
+    def relocated(orders: np.ndarray) -> np.ndarray:
+        from nqp_spatial.dynamics._numba import relocated_concordance
+
+        # Ranks, for differences of values can underflow to a tie.
+        before, after = (stats.rankdata(side, axis=0) for side in (start, end))
+        return np.asarray(relocated_concordance(before, after, links, orders))
+
+    p_values = _p_values(tau, relocated, np.arange(len(start)), permutations, rng)
+    return {"tau_neighbours": tau, "tau_others": others, "neighbours_p_value": p_values}
+
+
+def _within_groups(
+    start: np.ndarray,
+    end: np.ndarray,
+    groups: Groups,
+    permutations: int,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Return theta of changes of rank within groups, with reassigned groups."""
+    changes = stats.rankdata(end, axis=0) - stats.rankdata(start, axis=0)
+    total = np.abs(changes).sum(axis=0)
+    size = len(groups)
+
+    def theta(codes: np.ndarray) -> np.ndarray:
+        members = (codes[:, None, :] == np.arange(size)[:, None]).astype(float)
+        sums = members.reshape(-1, len(changes)) @ changes
+        net = np.abs(sums).reshape(len(codes), size, -1)
+        none = np.full((len(codes), len(total)), np.nan)
+        return np.asarray(np.divide(net.sum(axis=1), total, out=none, where=total > 0))
+
+    observed = theta(groups.codes[None])[0]
+    p_values = _p_values(observed, theta, groups.codes, permutations, rng)
+    return {"theta": observed, "theta_p_value": p_values}
 
 
 def _pairs(matrix: sparse.csr_array) -> np.ndarray:
@@ -182,10 +207,12 @@ def _tau(above: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray
 def _split(start: np.ndarray, end: np.ndarray, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return tau-b of neighbours and of the other pairs, which follow from all pairs."""
     i, j = links
-    one, then = np.sign(start[i] - start[j]), np.sign(end[i] - end[j])
-    near = [(one * then).sum(axis=0), np.abs(one).sum(axis=0), np.abs(then).sum(axis=0)]
-    every = np.array([_kendall_counts(a, b) for a, b in zip(start.T, end.T, strict=True)]).T
-    return _tau(*near), _tau(*(every - np.array(near)))
+    before, after = np.sign(start[i] - start[j]), np.sign(end[i] - end[j])
+    linked = np.array(
+        [(before * after).sum(axis=0), np.abs(before).sum(axis=0), np.abs(after).sum(axis=0)]
+    )
+    total = np.array([_kendall_counts(a, b) for a, b in zip(start.T, end.T, strict=True)]).T
+    return _tau(*linked), _tau(*(total - linked))
 
 
 def _kendall_counts(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
@@ -201,19 +228,18 @@ def _kendall_counts(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
 def _p_values(
     observed: np.ndarray,
     statistic: Callable[[np.ndarray], np.ndarray],
-    base: np.ndarray,
+    arrangement: np.ndarray,
     permutations: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Return two-sided permutation p-values, twice the smaller tail, ties in both."""
     if not permutations:
         return np.full(len(observed), np.nan)
-    below, above = np.ones(len(observed)), np.ones(len(observed))
-    batch = max(1, 2_000_000 // len(base))
-    for start in range(0, permutations, batch):
-        size = min(batch, permutations - start)
-        drawn = statistic(rng.permuted(np.tile(base, (size, 1)), axis=1))
-        below += (drawn <= observed + 1e-12).sum(axis=0)
-        above += (drawn >= observed - 1e-12).sum(axis=0)
-    p = np.minimum(1.0, 2 * np.minimum(below, above) / (permutations + 1))
+    below, above = np.zeros(len(observed)), np.zeros(len(observed))
+    for batch in batches(permutations, max(1, 2_000_000 // len(arrangement))):
+        copies = np.tile(arrangement, (batch.stop - batch.start, 1))
+        draws = statistic(rng.permuted(copies, axis=1))
+        below += (draws <= observed + 1e-12).sum(axis=0)
+        above += (draws >= observed - 1e-12).sum(axis=0)
+    p = permutation_p(above, permutations, "two-sided", below)
     return np.asarray(np.where(np.isnan(observed), np.nan, p))

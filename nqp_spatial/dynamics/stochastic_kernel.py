@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Count, Positive, Range, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
-from nqp_spatial.dynamics import _transitions as chains
-from nqp_spatial.dynamics._kde import far_from_the_rest, gaussian_rows, robust_spread
-from nqp_spatial.dynamics._states import values_of
-from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
+from nqp_spatial.core.text import Message, t
+from nqp_spatial.dynamics import _transitions as transitions
+from nqp_spatial.dynamics._kde import gaussian_rows, outlier_message, robust_scale
+from nqp_spatial.dynamics._states import matrix_without_islands, values_of
+from nqp_spatial.errors import DomainError, OptionError, PanelError
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["KernelResult", "stochastic_kernel"]
 
@@ -34,6 +33,8 @@ class KernelResult(Displayed):
 
     Attributes
     ----------
+    frame : DataFrame
+        By (x, y): ``conditional, joint``.
     conditional : DataFrame
         ``f(y | x)``: rows x (where units are, or their neighbours), columns y; each row integrates
         to one, and is missing where no data are near.
@@ -44,24 +45,25 @@ class KernelResult(Displayed):
     ergodic : Series
         The density that the kernel leaves as it is, over y; missing if conditional on neighbours,
         or not unique.
-    given : {"own", "neighbours"}
-    step : int
-        Periods from x to y.
-    bandwidths : tuple of float
-        Of x and y.
+    bandwidths : Series
+        Of ``x`` and ``y``.
     pairs : DataFrame
         The data, columns ``x, y``, by (unit, period of x).
-    variable : str
-    relative : bool
+    variable, label : str
+        The column, and what figures call it.
+    spec : Spec
+        Options: ``condition`` ("own" or "neighbours"), ``step`` (periods from x to y), weights,
+        ``bandwidth, points, relative``.
     notes : tuple of str
-    label : str
-        What figures call the variable.
+    tests : TestSet
+        Empty.
 
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.dynamics.stochastic_kernel(nq.datasets.us_income(), "relative_income", step=5)
-    >>> found.conditional.shape
+    >>> panel = nq.datasets.us_income()
+    >>> kernel = nq.dynamics.stochastic_kernel(panel, "relative_income", step=5)
+    >>> kernel.conditional.shape
     (101, 101)
     """
 
@@ -69,46 +71,60 @@ class KernelResult(Displayed):
     joint: pd.DataFrame
     marginal: pd.Series
     ergodic: pd.Series
-    given: Literal["own", "neighbours"]
-    step: int
-    bandwidths: tuple[float, float]
+    bandwidths: pd.Series
     pairs: pd.DataFrame
     variable: str
-    relative: bool
-    notes: tuple[str, ...]
     label: str
+    spec: Spec
+    notes: tuple[str, ...]
+    tests: TestSet = field(default_factory=TestSet)
+
+    _figure = "kernel_surface"
 
     @property
-    def inside(self) -> np.ndarray:
-        """Which rows rest on data: the stretch around the median of x with pairs enough.
+    def frame(self) -> pd.DataFrame:
+        """Conditional and joint densities, one row per pair of grid points."""
+        return pd.DataFrame(
+            {
+                "conditional": self.conditional.stack(future_stack=True),
+                "joint": self.joint.stack(future_stack=True),
+            }
+        )
+
+    @property
+    def supported(self) -> pd.Series:
+        """Which x have enough data: the stretch around the median of x, by x.
 
         The kernel's weights at x must add up to a half percent of the pairs, ``2 sqrt(pi) h f(x) >=
-        0.005``: beyond, the kernel shows single units.
+        0.005``: elsewhere the kernel rests on few units.
         """
         x = self.conditional.index.to_numpy()
-        weight = 2 * np.sqrt(np.pi) * self.bandwidths[0] * self.marginal.to_numpy()
+        weight = 2 * np.sqrt(np.pi) * self.bandwidths["x"] * self.marginal.to_numpy()
         low, high = self.pairs["x"].min(), self.pairs["x"].max()
         enough = (weight >= _ENOUGH) & (x >= low) & (x <= high)
         stretch = np.cumsum(np.diff(enough, prepend=False))
         middle = int(np.searchsorted(x, self.pairs["x"].median()))
-        return np.asarray(enough & (stretch == stretch[middle]))
+        supported = enough & (stretch == stretch[middle])
+        return pd.Series(supported, self.conditional.index, name="supported")
 
     @property
     def expected(self) -> pd.Series:
-        """``E(y | x)``, for rows that rest on data; on the 45-degree line where nothing moves."""
+        """``E(y | x)``, where x has enough data; on the 45-degree line where nothing moves."""
         y = self.conditional.columns.to_numpy()
         mean = np.nan_to_num(self.conditional.to_numpy()) @ y * (y[1] - y[0])
-        return pd.Series(mean, self.conditional.index, name="expected")[self.inside]
+        return pd.Series(mean, self.conditional.index, name="expected")[self.supported]
 
     def _blocks(self) -> list[Block]:
-        what = "its neighbours' mean" if self.given == "neighbours" else "its own value"
-        peak = []  # given the neighbours there is no long run
+        neighbours = self.spec.condition == "neighbours"
+        condition = "its neighbours' mean" if neighbours else "its own value"
+        peak = []  # conditional on neighbours there is no long run
         if self.ergodic.notna().all():
             peak = [f"The ergodic density is highest at {self.ergodic.idxmax():.4g}"]
         return [
-            f"Stochastic kernel of {self.variable}{', relative to the mean' * self.relative} given "
-            f"{what}, {self.step} periods later; {len(self.pairs)} pairs, bandwidths "
-            f"{self.bandwidths[0]:.4g} and {self.bandwidths[1]:.4g}",
+            f"Stochastic kernel of {self.variable}"
+            f"{', relative to the mean' * self.spec.relative} given {condition}, "
+            f"{self.spec.step} periods later; {len(self.pairs)} pairs, bandwidths "
+            f"{self.bandwidths['x']:.4g} and {self.bandwidths['y']:.4g}",
             *peak,
             *notes_of(self.notes),
         ]
@@ -118,14 +134,14 @@ class KernelResult(Displayed):
 def stochastic_kernel(
     panel: SpatialPanel,
     variable: str,
+    weights: WeightsLike | None = None,
     *,
     step: Count = 1,
-    w: WeightsLike | None = None,
     bandwidth: tuple[Positive, Positive] | None = None,
     points: Annotated[int, Range(20, 500)] = 101,
     relative: bool = False,
 ) -> KernelResult:
-    """Estimate the density of the value `step` periods later, given the value now or around.
+    """Estimate the density of the value `step` periods later, given the value now or a lag.
 
     ``f(y | x) = f(x, y) / f(x)``, with a normal product kernel. x is the unit's own value at t, or
     with weights the mean ``W y_t`` of its neighbours; y its value at t + step, all periods pooled.
@@ -136,10 +152,10 @@ def stochastic_kernel(
         Balanced and complete in the variable.
     variable : str
         A numeric column.
+    weights : SpatialWeights, Graph or W, optional
+        Neighbours, for the spatially conditioned kernel; rows should add to one.
     step : int
         Periods between x and y; 0 only with weights.
-    w : SpatialWeights, Graph or W, optional
-        Neighbours, for the spatially conditioned kernel; rows should add to one.
     bandwidth : (float, float), optional
         Of x and y; by default ``s n^(-1/6)`` with s the smaller of the standard deviation and the
         interquartile range over 1.349 (Silverman 1986, equation 4.14).
@@ -174,11 +190,11 @@ def stochastic_kernel(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
     >>> w = nq.weights.contiguity(panel)
-    >>> nq.dynamics.stochastic_kernel(panel, "relative_income", step=0, w=w).given
+    >>> nq.dynamics.stochastic_kernel(panel, "relative_income", w, step=0).spec.condition
     'neighbours'
     """
     panel.require_balanced()
-    if step == 0 and w is None:
+    if step == 0 and weights is None:
         raise OptionError("step must be a whole number from 1, got 0; with weights it may be 0")
     if panel.n_periods <= step:
         raise PanelError(
@@ -188,66 +204,68 @@ def stochastic_kernel(
     if step:
         require_even_steps(panel.periods, "a stochastic kernel")
     values = values_of(panel, variable, relative=relative)
-    last = panel.n_periods - step
-    around = values if w is None else _around(panel, values, w)
-    x, y = around[:, :last].ravel(), values[:, step:].ravel()
-    for name, of in (("x", x), ("y", y)):
-        if np.ptp(of) == 0:
-            raise DomainError(f"{variable!r} is constant as {name} of the kernel: {of[0]:g}")
+    w = None if weights is None else as_weights(weights)
+    before = values if w is None else np.asarray(matrix_without_islands(w, panel.units) @ values)
+    starts = panel.periods[: panel.n_periods - step]
+    x, y = before[:, : len(starts)].ravel(), values[:, step:].ravel()
+    for name, axis in (("x", x), ("y", y)):
+        if np.ptp(axis) == 0:
+            raise DomainError(f"{variable!r} is constant as {name} of the kernel: {axis[0]:g}")
     h = _bandwidths(x, y, bandwidth)
-    low, high = min(x.min(), y.min()) - 3 * max(h), max(x.max(), y.max()) + 3 * max(h)
-    if high - low > min(6 * points, _MOST_BANDWIDTHS) * min(h):
-        # Between grid points so far apart a kernel vanishes.
-        raise DomainError(
-            far_from_the_rest(panel, variable, values, min(h))
-            + f", or pass points= (up to 500, got {points})"
-        )
-    grid = np.linspace(low, high, int(points))
+    grid = _grid(panel, variable, values, x, y, h, int(points))
     joint, marginal = _smoothed(x, y, h, grid)
-    # Rows so far from all data that nothing is left of the kernel are missing.
+    # Rows so far from all data that the kernel vanishes are missing.
     mass = joint.sum(axis=1, keepdims=True) * (grid[1] - grid[0])
     none = np.full(joint.shape, np.nan)
     conditional = np.divide(joint, mass, out=none, where=mass > 1e-200)
-    ergodic = np.full(len(grid), np.nan)
-    notes: list[str] = []
+    ergodic, reason = np.full(len(grid), np.nan), None
     if w is None:
-        ergodic, notes = _ergodic(conditional, grid, marginal)
+        ergodic, reason = _ergodic(conditional, grid, marginal)
     rows, columns = pd.Index(grid, name="x"), pd.Index(grid, name="y")
-    pairs = pd.MultiIndex.from_product([panel.units, panel.periods[:last]])
+    index = pd.MultiIndex.from_product([panel.units, starts], names=["unit", "period"])
     return KernelResult(
         conditional=pd.DataFrame(conditional, rows, columns),
         joint=pd.DataFrame(joint, rows, columns),
         marginal=pd.Series(marginal, rows, name="density"),
         ergodic=pd.Series(ergodic, columns, name="ergodic"),
-        given="own" if w is None else "neighbours",
-        step=int(step),
-        bandwidths=h,
-        pairs=pd.DataFrame({"x": x, "y": y}, pairs.set_names(["unit", "period"])),
+        bandwidths=pd.Series({"x": h[0], "y": h[1]}, name="bandwidth"),
+        pairs=pd.DataFrame({"x": x, "y": y}, index),
         variable=variable,
-        relative=relative,
-        notes=tuple(notes),
         label=panel.label(variable),
-    )
-
-
-def _around(panel: SpatialPanel, values: np.ndarray, weights: WeightsLike) -> np.ndarray:
-    w = as_weights(weights)
-    matrix = w.aligned(panel.units)
-    if len(w.islands):
-        raise IslandError(
-            f"{len(w.islands)} units have no neighbours: {sample(w.islands)}; attach them "
-            "(islands='nearest') or leave them out of the panel"
-        )
-    return np.asarray(matrix @ values)
+        spec=Spec(
+            condition="own" if w is None else "neighbours", weights=w, step=int(step),
+            bandwidth=bandwidth, points=points, relative=relative,
+        ),
+        notes=(t("ergodic density missing: {reason}", reason=reason),) if reason else (),
+    )  # fmt: skip
 
 
 def _bandwidths(
-    x: np.ndarray, y: np.ndarray, given: tuple[float, float] | None
+    x: np.ndarray, y: np.ndarray, bandwidth: tuple[float, float] | None
 ) -> tuple[float, float]:
-    if given is None:
+    if bandwidth is None:
         shrink = len(x) ** (-1 / 6)
-        return robust_spread(x) * shrink, robust_spread(y) * shrink
-    return float(given[0]), float(given[1])
+        return robust_scale(x) * shrink, robust_scale(y) * shrink
+    return float(bandwidth[0]), float(bandwidth[1])
+
+
+def _grid(
+    panel: SpatialPanel,
+    variable: str,
+    values: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    h: tuple[float, float],
+    points: int,
+) -> np.ndarray:
+    """Return the points of both axes, or raise where a kernel would vanish between them."""
+    low, high = min(x.min(), y.min()) - 3 * max(h), max(x.max(), y.max()) + 3 * max(h)
+    if high - low > min(6 * points, _MOST_BANDWIDTHS) * min(h):
+        raise DomainError(
+            outlier_message(panel, variable, values, min(h))
+            + f", or pass points= (up to 500, got {points})"
+        )
+    return np.linspace(low, high, points)
 
 
 def _smoothed(
@@ -264,7 +282,7 @@ def _smoothed(
 
 def _binned_pairs(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
     """Share pairs, in units of bins, between the four bins around them; x by rows."""
-    i, j = (np.clip(np.floor(of).astype(np.int64), 0, size - 2) for of in (x, y))
+    i, j = (np.clip(np.floor(axis).astype(np.int64), 0, size - 2) for axis in (x, y))
     a, b = x - i, y - j
     total = np.zeros(size * size)
     for right, up, share in (
@@ -276,22 +294,22 @@ def _binned_pairs(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
 
 def _ergodic(
     conditional: np.ndarray, grid: np.ndarray, marginal: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
-    """Return the density that the kernel leaves as it is."""
+) -> tuple[np.ndarray, Message | None]:
+    """Return the density that the kernel leaves as it is, or why there is none."""
     step = grid[1] - grid[0]
     p = conditional * step
-    # Where no data are near, the kernel says nothing: such points are left out.
+    # Points without data nearby are left out.
     known = marginal > 1e-8 * marginal.max()
     p = p[np.ix_(known, known)]
-    # Chances below a billionth would join what data keep apart.
+    # Probabilities below a billionth would connect what is separate in the data.
     p[p < 1e-9] = 0.0
-    # Between points far apart beside the bandwidth a row can lead to no known point.
+    # Where grid points are far apart relative to the bandwidth, a row can lead to no known point.
     total = p.sum(axis=1, keepdims=True)
     p = np.divide(p, total, out=np.full_like(p, np.nan), where=total > 0)
-    found, _, note = chains.ergodic(p)
-    result = np.full(len(grid), np.nan)
-    if note:
-        return result, [f"ergodic density missing: {note}"]
-    result[:] = 0.0
-    result[known] = np.maximum(found, 0.0) / step
-    return result, []
+    distribution, _, reason = transitions.ergodic(p)
+    density = np.full(len(grid), np.nan)
+    if reason:
+        return density, reason
+    density[:] = 0.0
+    density[known] = np.maximum(distribution, 0.0) / step
+    return density, None

@@ -181,17 +181,16 @@ def dagum(
         intervals = percentile_intervals(
             np.concatenate(draws).swapaxes(1, 2), level, data.periods, COLUMNS
         )
-    group_name = group if isinstance(group, str) else str(group.name or "group")
     return DagumResult(
         frame=pd.DataFrame(_totals(parts)[0], data.periods, list(COLUMNS)),
         **_tables(parts, data, groups.names),
         intervals=intervals,
         variable=variable,
-        group=group_name,
+        group=groups.name,
         label=panel.label(variable),
         level=level,
         spec=Spec(
-            variable=variable, group=group_name, population=population, singletons=singletons,
+            variable=variable, group=groups.name, population=population, singletons=singletons,
             replications=replications, level=level, seed=seed,
         ),
     )  # fmt: skip

@@ -127,14 +127,13 @@ def gaps(
         {(a, b): _pair(levels[a], levels[b]) for a, b in itertools.combinations(order, 2)},
         names=["ahead", "behind"],
     )
-    group_name = group if isinstance(group, str) else str(group.name or "group")
     return GapsResult(
         levels=levels,
         frame=frame,
         variable=variable,
-        group=group_name,
+        group=groups.name,
         label=panel.label(variable),
-        spec=Spec(variable=variable, group=group_name, how=how, population=population),
+        spec=Spec(variable=variable, group=groups.name, how=how, population=population),
     )
 
 

@@ -1,18 +1,18 @@
 """Tables for papers (Word, LaTeX, HTML, spreadsheets) and whole studies."""
 
-from nqp_spatial.report.study.check import Finding, check, starter
+from nqp_spatial.report.study.check import Finding, Findings, check, starter
 from nqp_spatial.report.study.runner import StudyResult, study
-from nqp_spatial.report.tables.regression import effects_table, regression_table
-from nqp_spatial.report.tables.results import (
-    club_table,
-    dagum_table,
-    descriptive_table,
-    tests_table,
-    transition_table,
-)
+from nqp_spatial.report.tables.clubs import club_table
+from nqp_spatial.report.tables.dagum import dagum_table
+from nqp_spatial.report.tables.descriptive import descriptive_table
+from nqp_spatial.report.tables.effects import effects_table
+from nqp_spatial.report.tables.markov import transition_table
+from nqp_spatial.report.tables.regression import regression_table
+from nqp_spatial.report.tables.tests import tests_table
 
 __all__ = [
     "Finding",
+    "Findings",
     "StudyResult",
     "check",
     "club_table",
@@ -25,3 +25,7 @@ __all__ = [
     "tests_table",
     "transition_table",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,8 +1,8 @@
-"""Which polygons share a border: by their vertices where these agree, by geometry elsewhere.
+"""Which polygons share a border: by shared vertices where there are any, else by geometry.
 
-In a clean coverage neighbours have the vertices of their border in common, which a sort finds.
-Pairs that have none but lie close are compared as geometries: their borders are cut to the box
-that they have in common, in metres of a plane around it.
+In a clean map neighbours share the vertices of their border, which a sort finds. Pairs that share
+none but lie close are compared as geometries: their borders are cut to the box that they have in
+common, in metres of a plane around it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["Borders", "Kind", "Scale"]
 Kind = Literal["queen", "rook"]
 
 DEFAULT_TOLERANCE_M = 1.0
-# Up to here borders that do not meet are reported.
+# Borders that do not meet are reported up to this distance.
 _NEAR_M = 100.0
-# Rounding of coordinates, in metres: what is nearer than that meets.
+# Rounding of coordinates, in metres: borders nearer than that meet.
 _ROUNDING_M = 1e-3
 _STEPS = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
 
@@ -71,12 +71,12 @@ class Scale:
 
     @property
     def rounding(self) -> float:
-        """Metres within which borders meet but for rounding."""
+        """Distance in metres that is due to rounding only."""
         return min(_ROUNDING_M if self.known else np.inf, 1e-6 * self.width)
 
     @property
     def near(self) -> float:
-        """Metres within which borders are reported that do not meet."""
+        """Distance in metres up to which borders that do not meet are reported."""
         return min(_NEAR_M if self.known else np.inf, self.width / 50)
 
     def tolerance(self, wanted: float | None) -> float:
@@ -125,7 +125,7 @@ class Borders:
 
     @classmethod
     def of(cls, shapes: gpd.GeoDataFrame, kind: Kind, tolerance: float | None) -> Borders:
-        """Find who shares a border.
+        """Find which polygons share a border.
 
         Parameters
         ----------
@@ -165,12 +165,12 @@ class Borders:
         return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
 
     def near_misses(self, units: np.ndarray | None = None) -> tuple[np.ndarray, float]:
-        """Return pairs whose borders run side by side but do not meet, and what would close them.
+        """Return pairs whose borders run side by side without meeting, and the tolerance needed.
 
         Parameters
         ----------
         units : ndarray, optional
-            Positions of units without neighbours: gaps around these are looked for farther away.
+            Positions of units without neighbours: gaps around these are searched farther away.
 
         Returns
         -------
@@ -228,7 +228,7 @@ def _repaired(geoms: np.ndarray) -> tuple[np.ndarray, int]:
 def _close(
     geoms: np.ndarray, scale: Scale, metres: float, units: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return pairs i < j whose boxes are within some metres; of some units if these are named."""
+    """Return pairs i < j whose boxes are within some metres; only around `units` if given."""
     import shapely
 
     chosen = np.arange(len(geoms)) if units is None else units
@@ -265,8 +265,9 @@ def _narrowing(latitude: np.ndarray) -> np.ndarray:
 def _common_boxes(geoms: np.ndarray, pairs: np.ndarray, scale: Scale, metres: float) -> np.ndarray:
     """Return the box that two polygons and some metres around them have in common, (pairs, 4)."""
     boxes = _boxes(geoms, scale, metres)
-    one, other = boxes[pairs[:, 0]], boxes[pairs[:, 1]]
-    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
+    first, second = boxes[pairs[:, 0]], boxes[pairs[:, 1]]
+    low = np.maximum(first[:, :2], second[:, :2])
+    high = np.minimum(first[:, 2:], second[:, 2:])
     return np.concatenate([low, high], axis=1)
 
 
@@ -294,14 +295,14 @@ def _meet(
     reach = metres / scale.metres
     if scale.geographic and len(geoms):
         reach = reach / float(_narrowing(np.abs(shapely.bounds(geoms)[:, 1::2]).max()))
-    one, other = geoms[pairs[:, 0]], geoms[pairs[:, 1]]
-    meet = np.asarray(shapely.dwithin(one, other, reach))
+    polygons, others = geoms[pairs[:, 0]], geoms[pairs[:, 1]]
+    meet = np.asarray(shapely.dwithin(polygons, others, reach))
     near = np.flatnonzero(meet)
     first, second = _flat_borders(geoms, pairs[near], scale, metres)
     apart = ~(shapely.distance(first, second) <= metres)
     along = _run_along(first, second, metres) if kind == "rook" else True
-    # Borders that do not come near while the polygons do: a unit lies inside another.
-    enclosed = apart & shapely.intersects(one[near], other[near])
+    # Polygons are near while their borders are not: one unit lies inside another.
+    enclosed = apart & shapely.intersects(polygons[near], others[near])
     meet[near] = (~apart & along) | enclosed
     return meet
 
@@ -328,10 +329,10 @@ def _overlap_widths(geoms: np.ndarray, pairs: np.ndarray, scale: Scale) -> np.nd
     """Return how wide the overlap of each pair is, in metres: 2 area / perimeter."""
     import shapely
 
-    one, other = geoms[pairs[:, 0]], geoms[pairs[:, 1]]
+    polygons, others = geoms[pairs[:, 0]], geoms[pairs[:, 1]]
     widths = np.zeros(len(pairs))
-    crossing = np.flatnonzero(shapely.intersects(one, other))
-    common = shapely.intersection(one[crossing], other[crossing])
+    crossing = np.flatnonzero(shapely.intersects(polygons, others))
+    common = shapely.intersection(polygons[crossing], others[crossing])
     factors = _factors(_common_boxes(geoms, pairs[crossing], scale, 0.0), scale)
     xy, index = shapely.get_coordinates(common, return_index=True)
     common = shapely.set_coordinates(common, xy * factors[index])

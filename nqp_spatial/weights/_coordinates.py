@@ -56,7 +56,7 @@ class Coordinates:
         Kilometres of one unit of the coordinates.
     metric : {"haversine", "geodesic"}
     source : str or None
-        What the specification says of coordinates that are not degrees.
+        Description, for the specification, of coordinates that are not degrees.
     """
 
     points: np.ndarray
@@ -67,7 +67,7 @@ class Coordinates:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """What the specification of weights says of the distances."""
+        """Parameters of the specification that describe the distances."""
         is_other = self.metric != "haversine" and self.degrees is not None
         return {
             "metric": label("weights", self.metric) if is_other else None,
@@ -181,7 +181,7 @@ def coordinates_of(panel: SpatialPanel, metric: Metric = "haversine") -> Coordin
 
 
 def _check_coordinates(geoms: np.ndarray, crs: CRS) -> None:
-    """Raise unless coordinates are of the size that the CRS says."""
+    """Raise unless coordinates are in the range of the CRS."""
     import shapely
 
     size = np.abs(shapely.bounds(geoms)).max(axis=0)
@@ -201,7 +201,7 @@ def _check_coordinates(geoms: np.ndarray, crs: CRS) -> None:
 
 
 def _unprojected(geoms: np.ndarray, panel: SpatialPanel, crs: CRS) -> np.ndarray:
-    """Return geometries in longitude and latitude of the datum that the projection stands on."""
+    """Return geometries in longitude and latitude of the datum of the projection."""
     import shapely
     from pyproj import Transformer
 
@@ -228,6 +228,6 @@ def _centroids(geoms: np.ndarray) -> np.ndarray:
     import shapely
 
     # In degrees a planar centroid is the mean of the outline's area in degrees: within a city or
-    # province it differs from the centroid on the globe by far less than the unit's own size.
+    # province it differs from the centroid on the globe by far less than the unit's size.
     points = shapely.centroid(geoms)
     return np.column_stack([shapely.get_x(points), shapely.get_y(points)])

@@ -122,8 +122,8 @@ def _potential(differences: sparse.csr_array) -> np.ndarray:
         senders = differences.indices[links]
         values = np.repeat(potential[frontier], counts) + differences.data[links]
         fresh = ~known[senders]
-        found, first = np.unique(senders[fresh], return_index=True)
-        potential[found] = values[fresh][first]
-        known[found] = True
-        frontier = found
+        reached, first = np.unique(senders[fresh], return_index=True)
+        potential[reached] = values[fresh][first]
+        known[reached] = True
+        frontier = reached
     return potential

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.errors import UnmatchedIdsError, WeightsError, sample
-from nqp_spatial.weights.from_data import from_dense, from_edges
+from nqp_spatial.weights.from_data import from_dense, from_edges, id_text
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["EDGES", "Cells", "Layout", "table_weights"]
@@ -35,7 +35,7 @@ def table_weights(
     name : str
         Of the file, for messages.
     layout : {"edges", "dense", "matrix"} or None
-        If it is not to be told from the cells.
+        Needed if it cannot be determined from the cells.
     units : Index or None
         Ids of the caller.
 
@@ -44,7 +44,7 @@ def table_weights(
     WeightsError
         If the table is neither a list of links nor a square matrix.
     UnmatchedIdsError
-        If a matrix has no ids and none are given.
+        If a matrix has no ids and `units` is not passed.
     """
     cells = _tidy(cells)
     if not cells:
@@ -96,7 +96,7 @@ def _weight_column(frame: pd.DataFrame, name: str) -> tuple[str | None, list[str
 
 
 def _square(cells: Cells, name: str) -> Cells:
-    """Return rows of equal length: without the head of `spmat export`, with a whole header."""
+    """Return rows of equal length: without the head of `spmat export`, with a complete header."""
     if len(cells) > 2 and len(cells[0]) == 1 and _text(cells[0][0]) == str(len(cells) - 1):
         cells = cells[1:]  # the number of units alone in the first line
     if len(cells) > 1 and all(len(row) == len(cells[0]) + 1 for row in cells[1:]):
@@ -162,7 +162,7 @@ def _is_bare(cells: Cells, numeric: list[bool]) -> bool:
     """Whether a square of cells is numbers throughout, and so has no ids.
 
     Numbers in the first row and column that are the same may be ids; where they are, the diagonal
-    of what is left is zero and that of the whole is not.
+    of the inner table is zero and that of the full one is not.
     """
     if not all(numeric):
         return False
@@ -172,7 +172,7 @@ def _is_bare(cells: Cells, numeric: list[bool]) -> bool:
 
 
 def _are_numbers_of_columns(labels: list[Any], ids: list[Any] | pd.Index | None) -> bool:
-    """Whether labels count columns (v1, v2, ...; 1, 2, ...) and are no ids of the units."""
+    """Whether labels count columns (v1, v2, ...; 1, 2, ...) and are not ids of the units."""
     texts = [_text(label).strip() for label in labels]
     if ids is not None and set(texts) == {_text(unit).strip() for unit in ids}:
         return False
@@ -197,7 +197,7 @@ def _tidy(cells: Cells) -> Cells:
 def _text(cell: object) -> str:
     if cell is None or (isinstance(cell, float) and np.isnan(cell)):
         return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return id_text(cell)
 
 
 def _is_number(cell: object) -> bool:

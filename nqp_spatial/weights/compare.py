@@ -10,6 +10,7 @@ import pandas as pd
 
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.options import Range, Seed, checked
+from nqp_spatial.core.resampling import batches, permutation_p
 from nqp_spatial.errors import OptionError
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
@@ -143,34 +144,31 @@ def compare_groups(
     links = weights.sparse.tocoo()
     total = links.data.sum()
 
-    def difference(labels: np.ndarray) -> np.ndarray:
+    def means(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         same = labels[..., links.row] == labels[..., links.col]
         total_within = (same * links.data).sum(axis=-1)
-        return np.asarray(total_within / within - (total - total_within) / between)
+        return total_within / within, (total - total_within) / between
 
-    observed = float(difference(codes))
+    mean_within, mean_between = (float(mean) for mean in means(codes))
+    observed = mean_within - mean_between
     rng = np.random.default_rng(seed)
-    # A batch of reassignments at a time, so that memory grows with the links alone.
-    batch = max(1, 5_000_000 // max(links.nnz, n))
-    simulated = np.concatenate(
-        [
-            difference(rng.permuted(np.tile(codes, (min(batch, permutations - start), 1)), axis=1))
-            for start in range(0, permutations, batch)
-        ]
-    )
     tie = 1e-12 * max(abs(observed), abs(total) / (n * n))
-    greater = (simulated >= observed - tie).sum()
-    extreme = (np.abs(simulated) >= abs(observed) - tie).sum()
-    total_within = (codes[links.row] == codes[links.col]) @ links.data
+    greater = extreme = 0
+    # A batch of reassignments at a time, so that memory grows with the links alone.
+    for batch in batches(permutations, max(1, 5_000_000 // max(links.nnz, n))):
+        copies = np.tile(codes, (batch.stop - batch.start, 1))
+        simulated = np.subtract(*means(rng.permuted(copies, axis=1)))
+        greater += int((simulated >= observed - tie).sum())
+        extreme += int((np.abs(simulated) >= abs(observed) - tie).sum())
     return pd.Series(
         {
             "pairs_within": within,
             "pairs_between": between,
-            "mean_within": total_within / within,
-            "mean_between": (total - total_within) / between,
+            "mean_within": mean_within,
+            "mean_between": mean_between,
             "difference": observed,
-            "p_greater": (1 + greater) / (1 + permutations),
-            "p_two_sided": (1 + extreme) / (1 + permutations),
+            "p_greater": permutation_p(greater, permutations),
+            "p_two_sided": permutation_p(extreme, permutations),
         },
         name="groups",
         dtype=float,

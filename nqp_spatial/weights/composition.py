@@ -40,8 +40,8 @@ def nested(
     Parameters
     ----------
     a, b : SpatialWeights, Graph or W
-        Of the same units, in any order; each is standardised the way it comes, and by rows where
-        it comes raw.
+        Of the same units, in any order; their standardisation is kept; raw weights are
+        row-standardised.
     share : float
         phi, the share of the first in the sum.
     how : {"sum", "product"}
@@ -52,7 +52,7 @@ def nested(
     Returns
     -------
     SpatialWeights
-        In the order of `a`; units that a product leaves without neighbours are kept.
+        In the order of `a`; units without neighbours in a product are kept.
 
     Raises
     ------

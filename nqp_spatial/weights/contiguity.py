@@ -1,4 +1,4 @@
-"""Weights of units that touch each other."""
+"""Weights of adjacent units."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def contiguity(
     order : int
         Number of steps.
     tolerance : float, optional
-        Metres within which borders meet, so that gaps and overlaps of digitising do not part
-        neighbours. By default one metre, or a thousandth of the median width of the units if that
-        is less; without a CRS only rounding is forgiven. An edge (rook) is longer than four
-        tolerances, which tells it from a corner, unless both polygons have its vertices. What the
-        tolerance closed is counted in the specification.
+        Metres within which borders meet, so that gaps and overlaps from digitising do not
+        separate neighbours. By default one metre, or a thousandth of the median width of the units
+        if that is less; without a CRS only rounding is tolerated. An edge (rook) is longer than
+        four tolerances, which distinguishes it from a corner, unless both polygons have its
+        vertices. The specification counts the borders that the tolerance closed.
     islands : {"error", "nearest", "keep"}
         Units without neighbours: raise, link both ways with the nearest unit, or keep an empty
-        row. What was done is written into the specification.
+        row. The specification records it.
     standardize : {"row", "spectral", "minmax", "none"}
         As in `SpatialWeights.standardize`.
 
@@ -124,7 +124,7 @@ def contiguity(
 
 
 def _parameters(borders: Borders, order: int, tolerance: float | None) -> dict[str, object]:
-    """Return what the specification says beside the kind."""
+    """Return the parameters of the specification."""
     closed = t("{count} within {metres:g} m", count=borders.closed, metres=borders.tolerance)
     return {
         "order": order if order > 1 else None,

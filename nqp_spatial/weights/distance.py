@@ -47,8 +47,8 @@ def knn(
         Link i and j if either is among the other's nearest, or only if each is among the other's.
     metric : {"haversine", "geodesic"}
         Great circles on the sphere, or geodesics on the WGS 84 ellipsoid (by pyproj). Projected
-        coordinates are taken back to longitude and latitude first; those of a local CRS, which
-        has no place on the globe, stay planar. The specification says so.
+        coordinates are transformed to longitude and latitude first; those of a local CRS, which
+        has no position on the globe, stay planar. The specification records it.
     standardize : {"row", "spectral", "minmax", "none"}
         As in `SpatialWeights.standardize`.
 
@@ -250,7 +250,7 @@ def bands(
     islands: Islands = "error",
     standardize: Standardization = "row",
 ) -> dict[tuple[float, float], SpatialWeights]:
-    """Weights of rings of distance, which add up to the weights of the whole disc.
+    """Weights of rings of distance, which add up to the weights of the full disc.
 
     ``w_ij = d_ij ** -power`` if ``low < d_ij <= high``, on the common normalisation: each row is
     divided by its sum over all bands.
@@ -262,7 +262,7 @@ def bands(
     edges_km : sequence of float
         Ascending edges, such as ``[0, 100, 200, 400]``; the first is at or above zero.
     power, metric, islands, standardize
-        As in `distance_band`, of the whole disc.
+        As in `distance_band`, for the full disc.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Weights from what units have: economic distance, its direction, gravity."""
+"""Weights from a variable of the units: economic distance, its direction, gravity."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def economic(
     panel : SpatialPanel
         Complete in the variable over the periods; no geometry is needed.
     variable : str
-        What units have, such as income per head; m is its mean over the periods.
+        A column such as income per head; m is its mean over the periods.
     periods : iterable, optional
         Periods of the mean, all by default. Periods before the sample keep W exogenous.
     mask : SpatialWeights, Graph or W, optional
@@ -108,7 +108,7 @@ def directed_economic(
     periods: Iterable[Hashable] | None = None,
     standardize: Standardization = "row",
 ) -> SpatialWeights:
-    """Weights that run from rich to poor: ``w_ij = b_ij m_j / m_i`` or ``b_ij m_j / mean(m)``.
+    """Weights of influence from rich to poor: ``w_ij = b_ij m_j / m_i`` or ``b_ij m_j / mean(m)``.
 
     Parameters
     ----------

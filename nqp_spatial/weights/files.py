@@ -88,7 +88,7 @@ def read(
         with them by their text, so that ``"110000"`` in a file becomes the panel's ``110000``.
         Needed too for a gal or gwt file that counts more units than it names.
     layout : {"edges", "dense", "matrix"}, optional
-        Of a table, if it is not to be told from its first row.
+        Of a table, if it cannot be determined from its first row.
     encoding : str, optional
         Of a text file, UTF-8 by default; Chinese files are often in ``"gb18030"``.
 
@@ -102,10 +102,10 @@ def read(
     OptionError
         If the ending is unknown, or the text is in another encoding.
     WeightsError
-        If the file does not hold what its ending or layout says, cannot be read at all, or has
+        If the content does not agree with the ending or layout, cannot be read, or has
         numbers on the diagonal.
     UnmatchedIdsError
-        If a matrix has no ids and none are given, or they do not match.
+        If a matrix has no ids and `units` is not passed, or they do not match.
     FileNotFoundError
         If there is no such file.
 
@@ -169,7 +169,7 @@ def _text_of(source: Path, encoding: str | None) -> str:
 
 
 def _cells_of(source: Path, encoding: str | None) -> Cells:
-    """Return the cells of a table, its header first; text as it stands, empty cells as ''."""
+    """Return the cells of a table, its header first; text unchanged, empty cells as ''."""
     ending = source.suffix.lower()
     if ending == ".xlsx":
         table = pd.read_excel(source, header=None, dtype=object, keep_default_na=False)
@@ -198,10 +198,7 @@ def _from_file(weights: SpatialWeights, source: Path) -> SpatialWeights:
 
 
 def _known(path: str | Path, endings: tuple[str, ...]) -> Path:
-    try:
-        target = Path(path)
-    except TypeError:
-        raise OptionError(f"path must be a path or text, got {type(path).__name__}") from None
+    target = Path(path)
     if target.suffix.lower() not in endings:
         hint = ""
         if target.suffix.lower() == ".spmat":
@@ -250,7 +247,7 @@ def _save(table: pd.DataFrame, target: Path, *, index: bool, header: bool = True
 
 
 def _write_lines(weights: SpatialWeights, target: Path, *, with_weights: bool) -> None:
-    """Write gal or gwt; the head names the number of units, and islands stand without lines."""
+    """Write gal or gwt; the head names the number of units, and islands have no lines."""
     matrix, ids = weights.sparse, [str(unit) for unit in weights.units]
     lines = [f"0 {len(ids)} unknown unit" if with_weights else str(len(ids))]
     for i, unit in enumerate(ids):
@@ -305,7 +302,7 @@ def _gal(body: list[list[str]], name: str) -> tuple[list[tuple[str, str, float]]
 
 
 def _unnamed_units(head: str, ids: list[str], units: pd.Index | None, name: str) -> list[str]:
-    """Return units that the head counts and no line names: those of `units` that are left."""
+    """Return units that the head counts and no line names: the others of `units`."""
     words = head.split()
     # The number alone, or "0 number map key" as GeoDa writes.
     place = 0 if len(words) == 1 else 1

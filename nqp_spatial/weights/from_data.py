@@ -1,4 +1,4 @@
-"""Weights that the caller already has: edge lists, dense tables, libpysal objects."""
+"""Weights from data: edge lists, dense tables, libpysal objects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from libpysal.graph import Graph
     from libpysal.weights import W
 
-__all__ = ["from_dense", "from_edges", "from_pysal", "matched_ids", "unique_ids"]
+__all__ = ["from_dense", "from_edges", "from_pysal", "id_text", "matched_ids", "unique_ids"]
 
 
 @checked
@@ -46,7 +46,7 @@ def from_edges(
     islands: Islands = "error",
     standardize: Standardization = "none",
 ) -> SpatialWeights:
-    """Weights from a list of links, as they are.
+    """Weights from a list of links, unchanged.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def from_edges(
     islands : {"error", "keep"}
         Units without neighbours.
     standardize : {"row", "spectral", "minmax", "none"}
-        The weights are kept as they come unless told otherwise.
+        By default the weights are kept unchanged.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def from_dense(
     islands : {"error", "keep"}
         Units without neighbours.
     standardize : {"row", "spectral", "minmax", "none"}
-        The weights are kept as they come unless told otherwise.
+        By default the weights are kept unchanged.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def from_pysal(
     graph_or_w : Graph or W
         The weights, with the transformation that they have now.
     standardize : {"row", "spectral", "minmax", "none"}, optional
-        The weights are kept as they come unless told otherwise.
+        By default the weights are kept unchanged.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def matched_ids(
     every: bool = True,
     their_name: str = "units=",
 ) -> pd.Index:
-    """Return the ids of `units` that labels of the caller's mean, in the order of the labels.
+    """Return the ids of `units` that the caller's labels refer to, in the order of the labels.
 
     Labels match as they are, or by their text where that is the same: ``"110000"`` in a file is
     the panel's ``110000``.
@@ -284,16 +284,21 @@ def matched_ids(
     return units[positions]
 
 
+def id_text(unit: object) -> str:
+    """Return an id as text; a whole number that became a float is written without decimals.
+
+    Examples
+    --------
+    >>> id_text(110000.0), id_text("01")
+    ('110000', '01')
+    """
+    value = plain(unit)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if is_whole else str(value)  # type: ignore[call-overload]
+
+
 def _texts(ids: pd.Index) -> pd.Index:
-    """Return ids as text; whole numbers that became floats are written without decimals."""
-    values = [plain(unit) for unit in ids]
-    return pd.Index(
-        [
-            str(int(unit)) if isinstance(unit, float) and unit.is_integer() else str(unit)
-            for unit in values
-        ],
-        dtype=object,
-    )
+    return pd.Index([id_text(unit) for unit in ids], dtype=object)
 
 
 def _check_columns(frame: pd.DataFrame, columns: list[str]) -> None:

@@ -51,7 +51,7 @@ __all__ = [
     "build",
 ]
 
-# What a function takes as spatial weights; `as_weights` makes a SpatialWeights of it.
+# What a function takes as spatial weights; `as_weights` converts it to SpatialWeights.
 WeightsLike = Union["SpatialWeights", "Graph", "W"]
 
 # Row sums that files with six digits or single precision leave: they count as one everywhere.
@@ -66,9 +66,9 @@ _ROW_SUMS = "row_sum_error"  # a parameter of the specification
 class SpatialWeights(Displayed):
     """Spatial weights: rows receive, columns send, ``w[i, j]`` is the weight of j for i.
 
-    Make one with the functions of `nqp_spatial.weights`. It holds the specification and remembers
+    Make one with the functions of `nqp_spatial.weights`. It keeps the specification and
     the raw weights, so that every standardisation starts from them. The weights cannot be changed:
-    `sparse` and `raw` stand on arrays that are read-only, `graph` and `to_W` make copies.
+    the arrays of `sparse` and `raw` are read-only, `graph` and `to_W` make copies.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class SpatialWeights(Displayed):
     units: pd.Index
     _sparse: csr_array
     _raw: csr_array
-    # Numbers that later modules derive from W once and keep with it (log-determinants, traces).
+    # Quantities derived from W once and kept with it (log-determinants, traces).
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
     _figure = "weights_matrix"
@@ -151,7 +151,7 @@ class SpatialWeights(Displayed):
         """Whether every row adds to one within 5e-6, islands included (which then do not exist).
 
         The tolerance is that of numbers from files with six digits or in single precision.
-        Estimators are chosen by it; the weights are used as they are.
+        Estimators are chosen by it; the weights stay unchanged.
         """
         return distance_from_one(self._sparse.sum(axis=1)) <= ROW_SUM_TOLERANCE
 
@@ -271,7 +271,7 @@ class SpatialWeights(Displayed):
         units : Index
             The same ids as `self.units`, in any order.
         name : str
-            How to call the other side in an error.
+            Name of the other side in an error.
 
         Returns
         -------
@@ -288,7 +288,7 @@ class SpatialWeights(Displayed):
 
     @checked
     def reordered(self, units: pd.Index, name: str = "panel") -> SpatialWeights:
-        """Return the same weights with units in another order, or these if it is theirs."""
+        """Return the same weights with units in another order."""
         if units.equals(self.units):
             return self
         order = self._positions(units, name)
@@ -317,7 +317,7 @@ class SpatialWeights(Displayed):
 
     @checked
     def subset(self, units: pd.Index | list[Any]) -> SpatialWeights:
-        """Return weights among some units only, standardised again from the raw weights.
+        """Return weights among selected units only, standardised again from the raw weights.
 
         Parameters
         ----------
@@ -487,7 +487,7 @@ def build(
 
 
 def as_weights(weights: WeightsLike) -> SpatialWeights:
-    """Return what the caller passed as `SpatialWeights`, with the weights as they are.
+    """Return what the caller passed as `SpatialWeights`, with the weights unchanged.
 
     Parameters
     ----------
@@ -522,7 +522,7 @@ def as_weights(weights: WeightsLike) -> SpatialWeights:
     spec = WeightsSpec(kind, {"transform": transform.upper()})
     values = sparse.csr_array(matrix)
     sums = np.asarray(values.sum(axis=1)).ravel()
-    # A zero row among rows that add to one says that somebody standardised over an island.
+    # A zero row among rows that add to one is an island that was standardised over.
     row_standardized = distance_from_one(sums[sums != 0]) <= ROW_SUM_TOLERANCE
     result = build(
         values,
@@ -532,7 +532,7 @@ def as_weights(weights: WeightsLike) -> SpatialWeights:
         islands="error" if row_standardized else "keep",
     )
     if result.rows_add_to_one:
-        # The numbers are as given; only the words for them are better known now.
+        # The weights are unchanged; only their description is more precise.
         return replace(result, spec=replace(result.spec, standardization="row"))
     return result
 

@@ -39,10 +39,10 @@ def test_each_scaling_by_its_formula(panel):
     x = {name: panel.values(name) for name in "abc"}
 
     def scaled(how, **options):
-        found = nq.composite.index(panel, SIGNS, normalisation=how, weighting="equal", **options)
+        result = nq.composite.index(panel, SIGNS, normalisation=how, weighting="equal", **options)
         return {
-            name: found.scaled[name].to_numpy().reshape(9, 3) for name in "abc"
-        }, found.indicators
+            name: result.scaled[name].to_numpy().reshape(9, 3) for name in "abc"
+        }, result.indicators
 
     made, table = scaled("min-max")
     for name, v in x.items():
@@ -138,32 +138,32 @@ def test_weights_at_two_levels_and_several_schemes(panel):
     singles = {
         s: nq.composite.index(panel, deep, weighting=s, across="equal") for s in ("entropy", "cv")
     }
-    for s, found in singles.items():
+    for s, result in singles.items():
         flat = nq.composite.index(panel, {"a": "+", "c": "+"}, weighting=s)
-        table = found.indicators
+        table = result.indicators
         np.testing.assert_allclose(table["weight_inside"], [*flat.weights, 1.0])
         np.testing.assert_allclose(table["weight_of_dimension"], [0.5, 0.5, 0.5])
         np.testing.assert_allclose(table["weight"], [*(flat.weights / 2), 0.5])
         assert table["dimension"].tolist() == ["p", "p", "q"]
-    both = nq.composite.index(panel, deep, weighting=["entropy", "cv"], across="equal")
-    inside = np.mean([one.indicators["weight_inside"] for one in singles.values()], axis=0)
-    np.testing.assert_allclose(both.indicators["weight_inside"], inside)
-    np.testing.assert_allclose(both.weights, inside / 2)
-    z = both.scaled.to_numpy()
-    np.testing.assert_allclose(both.scores, z @ (inside / 2))
-    np.testing.assert_allclose(both.dimensions["p"], z[:, :2] @ inside[:2])
-    given = nq.composite.index(
+    combined_result = nq.composite.index(panel, deep, weighting=["entropy", "cv"], across="equal")
+    inner = np.mean([first.indicators["weight_inside"] for first in singles.values()], axis=0)
+    np.testing.assert_allclose(combined_result.indicators["weight_inside"], inner)
+    np.testing.assert_allclose(combined_result.weights, inner / 2)
+    z = combined_result.scaled.to_numpy()
+    np.testing.assert_allclose(combined_result.scores, z @ (inner / 2))
+    np.testing.assert_allclose(combined_result.dimensions["p"], z[:, :2] @ inner[:2])
+    passed = nq.composite.index(
         panel, deep, weighting="given", indicator_weights={"a": 3, "c": 1, "b": 6}
     )
-    np.testing.assert_allclose(given.indicators["weight_inside"], [0.75, 0.25, 1])
-    np.testing.assert_allclose(given.indicators["weight_of_dimension"], [0.4, 0.4, 0.6])
+    np.testing.assert_allclose(passed.indicators["weight_inside"], [0.75, 0.25, 1])
+    np.testing.assert_allclose(passed.indicators["weight_of_dimension"], [0.4, 0.4, 0.6])
     game = nq.composite.index(
         panel, deep, weighting=["entropy", "cv"], combine="game", across={"p": 1, "q": 3}
     )
-    inside = {s: single.indicators["weight_inside"].to_numpy() for s, single in singles.items()}
-    _, share = combined(inside, "game")
+    inner = {s: single.indicators["weight_inside"].to_numpy() for s, single in singles.items()}
+    _, share = combined(inner, "game")
     mixed = share.to_numpy() @ np.array(
-        [one.indicators["weight_inside"] for one in singles.values()]
+        [first.indicators["weight_inside"] for first in singles.values()]
     )
     mixed[:2] /= mixed[:2].sum()
     mixed[2] = 1
@@ -186,18 +186,18 @@ def test_indicators_that_go_against_the_first_component_are_named():
     assert along.notes == ()
 
 
-@pytest.mark.parametrize("given", [{"a": -1, "b": 1}, {"a": 0, "b": 0}, {"a": 1}, None])
-def test_given_weights_that_do_not_serve(panel, given):
+@pytest.mark.parametrize("shares", [{"a": -1, "b": 1}, {"a": 0, "b": 0}, {"a": 1}, None])
+def test_given_weights_that_do_not_serve(panel, shares):
     with pytest.raises(OptionError):
-        nq.composite.index(panel, {"a": "+", "b": "+"}, weighting="given", indicator_weights=given)
+        nq.composite.index(panel, {"a": "+", "b": "+"}, weighting="given", indicator_weights=shares)
 
 
 def test_a_weight_of_zero_serves(panel):
-    found = nq.composite.index(
+    result = nq.composite.index(
         panel, {"a": "+", "b": "+"}, weighting="given", indicator_weights={"a": 0, "b": 2}
     )
-    assert found.weights.tolist() == [0, 1]
-    ranks = nq.composite.rank_intervals(found, period=0, draws=20)
+    assert result.weights.tolist() == [0, 1]
+    ranks = nq.composite.rank_intervals(result, period=0, draws=20)
     assert (ranks["rank_low"] == ranks["rank_high"]).all()
     # Left out one at a time: without a the same ranks; without b nothing has a weight.
     assert (ranks["without_best"] == ranks["rank"]).all()
@@ -210,11 +210,11 @@ def test_a_weight_of_zero_serves(panel):
 @pytest.mark.parametrize("aggregation", ["additive", "geometric", "topsis"])
 def test_scores_by_loops(panel, aggregation):
     w = np.array([0.5, 0.2, 0.3])
-    found = nq.composite.index(
+    result = nq.composite.index(
         panel, SIGNS, weighting="given", indicator_weights=dict(zip("abc", w, strict=True)),
         shift=0.05, aggregation=aggregation,
     )  # fmt: skip
-    z = found.scaled.to_numpy()
+    z = result.scaled.to_numpy()
     assert z.min() == pytest.approx(0.05)
     v = z * w
     for i in range(27):
@@ -225,10 +225,10 @@ def test_scores_by_loops(panel, aggregation):
         else:
             up, down = np.linalg.norm(v[i] - v.max(axis=0)), np.linalg.norm(v[i] - v.min(axis=0))
             expected = down / (up + down)
-        assert found.scores.iloc[i] == pytest.approx(expected)
+        assert result.scores.iloc[i] == pytest.approx(expected)
     if aggregation != "additive":
         with pytest.raises(OptionError):
-            _ = found.contributions
+            _ = result.contributions
 
 
 def test_a_geometric_index_needs_positive_values(panel):
@@ -237,9 +237,9 @@ def test_a_geometric_index_needs_positive_values(panel):
 
 
 def test_obstacles_by_loops(panel):
-    found = nq.composite.index(panel, SIGNS, weighting="equal")
-    lacking = (1 - found.scaled.to_numpy()) / 3
-    np.testing.assert_allclose(found.obstacles, lacking / lacking.sum(axis=1, keepdims=True))
+    result = nq.composite.index(panel, SIGNS, weighting="equal")
+    lacking = (1 - result.scaled.to_numpy()) / 3
+    np.testing.assert_allclose(result.obstacles, lacking / lacking.sum(axis=1, keepdims=True))
     best = nq.composite.index(
         panel_of(a=[[0.0], [1]], b=[[0.0], [1]]), {"a": "+", "b": "+"}, weighting="equal"
     )
@@ -254,14 +254,14 @@ def test_obstacles_by_loops(panel):
 
 @pytest.mark.parametrize("level", [0.95, 0.5])
 def test_intervals_of_ranks_by_the_same_draws(panel, level):
-    found = nq.composite.index(panel, SIGNS)
+    result = nq.composite.index(panel, SIGNS)
     table = nq.composite.rank_intervals(
-        found, period=1, draws=60, concentration=20, level=level, seed=4
+        result, period=1, draws=60, concentration=20, level=level, seed=4
     )
-    w = found.weights.to_numpy()
-    z = found.scaled.xs(1, level=1)
-    drawn = np.random.default_rng(4).dirichlet(20 * w, size=60)
-    ranks = pd.DataFrame(z.to_numpy() @ drawn.T, z.index).rank(ascending=False, method="min")
+    w = result.weights.to_numpy()
+    z = result.scaled.xs(1, level=1)
+    sample = np.random.default_rng(4).dirichlet(20 * w, size=60)
+    ranks = pd.DataFrame(z.to_numpy() @ sample.T, z.index).rank(ascending=False, method="min")
     for column, q in (("rank_low", (1 - level) / 2), ("rank_high", (1 + level) / 2)):
         np.testing.assert_allclose(table[column].sort_index(), ranks.quantile(q, axis=1))
     scores = z @ w
@@ -272,8 +272,10 @@ def test_intervals_of_ranks_by_the_same_draws(panel, level):
     )
     without = pd.concat(
         [
-            (z.drop(columns=name) @ (w[at] / w[at].sum())).rank(ascending=False, method="min")
-            for name, at in (("a", [1, 2]), ("b", [0, 2]), ("c", [0, 1]))
+            (z.drop(columns=name) @ (w[position] / w[position].sum())).rank(
+                ascending=False, method="min"
+            )
+            for name, position in (("a", [1, 2]), ("b", [0, 2]), ("c", [0, 1]))
         ],
         axis=1,
     )
@@ -283,19 +285,19 @@ def test_intervals_of_ranks_by_the_same_draws(panel, level):
 
 def test_equal_scores_share_the_better_rank():
     panel = panel_of(a=[[3.0], [1], [3], [0]], b=[[3.0], [1], [3], [0]])
-    found = nq.composite.rank_schemes(
+    result = nq.composite.rank_schemes(
         panel, {"a": "+", "b": "+"}, period=0, schemes=["equal", "cv"]
     )
-    assert found["equal"].sort_index().tolist() == [1, 3, 1, 4]
-    assert found["best"].tolist() == found["worst"].tolist() == [1, 1, 3, 4]
+    assert result["equal"].sort_index().tolist() == [1, 3, 1, 4]
+    assert result["best"].tolist() == result["worst"].tolist() == [1, 1, 3, 4]
 
 
 def test_bounds_of_rank_options(panel):
-    found = nq.composite.index(panel, SIGNS)
+    result = nq.composite.index(panel, SIGNS)
     for bad in ({"draws": 0}, {"concentration": 0}, {"level": 0.0}, {"level": 1.0}):
         with pytest.raises(OptionError):
-            nq.composite.rank_intervals(found, period=0, **bad)
-    assert len(nq.composite.rank_intervals(found, period=0, draws=1)) == 9
+            nq.composite.rank_intervals(result, period=0, **bad)
+    assert len(nq.composite.rank_intervals(result, period=0, draws=1)) == 9
     with pytest.raises(OptionError):
         nq.composite.rank_intervals(nq.composite.index(panel, {"a": "+"}), period=0)
     with pytest.raises(PanelError):
@@ -303,11 +305,11 @@ def test_bounds_of_rank_options(panel):
 
 
 def test_best_and_worst_scheme(panel):
-    found = nq.composite.rank_schemes(panel, SIGNS, period=2)
-    schemes = found.drop(columns=["best", "worst"])
+    result = nq.composite.rank_schemes(panel, SIGNS, period=2)
+    schemes = result.drop(columns=["best", "worst"])
     assert schemes.shape[1] == 6
-    np.testing.assert_array_equal(found["best"], schemes.min(axis=1))
-    np.testing.assert_array_equal(found["worst"], schemes.max(axis=1))
+    np.testing.assert_array_equal(result["best"], schemes.min(axis=1))
+    np.testing.assert_array_equal(result["worst"], schemes.max(axis=1))
     assert schemes.mean(axis=1).is_monotonic_increasing
 
 
@@ -320,12 +322,12 @@ def test_coupling_of_any_number_of_systems(corrected, count):
     rng = np.random.default_rng(count)
     u = rng.random((15, 2, count))
     names = list("abcd")[:count]
-    panel = panel_of(**{name: u[:, :, at] for at, name in enumerate(names)})
+    panel = panel_of(**{name: u[:, :, position] for position, name in enumerate(names)})
     weights = rng.random(count)
-    found = nq.composite.coupling(
+    result = nq.composite.coupling(
         panel, names, corrected=corrected, system_weights=weights, tolerance=0.3
     ).frame
-    for row, x in zip(found.itertuples(), u.reshape(-1, count), strict=True):
+    for row, x in zip(result.itertuples(), u.reshape(-1, count), strict=True):
         if corrected:
             pairs = [abs(x[i] - x[j]) for i in range(count) for j in range(i)]
             share = np.prod(x / x.max()) ** (1 / (count - 1))
@@ -343,10 +345,10 @@ def test_coupling_of_any_number_of_systems(corrected, count):
 def test_systems_at_zero_and_at_one():
     panel = panel_of(a=[[0.0], [1.0], [0.0]], b=[[0.0], [1.0], [1.0]])
     for corrected in (True, False):
-        found = nq.composite.coupling(panel, ["a", "b"], corrected=corrected).frame
-        assert found["coupling"].tolist() == [0, 1, 0]
-        assert found["coordination"].tolist() == [0, 1, 0]
-    assert found["lagging"].fillna("").tolist() == ["", "", "a"]
+        result = nq.composite.coupling(panel, ["a", "b"], corrected=corrected).frame
+        assert result["coupling"].tolist() == [0, 1, 0]
+        assert result["coordination"].tolist() == [0, 1, 0]
+    assert result["lagging"].fillna("").tolist() == ["", "", "a"]
     for low, high in ((-0.01, 0.5), (0.5, 1.01)):
         with pytest.raises(DomainError):
             nq.composite.coupling(panel_of(a=[[low]], b=[[high]]), ["a", "b"])
@@ -354,8 +356,8 @@ def test_systems_at_zero_and_at_one():
 
 def test_systems_at_the_tolerance_are_balanced():
     panel = panel_of(a=[[0.75], [0.75]], b=[[1.0], [0.5]])
-    found = nq.composite.coupling(panel, ["a", "b"], tolerance=0.25).frame
-    assert found["lagging"].fillna("").tolist() == ["", "b"]
+    result = nq.composite.coupling(panel, ["a", "b"], tolerance=0.25).frame
+    assert result["lagging"].fillna("").tolist() == ["", "b"]
 
 
 def test_options_of_coupling():

@@ -34,12 +34,12 @@ def panel():
 def test_scale_changes_no_digit(panel, how, power):
     scaled = panel.assign(a=lambda d: np.ldexp(d["a"], power))
     options = {"normalisation": how, "weighting": "equal", "base_period": 1}
-    one = nq.composite.index(panel, SIGNS, **options)
+    first = nq.composite.index(panel, SIGNS, **options)
     other = nq.composite.index(scaled, SIGNS, **options)
-    pd.testing.assert_series_equal(one.scores, other.scores, check_exact=True)
-    steps = [c for c in one.indicators if c in ("min", "max", "mean", "std", "base")]
+    pd.testing.assert_series_equal(first.scores, other.scores, check_exact=True)
+    steps = [c for c in first.indicators if c in ("min", "max", "mean", "std", "base")]
     np.testing.assert_array_equal(
-        np.ldexp(one.indicators.loc["a", steps].astype(float), power),
+        np.ldexp(first.indicators.loc["a", steps].astype(float), power),
         other.indicators.loc["a", steps].astype(float),
     )
 

@@ -12,7 +12,7 @@ from scipy import stats
 import nqp_spatial as nq
 from benchmarks import plain_clubs
 from nqp_spatial.convergence import _clustering as clustering
-from nqp_spatial.convergence._log_t_regression import LogTRule, growing
+from nqp_spatial.convergence._log_t_regression import LogTRule, dispersion_nested
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
 
 
@@ -65,9 +65,9 @@ def robust(X, y):
 
 def test_speed_follows_from_b_and_its_error(growing_panel):
     for level in (0.95, 0.8):
-        found = nq.convergence.beta(growing_panel, "y", level=level)
-        row = found.table.loc[("all", "coefficient")]
-        b, error, span = row["b"], row["std_error"], 6
+        result = nq.convergence.beta(growing_panel, "y", level=level)
+        row = result.frame.loc[("all", "coefficient")]
+        b, error, span = row["estimate"], row["std_error"], 6
         z = stats.norm.ppf(1 - (1 - level) / 2)
         assert row["p_value"] == pytest.approx(2 * (1 - stats.norm.cdf(abs(b) / error)), abs=1e-14)
         h = 1e-7
@@ -84,24 +84,24 @@ def test_speed_follows_from_b_and_its_error(growing_panel):
 
 @pytest.mark.parametrize("step", [1, 2, 3, 6])
 def test_speed_in_a_panel_is_per_period(growing_panel, step):
-    found = nq.convergence.beta(growing_panel, "y", kind="panel", step=step, effects="none")
+    result = nq.convergence.beta(growing_panel, "y", kind="panel", step=step, effects="none")
     y = np.log(growing_panel.values("y"))
     ends = np.arange(6, 0, -step)[::-1]
     ends = ends[ends >= step]
     growth, start = y[:, ends] - y[:, ends - step], y[:, ends - step]
     slope, _ = np.polyfit(start.ravel(), growth.ravel(), 1)
-    row = found.table.loc[("all", "coefficient")]
-    assert found.span == step
-    assert not found.annual
-    assert row["b"] == pytest.approx(slope)
+    row = result.frame.loc[("all", "coefficient")]
+    assert result.span == step
+    assert result.spec.kind == "panel"
+    assert row["estimate"] == pytest.approx(slope)
     assert row["speed"] == pytest.approx(-np.log(1 + slope) / step)
     assert row["speed_high"] - row["speed"] == pytest.approx(
         stats.norm.ppf(0.975) * row["std_error"] / (1 + slope) / step
     )
     assert row["half_life"] == pytest.approx(np.log(2) / row["speed"])
-    np.testing.assert_allclose(found.data["growth"], growth.ravel())
-    np.testing.assert_allclose(found.data["start"], start.ravel())
-    periods = found.data.index.get_level_values("period")
+    np.testing.assert_allclose(result.data["growth"], growth.ravel())
+    np.testing.assert_allclose(result.data["start"], start.ravel())
+    periods = result.data.index.get_level_values("period")
     assert sorted(set(periods)) == [2000 + end for end in ends]
 
 
@@ -110,9 +110,9 @@ def test_span_of_a_cross_section():
     values = np.exp(np.random.default_rng(0).normal(size=(20, 3)))
     growth = np.log(values[:, 2] / values[:, 0])
     for periods, span in (([1990, 1995, 2000], 10), ([1, 2, 3], 2)):
-        found = nq.convergence.beta(panel_of(values, periods), "y")
-        assert found.span == span
-        np.testing.assert_allclose(found.data["growth"], growth / span)
+        result = nq.convergence.beta(panel_of(values, periods), "y")
+        assert result.span == span
+        np.testing.assert_allclose(result.data["growth"], growth / span)
     plain = nq.convergence.beta(panel_of(values), "y", logs=False)
     np.testing.assert_allclose(plain.data["growth"], (values[:, 2] - values[:, 0]) / 2)
     np.testing.assert_allclose(plain.data["start"], values[:, 0])
@@ -122,11 +122,11 @@ def test_span_of_a_cross_section():
 
 def test_controls_stand_at_the_start(growing_panel):
     y, c = np.log(growing_panel.values("y")), growing_panel.values("c")
-    found = nq.convergence.beta(growing_panel, "y", controls="c")
+    result = nq.convergence.beta(growing_panel, "y", controls="c")
     X = np.column_stack([np.ones(30), y[:, 0], c[:, 0]])
     b = np.linalg.lstsq(X, (y[:, -1] - y[:, 0]) / 6, rcond=None)[0]
-    assert found.table.loc[("all", "coefficient"), "b"] == pytest.approx(b[1])
-    assert found.fit.params["x", "c"] == pytest.approx(b[2])
+    assert result.frame.loc[("all", "coefficient"), "estimate"] == pytest.approx(b[1])
+    assert result.model.params["x", "c"] == pytest.approx(b[2])
 
 
 def test_beta_of_groups_has_a_constant_for_each(growing_panel):
@@ -134,22 +134,22 @@ def test_beta_of_groups_has_a_constant_for_each(growing_panel):
     y, c = np.log(growing_panel.values("y")), growing_panel.values("c")
     side = np.resize(["a", "b", "c"], 30)
     groups = pd.Series(side, growing_panel.units)
-    found = nq.convergence.beta(growing_panel, "y", controls=["c"], group=groups)
+    result = nq.convergence.beta(growing_panel, "y", controls=["c"], group=groups)
     D = (side[:, None] == np.array(["a", "b", "c"])).astype(float)
     X = np.column_stack([D, D * y[:, :1], c[:, 0]])
     b = np.linalg.lstsq(X, (y[:, -1] - y[:, 0]) / 6, rcond=None)[0]
     keys = [(name, "coefficient") for name in "abc"]
-    np.testing.assert_allclose(found.table.loc[keys, "b"], b[3:6])
+    np.testing.assert_allclose(result.frame.loc[keys, "estimate"], b[3:6])
     columns = [("x", f"start_{i}") for i in (1, 2, 3)]
-    V = found.fit.cov.loc[columns, columns].to_numpy()
-    np.testing.assert_allclose(found.table.loc[keys, "std_error"], np.sqrt(np.diag(V)))
+    V = result.model.cov.loc[columns, columns].to_numpy()
+    np.testing.assert_allclose(result.frame.loc[keys, "std_error"], np.sqrt(np.diag(V)))
     R = np.array([[1.0, -1, 0], [0, 1, -1]])
     gap = R @ b[3:6]
     wald = gap @ np.linalg.solve(R @ V @ R.T, gap)
-    assert found.equal.statistic == pytest.approx(wald)
-    assert found.equal.p_value == pytest.approx(stats.chi2.sf(wald, 2))
-    assert found.data["group"].tolist() == side.tolist()
-    np.testing.assert_allclose(found.data["start"], y[:, 0])
+    assert result.tests["equal"].statistic == pytest.approx(wald)
+    assert result.tests["equal"].p_value == pytest.approx(stats.chi2.sf(wald, 2))
+    assert result.data["group"].tolist() == side.tolist()
+    np.testing.assert_allclose(result.data["start"], y[:, 0])
 
 
 @pytest.mark.parametrize("effects", ["none", "period", "unit", "two-way"])
@@ -157,7 +157,7 @@ def test_beta_of_groups_in_a_panel(growing_panel, effects):
     """Constants of groups stand beside period effects and are absorbed by unit effects."""
     y = np.log(growing_panel.values("y"))
     side = np.resize(["a", "b"], 30)
-    found = nq.convergence.beta(
+    result = nq.convergence.beta(
         growing_panel, "y", kind="panel", effects=effects,
         group=pd.Series(side, growing_panel.units),
     )  # fmt: skip
@@ -173,18 +173,18 @@ def test_beta_of_groups_in_a_panel(growing_panel, effects):
     }[effects]
     X = np.column_stack([start * (1 - D), start * D, *dummies])
     b = np.linalg.lstsq(X, np.diff(y, axis=1).ravel(), rcond=None)[0]
-    np.testing.assert_allclose(found.table["b"], b[:2], rtol=1e-8)
-    said = any("Nickell" in note for note in found.notes)
-    assert said == (effects in ("unit", "two-way"))
+    np.testing.assert_allclose(result.frame["estimate"], b[:2], rtol=1e-8)
+    text = any("Nickell" in note for note in result.notes)
+    assert text == (effects in ("unit", "two-way"))
 
 
 def test_defaults_of_effects_and_covariance(growing_panel):
     """No effects in a cross-section, two-way and clustered in a panel, observed in space."""
-    assert nq.convergence.beta(growing_panel, "y").fit.spec.effects == "none"
-    side_by_side = nq.convergence.beta(growing_panel, "y", kind="panel").fit.spec
+    assert nq.convergence.beta(growing_panel, "y").model.spec.effects == "none"
+    side_by_side = nq.convergence.beta(growing_panel, "y", kind="panel").model.spec
     assert (side_by_side.effects, side_by_side.covariance) == ("two-way", "cluster")
     w = nq.weights.from_dense(np.roll(np.eye(30), 1, axis=1), growing_panel.units)
-    space = nq.convergence.beta(growing_panel, "y", w=w, model="slx").fit.spec
+    space = nq.convergence.beta(growing_panel, "y", weights=w, model="slx").model.spec
     assert (space.effects, space.covariance) == ("none", "observed")
 
 
@@ -192,16 +192,18 @@ def test_effects_of_start_in_a_durbin_model():
     panel = nq.datasets.us_income()
     w = nq.weights.contiguity(panel)
     groups = pd.Series(np.resize(["a", "b"], 48), panel.units)
-    found = nq.convergence.beta(panel, "income", w=w, model="sdm", group=groups, durbin="start")
-    effects = found.fit.effects().frame.set_index(["variable", "effect"])
+    result = nq.convergence.beta(
+        panel, "income", weights=w, model="sdm", group=groups, durbin="start"
+    )
+    effects = result.model.effects().frame.set_index(["variable", "effect"])
     for i, name in ((1, "a"), (2, "b")):
         for by in ("direct", "total"):
-            row = found.table.loc[(name, by)]
-            assert row["b"] == effects.loc[(f"start_{i}", by), "estimate"]
+            row = result.frame.loc[(name, by)]
+            assert row["estimate"] == effects.loc[(f"start_{i}", by), "estimate"]
             assert row["std_error"] == effects.loc[(f"start_{i}", by), "std_error"]
-        row = found.table.loc[(name, "coefficient")]
-        assert row["b"] == found.fit.params["x", f"start_{i}"]
-    assert {name for block, name in found.fit.params.index if block == "wx"} == {
+        row = result.frame.loc[(name, "coefficient")]
+        assert row["estimate"] == result.model.params["x", f"start_{i}"]
+    assert {name for block, name in result.model.params.index if block == "wx"} == {
         "start_1", "start_2",
     }  # fmt: skip
 
@@ -214,7 +216,7 @@ def test_notes_name_groups_where_there_are_several(growing_panel):
     assert any(note.startswith("no convergence") for note in alone.notes)
     groups = pd.Series(np.resize(["a", "b"], 30), turned.units)
     several = nq.convergence.beta(turned, "y", group=groups)
-    assert any("a, coefficient" in note and "no convergence" in note for note in several.notes)
+    assert any("a (coefficient)" in note and "no convergence" in note for note in several.notes)
 
 
 def test_notes_say_what_intervals_reach():
@@ -224,19 +226,19 @@ def test_notes_say_what_intervals_reach():
 
     def notes(slope, noise):
         end = (1 + slope) * start + noise * gap
-        found = nq.convergence.beta(panel_of(np.exp(np.stack([start, end], axis=1))), "y")
-        row = found.table.iloc[0]
-        return row, " ".join(found.notes)
+        result = nq.convergence.beta(panel_of(np.exp(np.stack([start, end], axis=1))), "y")
+        row = result.frame.iloc[0]
+        return row, " ".join(result.notes)
 
-    row, said = notes(-0.5, 0.01)
+    row, text = notes(-0.5, 0.01)
     assert row["speed_low"] > 0
-    assert said == ""
-    row, said = notes(-0.1, 1.0)
+    assert text == ""
+    row, text = notes(-0.1, 1.0)
     assert row["speed"] > 0 > row["speed_low"]
-    assert "reaches zero" in said
-    row, said = notes(0.5, 0.01)
+    assert "contains zero" in text
+    row, text = notes(0.5, 0.01)
     assert row["speed"] < 0
-    assert "reaches zero" not in said
+    assert "contains zero" not in text
     assert np.isnan(row["half_life_high"])
 
 
@@ -264,8 +266,8 @@ def test_least_and_largest_step(growing_panel):
 def test_trend_of_four_periods():
     values = np.exp(np.random.default_rng(1).normal(size=(12, 4)))
     for level in (0.95, 0.7):
-        found = nq.convergence.sigma(panel_of(values), "y", which="sd", lags=1, level=level)
-        row = found.trends.loc["sd"]
+        result = nq.convergence.sigma(panel_of(values), "y", which="sd", lags=1, level=level)
+        row = result.trends.loc["sd"]
         sd = values.std(axis=0)
         y, X = np.log(sd), np.column_stack([np.ones(4), [0, 1, 2, 3]])
         inverse = np.linalg.inv(X.T @ X)
@@ -284,23 +286,23 @@ def test_trend_of_four_periods():
         nq.convergence.sigma(panel_of(values), "y", lags=2)
     with pytest.raises(OptionError, match="lags must be"):
         nq.convergence.sigma(panel_of(values), "y", lags=-1)
-    assert nq.convergence.sigma(panel_of(values), "y", lags=0).lags == 0
+    assert nq.convergence.sigma(panel_of(values), "y", lags=0).spec.lags == 0
 
 
 def test_weighted_dispersion():
     rng = np.random.default_rng(2)
     values, people = np.exp(rng.normal(size=(9, 5))), rng.random((9, 5)) + 0.5
     panel = panel_of(values, people=people)
-    found = nq.convergence.sigma(panel, "y", which=["cv", "sd_log"], weights="people")
+    result = nq.convergence.sigma(panel, "y", which=["cv", "sd_log"], population="people")
     p = people / people.sum(axis=0)
     mean = (p * values).sum(axis=0)
     np.testing.assert_allclose(
-        found.frame["cv"], np.sqrt((p * (values - mean) ** 2).sum(axis=0)) / mean
+        result.frame["cv"], np.sqrt((p * (values - mean) ** 2).sum(axis=0)) / mean
     )
     logs = np.log(values)
     centre = (p * logs).sum(axis=0)
     np.testing.assert_allclose(
-        found.frame["sd_log"], np.sqrt((p * (logs - centre) ** 2).sum(axis=0))
+        result.frame["sd_log"], np.sqrt((p * (logs - centre) ** 2).sum(axis=0))
     )
 
 
@@ -329,22 +331,22 @@ def test_log_t_equals_the_plain_regression(hac, discard):
         t = np.arange(1, 17)
         fade = t ** -rng.choice([-0.2, 0.0, 0.5, 1.5]) / np.log(t + 1)
         x = 3 + 0.5 * rng.normal(size=(8, 1)) * fade + 0.01 * rng.normal(size=(8, 16)) / t
-        found = nq.convergence.log_t(panel_of(x), "y", detrend=None, hac=hac, discard=discard)
+        result = nq.convergence.log_t(panel_of(x), "y", detrend=None, hac=hac, discard=discard)
         b, error, statistic = plain_clubs.log_t(x, discard, hac)
         if not np.isfinite(statistic):
-            assert np.isnan(found.statistic)
-            assert found.reading == "no result"
+            assert np.isnan(result.statistic)
+            assert result.reading == "no result"
             continue
-        assert found.b == pytest.approx(b, rel=1e-9)
-        assert found.std_error == pytest.approx(error, rel=1e-8)
-        assert found.p_value == pytest.approx(stats.norm.cdf(statistic), abs=1e-12)
-        assert found.speed == pytest.approx(b / 2)
-        assert found.first == 2000 + round(16 * discard)
-        np.testing.assert_allclose(found.paths, x / x.mean(axis=0))
-        readings.add(found.reading.split(" is ")[0])
-        assert ("rejected at 5 %" in found.reading) == (statistic <= -1.65)
-        assert ("levels" in found.reading) == (statistic > -1.65 and b >= 2)
-        assert ("growth rates" in found.reading) == (statistic > -1.65 and 0 <= b < 2)
+        assert result.b == pytest.approx(b, rel=1e-9)
+        assert result.std_error == pytest.approx(error, rel=1e-8)
+        assert result.p_value == pytest.approx(stats.norm.cdf(statistic), abs=1e-12)
+        assert result.speed == pytest.approx(b / 2)
+        assert result.first_period == 2000 + round(16 * discard)
+        np.testing.assert_allclose(result.paths, x / x.mean(axis=0))
+        readings.add(result.reading.split(" is ")[0])
+        assert ("rejected at 5 %" in result.reading) == (statistic <= -1.65)
+        assert ("levels" in result.reading) == (statistic > -1.65 and b >= 2)
+        assert ("growth rates" in result.reading) == (statistic > -1.65 and 0 <= b < 2)
     assert len(readings) >= 3
 
 
@@ -378,9 +380,9 @@ def test_smoothing_is_the_weight_of_curvature():
     D = np.diff(np.eye(18), 2, axis=0)
     for smoothing in (400.0, 6.25):
         made = values @ np.linalg.inv(np.eye(18) + smoothing * D.T @ D)
-        found = nq.convergence.log_t(panel_of(values), "y", smoothing=smoothing)
+        result = nq.convergence.log_t(panel_of(values), "y", smoothing=smoothing)
         by_hand = nq.convergence.log_t(panel_of(made), "y", detrend=None)
-        assert found.statistic == pytest.approx(by_hand.statistic, rel=1e-6)
+        assert result.statistic == pytest.approx(by_hand.statistic, rel=1e-6)
     four = nq.convergence._transition_paths.trend(values[:, :4], 400.0)
     D = np.diff(np.eye(4), 2, axis=0)
     np.testing.assert_allclose(four, values[:, :4] @ np.linalg.inv(np.eye(4) + 400 * D.T @ D))
@@ -397,30 +399,30 @@ def two_clubs():
 
 
 def test_table_of_clubs_by_hand(two_clubs):
-    x, found = two_clubs
-    assert len(found.table) == 2
+    x, result = two_clubs
+    assert len(result.frame) == 2
     relative = x / x.mean(axis=0)
-    np.testing.assert_allclose(found.paths, relative)
+    np.testing.assert_allclose(result.paths, relative)
     for number in (1, 2):
-        rows = np.flatnonzero(found.membership == number)
+        rows = np.flatnonzero(result.membership == number)
         b, error, t = plain_clubs.log_t(x[rows], 1 / 3, "fixed")
-        row = found.table.loc[number]
+        row = result.frame.loc[number]
         assert row["units"] == len(rows)
         assert row["b"] == pytest.approx(b)
         assert row["std_error"] == pytest.approx(error)
         assert row["statistic"] == pytest.approx(t)
         assert row["p_value"] == pytest.approx(stats.norm.cdf(t))
         assert row["speed"] == pytest.approx(b / 2)
-        np.testing.assert_allclose(found.club_paths.loc[number], relative[rows].mean(axis=0))
+        np.testing.assert_allclose(result.club_paths.loc[number], relative[rows].mean(axis=0))
         assert row["level"] == pytest.approx(relative[rows, -1].mean())
         ordered = rows[np.argsort(-x[rows, -1])]  # not in the order of the period before
         assert ordered.tolist() != rows[np.argsort(-x[rows, -2])].tolist()
-        assert found.members(number) == ordered.tolist()
+        assert result.members(number) == ordered.tolist()
 
 
 def test_growing_starts_with_the_first_pair():
     x = np.array([[4.0, 1.0], [2.0, 3.0], [6.0, 2.0]])
-    np.testing.assert_allclose(growing(x)[0], [(1 / 3) ** 2, 0.5**2])
+    np.testing.assert_allclose(dispersion_nested(x)[0], [(1 / 3) ** 2, 0.5**2])
 
 
 def test_equal_units_are_named_only_where_the_regression_meets_them():
@@ -430,12 +432,12 @@ def test_equal_units_are_named_only_where_the_regression_meets_them():
     for period in (0, start - 2, start - 1, 20):
         made = x.copy()
         made[1, period] = made[0, period]
-        found = nq.convergence.clubs(panel_of(made), "y", merge=None)
-        apart = len(found.table) > 1 or len(found.divergent) > 0
-        said = any("equal values" in note for note in found.notes)
-        assert said == (apart and period != start - 2), period
-        if said:
-            assert "1 pairs" in " ".join(found.notes)
+        result = nq.convergence.clubs(panel_of(made), "y", merge=None)
+        apart = len(result.frame) > 1 or len(result.divergent) > 0
+        text = any("equal values" in note for note in result.notes)
+        assert text == (apart and period != start - 2), period
+        if text:
+            assert "1 pairs" in " ".join(result.notes)
 
 
 def club(rows, parts):
@@ -448,9 +450,9 @@ def test_divergent_units_are_absorbed_one_by_one():
     x = np.vstack([x, 5 * np.exp(0.2 * np.arange(24))])  # goes away from all
     high, low = np.array([1, 3, 5]), np.array([0, 2, 4])
     clubs = [club(high, (1,)), club(low, (2,))]
-    told = clustering.Merging()
+    steps = []
     rule = LogTRule(1 / 3, "fixed")
-    done, out, taken = clustering.absorb(x, clubs, np.arange(6, 10), rule, told)
+    done, out, taken = clustering.absorb(x, clubs, np.arange(6, 10), rule, steps)
 
     members, remaining, expected = {1: set(high), 2: set(low)}, set(range(6, 10)), []
     while remaining:
@@ -473,8 +475,8 @@ def test_divergent_units_are_absorbed_one_by_one():
         if len(members[c]) > 3:
             b, error, t = plain_clubs.log_t(x[sorted(members[c])], 1 / 3, "fixed")
             assert (made.b, made.std_error, made.statistic) == pytest.approx((b, error, t))
-    steps = [(f"divergent unit with club {c}", pytest.approx(t), True) for _, c, t in expected]
-    assert told.steps == steps
+    wanted = [(f"divergent unit with club {c}", pytest.approx(t), True) for _, c, t in expected]
+    assert steps == wanted
 
 
 def test_the_threshold_itself_does_not_pass(monkeypatch):
@@ -488,7 +490,7 @@ def test_the_threshold_itself_does_not_pass(monkeypatch):
         )  # fmt: skip
         clubs = [club([i], (i + 1,)) for i in range(2)]
         return [
-            len(merge(x, clubs, rule, clustering.Merging()))
+            len(merge(x, clubs, rule, []))
             for merge in (clustering.merge_next, clustering.merge_pairs)
         ]
 
@@ -498,9 +500,7 @@ def test_the_threshold_itself_does_not_pass(monkeypatch):
         monkeypatch.setattr(clustering, "_t", lambda h, _rule, t=t: np.full(len(h), t))
         core = clustering._core(x + 1, rule)
         assert (0 if core is None else core.stop - core.start) == size
-        _, out, taken = clustering.absorb(
-            x + 1, [club([0], (1,))], np.array([1, 2]), rule, clustering.Merging()
-        )
+        _, out, taken = clustering.absorb(x + 1, [club([0], (1,))], np.array([1, 2]), rule, [])
         assert len(taken) == size
         assert len(out) == 2 - size
 
@@ -516,7 +516,7 @@ def test_a_core_ends_before_the_first_unit_that_fails(monkeypatch):
     ):
 
         def given(h, _rule, t=t):
-            # growing(x) has one row less for each unit that stands before the core
+            # dispersion_nested(x) has one row less for each unit that stands before the core
             return np.array(t[6 - len(h) :])
 
         monkeypatch.setattr(clustering, "_t", given)
@@ -527,7 +527,7 @@ def test_a_core_ends_before_the_first_unit_that_fails(monkeypatch):
 def test_critical_values_of_the_sieve(monkeypatch):
     """0, 0.1, ..., 3: the first with which the club passes; the core where none does."""
     rule, x = LogTRule(1 / 3, "fixed"), np.ones((6, 9))
-    core, left = slice(0, 2), np.arange(6)
+    core, remaining = slice(0, 2), np.arange(6)
     t = np.array([0.0, 0.35, 2.95, 5.0])  # of units 2 to 5 with the core
 
     def sieved(passing, increasing):
@@ -536,7 +536,7 @@ def test_critical_values_of_the_sieve(monkeypatch):
             clustering, "_tested", lambda _x, members, _rule, **known: clustering.Club(
                 members, 0.0 if tuple(members) in passing else -9.0, 1.0, **known)
         )  # fmt: skip
-        made = clustering._sieved(x, left, core, rule, increasing)
+        made = clustering._sieved(x, remaining, core, rule, increasing)
         return made.members.tolist(), round(made.c_star, 10), made.at_cap
 
     # t must exceed c*: the unit with t = 0 is never in
@@ -545,8 +545,8 @@ def test_critical_values_of_the_sieve(monkeypatch):
     assert sieved([(0, 1, 5)], True) == ([0, 1, 5], 3.0, False)
     assert sieved([], True) == ([0, 1], 3.0, True)
     assert sieved([], False) == ([0, 1, 3, 4, 5], 0.0, False)
-    whole = clustering._sieved(x[:2], np.arange(2), core, rule, True)
-    assert (whole.members.tolist(), whole.c_star) == ([0, 1], 0.0)
+    total = clustering._sieved(x[:2], np.arange(2), core, rule, True)
+    assert (total.members.tolist(), total.c_star) == ([0, 1], 0.0)
 
 
 def test_pairs_merge_where_the_next_does_not_converge_more_clearly(monkeypatch):
@@ -556,11 +556,11 @@ def test_pairs_merge_where_the_next_does_not_converge_more_clearly(monkeypatch):
         clustering, "_tested", lambda _x, members, _rule, **known: clustering.Club(
             members, strength[known["parts"]], 1.0, **known)
     )  # fmt: skip
-    rule, told = LogTRule(1 / 3, "fixed"), clustering.Merging()
+    rule, steps = LogTRule(1 / 3, "fixed"), []
     clubs = [club([i], (i + 1,)) for i in range(3)]
-    done = clustering.merge_pairs(np.zeros((3, 9)), clubs, rule, told)
+    done = clustering.merge_pairs(np.zeros((3, 9)), clubs, rule, steps)
     assert [made.parts for made in done] == [(1,), (2, 3)]
-    assert told.steps == [("2 with 3", 1.0, True), ("1 with 2+3", -3.0, False)]
+    assert steps == [("2 with 3", 1.0, True), ("1 with 2+3", -3.0, False)]
 
 
 # -- logit of clubs -------------------------------------------------------------------------------
@@ -579,10 +579,10 @@ def logit():
     panel = panel_of(x, a=a, c=c)
     made = nq.convergence.clubs(panel, "y", merge=None)
     numbers = pd.RangeIndex(1, 4, name="club")
-    table = made.table.reindex(numbers)
+    table = made.frame.reindex(numbers)
     from dataclasses import replace
 
-    clubs = replace(made, membership=pd.Series(code, panel.units).astype("Int64"), table=table)
+    clubs = replace(made, membership=pd.Series(code, panel.units).astype("Int64"), frame=table)
     ring = np.roll(np.eye(n), 1, axis=1) + np.roll(np.eye(n), 2, axis=1)
     return panel, clubs, nq.weights.from_dense(ring, panel.units), np.column_stack([a, c]), code
 
@@ -594,7 +594,7 @@ def test_logit_is_the_maximum_of_its_likelihood(logit):
     known = ~np.isnan(code)
     x, code = x[known], code[known].astype(int)
     for level in (0.95, 0.6):
-        found = nq.convergence.club_logit(clubs, panel, ["a", "c"], level=level)
+        result = nq.convergence.club_logit(clubs, panel, ["a", "c"], level=level)
         z = (x - x.mean(axis=0)) / x.std(axis=0)
 
         def minus(parameters, z=z):
@@ -607,25 +607,27 @@ def test_logit_is_the_maximum_of_its_likelihood(logit):
         best = optimize.minimize(minus, [0, 0, -1, 1], tol=1e-10)
         b = best.x[:2] / x.std(axis=0)
         cuts = best.x[2:] + x.mean(axis=0) @ b
-        np.testing.assert_allclose(found.table["coefficient"], b, rtol=1e-4)
-        np.testing.assert_allclose(found.cuts, cuts[::-1], rtol=1e-4)
-        assert found.cuts.index.tolist() == ["Club 1 | Club 2", "Club 2 | Club 3"]
-        assert found.loglik == pytest.approx(-best.fun)
+        np.testing.assert_allclose(result.frame["estimate"], b, rtol=1e-4)
+        np.testing.assert_allclose(result.cuts, cuts[::-1], rtol=1e-4)
+        assert result.cuts.index.tolist() == ["Club 1 | Club 2", "Club 2 | Club 3"]
+        assert result.loglik == pytest.approx(-best.fun)
         shares = np.array([(code == k).mean() for k in (1, 2, 3)])
         null = len(code) * (shares * np.log(shares)).sum()
-        assert found.null_loglik == pytest.approx(null)
-        assert found.pseudo_r2 == pytest.approx(1 + best.fun / null)
-        assert found.p_value == pytest.approx(stats.chi2.sf(2 * (-best.fun - null), 2), rel=1e-4)
-        assert found.nobs == 88
+        assert result.null_loglik == pytest.approx(null)
+        assert result.pseudo_r2 == pytest.approx(1 + best.fun / null)
+        assert result.tests["lr"].p_value == pytest.approx(
+            stats.chi2.sf(2 * (-best.fun - null), 2), rel=1e-4
+        )
+        assert result.nobs == 88
         width = stats.norm.ppf(1 - (1 - level) / 2)
-        for _, row in found.table.iterrows():
-            ratio = row["coefficient"] / row["std_error"]
+        for _, row in result.frame.iterrows():
+            ratio = row["estimate"] / row["std_error"]
             assert row["statistic"] == pytest.approx(ratio)
             assert row["p_value"] == pytest.approx(2 * (1 - stats.norm.cdf(abs(ratio))), abs=1e-12)
             for end, sign in (("conf_low", -1), ("conf_high", 1)):
                 gap = sign * width * row["std_error"]
-                assert row[end] == pytest.approx(row["coefficient"] + gap)
-            assert row["odds_ratio"] == pytest.approx(np.exp(row["coefficient"]))
+                assert row[end] == pytest.approx(row["estimate"] + gap)
+            assert row["odds_ratio"] == pytest.approx(np.exp(row["estimate"]))
 
 
 def test_neighbours_in_clubs(logit):
@@ -641,15 +643,14 @@ def test_neighbours_in_clubs(logit):
     expected = np.array(
         [np.nanmean(rank[row]) if (~np.isnan(rank[row])).any() else np.nanmean(rank) for row in W]
     )
-    notes = []
     series = (4 - clubs.membership).reindex(panel.units)
-    made = nq.convergence.club_geography._neighbours(series, w, notes)
-    np.testing.assert_allclose(made, expected)
-    assert notes == ["1 units have no neighbour in a club and take the mean"]
-    with_lag = nq.convergence.club_logit(clubs, panel, ["a"], w=w)
+    means, notes = nq.convergence.club_geography._neighbours(series, w)
+    np.testing.assert_allclose(means, expected)
+    assert notes == ["1 units have no neighbour in a club and get the mean of all"]
+    with_lag = nq.convergence.club_logit(clubs, panel, ["a"], weights=w)
     by_hand = nq.convergence.club_logit(clubs, panel.assign(lag=np.repeat(expected, 16)),
                                         ["a", "lag"])  # fmt: skip
-    np.testing.assert_allclose(with_lag.table.to_numpy(), by_hand.table.to_numpy(), rtol=1e-6)
+    np.testing.assert_allclose(with_lag.frame.to_numpy(), by_hand.frame.to_numpy(), rtol=1e-6)
 
 
 def test_variables_of_the_period_that_is_asked(logit):
@@ -657,31 +658,31 @@ def test_variables_of_the_period_that_is_asked(logit):
     rng = np.random.default_rng(0)
     moving = panel.assign(m=rng.normal(size=(90 * 16)))
     for period in (None, 2000, 2009):
-        found = nq.convergence.club_logit(clubs, moving, ["m"], period=period)
+        result = nq.convergence.club_logit(clubs, moving, ["m"], period=period)
         still = moving.assign(m=np.repeat(moving.wide("m")[period or 2000].to_numpy(), 16))
         by_hand = nq.convergence.club_logit(clubs, still, ["m"])
-        assert found.table.loc["m", "coefficient"] == by_hand.table.loc["m", "coefficient"]
+        assert result.frame.loc["m", "estimate"] == by_hand.frame.loc["m", "estimate"]
 
 
 def test_joins_of_two_clubs(two_clubs):
     """Two clubs are enough for borders between them."""
-    _, found = two_clubs
+    _, result = two_clubs
     ring = np.roll(np.eye(12), 1, axis=1) + np.roll(np.eye(12), -1, axis=1)
-    w = nq.weights.from_dense(ring, found.membership.index)
-    joins = nq.convergence.club_joins(found, w, permutations=0)
-    code = found.membership.to_numpy()
+    w = nq.weights.from_dense(ring, result.membership.index)
+    joins = nq.convergence.club_joins(result, w, permutations=0)
+    code = result.membership.to_numpy()
     assert joins.frame.loc[("same", ""), "joins"] == (code == np.roll(code, 1)).sum()
 
 
-@pytest.mark.parametrize(("low", "said"), [(-1e-9, True), (0.0, True), (1e-9, False)])
-def test_a_speed_whose_interval_begins_at_zero_reaches_it(growing_panel, low, said):
+@pytest.mark.parametrize(("low", "text"), [(-1e-9, True), (0.0, True), (1e-9, False)])
+def test_a_speed_whose_interval_begins_at_zero_reaches_it(growing_panel, low, text):
     from importlib import import_module
 
     module = import_module("nqp_spatial.convergence.beta")
-    found = nq.convergence.beta(growing_panel, "y")
-    table = found.table.assign(speed=0.1, speed_low=low)
-    notes = module._notes(table, found.fit, True)
-    assert any("reaches zero" in note for note in notes) == said
+    result = nq.convergence.beta(growing_panel, "y")
+    table = result.frame.assign(speed=0.1, speed_low=low)
+    notes = module._notes(table, result.model, "cross-section")
+    assert any("contains zero" in note for note in notes) == text
 
 
 def test_weights_of_lags_where_memory_is_nearly_full():
@@ -689,12 +690,12 @@ def test_weights_of_lags_where_memory_is_nearly_full():
     from nqp_spatial.convergence._log_t_regression import _kernel
 
     memory = np.array([0.5, 0.99, 0.99995])
-    found = _kernel(memory, 20, 6)
+    result = _kernel(memory, 20, 6)
     z = 1.2 * np.pi * np.arange(1, 7)
     alpha = 4 * memory**2 / (1 - memory) ** 4
     z = z / (1.3221 * (alpha[:, None] * 20) ** 0.2)
     exact = 3 / z**2 * (np.sin(z) / z - np.cos(z))
-    np.testing.assert_allclose(found[:2], exact[:2], rtol=1e-6)
+    np.testing.assert_allclose(result[:2], exact[:2], rtol=1e-6)
     assert z[2].max() < 1e-2
-    np.testing.assert_allclose(found[2], 1 - z[2] ** 2 / 10, rtol=1e-9)
+    np.testing.assert_allclose(result[2], 1 - z[2] ** 2 / 10, rtol=1e-9)
     assert (_kernel(np.array([0.0]), 20, 6) == 0).all()

@@ -17,9 +17,9 @@ from nqp_spatial.convergence import _clustering as clustering
 from nqp_spatial.convergence._log_t_regression import (
     LogTRule,
     dispersion,
-    growing,
-    neighbouring,
-    with_each,
+    dispersion_adjacent,
+    dispersion_nested,
+    dispersion_with_each,
 )
 from nqp_spatial.convergence._transition_paths import trend
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
@@ -45,9 +45,9 @@ def countries(nqp_data):
     """152 countries, 1970-2003, and what R found in them."""
     folder = nqp_data / "reference" / "clubs"
     table = pd.read_csv(folder / "gdp.csv", index_col=0)
-    found = json.loads((folder / "convergence_clubs.json").read_text())["logGDP"]
+    result = json.loads((folder / "convergence_clubs.json").read_text())["logGDP"]
     names = [name.replace(" ", ".") for name in table.index]
-    return panel_of(table.to_numpy(), names, range(1970, 2004)), found, names
+    return panel_of(table.to_numpy(), names, range(1970, 2004)), result, names
 
 
 # -- against R ------------------------------------------------------------------------------------
@@ -77,8 +77,8 @@ def test_state_incomes_are_one_club(reference, hac, merge):
     ours = nq.convergence.clubs(
         nq.datasets.us_income(), "income", logs=True, hac=HAC[hac], merge=merge
     )
-    assert len(ours.table) == len([key for key in truth if key.startswith("club")])
-    assert ours.table.loc[1, "statistic"] == pytest.approx(truth["club1"]["model"]["tvalue"])
+    assert len(ours.frame) == len([key for key in truth if key.startswith("club")])
+    assert ours.frame.loc[1, "statistic"] == pytest.approx(truth["club1"]["model"]["tvalue"])
     assert (ours.membership == 1).all()
     assert ours.divergent.empty
 
@@ -100,8 +100,8 @@ def same_clubs(table, membership, theirs, names):
     clubs = [theirs[key] for key in sorted(theirs) if key.startswith("club")]
     assert len(table) == len(clubs)
     for number, club in enumerate(clubs, start=1):
-        inside = set(membership.index[membership == number])
-        assert inside == {names[i - 1] for i in np.atleast_1d(club["ids"])}
+        members = set(membership.index[membership == number])
+        assert members == {names[i - 1] for i in np.atleast_1d(club["ids"])}
         row, model = table.loc[number], club["model"]
         assert row["b"] == pytest.approx(model["beta"], rel=1e-8)
         assert row["std_error"] == pytest.approx(model["std.err"], rel=1e-8)
@@ -117,13 +117,13 @@ def test_clubs_of_countries_equal_r(countries, hac):
     panel, truth, names = countries
     options = {"logs": True, "hac": HAC[hac]}
     raw = nq.convergence.clubs(panel, "y", merge=None, **options)
-    same_clubs(raw.table, raw.membership, truth["findClubs"][f"{hac}_fixed"]["clubs"], names)
+    same_clubs(raw.frame, raw.membership, truth["findClubs"][f"{hac}_fixed"]["clubs"], names)
     merged = nq.convergence.clubs(panel, "y", merge="phillips-sul", **options)
     theirs = truth["mergeClubs"][f"{hac}_fixed_PS_noDiv"]
-    same_clubs(merged.table, merged.membership, theirs, names)
-    said = ["+".join(np.atleast_1d(theirs[k]["merged_from"])) for k in sorted(theirs)
+    same_clubs(merged.frame, merged.membership, theirs, names)
+    text = ["+".join(np.atleast_1d(theirs[k]["merged_from"])) for k in sorted(theirs)
             if k.startswith("club")]  # fmt: skip
-    assert merged.table["merged_from"].tolist() == [one.replace("club", "") for one in said]
+    assert merged.frame["merged_from"].tolist() == [row.replace("club", "") for row in text]
     pd.testing.assert_series_equal(merged.before, raw.membership)
 
 
@@ -131,13 +131,13 @@ def test_a_club_that_does_not_converge_is_said_to(countries):
     """With c* fixed at 0, R hands out a club with t = -16.8 in silence (reference README, 7)."""
     panel, _, _ = countries
     fixed = nq.convergence.clubs(panel, "y", logs=True, merge=None)
-    assert fixed.table.loc[1, "statistic"] < -16
-    assert fixed.table["converges"].tolist() == [False, True, True]
+    assert fixed.frame.loc[1, "statistic"] < -16
+    assert fixed.frame["converges"].tolist() == [False, True, True]
     assert "not together" in " ".join(fixed.notes)
     rising = nq.convergence.clubs(panel, "y", logs=True, merge=None, critical="increasing")
-    assert rising.table["converges"].all()
-    assert (rising.table["c_star"].dropna() >= 0).all()
-    assert rising.table["c_star"].max() > 0
+    assert rising.frame["converges"].all()
+    assert (rising.frame["c_star"].dropna() >= 0).all()
+    assert rising.frame["c_star"].max() > 0
 
 
 # -- against plain loops --------------------------------------------------------------------------
@@ -164,26 +164,28 @@ def test_clubs_equal_one_regression_at_a_time(seed, n, periods, hac, increasing)
             critical="increasing" if increasing else "fixed",
         )  # fmt: skip
     theirs, divergent = plain_clubs.clubs(values, 1 / 3, hac, increasing)
-    assert [set(ours.members(number)) for number in ours.table.index] == theirs
+    assert [set(ours.members(number)) for number in ours.frame.index] == theirs
     assert set(ours.divergent) == divergent
     for number, rows in enumerate(theirs, start=1):
         b, error, _ = plain_clubs.log_t(values[sorted(rows)], 1 / 3, hac)
-        assert ours.table.loc[number, "b"] == pytest.approx(b, rel=1e-7, abs=1e-9)
+        assert ours.frame.loc[number, "b"] == pytest.approx(b, rel=1e-7, abs=1e-9)
         if np.isfinite(error):
-            assert ours.table.loc[number, "std_error"] == pytest.approx(error, rel=1e-6)
+            assert ours.frame.loc[number, "std_error"] == pytest.approx(error, rel=1e-6)
 
 
 def test_dispersions_of_many_groups():
     rng = np.random.default_rng(0)
     # Far from zero and close together: differences of squares would lose ten digits.
     x = 1e5 + np.cumsum(rng.normal(size=(12, 7)), axis=1)
-    np.testing.assert_allclose(growing(x), [dispersion(x[: k + 2]) for k in range(11)], rtol=1e-9)
     np.testing.assert_allclose(
-        neighbouring(x), [dispersion(x[k : k + 2]) for k in range(11)], rtol=1e-9
+        dispersion_nested(x), [dispersion(x[: k + 2]) for k in range(11)], rtol=1e-9
     )
     np.testing.assert_allclose(
-        with_each(x[:5], x[5:]),
-        [dispersion(np.vstack([x[:5], one])) for one in x[5:]], rtol=1e-9,
+        dispersion_adjacent(x), [dispersion(x[k : k + 2]) for k in range(11)], rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        dispersion_with_each(x[:5], x[5:]),
+        [dispersion(np.vstack([x[:5], row])) for row in x[5:]], rtol=1e-9,
     )  # fmt: skip
 
 
@@ -198,10 +200,10 @@ def test_a_core_when_no_critical_value_serves():
     x = np.vstack([core, others])
     x = x[np.argsort(-x[:, -1])]
     rule = LogTRule(1 / 3, "fixed")
-    found, _ = clustering.cluster(x, rule, increasing=True, progress=lambda _: None)
-    assert found[0].at_cap
-    assert len(found[0].members) == 5
-    for club in found:
+    result, _ = clustering.cluster(x, rule, increasing=True, progress=lambda _: None)
+    assert result[0].at_cap
+    assert len(result[0].members) == 5
+    for club in result:
         b, error, statistic = plain_clubs.log_t(x[club.members], 1 / 3, "fixed")
         assert (club.b, club.std_error) == pytest.approx((b, error), rel=1e-8)
         assert statistic > -1.65
@@ -217,26 +219,28 @@ def test_merging_by_hand(monkeypatch):
     monkeypatch.setattr(clustering, "_tested", tested)
     clubs = [clustering.Club(np.array([i]), 0.0, 1.0, parts=(i,)) for i in (1, 2, 3)]
     rule, x = LogTRule(1 / 3, "fixed"), np.zeros((3, 9))
-    told = clustering.Merging()
-    by_sul = clustering.merge_next(x, clubs, rule, told)
+    steps = []
+    by_sul = clustering.merge_next(x, clubs, rule, steps)
     assert [club.parts for club in by_sul] == [(1, 2), (3,)]
-    assert [(what, done) for what, _, done in told.steps] == [
+    assert [(what, done) for what, _, done in steps] == [
         ("1 with 2", True), ("1+2 with 3", False),
     ]  # fmt: skip
-    by_lyncker = clustering.merge_pairs(x, clubs, rule, clustering.Merging())
+    by_lyncker = clustering.merge_pairs(x, clubs, rule, [])
     assert [club.parts for club in by_lyncker] == [(1,), (2, 3)]
 
 
 def test_divergent_units_join_the_clearest_club(countries):
     panel, _, _ = countries
     options = {"logs": True, "hac": "andrews", "merge": "von-lyncker-thoennessen"}
-    left = nq.convergence.clubs(panel, "y", **options)
-    assert left.divergent.tolist() == ["Liberia"]
+    remaining = nq.convergence.clubs(panel, "y", **options)
+    assert remaining.divergent.tolist() == ["Liberia"]
     taken = nq.convergence.clubs(panel, "y", merge_divergent=True, **options)
     x = np.log(panel.wide("y"))
     t = [
-        plain_clubs.log_t(x.loc[[*left.members(number), "Liberia"]].to_numpy(), 1 / 3, "andrews")[2]
-        for number in left.table.index
+        plain_clubs.log_t(
+            x.loc[[*remaining.members(number), "Liberia"]].to_numpy(), 1 / 3, "andrews"
+        )[2]
+        for number in remaining.frame.index
     ]
     assert max(t) > -1.65
     assert taken.membership["Liberia"] == int(np.argmax(t)) + 1
@@ -266,7 +270,7 @@ def test_planted_clubs_of_simulated_cities_are_found(seed):
     )
     means = ours.club_paths.iloc[:, -1]
     assert means.is_monotonic_decreasing
-    np.testing.assert_allclose(means.to_numpy(), ours.table["level"])
+    np.testing.assert_allclose(means.to_numpy(), ours.frame["level"])
 
 
 @pytest.mark.slow
@@ -274,13 +278,13 @@ def test_recovery_and_size():
     """Noisy clubs are found but for few units; the rates are in benchmarks/README.md."""
     from benchmarks.dynamics_calibration import club_recovery
 
-    found = pd.DataFrame(
+    result = pd.DataFrame(
         [club_recovery(n=100, periods=30, noise=0.005, seed=s) for s in range(100)]
     )
-    assert found["pairs_right"].mean() > 0.95
-    assert found["clubs"].between(3, 4).mean() > 0.9
+    assert result["pairs_right"].mean() > 0.95
+    assert result["clubs"].between(3, 4).mean() > 0.9
     # Alpha is positive, so that one club is rejected more rarely than 5 %.
-    assert found["one_club_rejected"].mean() < 0.08
+    assert result["one_club_rejected"].mean() < 0.08
 
 
 # -- errors ---------------------------------------------------------------------------------------
@@ -329,8 +333,8 @@ def test_errors():
 def test_short_panels_warn():
     values = 5 + np.random.default_rng(0).random((6, 10))
     with pytest.warns(ShortPanelWarning, match="10 periods are few"):
-        found = nq.convergence.clubs(panel_of(values), "y")
-    assert "few for the log-t test" in found.notes[0]
+        result = nq.convergence.clubs(panel_of(values), "y")
+    assert "few for the log-t test" in result.notes[0]
 
 
 def test_equal_pairs_are_named_and_no_harm():
@@ -338,9 +342,9 @@ def test_equal_pairs_are_named_and_no_harm():
     t = np.arange(1, 21)
     x = np.array([1, 1, 1, 2, 2, 2.0])[:, None] + 0.1 * rng.normal(size=(6, 1)) / t
     x[1] = x[0]
-    found = nq.convergence.clubs(panel_of(x), "y")
-    assert "0 and 1" in " ".join(found.notes)
-    assert found.membership[0] == found.membership[1]
+    result = nq.convergence.clubs(panel_of(x), "y")
+    assert "0 and 1" in " ".join(result.notes)
+    assert result.membership[0] == result.membership[1]
 
 
 def test_units_may_come_in_any_order():
@@ -348,8 +352,8 @@ def test_units_may_come_in_any_order():
     t = np.arange(1, 26)
     x = rng.choice([1.0, 1.4], 15)[:, None] + 0.1 * rng.normal(size=(15, 1)) / t
     names = np.array([f"u{i:02d}" for i in range(15)])
-    one = nq.convergence.clubs(panel_of(x, names), "y")
+    row = nq.convergence.clubs(panel_of(x, names), "y")
     order = rng.permutation(15)
     renamed = nq.convergence.clubs(panel_of(x[order], names), "y")
     same = pd.Series(renamed.membership.to_numpy(), names[order]).reindex(names)
-    assert one.membership.astype(int).tolist() == same.astype(int).tolist()
+    assert row.membership.astype(int).tolist() == same.astype(int).tolist()

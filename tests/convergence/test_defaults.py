@@ -13,8 +13,8 @@ def test_defaults():
     c = nq.convergence
     for options in ({}, {"kind": "panel"}):
         pd.testing.assert_frame_equal(
-            c.beta(panel, "income", **options).table,
-            c.beta(panel, "income", level=0.95, step=1, logs=True, **options).table,
+            c.beta(panel, "income", **options).frame,
+            c.beta(panel, "income", level=0.95, step=1, logs=True, **options).frame,
         )
     pd.testing.assert_frame_equal(
         c.sigma(panel, "income").trends, c.sigma(panel, "income", level=0.95).trends
@@ -30,7 +30,7 @@ def test_defaults():
             panel, "income", logs=True, detrend=detrend, discard=1 / 3, smoothing=400.0,
             hac="fixed", critical="fixed", merge="phillips-sul", merge_divergent=False,
         )  # fmt: skip
-        pd.testing.assert_frame_equal(short.table, full.table)
+        pd.testing.assert_frame_equal(short.frame, full.frame)
 
 
 def test_defaults_of_clubs_in_space():
@@ -38,7 +38,7 @@ def test_defaults_of_clubs_in_space():
     clubs = nq.convergence.clubs(cities, "gdp_pc", logs=True)
     short = nq.convergence.club_logit(clubs, cities, ["human_capital"])
     full = nq.convergence.club_logit(clubs, cities, ["human_capital"], level=0.95, period=1992)
-    pd.testing.assert_frame_equal(short.table, full.table)
+    pd.testing.assert_frame_equal(short.frame, full.frame)
     joins = nq.convergence.club_joins(clubs, nq.weights.knn(cities, k=6), seed=0)
     assert joins.permutations == 999
     assert np.isfinite(joins.frame["p_value"]).all()

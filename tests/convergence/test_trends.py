@@ -39,9 +39,9 @@ def incomes():
     return panel, nq.weights.contiguity(panel)
 
 
-def converging(n, periods, speed, rng, noise=0.01, spread=0.5):
+def converging(n, periods, speed, rng, noise=0.01, parallel=0.5):
     """Logs that close their gap at a speed."""
-    y = [spread * rng.normal(size=n)]
+    y = [parallel * rng.normal(size=n)]
     for _ in range(periods - 1):
         y.append(np.exp(-speed) * y[-1] + noise * rng.normal(size=n))
     return np.exp(9 + 0.02 * np.arange(periods) + np.stack(y, axis=1))
@@ -52,13 +52,13 @@ def converging(n, periods, speed, rng, noise=0.01, spread=0.5):
 
 def test_sigma_by_hand(incomes):
     panel, _ = incomes
-    found = nq.convergence.sigma(panel, "income", which=["sd_log", "sd", "cv", "gini"], lags=3)
+    result = nq.convergence.sigma(panel, "income", which=["sd_log", "sd", "cv", "gini"], lags=3)
     x = panel.values("income")
-    np.testing.assert_allclose(found.frame["sd_log"], np.log(x).std(axis=0))
-    np.testing.assert_allclose(found.frame["sd"], x.std(axis=0))
-    np.testing.assert_allclose(found.frame["cv"], x.std(axis=0) / x.mean(axis=0))
+    np.testing.assert_allclose(result.frame["sd_log"], np.log(x).std(axis=0))
+    np.testing.assert_allclose(result.frame["sd"], x.std(axis=0))
+    np.testing.assert_allclose(result.frame["cv"], x.std(axis=0) / x.mean(axis=0))
     # Least squares and Newey and West's covariance, written out.
-    y, t = np.log(found.frame["sd_log"].to_numpy()), np.arange(81.0)
+    y, t = np.log(result.frame["sd_log"].to_numpy()), np.arange(81.0)
     X = np.column_stack([np.ones(81), t])
     inverse = np.linalg.inv(X.T @ X)
     b = inverse @ X.T @ y
@@ -68,19 +68,19 @@ def test_sigma_by_hand(incomes):
         g = scores[lag:].T @ scores[:-lag]
         meat += (1 - lag / 4) * (g + g.T)
     cov = inverse @ meat @ inverse * 81 / 79
-    row = found.trends.loc["sd_log"]
+    row = result.trends.loc["sd_log"]
     assert row["trend"] == pytest.approx(b[1])
     assert row["std_error"] == pytest.approx(np.sqrt(cov[1, 1]))
     assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(b[1] / row["std_error"]), 79))
     assert row["reading"] == "falls: sigma convergence"
-    assert found.trends.loc["sd", "reading"] == "rises: sigma divergence"
+    assert result.trends.loc["sd", "reading"] == "rises: sigma divergence"
 
 
 def test_sigma_without_trend():
     rng = np.random.default_rng(0)
-    found = nq.convergence.sigma(panel_of(np.exp(rng.normal(size=(60, 12)))), "y", which="sd_log")
-    assert found.trends.loc["sd_log", "reading"] == "no clear trend"
-    assert found.lags == int(4 * (12 / 100) ** (2 / 9))
+    result = nq.convergence.sigma(panel_of(np.exp(rng.normal(size=(60, 12)))), "y", which="sd_log")
+    assert result.trends.loc["sd_log", "reading"] == "no clear trend"
+    assert result.spec.lags == int(4 * (12 / 100) ** (2 / 9))
 
 
 def test_sigma_errors(incomes):
@@ -97,8 +97,8 @@ def test_sigma_errors(incomes):
         nq.convergence.sigma(panel.assign(y=1.0), "y", which=["sd"])
     with pytest.raises(OptionError, match="lags must be"):
         nq.convergence.sigma(panel, "income", lags=90)
-    with pytest.raises(OptionError, match="no weights"):
-        nq.convergence.sigma(panel, "income", which=["sd"], weights="income")
+    with pytest.raises(OptionError, match="no population"):
+        nq.convergence.sigma(panel, "income", which=["sd"], population="income")
 
 
 # -- beta -----------------------------------------------------------------------------------------
@@ -106,12 +106,12 @@ def test_sigma_errors(incomes):
 
 def test_beta_of_a_cross_section_by_least_squares(incomes):
     panel, _ = incomes
-    found = nq.convergence.beta(panel, "income")
+    result = nq.convergence.beta(panel, "income")
     x = np.log(panel.values("income"))
     growth = (x[:, -1] - x[:, 0]) / 80
     slope, _ = np.polyfit(x[:, 0], growth, 1)
-    row = found.table.loc[("all", "coefficient")]
-    assert row["b"] == pytest.approx(slope)
+    row = result.frame.loc[("all", "coefficient")]
+    assert row["estimate"] == pytest.approx(slope)
     speed = -np.log(1 + 80 * slope) / 80
     assert row["speed"] == pytest.approx(speed)
     assert row["half_life"] == pytest.approx(np.log(2) / speed)
@@ -123,27 +123,27 @@ def test_beta_of_a_cross_section_by_least_squares(incomes):
     by_half = [np.log(2) / (-np.log(1 + 80 * (slope + s)) / 80) for s in (h, -h)]
     width = 1.959964 * abs(by_half[0] - by_half[1]) / (2 * h) * row["std_error"]
     assert row["half_life_high"] - row["half_life"] == pytest.approx(width, rel=1e-5)
-    assert isinstance(found.equal, NotApplicable)
-    np.testing.assert_allclose(found.data["growth"], growth)
+    assert isinstance(result.tests["equal"], NotApplicable)
+    np.testing.assert_allclose(result.data["growth"], growth)
 
 
 @pytest.mark.parametrize("model", ["sar", "sem", "sdm", "slx"])
 def test_beta_with_neighbours_is_the_fit_of_the_same_regression(incomes, model):
     panel, w = incomes
-    found = nq.convergence.beta(panel, "income", w=w, model=model)
+    result = nq.convergence.beta(panel, "income", weights=w, model=model)
     x = np.log(panel.values("income"))
     frame = pd.DataFrame({"unit": panel.units, "g": (x[:, -1] - x[:, 0]) / 80, "s": x[:, 0]})
     by_hand = nq.fit("g ~ s", nq.SpatialPanel(frame, unit="unit"), w, model=model, effects="none")
-    row = found.table.loc[("all", "coefficient")]
-    assert row["b"] == pytest.approx(by_hand.params["x", "s"])
+    row = result.frame.loc[("all", "coefficient")]
+    assert row["estimate"] == pytest.approx(by_hand.params["x", "s"])
     if model == "sem":
-        assert found.table.index.tolist() == [("all", "coefficient")]
+        assert result.frame.index.tolist() == [("all", "coefficient")]
         return
     effects = by_hand.effects().frame.set_index("effect")
-    total = found.table.loc[("all", "total")]
-    assert total["b"] == pytest.approx(effects.loc["total", "estimate"])
+    total = result.frame.loc[("all", "total")]
+    assert total["estimate"] == pytest.approx(effects.loc["total", "estimate"])
     assert total["std_error"] == pytest.approx(effects.loc["total", "std_error"])
-    assert found.table.index.tolist() == [("all", by) for by in ("coefficient", "direct", "total")]
+    assert result.frame.index.tolist() == [("all", by) for by in ("coefficient", "direct", "total")]
 
 
 def test_beta_of_a_panel_by_dummies():
@@ -151,7 +151,7 @@ def test_beta_of_a_panel_by_dummies():
     values = converging(40, 9, 0.1, rng)
     share = rng.normal(size=40)
     panel = panel_of(values).assign(c=np.repeat(share, 9) + rng.normal(size=360))
-    found = nq.convergence.beta(panel, "y", controls=["c"], kind="panel", step=2)
+    result = nq.convergence.beta(panel, "y", controls=["c"], kind="panel", step=2)
     x, c = np.log(values)[:, ::2], panel.values("c")[:, ::2]
     growth, start, control = np.diff(x, axis=1), x[:, :-1], c[:, :-1]
 
@@ -160,11 +160,11 @@ def test_beta_of_a_panel_by_dummies():
 
     X = np.column_stack([within(start), within(control)])
     b = np.linalg.lstsq(X, within(growth), rcond=None)[0]
-    row = found.table.loc[("all", "coefficient")]
-    assert row["b"] == pytest.approx(b[0])
+    row = result.frame.loc[("all", "coefficient")]
+    assert row["estimate"] == pytest.approx(b[0])
     assert row["speed"] == pytest.approx(-np.log(1 + b[0]) / 2)
-    assert found.fit.params["x", "c"] == pytest.approx(b[1])
-    assert "Nickell" in " ".join(found.notes)
+    assert result.model.params["x", "c"] == pytest.approx(b[1])
+    assert "Nickell" in " ".join(result.notes)
     # The newest period is an end of growth where the span does not divide evenly.
     three = nq.convergence.beta(panel, "y", kind="panel", step=3, effects="none")
     assert three.data.index.get_level_values("period").unique().tolist() == [2005, 2008]
@@ -175,50 +175,52 @@ def test_beta_by_group():
     slow, fast = converging(80, 21, 0.01, rng), converging(70, 21, 0.05, rng)
     side = np.repeat(["slow", "fast"], [80, 70])
     panel = panel_of(np.vstack([slow, fast]), side=side)
-    found = nq.convergence.beta(panel, "y", group="side")
+    result = nq.convergence.beta(panel, "y", group="side")
     for name, values in (("slow", slow), ("fast", fast)):
         alone = nq.convergence.beta(panel_of(values), "y")
-        both = found.table.loc[(name, "coefficient")]
-        assert both["b"] == pytest.approx(alone.table.loc[("all", "coefficient"), "b"])
-    assert found.equal.p_value < 1e-6
-    assert set(found.data["group"]) == {"slow", "fast"}
+        joint = result.frame.loc[(name, "coefficient")]
+        assert joint["estimate"] == pytest.approx(
+            alone.frame.loc[("all", "coefficient"), "estimate"]
+        )
+    assert result.tests["equal"].p_value < 1e-6
+    assert set(result.data["group"]) == {"slow", "fast"}
     same = nq.convergence.beta(panel, "y", group=pd.Series(np.resize(["a", "b"], 150), panel.units))
-    assert same.equal.p_value > 0.01
+    assert same.tests["equal"].p_value > 0.01
 
 
 def test_half_life_is_missing_without_convergence():
     rng = np.random.default_rng(0)
     apart = nq.convergence.beta(panel_of(converging(60, 11, -0.05, rng)), "y")
-    row = apart.table.loc[("all", "coefficient")]
+    row = apart.frame.loc[("all", "coefficient")]
     assert row["speed"] < 0
     assert np.isnan(row["half_life"])
     assert "no half-life" in " ".join(apart.notes)
     values = np.exp(np.stack([rng.normal(size=60), np.zeros(60)], axis=1) * [1, 1])
     values[:, 1] = values[:, 0] ** -0.5 * np.exp(0.01 * rng.normal(size=60))
     beyond = nq.convergence.beta(panel_of(values), "y")
-    assert np.isnan(beyond.table.loc[("all", "coefficient"), "speed"])
+    assert np.isnan(beyond.frame.loc[("all", "coefficient"), "speed"])
     assert "no speed" in " ".join(beyond.notes)
 
 
 @pytest.mark.slow
 def test_intervals_of_the_speed_cover():
     rng = np.random.default_rng(0)
-    inside = {"cross-section": [], "panel": []}
+    members = {"cross-section": [], "panel": []}
     for _ in range(500):
         panel = panel_of(converging(100, 11, 0.03, rng, noise=0.03))
-        for kind, found in inside.items():
+        for kind, result in members.items():
             options = {"effects": "period"} if kind == "panel" else {}
-            row = nq.convergence.beta(panel, "y", kind=kind, **options).table.iloc[0]
-            found.append(row["speed_low"] <= 0.03 <= row["speed_high"])
-    for kind, found in inside.items():
-        assert 0.92 <= np.mean(found) <= 0.975, (kind, np.mean(found))
+            row = nq.convergence.beta(panel, "y", kind=kind, **options).frame.iloc[0]
+            result.append(row["speed_low"] <= 0.03 <= row["speed_high"])
+    for kind, result in members.items():
+        assert 0.92 <= np.mean(result) <= 0.975, (kind, np.mean(result))
 
 
 def test_beta_errors(incomes):
     panel, _ = incomes
     with pytest.raises(DomainError, match="must be positive for logarithms"):
         nq.convergence.beta(panel.assign(y=lambda d: d["income"] - 500), "y")
-    with pytest.raises(OptionError, match="pass w="):
+    with pytest.raises(OptionError, match="pass weights="):
         nq.convergence.beta(panel, "income", model="sar")
     with pytest.raises(OptionError, match="kind must be"):
         nq.convergence.beta(panel, "income", kind="time series")
@@ -246,28 +248,28 @@ def cities():
 
 def test_joins_of_clubs(cities):
     _, w, clubs = cities
-    found = nq.convergence.club_joins(clubs, w, permutations=99, seed=0)
+    result = nq.convergence.club_joins(clubs, w, permutations=99, seed=0)
     code = clubs.membership.to_numpy()
     dense = w.sparse.toarray() > 0
-    both = (dense + dense.T * 1.0) / 2
-    same = (both * (code[:, None] == code)).sum() / 2
-    assert found.frame.loc[("same", ""), "joins"] == pytest.approx(float(same))
-    assert found.sizes.to_dict() == {
-        f"Club {i}": n for i, n in enumerate(clubs.table["units"], start=1)
+    joint = (dense + dense.T * 1.0) / 2
+    same = (joint * (code[:, None] == code)).sum() / 2
+    assert result.frame.loc[("same", ""), "joins"] == pytest.approx(float(same))
+    assert result.sizes.to_dict() == {
+        f"Club {i}": n for i, n in enumerate(clubs.frame["units"], start=1)
     }
-    one = nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
+    row = nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
     with pytest.raises(DomainError, match="all units are in 'Club 1'"):
-        nq.convergence.club_joins(one, nq.weights.contiguity(nq.datasets.us_income()))
+        nq.convergence.club_joins(row, nq.weights.contiguity(nq.datasets.us_income()))
 
 
 def test_logit_of_clubs_by_its_likelihood(cities):
     panel, w, clubs = cities
-    found = nq.convergence.club_logit(clubs, panel, ["human_capital", "synergy"], w=w)
+    result = nq.convergence.club_logit(clubs, panel, ["human_capital", "synergy"], weights=w)
     x = panel.at(1992)[["human_capital", "synergy"]].to_numpy(dtype=float)
     rank = 4 - clubs.membership.to_numpy(dtype=float)
     x = np.column_stack([x, w.sparse @ rank])
-    cut = found.cuts.to_numpy()
-    b = found.table["coefficient"].to_numpy()
+    cut = result.cuts.to_numpy()
+    b = result.frame["estimate"].to_numpy()
 
     def loglik(parameters):
         index, cuts = x @ parameters[:3], parameters[3:]
@@ -277,7 +279,7 @@ def test_logit_of_clubs_by_its_likelihood(cities):
         return np.log(p[rank.astype(int) - 1, np.arange(len(x))]).sum()
 
     best = np.concatenate([b, cut])
-    assert loglik(best) == pytest.approx(found.loglik, abs=1e-6)
+    assert loglik(best) == pytest.approx(result.loglik, abs=1e-6)
     slopes = optimize.approx_fprime(best, loglik, 1e-6)
     scale = np.append(x.std(axis=0), [1, 1])
     assert np.abs(slopes / scale).max() < 0.05
@@ -292,7 +294,7 @@ def test_logit_of_clubs_by_its_likelihood(cities):
                 + loglik(best - e - f)
             ) / (4 * h[i] * h[j])  # fmt: skip
     errors = np.sqrt(np.diag(np.linalg.inv(-curvature)))[:3]
-    np.testing.assert_allclose(found.table["std_error"], errors, rtol=0.01)
+    np.testing.assert_allclose(result.frame["std_error"], errors, rtol=0.01)
 
     # Marginal effects by differences.
     def shares(x):
@@ -305,11 +307,11 @@ def test_logit_of_clubs_by_its_likelihood(cities):
     up[:, 0] += 1e-5
     down[:, 0] -= 1e-5
     np.testing.assert_allclose(
-        found.marginal.loc["human_capital"], (shares(up) - shares(down)) / 2e-5, rtol=1e-5
+        result.marginal.loc["human_capital"], (shares(up) - shares(down)) / 2e-5, rtol=1e-5
     )
-    assert found.marginal.sum(axis=1).abs().max() < 1e-12
-    assert 0 < found.pseudo_r2 < 1
-    assert 0 <= found.p_value <= 1
+    assert result.marginal.sum(axis=1).abs().max() < 1e-12
+    assert 0 < result.pseudo_r2 < 1
+    assert 0 <= result.tests["lr"].p_value <= 1
 
 
 def test_logit_of_clubs_recovers_planted_coefficients(cities):
@@ -323,12 +325,12 @@ def test_logit_of_clubs_recovers_planted_coefficients(cities):
     made = replace(clubs, membership=planted.astype("Int64"))
     made = replace(made, membership=made.membership.where(rng.random(336) > 0.05))
     with_columns = panel.assign(a=np.repeat(z[:, 0], 30), b=np.repeat(z[:, 1], 30))
-    found = nq.convergence.club_logit(made, with_columns, ["a", "b"])
+    result = nq.convergence.club_logit(made, with_columns, ["a", "b"])
     for name, truth in (("a", 1.2), ("b", -0.05)):
-        row = found.table.loc[name]
-        assert abs(row["coefficient"] - truth) < 3 * row["std_error"]
-    assert found.nobs == int(made.membership.notna().sum()) < 336
-    assert "divergent units are left out" in " ".join(found.notes)
+        row = result.frame.loc[name]
+        assert abs(row["estimate"] - truth) < 3 * row["std_error"]
+    assert result.nobs == int(made.membership.notna().sum()) < 336
+    assert "divergent units are left out" in " ".join(result.notes)
 
 
 def test_logit_errors(cities):
@@ -340,21 +342,21 @@ def test_logit_errors(cities):
         nq.convergence.club_logit(clubs, twice, ["human_capital", "again"])
     with pytest.raises(CollinearityError, match="same for all units"):
         nq.convergence.club_logit(clubs, panel.assign(one=1.0), ["one"])
-    with pytest.raises(ConvergenceError, match="tells clubs apart"):
+    with pytest.raises(ConvergenceError, match="separates the clubs"):
         perfect = panel.assign(club=np.repeat(clubs.membership.to_numpy(dtype=float), 30))
         nq.convergence.club_logit(clubs, perfect, ["club"])
     with pytest.raises(UnmatchedIdsError):
         nq.convergence.club_logit(clubs, panel.select(units=panel.units[:50]), ["human_capital"])
-    one = nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
+    single = nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
     with pytest.raises(PanelError, match="two clubs or more"):
-        nq.convergence.club_logit(one, nq.datasets.us_income(), ["income"])
+        nq.convergence.club_logit(single, nq.datasets.us_income(), ["income"])
     assert w.n_units == 336
 
 
 def test_chains_of_clubs(cities):
     panel, w, clubs = cities
-    found = nq.dynamics.spatial_markov_by_group(
+    result = nq.dynamics.spatial_markov_by_group(
         panel, "gdp_pc", w, group=clubs.groups(), states=3, lag_states=2, relative=True
     )
-    assert list(found.chains) == ["Club 1", "Club 2", "Club 3"]
-    assert found.by == "club"
+    assert list(result.chains) == ["Club 1", "Club 2", "Club 3"]
+    assert result.grouping == "club"

@@ -71,18 +71,18 @@ def test_it_is_sorted_and_labelled(frame, shapes):
 
 
 def test_at_joins_the_geometry(frame, shapes):
-    found = panel_of(frame, geometry=shapes).at(2019)
-    assert isinstance(found, gpd.GeoDataFrame)
-    assert found["x"].tolist() == [4, 5, 6]
-    assert found.geometry.x.tolist() == [1, 2, 3]
-    assert found.crs == "EPSG:4326"
+    result = panel_of(frame, geometry=shapes).at(2019)
+    assert isinstance(result, gpd.GeoDataFrame)
+    assert result["x"].tolist() == [4, 5, 6]
+    assert result.geometry.x.tolist() == [1, 2, 3]
+    assert result.crs == "EPSG:4326"
     assert not isinstance(panel_of(frame).at(2019), gpd.GeoDataFrame)
 
 
 def test_a_cross_section_is_a_panel_of_one_period(frame):
-    one = nq.SpatialPanel(frame[frame["year"] == 2020], unit="city")
-    assert one.n_periods == 1
-    assert one.at(0)["x"].tolist() == [7, 8, 9]
+    first = nq.SpatialPanel(frame[frame["year"] == 2020], unit="city")
+    assert first.n_periods == 1
+    assert first.at(0)["x"].tolist() == [7, 8, 9]
 
 
 def test_ids_may_be_in_the_index(frame):
@@ -111,22 +111,22 @@ def test_order_of_rows_does_not_matter(order):
     frame = pd.DataFrame(
         {"id": np.repeat(list("wxyz"), 3), "t": np.tile([1, 2, 3], 4), "x": np.arange(12.0)}
     )
-    one = nq.SpatialPanel(frame, unit="id", period="t")
+    first = nq.SpatialPanel(frame, unit="id", period="t")
     other = nq.SpatialPanel(frame.iloc[list(order)], unit="id", period="t")
-    pd.testing.assert_frame_equal(one.frame, other.frame)
+    pd.testing.assert_frame_equal(first.frame, other.frame)
 
 
 def test_nothing_given_is_changed_and_nothing_taken_reaches_back(frame, shapes):
     before, before_shapes = frame.copy(deep=True), shapes.copy(deep=True)
     panel = panel_of(frame, geometry=shapes)
-    kept = panel.frame.copy(deep=True)
+    retained = panel.frame.copy(deep=True)
     panel.assign(x=0.0, z=1.0)
     panel.select(periods=[2019])
     taken, wide = panel.at(2020), panel.wide("x")
     taken.loc["a", "x"] = -1
     wide.loc["a"] = -1
     frame.loc[0, "x"] = -1
-    pd.testing.assert_frame_equal(panel.frame, kept)
+    pd.testing.assert_frame_equal(panel.frame, retained)
     frame.loc[0, "x"] = 9.0
     pd.testing.assert_frame_equal(frame, before)
     pd.testing.assert_frame_equal(shapes, before_shapes)
@@ -157,11 +157,11 @@ def test_assign_names_the_cells_where_a_logarithm_is_undefined(frame):
 
 def test_select(frame, shapes):
     panel = panel_of(frame, geometry=shapes)
-    some = panel.select(periods=[2020, 2018], units=["c", "a"])
-    assert some.units.tolist() == ["a", "c"]
-    assert some.periods.tolist() == [2018, 2020]
-    assert some.geometry.index.tolist() == ["a", "c"]
-    assert some.notes == ("selected 2 of 3 periods and 2 of 3 units",)
+    subset = panel.select(periods=[2020, 2018], units=["c", "a"])
+    assert subset.units.tolist() == ["a", "c"]
+    assert subset.periods.tolist() == [2018, 2020]
+    assert subset.geometry.index.tolist() == ["a", "c"]
+    assert subset.notes == ("selected 2 of 3 periods and 2 of 3 units",)
     with pytest.raises(PanelError, match="no period 1999; its periods are 2018, 2019, 2020"):
         panel.select(periods=[1999])
     with pytest.raises(UnmatchedIdsError, match="no unit 'z'; its units are like 'a', 'b', 'c'"):
@@ -193,8 +193,8 @@ def test_balance_by_dropping(frame):
     assert by_period.periods.tolist() == [2019, 2020]
     assert by_period.is_balanced
     assert by_period.notes == ("balanced by dropping 1 of 3 periods: 2018",)
-    whole = panel_of(frame)
-    assert whole.balance(how="drop-units") is whole
+    full = panel_of(frame)
+    assert full.balance(how="drop-units") is full
 
 
 def test_balance_judges_the_columns_named(frame):
@@ -335,11 +335,11 @@ def _functions_of_panels():
                    ".composite", ".spillovers", ".plots", ".report", ".regression"):  # fmt: skip
         module = importlib.import_module(f"nqp_spatial{folder}")
         for name in module.__all__:
-            one = getattr(module, name)
-            if inspect.isfunction(one):
-                panel = inspect.signature(one).parameters.get("panel")
+            first = getattr(module, name)
+            if inspect.isfunction(first):
+                panel = inspect.signature(first).parameters.get("panel")
                 if panel is not None and "SpatialPanel" in str(panel.annotation):
-                    yield pytest.param(one, id=f"{folder[1:]}.{name}".strip("."))
+                    yield pytest.param(first, id=f"{folder[1:]}.{name}".strip("."))
 
 
 @pytest.mark.parametrize("function", list(_functions_of_panels()))

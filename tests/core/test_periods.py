@@ -18,8 +18,8 @@ from nqp_spatial.core.periods import (
     places_on_axis,
     require_even_steps,
 )
+from nqp_spatial.core.text import translate
 from nqp_spatial.errors import DuplicateKeysError, MissingValuesError, OptionError, PanelError
-from nqp_spatial.plots.said import said
 
 WRITTEN = {
     "text": str,
@@ -88,7 +88,7 @@ IN_TIME = {
     "log_t": lambda p: nq.convergence.log_t(p, "z", detrend=None).b,
     "clubs": lambda p: nq.convergence.clubs(p, "z", detrend=None).paths,
     "sigma": lambda p: nq.convergence.sigma(p, "z").trends.drop(columns="reading"),
-    "beta": lambda p: nq.convergence.beta(p, "z", kind="panel", effects="none").table,
+    "beta": lambda p: nq.convergence.beta(p, "z", kind="panel", effects="none").frame,
     "markov": lambda p: nq.dynamics.markov(p, "z", states=3).probabilities,
     "spatial_markov": lambda p: nq.dynamics.spatial_markov(
         p, "z", WEIGHTS, states=3, lag_states=3
@@ -112,7 +112,7 @@ IN_TIME = {
 }  # fmt: skip
 # What takes each period by itself, or the years as numbers.
 BY_PERIOD = {
-    "beta over the whole": lambda p: nq.convergence.beta(p, "z", kind="cross-section").table,
+    "beta over the whole": lambda p: nq.convergence.beta(p, "z", kind="cross-section").frame,
     "moran": lambda p: nq.esda.moran(p, "z", WEIGHTS, permutations=9, seed=0).frame,
     "density": lambda p: nq.dynamics.density(p, "z").frame,
     "indices": lambda p: nq.inequality.indices(p, "z", which=["gini", "cv"]),
@@ -177,11 +177,11 @@ def test_years_are_read_as_years(written):
         assert panel.notes == ()
     else:
         assert panel.notes[0].startswith("read periods as years: '")
-        assert said(panel.notes[0], "zh").startswith("时期读作年份：")
+        assert translate(panel.notes[0], "zh").startswith("时期读作年份：")
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
+    ("texts", "read"),
     [
         (["2010Q1", "2010Q4"], ["2010Q1", "2010Q4"]),
         (["2010q1", "2010 Q2"], ["2010Q1", "2010Q2"]),
@@ -199,14 +199,14 @@ def test_years_are_read_as_years(written):
         (pd.period_range("2010Q1", periods=2, freq="Q"), ["2010Q1", "2010Q2"]),
     ],
 )
-def test_quarters_and_months_become_periods_of_pandas(given, read):
-    periods = read_periods(pd.Series(given))[0]
+def test_quarters_and_months_become_periods_of_pandas(texts, read):
+    periods = read_periods(pd.Series(texts))[0]
     assert isinstance(periods.dtype, pd.PeriodDtype)
     assert [str(period) for period in periods] == read
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
+    ("texts", "read"),
     [
         (["1", "2", "10"], [1, 2, 10]),
         (["wave 1", "wave 2", "wave 10"], [1, 2, 10]),
@@ -221,12 +221,12 @@ def test_quarters_and_months_become_periods_of_pandas(given, read):
         ([True, False], [True, False]),
     ],
 )
-def test_other_periods_become_numbers(given, read):
-    assert read_periods(pd.Series(given))[0].tolist() == read
+def test_other_periods_become_numbers(texts, read):
+    assert read_periods(pd.Series(texts))[0].tolist() == read
 
 
 @pytest.mark.parametrize(
-    "given",
+    "texts",
     [
         ["before", "after"],
         ["before 2010", "after 2010"],
@@ -234,14 +234,14 @@ def test_other_periods_become_numbers(given, read):
         ["十二五", "十三五"],
     ],
 )
-def test_other_text_stays_and_its_order_is_not_known(given):
-    column = pd.Series(given)
+def test_other_text_stays_and_its_order_is_not_known(texts):
+    column = pd.Series(texts)
     periods, note = read_periods(column)
-    assert periods.tolist() == given
+    assert periods.tolist() == texts
     assert note == ""
-    assert places_in_time(pd.Index(given)) is None
-    assert places_on_axis(pd.Index(given)).tolist() == [0, 1]
-    frame = pd.DataFrame({"id": [1, 1], "t": given, "x": [1.0, 2.0]})
+    assert places_in_time(pd.Index(texts)) is None
+    assert places_on_axis(pd.Index(texts)).tolist() == [0, 1]
+    frame = pd.DataFrame({"id": [1, 1], "t": texts, "x": [1.0, 2.0]})
     panel = nq.SpatialPanel(frame, unit="id", period="t")
     assert panel.notes[0].startswith("the order of periods in time is not known")
     with pytest.raises(PanelError, match=r"order of .* is not known"):
@@ -263,8 +263,8 @@ def test_an_ordered_categorical_says_the_order():
     )
     growth = {"kind": "panel", "effects": "none"}
     np.testing.assert_allclose(
-        nq.convergence.beta(panel, "z", **growth).table,
-        nq.convergence.beta(panel_of(frame), "z", **growth).table,
+        nq.convergence.beta(panel, "z", **growth).frame,
+        nq.convergence.beta(panel_of(frame), "z", **growth).frame,
     )
 
 
@@ -282,7 +282,7 @@ def test_two_texts_of_one_year_are_shown():
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "words"),
+    ("texts", "error", "words"),
     [
         ([2010, np.inf], PanelError, "infinite year, at row labels 1"),
         ([2010, np.nan], MissingValuesError, "row labels 1"),
@@ -295,8 +295,8 @@ def test_two_texts_of_one_year_are_shown():
         ([pd.Period("2010", "Y"), pd.Period("2011Q1", "Q")], PanelError, "one frequency"),
     ],
 )
-def test_what_is_no_period_is_refused_at_the_door(given, error, words):
-    frame = pd.DataFrame({"id": [1, 1], "x": [1.0, 2.0]}).assign(year=given)
+def test_what_is_no_period_is_refused_at_the_door(texts, error, words):
+    frame = pd.DataFrame({"id": [1, 1], "x": [1.0, 2.0]}).assign(year=texts)
     with pytest.raises(error, match=words):
         nq.SpatialPanel(frame, unit="id", period="year")
 

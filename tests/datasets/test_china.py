@@ -57,8 +57,8 @@ def test_the_layers_are_coverages_and_fit_each_other(prefectures, provinces):
         union = shapely.coverage_union_all(part.geometry.to_numpy())
         assert union.symmetric_difference(provinces.geometry[code]).area < 1e-9
     # Slivers would show as holes of the whole country.
-    whole = shapely.coverage_union_all(provinces.geometry.to_numpy())
-    assert sum(len(part.interiors) for part in whole.geoms) == 0
+    full = shapely.coverage_union_all(provinces.geometry.to_numpy())
+    assert sum(len(part.interiors) for part in full.geoms) == 0
 
 
 def test_area(provinces):
@@ -98,9 +98,9 @@ def test_the_build_takes_off_the_offset_of_web_maps(monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, name, module or SimpleNamespace())
     functions = runpy.run_path(str(build), run_name="tested")
     web = np.array([[116.3975, 39.9089]])
-    found = functions["to_wgs84"](web)
-    np.testing.assert_allclose(found, [[116.3913, 39.9075]], atol=2e-4)
-    back = found + functions["gcj02_offset"](found)
+    result = functions["to_wgs84"](web)
+    np.testing.assert_allclose(result, [[116.3913, 39.9075]], atol=2e-4)
+    back = result + functions["gcj02_offset"](result)
     np.testing.assert_allclose(back, web, atol=2e-7)
 
 

@@ -38,14 +38,14 @@ from nqp_spatial.errors import OptionError, UnmatchedIdsError
     ],
 )
 def test_matches(place, adcode, how):
-    found = nq.datasets.match_prefectures([place]).iloc[0]
-    assert found["how"] == how
-    assert (found["adcode"] == adcode) if adcode else found["adcode"] is pd.NA
+    result = nq.datasets.match_prefectures([place]).iloc[0]
+    assert result["how"] == how
+    assert (result["adcode"] == adcode) if adcode else result["adcode"] is pd.NA
 
 
 def test_provinces_tell_homonyms_apart():
-    found = nq.datasets.match_prefectures(["Suzhou", "Suzhou"], ["Anhui", "江苏省"])
-    assert found["adcode"].tolist() == [341300, 320500]
+    result = nq.datasets.match_prefectures(["Suzhou", "Suzhou"], ["Anhui", "江苏省"])
+    assert result["adcode"].tolist() == [341300, 320500]
     wrong = nq.datasets.match_prefectures(["杭州"], ["江苏"])
     assert wrong["how"].tolist() == ["none"]
 
@@ -63,8 +63,8 @@ def test_provinces_are_no_prefectures():
     assert (full["how"] == "name").tolist() == ours.tolist()
     assert (full["how"] == "none").tolist() == (~ours).tolist()
     bare = provinces["province_zh"].str.replace("省|(壮族|回族|维吾尔)?自治区", "", regex=True)
-    found = nq.datasets.match_prefectures(bare)
-    assert found["adcode"].notna().tolist() == ours.tolist()
+    result = nq.datasets.match_prefectures(bare)
+    assert result["adcode"].notna().tolist() == ours.tolist()
     english = nq.datasets.match_prefectures(provinces["province_en"])
     assert english["adcode"].notna().tolist() == ours.tolist()
     ambiguous = english.loc[english["how"] == "ambiguous", "place"].tolist()
@@ -75,9 +75,9 @@ def test_provinces_are_no_prefectures():
 
 
 def test_a_province_beside_a_homonym_decides():
-    found = nq.datasets.match_prefectures(["吉林", "海南", "海南"], ["吉林省", "青海", "海南省"])
-    assert found["how"].tolist() == ["short name", "short name", "none"]
-    assert found["adcode"].tolist()[:2] == [220200, 632500]
+    result = nq.datasets.match_prefectures(["吉林", "海南", "海南"], ["吉林省", "青海", "海南省"])
+    assert result["how"].tolist() == ["short name", "short name", "none"]
+    assert result["adcode"].tolist()[:2] == [220200, 632500]
     letter = nq.datasets.match_prefectures(["杭州"], ["浙"])
     assert letter["how"].tolist() == ["none"]
     with pytest.raises(OptionError, match="places must be a list"):
@@ -87,14 +87,14 @@ def test_a_province_beside_a_homonym_decides():
 def test_every_unit_finds_itself():
     units = nq.datasets.china_prefectures()
     for names in (units.index, units["name_zh"], units["name_en"]):
-        found = nq.datasets.match_prefectures(names)
-        assert found["adcode"].tolist() == units.index.tolist()
+        result = nq.datasets.match_prefectures(names)
+        assert result["adcode"].tolist() == units.index.tolist()
 
 
 def test_order_is_kept_and_repeats_are_an_error():
-    found = nq.datasets.match_prefectures(["杭州", "不知道", "宁波"])
-    assert found["place"].tolist() == ["杭州", "不知道", "宁波"]
-    assert found["adcode"].isna().tolist() == [False, True, False]
+    result = nq.datasets.match_prefectures(["杭州", "不知道", "宁波"])
+    assert result["place"].tolist() == ["杭州", "不知道", "宁波"]
+    assert result["adcode"].isna().tolist() == [False, True, False]
     with pytest.raises(UnmatchedIdsError, match=r"several places mean one unit: .*杭州"):
         nq.datasets.match_prefectures(["杭州", "杭州市"])
     with pytest.raises(UnmatchedIdsError, match="2 places but 1 provinces"):
@@ -104,5 +104,5 @@ def test_order_is_kept_and_repeats_are_an_error():
 def test_332_cities_by_code_and_by_name(nqp_data):
     cities = pd.read_csv(nqp_data / "data" / "china_cities" / "cities.csv")
     for column in ("city_id", "name_zh"):
-        found = nq.datasets.match_prefectures(cities[column])
-        assert found["adcode"].tolist() == cities["city_id"].tolist()
+        result = nq.datasets.match_prefectures(cities[column])
+        assert result["adcode"].tolist() == cities["city_id"].tolist()

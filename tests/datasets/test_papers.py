@@ -75,9 +75,9 @@ def test_large_agglomerations_have_27_not_26():
     clusters = nq.datasets.industry_clusters()
     advanced = clusters[clusters["list"] == "advanced-manufacturing"]
     province = advanced["adcodes"].str[0] // 10_000
-    inside = province.isin([11, 12, 13, 31, 32, 33, 44])
-    assert inside.sum() == 26
-    assert (inside | (province == 34)).sum() == 27
+    inner = province.isin([11, 12, 13, 31, 32, 33, 44])
+    assert inner.sum() == 26
+    assert (inner | (province == 34)).sum() == 27
 
 
 def test_plans_have_the_printed_frequencies():
@@ -132,9 +132,9 @@ def test_gaps_add_up():
     gaps = nq.datasets.gdp_gaps().set_index(["variable", "first", "second"])
     for variable in ("gdp", "gdp_per_head"):
         for year in ("gap_2000", "gap_2022"):
-            one = gaps.loc[variable][year]
+            first = gaps.loc[variable][year]
             for a, b, c in combinations(["East", "Central", "West", "Northeast"], 3):
-                assert one[a, c] == pytest.approx(one[a, b] + one[b, c], abs=1)
+                assert first[a, c] == pytest.approx(first[a, b] + first[b, c], abs=1)
     assert gaps.loc[("gdp", "Central", "Northeast"), "gap_2022"] == 25103
 
 

@@ -42,20 +42,20 @@ def errors_of(cities, planted, parts):
     n, t = cities.n_units, cities.n_periods
     y = cities.values(planted.outcome).reshape(n, t)
     x = {k: cities.values(k).reshape(n, t) for k in ("relations", "human_capital")}
-    p, left = planted.params, y.copy()
+    p, remaining = planted.params, y.copy()
     for name, matrices in parts.items():
         lag = {
-            k: np.column_stack([matrices[at] @ v[:, at] for at in range(t)])
+            k: np.column_stack([matrices[position] @ v[:, position] for position in range(t)])
             for k, v in {"y": y, **x}.items()
         }
-        left -= p["spatial", "rho", name] * lag["y"]
-        left -= sum(p["wx", k, name] * lag[k] for k in x)
+        remaining -= p["spatial", "rho", name] * lag["y"]
+        remaining -= sum(p["wx", k, name] * lag[k] for k in x)
     for block, k, part in p.index:
         if block == "x":
             mine = np.ones(n) if part == "all" else cities.wide_groups == part
-            left -= p[block, k, part] * mine[:, None] * x[k]
-    left -= left.mean(axis=1, keepdims=True)
-    return left - left.mean(axis=0)
+            remaining -= p[block, k, part] * mine[:, None] * x[k]
+    remaining -= remaining.mean(axis=1, keepdims=True)
+    return remaining - remaining.mean(axis=0)
 
 
 class Grouped:
@@ -87,8 +87,8 @@ def parts_of(mechanism, cities, w):
         return constant({"all": nq.weights.inverse_distance(cities, **more).sparse})
     high = cities.wide("synergy").to_numpy() > cities.truth.threshold.mechanism["gamma"]
     return {
-        "below": [dense * ~high[:, at] for at in range(10)],
-        "above": [dense * high[:, at] for at in range(10)],
+        "below": [dense * ~high[:, position] for position in range(10)],
+        "above": [dense * high[:, position] for position in range(10)],
     }
 
 
@@ -96,13 +96,13 @@ def parts_of(mechanism, cities, w):
 def test_outcomes_obey_their_equation(cities, knn, mechanism):
     """Taken with the weights that the builder gives, only noise of the planted size is left."""
     planted = getattr(cities.truth, mechanism)
-    left = errors_of(Grouped(cities), planted, parts_of(mechanism, cities, knn))
+    remaining = errors_of(Grouped(cities), planted, parts_of(mechanism, cities, knn))
     free = (cities.n_units - 1) * (cities.n_periods - 1)
-    variance = (left**2).sum() / free
+    variance = (remaining**2).sum() / free
     assert variance / planted.sigma2 == pytest.approx(1, abs=4 * np.sqrt(2 / free))
     # Noise has no neighbours: what any coefficient missed would be shared by them.
-    near = knn.sparse.toarray() @ left
-    moran = (left * near).sum() / (left**2).sum()
+    near = knn.sparse.toarray() @ remaining
+    moran = (remaining * near).sum() / (remaining**2).sum()
     assert abs(moran) < 0.05
 
 
@@ -136,9 +136,9 @@ def test_clubs_draw_together_and_apart(cities):
     relative = income / income.mean()
     clubs = cities.truth.clubs
     assert set(clubs.unique()) == {1, 2, 3}
-    for _, inside in relative.groupby(clubs):
-        spread = inside.var()
-        assert spread[2021] < 0.05 * spread[2012]
+    for _, inner in relative.groupby(clubs):
+        variation = inner.var()
+        assert variation[2021] < 0.05 * variation[2012]
     assert relative.var()[2021] > 0.9 * relative.var()[2012]
     ends = relative[2021].groupby(clubs).mean() / (relative[2021].groupby(clubs).mean()[2])
     np.testing.assert_allclose(ends, cities.truth.club_levels / cities.truth.club_levels[2], 5e-4)
@@ -155,9 +155,9 @@ def test_estimates_meet_the_truth(cities, knn):
     truth = cities.truth
     blocks = nq.spillovers.partitioned(truth.blocks.formula, cities, knn, group="cluster")
     border = nq.spillovers.barrier(truth.border.formula, cities, knn, group="province")
-    for planted, found in ((truth.blocks, blocks), (truth.border, border)):
-        assert set(planted.params.index) == set(found.params.index)
-        z = (found.params - planted.params) / found.std_errors
+    for planted, result in ((truth.blocks, blocks), (truth.border, border)):
+        assert set(planted.params.index) == set(result.params.index)
+        z = (result.params - planted.params) / result.std_errors
         assert z.abs().max() < 3.5
         assert (z**2).mean() < 2.5
     low, high = border.share_interval().loc["across province", ["conf_low", "conf_high"]]

@@ -62,13 +62,13 @@ def test_defaults():
         assert not any("permutation" in name for name in short.tests)
     assert d.markov(panel, "y").intervals is None
     assert d.spatial_markov(panel, "y", w).intervals is None
-    assert d.spatial_markov(panel, "y", w).permutations == 0
-    assert d.lisa_markov(panel, "y", w).chain.step == 1
-    ranks = d.rank_mobility(panel, "y", w=w, seed=1)
-    assert (ranks.permutations, ranks.step) == (999, 1)
+    assert d.spatial_markov(panel, "y", w).spec.permutations == 0
+    assert d.lisa_markov(panel, "y", w).chain.spec.step == 1
+    ranks = d.rank_mobility(panel, "y", weights=w)
+    assert (ranks.spec.permutations, ranks.spec.step) == (999, 1)
     assert d.stochastic_kernel(panel, "y").joint.shape == (101, 101)
-    assert d.stochastic_kernel(panel, "y").step == 1
+    assert d.stochastic_kernel(panel, "y").spec.step == 1
     assert d.density(panel, "y").frame.shape == (512, 6)
     modes = d.modality(panel, "y", periods=[5], seed=0)
     assert len(modes.frame) == 3
-    assert modes.replications == 999
+    assert modes.spec.replications == 999

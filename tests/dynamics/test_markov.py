@@ -219,11 +219,11 @@ def test_relative_values_and_period_quantiles(walks):
     each = nq.dynamics.markov(panel, "y", states=3, discretize="period-quantiles")
     assert each.cuts.shape == (9, 2)
     assert each.counts.sum(axis=1).tolist() == [14 * 8] * 3
-    both = nq.dynamics.spatial_markov(
+    joint = nq.dynamics.spatial_markov(
         panel, "y", w, states=3, lag_states=2, lag_discretize="period-quantiles",
         discretize="period-quantiles",
     )  # fmt: skip
-    assert both.counts.shape == (6, 3)
+    assert joint.counts.shape == (6, 3)
 
 
 # -- long run --------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_ergodic_distributions():
     p = np.array([[0.5, 0.5, 0.0], [0.2, 0.8, 0.0], [0.1, 0.1, 0.8]])
     pi, closed, note = chains.ergodic(p)  # the third state is left for good
     np.testing.assert_allclose(pi, [2 / 7, 5 / 7, 0])
-    assert (closed, note) == (1, "")
+    assert (closed, note) == (1, None)
     np.testing.assert_allclose(np.linalg.matrix_power(p, 500)[2], pi, atol=1e-10)
     pi, closed, note = chains.ergodic(np.array([[1.0, 0.0], [0.0, 1.0]]))
     assert np.isnan(pi).all()
@@ -289,10 +289,10 @@ def test_size_of_the_tests_when_places_do_not_matter(lattice):
     p_values = []
     for seed in range(400):
         values = np.cumsum(0.3 * rng.normal(size=(100, 10)), axis=1) + rng.normal(size=(100, 1))
-        found = nq.dynamics.spatial_markov(
+        result = nq.dynamics.spatial_markov(
             panel_of(values), "y", w, states=3, lag_states=3, permutations=99, seed=seed
         )
-        p_values.append([found.tests[key].p_value for key in ("lr_permutation", "lr")])
+        p_values.append([result.tests[key].p_value for key in ("lr_permutation", "lr")])
     permutation, asymptotic = (np.array(p_values) <= 0.05).mean(axis=0)
     assert 0.025 <= permutation <= 0.08  # 0.05 +- 2.3 standard errors of 400 replications
     assert asymptotic > 0.08
@@ -385,7 +385,7 @@ def test_words(walks):
     assert "row-standardised" in text
     assert "cells that occur" in text
     assert "random relocations" in text
-    assert list(chain.tests_table["name"]) == ["LR", "chi-square"] * 3
+    assert list(chain.tests.frame["name"]) == ["LR", "chi-square"] * 3
     assert chain.counts.index.names == ["neighbour_state", "own_state"]
     assert "<table" in chain._repr_html_()
     assert "<table" in chain.pooled._repr_html_()

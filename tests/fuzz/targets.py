@@ -104,10 +104,10 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "dynamics.markov": lambda w: _call(w.panel, "x1", states=3, replications=9, seed=0),
     "dynamics.markov_by_group": lambda w: _call(w.panel, "x1", group="region", states=2),
     "dynamics.modality": lambda w: _call(
-        w.panel, "x1", periods=[2017], most=1, replications=19, seed=0
+        w.panel, "x1", periods=[2017], max_modes=1, replications=19, seed=0
     ),
     "dynamics.rank_mobility": lambda w: _call(
-        w.panel, "x1", w=w.weights, group="region", permutations=19, seed=0
+        w.panel, "x1", w.weights, group="region", permutations=19, seed=0
     ),
     "dynamics.spatial_markov": lambda w: _call(
         w.panel, "x1", w.weights, states=2, lag_states=2, permutations=9, seed=0
@@ -115,15 +115,15 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "dynamics.spatial_markov_by_group": lambda w: _call(
         w.panel, "x1", w.weights, group="region", states=2, lag_states=2
     ),
-    "dynamics.stochastic_kernel": lambda w: _call(w.panel, "x1", w=w.weights, points=21),
+    "dynamics.stochastic_kernel": lambda w: _call(w.panel, "x1", w.weights, points=21),
     "dynamics.time_homogeneity": lambda w: _call(w.panel, "x1", states=2),
     # convergence
     "convergence.beta": lambda w: _call(
-        w.panel, "x1", controls=["x2"], w=w.weights, model="slx", group="region"
+        w.panel, "x1", weights=w.weights, controls=["x2"], model="slx", group="region"
     ),
     "convergence.club_joins": lambda w: _call(w.clubs, w.weights, permutations=19, seed=0),
     "convergence.club_logit": lambda w: _call(
-        w.clubs, w.club_panel, ["x2"], w=w.club_world.weights
+        w.clubs, w.club_panel, ["x2"], w.club_world.weights
     ),
     "convergence.clubs": lambda w: _call(w.panel, "x1"),
     "convergence.log_t": lambda w: _call(w.panel, "x1"),
@@ -180,6 +180,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
         w.partitioned.effects_matrix("x1"), w.panel, "core"
     ),
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
+    "plots.estimates": lambda w: _call(w.effects),
     "plots.index_weights": lambda w: _call(w.index),
     "plots.kernel_contour": lambda w: _call(w.kernel),
     "plots.kernel_surface": lambda w: _call(w.kernel),
@@ -187,6 +188,10 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.moran_scatter": lambda w: _call(w.lisa),
     "plots.neighbour_histogram": lambda w: _call(w.weights),
+    "plots.over_periods": lambda w: _call(w.sigma),
+    "plots.probabilities": lambda w: _call(
+        pd.DataFrame({"model": ["slx", "sdm"], "probability": [0.3, 0.7]})
+    ),
     "plots.rank_intervals": lambda w: _call(
         nq.composite.rank_intervals(w.index, period=2017, draws=20)
     ),

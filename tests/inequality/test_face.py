@@ -49,6 +49,8 @@ def test_gaps(cities):
     result = nq.inequality.gaps(panel, "nqp", group="region4", population="population")
     assert (result.spec.how, result.spec.population) == ("mean", "population")
     assert result.label == "New forces"
+    by_unit = nq.inequality.gaps(panel, "nqp", group=panel.at(2015)["region4"].rename(None))
+    assert (by_unit.group, result.group) == ("group", "region4")
     assert title(result) == "nqp在各region4组之间的差距"
 
 

@@ -14,7 +14,7 @@ from tests.pinned.reading import cells, digest, frame_of, named, statistics
 def _() -> Numbers:
     result = nq.convergence.sigma(incomes(), "income")
     weighted = nq.convergence.sigma(
-        cities(), "gdp_pc", which=["cv", "gini"], lags=2, weights="population"
+        cities(), "gdp_pc", which=["cv", "gini"], lags=2, population="population"
     )
     columns = ["trend", "std_error", "statistic", "p_value", "conf_low"]
     return (
@@ -28,10 +28,15 @@ def _() -> Numbers:
 BETA: dict[str, dict[str, Any]] = {
     "cross-section": {"covariance": "observed"},
     "groups": {"covariance": "observed", "group": lambda: half(incomes())},
-    "lag": {"w": lambda: income_links(), "model": "sar"},
-    "error": {"w": lambda: income_links(), "model": "sem"},
+    "lag": {"weights": lambda: income_links(), "model": "sar"},
+    "error": {"weights": lambda: income_links(), "model": "sem"},
     "panel": {"kind": "panel", "step": 10},
-    "panel, durbin": {"kind": "panel", "step": 10, "w": lambda: income_links(), "model": "sdm"},
+    "panel, durbin": {
+        "kind": "panel",
+        "step": 10,
+        "weights": lambda: income_links(),
+        "model": "sdm",
+    },
 }
 
 
@@ -41,15 +46,15 @@ def _() -> Numbers:
     for name, options in BETA.items():
         options = {key: value() if callable(value) else value for key, value in options.items()}
         result = nq.convergence.beta(incomes(), "income", **options)
-        table = frame_of(result)
+        table = frame_of(result).rename(columns={"estimate": "b"})
         for column in ("b", "std_error", "p_value", "speed", "speed_low", "half_life"):
             numbers |= digest(f"{name}: {column}", table[column])
         if "group" in options:
-            numbers |= statistics({"equal": result.equal})
+            numbers |= statistics({"equal": result.tests["equal"]})
     conditional = nq.convergence.beta(
         cities(), "gdp_pc", controls=["human_capital"], covariance="observed"
     )
-    return numbers | digest("conditional", frame_of(conditional)["b"])
+    return numbers | digest("conditional", frame_of(conditional)["estimate"])
 
 
 def log_t_numbers(**options: Any) -> Numbers:
@@ -109,7 +114,7 @@ def _() -> Numbers:
 def logit() -> Any:
     clubs = nq.convergence.clubs(all_cities(), "gdp_pc", logs=True)
     return nq.convergence.club_logit(
-        clubs, all_cities(), ["human_capital", "synergy"], w=all_city_links(), period=2010
+        clubs, all_cities(), ["human_capital", "synergy"], weights=all_city_links(), period=2010
     )
 
 
@@ -122,7 +127,7 @@ def _() -> Numbers:
 def _() -> Numbers:
     result = logit()
     return (
-        digest("coefficients", frame_of(result)["coefficient"])
+        digest("coefficients", frame_of(result)["estimate"])
         | digest("cuts", result.cuts)
         | digest("marginal effects", result.marginal)
     )

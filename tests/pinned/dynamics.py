@@ -81,10 +81,10 @@ def _() -> Numbers:
 def _() -> Numbers:
     given: dict[str, Any] = {"group": half(incomes()), "member": "a"}
     of_group = nq.dynamics.spatial_markov(
-        incomes(), "relative_income", income_links(), given="group", states=3, **given
+        incomes(), "relative_income", income_links(), condition="group", states=3, **given
     )
     both = nq.dynamics.spatial_markov(
-        incomes(), "relative_income", income_links(), given="both", states=3, lag_states=3,
+        incomes(), "relative_income", income_links(), condition="both", states=3, lag_states=3,
         group_states=2, **given,
     )  # fmt: skip
     names = ("lr", "lr_neighbours", "chi2_neighbours", "lr_group", "chi2_group")
@@ -124,7 +124,7 @@ def _() -> Numbers:
     data = (incomes(), "relative_income")
     quadrants = nq.dynamics.lisa_markov(*data, income_links())
     near = frame_of(
-        nq.dynamics.rank_mobility(*data, w=income_links(), step=10, permutations=49, seed=1)
+        nq.dynamics.rank_mobility(*data, income_links(), step=10, permutations=49, seed=1)
     )
     group = frame_of(
         nq.dynamics.rank_mobility(*data, group=half(incomes()), step=10, permutations=49, seed=1)
@@ -132,7 +132,7 @@ def _() -> Numbers:
     kinds = ["stay", "own", "neighbours", "together", "cross"]
     return (
         named("quadrants", chain_numbers(quadrants.chain))
-        | statistics({"independence": quadrants.test})
+        | statistics({"independence": quadrants.tests["independence"]})
         | digest("expected", quadrants.expected)
         | digest("kinds", quadrants.kinds[kinds])
         | cells(near, ["tau", "tau_neighbours", "tau_others", "neighbours_p_value"], 1950)
@@ -170,7 +170,7 @@ def _() -> Numbers:
 def _() -> Numbers:
     data = (incomes(), "relative_income")
     own = nq.dynamics.stochastic_kernel(*data, step=10, points=41)
-    near = nq.dynamics.stochastic_kernel(*data, step=10, points=41, w=income_links())
+    near = nq.dynamics.stochastic_kernel(*data, income_links(), step=10, points=41)
     fixed = nq.dynamics.stochastic_kernel(*data, step=5, points=31, bandwidth=(0.05, 0.08))
     return (
         digest("bandwidths", own.bandwidths)

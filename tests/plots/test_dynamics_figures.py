@@ -67,13 +67,13 @@ def test_kernel_figures_leave_out_what_has_no_data(incomes):
     kernel = nq.dynamics.stochastic_kernel(panel, "relative_income", step=5)
     ax = nq.plots.kernel_contour(kernel, label="income", levels=6)
     low, high = ax.get_xlim()
-    shown = kernel.conditional.index[kernel.inside]
+    shown = kernel.conditional.index[kernel.supported]
     assert (low, high) == (shown[0], shown[-1])
     diagonal, expected = ax.lines
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
     np.testing.assert_allclose(expected.get_ydata(), kernel.expected)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("income, t", "income, t + 5")
-    around = nq.dynamics.stochastic_kernel(panel, "income", step=0, w=w, relative=True)
+    around = nq.dynamics.stochastic_kernel(panel, "income", step=0, weights=w, relative=True)
     surface = nq.plots.kernel_surface(around)
     assert surface.get_ylabel().replace("\n", " ") == f"{LABEL}, relative to the mean, t"
     assert "Neighbours'" in surface.get_xlabel()
@@ -133,7 +133,7 @@ def test_transitions_of_groups_and_conditions(incomes):
     assert titles == ["All", "1929-1969", "1970-2008"]
     rich = pd.Series(np.arange(48) < 8, panel.units)
     both = nq.dynamics.spatial_markov(
-        panel, "relative_income", w, states=3, lag_states=2, given="both", group=rich
+        panel, "relative_income", w, states=3, lag_states=2, condition="both", group=rich
     )
     figure = nq.plots.transitions(both)
     titles = [ax.get_title(loc="left").replace("\n", " ") for ax in figure.axes[:5]]
@@ -148,7 +148,7 @@ def test_club_map_shows_members(cities):
     panel, clubs = cities
     ax = nq.plots.club_map(clubs, panel, title="Clubs")
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == [f"Club {i} ({n})" for i, n in clubs.table["units"].items()]
+    assert texts == [f"Club {i} ({n})" for i, n in clubs.frame["units"].items()]
     from dataclasses import replace
 
     some = replace(clubs, membership=clubs.membership.where(np.arange(336) > 4))
@@ -165,7 +165,7 @@ def test_transition_paths_are_means_of_clubs(cities):
     drawn = [line for line in ax.lines if line.get_label().startswith("Club")]
     for number, line in enumerate(drawn, start=1):
         np.testing.assert_allclose(line.get_ydata(), clubs.club_paths.loc[number])
-        assert line.get_label() == f"Club {number} ({clubs.table.loc[number, 'units']})"
+        assert line.get_label() == f"Club {number} ({clubs.frame.loc[number, 'units']})"
     assert sum(len(c.get_segments()) for c in ax.collections) == panel.n_units
     shades = [np.mean(line.get_color()[:3]) for line in drawn]
     assert shades == sorted(shades)
@@ -181,10 +181,10 @@ def test_beta_scatter_says_logarithm_only_where_one_was_taken(incomes):
         for kind in ("cross-section", "panel")
     ]
     assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [
-        ("Log of income at the start", "Growth a period, log points"),
-        ("Log of income at the start", "Growth over 1 period(s), log points"),
-        ("income at the start", "Change a period"),
-        ("income at the start", "Change over 1 period(s)"),
+        ("Log of initial income", "Growth per period, log points"),
+        ("Log of initial income", "Growth over 1 period(s), log points"),
+        ("Initial income", "Change per period"),
+        ("Initial income", "Change over 1 period(s)"),
     ]
 
 
@@ -195,11 +195,11 @@ def test_beta_scatter_draws_the_estimate(incomes):
     ax = nq.plots.beta_scatter(found, label="income")
     for name, line in zip(("a", "b"), ax.lines, strict=True):
         rise = np.diff(line.get_ydata()) / np.diff(line.get_xdata())
-        assert rise[0] == pytest.approx(found.table.loc[(name, "coefficient"), "b"])
+        assert rise[0] == pytest.approx(found.frame.loc[(name, "coefficient"), "estimate"])
         assert line.get_label().startswith(f"{name}: half-life")
     points = np.vstack([c.get_offsets() for c in ax.collections])
     assert len(points) == 48
-    assert ax.get_xlabel() == "Log of income at the start"
+    assert ax.get_xlabel() == "Log of initial income"
     apart = nq.convergence.beta(panel.assign(y=lambda d: np.exp(d["income"] / 1e4)), "y")
     text = nq.plots.beta_scatter(apart).get_legend().get_texts()[0].get_text()
     assert text == "no convergence"

@@ -19,10 +19,11 @@ from matplotlib import font_manager
 from pylopdf_fonts_zh_cn import sans_path
 
 import nqp_spatial as nq
+from nqp_spatial.core.text import language
 from nqp_spatial.errors import FontWarning
-from nqp_spatial.plots import _theme as theme
+from nqp_spatial.plots import _fonts as fonts
 from nqp_spatial.plots import save
-from nqp_spatial.plots.words import speaking
+from nqp_spatial.plots._theme import themed
 from nqp_spatial.report.study.config import STEPS
 
 MATPLOTLIB_FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
@@ -33,10 +34,10 @@ def fonts_as_at_the_start(monkeypatch):
     """Each test has its own copy of matplotlib's list, and a warning that is due."""
     manager = font_manager.fontManager
     monkeypatch.setattr(manager, "ttflist", list(manager.ttflist))
-    monkeypatch.setattr(theme, "_font_warning_due", True)
-    theme._ordered_fonts.cache_clear()
+    monkeypatch.setattr(fonts, "_font_warning_due", True)
+    fonts._ordered_fonts.cache_clear()
     yield
-    theme._ordered_fonts.cache_clear()
+    fonts._ordered_fonts.cache_clear()
 
 
 def only_from_matplotlib(monkeypatch, system=()):
@@ -46,11 +47,11 @@ def only_from_matplotlib(monkeypatch, system=()):
     monkeypatch.setattr(manager, "ttflist", listed)
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: list(system))
     monkeypatch.setattr(font_manager, "fontManager", manager)
-    theme._ordered_fonts.cache_clear()
+    fonts._ordered_fonts.cache_clear()
 
 
 def figure_with(text, **options):
-    with theme.themed(options.pop("lang", "en")):
+    with themed(options.pop("lang", "en")):
         figure, _ = plt.subplots(figsize=(3, 1))
         figure.text(0.1, 0.5, text, fontsize=20, **options)
     return figure
@@ -69,7 +70,7 @@ def test_chinese_is_drawn_on_a_machine_without_fonts(monkeypatch, weight):
         warnings.simplefilter("error")  # matplotlib warns of glyphs that no font has
         figures = [figure_with(word, fontweight=weight) for word in ("新质生产力", "区域经济学")]
         for figure in figures:
-            theme.check_fonts(figure)
+            fonts.check_fonts(figure)
         first, second = (pixels(figure) for figure in figures)
     # Boxes of as many letters would be the same picture.
     assert np.abs(first - second).mean() > 0.01
@@ -77,42 +78,42 @@ def test_chinese_is_drawn_on_a_machine_without_fonts(monkeypatch, weight):
 
 def test_the_font_is_the_shipped_one_whatever_is_installed(monkeypatch, tmp_path):
     only_from_matplotlib(monkeypatch)
-    bare = theme.font_state()
+    bare = fonts.font_state()
     other = MATPLOTLIB_FONTS / "DejaVuSansMono.ttf"
-    for name, path in ((theme._CJK_FONTS[0], other), (theme._SHIPPED_FONT, other)):
+    for name, path in ((fonts._CJK_FONTS[0], other), (fonts._SHIPPED_FONT, other)):
         entry = font_manager.FontEntry(fname=str(path), name=name, weight=700)
         font_manager.fontManager.ttflist.insert(0, entry)
-    theme._ordered_fonts.cache_clear()
-    order = theme._fonts()
-    assert order.index(theme._SHIPPED_FONT) < order.index(theme._CJK_FONTS[0])
+    fonts._ordered_fonts.cache_clear()
+    order = fonts.fonts()
+    assert order.index(fonts._SHIPPED_FONT) < order.index(fonts._CJK_FONTS[0])
     for weight in ("normal", "bold"):
-        properties = font_manager.FontProperties(family=theme._SHIPPED_FONT, weight=weight)
+        properties = font_manager.FontProperties(family=fonts._SHIPPED_FONT, weight=weight)
         assert Path(font_manager.findfont(properties)) == sans_path()
-    assert bare in theme.font_state()
+    assert bare in fonts.font_state()
 
 
 def test_the_state_names_files_by_their_content(monkeypatch):
     only_from_matplotlib(monkeypatch)
-    state = theme.font_state()
+    state = fonts.font_state()
     digest = hashlib.sha256(sans_path().read_bytes()).hexdigest()[:16]
     assert f"Noto Sans SC: NotoSansSC-Regular.otf {digest}" in state
     assert "DejaVu Sans: DejaVuSans-Bold.ttf" in state
 
 
 def test_fonts_that_the_user_has_chosen_come_first(monkeypatch):
-    plain = theme._fonts()
+    plain = fonts.fonts()
     with mpl.rc_context({"font.sans-serif": ["Noto Sans SC", "no such font"]}):
-        assert theme._fonts()[0] == "Noto Sans SC"
-        assert sorted(theme._fonts()) == sorted(plain)
-        state = theme.font_state()
+        assert fonts.fonts()[0] == "Noto Sans SC"
+        assert sorted(fonts.fonts()) == sorted(plain)
+        state = fonts.font_state()
         assert state.startswith("Noto Sans SC")
-        with theme.themed():  # the theme itself is not taken for a choice
-            assert theme.font_state() == state
+        with themed():  # the theme itself is not taken for a choice
+            assert fonts.font_state() == state
     with mpl.rc_context({"font.family": "DejaVu Serif"}):
-        assert theme._fonts() == ["DejaVu Serif", *plain]
-    assert theme._fonts() == plain
-    with theme.themed():
-        assert theme._fonts() == plain
+        assert fonts.fonts() == ["DejaVu Serif", *plain]
+    assert fonts.fonts() == plain
+    with themed():
+        assert fonts.fonts() == plain
 
 
 def test_a_font_installed_after_matplotlib_made_its_list_is_seen(monkeypatch, tmp_path):
@@ -121,10 +122,10 @@ def test_a_font_installed_after_matplotlib_made_its_list_is_seen(monkeypatch, tm
     shutil.copy(sans_path(), installed)
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     only_from_matplotlib(monkeypatch, [str(tmp_path / "broken.ttf"), str(installed)])
-    monkeypatch.setattr(theme, "_register_shipped_font", lambda: None)
-    assert "Noto Sans SC: anything.otf" in theme.font_state()
+    monkeypatch.setattr(fonts, "_register_shipped_font", lambda: None)
+    assert "Noto Sans SC: anything.otf" in fonts.font_state()
     only_from_matplotlib(monkeypatch)
-    assert "Noto Sans SC" not in theme.font_state()
+    assert "Noto Sans SC" not in fonts.font_state()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_characters_that_no_font_has_are_named(monkeypatch, text, missing):
     only_from_matplotlib(monkeypatch)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        theme.check_fonts(figure_with(text))
+        fonts.check_fonts(figure_with(text))
     assert [str(one.message).split("characters: ")[1].split(".")[0] for one in caught] == (
         [missing] if missing else []
     )
@@ -152,9 +153,9 @@ def test_texts_of_axes_of_the_caller_get_the_font_too(monkeypatch):
     figure, ax = plt.subplots()
     ax.bar(["东部", "西部"], [1, 2])
     ax.set_title("made before", fontfamily="DejaVu Serif")
-    theme.check_fonts(ax)
-    assert ax.get_xticklabels()[0].get_fontfamily() == ["sans-serif", *theme._fonts()]
-    assert ax.title.get_fontfamily() == ["DejaVu Serif", *theme._fonts()]
+    fonts.check_fonts(ax)
+    assert ax.get_xticklabels()[0].get_fontfamily() == ["sans-serif", *fonts.fonts()]
+    assert ax.title.get_fontfamily() == ["DejaVu Serif", *fonts.fonts()]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure.canvas.draw()
@@ -180,12 +181,12 @@ def test_the_page_of_a_study_warns_once_in_its_language(tmp_path):
 
 def test_it_is_warned_once_in_the_language_of_the_page(monkeypatch):
     only_from_matplotlib(monkeypatch)
-    with speaking("zh"), pytest.warns(FontWarning, match="没有字体含有以下字符：서 울"):
-        theme.check_fonts(figure_with("서울", lang="zh"))
-    theme.check_fonts(figure_with("부산"))  # a warning would be an error here
-    theme.renew_font_warning()
+    with language("zh"), pytest.warns(FontWarning, match="没有字体含有以下字符：서 울"):
+        fonts.check_fonts(figure_with("서울", lang="zh"))
+    fonts.check_fonts(figure_with("부산"))  # a warning would be an error here
+    fonts.renew_font_warning()
     with pytest.warns(FontWarning, match="No font here has these characters: 부 산"):
-        theme.check_fonts(figure_with("부산"))
+        fonts.check_fonts(figure_with("부산"))
 
 
 @pytest.mark.parametrize("ending", ["pdf", "svg", "eps"])
@@ -209,6 +210,6 @@ def test_vector_files_hold_the_letters(monkeypatch, tmp_path, ending):
 
 
 def test_a_new_process_needs_nothing_of_this_one():
-    code = "from nqp_spatial.plots._theme import font_state; print(font_state())"
+    code = "from nqp_spatial.plots._fonts import font_state; print(font_state())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Noto Sans SC: NotoSansSC-Regular.otf" in run.stdout

@@ -16,7 +16,7 @@ import pytest
 from matplotlib.testing.compare import compare_images
 
 import nqp_spatial as nq
-from nqp_spatial.plots import _theme as theme
+from nqp_spatial.plots import _fonts as fonts
 
 BASELINE = Path(__file__).parent / "baseline"
 VERSION = "3.11"  # of matplotlib: others place text by other fractions of a pixel
@@ -64,7 +64,7 @@ FIGURES = {one.__name__: one for one in (lisa_periods, missing_data, transitions
 def save(name, path):
     """Draw a figure in the font that comes with matplotlib."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(theme, "_LATIN_FONTS", ("DejaVu Sans",))
+        patch.setattr(fonts, "_LATIN_FONTS", ("DejaVu Sans",))
         nq.plots.save(FIGURES[name](), path, formats=("png",), dpi=80, close=True)
 
 

@@ -25,15 +25,10 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
 )
 from nqp_spatial.plots import _theme as theme
+from nqp_spatial.plots._canvas import figure_of, wrapped
 from nqp_spatial.plots._theme import CLUSTER_COLOURS
 from nqp_spatial.plots.charts.moran_scatter import _overlap
-from nqp_spatial.plots.maps._basemap import MapLook, ground_of
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
+from nqp_spatial.plots.maps._basemap import MapStyle, basemap_of
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +107,8 @@ def test_a_map_is_not_drawn_while_it_is_made(grid, monkeypatch):
     with pytest.raises(OptionError, match="scheme must be"):
         nq.plots.choropleth(grid, "x", scheme="none", ax=right.subplots())
     assert figure.canvas is canvas
-    assert theme.figure_of(left) is theme.figure_of(left.axes[0]) is theme.figure_of(figure)
-    assert theme.figure_of(figure) is figure
+    assert figure_of(left) is figure_of(left.axes[0]) is figure_of(figure)
+    assert figure_of(figure) is figure
 
 
 # -- maps ------------------------------------------------------------------------------------------
@@ -195,12 +190,12 @@ def test_degrees_are_projected_so_that_areas_compare(states):
     panel, _ = states
     ratio = []
     for crs in ("auto", None):
-        shapes = ground_of(panel, MapLook(crs=crs)).shapes
+        shapes = basemap_of(panel, MapStyle(crs=crs)).shapes
         true = panel.geometry.to_crs("EPSG:5070").area
         drawn = shapes.geometry.set_crs(None, allow_override=True).area / true
         ratio.append(drawn.std() / drawn.mean())
     assert ratio[0] < 1e-3 < 0.05 < ratio[1]
-    assert ground_of(panel, MapLook(crs="EPSG:5070")).shapes.crs == "EPSG:5070"
+    assert basemap_of(panel, MapStyle(crs="EPSG:5070")).shapes.crs == "EPSG:5070"
 
 
 def test_a_map_of_china_is_drawn_whole(china):
@@ -214,7 +209,7 @@ def test_a_map_of_china_is_drawn_whole(china):
         assert axes.get_aspect() == 1
         assert not (axes.axison and axes.get_xlabel())
     # The main map ends south of Hainan and north of the reefs, which the inset holds.
-    to = Transformer.from_crs("EPSG:4326", ground_of(china, MapLook(basemap="china")).shapes.crs)
+    to = Transformer.from_crs("EPSG:4326", basemap_of(china, MapStyle(basemap="china")).shapes.crs)
     hainan, reef = to.transform(18.3, 109.5), to.transform(9.0, 114.0)
     assert ax.get_ylim()[0] < hainan[1] < ax.get_ylim()[1]
     assert ax.get_ylim()[0] > reef[1]
@@ -289,7 +284,7 @@ def test_weights_map_of_the_strongest_links(grid, states):
 def test_neighbour_histogram(grid):
     ax = nq.plots.neighbour_histogram(nq.weights.contiguity(grid, kind="rook"))
     assert [int(bar.get_height()) for bar in ax.patches] == [4, 12, 9]  # corners, sides, inside
-    assert ax.get_xlabel() == "Neighbours of a unit (dashed: mean, 3.2)"
+    assert ax.get_xlabel() == "Number of neighbours (dashed: mean, 3.2)"
     edges = pd.DataFrame({"focal": [0, 1], "neighbor": [1, 0]})
     w = nq.weights.from_edges(edges, units=range(25), islands="keep")
     ax = nq.plots.neighbour_histogram(w)
@@ -300,7 +295,7 @@ def test_weights_matrix_shows_every_weight_by_group():
     values = np.array([[0, 0.5, 0.1], [0.5, 0, 0.2], [0.1, 0.2, 0]])
     w = nq.weights.from_dense(values, ["a", "b", "c"], standardize="none")
     groups = pd.Series({"c": "south", "b": "north", "a": "south"})
-    ax = nq.plots.weights_matrix(w, groups=groups, label="Similarity")
+    ax = nq.plots.weights_matrix(w, group=groups, label="Similarity")
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "c", "b"]
     assert [t.get_text() for t in ax.texts] == ["0.10", "0.50", "0.10", "0.20", "0.50", "0.20"]
     assert [line.get_xdata()[0] for line in ax.lines if len(set(line.get_xdata())) == 1] == [1.5]
@@ -308,8 +303,8 @@ def test_weights_matrix_shows_every_weight_by_group():
     many = nq.weights.from_dense(np.ones((61, 61)) - np.eye(61), range(61))
     with pytest.raises(OptionError, match="heat map of 61 units cannot be read: 60 at most"):
         nq.plots.weights_matrix(many)
-    with pytest.raises(UnmatchedIdsError, match="ids of groups and weights differ"):
-        nq.plots.weights_matrix(w, groups=groups.iloc[:2])
+    with pytest.raises(UnmatchedIdsError, match="ids of group and weights differ"):
+        nq.plots.weights_matrix(w, group=groups.iloc[:2])
 
 
 def test_lisa_map(chains):
@@ -325,7 +320,7 @@ def test_lisa_map(chains):
     for name, count in lisa.counts.items():
         assert colours.count(CLUSTER_COLOURS[name]) == count
     assert ax.get_title(loc="left") == "Income per head, dollars, 2009"
-    with pytest.raises(UnmatchedIdsError, match="ids of panel and lisa differ"):
+    with pytest.raises(UnmatchedIdsError, match="ids of panel and result differ"):
         nq.plots.lisa_map(lisa, panel.select(units=panel.units[:40]))
 
 
@@ -420,7 +415,7 @@ def test_effects_draw_estimates_and_intervals(states):
     assert len(shared.axes) == 1
     labels = [text.get_text() for text in shared.axes[0].get_yticklabels()]
     assert labels == ["Employment (log)", "Private capital (log)"]
-    assert "95 % interval" in shared.axes[0].get_xlabel()
+    assert "95% confidence interval" in shared.axes[0].get_xlabel()
     with pytest.raises(OptionError, match="no effects of gdp; there are effects of lpc, lemp"):
         nq.plots.effects(result, variables=["gdp"])
 
@@ -484,7 +479,7 @@ def test_nothing_leaves_the_page(grid, chains, china):
         nq.plots.choropleth(china, "point_lat", basemap="china", inset="south-china-sea"),
     ]
     for drawn in figures:
-        figure = theme.figure_of(drawn)
+        figure = figure_of(drawn)
         figure.canvas.draw()
         box_ = figure.get_tightbbox()
         width, height = figure.get_size_inches()
@@ -495,13 +490,11 @@ def test_nothing_leaves_the_page(grid, chains, china):
 
 
 def test_wrapped():
-    assert theme.wrapped("short", 3.5) == "short"
-    lines = theme.wrapped(
-        "one two three four five six seven eight nine ten eleven twelve", 2
-    ).split("\n")
+    assert wrapped("short", 3.5) == "short"
+    lines = wrapped("one two three four five six seven eight nine ten eleven twelve", 2).split("\n")
     assert all(len(line) <= 29 for line in lines)
     assert " ".join(lines).split()[-1] == "twelve"
-    assert max(map(len, theme.wrapped("城" * 60, 3.5).split("\n"))) == 25
+    assert max(map(len, wrapped("城" * 60, 3.5).split("\n"))) == 25
 
 
 def test_residual_map_draws_residuals_over_sigma(states):
@@ -512,7 +505,7 @@ def test_residual_map_draws_residuals_over_sigma(states):
     counts = pd.cut(scaled, [-np.inf, -2, -1, 1, 2, np.inf]).value_counts(sort=False)
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert [int(re.search(r"\((\d+)\)", text).group(1)) for text in texts] == counts.tolist()
-    assert ax.get_legend().get_title().get_text() == "Residual / sigma, 1986"
+    assert ax.get_legend().get_title().get_text() == "Standardised residual, 1986"
     with pytest.raises(nq.errors.PanelError, match="got period=None"):
         nq.plots.residual_map(res, panel)
 

@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots.maps._basemap import MapLook, ground_of
+from nqp_spatial.plots.maps._basemap import MapStyle, basemap_of
 
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
 
@@ -115,9 +115,9 @@ def test_arrows_go_from_sender_to_receiver(states, south):
             assert f"{value.loc[receiver, sender]:.3f}" in texts
     order = sorted(widths, key=lambda pair: abs(value.loc[pair]))
     assert widths[order[0]] < widths[order[1]]
-    with pytest.raises(OptionError, match="groups must be those of the result"):
+    with pytest.raises(OptionError, match="group must give the groups of the result"):
         nq.plots.effects_arrows(found, panel, south.replace("South", "Sunny"))
 
 
 def ax_crs(panel):
-    return ground_of(panel, MapLook()).shapes.crs
+    return basemap_of(panel, MapStyle()).shapes.crs

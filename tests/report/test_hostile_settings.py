@@ -87,17 +87,17 @@ def home(tmp_path_factory):
     return folder
 
 
-def fails(found):
-    return [str(one) for one in found if one.level == "fails"]
+def fails(findings):
+    return [str(finding) for finding in findings if finding.level == "fails"]
 
 
 def checked(home, text, name="study.toml"):
     path = home / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    found = check(path)
-    assert found
-    assert all(isinstance(one, Finding) for one in found)
-    return found
+    findings = check(path)
+    assert findings
+    assert all(isinstance(finding, Finding) for finding in findings)
+    return findings
 
 
 def test_the_settings_themselves_are_right(home):
@@ -119,8 +119,8 @@ def mutants(seed):
     for _ in range(60):
         raw = bytearray(SETTINGS.encode())
         for _ in range(rng.randint(1, 4)):
-            at = rng.randrange(len(raw))
-            raw[at : at + rng.randint(0, 3)] = bytes(
+            place = rng.randrange(len(raw))
+            raw[place : place + rng.randint(0, 3)] = bytes(
                 rng.choice([0, 9, 10, 34, 39, 61, 91, 92, 93, 123, 200, 255, rng.randrange(256)])
                 for _ in range(rng.randint(0, 2))
             )
@@ -133,7 +133,8 @@ def with_value(text, table, key, value):
     if f"[{table}]" not in lines:
         return f"{text}\n[{table}]\n{key} = {value}\n"
     start = lines.index(f"[{table}]") + 1
-    end = next((at for at in range(start, len(lines)) if lines[at].startswith("[")), len(lines))
+    tables = [k for k in range(start, len(lines)) if lines[k].startswith("[")]
+    end = tables[0] if tables else len(lines)
     body = [line for line in lines[start:end] if not line.startswith(f"{key} =")]
     return "\n".join([*lines[:start], f"{key} = {value}", *body, *lines[end:]])
 
@@ -143,7 +144,7 @@ def test_mutated_settings_never_end_in_a_foreign_exception(home, tmp_path, seed)
     skip = list(STEPS)
     before = {path.name for path in home.iterdir()}
     for text in mutants(seed):
-        found = checked(home, text, "mutant.toml")
+        findings = checked(home, text, "mutant.toml")
         if isinstance(text, bytes):
             continue
         # The set-up of the study itself: refused, or as `check` has it.
@@ -151,7 +152,7 @@ def test_mutated_settings_never_end_in_a_foreign_exception(home, tmp_path, seed)
         try:
             nq.report.study(home / "run.toml", tmp_path / "out", progress=False)
         except (NqpError, OSError):
-            assert fails(found), text
+            assert fails(findings), text
     assert {path.name for path in home.iterdir()} - before <= {"mutant.toml", "run.toml"}
 
 
@@ -265,8 +266,8 @@ def test_names_do_not_break_out_of_the_script(tmp_path, name):
     ],
 )  # fmt: skip
 def test_check_says_what_would_fail(home, table, key, value, words):
-    found = "\n".join(fails(checked(home, with_value(SETTINGS, table, key, value))))
-    assert words in found
+    findings = "\n".join(fails(checked(home, with_value(SETTINGS, table, key, value))))
+    assert words in findings
     assert not (home / "made").exists()
 
 
@@ -278,9 +279,9 @@ def test_all_faults_are_in_one_list(home):
     # Files, columns, map and formula likewise: one run of check, not four.
     text = SETTINGS.replace('"p.csv"', '"gone.csv"').replace("map.geojson", "none.shp")
     text = text.replace("y ~ x1 + x2", "y ~ x1 +")
-    found = "\n".join(fails(checked(home, text)))
+    findings = "\n".join(fails(checked(home, text)))
     for words in ("gone.csv", "none.shp", "[model] formula"):
-        assert words in found
+        assert words in findings
 
 
 def test_gaps_map_and_columns_are_found_in_one_run_and_in_the_words_of_the_file(tmp_path):
@@ -291,18 +292,18 @@ def test_gaps_map_and_columns_are_found_in_one_run_and_in_the_words_of_the_file(
     shapes = gpd.read_file(tmp_path / "map.geojson").rename(columns={"id": "CODE"})
     shapes.to_file(tmp_path / "map.geojson")
     text = SETTINGS.replace('"g"', '"gg"').replace("year", "year")
-    found = "\n".join(fails(checked(tmp_path, text)))
-    assert '[data] geometry_unit = "CODE"' in found
-    assert "[data] logs names what is no column" in found
-    assert "2 of 96 (id, year) are absent" in found
+    findings = "\n".join(fails(checked(tmp_path, text)))
+    assert '[data] geometry_unit = "CODE"' in findings
+    assert "[data] logs names what is no column" in findings
+    assert "2 of 96 (id, year) are absent" in findings
     # u0 and u6 lack rows, u1 has a missing cell.
-    assert 'balance = "drop-units" (leaves 13 of 16 units' in found
+    assert 'balance = "drop-units" (leaves 13 of 16 units' in findings
     text = text.replace('"gg"', '"g"').replace("geometry =", 'geometry_unit = "CODE"\ngeometry =')
-    found = "\n".join(fails(checked(tmp_path, text)))
-    assert "'five'" in found
-    assert 'extra_shapes = "drop"' in found
+    findings = "\n".join(fails(checked(tmp_path, text)))
+    assert "'five'" in findings
+    assert 'extra_shapes = "drop"' in findings
     for python in ("geometry_unit=", "balanced=False", "extra_shapes='drop'"):
-        assert python not in found
+        assert python not in findings
 
 
 @pytest.mark.parametrize(
@@ -336,9 +337,9 @@ def test_settings_from_python_of_any_kind_are_refused(tmp_path):
     for value in (np.array([1, 2]), object(), {1: 2}, ["a", object()], float("nan"), {"a": {1, 2}}):
         for table, model in TABLES.items():
             for key in model.model_fields:
-                given = {table: {key: value}, 5: 6, "data": {"panel": "p.csv"} | (
+                values = {table: {key: value}, 5: 6, "data": {"panel": "p.csv"} | (
                     {key: value} if table == "data" else {})}  # fmt: skip
-                assert check(given)[0].level == "fails"
+                assert check(values)[0].level == "fails"
     with pytest.raises(FileNotFoundError):
         read_config(tmp_path / "none.toml")
     assert fails(check(tmp_path))
@@ -376,9 +377,9 @@ def test_starter_proposes_what_its_own_check_accepts(tmp_path):
     table[order].to_excel(tmp_path / "c.xlsx", index=False)
     text = starter(tmp_path / "c.xlsx", tmp_path / "map.geojson", folder=tmp_path)
     assert '# formula = "`人均GDP(元)` ~ x1 + x2 + y"' in text
-    found = checked(tmp_path, text.replace("# formula =", "formula ="))
-    assert fails(found) == []
-    assert any("96 observations" in str(one) for one in found)
+    findings = checked(tmp_path, text.replace("# formula =", "formula ="))
+    assert fails(findings) == []
+    assert any("96 observations" in str(finding) for finding in findings)
 
 
 def test_starter_and_a_map_with_most_of_the_ids(tmp_path):
@@ -458,14 +459,14 @@ def test_starter_reads_any_bytes_or_says_why_not(tmp_path):
         path = files[turn % 3]
         raw = bytearray(raws[path])
         for _ in range(rng.randint(1, 6)):
-            at = rng.randrange(len(raw))
-            raw[at : at + rng.randint(0, 40)] = rng.randbytes(rng.randint(0, 3))
+            place = rng.randrange(len(raw))
+            raw[place : place + rng.randint(0, 40)] = rng.randbytes(rng.randint(0, 3))
         path.write_bytes(raw if turn % 5 else raw[: rng.randrange(len(raw))])
         table = tmp_path / ("table.xlsx" if turn % 2 else "p.csv")
         try:
             text = starter(table, tmp_path / "map.geojson", folder=tmp_path)
-            found = checked(tmp_path, text)
-            assert not any("not valid TOML" in one for one in fails(found))
+            findings = checked(tmp_path, text)
+            assert not any("not valid TOML" in finding for finding in fails(findings))
         except (NqpError, OSError):
             pass
         path.write_bytes(raws[path])

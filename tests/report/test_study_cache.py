@@ -128,14 +128,14 @@ def test_a_changed_map_undoes_every_step(tmp_path, name):
     make_files(tmp_path, name, shuffled)
     second = run(tmp_path, name=name)
     assert second.skipped == []
-    words = [one.words for one in first.sections if one.name == "model"]
-    assert words != [one.words for one in second.sections if one.name == "model"]
+    words = [section.words for section in first.sections if section.name == "model"]
+    assert words != [section.words for section in second.sections if section.name == "model"]
 
 
 def test_requirements_are_those_of_the_package():
     lines = importlib.metadata.requires("nqp-spatial")
-    own = {line for line in lines if "extra ==" not in line.replace("'", '"')}
-    assert len(requirements()) == len(own) >= 20
+    required = {line for line in lines if "extra ==" not in line.replace("'", '"')}
+    assert len(requirements()) == len(required) >= 20
     assert {"formulaic", "statsmodels", "numba", "maketables", "mapclassify"} <= set(requirements())
     assert not {"spreg", "giddy", "sphinx"} & set(requirements())
 
@@ -173,19 +173,19 @@ def test_fonts_settings_and_python_are_in_the_key(made, monkeypatch):
 
 def test_every_file_of_a_step_must_be_there_and_unchanged(folder):
     out = folder / "out"
-    whole = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    files = [path for path in whole if path.parent.name in ("figures", "tables")]
+    complete = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    files = [path for path in complete if path.parent.name in ("figures", "tables")]
     assert {path.suffix for path in files} == {".png", ".pdf", ".docx", ".tex"}
     step_of = {"map": "describe", "descriptive": "describe", "effects": "model", "model": "model"}
     damages = [lambda path: path.unlink(), lambda path: path.write_bytes(b""),
-               lambda path: path.write_bytes(whole[path] + b" ")]  # fmt: skip
+               lambda path: path.write_bytes(complete[path] + b" ")]  # fmt: skip
     keys = {name: json.loads((out / "parts" / f"{name}.json").read_text())["key"] for name in RUN}
     steps = {name: Step(name, "", "", lambda _: StepOutput(), FIGURES[name]) for name in RUN}
     for number, path in enumerate(sorted(files)):
         damages[number % 3](path)
         taken = [name for name in RUN if study_cache.kept(out, steps[name], keys[name])]
         assert set(RUN) - set(taken) == {step_of[path.stem]}, path
-        path.write_bytes(whole[path])
+        path.write_bytes(complete[path])
     for path in files:
         if path.stem == "descriptive" or path.suffix == ".pdf":
             path.write_bytes(b"")
@@ -295,10 +295,10 @@ def test_files_written_at_once_are_never_torn(tmp_path):
             seen.add(path.read_text())
 
     threads = [threading.Thread(target=write, args=(text,)) for text in texts]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert seen <= set(texts)
     assert os.listdir(tmp_path) == ["a.json"]
 
@@ -342,8 +342,8 @@ def test_font_warnings_of_steps_are_gathered(folder, monkeypatch):
 
     monkeypatch.setattr(sys.modules["nqp_spatial.report.study.runner"], "every_step", steps)
     done = run(folder)
-    assert [one.fonts for one in done.sections] == [["no font for 地"]] * 2
-    assert [one.warnings for one in done.sections] == [[], []]
+    assert [section.fonts for section in done.sections] == [["no font for 地"]] * 2
+    assert [section.warnings for section in done.sections] == [[], []]
     assert done.page.read_text(encoding="utf-8").count("no font for") == 1
     assert run(folder).skipped == ["one", "two"]
     assert done.page.read_text(encoding="utf-8").count("no font for") == 1
@@ -351,9 +351,9 @@ def test_font_warnings_of_steps_are_gathered(folder, monkeypatch):
 
 def test_tables_survive_being_kept(made):
     done = run(made, permutations=999)
-    tables = [table for one in done.sections for table in one.tables]
+    tables = [table for section in done.sections for table in section.tables]
     assert len(tables) >= 2
     again = run(made, permutations=999)
-    assert [html_of(table) for one in again.sections for table in one.tables] == [
+    assert [html_of(table) for section in again.sections for table in section.tables] == [
         html_of(table) for table in tables
     ]

@@ -52,8 +52,8 @@ def test_effects_tables_hold_the_numbers(models, tmp_path, ending):
     effects = {name: res.effects(draws=500, seed=0) for name, res in models.items()}
     path = nq.report.effects_table(effects, tmp_path / f"effects.{ending}", digits=4)
     text = text_of(path)
-    for one in effects.values():
-        for row in one.frame.itertuples():
+    for item in effects.values():
+        for row in item.frame.itertuples():
             assert f"{abs(row.estimate):.4f}" in text
             assert f"({row.std_error:.4f})" in text
     for heading in ("Direct effects", "Indirect effects", "Total effects"):
@@ -66,9 +66,9 @@ def test_stars_and_signs(models, tmp_path):
     text = text_of(nq.report.regression_table(res, tmp_path / "one.html"))
     for key in (("x", "lpc"), ("x", "lpcap")):
         stars = "*" * sum(res.pvalues[key] < level for level in (0.01, 0.05, 0.1))
-        found = re.search(rf"{abs(res.params[key]):.3f}(\*+|(?!\*))", text)
-        assert found is not None
-        assert found.group(1) == stars
+        match = re.search(rf"{abs(res.params[key]):.3f}(\*+|(?!\*))", text)
+        assert match is not None
+        assert match.group(1) == stars
 
 
 def test_latex_is_escaped(models, tmp_path):
@@ -97,8 +97,8 @@ def test_effects_stand_below_the_coefficients(models, tmp_path, ending):
         for row in res.effects(1000, seed=0).frame.itertuples():
             assert f"{abs(row.estimate):.3f}" in text
             assert f"({row.std_error:.3f})" in text
-    given = {name: res.effects(method="delta") for name, res in models.items()}
-    text = text_of(nq.report.regression_table(models, tmp_path / f"d.{ending}", effects=given))
+    effects = {name: res.effects(method="delta") for name, res in models.items()}
+    text = text_of(nq.report.regression_table(models, tmp_path / f"d.{ending}", effects=effects))
     assert "Inference on effects by the delta method" in text
 
 

@@ -35,14 +35,14 @@ def printed(text):
              "$<$": "<", "$>$": ">", "$|$": "|", "$^2$": "²", "$R^2$": "R²",
              r"$\sigma^2$": "σ²", r"$\rho$": "ρ"}  # fmt: skip
     known |= {f"\\{letter}": letter for letter in "&%$#_{}"}
-    out, at = "", 0
+    out, position = "", 0
     keys = sorted(known, key=len, reverse=True)
-    while at < len(text):
-        key = next((key for key in keys if text.startswith(key, at)), None)
+    while position < len(text):
+        key = next((key for key in keys if text.startswith(key, position)), None)
         if key is None:
-            assert text[at] not in '\\{}^~&$%#_<>|"`[]', (text, at)
-        out += text[at] if key is None else known[key]
-        at += 1 if key is None else len(key)
+            assert text[position] not in '\\{}^~&$%#_<>|"`[]', (text, position)
+        out += text[position] if key is None else known[key]
+        position += 1 if key is None else len(key)
     return out
 
 

@@ -24,12 +24,12 @@ def frame_of(shapes, crs="EPSG:32650"):
 
 def linked(shapes, kind="queen", tolerance=None, crs="EPSG:32650"):
     """Pairs of neighbours."""
-    found = Borders.of(frame_of(shapes, crs), kind, tolerance)
-    pairs = {tuple(sorted(map(int, pair))) for pair in found.links}
-    dense = found.matrix.toarray()
+    result = Borders.of(frame_of(shapes, crs), kind, tolerance)
+    pairs = {tuple(sorted(map(int, pair))) for pair in result.links}
+    dense = result.matrix.toarray()
     np.testing.assert_array_equal(dense, dense.T)
     assert {(i, j) for i, j in zip(*np.nonzero(np.triu(dense)), strict=True)} == pairs
-    return pairs, found
+    return pairs, result
 
 
 X, Y = 5e5, 3e6
@@ -50,9 +50,9 @@ def square(x, y, size=1000.0):
 def test_a_gap_along_a_border(kind, gap, tolerance, expected):
     """Also with other vertices along the border, as two sources have them."""
     right = square(1000 + gap, 0)
-    pairs, found = linked([square(0, 0), right], kind, tolerance)
+    pairs, result = linked([square(0, 0), right], kind, tolerance)
     assert (pairs == {(0, 1)}) == expected
-    assert found.closed == int(expected and gap > 0)
+    assert result.closed == int(expected and gap > 0)
     many = right.segmentize(170.0)
     assert linked([square(0, 0), many], kind, tolerance)[0] == pairs
     turned = [affinity.rotate(s, 31, origin=(X, Y)) for s in (square(0, 0), many)]
@@ -84,18 +84,18 @@ def test_a_grid_with_gaps_is_the_grid_without():
                     truth.add((b, a))
         assert linked(exact, kind)[0] == truth
         assert linked(apart, kind)[0] == set()
-        pairs, found = linked(apart, kind, 5.0)
+        pairs, result = linked(apart, kind, 5.0)
         assert pairs == truth
-        assert found.closed == len(truth)
+        assert result.closed == len(truth)
 
 
 @pytest.mark.parametrize("depth", [0.5, 30.0])
 def test_overlaps_are_measured(depth):
     shapes = [square(0, 0), square(1000 - depth, 0)]
-    pairs, found = linked(shapes, "rook", 5.0)
-    assert len(found.overlaps) == int(depth > 5)
+    pairs, result = linked(shapes, "rook", 5.0)
+    assert len(result.overlaps) == int(depth > 5)
     assert (pairs == {(0, 1)}) or depth > 5
-    assert found.closed == int(depth < 5)
+    assert result.closed == int(depth < 5)
 
 
 @pytest.mark.parametrize("latitude", [0, 45, 60])
@@ -113,9 +113,9 @@ def test_metres_in_degrees(latitude):
 
     for gap, expected in ((40, True), (60, False)):
         for other in (cell(size + gap, 0), cell(0, size + gap)):
-            pairs, found = linked([cell(0, 0), other], "rook", 50.0, "EPSG:4326")
+            pairs, result = linked([cell(0, 0), other], "rook", 50.0, "EPSG:4326")
             assert (pairs == {(0, 1)}) == expected
-        assert found.scale.width == pytest.approx(size, rel=0.01)
+        assert result.scale.width == pytest.approx(size, rel=0.01)
 
 
 def test_scale_of_a_map():
@@ -193,17 +193,17 @@ def test_shapes_of_tables():
     numbers = [["0", "1", "2"], ["3", "0", "4"], ["5", "6", "0"]]
     dense = np.array(numbers, dtype=float)
     units = pd.Index(list("xyz"))
-    both = [["", *units], *([u, *row] for u, row in zip(units, numbers, strict=True))]
+    labelled = [["", *units], *([u, *row] for u, row in zip(units, numbers, strict=True))]
     top = [list(units), *numbers]
     side = [[u, *row] for u, row in zip(units, numbers, strict=True)]
     in_r = [list(units), *side]
     stata = [["v1", "v2", "v3"], *numbers]
     alone = [["3"], *numbers]
-    for cells, given in (
-        (both, None), (top, None), (side, None), (in_r, None), (numbers, units), (stata, units),
+    for cells, passed in (
+        (labelled, None), (top, None), (side, None), (in_r, None), (numbers, units), (stata, units),
         (alone, units),
     ):  # fmt: skip
-        w = table_weights([list(row) for row in cells], "t", None, given)
+        w = table_weights([list(row) for row in cells], "t", None, passed)
         np.testing.assert_array_equal(w.sparse.toarray(), dense)
         assert w.units.tolist() == list(units)
     for wrong in ([["0", "1"], ["2", "0"], ["1", "1"], ["1", "1"]], [["0", "1", "2"], ["3", "0"]]):

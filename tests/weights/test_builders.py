@@ -107,12 +107,12 @@ def test_nearest_symmetrised(panel, km, symmetrize):
 
 
 def test_bands_add_up_to_the_disc(panel):
-    whole = nq.weights.distance_band(panel, cutoff_km=2500, power=1)
+    full = nq.weights.distance_band(panel, cutoff_km=2500, power=1)
     rings = nq.weights.bands(panel, edges_km=[0, 800, 1600, 2500], power=1)
     assert list(rings) == [(0, 800), (800, 1600), (1600, 2500)]
     total = sum(ring.sparse for ring in rings.values())
-    assert (total != whole.sparse).nnz == 0  # to the last bit
-    assert sum(ring.n_links for ring in rings.values()) == whole.n_links
+    assert (total != full.sparse).nnz == 0  # to the last bit
+    assert sum(ring.n_links for ring in rings.values()) == full.n_links
     for (low, high), ring in rings.items():
         d = distances(panel)[ring.sparse.toarray() > 0]
         assert ((d > low) & (d <= high)).all()
@@ -290,11 +290,11 @@ def test_zones_and_groups_add_up_exactly(panel):
     w = nq.weights.inverse_distance(panel, cutoff_km=2500, islands="keep")
     zone = panel.at(2020)["province"]
     equal = zone.to_numpy()[:, None] == zone.to_numpy()
-    inside, outside = nq.weights.within(w, zone), nq.weights.across(w, zone)
+    inner, outside = nq.weights.within(w, zone), nq.weights.across(w, zone)
     dense = w.sparse.toarray()
-    np.testing.assert_array_equal(inside.sparse.toarray(), np.where(equal, dense, 0))
+    np.testing.assert_array_equal(inner.sparse.toarray(), np.where(equal, dense, 0))
     np.testing.assert_array_equal(outside.sparse.toarray(), np.where(equal, 0, dense))
-    assert (inside.sparse + outside.sparse != w.sparse).nnz == 0
+    assert (inner.sparse + outside.sparse != w.sparse).nnz == 0
     parts = nq.weights.partition(w, panel.frame["province"])  # a column of the panel serves
     assert len(parts) == 9
     assert (sum(part.sparse for part in parts.values()) != w.sparse).nnz == 0
@@ -303,8 +303,10 @@ def test_zones_and_groups_add_up_exactly(panel):
         parts["A", "B"].sparse.toarray(), np.where(block, dense, 0)
     )  # receiver A, sender B
     assert "links from B to A" in parts["A", "B"].spec.describe()
-    own = nq.weights.within(w, zone, standardize="row")
-    np.testing.assert_allclose(own.sparse.toarray(), by_row(np.where(equal, dense, 0)), rtol=1e-13)
+    separate = nq.weights.within(w, zone, standardize="row")
+    np.testing.assert_allclose(
+        separate.sparse.toarray(), by_row(np.where(equal, dense, 0)), rtol=1e-13
+    )
 
 
 def test_zones_that_do_not_serve(panel):
@@ -474,15 +476,15 @@ def test_places_that_do_not_serve(panel):
 
 def test_compare(panel):
     a, b = nq.weights.knn(panel, k=3), nq.weights.knn(panel, k=5)
-    found = nq.weights.compare(a, b.reordered(b.units[::-1]), values=panel.wide("gdp"))
-    assert found[["links_a", "links_b", "shared", "only_a", "only_b"]].tolist() == [
+    result = nq.weights.compare(a, b.reordered(b.units[::-1]), values=panel.wide("gdp"))
+    assert result[["links_a", "links_b", "shared", "only_a", "only_b"]].tolist() == [
         75,
         125,
         75,
         0,
         50,
     ]
-    assert found["jaccard"] == 75 / 125
+    assert result["jaccard"] == 75 / 125
     dense_a, dense_b = a.sparse.toarray(), b.sparse.toarray()
     either = (dense_a + dense_b) > 0
     inverse = nq.weights.inverse_distance(panel)
@@ -492,11 +494,11 @@ def test_compare(panel):
     truth = np.corrcoef(dense_a[union], inverse.sparse.toarray()[union])[0, 1]
     assert nq.weights.compare(a, inverse)["weight_correlation"] == pytest.approx(truth)
     lags = [d @ panel.values("gdp") for d in (dense_a, dense_b)]
-    assert found["lag_correlation"] == pytest.approx(np.corrcoef(*map(np.ravel, lags))[0, 1])
+    assert result["lag_correlation"] == pytest.approx(np.corrcoef(*map(np.ravel, lags))[0, 1])
     noise = np.random.default_rng(0).normal(size=(N, 20_000))
     lags = [(d @ noise).ravel() for d in (dense_a, dense_b)]
     cosine = lags[0] @ lags[1] / np.sqrt((lags[0] @ lags[0]) * (lags[1] @ lags[1]))
-    assert found["lag_similarity"] == pytest.approx(cosine, abs=0.01)
+    assert result["lag_similarity"] == pytest.approx(cosine, abs=0.01)
     assert nq.weights.compare(a, a)[["jaccard", "lag_similarity"]].tolist() == pytest.approx([1, 1])
 
 
@@ -516,16 +518,16 @@ def test_groups_are_compared_by_pairs_and_by_relabelling():
         other = ~np.equal.outer(labels, labels)
         return values[same].mean() - values[other].mean()
 
-    found = nq.weights.compare_groups(w, groups.iloc[::-1], permutations=4999, seed=0)
-    assert found["pairs_within"] == 8
-    assert found["pairs_between"] == 22
-    assert found["difference"] == pytest.approx(difference(groups.to_numpy()))
-    assert found["mean_within"] - found["mean_between"] == pytest.approx(found["difference"])
-    every = np.array([difference(np.array(one)) for one in permutations(groups)])
-    exact = (every >= found["difference"] - 1e-12).mean()
-    assert found["p_greater"] == pytest.approx(exact, abs=0.03)
-    exact = (abs(every) >= abs(found["difference"]) - 1e-12).mean()
-    assert found["p_two_sided"] == pytest.approx(exact, abs=0.03)
+    result = nq.weights.compare_groups(w, groups.iloc[::-1], permutations=4999, seed=0)
+    assert result["pairs_within"] == 8
+    assert result["pairs_between"] == 22
+    assert result["difference"] == pytest.approx(difference(groups.to_numpy()))
+    assert result["mean_within"] - result["mean_between"] == pytest.approx(result["difference"])
+    every = np.array([difference(np.array(first)) for first in permutations(groups)])
+    exact = (every >= result["difference"] - 1e-12).mean()
+    assert result["p_greater"] == pytest.approx(exact, abs=0.03)
+    exact = (abs(every) >= abs(result["difference"]) - 1e-12).mean()
+    assert result["p_two_sided"] == pytest.approx(exact, abs=0.03)
     pd.testing.assert_series_equal(
         nq.weights.compare_groups(w, groups.to_dict(), permutations=99),
         nq.weights.compare_groups(w, groups, permutations=99),

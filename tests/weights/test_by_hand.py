@@ -68,8 +68,8 @@ def test_nearest_by_sorting(points, k, metric):
     np.fill_diagonal(km, np.inf)
     expected = np.zeros((12, 12))
     np.put_along_axis(expected, np.argsort(km, axis=1)[:, :k], 1.0, axis=1)
-    found = nq.weights.knn(points, k=k, metric=metric, standardize="none")
-    np.testing.assert_array_equal(found.sparse.toarray(), expected)
+    result = nq.weights.knn(points, k=k, metric=metric, standardize="none")
+    np.testing.assert_array_equal(result.sparse.toarray(), expected)
     for bad in (0, 12):
         with pytest.raises(OptionError):
             nq.weights.knn(points, k=bad, metric=metric)
@@ -79,16 +79,16 @@ def test_nearest_of_units_on_one_point():
     """No unit is its own neighbour, though others lie where it lies."""
     panel = panel_of([Point(1, 1)] * 4 + [Point(2, 2), Point(2.1, 2)])
     for metric in ("haversine", "geodesic"):
-        found = nq.weights.knn(panel, k=3, metric=metric, standardize="none").sparse.toarray()
-        assert np.diag(found).sum() == 0
-        assert (found.sum(axis=1) == 3).all()
-        np.testing.assert_array_equal(found[:4, :4], 1 - np.eye(4))
+        result = nq.weights.knn(panel, k=3, metric=metric, standardize="none").sparse.toarray()
+        assert np.diag(result).sum() == 0
+        assert (result.sum(axis=1) == 3).all()
+        np.testing.assert_array_equal(result[:4, :4], 1 - np.eye(4))
 
 
 def test_distances_of_antipodes_and_poles():
     panel = panel_of([Point(0, 0), Point(180, 0), Point(0, 90), Point(90, 0)])
-    found = coordinates_of(panel).distance(np.array([0, 0, 0]), np.array([1, 2, 3]))
-    np.testing.assert_allclose(found, 6371.0088 * np.pi * np.array([1, 0.5, 0.5]))
+    result = coordinates_of(panel).distance(np.array([0, 0, 0]), np.array([1, 2, 3]))
+    np.testing.assert_allclose(result, 6371.0088 * np.pi * np.array([1, 0.5, 0.5]))
     every, km = coordinates_of(panel).pairs(None)
     assert len(every) == 6
     assert len(coordinates_of(panel).pairs(float(km.min()) * (1 + 1e-9))[0]) == 5
@@ -101,19 +101,19 @@ def test_a_cutoff_takes_in_what_lies_on_it(points):
     for cutoff, linked in ((edge * (1 + 1e-9), True), (edge * (1 - 1e-9), False)):
         w = nq.weights.distance_band(points, cutoff_km=cutoff, islands="keep", standardize="none")
         assert (w.sparse.toarray()[0, 1] == 1) == linked
-        inside = (km <= cutoff) & (km > 0)
-        np.testing.assert_array_equal(w.sparse.toarray(), inside)
+        inner = (km <= cutoff) & (km > 0)
+        np.testing.assert_array_equal(w.sparse.toarray(), inner)
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0])
 def test_bands_by_loops(points, power):
     km = kilometres(points)
     edges = [0, 120, 250, 600]
-    found = nq.weights.bands(points, edges_km=edges, power=power, standardize="none")
+    result = nq.weights.bands(points, edges_km=edges, power=power, standardize="none")
     for low, high in pairwise(edges):
         mask = (km > low) & (km <= high)
         expected = np.where(mask, np.where(km > 0, km, 1.0) ** -power, 0)
-        np.testing.assert_allclose(found[low, high].sparse.toarray(), expected, rtol=1e-9)
+        np.testing.assert_allclose(result[low, high].sparse.toarray(), expected, rtol=1e-9)
     for bad in ([0], [-1, 5], [0, 5, 5], [5, 4]):
         with pytest.raises(OptionError):
             nq.weights.bands(points, edges_km=bad)
@@ -123,9 +123,9 @@ def test_bands_by_loops(points, power):
 
 def test_units_on_one_point_are_in_the_first_band():
     panel = panel_of([Point(1, 1), Point(1, 1), Point(1.5, 1)])
-    found = nq.weights.bands(panel, edges_km=[0, 10, 100], standardize="none")
-    assert found[0, 10].sparse.toarray()[0].tolist() == [0, 1, 0]
-    assert found[10, 100].sparse.toarray()[0].tolist() == [0, 0, 1]
+    result = nq.weights.bands(panel, edges_km=[0, 10, 100], standardize="none")
+    assert result[0, 10].sparse.toarray()[0].tolist() == [0, 1, 0]
+    assert result[10, 100].sparse.toarray()[0].tolist() == [0, 0, 1]
     for build in (nq.weights.inverse_distance, nq.weights.distance_band):
         with pytest.raises(GeometryError):
             build(panel, power=1, **({"cutoff_km": 90} if "band" in build.__name__ else {}))
@@ -203,25 +203,25 @@ def test_steps_from_unit_to_unit(order):
     cells = [(x, y) for x in range(4) for y in range(3) if (x, y) != (1, 1)]
     shapes = [box(1000 * x, 1000 * y, 1000 * x + 1000, 1000 * y + 1000) for x, y in cells]
     panel = panel_of(shapes, "EPSG:32650")
-    one = nq.weights.contiguity(panel, kind="rook", standardize="none").sparse.toarray()
-    found = nq.weights.contiguity(
+    first = nq.weights.contiguity(panel, kind="rook", standardize="none").sparse.toarray()
+    result = nq.weights.contiguity(
         panel, kind="rook", order=order, standardize="none", islands="keep"
     ).sparse.toarray()
     within = np.eye(11)
     for _ in range(order - 1):
-        within = ((within + within @ one) > 0).astype(float)
-    reached = (((within + within @ one) > 0) & (within == 0)).astype(float)
-    np.testing.assert_array_equal(found, reached)
+        within = ((within + within @ first) > 0).astype(float)
+    reached = (((within + within @ first) > 0) & (within == 0)).astype(float)
+    np.testing.assert_array_equal(result, reached)
 
 
 def test_two_islands_that_choose_each_other_are_linked_once():
     shapes = [box(x, 0, x + 1000, 1000) for x in (0, 1000, 9000, 11000)]
-    found = nq.weights.contiguity(
+    result = nq.weights.contiguity(
         panel_of(shapes, "EPSG:32650"), islands="nearest", standardize="none"
     ).sparse.toarray()
     expected = np.zeros((4, 4))
     expected[0, 1] = expected[1, 0] = expected[2, 3] = expected[3, 2] = 1
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
 
 
 # -- the matrix -----------------------------------------------------------------------------------
@@ -237,9 +237,9 @@ def test_facts_of_weights():
     assert (facts["islands"], facts["components"], facts["links"]) == (1, 1, 4)
     assert not facts["symmetric_links"]
     assert not facts["rows_add_to_one"]
-    both = nq.weights.from_dense(dense + dense.T, range(4))
-    assert both.describe()["symmetric_links"]
-    row = both.standardize("row")
+    combined_result = nq.weights.from_dense(dense + dense.T, range(4))
+    assert combined_result.describe()["symmetric_links"]
+    row = combined_result.standardize("row")
     assert row.describe()["symmetric_links"]
     assert row.describe()["rows_add_to_one"]
     assert w.n_links == 4
@@ -253,10 +253,10 @@ def test_subsets_take_rows_and_columns():
     dense = rng.random((6, 6))
     np.fill_diagonal(dense, 0)
     w = nq.weights.from_dense(dense, list("abcdef"), standardize="row")
-    some = w.subset(["e", "b", "c"])
+    subset = w.subset(["e", "b", "c"])
     raw = dense[np.ix_([4, 1, 2], [4, 1, 2])]
-    np.testing.assert_allclose(some.sparse.toarray(), raw / raw.sum(axis=1, keepdims=True))
-    np.testing.assert_allclose(some.standardize("none").sparse.toarray(), raw)
+    np.testing.assert_allclose(subset.sparse.toarray(), raw / raw.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(subset.standardize("none").sparse.toarray(), raw)
     turned = w.reordered(pd.Index(list("fedcba")))
     np.testing.assert_allclose(turned.sparse.toarray(), w.sparse.toarray()[::-1, ::-1])
 
@@ -350,9 +350,9 @@ def test_nested_weights_at_any_share(points, share):
     a = nq.weights.knn(points, k=3)
     b = nq.weights.inverse_distance(points, standardize="none")
     row = b.standardize("row").sparse.toarray()
-    found = nq.weights.nested(a, b, share=share, standardize="none")
+    result = nq.weights.nested(a, b, share=share, standardize="none")
     np.testing.assert_allclose(
-        found.sparse.toarray(), share * a.sparse.toarray() + (1 - share) * row, atol=1e-15
+        result.sparse.toarray(), share * a.sparse.toarray() + (1 - share) * row, atol=1e-15
     )
     for bad in (-0.01, 1.01):
         with pytest.raises(OptionError):
@@ -365,20 +365,20 @@ def test_comparison_of_two_matrices_by_loops(points):
     A, B = a.sparse.toarray(), b.sparse.toarray()
     rng = np.random.default_rng(3)
     values = pd.DataFrame(rng.normal(size=(12, 2)), points.units)
-    found = compare(a, b, values)
+    result = compare(a, b, values)
     union = (A != 0) | (B != 0)
-    both = (A != 0) & (B != 0)
-    assert found["links_a"] == 48
-    assert found["links_b"] == (B != 0).sum()
-    assert found["shared"] == both.sum()
-    assert found["only_a"] == ((A != 0) & ~both).sum()
-    assert found["only_b"] == ((B != 0) & ~both).sum()
-    assert found["jaccard"] == pytest.approx(both.sum() / union.sum())
+    combined_result = (A != 0) & (B != 0)
+    assert result["links_a"] == 48
+    assert result["links_b"] == (B != 0).sum()
+    assert result["shared"] == combined_result.sum()
+    assert result["only_a"] == ((A != 0) & ~combined_result).sum()
+    assert result["only_b"] == ((B != 0) & ~combined_result).sum()
+    assert result["jaccard"] == pytest.approx(combined_result.sum() / union.sum())
     x, y = A[union], B[union]
-    assert found["weight_correlation"] == pytest.approx(np.corrcoef(x, y)[0, 1])
-    assert found["lag_similarity"] == pytest.approx((x @ y) / np.sqrt((x @ x) * (y @ y)))
+    assert result["weight_correlation"] == pytest.approx(np.corrcoef(x, y)[0, 1])
+    assert result["lag_similarity"] == pytest.approx((x @ y) / np.sqrt((x @ x) * (y @ y)))
     lags = [(M @ values.to_numpy()).ravel() for M in (A, B)]
-    assert found["lag_correlation"] == pytest.approx(np.corrcoef(*lags)[0, 1])
+    assert result["lag_correlation"] == pytest.approx(np.corrcoef(*lags)[0, 1])
     same = compare(a, a)
     assert (same["jaccard"], same["lag_similarity"]) == (1, pytest.approx(1))
     assert np.isnan(same["weight_correlation"])  # weights that are all the same do not vary
@@ -388,7 +388,7 @@ def test_comparison_of_two_matrices_by_loops(points):
 def test_groups_against_chance_by_the_same_draws(points):
     w = nq.weights.inverse_distance(points, cutoff_km=300, islands="keep", standardize="none")
     groups = pd.Series(list("aaaabbbbbccc"), points.units)
-    found = compare_groups(w, groups, permutations=40, seed=5)
+    result = compare_groups(w, groups, permutations=40, seed=5)
     W = w.sparse.toarray()
     off = ~np.eye(12, dtype=bool)
     codes = pd.factorize(groups)[0]
@@ -398,16 +398,16 @@ def test_groups_against_chance_by_the_same_draws(points):
         return W[same & off].mean() - W[~same].mean()
 
     observed = difference(codes)
-    drawn = np.random.default_rng(5).permuted(np.tile(codes, (40, 1)), axis=1)
-    values = np.array([difference(of) for of in drawn])
+    sample = np.random.default_rng(5).permuted(np.tile(codes, (40, 1)), axis=1)
+    values = np.array([difference(of) for of in sample])
     same = codes[:, None] == codes
-    assert found["pairs_within"] == (same & off).sum()
-    assert found["pairs_between"] == (~same).sum()
-    assert found["mean_within"] == pytest.approx(W[same & off].mean())
-    assert found["mean_between"] == pytest.approx(W[~same].mean())
-    assert found["difference"] == pytest.approx(observed)
-    assert found["p_greater"] == (1 + (values >= observed - 1e-15).sum()) / 41
-    assert found["p_two_sided"] == (1 + (np.abs(values) >= abs(observed) - 1e-15).sum()) / 41
+    assert result["pairs_within"] == (same & off).sum()
+    assert result["pairs_between"] == (~same).sum()
+    assert result["mean_within"] == pytest.approx(W[same & off].mean())
+    assert result["mean_between"] == pytest.approx(W[~same].mean())
+    assert result["difference"] == pytest.approx(observed)
+    assert result["p_greater"] == (1 + (values >= observed - 1e-15).sum()) / 41
+    assert result["p_two_sided"] == (1 + (np.abs(values) >= abs(observed) - 1e-15).sum()) / 41
     for bad in (list("abcdefghijkl"), ["a"] * 12):
         with pytest.raises(OptionError):
             compare_groups(w, pd.Series(bad, points.units), permutations=9)

@@ -227,9 +227,9 @@ def test_a_column_of_weights_is_never_dropped(tmp_path):
     named = read_text(tmp_path, "w.csv", "focal,neighbor,w\n1,2,0.7\n1,3,0.3\n2,1,1\n3,1,1\n")
     assert named.sparse.toarray().tolist() == [[0, 0.7, 0.3], [1, 0, 0], [1, 0, 0]]
     assert "weight column = w" in named.spec.describe()
-    both = read_text(tmp_path, "w.csv", "focal,neighbor,weight,km\na,b,1,9\nb,a,2,9\n")
-    assert both.sparse.toarray().tolist() == SQUARE
-    assert "columns not used = km" in both.spec.describe()
+    combined_result = read_text(tmp_path, "w.csv", "focal,neighbor,weight,km\na,b,1,9\nb,a,2,9\n")
+    assert combined_result.sparse.toarray().tolist() == SQUARE
+    assert "columns not used = km" in combined_result.spec.describe()
     for text in (
         "focal,neighbor,km,w\na,b,1,2\nb,a,2,3\n",
         "focal,neighbor,name\na,b,x\nb,a,y\n",

@@ -347,14 +347,16 @@ def test_coincident_points():
 
 
 def test_one_unit_has_no_neighbours():
-    one = points_panel([(100, 30)])
+    first = points_panel([(100, 30)])
     with pytest.raises(OptionError, match="k must be"):
-        nq.weights.knn(one, k=1)
+        nq.weights.knn(first, k=1)
     with pytest.raises(IslandError):
-        nq.weights.inverse_distance(one)
+        nq.weights.inverse_distance(first)
     polygon = nq.SpatialPanel(
         pd.DataFrame({"id": [0], "x": 1.0}), unit="id",
-        geometry=gpd.GeoDataFrame({"id": [0]}, geometry=one.geometry.buffer(1).to_list(), crs=4326),
+        geometry=gpd.GeoDataFrame(
+            {"id": [0]}, geometry=first.geometry.buffer(1).to_list(), crs=4326
+        ),
     )  # fmt: skip
     for islands in ("error", "nearest"):
         with pytest.raises(IslandError, match="1 of 1 units have no neighbours: 0"):

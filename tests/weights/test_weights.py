@@ -111,12 +111,12 @@ def test_islands():
     assert dense[3].tolist() == [0, 0, 1, 0, 1]  # 4's nearest is 3, and links go both ways
     assert dense[4].tolist() == [0, 0, 0, 1, 0]
     assert "2 linked both ways with the nearest unit" in near.spec.describe()
-    kept = nq.weights.contiguity(panel, islands="keep")
-    assert kept.islands.tolist() == [3, 4]
-    assert not kept.rows_add_to_one
-    np.testing.assert_array_equal(kept.sparse.sum(axis=1), [1, 1, 1, 0, 0])
-    assert "islands: kept, 2 without neighbours" in kept.spec.describe()
-    assert "3 components" in repr(kept)
+    retained = nq.weights.contiguity(panel, islands="keep")
+    assert retained.islands.tolist() == [3, 4]
+    assert not retained.rows_add_to_one
+    np.testing.assert_array_equal(retained.sparse.sum(axis=1), [1, 1, 1, 0, 0])
+    assert "islands: kept, 2 without neighbours" in retained.spec.describe()
+    assert "3 components" in repr(retained)
 
 
 # -- distance --------------------------------------------------------------------------------------
@@ -416,15 +416,15 @@ def test_components():
 
 def test_nothing_is_changed_by_use():
     dense = np.array([[0, 2.0, 1], [1, 0, 0], [1, 0, 0]])
-    kept = dense.copy()
+    retained = dense.copy()
     w = nq.weights.from_dense(dense, range(3))
     w.standardize("row")
     w.to_W().transform = "r"
     w.graph.transform("r")
-    np.testing.assert_array_equal(dense, kept)
-    np.testing.assert_array_equal(w.sparse.toarray(), kept)
+    np.testing.assert_array_equal(dense, retained)
+    np.testing.assert_array_equal(w.sparse.toarray(), retained)
     dense[0, 1] = 99
-    np.testing.assert_array_equal(w.sparse.toarray(), kept)
+    np.testing.assert_array_equal(w.sparse.toarray(), retained)
 
 
 def test_large_maps_stay_sparse():

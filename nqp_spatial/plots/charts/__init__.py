@@ -1,1 +1,50 @@
-"""Figures that are no maps."""
+"""Charts of results."""
+
+from nqp_spatial.plots.charts.composite import index_weights, rank_intervals
+from nqp_spatial.plots.charts.convergence import beta_scatter, sigma_lines
+from nqp_spatial.plots.charts.density import density_ridges, density_waterfall
+from nqp_spatial.plots.charts.effects import effects
+from nqp_spatial.plots.charts.effects_matrix import effects_matrix
+from nqp_spatial.plots.charts.estimates import estimates
+from nqp_spatial.plots.charts.inequality import dagum, theil
+from nqp_spatial.plots.charts.moran_scatter import moran_scatter
+from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
+from nqp_spatial.plots.charts.over_periods import over_periods
+from nqp_spatial.plots.charts.probabilities import probabilities
+from nqp_spatial.plots.charts.spillovers import border_loss, reach, threshold
+from nqp_spatial.plots.charts.steady_states import steady_states
+from nqp_spatial.plots.charts.stochastic_kernel import kernel_contour, kernel_surface
+from nqp_spatial.plots.charts.transition_paths import transition_paths
+from nqp_spatial.plots.charts.transitions import transitions
+from nqp_spatial.plots.charts.weights_matrix import weights_matrix
+
+__all__ = [
+    "beta_scatter",
+    "border_loss",
+    "dagum",
+    "density_ridges",
+    "density_waterfall",
+    "effects",
+    "effects_matrix",
+    "estimates",
+    "index_weights",
+    "kernel_contour",
+    "kernel_surface",
+    "moran_scatter",
+    "neighbour_histogram",
+    "over_periods",
+    "probabilities",
+    "rank_intervals",
+    "reach",
+    "sigma_lines",
+    "steady_states",
+    "theil",
+    "threshold",
+    "transition_paths",
+    "transitions",
+    "weights_matrix",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from nqp_spatial.plots._theme import GRID, PANE, wrapped
+from nqp_spatial.plots._canvas import wrapped
+from nqp_spatial.plots._theme import GRID, PANE
 
-__all__ = ["dress"]
+__all__ = ["TITLE_3D", "style_axes3d"]
 
+#: A title stands near the box, not above the room around it.
+TITLE_3D = {"y": 0.97}
 _LABEL = 1.6  # inches along a side
 _LINE = 5.5  # points that a further line of a label takes
 
 
-def dress(
+def style_axes3d(
     space: Any,
     labels: tuple[str, str, str],
     view: tuple[float, float],
@@ -36,13 +39,13 @@ def dress(
     zoom : float
         Of a box whose labels have one or two lines.
     """
-    most = 0
+    most_lines = 0
     for axis, label in zip((space.xaxis, space.yaxis), labels, strict=False):
         text = wrapped(label, _LABEL)
         lines = text.count("\n")
         axis.set_label_text(text)
         axis.labelpad = -2 + _LINE * max(lines - 1, 0)
-        most = max(most, lines)
+        most_lines = max(most_lines, lines)
     space.set_zlabel(labels[2], labelpad=-4)
     for axis in (space.xaxis, space.yaxis, space.zaxis):
         axis.set_tick_params(pad=-2, labelsize=6.5)
@@ -50,4 +53,4 @@ def dress(
         axis.pane.set_edgecolor(PANE)
         axis._axinfo["grid"].update(color=GRID, linewidth=0.4)
     space.view_init(elev=view[0], azim=view[1])
-    space.set_box_aspect(aspect, zoom=zoom - 0.07 * max(most - 1, 0))
+    space.set_box_aspect(aspect, zoom=zoom - 0.07 * max(most_lines - 1, 0))

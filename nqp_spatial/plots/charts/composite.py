@@ -1,4 +1,4 @@
-"""Figures of a composite index: the weights of its indicators, and how sure ranks are."""
+"""Figures of a composite index: the weights of its indicators, and how certain ranks are."""
 
 from __future__ import annotations
 
@@ -10,19 +10,10 @@ import pandas as pd
 
 from nqp_spatial.composite import CompositeIndex
 from nqp_spatial.core.options import Size, Width, checked
+from nqp_spatial.core.text import Lang, Message, join, label, t, translate
 from nqp_spatial.errors import OptionError, sample
-from nqp_spatial.plots._theme import (
-    COLUMN,
-    INK,
-    MUTED,
-    PALETTE,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-)
-from nqp_spatial.plots.words import Lang, say
+from nqp_spatial.plots._canvas import drawing
+from nqp_spatial.plots._theme import COLUMN, INK, MUTED, PALETTE, Layer, layer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,15 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["index_weights", "rank_intervals"]
 
 
-def weighting_words(weighting: str) -> str:
+def weighting_words(weighting: str) -> Message:
     """Return what weights are called; several joined by a plus are called one by one.
 
     Examples
     --------
     >>> weighting_words("entropy+pca")
-    'entropy + pca'
+    'entropy method + principal components'
     """
-    return " + ".join(say(one) for one in weighting.split("+"))
+    return join(" + ", [label("weighting", name) for name in weighting.split("+")])
 
 
 @checked
@@ -79,56 +70,57 @@ def index_weights(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.composite.index(cities, {"patents": "+", "energy": "-"})
-    >>> len(nq.plots.index_weights(found, labels=cities.labels).patches)
+    >>> index = nq.composite.index(cities, {"patents": "+", "energy": "-"})
+    >>> len(nq.plots.index_weights(index, labels=cities.labels).patches)
     2
     """
     table = result.indicators
     dimension = table["dimension"] if "dimension" in table else pd.Series("", table.index)
     order = [
         name
-        for d in dict.fromkeys(dimension)
-        for name in table["weight"][dimension == d].sort_values(ascending=False).index
+        for group in dict.fromkeys(dimension)
+        for name in table["weight"][dimension == group].sort_values(ascending=False).index
     ]
     known = {} if labels is None else dict(labels)
-    names = {name: known.get(name, name) for name in order}
     dimensions = list(dict.fromkeys(dimension))
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.19 * len(order) + 0.75)[1][0, 0]
-        at = np.arange(len(order))
+    if title is None:
+        words = t("Weights: {name}", name=weighting_words(result.spec["weighting"]))
+        title = translate(words, lang)
+    # Above the legend, which has two entries a row.
+    pad = 6.0 + 11 * -(-len(dimensions) // 2) if len(dimensions) > 1 else None
+    height = 0.19 * len(order) + 0.75
+    with drawing(ax, (width, height), lang=lang, title=title, title_kw={"pad": pad}) as axes:
+        places = np.arange(len(order))
         colours = [PALETTE[dimensions.index(dimension[name]) % len(PALETTE)] for name in order]
         weights = table["weight"].loc[order]
-        ax.barh(at, weights, **layer(bars_kw, height=0.72, color=colours))
-        for y, value in zip(at, weights, strict=True):
-            ax.text(value, float(y), f" {value:.3f}", va="center", fontsize=6.5)
+        axes.barh(places, weights, **layer(bars_kw, height=0.72, color=colours))
+        for y, value in zip(places, weights, strict=True):
+            axes.text(value, float(y), f" {value:.3f}", va="center", fontsize=6.5)
         signs = table["direction"].loc[order].map({"+": "", "-": " (–)"})
-        ax.set_yticks(at, [f"{names[name]}{signs[name]}" for name in order])
-        ax.invert_yaxis()
-        ax.set_xlim(0, 1.15 * float(weights.max()))
-        ax.set_xlabel(say("Weight"))
-        ax.tick_params(axis="y", length=0)
+        axes.set_yticks(places, [f"{known.get(name, name)}{signs[name]}" for name in order])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.15 * float(weights.max()))
+        axes.set_xlabel(translate(t("Weight")))
+        axes.tick_params(axis="y", length=0)
         if len(dimensions) > 1:
             from matplotlib.patches import Patch
 
             total = table.groupby("dimension")["weight"].sum()
-            ax.legend(
+            axes.legend(
                 [Patch(color=PALETTE[i % len(PALETTE)]) for i in range(len(dimensions))],
-                [f"{d} ({total[d]:.2f})" for d in dimensions],
+                [
+                    translate(t("{name} ({total:.2f})", name=name, total=total[name]))
+                    for name in dimensions
+                ],
                 loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2,
                 handlelength=1,
             )  # fmt: skip
-        how = say("Weights by {name}", name=weighting_words(result.spec["weighting"]))
-        words = how if title is None else title
-        # Above the legend, which has two entries a row.
-        ax.set_title(words, pad=6 + 11 * -(-len(dimensions) // 2) if len(dimensions) > 1 else None)
-    check_fonts(ax)
-    return ax
+    return axes
 
 
 @checked
 def rank_intervals(
-    table: pd.DataFrame,
+    result: pd.DataFrame,
     *,
     top: Size = 25,
     labels: Mapping[object, str] | pd.Series | None = None,
@@ -143,7 +135,7 @@ def rank_intervals(
 
     Parameters
     ----------
-    table : DataFrame
+    result : DataFrame
         From `nqp_spatial.composite.rank_intervals`.
     top : int
         How many units.
@@ -162,7 +154,7 @@ def rank_intervals(
     Returns
     -------
     Axes
-        A dot is the rank, a thick line the interval under drawn weights, a thin one the range as
+        A dot is the rank, a thick line the interval under random weights, a thin one the range as
         one indicator is left out.
 
     Raises
@@ -174,39 +166,36 @@ def rank_intervals(
     --------
     >>> import nqp_spatial as nq
     >>> cities = nq.datasets.simulate_cities(seed=0)
-    >>> found = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
-    >>> ax = nq.plots.rank_intervals(nq.composite.rank_intervals(found, period=2021), top=5)
+    >>> index = nq.composite.index(cities, {"patents": "+", "robots": "+", "energy": "-"})
+    >>> ax = nq.plots.rank_intervals(nq.composite.rank_intervals(index, period=2021), top=5)
     >>> len(ax.get_yticklabels())
     5
     """
-    some = table.head(top)
+    rows = result.head(top)
     wanted = ["rank", "rank_low", "rank_high", "without_best", "without_worst"]
-    if some.empty or any(list(some.columns).count(name) != 1 for name in wanted):
+    if rows.empty or any(list(rows.columns).count(name) != 1 for name in wanted):
         raise OptionError(
-            "table must have rows, and once each the columns that "
+            "result must have rows, and once each the columns that "
             f"nqp_spatial.composite.rank_intervals returns, {', '.join(wanted)}; it has "
-            f"{len(some)} rows and columns {sample(some.columns, 8)}"
+            f"{len(rows)} rows and columns {sample(rows.columns, 8)}"
         )
-    at = np.arange(len(some))
+    places = np.arange(len(rows))
     known = {} if labels is None else dict(labels)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.155 * len(some) + 0.8)[1][0, 0]
-        ax.hlines(
-            at, some["without_best"], some["without_worst"], color=MUTED, lw=0.8,
-            label=say("one indicator left out"),
-        )  # fmt: skip
-        look = layer(line_kw, color=PALETTE[0], lw=3, alpha=0.55, label=say("other weights"))
-        ax.hlines(at, some["rank_low"], some["rank_high"], **look)
-        look = layer(points_kw, marker="o", ls="", color=INK, ms=3, label=say("rank"))
-        ax.plot(some["rank"], at, **look)
-        ax.set_yticks(at, [str(known.get(unit, unit)) for unit in some.index])
-        ax.invert_yaxis()
-        ax.set_xlim(left=0)
-        ax.set_xlabel(say("Rank (1 is best)"))
-        ax.tick_params(axis="y", length=0)
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
-        if title:
-            ax.set_title(title, pad=16)
-    check_fonts(ax)
-    return ax
+    height = 0.155 * len(rows) + 0.8
+    with drawing(ax, (width, height), lang=lang, title=title, title_kw={"pad": 16}) as axes:
+        words = translate(t("without one indicator"))
+        ends = rows["without_best"], rows["without_worst"]
+        axes.hlines(places, *ends, color=MUTED, lw=0.8, label=words)
+        words = translate(t("other weights"))
+        style = layer(line_kw, color=PALETTE[0], lw=3, alpha=0.55, label=words)
+        axes.hlines(places, rows["rank_low"], rows["rank_high"], **style)
+        words = translate(t("rank"))
+        style = layer(points_kw, marker="o", ls="", color=INK, ms=3, label=words)
+        axes.plot(rows["rank"], places, **style)
+        axes.set_yticks(places, [str(known.get(unit, unit)) for unit in rows.index])
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        axes.set_xlabel(translate(t("Rank (1 is best)")))
+        axes.tick_params(axis="y", length=0)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
+    return axes

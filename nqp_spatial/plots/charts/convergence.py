@@ -8,21 +8,21 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.convergence import BetaResult, SigmaResult
-from nqp_spatial.convergence.sigma import MEASURES
 from nqp_spatial.core.options import Width, checked
-from nqp_spatial.core.periods import places_on_axis
+from nqp_spatial.core.text import Lang, Message, t, translate
+from nqp_spatial.core.text import label as word
+from nqp_spatial.plots._canvas import capital, drawing, wrapped
 from nqp_spatial.plots._theme import (
     COLUMN,
     INK,
+    LINE_STYLES,
+    MARKERS,
+    MUTED,
     PALETTE,
     Layer,
-    check_fonts,
     layer,
-    new_figure,
-    themed,
-    wrapped,
 )
-from nqp_spatial.plots.words import Lang, say
+from nqp_spatial.plots.charts._periods import period_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,70 +69,67 @@ def beta_scatter(
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.convergence.beta(nq.datasets.us_income(), "income")
-    >>> ax = nq.plots.beta_scatter(found, label="income")
+    >>> beta = nq.convergence.beta(nq.datasets.us_income(), "income")
+    >>> ax = nq.plots.beta_scatter(beta, label="income")
     >>> ax.get_legend().get_texts()[0].get_text()
     'half-life 42.1 periods [33.0, 51.2]'
     """
-    marks = "osD^vPX*"
-    named = label if label is not None else result.label
-    with themed(lang):
-        if ax is None:
-            lines = result.table.index.get_level_values("group").nunique()
-            ax = new_figure(width, 0.72 * width + 0.35 + 0.17 * lines)[1][0, 0]
-        groups = list(dict.fromkeys(result.table.index.get_level_values("group")))
+    name = label if label is not None else result.label
+    groups = list(dict.fromkeys(result.frame.index.get_level_values("group")))
+    height = 0.72 * width + 0.35 + 0.17 * len(groups)
+    with drawing(ax, (width, height), lang=lang, title=title) as axes:
         size = float(np.clip(600 / len(result.data), 2, 16))
-        for i, name in enumerate(groups):
-            those = result.data[result.data["group"] == name]
+        for i, group in enumerate(groups):
+            members = result.data[result.data["group"] == group]
             colour = PALETTE[i % len(PALETTE)]
-            row = result.table.loc[(name, "coefficient")]
-            look = layer(
-                points_kw, s=size, color=colour, alpha=0.7, lw=0, marker=marks[i % len(marks)]
+            row = result.frame.loc[(group, "coefficient")]
+            style = layer(
+                points_kw, s=size, color=colour, alpha=0.7, lw=0, marker=MARKERS[i % len(MARKERS)]
             )
-            ax.scatter(those["start"], those["growth"], **look)
-            ends = np.array([those["start"].min(), those["start"].max()])
-            height = those["growth"].mean() + row["b"] * (ends - those["start"].mean())
-            text = say("no convergence")
-            if np.isfinite(row["half_life"]):
-                value, low, high = (
-                    f"{row[key]:.1f}" for key in ("half_life", "half_life_low", "half_life_high")
-                )
-                open_end = row["speed_low"] <= 0
-                text = (
-                    say("half-life {value} periods, no upper bound", value=value)
-                    if open_end
-                    else say(
-                        "half-life {value} periods [{low}, {high}]", value=value, low=low, high=high
-                    )
-                )
-            look = layer(
-                line_kw, color=colour if len(groups) > 1 else INK, lw=1.3,
-                label=text if name == "all" else say("{group}: {text}", group=name, text=text),
-            )  # fmt: skip
-            ax.plot(ends, height, **look)
-        start = "Log of {name} at the start" if result.logs else "{name} at the start"
-        words = wrapped(say(start, name=named), 0.95 * width)
-        ax.set_xlabel(words)
-        ax.set_ylabel(_growth_words(result))
+            axes.scatter(members["start"], members["growth"], **style)
+            ends = np.array([members["start"].min(), members["start"].max()])
+            heights = members["growth"].mean() + row["estimate"] * (ends - members["start"].mean())
+            entry = _half_life(row)
+            if group != "all":
+                entry = t("{name}: {text}", name=group, text=entry)
+            style = layer(
+                line_kw, color=colour if len(groups) > 1 else INK, lw=1.3, label=translate(entry)
+            )
+            axes.plot(ends, heights, **style)
+        start = (
+            t("Log of initial {name}", name=name)
+            if result.spec.logs
+            else t("Initial {name}", name=name)
+        )
+        words = wrapped(translate(start), 0.95 * width)
+        axes.set_xlabel(words)
+        axes.set_ylabel(translate(_growth(result)))
         depth = -0.15 - 0.06 * words.count("\n")  # below the label
         below = {"loc": "upper center", "bbox_to_anchor": (0.45, depth), "handlelength": 1.4}
-        ax.legend(**layer(legend_kw, **below))
-        if title:
-            ax.set_title(wrapped(title, width))
-    check_fonts(ax)
-    return ax
+        axes.legend(**layer(legend_kw, **below))
+    return axes
 
 
-def _growth_words(result: BetaResult) -> str:
+def _half_life(row: pd.Series) -> Message:
+    """Return the half-life and its interval in words."""
+    if not np.isfinite(row["half_life"]):
+        return t("no convergence")
+    value = row["half_life"]
+    if row["speed_low"] <= 0:
+        return t("half-life {value:.1f} periods, no upper bound", value=value)
+    return t(
+        "half-life {value:.1f} periods [{low:.1f}, {high:.1f}]",
+        value=value, low=row["half_life_low"], high=row["half_life_high"],
+    )  # fmt: skip
+
+
+def _growth(result: BetaResult) -> Message:
     """Return what growth is: of logarithms, or the plain change."""
-    span = f"{result.span:g}"
-    if result.logs:
-        if result.annual:
-            return say("Growth a period, log points")
-        return say("Growth over {span} period(s), log points", span=span)
-    if result.annual:
-        return say("Change a period")
-    return say("Change over {span} period(s)", span=span)
+    if result.spec.kind == "cross-section":
+        return t("Growth per period, log points") if result.spec.logs else t("Change per period")
+    if result.spec.logs:
+        return t("Growth over {span:g} period(s), log points", span=result.span)
+    return t("Change over {span:g} period(s)", span=result.span)
 
 
 @checked
@@ -146,7 +143,7 @@ def sigma_lines(
     width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw measures of dispersion over time, each over its first value, with their trends.
+    """Draw measures of dispersion over time, relative to the first period, with their trends.
 
     Parameters
     ----------
@@ -165,44 +162,35 @@ def sigma_lines(
     Returns
     -------
     Axes
-        The legend gives the trend in percent a period, with a star where its interval leaves out
-        zero.
+        The legend gives the trend in percent per period, with a star where its interval does not
+        contain zero.
 
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.convergence.sigma(nq.datasets.us_income(), "income")
-    >>> nq.plots.sigma_lines(found).get_legend().get_texts()[0].get_text()
+    >>> sigma = nq.convergence.sigma(nq.datasets.us_income(), "income")
+    >>> nq.plots.sigma_lines(sigma).get_legend().get_texts()[0].get_text()
     'Standard deviation of logs: -1.4 %*'
     """
-    styles = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), "-", "-")
-    periods = result.frame.index
-    numeric = pd.api.types.is_any_real_numeric_dtype(periods)
-    x = places_on_axis(periods)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.6 * width + 0.7 + 0.17 * len(result.frame.columns))[1][0, 0]
-        for i, name in enumerate(result.frame):
-            of = result.trends.loc[name]
-            star = "*" if of["conf_low"] > 0 or of["conf_high"] < 0 else ""
-            said = say(MEASURES[name][0].upper() + MEASURES[name][1:])
-            text = say("{group}: {text}", group=said, text=f"{100 * of['trend']:.1f} %{star}")
-            look = layer(line_kw, color=PALETTE[i], ls=styles[i], lw=1.2, label=text)
-            ax.plot(x, result.frame[name] / result.frame[name].iloc[0], **look)
-        if numeric:
-            ax.locator_params(axis="x", integer=True, nbins=7)
-        else:
-            step = -(-len(periods) // 6)
-            ax.set_xticks(x[::step], [str(one) for one in periods[::step]])
-        ax.set_ylim(bottom=0)
-        ax.set_xlim(x[0], x[-1])
-        ax.set_ylabel(say("Over the value of {period}", period=periods[0]))
+    frame = result.frame
+    height = 0.6 * width + 0.7 + 0.17 * len(frame.columns)
+    with drawing(ax, (width, height), lang=lang, title=title) as axes:
+        x = period_axis(axes, frame.index)
+        for i, name in enumerate(frame):
+            row = result.trends.loc[name]
+            star = "*" if row["conf_low"] > 0 or row["conf_high"] < 0 else ""
+            trend = f"{100 * row['trend']:.1f} %{star}"
+            measure = capital(translate(word("column", name)))
+            entry = translate(t("{name}: {text}", name=measure, text=trend))
+            style = layer(
+                line_kw, color=PALETTE[i], ls=LINE_STYLES[i % len(LINE_STYLES)], lw=1.2, label=entry
+            )
+            axes.plot(x, frame[name] / frame[name].iloc[0], **style)
+        axes.axhline(1, color=MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
+        axes.set_ylabel(translate(t("{period} = 1", period=frame.index[0])))
         below = layer(
-            legend_kw, title=say("Trend a period"), alignment="left", loc="upper center",
-            bbox_to_anchor=(0.45, -0.12), handlelength=2.4,
+            legend_kw, title=translate(t("Trend per period")), alignment="left",
+            loc="upper center", bbox_to_anchor=(0.45, -0.12), handlelength=2.4,
         )  # fmt: skip
-        ax.legend(**below)
-        if title:
-            ax.set_title(wrapped(title, width))
-    check_fonts(ax)
-    return ax
+        axes.legend(**below)
+    return axes

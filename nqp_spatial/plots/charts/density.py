@@ -9,53 +9,43 @@ import numpy as np
 
 from nqp_spatial.core.options import Range, Width, checked
 from nqp_spatial.core.periods import period_like
+from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.plots._theme import (
-    COLUMN,
-    INK,
-    MUTED,
-    SEQUENTIAL,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-    wrapped,
-)
-from nqp_spatial.plots.charts._axes3d import dress
-from nqp_spatial.plots.words import Lang, say
+from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._theme import COLUMN, INK, MUTED, SEQUENTIAL, Layer, layer
+from nqp_spatial.plots.charts._axes3d import TITLE_3D, style_axes3d
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["density_ridges", "density_waterfall"]
 
-_RELATIVE = "{name}, relative to the mean"
-_MOST = 16  # curves that can be told apart
+_MAX_CURVES = 16  # that can be told apart
 
 
-def _chosen(result: DensityResult, periods: Sequence[Hashable] | None) -> list[Any]:
-    every = list(result.frame.columns)
+def _shown_periods(result: DensityResult, periods: Sequence[Hashable] | None) -> list[Any]:
+    known = list(result.frame.columns)
     if periods is None:
-        at = np.unique(np.linspace(0, len(every) - 1, min(len(every), _MOST)).round().astype(int))
-        return [every[i] for i in at]
+        count = min(len(known), _MAX_CURVES)
+        positions = np.unique(np.linspace(0, len(known) - 1, count).round().astype(int))
+        return [known[i] for i in positions]
     wanted = [period_like(period, result.frame.columns) for period in periods]
-    unknown = [period for period in wanted if period not in every]
+    unknown = [period for period in wanted if period not in known]
     if unknown:
         raise PanelError(
-            f"there is no density of the periods {sample(unknown)}; there are {sample(every)}"
+            f"there is no density of the periods {sample(unknown)}; there are {sample(known)}"
         )
     if not wanted:
         raise OptionError("periods must name at least one period, or be None for an even choice")
-    return [period for period in every if period in wanted]
+    return [period for period in known if period in wanted]
 
 
-def _seen(result: DensityResult, some: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+def _visible(result: DensityResult, periods: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return the part of the axis on which some density shows, and which points those are."""
-    table = result.frame[some].to_numpy()
-    at = np.flatnonzero(table.max(axis=1) > 0.004 * table.max())
-    part = np.arange(at[0], at[-1] + 1)
+    table = result.frame[periods].to_numpy()
+    positive = np.flatnonzero(table.max(axis=1) > 0.004 * table.max())
+    part = np.arange(positive[0], positive[-1] + 1)
     return result.frame.index.to_numpy()[part], part
 
 
@@ -66,10 +56,12 @@ def _shades(count: int) -> list[Any]:
     return list(mpl.colormaps[SEQUENTIAL](np.linspace(0.3, 0.95, max(count, 2))))[-count:]
 
 
-def _named(result: DensityResult, label: str | None) -> str:
+def _axis_name(result: DensityResult, label: str | None) -> str:
     if label is not None:
         return label
-    return say(_RELATIVE, name=result.label) if result.relative else result.label
+    if result.spec.relative:
+        return translate(t("{name}, relative to the mean", name=result.label))
+    return result.label
 
 
 @checked
@@ -119,45 +111,45 @@ def density_waterfall(
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
-    >>> ax = nq.plots.density_waterfall(found, label="Relative income")
+    >>> densities = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
+    >>> ax = nq.plots.density_waterfall(densities, label="Relative income")
     >>> len(ax.collections)
     16
     """
-    some = _chosen(result, periods)
-    x, part = _seen(result, some)
+    shown = _shown_periods(result, periods)
+    x, part = _visible(result, shown)
     from matplotlib.ticker import MaxNLocator
     from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
 
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.92 * width, subplot_kw={"projection": "3d"})[1][0, 0]
-        if not hasattr(ax, "get_zlim"):
-            raise OptionError("a waterfall needs axes with projection='3d'")
-        space: Any = ax
-        highest = float(result.frame[some].to_numpy().max())
-        for place, (period, shade) in enumerate(zip(some, _shades(len(some)), strict=True)):
+    with drawing(
+        ax, (width, 0.92 * width), lang=lang, title=title, projection="3d", title_kw=TITLE_3D
+    ) as axes:
+        space: Any = axes
+        highest = float(result.frame[shown].to_numpy().max())
+        for place, (period, shade) in enumerate(zip(shown, _shades(len(shown)), strict=True)):
             curve = result.frame[period].to_numpy()[part]
-            own = np.flatnonzero(curve > 0.002 * highest)  # no base lines where nothing is
-            here, up = x[own[0] : own[-1] + 1], curve[own[0] : own[-1] + 1]
+            positive = np.flatnonzero(curve > 0.002 * highest)  # no base lines where nothing is
+            across = slice(positive[0], positive[-1] + 1)
+            values, heights = x[across], curve[across]
             corners = np.column_stack(
-                [np.r_[here[0], here, here[-1]], np.full(len(here) + 2, place), np.r_[0, up, 0]]
+                [
+                    np.r_[values[0], values, values[-1]],
+                    np.full(len(values) + 2, place),
+                    np.r_[0, heights, 0],
+                ]
             )
-            look = layer(areas_kw, facecolor=(*shade[:3], 0.75), edgecolor=INK, lw=0.5)
-            space.add_collection3d(Poly3DCollection([corners], **look))
+            style = layer(areas_kw, facecolor=(*shade[:3], 0.75), edgecolor=INK, lw=0.5)
+            space.add_collection3d(Poly3DCollection([corners], **style))
         space.set_xlim(x[0], x[-1])
-        space.set_ylim(-0.5, len(some) - 0.5)
+        space.set_ylim(-0.5, len(shown) - 0.5)
         space.set_zlim(0, 1.02 * highest)
         space.xaxis.set_major_locator(MaxNLocator(5))
         space.zaxis.set_major_locator(MaxNLocator(4))
-        step = -(-len(some) // 5)
-        space.set_yticks(range(0, len(some), step), [str(one) for one in some[::step]])
-        names = (_named(result, label), "", say("Density"))
-        dress(space, names, (elev, azim), (1.15, 1.15, 0.8), 0.88)
-        if title:
-            space.set_title(wrapped(title, width), y=0.97)
-    check_fonts(ax)
-    return ax
+        step = -(-len(shown) // 5)
+        space.set_yticks(range(0, len(shown), step), [str(period) for period in shown[::step]])
+        names = (_axis_name(result, label), "", translate(t("Density")))
+        style_axes3d(space, names, (elev, azim), (1.15, 1.15, 0.8), 0.88)
+    return axes
 
 
 @checked
@@ -211,45 +203,41 @@ def density_ridges(
     Examples
     --------
     >>> import nqp_spatial as nq
-    >>> found = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
-    >>> ax = nq.plots.density_ridges(found, periods=[1929, 1969, 2009])
+    >>> densities = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
+    >>> ax = nq.plots.density_ridges(densities, periods=[1929, 1969, 2009])
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['1929', '1969', '2009']
     """
-    some = _chosen(result, periods)
-    x, part = _seen(result, some)
-    scale = overlap / float(result.frame[some].to_numpy().max())
-    bases = np.arange(len(some))[::-1]
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.21 * len(some) + 1.15)[1][0, 0]
-        for at, (base, period, shade) in enumerate(
-            zip(bases, some, _shades(len(some)), strict=True)
+    shown = _shown_periods(result, periods)
+    x, part = _visible(result, shown)
+    scale = overlap / float(result.frame[shown].to_numpy().max())
+    bases = np.arange(len(shown))[::-1]
+    with drawing(ax, (width, 0.21 * len(shown) + 1.15), lang=lang, title=title) as axes:
+        for position, (base, period, shade) in enumerate(
+            zip(bases, shown, _shades(len(shown)), strict=True)
         ):
+            order = 2 * position + 2
             curve = base + scale * result.frame[period].to_numpy()[part]
-            look = layer(areas_kw, color=shade, lw=0, alpha=0.85, zorder=2 * at + 2)
-            ax.fill_between(x, base, curve, **look)
-            ax.plot(x, curve, **layer(line_kw, color=INK, lw=0.6, zorder=2 * at + 3))
+            style = layer(areas_kw, color=shade, lw=0, alpha=0.85, zorder=order)
+            axes.fill_between(x, base, curve, **style)
+            axes.plot(x, curve, **layer(line_kw, color=INK, lw=0.6, zorder=order + 1))
             middle = float(result.values[period].median())
             top = float(np.interp(middle, x, curve))
-            ax.plot([middle] * 2, [base, top], color="white", lw=1.6, zorder=2 * at + 3)
-            ax.plot(
-                [middle] * 2, [base, top], color=INK, lw=0.8, zorder=2 * at + 3,
-                label=say("median") if at == 0 else None,
+            axes.plot([middle] * 2, [base, top], color="white", lw=1.6, zorder=order + 1)
+            axes.plot(
+                [middle] * 2, [base, top], color=INK, lw=0.8, zorder=order + 1,
+                label=translate(t("median")) if position == 0 else None,
             )  # fmt: skip
             if rug:
-                ax.plot(
+                axes.plot(
                     result.values[period], np.full(len(result.values), base), "|", ms=2.5,
-                    color=MUTED, mew=0.4, zorder=2 * at + 3,
+                    color=MUTED, mew=0.4, zorder=order + 1,
                 )  # fmt: skip
-        ax.set_yticks(bases, [str(period) for period in some])
-        ax.tick_params(axis="y", length=0)
-        ax.spines["left"].set_visible(False)
-        ax.set_xlim(x[0], x[-1])
-        ax.set_ylim(-0.15, bases[0] + overlap * 1.05)
-        ax.set_xlabel(wrapped(_named(result, label), 0.95 * width))
-        ax.legend(loc="upper right", handlelength=1.0)
-        if title:
-            ax.set_title(wrapped(title, width))
-    check_fonts(ax)
-    return ax
+        axes.set_yticks(bases, [str(period) for period in shown])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlim(x[0], x[-1])
+        axes.set_ylim(-0.15, bases[0] + overlap * 1.05)
+        axes.set_xlabel(wrapped(_axis_name(result, label), 0.95 * width))
+        axes.legend(loc="upper right", handlelength=1.0)
+    return axes

@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from nqp_spatial.core.options import Width, checked
-from nqp_spatial.plots._theme import (
-    COLUMN,
-    DIVERGING,
-    EDGE,
-    INK,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-    wrapped,
-)
-from nqp_spatial.plots.words import Lang, say
+from nqp_spatial.core.text import Lang, t, translate
+from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._theme import COLUMN, DIVERGING, EDGE, INK, Layer, layer
 from nqp_spatial.spillovers import EffectsMatrix
 
 if TYPE_CHECKING:
@@ -66,7 +56,7 @@ def effects_matrix(
     -------
     Axes
         Cells hold the estimate and its interval. Colours diverge from zero; a cell whose interval
-        holds zero is hatched.
+        contains zero is hatched.
 
     Raises
     ------
@@ -82,48 +72,49 @@ def effects_matrix(
     >>> w = nq.weights.contiguity(panel)
     >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_xlabel()
-    'Sender (hatched: the interval holds zero)'
+    'Sender (hatched: interval contains zero)'
     """
     table = result.matrix(effect)
     low, high = result.matrix(effect, "conf_low"), result.matrix(effect, "conf_high")
     groups = [name for name in table.index if name != "all"]
-    rows, columns = [*groups, "all"], [*groups, "all"]
-    values = table.loc[rows, columns].to_numpy()
+    rows = [*groups, "all"]
+    values = table.loc[rows, rows].to_numpy()
     reach = float(np.abs(values).max()) or 1.0
     size = len(rows)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, min(width, 0.62 * size + 0.8))[1][0, 0]
-        image = ax.imshow(
+    name, level = label if label is not None else result.variable, percent(result.level)
+    words = {
+        "total": t("Total effects of {name}, {level} confidence intervals", name=name, level=level),
+        "indirect": t(
+            "Indirect effects of {name}, {level} confidence intervals", name=name, level=level
+        ),
+    }[effect]
+    height = min(width, 0.62 * size + 0.8)
+    with drawing(ax, (width, height), lang=lang) as axes:
+        image = axes.imshow(
             values, **layer(cells_kw, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto")
         )
-        for i, a in enumerate(rows):
-            for j, b in enumerate(columns):
-                bounds = float(low.loc[a, b]), float(high.loc[a, b])
-                if bounds[0] <= 0 <= bounds[1]:
-                    ax.add_patch(_hatched(i, j))
-                text = f"{values[i, j]:.3f}\n[{bounds[0]:.3f}, {bounds[1]:.3f}]"
-                look = layer(
+        for i, receiver in enumerate(rows):
+            for j, sender in enumerate(rows):
+                ends = float(low.loc[receiver, sender]), float(high.loc[receiver, sender])
+                if ends[0] <= 0 <= ends[1]:
+                    axes.add_patch(_hatched(i, j))
+                style = layer(
                     text_kw, ha="center", va="center", fontsize=6.5, linespacing=1.3,
                     color="white" if abs(values[i, j]) > 0.6 * reach else INK,
                     bbox={"facecolor": image.cmap(image.norm(values[i, j])), "lw": 0, "pad": 1},
                 )  # fmt: skip
-                ax.text(j, i, text, **look)
-        ax.set_xticks(range(size), [*groups, say("all groups")])
-        ax.set_yticks(range(size), [*groups, say("average unit")])
+                axes.text(j, i, f"{values[i, j]:.3f}\n[{ends[0]:.3f}, {ends[1]:.3f}]", **style)
+        axes.set_xticks(range(size), [*groups, translate(t("all groups"))])
+        axes.set_yticks(range(size), [*groups, translate(t("average unit"))])
         # The margins are sums and averages of the cells: a line keeps them apart.
-        ax.axhline(size - 1.5, color="white", lw=3)
-        ax.axvline(size - 1.5, color="white", lw=3)
-        ax.set_xlabel(say("Sender (hatched: the interval holds zero)"))
-        ax.set_ylabel(say("Receiver"))
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-        named = label if label is not None else result.variable
-        text = f"{effect.capitalize()} effects of {{name}}, {{level}} intervals"
-        words = say(text, name=named, level=f"{result.level:.0%}")
-        ax.set_title(wrapped(words if title is None else title, 0.75 * width))
-    check_fonts(ax)
-    return ax
+        axes.axhline(size - 1.5, color="white", lw=3)
+        axes.axvline(size - 1.5, color="white", lw=3)
+        axes.set_xlabel(translate(t("Sender (hatched: interval contains zero)")))
+        axes.set_ylabel(translate(t("Receiver")))
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_title(wrapped(translate(words) if title is None else title, 0.75 * width))
+    return axes
 
 
 def _hatched(row: int, column: int) -> Rectangle:

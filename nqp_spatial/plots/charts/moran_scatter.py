@@ -8,21 +8,11 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Count, Width, checked
+from nqp_spatial.core.text import Lang, label, language, t, translate
 from nqp_spatial.esda import LisaResult
-from nqp_spatial.plots._theme import (
-    CLUSTER_COLOURS,
-    COLUMN,
-    INK,
-    MUTED,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-    wrapped,
-)
-from nqp_spatial.plots.maps.lisa_maps import rule_of
-from nqp_spatial.plots.words import Lang, say
+from nqp_spatial.plots._canvas import counted, drawing
+from nqp_spatial.plots._theme import CLUSTER_COLOURS, COLUMN, INK, MUTED, Layer, layer
+from nqp_spatial.plots.maps.lisa_maps import lisa_legend, lisa_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +22,7 @@ __all__ = ["moran_scatter"]
 
 @checked
 def moran_scatter(
-    lisa: LisaResult,
+    result: LisaResult,
     *,
     annotate: Count = 0,
     title: str | None = None,
@@ -47,7 +37,7 @@ def moran_scatter(
 
     Parameters
     ----------
-    lisa : LisaResult
+    result : LisaResult
         From `nqp_spatial.esda.lisa`.
     annotate : int
         Number of units, those with the largest local statistics, to name beside their points.
@@ -76,72 +66,71 @@ def moran_scatter(
     >>> nq.plots.moran_scatter(lisa).get_title(loc="left")
     'Income per head, dollars, 2009'
     """
-    at = lisa.standardized.loc[lisa.frame["cluster"] != "No neighbours"]
-    cluster = lisa.frame["cluster"].reindex(at.index)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, width * 0.95)[1][0, 0]
-        ax.axhline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
-        ax.axvline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
+    is_linked = result.frame["cluster"] != "No neighbours"
+    points = result.standardized.loc[is_linked]
+    cluster = result.frame["cluster"].reindex(points.index)
+    with language(lang):
+        title = lisa_title(result) if title is None else title
+    with drawing(ax, (width, 0.95 * width), lang=lang, title=title) as axes:
+        axes.axhline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
+        axes.axvline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
         for name in ("High-High", "Low-Low", "High-Low", "Low-High", "Not significant"):
-            those = at[cluster == name]
-            if len(those):
+            members = points[cluster == name]
+            if len(members):
                 plain = name == "Not significant"
-                look = layer(
+                entry = counted(translate(label("cluster", name)), len(members))
+                style = layer(
                     points_kw, s=14, color=CLUSTER_COLOURS[name], edgecolor=MUTED if plain else INK,
-                    linewidth=0.3, label=f"{say(name)} ({len(those)})", zorder=2 if plain else 3,
+                    linewidth=0.3, label=entry, zorder=2 if plain else 3,
                 )  # fmt: skip
-                ax.scatter(those["z"], those["lag_z"], **look)
-        slope = float((at["z"] * at["lag_z"]).sum() / (at["z"] ** 2).sum())
-        ends = np.array([at["z"].min(), at["z"].max()])
-        level = float(at["lag_z"].mean() - slope * at["z"].mean())
-        ax.plot(ends, level + slope * ends, **layer(line_kw, color=INK, lw=1, zorder=2.5))
-        order = lisa.frame.loc[at.index, "local_i"].abs().sort_values(ascending=False)
-        _name_points(ax, at, list(order.index[:annotate]), width)
-        ax.set_xlabel(say("Value, standard deviations from the mean"))
-        ax.set_ylabel(say("Its spatial lag"))
-        named = say("{name}, {period}", name=lisa.label, period=lisa.period)
-        ax.set_title(wrapped(title if title is not None else named, width))
-        value = say("Moran's I = {value}", value=f"{lisa.moran_i:.3f}")
+                axes.scatter(members["z"], members["lag_z"], **style)
+        slope = float((points["z"] * points["lag_z"]).sum() / (points["z"] ** 2).sum())
+        ends = np.array([points["z"].min(), points["z"].max()])
+        level = float(points["lag_z"].mean() - slope * points["z"].mean())
+        axes.plot(ends, level + slope * ends, **layer(line_kw, color=INK, lw=1, zorder=2.5))
+        order = result.frame.loc[points.index, "local_i"].abs().sort_values(ascending=False)
+        _name_points(axes, points, list(order.index[:annotate]), width)
+        axes.set_xlabel(translate(t("Standardised value")))
+        axes.set_ylabel(translate(t("Spatial lag")))
+        words = translate(t("Moran's I = {value:.3f}", value=result.moran_i))
         # On white: the line of the mean may pass below it.
         ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        ax.text(0.02, 0.98, value, transform=ax.transAxes, va="top", bbox=ground)
+        axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", bbox=ground)
         below = layer(
-            legend_kw, title=say("Local Moran, {rule}", rule=rule_of(lisa)), alignment="left",
-            loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=2, handletextpad=0.2,
-            columnspacing=1.0, labelspacing=0.3,
+            legend_kw, title=lisa_legend(result), alignment="left", loc="upper center",
+            bbox_to_anchor=(0.45, -0.17), ncols=2, handletextpad=0.2, columnspacing=1.0,
+            labelspacing=0.3,
         )  # fmt: skip
-        ax.legend(**below)
-    check_fonts(ax)
-    return ax
+        axes.legend(**below)
+    return axes
 
 
-def _name_points(ax: Axes, at: pd.DataFrame, units: list[object], width: float) -> None:
+def _name_points(ax: Axes, points: pd.DataFrame, units: list[object], width: float) -> None:
     """Write names beside points, each on the side where it covers least."""
     # Points (1/72 inch) on a drawing area of about this size: near enough to keep names apart.
-    spans = at.max() - at.min()
+    spans = points.max() - points.min()
     scale = 72 * 0.8 * width / spans.to_numpy()
-    places = at.to_numpy() * scale
-    taken = [(*(place - 2.5), *(place + 2.5)) for place in places]
+    places = points.to_numpy() * scale
+    boxes = [(*(place - 2.5), *(place + 2.5)) for place in places]
     for unit in units:
-        here = at.loc[unit].to_numpy()
-        x, y = here * scale
+        point = points.loc[unit].to_numpy()
+        x, y = point * scale
         long, tall = 3.8 * len(str(unit)), 6.0
         options = []
         for right, up in ((True, True), (False, True), (True, False), (False, False)):
             left, low = (x + 3 if right else x - 3 - long), (y + 2 if up else y - 2 - tall)
             box = (left, low, left + long, low + tall)
-            options.append((sum(_overlap(box, other) for other in taken), right, up, box))
+            options.append((sum(_overlap(box, other) for other in boxes), right, up, box))
         _, right, up, box = min(options, key=lambda option: option[0])
-        taken.append(box)
+        boxes.append(box)
         ax.annotate(
-            str(unit), here, (3 if right else -3, 2 if up else -2), textcoords="offset points",
+            str(unit), point, (3 if right else -3, 2 if up else -2), textcoords="offset points",
             ha="left" if right else "right", va="bottom" if up else "top", fontsize=6,
         )  # fmt: skip
 
 
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:
     """Return the area that two boxes (left, low, right, high) share."""
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    tall = min(one[3], other[3]) - max(one[1], other[1])
+    wide = min(box[2], other[2]) - max(box[0], other[0])
+    tall = min(box[3], other[3]) - max(box[1], other[1])
     return max(wide, 0.0) * max(tall, 0.0)

@@ -1,33 +1,29 @@
-"""How far a spillover reaches, where a threshold lies, what a border takes."""
+"""How far a spillover reaches, where a threshold lies, how much is lost at a border."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
+from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._theme import (
-    BLUE,
-    COLUMN,
-    INK,
-    MUTED,
-    RED,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-    wrapped,
-)
-from nqp_spatial.plots.words import Lang, say
+from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._theme import BLUE, COLUMN, INK, MUTED, RED, Layer, layer
 from nqp_spatial.spillovers import BarrierResult, ReachResult, ThresholdResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["border_loss", "reach", "threshold"]
+
+# A legend above the axes: inside, any corner may hold a line.
+_ABOVE: dict[str, Any] = {
+    "loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.2,
+}  # fmt: skip
+_TITLE = {"pad": 16}
 
 
 @checked
@@ -66,7 +62,7 @@ def reach(
     Returns
     -------
     Axes
-        Thick lines are intervals of each band, thin ones those that hold for all bands at once.
+        Thick lines are intervals of each band, thin ones simultaneous intervals for all bands.
 
     Raises
     ------
@@ -77,8 +73,8 @@ def reach(
     --------
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_public_capital()
-    >>> found = nq.spillovers.reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], effects="unit")
-    >>> nq.plots.reach(found).get_xlabel()
+    >>> bands = nq.spillovers.reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], effects="unit")
+    >>> nq.plots.reach(bands).get_xlabel()
     'Distance, km'
     """
     frame = result.frame
@@ -88,41 +84,39 @@ def reach(
     if variable not in names:
         raise OptionError(f"name one of the regressors, {', '.join(names)}; got {variable!r}")
     rows = frame[frame["variable"] == variable].reset_index(drop=True)
-    if "simultaneous_low" in rows:
-        texts = [
-            f"{a:g}–{b:g}" if np.isfinite(b) else f"> {a:g}"
-            for a, b in zip(rows["low_km"], rows["high_km"], strict=True)
-        ]
-    elif (rows["low_km"] == rows["low_km"].iloc[0]).all():
-        texts = [f"≤ {b:g}" for b in rows["high_km"]]
-    else:
-        texts = [f"> {a:g}" for a in rows["low_km"]]
-    at = np.arange(len(rows))
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.68 * width)[1][0, 0]
-        ax.axhline(0, color=MUTED, lw=0.6, zorder=1)
+    places = np.arange(len(rows))
+    size = width, 0.68 * width
+    with drawing(ax, size, lang=lang, title=title, title_kw=_TITLE) as axes:
+        axes.axhline(0, color=MUTED, lw=0.6, zorder=1)
         if "simultaneous_low" in rows:
-            low, high = rows["simultaneous_low"], rows["simultaneous_high"]
-            ax.vlines(at, low, high, color=BLUE, lw=0.8, zorder=2, label=say("all bands at once"))
-        words = say("{level} interval", level=f"{result.level:.0%}")
-        look = layer(line_kw, color=BLUE, lw=2.4, zorder=3, label=words)
-        ax.vlines(at, rows["conf_low"], rows["conf_high"], **look)
-        look = layer(points_kw, marker="o", ls="", color=BLUE, ms=4.5, mec="white", mew=0.6)
-        ax.plot(at, rows["estimate"], **{"zorder": 4, **look})
-        ax.set_xticks(at, texts)
-        ax.set_xlim(-0.6, len(rows) - 0.4)
-        ax.set_xlabel(say("Distance, km"))
-        named = label if label is not None else variable
-        ax.set_ylabel(wrapped(say("Indirect effect of {name}", name=named), 0.5 * width))
-        # Above the axes: inside, any corner may hold a band.
-        ax.legend(
-            loc="lower right", bbox_to_anchor=(1, 1), ncols=2, handlelength=1, borderaxespad=0.2
-        )
-        if title:
-            ax.set_title(title, pad=16)
-    check_fonts(ax)
-    return ax
+            words = translate(t("simultaneous for all bands"))
+            ends = rows["simultaneous_low"], rows["simultaneous_high"]
+            axes.vlines(places, *ends, color=BLUE, lw=0.8, zorder=2, label=words)
+        words = translate(t("{level} confidence interval", level=percent(result.level)))
+        style = layer(line_kw, color=BLUE, lw=2.4, zorder=3, label=words)
+        axes.vlines(places, rows["conf_low"], rows["conf_high"], **style)
+        style = layer(points_kw, marker="o", ls="", color=BLUE, ms=4.5, mec="white", mew=0.6)
+        axes.plot(places, rows["estimate"], **{"zorder": 4, **style})
+        axes.set_xticks(places, _bands(rows))
+        axes.set_xlim(-0.6, len(rows) - 0.4)
+        axes.set_xlabel(translate(t("Distance, km")))
+        name = label if label is not None else variable
+        words = translate(t("Indirect effect of {name}", name=name))
+        axes.set_ylabel(wrapped(words, 0.5 * width))
+        axes.legend(handlelength=1, **_ABOVE)
+    return axes
+
+
+def _bands(rows: pd.DataFrame) -> list[str]:
+    """Return the distances of each row: bands, or all up to or beyond a distance."""
+    if "simultaneous_low" in rows:
+        return [
+            f"{low:g}–{high:g}" if np.isfinite(high) else f"> {low:g}"
+            for low, high in zip(rows["low_km"], rows["high_km"], strict=True)
+        ]
+    if (rows["low_km"] == rows["low_km"].iloc[0]).all():
+        return [f"≤ {high:g}" for high in rows["high_km"]]
+    return [f"> {low:g}" for low in rows["low_km"]]
 
 
 @checked
@@ -157,7 +151,7 @@ def threshold(
     Returns
     -------
     Axes
-        Candidates below the line are in the interval.
+        Candidates below the line are in the interval, which is shaded.
 
     Raises
     ------
@@ -173,41 +167,44 @@ def threshold(
     >>> res = nq.spillovers.threshold(
     ...     "lgsp ~ lpc", panel, w, score=level, effects="unit", replications=0, grid=8)
     >>> nq.plots.threshold(res).get_ylabel()
-    'Likelihood ratio of gamma'
+    'Likelihood ratio statistic'
     """
     profile = result.profile[np.isfinite(result.profile["lr"])]
     if len(profile) < 2:
         raise OptionError("the threshold was given, not searched: there is no profile to draw")
     critical = -2 * np.log(1 - np.sqrt(result.level))
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.68 * width)[1][0, 0]
-        ax.axvspan(result.conf_low, result.conf_high, color=BLUE, alpha=0.12, lw=0)
-        ax.plot(
-            profile.index,
-            profile["lr"],
-            **layer(line_kw, marker="o", color=BLUE, ms=2.5, lw=1.0),
-        )
-        ax.axhline(critical, color=RED, lw=0.9, ls="--")
+    size = width, 0.68 * width
+    with drawing(ax, size, lang=lang, title=title, title_kw=_TITLE) as axes:
+        words = translate(t("{level} confidence interval", level=percent(result.level)))
+        axes.axvspan(result.conf_low, result.conf_high, color=BLUE, alpha=0.12, lw=0, label=words)
+        style = layer(line_kw, marker="o", color=BLUE, ms=2.5, lw=1.0)
+        axes.plot(profile.index, profile["lr"], **style)
+        axes.axhline(critical, color=RED, lw=0.9, ls="--")
         # At the end that is farther from the threshold, where the profile is high above it.
         ends = profile.index[0], profile.index[-1]
         right = ends[1] - result.gamma > result.gamma - ends[0]
-        ax.text(
-            ends[int(right)], critical,
-            say("{level} critical value", level=f"{result.level:.0%}"), color=RED,
-            ha="right" if right else "left", va="bottom", fontsize=6.5,
+        words = translate(t("{level} critical value", level=percent(result.level)))
+        axes.text(
+            ends[int(right)], critical, words, color=RED, ha="right" if right else "left",
+            va="bottom", fontsize=6.5,
         )  # fmt: skip
-        ax.axvline(result.gamma, color=INK, lw=0.8)
-        ax.set_ylim(0, None)
-        words = {"sender": "{name} of the sender", "receiver": "{name} of the receiver"}
-        side = words.get(result.on, "{name} of the sender less the receiver's")
-        named = say(side, name=label if label is not None else result.score)
-        ax.set_xlabel(wrapped(named, 0.95 * width))
-        ax.set_ylabel(say("Likelihood ratio of gamma"))
-        if title:
-            ax.set_title(title)
-    check_fonts(ax)
-    return ax
+        words = translate(t("estimate: {value:.4g}", value=result.gamma))
+        axes.axvline(result.gamma, color=INK, lw=0.8, label=words)
+        axes.set_ylim(0, None)
+        name = label if label is not None else result.score
+        axes.set_xlabel(wrapped(translate(_score(result.on, name)), 0.95 * width))
+        axes.set_ylabel(translate(t("Likelihood ratio statistic")))
+        axes.legend(handlelength=1, **_ABOVE)
+    return axes
+
+
+def _score(on: str, name: str) -> Message:
+    """Return whose score decides about a link."""
+    if on == "sender":
+        return t("{name} of the sender", name=name)
+    if on == "receiver":
+        return t("{name} of the receiver", name=name)
+    return t("{name} of the sender minus that of the receiver", name=name)
 
 
 @checked
@@ -221,7 +218,7 @@ def border_loss(
     width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the share of the spillover that each border takes, with Fieller's interval.
+    """Draw the share of the spillover that is lost at each border, with Fieller's interval.
 
     Parameters
     ----------
@@ -250,51 +247,48 @@ def border_loss(
     >>> res = nq.spillovers.barrier(
     ...     "lgsp ~ lpc", panel, nq.weights.knn(panel, k=6), group=half, effects="unit")
     >>> nq.plots.border_loss(res).get_xlabel()
-    'Share of the spillover lost'
+    'Share of the spillover lost (0 none, 1 all)'
     """
     share, limits = result.share, result.share_interval()
-    inside = [
-        value
-        for part in share.index
-        for value in (limits.loc[part, "conf_low"], limits.loc[part, "conf_high"], share[part])
-        if abs(value) < 3
-    ]
-    low, high = min([0.0, *inside]) - 0.15, max([1.0, *inside]) + 0.15
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.4 * len(share) + 0.75)[1][0, 0]
-        for at, part in enumerate(share.index):
-            kind = limits.loc[part, "kind"]
-            ends = float(limits.loc[part, "conf_low"]), float(limits.loc[part, "conf_high"])
-            spans = [ends] if kind == "bounded" else [(-np.inf, np.inf)]
-            if kind == "outside":
-                spans = [(-np.inf, ends[0]), (ends[1], np.inf)]
-            for start, stop in spans:
-                a, b = max(start, low), min(stop, high)
-                look = layer(line_kw, color=BLUE, lw=1.6, solid_capstyle="butt", zorder=2)
-                ax.plot([a, b], [at, at], **look)
-                for edge, marker, cut in ((a, "<", start < low), (b, ">", stop > high)):
-                    if cut:
-                        ax.plot(edge, at, marker, color=BLUE, ms=4, clip_on=False)
+    ends = limits[["conf_low", "conf_high"]].assign(share=share).to_numpy(dtype=float)
+    shown = ends[np.abs(ends) < 3]
+    low, high = min([0.0, *shown]) - 0.15, max([1.0, *shown]) + 0.15
+    with drawing(ax, (width, 0.4 * len(share) + 0.75), lang=lang, title=title) as axes:
+        for place, part in enumerate(share.index):
+            for start, stop in _spans(limits.loc[part]):
+                left, right = max(start, low), min(stop, high)
+                style = layer(line_kw, color=BLUE, lw=1.6, solid_capstyle="butt", zorder=2)
+                axes.plot([left, right], [place, place], **style)
+                if start < low:
+                    axes.plot(left, place, "<", color=BLUE, ms=4, clip_on=False)
+                if stop > high:
+                    axes.plot(right, place, ">", color=BLUE, ms=4, clip_on=False)
             if low < share[part] < high:
-                look = layer(points_kw, marker="o", color=BLUE, ms=4.5, mec="white", mew=0.6)
-                ax.plot(share[part], at, **{"zorder": 3, **look})
-        for value, style in ((0, "-"), (1, ":")):
-            ax.axvline(value, color=MUTED, lw=0.7, ls=style, zorder=1)
-        ax.set_xlim(low, high)
-        ax.set_ylim(len(share) - 0.5, -0.5)
-        ax.set_yticks(range(len(share)), [_border(part) for part in share.index])
-        ax.tick_params(axis="y", length=0)
-        ax.set_xlabel(say("Share of the spillover lost"))
-        if title:
-            ax.set_title(title)
-    check_fonts(ax)
-    return ax
+                style = layer(points_kw, marker="o", color=BLUE, ms=4.5, mec="white", mew=0.6)
+                axes.plot(share[part], place, **{"zorder": 3, **style})
+        for value, line in ((0, "-"), (1, ":")):
+            axes.axvline(value, color=MUTED, lw=0.7, ls=line, zorder=1)
+        axes.set_xlim(low, high)
+        axes.set_ylim(len(share) - 0.5, -0.5)
+        axes.set_yticks(range(len(share)), [translate(_border(part)) for part in share.index])
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(translate(t("Share of the spillover lost (0 none, 1 all)")))
+    return axes
 
 
-def _border(part: str) -> str:
-    """Return "across a, within b" in the language that is spoken."""
+def _spans(limits: pd.Series) -> list[tuple[float, float]]:
+    """Return the pieces of Fieller's interval: one, two that leave out a middle, or the line."""
+    low, high = float(limits["conf_low"]), float(limits["conf_high"])
+    if limits["kind"] == "bounded":
+        return [(low, high)]
+    if limits["kind"] == "outside":
+        return [(-np.inf, low), (high, np.inf)]
+    return [(-np.inf, np.inf)]
+
+
+def _border(part: str) -> Message:
+    """Return "across a, within b" as a message."""
     border, _, other = part.removeprefix("across ").partition(", within ")
     if other:
-        return say("across {border}, within {other}", border=border, other=other)
-    return say("across {border}", border=border)
+        return t("across {border}, within {other}", border=border, other=other)
+    return t("across {border}", border=border)

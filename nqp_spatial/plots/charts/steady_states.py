@@ -8,25 +8,15 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
+from nqp_spatial.core.text import Lang, Message, join, language, t, translate
 from nqp_spatial.dynamics import (
     ChainsResult,
     MarkovResult,
     SpatialChainsResult,
     SpatialMarkovResult,
 )
-from nqp_spatial.plots._theme import (
-    COLUMN,
-    EDGE,
-    INK,
-    SEQUENTIAL,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-    wrapped,
-)
-from nqp_spatial.plots.words import Lang, say, speaking
+from nqp_spatial.plots._canvas import drawing
+from nqp_spatial.plots._theme import COLUMN, EDGE, INK, SEQUENTIAL, Layer, layer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,40 +24,48 @@ if TYPE_CHECKING:
 __all__ = ["condition_name", "steady_states"]
 
 
-def condition_name(names: tuple[str, ...], value: object) -> str:
-    """Return what to call a condition, in the language that is spoken, or both conditions."""
-    words = {"neighbour_state": "Neighbours {state}", "group_state": "Group {state}"}
+def condition_name(names: tuple[str, ...], value: object) -> Message:
+    """Return what to call a condition, or both conditions."""
     values = value if isinstance(value, tuple) else (value,)
-    return "; ".join(say(words[n], state=v) for n, v in zip(names, values, strict=True))
+    return join("; ", map(_condition, names, values))
+
+
+def _condition(name: str, state: object) -> Message:
+    if name == "neighbour_state":
+        return t("Neighbours {state}", state=state)
+    return t("Group {state}", state=state)
 
 
 def _short(names: tuple[str, ...], value: object) -> str:
     """Return the condition for a narrow place: its interval, or numbers if there are two."""
     if isinstance(value, tuple):
-        return "\n".join(part.split(":")[0] for part in condition_name(names, value).split("; "))
-    return condition_name(names, value).replace(": ", "\n", 1)
+        states = [str(state).split(":")[0] for state in value]
+        return "\n".join(map(translate, map(_condition, names, states)))
+    return translate(condition_name(names, value)).replace(": ", "\n", 1)
 
 
-def _tables(
+def _long_run(
     result: MarkovResult | SpatialMarkovResult | ChainsResult | SpatialChainsResult,
-) -> tuple[pd.DataFrame, MarkovResult]:
-    """Return shares, one row a bar group, and a chain that has the states' names."""
+) -> tuple[list[str], list[pd.Series], MarkovResult]:
+    """Return names and shares of each group of bars, and a chain that has the states' names."""
     if isinstance(result, MarkovResult):
         starts = result.counts.sum(axis=1) / result.counts.to_numpy().sum()
-        return pd.DataFrame({say("Sample"): starts, say("Long run"): result.ergodic}).T, result
+        return _words([t("Sample"), t("Long run")]), [starts, result.ergodic], result
     if isinstance(result, SpatialMarkovResult):
-        names = tuple(result.ergodic.index.names)
-        rows = {say("All"): result.pooled.ergodic}
-        for value, row in result.ergodic.iterrows():
-            rows[_short(names, value)] = row
-        return pd.DataFrame(rows).T, result.pooled
+        levels = tuple(result.ergodic.index.names)
+        names = [_short(levels, value) for value in result.ergodic.index]
+        rows = [row for _, row in result.ergodic.iterrows()]
+        return [*_words([t("All")]), *names], [result.pooled.ergodic, *rows], result.pooled
+    names = [str(name) for name in result.chains]
     if isinstance(result, ChainsResult):
-        rows = {say("All"): result.pooled.ergodic}
-        rows |= {name: chain.ergodic for name, chain in result.chains.items()}
-        return pd.DataFrame(rows).T, result.pooled
-    first = next(iter(result.chains.values()))
-    rows = {name: chain.pooled.ergodic for name, chain in result.chains.items()}
-    return pd.DataFrame(rows).T, first.pooled
+        rows = [result.pooled.ergodic, *(chain.ergodic for chain in result.chains.values())]
+        return [*_words([t("All")]), *names], rows, result.pooled
+    chains = [chain.pooled for chain in result.chains.values()]
+    return names, [chain.ergodic for chain in chains], chains[0]
+
+
+def _words(messages: list[Message]) -> list[str]:
+    return [translate(message) for message in messages]
 
 
 @checked
@@ -100,9 +98,9 @@ def steady_states(
     Returns
     -------
     Axes
-        One group of bars a condition, one bar a state, from low (light) to high (dark). A chain is
-        shown beside the shares in the sample, with bootstrap intervals if it has them. Where there
-        is no unique distribution, "none" stands in its place.
+        One group of bars per condition, one bar per state, from low (light) to high (dark). A
+        chain is shown beside the shares in the sample, with bootstrap intervals if it has them.
+        Where there is no unique distribution, "none" stands in its place.
 
     Raises
     ------
@@ -118,45 +116,43 @@ def steady_states(
     """
     import matplotlib as mpl
 
-    with speaking(lang):
-        table, chain = _tables(result)
+    with language(lang):
+        names, rows, chain = _long_run(result)
+    table = np.array([row.to_numpy(dtype=float) for row in rows])
     groups, states = table.shape
     shades = mpl.colormaps[SEQUENTIAL](np.linspace(0.18, 0.95, states))
     wide = 0.82 / states
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.5 * width + 0.85 + 0.17 * (states // 3))[1][0, 0]
-        high = 0.5 * width  # of the axes, roughly: what is below them is in inches
-        two = any("\n" in str(name) for name in table.index)
-        for j, state in enumerate(table.columns):
-            at = np.arange(groups) + (j - (states - 1) / 2) * wide
-            heights = table[state].to_numpy(dtype=float)
-            look = layer(
+    has_two_lines = any("\n" in name for name in names)
+    alone = isinstance(result, MarkovResult)
+    size = width, 0.5 * width + 0.85 + 0.17 * (states // 3)
+    with drawing(ax, size, lang=lang, title=title) as axes:
+        for j, state in enumerate(chain.ergodic.index):
+            places = np.arange(groups) + (j - (states - 1) / 2) * wide
+            style = layer(
                 bars_kw, width=wide * 0.94, color=shades[j], label=str(state), edgecolor=EDGE,
                 lw=0.25,
             )  # fmt: skip
-            ax.bar(at, np.nan_to_num(heights), **look)
+            axes.bar(places, np.nan_to_num(table[:, j]), **style)
             if isinstance(result, MarkovResult) and result.ergodic_intervals is not None:
                 ends = result.ergodic_intervals.iloc[j]
-                away = np.maximum(
-                    [[heights[1] - ends["conf_low"]], [ends["conf_high"] - heights[1]]], 0
+                share = table[1, j]
+                away = [[share - ends["conf_low"]], [ends["conf_high"] - share]]
+                axes.errorbar(
+                    places[1], share, np.maximum(away, 0), ecolor=INK, elinewidth=0.8, capsize=1.5
                 )
-                ax.errorbar(at[1], heights[1], away, ecolor=INK, elinewidth=0.8, capsize=1.5)
-        for place in np.flatnonzero(table.isna().all(axis=1)):
-            ax.text(float(place), 0.01, say("none"), ha="center", fontsize=6.5)
-        size = 7 if groups < 4 else 6
-        ax.set_xticks(range(groups), [str(name) for name in table.index], fontsize=size)
-        ax.tick_params(axis="x", length=0)
-        alone = isinstance(result, MarkovResult)
-        ax.set_ylabel(say("Share of units" if alone else "Share of units in the long run"))
-        ax.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        for place in np.flatnonzero(np.isnan(table).all(axis=1)):
+            axes.text(float(place), 0.01, translate(t("none")), ha="center", fontsize=6.5)
+        axes.set_xticks(range(groups), names, fontsize=7 if groups < 4 else 6)
+        axes.tick_params(axis="x", length=0)
+        share_of = t("Share of units") if alone else t("Share of units in the long run")
+        axes.set_ylabel(translate(share_of))
+        axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        # Of the axes' height, roughly: what is below them is in inches.
+        depth = -(0.36 if has_two_lines else 0.22) / (0.5 * width)
         below = layer(
-            legend_kw, title=say("State of {name}", name=chain.label), alignment="left",
-            loc="upper center", bbox_to_anchor=(0.45, -(0.36 if two else 0.22) / high), ncols=3,
-            handlelength=1.0, columnspacing=1.0, labelspacing=0.3,
+            legend_kw, title=translate(t("State of {name}", name=chain.label)), alignment="left",
+            loc="upper center", bbox_to_anchor=(0.45, depth), ncols=3, handlelength=1.0,
+            columnspacing=1.0, labelspacing=0.3,
         )  # fmt: skip
-        ax.legend(**below)
-        if title:
-            ax.set_title(wrapped(title, width))
-    check_fonts(ax)
-    return ax
+        axes.legend(**below)
+    return axes

@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from nqp_spatial.core.options import Range, Width, checked
+from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.dynamics import KernelResult
-from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._theme import (
-    COLUMN,
-    INK,
-    ORANGE,
-    ORDERED,
-    SEQUENTIAL,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-    wrapped,
-)
-from nqp_spatial.plots.charts._axes3d import dress
-from nqp_spatial.plots.words import Lang, say
+from nqp_spatial.plots._canvas import colour_bar, drawing, wrapped
+from nqp_spatial.plots._theme import COLUMN, INK, ORANGE, ORDERED, SEQUENTIAL, Layer, layer
+from nqp_spatial.plots.charts._axes3d import TITLE_3D, style_axes3d
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,29 +19,32 @@ if TYPE_CHECKING:
 __all__ = ["kernel_contour", "kernel_surface"]
 
 
-def _axis_names(kernel: KernelResult, label: str | None) -> tuple[str, str]:
-    named = label if label is not None else kernel.label
-    if kernel.relative and label is None:
-        named = say("{name}, relative to the mean", name=named)
-    before = say("{name}, t" if kernel.given == "own" else "Neighbours' {name}, t", name=named)
-    if not kernel.step:
-        return before, say("{name}, t", name=named)
-    return before, say("{name}, t + {step}", name=named, step=kernel.step)
+def _axis_names(result: KernelResult, label: str | None) -> tuple[str, str]:
+    name: str | Message = label if label is not None else result.label
+    if result.spec.relative and label is None:
+        name = t("{name}, relative to the mean", name=name)
+    if result.spec.condition == "own":
+        before = t("{name}, t", name=name)
+    else:
+        before = t("Neighbours' {name}, t", name=name)
+    if not result.spec.step:
+        return translate(before), translate(t("{name}, t", name=name))
+    return translate(before), translate(t("{name}, t + {step}", name=name, step=result.spec.step))
 
 
-def _inside(kernel: KernelResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _with_data(result: KernelResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return x with data, y, and f(y | x) over them."""
-    x, y = kernel.conditional.index.to_numpy(), kernel.conditional.columns.to_numpy()
-    shown = kernel.conditional.to_numpy()[kernel.inside]
+    x, y = result.conditional.index.to_numpy(), result.conditional.columns.to_numpy()
+    density = result.conditional.to_numpy()[result.supported]
     # Where y hardly ever is, there is nothing to see.
-    seen = np.flatnonzero(shown.max(axis=0) > 0.005 * shown.max())
-    across = slice(seen[0], seen[-1] + 1)
-    return x[kernel.inside], y[across], shown[:, across]
+    visible = np.flatnonzero(density.max(axis=0) > 0.005 * density.max())
+    across = slice(visible[0], visible[-1] + 1)
+    return x[result.supported], y[across], density[:, across]
 
 
 @checked
 def kernel_surface(
-    kernel: KernelResult,
+    result: KernelResult,
     *,
     title: str | None = None,
     label: str | None = None,
@@ -68,7 +59,7 @@ def kernel_surface(
 
     Parameters
     ----------
-    kernel : KernelResult
+    result : KernelResult
         From `nqp_spatial.dynamics.stochastic_kernel`.
     title, label : str, optional
         Of the figure, and of the variable.
@@ -86,7 +77,7 @@ def kernel_surface(
     Returns
     -------
     Axes
-        Cuts across x are densities; x with hardly any data is left out (`KernelResult.inside`).
+        Cuts across x are densities; x with hardly any data is left out (`KernelResult.supported`).
 
     Raises
     ------
@@ -100,29 +91,24 @@ def kernel_surface(
     >>> nq.plots.kernel_surface(kernel, label="income").get_ylabel()
     'income, t + 5'
     """
-    x, y, density = _inside(kernel)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.95 * width, subplot_kw={"projection": "3d"})[1][0, 0]
-        if not hasattr(ax, "get_zlim"):
-            raise OptionError("a surface needs axes with projection='3d'")
-        space: Any = ax
+    x, y, density = _with_data(result)
+    with drawing(
+        ax, (width, 0.95 * width), lang=lang, title=title, projection="3d", title_kw=TITLE_3D
+    ) as axes:
+        space: Any = axes
         grid_x, grid_y = np.meshgrid(x, y, indexing="ij")
-        look = layer(
+        style = layer(
             surface_kw, cmap=ORDERED, lw=0, antialiased=False,
             # Every point: leaving some out makes teeth of a ridge that runs across.
             rcount=len(x), ccount=len(y),
         )  # fmt: skip
-        space.plot_surface(grid_x, grid_y, density, **look)
-        before, after = _axis_names(kernel, label)
+        space.plot_surface(grid_x, grid_y, density, **style)
         space.set_zlim(0, None)
         for axis in (space.xaxis, space.yaxis, space.zaxis):
             axis.set_major_locator(_round_levels(5))
-        dress(space, (before, after, say("Density")), (elev, azim), (1.1, 1.1, 0.75), 0.85)
-        if title:
-            space.set_title(wrapped(title, width), y=0.97)
-    check_fonts(ax)
-    return ax
+        names = (*_axis_names(result, label), translate(t("Density")))
+        style_axes3d(space, names, (elev, azim), (1.1, 1.1, 0.75), 0.85)
+    return axes
 
 
 def _round_levels(count: int) -> Any:
@@ -133,7 +119,7 @@ def _round_levels(count: int) -> Any:
 
 @checked
 def kernel_contour(
-    kernel: KernelResult,
+    result: KernelResult,
     *,
     levels: Annotated[int, Range(2, 100)] = 8,
     title: str | None = None,
@@ -149,7 +135,7 @@ def kernel_contour(
 
     Parameters
     ----------
-    kernel : KernelResult
+    result : KernelResult
         From `nqp_spatial.dynamics.stochastic_kernel`.
     levels : int
         Number of bands of density.
@@ -168,7 +154,7 @@ def kernel_contour(
     -------
     Axes
         Axes have one scale where x is the unit's own value. x with hardly any data is left out
-        (`KernelResult.inside`).
+        (`KernelResult.supported`).
 
     Raises
     ------
@@ -183,33 +169,27 @@ def kernel_contour(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['45-degree line', 'E(y | x)']
     """
-    x, y, density = _inside(kernel)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.92 * width)[1][0, 0]
+    x, y, density = _with_data(result)
+    with drawing(ax, (width, 0.92 * width), lang=lang, title=title) as axes:
         cuts = _round_levels(levels).tick_values(0, density.max())
         # The lowest band is mostly no data: left white.
-        look = layer(bands_kw, levels=cuts[1:], cmap=SEQUENTIAL, extend="neither")
-        filled = ax.contourf(x, y, density.T, **look)
-        ax.contour(x, y, density.T, levels=cuts[1:], colors=INK, linewidths=0.3)
-        low, high = min(x[0], y[0]), max(x[-1], y[-1])
-        equal = say("45-degree line")
-        ax.plot([low, high], [low, high], color=INK, lw=0.8, ls=(0, (4, 3)), label=equal)
-        look = layer(line_kw, color=ORANGE, lw=1.3, label=say("E(y | x)"))
-        ax.plot(kernel.expected.index, kernel.expected, **look)
-        ax.set_xlim(x[0], x[-1])
-        ax.set_ylim(y[0], y[-1])
-        if kernel.given == "own":  # means of neighbours spread less than units
-            ax.set_aspect("equal")
-        before, after = _axis_names(kernel, label)
-        ax.set_xlabel(wrapped(before, 0.95 * width))
-        ax.set_ylabel(wrapped(after, 0.6 * width))
-        bar = ax.figure.colorbar(filled, ax=ax, shrink=0.75, aspect=22, pad=0.02)
-        bar.set_label(say("Density of y given x"))
-        bar.outline.set_visible(False)
-        look = layer(legend_kw, loc="upper left", handlelength=1.6, frameon=True, framealpha=0.85)
-        ax.legend(**{"edgecolor": "none", **look})
-        if title:
-            ax.set_title(wrapped(title, width))
-    check_fonts(ax)
-    return ax
+        style = layer(bands_kw, levels=cuts[1:], cmap=SEQUENTIAL, extend="neither")
+        bands = axes.contourf(x, y, density.T, **style)
+        axes.contour(x, y, density.T, levels=cuts[1:], colors=INK, linewidths=0.3)
+        ends = [min(x[0], y[0]), max(x[-1], y[-1])]
+        equal = translate(t("45-degree line"))
+        axes.plot(ends, ends, color=INK, lw=0.8, ls=(0, (4, 3)), label=equal)
+        style = layer(line_kw, color=ORANGE, lw=1.3, label=translate(t("E(y | x)")))
+        axes.plot(result.expected.index, result.expected, **style)
+        axes.set_xlim(x[0], x[-1])
+        axes.set_ylim(y[0], y[-1])
+        if result.spec.condition == "own":  # means of neighbours vary less than units
+            axes.set_aspect("equal")
+        before, after = _axis_names(result, label)
+        axes.set_xlabel(wrapped(before, 0.95 * width))
+        axes.set_ylabel(wrapped(after, 0.72 * width))
+        words = translate(t("Density of y given x"))
+        colour_bar(bands, axes, words, shrink=0.75, aspect=22, pad=0.02)
+        corner = layer(legend_kw, loc="upper left", handlelength=1.6, frameon=True, framealpha=0.85)
+        axes.legend(**{"edgecolor": "none", **corner})
+    return axes

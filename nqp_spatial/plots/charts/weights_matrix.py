@@ -9,21 +9,10 @@ import pandas as pd
 
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import Digits, Width, checked
+from nqp_spatial.core.text import Lang, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._theme import (
-    COLUMN,
-    INK,
-    SEQUENTIAL,
-    ColourMap,
-    Layer,
-    check_fonts,
-    layer,
-    new_figure,
-    themed,
-    wrapped,
-)
-from nqp_spatial.plots.said import said
-from nqp_spatial.plots.words import Lang
+from nqp_spatial.plots._canvas import capital, colour_bar, drawing, wrapped
+from nqp_spatial.plots._theme import COLUMN, INK, SEQUENTIAL, ColourMap, Layer, layer
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 if TYPE_CHECKING:
@@ -31,14 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["weights_matrix"]
 
-_MOST = 60
+_MAX_UNITS = 60
 
 
 @checked
 def weights_matrix(
-    w: WeightsLike,
+    weights: WeightsLike,
     *,
-    groups: pd.Series | None = None,
+    group: pd.Series | None = None,
     digits: Digits = 2,
     label: str | None = None,
     title: str | None = None,
@@ -53,10 +42,10 @@ def weights_matrix(
 
     Parameters
     ----------
-    w : SpatialWeights, Graph or W
+    weights : SpatialWeights, Graph or W
         At most 60 units; rows receive, columns send.
-    groups : Series, optional
-        Group of each unit: units are ordered by group, and lines part the groups.
+    group : Series, optional
+        Group of each unit: units are ordered by group, and lines separate the groups.
     digits : int
         Decimal places of the numbers in the cells, which are written for up to 16 units.
     label : str, optional
@@ -80,7 +69,7 @@ def weights_matrix(
     OptionError
         If there are more than 60 units.
     UnmatchedIdsError
-        If groups are of other units.
+        If `group` is of other units.
 
     Examples
     --------
@@ -91,56 +80,51 @@ def weights_matrix(
     >>> len(ax.texts)
     110
     """
-    weights = as_weights(w)
-    n = weights.n_units
-    if n > _MOST:
+    matrix = as_weights(weights)
+    n = matrix.n_units
+    if n > _MAX_UNITS:
         raise OptionError(
-            f"a heat map of {n} units cannot be read: {_MOST} at most; see weights_map"
+            f"a heat map of {n} units cannot be read: {_MAX_UNITS} at most; see weights_map"
         )
-    parts: list[int] = []
-    if groups is not None:
+    borders: list[int] = []
+    if group is not None:
         check_same_ids(
-            groups.index,
-            weights.units,
-            our_name="groups",
+            group.index,
+            matrix.units,
+            our_name="group",
             their_name="weights",
             advice="give one group for each unit",
         )
         # Groups in the order in which they first come.
-        codes = pd.Series(pd.factorize(groups)[0], index=groups.index)[weights.units]
-        order = np.argsort(codes.to_numpy(), kind="stable")
-        weights = weights.reordered(weights.units[order])
-        parts = (np.flatnonzero(np.diff(codes.to_numpy()[order])) + 1).tolist()
-    values = weights.sparse.toarray()
+        codes = pd.Series(pd.factorize(group)[0], index=group.index)[matrix.units].to_numpy()
+        order = np.argsort(codes, kind="stable")
+        matrix = matrix.reordered(matrix.units[order])
+        borders = (np.flatnonzero(np.diff(codes[order])) + 1).tolist()
+    values = matrix.sparse.toarray()
     np.fill_diagonal(values, np.nan)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.95 * width)[1][0, 0]
-        image = ax.imshow(values, **layer(cells_kw, cmap=cmap, vmin=min(0.0, np.nanmin(values))))
-        names = [str(unit) for unit in weights.units]
-        ax.set_xticks(range(n), names, rotation=90)
-        ax.set_yticks(range(n), names)
+    with drawing(ax, (width, 0.95 * width), lang=lang, title=title) as axes:
+        image = axes.imshow(values, **layer(cells_kw, cmap=cmap, vmin=min(0.0, np.nanmin(values))))
+        names = [str(unit) for unit in matrix.units]
+        is_short = n <= 16 and max(map(len, names)) <= 3
+        axes.set_xticks(range(n), names, rotation=0 if is_short else 90)
+        axes.set_yticks(range(n), names)
         if n > 30:
-            ax.tick_params(labelsize=5)
-        ax.tick_params(length=0)
-        for spine in ax.spines.values():
+            axes.tick_params(labelsize=5)
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
             spine.set_visible(False)
-        for part in parts:
-            ax.axhline(part - 0.5, color=INK, lw=0.9)
-            ax.axvline(part - 0.5, color=INK, lw=0.9)
+        for border in borders:
+            axes.axhline(border - 0.5, color=INK, lw=0.9)
+            axes.axvline(border - 0.5, color=INK, lw=0.9)
         if n <= 16:
             middle = (image.norm.vmin or 0.0) + 0.62 * np.ptp([image.norm.vmin, image.norm.vmax])
             for i, j in zip(*np.nonzero(~np.isnan(values)), strict=True):
-                look = layer(
+                style = layer(
                     text_kw, ha="center", va="center",
                     fontsize=float(np.clip(62 * width / COLUMN / n, 4, 7)),
                     color="white" if values[i, j] > middle else INK,
                 )  # fmt: skip
-                ax.text(j, i, f"{values[i, j]:.{digits}f}", **look)
-        bar = ax.figure.colorbar(image, ax=ax, shrink=0.72, pad=0.02)
-        bar.outline.set_visible(False)
-        bar.set_label(wrapped(label if label is not None else said(weights.spec.describe()), width))
-        if title:
-            ax.set_title(wrapped(title, width))
-    check_fonts(ax)
-    return ax
+                axes.text(j, i, f"{values[i, j]:.{digits}f}", **style)
+        words = label if label is not None else capital(translate(matrix.spec.describe()))
+        colour_bar(image, axes, wrapped(words, width), shrink=0.72, pad=0.02)
+    return axes

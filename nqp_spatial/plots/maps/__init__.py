@@ -1,1 +1,28 @@
-"""Maps."""
+"""Maps of variables and results."""
+
+from nqp_spatial.plots.maps.centre_path import centre_path
+from nqp_spatial.plots.maps.choropleth import choropleth
+from nqp_spatial.plots.maps.choropleth_periods import choropleth_periods
+from nqp_spatial.plots.maps.club_map import club_map
+from nqp_spatial.plots.maps.effects_arrows import effects_arrows
+from nqp_spatial.plots.maps.lisa_maps import lisa_map, lisa_maps, significance_map
+from nqp_spatial.plots.maps.model_maps import residual_map, unit_effects_map
+from nqp_spatial.plots.maps.weights_map import weights_map
+
+__all__ = [
+    "centre_path",
+    "choropleth",
+    "choropleth_periods",
+    "club_map",
+    "effects_arrows",
+    "lisa_map",
+    "lisa_maps",
+    "residual_map",
+    "significance_map",
+    "unit_effects_map",
+    "weights_map",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

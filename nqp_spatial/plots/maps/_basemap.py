@@ -11,6 +11,7 @@ import numpy as np
 
 from nqp_spatial.core.options import Crs, Width
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.errors import GeometryError
 from nqp_spatial.plots._theme import (
     COLUMN,
@@ -20,13 +21,12 @@ from nqp_spatial.plots._theme import (
     MUTED,
     Layer,
 )
-from nqp_spatial.plots.words import Lang, say
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.axes import Axes
 
-__all__ = ["Ground", "MapLook", "MapOptions", "ground_of", "round_length"]
+__all__ = ["Basemap", "MapOptions", "MapStyle", "basemap_of", "round_length"]
 
 # The conic projection of atlases of China.
 _CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units=m"
@@ -49,7 +49,7 @@ class MapOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, eq=False)
-class MapLook:
+class MapStyle:
     """The options of a map with their defaults."""
 
     title: str | None = None
@@ -83,7 +83,7 @@ INSETS = {"south-china-sea": Inset((106, 2.5, 123.5, 24), (73, 17.8, 136, 54), 0
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class Basemap:
     """Units and base map in the projection to draw them in.
 
     Attributes
@@ -114,8 +114,8 @@ class Ground:
             frames = [
                 frame.to_crs("EPSG:4326").clip_by_rect(*clip).to_crs(frame.crs) for frame in frames
             ]
-        every = np.array([frame.total_bounds for frame in frames])
-        low, high = np.nanmin(every[:, :2], axis=0), np.nanmax(every[:, 2:], axis=0)
+        bounds = np.array([frame.total_bounds for frame in frames])
+        low, high = np.nanmin(bounds[:, :2], axis=0), np.nanmax(bounds[:, 2:], axis=0)
         if self.inset:
             high[0] += self.inset.room * (high[0] - low[0])
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
@@ -163,7 +163,7 @@ class Ground:
             [x, x + length * 1000 / metre], [y, y], color=INK, lw=1.4, solid_capstyle="butt",
             zorder=8, label="_scale bar",
         )  # fmt: skip
-        ax.text(x, y + 0.012 * tall, say("{size} km", size=f"{length:,g}"), fontsize=6.5,
+        ax.text(x, y + 0.012 * tall, translate(t("{size} km", size=f"{length:,g}")), fontsize=6.5,
                 va="bottom", zorder=8)  # fmt: skip
 
     def draw_north(self, ax: Axes) -> None:
@@ -187,15 +187,17 @@ class Ground:
         x += 0.5 * tall
         back = Transformer.from_crs(self.shapes.crs, "EPSG:4326", always_xy=True)
         longitude, latitude = back.transform(x, y)
-        to = np.array(back.transform(longitude, min(latitude + 0.5, 89.9), direction="INVERSE"))
-        way = to - [x, y]
-        tip = np.array([x, y]) + tall * way / np.hypot(*way)
+        north = back.transform(longitude, min(latitude + 0.5, 89.9), direction="INVERSE")
+        step = np.array(north) - [x, y]
+        tip = np.array([x, y]) + tall * step / np.hypot(*step)
         ax.annotate(
             "", tuple(tip), (x, y), zorder=8,
             arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
-        ax.text(float(tip[0]), float(tip[1]), say("N"), fontsize=7, ha="center", va="bottom",
-                zorder=8)  # fmt: skip
+        ax.text(
+            float(tip[0]), float(tip[1]), translate(t("N")), fontsize=7, ha="center", va="bottom",
+            zorder=8,
+        )  # fmt: skip
 
     def _free(
         self, corners: Sequence[tuple[float, float]], size: tuple[float, float]
@@ -238,24 +240,24 @@ class Ground:
     ) -> tuple[float, float, float, float]:
         from pyproj import Transformer
 
-        to = Transformer.from_crs("EPSG:4326", self.shapes.crs, always_xy=True)
-        west, south, east, north = to.transform_bounds(*degrees)
+        projection = Transformer.from_crs("EPSG:4326", self.shapes.crs, always_xy=True)
+        west, south, east, north = projection.transform_bounds(*degrees)
         return west, south, east, north
 
 
-def ground_of(panel: SpatialPanel, look: MapLook) -> Ground:
-    """Return the ground to draw a panel's units on.
+def basemap_of(panel: SpatialPanel, style: MapStyle) -> Basemap:
+    """Return the map to draw a panel's units on.
 
     Parameters
     ----------
     panel : SpatialPanel
         With geometry.
-    look : MapLook
+    style : MapStyle
         Its `crs`, `basemap` and `inset`.
 
     Returns
     -------
-    Ground
+    Basemap
 
     Raises
     ------
@@ -264,21 +266,21 @@ def ground_of(panel: SpatialPanel, look: MapLook) -> Ground:
     OptionError
         If an option is unknown.
     """
-    crs, inset = look.crs, look.inset
+    crs, inset = style.crs, style.inset
     shapes = panel.require_geometry()
-    layers = _layers(look.basemap)
+    layers = _layers(style.basemap)
     if layers or inset or not (crs is None or (isinstance(crs, str) and crs == "auto")):
-        without = [frame.crs is None for frame in (shapes, *layers)]
-        if any(without):
+        lacks_crs = [frame.crs is None for frame in (shapes, *layers)]
+        if any(lacks_crs):
             raise GeometryError(
-                f"{'the units' if without[0] else 'a layer of the base map'} have no CRS, so they "
-                "cannot be projected or laid over each other; set it with set_crs(...)"
+                f"{'the units' if lacks_crs[0] else 'a layer of the base map'} have no CRS, so "
+                "they cannot be projected or laid over each other; set it with set_crs(...)"
             )
     if isinstance(crs, str) and crs == "auto":
-        crs = _CHINA if isinstance(look.basemap, str) or inset else _fitting(shapes, layers)
+        crs = _CHINA if isinstance(style.basemap, str) or inset else _equal_area_crs(shapes, layers)
     if crs is None:
-        return Ground(shapes, [layer.to_crs(shapes.crs) for layer in layers], _known(inset))
-    return Ground(shapes.to_crs(crs), [layer.to_crs(crs) for layer in layers], _known(inset))
+        return Basemap(shapes, [layer.to_crs(shapes.crs) for layer in layers], _inset(inset))
+    return Basemap(shapes.to_crs(crs), [layer.to_crs(crs) for layer in layers], _inset(inset))
 
 
 def round_length(value: float) -> float:
@@ -287,8 +289,8 @@ def round_length(value: float) -> float:
     return float(max(m * power for m in (1, 2, 5) if m * power <= value * (1 + 1e-9)))
 
 
-def _known(inset: str | None) -> Inset | None:
-    return None if inset is None else INSETS[inset]
+def _inset(name: str | None) -> Inset | None:
+    return None if name is None else INSETS[name]
 
 
 def _layers(
@@ -310,16 +312,16 @@ def _has_areas(layer: gpd.GeoDataFrame) -> bool:
     return bool(layer.geom_type.isin(["Polygon", "MultiPolygon"]).all())
 
 
-def _fitting(shapes: gpd.GeoDataFrame, layers: list[gpd.GeoDataFrame]) -> Any:
+def _equal_area_crs(shapes: gpd.GeoDataFrame, layers: list[gpd.GeoDataFrame]) -> Any:
     """Return an equal-area projection that fits units and base map, or None to leave them."""
     if shapes.crs is None or not shapes.crs.is_geographic:
         return None
-    every = np.array([frame.to_crs(shapes.crs).total_bounds for frame in (shapes, *layers)])
-    west, south = every[:, :2].min(axis=0)
-    east, north = every[:, 2:].max(axis=0)
+    bounds = np.array([frame.to_crs(shapes.crs).total_bounds for frame in (shapes, *layers)])
+    west, south = bounds[:, :2].min(axis=0)
+    east, north = bounds[:, 2:].max(axis=0)
     if east - west > 150 or max(abs(south), abs(north)) > 84:
-        return None  # a conic projection would tear the map
-    if abs(2 * (south + north)) < 1:  # parallels that mirror each other make no cone
+        return None  # a conic projection would distort the map
+    if abs(2 * (south + north)) < 1:  # parallels symmetric about the equator: no cone
         return f"+proj=cea +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
     # Standard parallels at one sixth from either end, the usual choice for a map of a country.
     sixth = (north - south) / 6

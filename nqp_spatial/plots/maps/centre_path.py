@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.plots._theme import (
-    EDGE_LIGHT,
-    GROUND,
-    INK,
-    PALETTE,
-    check_fonts,
-    layer,
-    themed,
-)
-from nqp_spatial.plots.maps._basemap import MapLook, MapOptions, ground_of, round_length
-from nqp_spatial.plots.maps.choropleth import drawn_map
-from nqp_spatial.plots.words import say
+from nqp_spatial.core.text import t, translate
+from nqp_spatial.plots._fonts import check_fonts
+from nqp_spatial.plots._theme import EDGE_LIGHT, GROUND, INK, PALETTE, layer, themed
+from nqp_spatial.plots.maps._basemap import MapOptions, MapStyle, basemap_of, round_length
+from nqp_spatial.plots.maps._map import draw_map
 from nqp_spatial.structure import CentrePath
 
 if TYPE_CHECKING:
@@ -29,11 +24,7 @@ __all__ = ["centre_path"]
 
 
 @checked
-def centre_path(
-    result: CentrePath,
-    panel: SpatialPanel,
-    **look: Unpack[MapOptions],
-) -> Axes:
+def centre_path(result: CentrePath, panel: SpatialPanel, **options: Unpack[MapOptions]) -> Axes:
     """Draw the path of the centre of gravity and the ellipses of the first and last period.
 
     Parameters
@@ -41,14 +32,14 @@ def centre_path(
     result : CentrePath
     panel : SpatialPanel
         With the geometry of its units.
-    **look
+    **options
         As in `nqp_spatial.plots.choropleth`; the projection is that of the result, whatever `crs`.
 
     Returns
     -------
     Axes
-        The path is small beside a country, so it is drawn
-        once more, enlarged, in a box with a bar of kilometres.
+        The path is short compared with a country, so it is drawn once more, enlarged, in a box with
+        a bar of kilometres.
 
     Raises
     ------
@@ -66,53 +57,57 @@ def centre_path(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Ellipse
 
-    options = MapLook(**{**look, "crs": result.crs})
-    ground = ground_of(panel, options)
+    style = MapStyle(**{**options, "crs": result.crs})
+    basemap = basemap_of(panel, style)
     frame = result.frame
     metres = 1000 / float(result.crs.axis_info[0].unit_conversion_factor)
-    at = frame[["x_km", "y_km"]].to_numpy() * metres
+    path = frame[["x_km", "y_km"]] * metres
     ends = {frame.index[0]: PALETTE[0], frame.index[-1]: PALETTE[1]}
 
     def paint(target: Axes, scale: float) -> None:
-        drawn = layer(
-            options.shapes_kw, color=GROUND, edgecolor=EDGE_LIGHT, linewidth=0.25, aspect=None
+        areas = layer(
+            style.shapes_kw, color=GROUND, edgecolor=EDGE_LIGHT, linewidth=0.25, aspect=None
         )
-        ground.shapes.plot(ax=target, **drawn)
+        basemap.shapes.plot(ax=target, **areas)
 
     handles = [Line2D([], [], color=colour, lw=1.4, marker="o", ms=4) for colour in ends.values()]
     entries = [str(period) for period in ends]
-    with themed(options.lang):
-        legend = say("Centre and one standard deviation")
-        ax = drawn_map(ground, paint, handles, entries, legend, options, options.title)
+    with themed(style.lang):
+        legend = translate(t("Centre and one standard deviation"))
+        ax = draw_map(basemap, paint, handles, entries, style, legend=legend, title=style.title)
         for period, colour in ends.items():
             row = frame.loc[period]
-            place = (row["x_km"] * metres, row["y_km"] * metres)
+            place = tuple(path.loc[period])
             ellipse = Ellipse(
                 place, 2 * row["minor_km"] * metres, 2 * row["major_km"] * metres,
                 angle=-row["rotation"], fill=False, ec=colour, lw=1.2, zorder=6,
             )  # fmt: skip
             ax.add_patch(ellipse)
             ax.plot(*place, "o", color=colour, ms=3, zorder=7)
-        box = ax.inset_axes((0.0, 0.0, 0.24, 0.24), zorder=8)
-        box.plot(at[:, 0], at[:, 1], color=INK, lw=0.8, marker=".", ms=3)
-        for period, colour in ends.items():
-            place = at[frame.index.get_loc(period)]
-            box.plot(place[0], place[1], "o", color=colour, ms=4.5, zorder=3)
-        reach = 0.65 * max(float(np.ptp(at, axis=0).max()), 1.0)
-        middle = (at.min(axis=0) + at.max(axis=0)) / 2
-        box.set(
-            xlim=(middle[0] - reach, middle[0] + reach),
-            ylim=(middle[1] - 1.25 * reach, middle[1] + reach),
-            xticks=[], yticks=[],
-        )  # fmt: skip
-        box.set_aspect("equal")
-        bar = round_length(reach / metres)
-        left, low = middle[0] - 0.9 * reach, middle[1] - 1.1 * reach
-        box.plot([left, left + bar * metres], [low, low], color=INK, lw=1.4)
-        box.text(
-            left, low + 0.07 * reach, say("{size} km", size=f"{bar:g}"), fontsize=6, va="bottom"
-        )
-        for spine in box.spines.values():
-            spine.set(visible=True, linewidth=0.5)
+        _draw_enlarged(ax, path, ends, metres)
     check_fonts(ax)
     return ax
+
+
+def _draw_enlarged(ax: Axes, path: pd.DataFrame, ends: dict[Hashable, str], metres: float) -> None:
+    """Draw the path once more in a box at the lower left, with a bar of kilometres."""
+    places = path.to_numpy()
+    box = ax.inset_axes((0.0, 0.0, 0.24, 0.24), zorder=8)
+    box.plot(places[:, 0], places[:, 1], color=INK, lw=0.8, marker=".", ms=3)
+    for period, colour in ends.items():
+        box.plot(*path.loc[period], "o", color=colour, ms=4.5, zorder=3)
+    reach = 0.65 * max(float(np.ptp(places, axis=0).max()), 1.0)
+    middle = (places.min(axis=0) + places.max(axis=0)) / 2
+    box.set(
+        xlim=(middle[0] - reach, middle[0] + reach),
+        ylim=(middle[1] - 1.25 * reach, middle[1] + reach),
+        xticks=[], yticks=[],
+    )  # fmt: skip
+    box.set_aspect("equal")
+    bar = round_length(reach / metres)
+    left, low = middle[0] - 0.9 * reach, middle[1] - 1.1 * reach
+    box.plot([left, left + bar * metres], [low, low], color=INK, lw=1.4)
+    words = translate(t("{size} km", size=f"{bar:g}"))
+    box.text(left, low + 0.07 * reach, words, fontsize=6, va="bottom")
+    for spine in box.spines.values():
+        spine.set(visible=True, linewidth=0.5)

@@ -9,15 +9,19 @@ import numpy as np
 
 from nqp_spatial.core.options import PassedTo, Width, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import OptionError, PanelError
-from nqp_spatial.plots._theme import PAGE, Classes, Columns, check_fonts, new_figure, themed
-from nqp_spatial.plots.maps._basemap import MapLook, ground_of
-from nqp_spatial.plots.maps.choropleth import choropleth, is_text
+from nqp_spatial.errors import OptionError
+from nqp_spatial.plots._canvas import figure_of, panels
+from nqp_spatial.plots._theme import PAGE, Classes, Columns
+from nqp_spatial.plots.maps._basemap import MapStyle, basemap_of
+from nqp_spatial.plots.maps._classes import is_text, numbers_of
+from nqp_spatial.plots.maps.choropleth import choropleth
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["choropleth_periods"]
+
+_OF_BASEMAP = ("crs", "basemap", "inset")
 
 
 @checked
@@ -30,6 +34,7 @@ def choropleth_periods(
     columns: Columns = 3,
     width: Width = PAGE,
     title: str | None = None,
+    fig: Figure | SubFigure | None = None,
     **options: Annotated[Any, PassedTo("choropleth", without=("ax",))],
 ) -> Figure:
     """Draw one variable in several periods, in classes that are the same in all of them.
@@ -49,13 +54,16 @@ def choropleth_periods(
     width : float
         Inches.
     title : str, optional
+        Of the whole figure.
+    fig : Figure or SubFigure, optional
+        Where to draw; a new figure if not given.
     **options
         Passed on to `choropleth`, such as ``basemap``, ``inset``, ``breaks``, ``cmap``.
 
     Returns
     -------
     Figure
-        The counts in each map's legend are those of its period.
+        That of `fig` if it is given. The counts in each map's legend are those of its period.
 
     Raises
     ------
@@ -70,40 +78,31 @@ def choropleth_periods(
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['2012', '2021']
     """
-    some = list(panel.periods[[0, panel.n_periods // 2, -1]]) if periods is None else list(periods)
-    if not some:
+    if periods is None:
+        periods = list(panel.periods[[0, panel.n_periods // 2, -1]])
+    if not len(periods):
         raise OptionError("periods must name at least one period, got an empty list")
-    some = list(dict.fromkeys(panel.require_periods(some)))
+    shown = list(dict.fromkeys(panel.require_periods(list(periods))))
     panel.require_columns([variable])
     if "breaks" not in options and not is_text(column := panel.frame[variable]):
-        # One ground for all: classes of all the values that are drawn.
-        drawn = column.index.get_level_values("period").isin(some)
-        values = column[drawn].to_numpy(dtype=float, na_value=np.nan)
-        known = values[np.isfinite(values)]
-        if not len(known):
-            raise PanelError(f"there is no finite value of {variable!r} to draw")
-        cuts = np.quantile(known, np.arange(1, classes) / classes)
+        # Classes of all the values that are drawn.
+        values = numbers_of(column[column.index.get_level_values("period").isin(shown)])
+        cuts = np.quantile(values[np.isfinite(values)], np.arange(1, classes) / classes)
         options["breaks"] = np.unique(cuts).tolist()
-    wide = min(columns, len(some))
-    rows = -(-len(some) // wide)
-    look = {name: options[name] for name in ("crs", "basemap", "inset") if name in options}
-    ground = ground_of(panel, MapLook(**look))
-    left, bottom, right, top = ground.bounds
+    across = min(columns, len(shown))
+    rows = -(-len(shown) // across)
+    style = MapStyle(**{name: options[name] for name in _OF_BASEMAP if name in options})
+    left, bottom, right, top = basemap_of(panel, style).bounds
     ratio = min((top - bottom) / max(right - left, 1e-12), 1.6)
-    with themed():
-        figure, axes = new_figure(
-            width, rows * (width / wide * ratio + 0.165 * (-(-classes // 2) + 1) + 0.3), rows, wide
-        )
-    for ax, period in zip(axes.flat, some, strict=False):
-        choropleth(
-            panel, variable, period=period, ax=ax, title=str(period),
-            **{"label": panel.label(variable), **options},
-        )  # fmt: skip
-        ax.set_anchor("N")
-    for ax in axes.flat[len(some) :]:
-        ax.remove()
-    if title:
-        with themed(options.get("lang", "en")):
-            figure.suptitle(title, x=0.01, ha="left", fontsize=9)
-            check_fonts(figure)
-    return figure
+    height = rows * (width / across * ratio + 0.165 * (-(-classes // 2) + 1) + 0.3)
+    lang = options.get("lang", "en")
+    with panels(fig, (width, height), (rows, across), lang=lang, title=title) as (figure, axes):
+        for ax, period in zip(axes.flat, shown, strict=False):
+            choropleth(
+                panel, variable, period=period, ax=ax, title=str(period),
+                **{"label": panel.label(variable), **options},
+            )  # fmt: skip
+            ax.set_anchor("N")
+        for ax in axes.flat[len(shown) :]:
+            ax.remove()
+    return figure_of(figure)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
-import pandas as pd
+import numpy as np
 
 from nqp_spatial.core.ids import check_same_ids
-from nqp_spatial.core.options import checked
+from nqp_spatial.core.options import PassedTo, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import Message, join, label, language, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.esda import LisaResult
+from nqp_spatial.plots._canvas import figure_of, panels, wrapped
 from nqp_spatial.plots._theme import (
     CLUSTER_COLOURS,
     COLUMN,
@@ -19,50 +22,59 @@ from nqp_spatial.plots._theme import (
     SIGNIFICANCE,
     TIER_COLOURS,
     Columns,
-    check_fonts,
-    new_figure,
-    themed,
+    layer,
 )
-from nqp_spatial.plots.maps._basemap import Ground, MapLook, MapOptions, ground_of
-from nqp_spatial.plots.maps.choropleth import drawn_groups, legend_handles
-from nqp_spatial.plots.words import say, speaking
+from nqp_spatial.plots.maps._basemap import Basemap, MapOptions, MapStyle, basemap_of
+from nqp_spatial.plots.maps._map import MapGroup, draw_groups, legend_handles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["lisa_map", "lisa_maps", "rule_of", "significance_map"]
+__all__ = ["lisa_legend", "lisa_map", "lisa_maps", "lisa_title", "significance_map"]
 
 _TIERS = (0.05, 0.01, 0.001)
 _CLUSTERS = tuple(TIER_COLOURS)
+_NOT_SIGNIFICANT, _NO_NEIGHBOURS = "Not significant", "No neighbours"
 
 
-def rule_of(lisa: LisaResult) -> str:
-    """Return in words what makes a unit significant, in the language that is spoken."""
-    text = "false discovery rate" if lisa.fdr else "p"
-    return say(
-        text + " < {alpha}{tail}, {times} permutations",
-        alpha=f"{lisa.alpha:g}",
-        tail="" if lisa.alternative == "directed" else f" ({lisa.alternative})",
-        times=lisa.permutations,
-    )
+def lisa_legend(result: LisaResult) -> str:
+    """Return the title of a legend of clusters: what makes a unit significant."""
+    values = {
+        "measure": t("false discovery rate") if result.fdr else "p",
+        "alpha": result.alpha,
+        "permutations": result.permutations,
+    }
+    if result.alternative == "directed":
+        rule = t("{measure} < {alpha:g}, {permutations} permutations", **values)
+    else:
+        rule = t(
+            "{measure} < {alpha:g} ({alternative}), {permutations} permutations",
+            alternative=label("alternative", result.alternative), **values,
+        )  # fmt: skip
+    return translate(t("Local Moran, {rule}", rule=rule))
+
+
+def lisa_title(result: LisaResult) -> str:
+    """Return what a figure of local association shows: the variable and its period."""
+    return translate(t("{name}, {period}", name=result.label, period=result.period))
 
 
 @checked
 def lisa_map(
-    lisa: LisaResult, panel: SpatialPanel, *, tiers: bool = False, **look: Unpack[MapOptions]
+    result: LisaResult, panel: SpatialPanel, *, tiers: bool = False, **options: Unpack[MapOptions]
 ) -> Axes:
     """Draw the clusters of local association on the map.
 
     Parameters
     ----------
-    lisa : LisaResult
+    result : LisaResult
         From `nqp_spatial.esda.lisa`.
     panel : SpatialPanel
         With the geometry of the same units.
     tiers : bool
         Whether each kind of cluster is shaded by significance: 0.05, 0.01, 0.001.
-    **look
+    **options
         As in `choropleth`; the title is by default the variable's label and the period.
 
     Returns
@@ -83,28 +95,27 @@ def lisa_map(
     >>> nq.plots.lisa_map(lisa, panel).get_legend().get_title().get_text()
     'Local Moran, p < 0.05, 999 permutations'
     """
-    options = MapLook(**look)
-    ground = _ground(lisa, panel, options)
-    with speaking(options.lang):
-        groups, colours = _tiered(lisa) if tiers else _clusters(lisa)
-        legend = say("Local Moran, {rule}", rule=rule_of(lisa))
-        entries = [f"{_named(name)} ({int((groups == name).sum())})" for name in colours]
-        return drawn_groups(
-            ground, groups, colours, entries, legend, options, _title(lisa, panel, options)
-        )
+    style = MapStyle(**options)
+    basemap = _basemap(result, panel, style)
+    with language(style.lang):
+        groups = _tier_groups(result, basemap) if tiers else _cluster_groups(result, basemap)
+        title = _title(result, panel, style)
+        return draw_groups(basemap, groups, style, legend=lisa_legend(result), title=title)
 
 
 @checked
-def significance_map(lisa: LisaResult, panel: SpatialPanel, **look: Unpack[MapOptions]) -> Axes:
+def significance_map(
+    result: LisaResult, panel: SpatialPanel, **options: Unpack[MapOptions]
+) -> Axes:
     """Draw how significant local association is, whatever its kind.
 
     Parameters
     ----------
-    lisa : LisaResult
+    result : LisaResult
         From `nqp_spatial.esda.lisa`.
     panel : SpatialPanel
         With the geometry of the same units.
-    **look
+    **options
         As in `choropleth`; the title is by default the variable's label and the period.
 
     Returns
@@ -127,15 +138,13 @@ def significance_map(lisa: LisaResult, panel: SpatialPanel, **look: Unpack[MapOp
     >>> [text.get_text().split(" (")[0] for text in ax.get_legend().get_texts()]
     ['p < 0.05', 'p ≤ 0.01', 'p ≤ 0.001', 'Not significant']
     """
-    options = MapLook(**look)
-    ground = _ground(lisa, panel, options)
-    with speaking(options.lang):
-        groups, colours = _significance(lisa)
-        legend = say("Pseudo p-value, {times} permutations", times=lisa.permutations)
-        entries = [f"{_named(name)} ({int((groups == name).sum())})" for name in colours]
-        return drawn_groups(
-            ground, groups, colours, entries, legend, options, _title(lisa, panel, options)
-        )
+    style = MapStyle(**options)
+    basemap = _basemap(result, panel, style)
+    with language(style.lang):
+        groups = _significance_groups(result, basemap)
+        legend = t("Pseudo p-value, {permutations} permutations", permutations=result.permutations)
+        title = _title(result, panel, style)
+        return draw_groups(basemap, groups, style, legend=translate(legend), title=title)
 
 
 @checked
@@ -146,7 +155,8 @@ def lisa_maps(
     significance: bool = False,
     tiers: bool = False,
     columns: Columns = 3,
-    **look: Unpack[MapOptions],
+    fig: Figure | SubFigure | None = None,
+    **options: Annotated[Any, PassedTo("lisa_map", without=("ax", "tiers"))],
 ) -> Figure:
     """Draw several maps of clusters with one legend, and their significance below if asked.
 
@@ -163,218 +173,202 @@ def lisa_maps(
         As in `lisa_map`.
     columns : int
         Maps in a row.
-    **look
-        As in `choropleth`; `title` is of the whole figure, `width` by default a page.
+    fig : Figure or SubFigure, optional
+        Where to draw; a new figure if not given.
+    **options
+        As in `choropleth`; without `ax`; `title` is of the whole figure, `width` by default a page.
 
     Returns
     -------
     Figure
-        One legend for all maps; it has no counts, which stand in each map's title line.
+        That of `fig` if it is given. One legend for all maps; it has no counts, which stand in each
+        map's title.
 
     Raises
     ------
     OptionError
-        If there are no results, or `ax` is given. What `lisa_map` raises is passed on.
+        If there are no results. What `lisa_map` raises is passed on.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
     >>> w = nq.weights.contiguity(panel)
-    >>> found = [nq.esda.lisa(panel, "income", w, period=t, seed=0) for t in (1929, 1969, 2009)]
-    >>> figure = nq.plots.lisa_maps(found, panel)
+    >>> results = [nq.esda.lisa(panel, "income", w, period=t, seed=0) for t in (1929, 1969, 2009)]
+    >>> figure = nq.plots.lisa_maps(results, panel)
     >>> [ax.get_title(loc="left").split(":")[0] for ax in figure.axes], len(figure.legends)
     (['1929', '1969', '2009'], 1)
     """
-    many = list(results.values() if isinstance(results, Mapping) else results)
-    if not many or look.get("ax") is not None:
-        raise OptionError("results must hold at least one, and ax be left out: it makes a figure")
-    options = MapLook(**{"width": PAGE, **look})  # type: ignore[arg-type]
-    names = list(results) if isinstance(results, Mapping) else _names(many)
-    ground = _ground(many[0], panel, options)
-    for one in many[1:]:
-        _ground(one, panel, options)
+    maps = list(results.values() if isinstance(results, Mapping) else results)
+    if not maps:
+        raise OptionError("results must hold at least one result, got none")
+    style = MapStyle(**{"width": PAGE, **options})
+    names = [str(name) for name in (results if isinstance(results, Mapping) else _names(maps))]
+    basemap = _basemap(maps[0], panel, style)
+    for result in maps[1:]:
+        _basemap(result, panel, style)
     cells: list[tuple[str, LisaResult, bool]] = []
-    for start in range(0, len(many), columns):
-        some = list(zip(names, many, strict=True))[start : start + columns]
-        cells += [(str(name), one, False) for name, one in some]
+    for start in range(0, len(maps), columns):
+        row = list(zip(names, maps, strict=True))[start : start + columns]
+        cells += [(name, result, False) for name, result in row]
         if significance:
-            cells += [(str(name), one, True) for name, one in some]
-    across = 2 if significance and len(many) == 1 else min(columns, len(many))
+            cells += [(name, result, True) for name, result in row]
+    across = 2 if significance and len(maps) == 1 else min(columns, len(maps))
     rows = -(-len(cells) // across)
-    left, bottom, right, top = ground.bounds
-    tall = options.width / across * min((top - bottom) / max(right - left, 1e-12), 1.6)
-    seen: dict[Any, Any] = {}
-    levels: dict[Any, Any] = {}
-    with themed(options.lang):
-        figure, axes = new_figure(options.width, rows * (tall + 0.28) + 0.75, rows, across)
-        for ax, (name, one, is_significance) in zip(axes.flat, cells, strict=False):
-            groups, colours = _drawn(one, is_significance, tiers)
-            (levels if is_significance else seen).update(colours)
-            small = MapLook(**{**_fields(options), "title": None, "ax": ax})
-            drawn_groups(ground, groups, colours, [], "", small, None)
-            ax.set_title(_counted(name, one, is_significance), fontsize=7.5)
+    left, bottom, right, top = basemap.bounds
+    tall = style.width / across * min((top - bottom) / max(right - left, 1e-12), 1.6)
+    size = style.width, rows * (tall + 0.28) + 0.75
+    legend: dict[str, MapGroup] = {}
+    with panels(fig, size, (rows, across), lang=style.lang, title=style.title) as (figure, axes):
+        for ax, (name, result, is_significance) in zip(axes.flat, cells, strict=False):
+            if is_significance:
+                groups = _significance_groups(result, basemap)
+            else:
+                groups = (_tier_groups if tiers else _cluster_groups)(result, basemap)
+            legend |= {group.name: group for group in groups}
+            draw_groups(basemap, groups, replace(style, ax=ax), legend=None, title=None)
+            counts = _counts(name, result, is_significance)
+            ax.set_title(wrapped(counts, 1.1 * style.width / across), fontsize=7.5)
             ax.set_anchor("N")  # so that the layout knows where the title is
         for ax in axes.flat[len(cells) :]:
             ax.remove()
-        order = [*(_tier_name(many[0], key) for key in _all_tiers(many[0])), *CLUSTER_COLOURS]
-        clusters = {name: seen[name] for name in order if name in seen}
-        steps = {name: levels[name] for name in levels if name not in clusters}
-        every = {**clusters, **steps}
-        figure.legend(
-            legend_handles(every, points=ground.has_points),
-            [_named(name) for name in every],
-            title=say("Local Moran, {rule}", rule=rule_of(many[0])),
-            loc="outside lower left",
-            alignment="left",
-            ncols=3 if options.width < 1.5 * COLUMN else 5,
-            handlelength=1.2,
+        groups = [legend[name] for name in _legend_order(maps[0], basemap) if name in legend]
+        below = layer(
+            style.legend_kw, title=lisa_legend(maps[0]), loc="outside lower left",
+            alignment="left", ncols=3 if style.width < 1.5 * COLUMN else 5, handlelength=1.2,
             handleheight=0.9,
-            **(options.legend_kw or {}),
-        )
-        if options.title:
-            figure.suptitle(options.title, x=0.01, ha="left", fontsize=9)
-    check_fonts(figure)
-    return figure
-
-
-def _fields(look: MapLook) -> dict[str, Any]:
-    return {name: getattr(look, name) for name in MapOptions.__annotations__}
+        )  # fmt: skip
+        handles = legend_handles(groups, points=basemap.has_points)
+        figure.legend(handles, [group.name for group in groups], **below)
+    return figure_of(figure)
 
 
 def _names(results: Sequence[LisaResult]) -> list[Any]:
-    periods = [one.period for one in results]
+    """Return what tells results apart: periods, else labels, else both."""
+    periods = [result.period for result in results]
     if len(set(periods)) == len(periods):
         return periods
-    labels = [one.label for one in results]
+    labels = [result.label for result in results]
     if len(set(labels)) == len(labels):
         return labels
-    return [f"{one.label}, {one.period}" for one in results]
+    return [lisa_title(result) for result in results]
 
 
-def _ground(lisa: LisaResult, panel: SpatialPanel, look: MapLook) -> Ground:
-    ground = ground_of(panel, look)
+def _basemap(result: LisaResult, panel: SpatialPanel, style: MapStyle) -> Basemap:
+    basemap = basemap_of(panel, style)
     check_same_ids(
-        ground.shapes.index,
-        lisa.frame.index,
+        basemap.shapes.index,
+        result.frame.index,
         our_name="panel",
-        their_name="lisa",
+        their_name="result",
         advice="pass the panel that the LISA was computed from",
     )
-    return ground
+    return basemap
 
 
-def _title(lisa: LisaResult, panel: SpatialPanel, look: MapLook) -> str:
-    if look.title is not None:
-        return look.title
-    if panel.n_periods > 1:
-        return say("{name}, {period}", name=lisa.label, period=lisa.period)
-    return lisa.label
+def _title(result: LisaResult, panel: SpatialPanel, style: MapStyle) -> str:
+    if style.title is not None:
+        return style.title
+    return lisa_title(result) if panel.n_periods > 1 else result.label
 
 
-def _drawn(
-    lisa: LisaResult, is_significance: bool, tiers: bool
-) -> tuple[pd.Series, dict[Any, Any]]:
-    if is_significance:
-        return _significance(lisa)
-    return _tiered(lisa) if tiers else _clusters(lisa)
+# -- groups of the legend --------------------------------------------------------------------------
 
 
-def _clusters(lisa: LisaResult) -> tuple[pd.Series, dict[Any, Any]]:
-    return lisa.frame["cluster"], {name: CLUSTER_COLOURS[name] for name in lisa.counts.index}
-
-
-def _levels(lisa: LisaResult) -> list[float]:
+def _levels(result: LisaResult) -> list[float]:
     """Return alpha and the tiers below it."""
-    return [lisa.alpha, *(level for level in _TIERS if level < lisa.alpha)]
+    return [result.alpha, *(level for level in _TIERS if level < result.alpha)]
 
 
-def _tier(lisa: LisaResult) -> pd.Series:
-    """Return which tier each significant unit is in: the number of tiers that it passes, less 1."""
-    p = lisa.frame["p_value"]
-    passed = sum((p <= level).astype(int) for level in _levels(lisa)[1:])
-    return pd.Series(passed, index=lisa.frame.index)
+def _steps(result: LisaResult) -> list[str]:
+    """Return the words of each tier."""
+    first, *further = _levels(result)
+    return [f"p < {first:g}", *(f"p ≤ {level:g}" for level in further)]
 
 
-def _tiered(lisa: LisaResult) -> tuple[pd.Series, dict[Any, Any]]:
-    """Return (cluster, tier) of each unit, and a colour for each that occurs."""
-    cluster, tier = lisa.frame["cluster"], _tier(lisa)
-    groups = pd.Series(
-        [
-            (name, level) if name in _CLUSTERS else name
-            for name, level in zip(cluster.astype(str), tier, strict=True)
-        ],
-        cluster.index,
-        dtype=object,
-    )
-    found = set(groups)
-    colours: dict[Any, Any] = {
-        key: shade for key, shade in _all_tiers(lisa).items() if key in found
-    }
-    rest = {name: CLUSTER_COLOURS[name] for name in CLUSTER_COLOURS if name in found}
-    labelled = groups.map(lambda key: _tier_name(lisa, key))
-    return labelled, {_tier_name(lisa, key): shade for key, shade in {**colours, **rest}.items()}
+def _clusters_and_tiers(result: LisaResult, basemap: Basemap) -> tuple[np.ndarray, np.ndarray]:
+    """Return cluster and tier of each shape; the tier counts the levels passed beyond alpha."""
+    frame = result.frame.reindex(basemap.shapes.index)
+    passed = [(frame["p_value"] <= level).to_numpy(int) for level in _levels(result)[1:]]
+    tiers = np.zeros(len(frame), dtype=int) + sum(passed)
+    return frame["cluster"].astype(str).to_numpy(), tiers
 
 
-def _all_tiers(lisa: LisaResult) -> dict[Any, Any]:
-    shades = len(_levels(lisa))
-    return {
-        (name, level): TIER_COLOURS[name][max(level + 3 - shades, 0)]
+def _shade(shades: tuple[str, ...], tier: int, n_tiers: int) -> str:
+    """Return the colour of a tier; where there are few, the dark ones."""
+    return shades[max(tier + len(shades) - n_tiers, 0)]
+
+
+def _cluster_group(name: str, clusters: np.ndarray) -> MapGroup:
+    return MapGroup(
+        translate(label("cluster", name)), clusters == name, CLUSTER_COLOURS[name],
+        hatched=name == _NO_NEIGHBOURS,
+    )  # fmt: skip
+
+
+def _cluster_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+    clusters, _ = _clusters_and_tiers(result, basemap)
+    return [_cluster_group(name, clusters) for name in result.counts.index]
+
+
+def _tier_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+    """Return a group for each kind of cluster and tier that occurs."""
+    clusters, _ = _clusters_and_tiers(result, basemap)
+    groups = _shaded_clusters(result, basemap)
+    groups += [_cluster_group(name, clusters) for name in CLUSTER_COLOURS if name not in _CLUSTERS]
+    return [group for group in groups if group.members.any()]
+
+
+def _shaded_clusters(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+    clusters, tiers = _clusters_and_tiers(result, basemap)
+    steps = _steps(result)
+    return [
+        MapGroup(
+            translate(join(", ", [label("cluster", name), step])),
+            (clusters == name) & (tiers == tier),
+            _shade(TIER_COLOURS[name], tier, len(steps)),
+        )
         for name in _CLUSTERS
-        for level in range(shades)
-    }
+        for tier, step in enumerate(steps)
+    ]
 
 
-def _tier_name(lisa: LisaResult, key: Any) -> Any:
-    """Return a tier as (cluster, sign, level), which `_named` puts in words."""
-    if not isinstance(key, tuple):
-        return key
-    return (key[0], *_step(lisa, key[1]))
+def _significance_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+    clusters, tiers = _clusters_and_tiers(result, basemap)
+    steps = _steps(result)
+    groups = [
+        MapGroup(
+            step,
+            np.isin(clusters, _CLUSTERS) & (tiers == tier),
+            _shade(SIGNIFICANCE, tier, len(steps)),
+        )
+        for tier, step in enumerate(steps)
+    ]
+    groups.append(_cluster_group(_NOT_SIGNIFICANT, clusters))
+    if (clusters == _NO_NEIGHBOURS).any():
+        groups.append(_cluster_group(_NO_NEIGHBOURS, clusters))
+    return groups
 
 
-def _step(lisa: LisaResult, tier: int) -> tuple[str, float]:
-    level = _levels(lisa)[tier]
-    return ("<" if tier == 0 else "≤", level)
+def _legend_order(result: LisaResult, basemap: Basemap) -> list[str]:
+    """Return names of groups: tiers of clusters, plain clusters, tiers of significance."""
+    return [
+        *(group.name for group in _shaded_clusters(result, basemap)),
+        *(translate(label("cluster", name)) for name in CLUSTER_COLOURS),
+        *_steps(result),
+    ]
 
 
-def _significance(lisa: LisaResult) -> tuple[pd.Series, dict[Any, Any]]:
-    tier = _tier(lisa)
-    cluster = lisa.frame["cluster"].astype(str)
-    groups = pd.Series(
-        [
-            ("p", *_step(lisa, level)) if name in _CLUSTERS else name
-            for name, level in zip(cluster, tier, strict=True)
-        ],
-        cluster.index,
-        dtype=object,
-    )
-    count = len(_levels(lisa))
-    colours: dict[Any, Any] = {
-        ("p", *_step(lisa, level)): SIGNIFICANCE[max(level + 3 - count, 0)]
-        for level in range(count)
-    }
-    colours["Not significant"] = CLUSTER_COLOURS["Not significant"]
-    if (cluster == "No neighbours").any():
-        colours["No neighbours"] = CLUSTER_COLOURS["No neighbours"]
-    return groups, colours
-
-
-def _named(name: Any) -> str:
-    """Return the name of a group in the language that is spoken."""
-    if not isinstance(name, tuple):
-        return say(name)
-    kind, sign, level = name
-    rule = f"p {sign} {level:g}"
-    return rule if kind == "p" else f"{say(kind)}, {rule}"
-
-
-def _counted(name: str, lisa: LisaResult, is_significance: bool) -> str:
+def _counts(name: str, result: LisaResult, is_significance: bool) -> str:
     """Return a map's title: its name, and the counts that the common legend cannot have."""
     if is_significance:
-        significant = int(lisa.frame["cluster"].isin(_CLUSTERS).sum())
-        return f"{name}: {significant} / {len(lisa.frame)}"
-    short = {kind: "".join(part[0] for part in kind.split("-")) for kind in _CLUSTERS}
-    counts = [
-        f"{short[kind]} {lisa.counts[kind]}" for kind in _CLUSTERS if lisa.counts.get(kind, 0)
-    ]
-    return f"{name}: {', '.join(counts)}" if counts else name
+        count = int(result.frame["cluster"].isin(_CLUSTERS).sum())
+        total = len(result.frame)
+        words: Message = t("{count} of {total} significant", count=count, total=total)
+    else:
+        words = join(", ", [
+            t("{cluster} {count}", cluster=label("cluster code", kind), count=result.counts[kind])
+            for kind in _CLUSTERS
+            if result.counts.get(kind, 0)
+        ])  # fmt: skip
+    return translate(t("{name}: {text}", name=name, text=words)) if words else name

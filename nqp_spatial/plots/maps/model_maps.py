@@ -9,9 +9,10 @@ import numpy as np
 
 from nqp_spatial.core.options import PassedTo, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import join, label, t, translate
 from nqp_spatial.errors import PanelError, sample
+from nqp_spatial.plots._theme import DIVERGING
 from nqp_spatial.plots.maps.choropleth import choropleth
-from nqp_spatial.plots.words import say, speaking
 from nqp_spatial.regression import RegressionResult
 
 if TYPE_CHECKING:
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["residual_map", "unit_effects_map"]
 
 Side = Literal["own", "received", "sent"]
-_SIDES = {
-    "own": "{name}: own effect",
-    "received": "{name}: received from all others",
-    "sent": "{name}: sent to all others",
-}
-_RESIDUAL = "Residual / sigma"
 
 
 @checked
@@ -39,7 +34,7 @@ def residual_map(
 ) -> Axes:
     """Draw the residuals of one period, in standard errors of the regression.
 
-    Clusters of one colour are dependence that the model has left.
+    Clusters of one colour are spatial dependence that the model does not explain.
 
     Parameters
     ----------
@@ -71,7 +66,7 @@ def residual_map(
     >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
     >>> ax = nq.plots.residual_map(res, panel, period=1986)
     >>> ax.get_legend().get_title().get_text()
-    'Residual / sigma, 1986'
+    'Standardised residual, 1986'
     """
     table = result.resid.unstack()
     if period is None and table.shape[1] == 1:
@@ -81,11 +76,14 @@ def residual_map(
             f"residuals are of the periods {sample(table.columns, 20)}; got period={period!r}"
         )
     values = table[period] / np.sqrt(result.sigma2)
-    look = {"breaks": [-2, -1, 1, 2], "cmap": "RdBu_r", "digits": 0}
-    with speaking(options.get("lang", "en")):
-        several = table.shape[1] > 1
-        name = say("Residual / sigma, {period}", period=period) if several else say(_RESIDUAL)
-    return choropleth(panel, values, ax=ax, **{**look, "label": name, **options})
+    words = t("Standardised residual")
+    if table.shape[1] > 1:
+        words = t("{name}, {period}", name=words, period=period)
+    defaults = {
+        "breaks": [-2, -1, 1, 2], "cmap": DIVERGING, "digits": 0,
+        "label": translate(words, options.get("lang", "en")),
+    }  # fmt: skip
+    return choropleth(panel, values, ax=ax, **{**defaults, **options})
 
 
 @checked
@@ -128,9 +126,9 @@ def unit_effects_map(
 
     Notes
     -----
-    Units differ by their place in W alone: the coefficients are those of all. With row-standardised
-    W and one matrix for W y and W X, all units receive about the same, and what they send tells
-    them apart.
+    Units differ by their position in W only: the coefficients are the same for all. With
+    row-standardised W and one matrix for W y and W X, all units receive about the same; they differ
+    in what they send.
 
     Examples
     --------
@@ -142,7 +140,13 @@ def unit_effects_map(
     'Private capital (log): sent to all others'
     """
     values = result.unit_effects(variable, horizon=horizon)[side]
-    with speaking(options.get("lang", "en")):
-        words = say(_SIDES[side], name=result.label(variable))
-        words = words if horizon is None else say(f"{{name}}, {horizon}", name=words)
-    return choropleth(panel, values, ax=ax, **{"label": words, **options})
+    name = result.label(variable)
+    words = {
+        "own": t("{name}: own effect", name=name),
+        "received": t("{name}: received from all others", name=name),
+        "sent": t("{name}: sent to all others", name=name),
+    }[side]
+    if horizon is not None:
+        words = join(", ", [words, label("horizon", horizon)])
+    defaults = {"label": translate(words, options.get("lang", "en"))}
+    return choropleth(panel, values, ax=ax, **{**defaults, **options})

@@ -1,15 +1,19 @@
-"""How weights connect units: links on the map, and how many neighbours units have."""
+"""How weights connect units: their links on the map."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from scipy import sparse
 
 from nqp_spatial.core.ids import check_same_ids
-from nqp_spatial.core.options import Size, Width, checked
+from nqp_spatial.core.options import Size, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import Message, language, t, translate
+from nqp_spatial.plots._canvas import capital, counted
 from nqp_spatial.plots._theme import (
     BOTH_WAYS,
     COLUMN,
@@ -20,45 +24,38 @@ from nqp_spatial.plots._theme import (
     ONE_WAY,
     PALETTE,
     RED,
-    Layer,
-    check_fonts,
     layer,
-    new_figure,
-    themed,
-    wrapped,
 )
-from nqp_spatial.plots.maps._basemap import MapLook, MapOptions, ground_of
-from nqp_spatial.plots.maps.choropleth import drawn_map
-from nqp_spatial.plots.said import said
-from nqp_spatial.plots.words import Lang, say, speaking
+from nqp_spatial.plots.maps._basemap import MapOptions, MapStyle, basemap_of
+from nqp_spatial.plots.maps._map import draw_map
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["neighbour_histogram", "weights_map"]
+__all__ = ["weights_map"]
 
 _COMPONENTS = (PALETTE[0], PALETTE[2], PALETTE[3], PALETTE[4])  # the largest, in order of size
 
 
 @checked
 def weights_map(
-    w: WeightsLike,
+    weights: WeightsLike,
     panel: SpatialPanel,
     *,
     strongest: Size | None = None,
-    **look: Unpack[MapOptions],
+    **options: Unpack[MapOptions],
 ) -> Axes:
     """Draw the links of a weights matrix on the map, its components and its islands.
 
     Parameters
     ----------
-    w : SpatialWeights, Graph or W
+    weights : SpatialWeights, Graph or W
     panel : SpatialPanel
         With the geometry of the same units, polygons or points.
     strongest : int, optional
         Draw only so many links of each unit, those of the largest weight.
-    **look
+    **options
         As in `nqp_spatial.plots.choropleth`; the title is by default the specification of the
         weights.
 
@@ -82,164 +79,124 @@ def weights_map(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['Link both ways (76)', 'Link one way (40)', 'Unit (48)']
     """
-    from matplotlib.collections import LineCollection
-    from matplotlib.lines import Line2D
-
-    weights = as_weights(w)
-    options = MapLook(**look)
-    ground = ground_of(panel, options)
+    matrix = as_weights(weights)
+    style = MapStyle(**options)
+    basemap = basemap_of(panel, style)
     check_same_ids(
-        ground.shapes.index,
-        weights.units,
+        basemap.shapes.index,
+        matrix.units,
         our_name="panel",
         their_name="weights",
         advice="make the weights from the panel that is drawn",
     )
-    weights = weights.reordered(ground.shapes.index, "the panel")
-    both, one = _links(weights.sparse if strongest is None else _largest(weights, strongest))
-    shapes = ground.shapes.geometry
-    places = shapes.centroid
-    at = np.column_stack([places.x, places.y])
-    areas = shapes.geom_type.isin(["Polygon", "MultiPolygon"]).all() and not ground.layers
+    matrix = matrix.reordered(basemap.shapes.index, "the panel")
+    links = _links(matrix.sparse if strongest is None else _largest(matrix, strongest))
+    shapes = basemap.shapes.geometry
+    centroids = np.column_stack([shapes.centroid.x, shapes.centroid.y])
+    has_areas = shapes.geom_type.isin(["Polygon", "MultiPolygon"]).all() and not basemap.layers
+    # Where each unit has many links, single lines do not matter but their density does.
+    crowd = sum(map(len, links)) / max(len(centroids), 1)
+    thin, alpha = (0.6, 0.9) if crowd < 8 else (0.3, float(np.clip(4 / crowd, 0.03, 0.6)))
+    dot = float(np.clip(500 * (style.width / COLUMN) ** 2 / len(centroids), 1, 12))
+
+    def paint(target: Axes, scale: float) -> None:
+        if has_areas:
+            areas = layer(
+                style.shapes_kw, color=GROUND, edgecolor=EDGE_LIGHT, linewidth=0.3, aspect=None
+            )
+            shapes.plot(ax=target, **areas)
+        for pairs, colour in zip(links, (BOTH_WAYS, ONE_WAY), strict=True):
+            _draw_links(target, centroids[pairs], colour, thin * scale, alpha)
+        for group in groups:
+            x, y = centroids[group.members].T
+            if group.is_ring:
+                ring: dict[str, Any] = {
+                    "facecolor": "white",
+                    "edgecolor": RED,
+                    "lw": 1.0 * scale,
+                    "zorder": 6,
+                }
+                target.scatter(x, y, s=16 * scale**2, **ring)
+            else:
+                target.scatter(x, y, s=dot * scale**2, color=group.colour, lw=0, zorder=5)
+
+    with language(style.lang):
+        groups = list(_point_groups(matrix))
+        entries = dict(_link_entries(*links)) | {group.name: group.handle for group in groups}
+        legend = t("Links: the {count} of largest weight of each unit", count=strongest)
+        title = style.title
+        if title is None:
+            title = capital(translate(matrix.spec.describe()))
+        return draw_map(
+            basemap, paint, list(entries.values()), list(entries), style,
+            legend="" if strongest is None else translate(legend), title=title,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _PointGroup:
+    """Units that are drawn as points of one colour."""
+
+    name: str
+    members: np.ndarray
+    colour: str
+    is_ring: bool = False
+
+    @property
+    def handle(self) -> Any:
+        from matplotlib.lines import Line2D
+
+        face, size = ("white", 4.0) if self.is_ring else (self.colour, 3.2)
+        return Line2D([], [], ls="", marker="o", ms=size, mfc=face, mec=self.colour)
+
+
+def _point_groups(weights: SpatialWeights) -> Iterator[_PointGroup]:
+    """Return units by component, the largest first, and those without neighbours."""
     alone = np.diff(weights.sparse.indptr) == 0
     component = weights.components.to_numpy()
     sizes = np.bincount(component[~alone], minlength=component.max() + 1)
     rank = np.argsort(np.argsort(-sizes, kind="stable"))[component]
-    # Where each unit has many links, single lines do not matter but their density does.
-    crowd = (len(both) + len(one)) / max(len(at), 1)
-    thin, alpha = (0.6, 0.9) if crowd < 8 else (0.3, float(np.clip(4 / crowd, 0.03, 0.6)))
-    dot = float(np.clip(500 * (options.width / COLUMN) ** 2 / len(at), 1, 12))
     n_components = int((sizes > 0).sum())
-
-    def paint(target: Axes, scale: float) -> None:
-        if areas:
-            drawn = layer(
-                options.shapes_kw, color=GROUND, edgecolor=EDGE_LIGHT, linewidth=0.3, aspect=None
-            )
-            shapes.plot(ax=target, **drawn)
-        for pairs, colour in ((both, BOTH_WAYS), (one, ONE_WAY)):
-            lines = LineCollection(
-                list(at[pairs]),
-                colors=colour,
-                linewidths=thin * scale,
-                alpha=alpha,
-                zorder=4,
-                rasterized=len(pairs) > 5000,
-            )
-            target.add_collection(lines, autolim=False)
-        for level in range(min(n_components, len(_COMPONENTS) + 1)):
-            last = level == len(_COMPONENTS)
-            some = ~alone & ((rank >= level) if last else (rank == level))
-            colour = MUTED if last else _colour(level, n_components)
-            target.scatter(at[some, 0], at[some, 1], s=dot * scale**2, color=colour, lw=0, zorder=5)
-        target.scatter(
-            at[alone, 0],
-            at[alone, 1],
-            s=16 * scale**2,
-            facecolor="white",
-            edgecolor=RED,
-            lw=1.0 * scale,
-            zorder=6,
-        )
-
-    def marker(colour: str, ring: bool = False) -> Line2D:
-        face = "white" if ring else colour
-        return Line2D([], [], ls="", marker="o", ms=4 if ring else 3.2, mfc=face, mec=colour)
-
-    keys: dict[str, Line2D] = {}
-    with speaking(options.lang):
-        for name, pairs, colour in (("both ways", both, BOTH_WAYS), ("one way", one, ONE_WAY)):
-            if len(pairs):
-                key = say(f"Link {name} ({{count}})", count=f"{len(pairs):,}")
-                keys[key] = Line2D([], [], color=colour, lw=1.2)
-        for level in range(min(n_components, len(_COMPONENTS) + 1)):
-            if n_components == 1:
-                keys[say("Unit ({count})", count=f"{int((~alone).sum()):,}")] = marker(INK)
-            elif level < len(_COMPONENTS):
-                count = f"{int((~alone & (rank == level)).sum()):,}"
-                key = say("Component {number} ({count})", number=level + 1, count=count)
-                keys[key] = marker(_COMPONENTS[level])
-            else:
-                count = f"{int((~alone & (rank >= level)).sum()):,}"
-                keys[say("Smaller components ({count})", count=count)] = marker(MUTED)
-        if alone.any():
-            count = f"{int(alone.sum()):,}"
-            keys[say("No neighbours ({count})", count=count)] = marker(RED, ring=True)
-        few = "Links: the {count} of largest weight of each unit"
-        legend = "" if strongest is None else say(few, count=strongest)
-        named = options.title if options.title is not None else said(weights.spec.describe())
-        handles, entries = list(keys.values()), list(keys)
-        return drawn_map(ground, paint, handles, entries, legend, options, _capital(named))
+    if n_components == 1:
+        yield _point_group(t("Unit"), ~alone, INK)
+    else:
+        for number, colour in enumerate(_COMPONENTS[:n_components]):
+            words = t("Component {number}", number=number + 1)
+            yield _point_group(words, ~alone & (rank == number), colour)
+    if n_components > len(_COMPONENTS):
+        members = ~alone & (rank >= len(_COMPONENTS))
+        yield _point_group(t("Smaller components"), members, MUTED)
+    if alone.any():
+        yield _point_group(t("No neighbours"), alone, RED, is_ring=True)
 
 
-@checked
-def neighbour_histogram(
-    w: WeightsLike,
-    *,
-    title: str | None = None,
-    bars_kw: Layer = None,
-    lang: Lang = "en",
-    width: Width = COLUMN,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw how many units have how many neighbours.
+def _point_group(
+    words: Message, members: np.ndarray, colour: str, *, is_ring: bool = False
+) -> _PointGroup:
+    name = counted(translate(words), int(members.sum()))
+    return _PointGroup(name, members, colour, is_ring)
 
-    Parameters
-    ----------
-    w : SpatialWeights, Graph or W
-    title : str, optional
-        By default the specification of the weights.
-    bars_kw : mapping, optional
-        Keyword arguments of the bars.
-    lang, width, ax
-        As in `nqp_spatial.plots.choropleth`.
 
-    Returns
-    -------
-    Axes
-        One bar for each number of neighbours, or for ranges of it where they are many; units
-        without neighbours in a colour of their own; the mean as a line.
+def _link_entries(both: np.ndarray, one_way: np.ndarray) -> Iterator[tuple[str, Any]]:
+    """Return what the legend says of links, with their handles."""
+    from matplotlib.lines import Line2D
 
-    Examples
-    --------
-    >>> import nqp_spatial as nq
-    >>> w = nq.weights.contiguity(nq.datasets.us_income())
-    >>> ax = nq.plots.neighbour_histogram(w)
-    >>> [int(bar.get_height()) for bar in ax.patches]
-    [1, 4, 9, 11, 10, 9, 2, 2]
-    """
-    weights = as_weights(w)
-    counts = np.diff(weights.sparse.indptr)
-    low, high = int(counts.min()), int(counts.max())
-    step = max(1, -(-(high - low + 1) // 25))
-    edges = np.arange(low, high + step + 1, step) - 0.5
-    heights, _ = np.histogram(counts, edges)
-    with themed(lang):
-        if ax is None:
-            ax = new_figure(width, 0.62 * width)[1][0, 0]
-        look = layer(bars_kw, width=0.86 * step, color=PALETTE[0])
-        bars = ax.bar(edges[:-1] + step / 2, heights, **look)
-        if low == 0:
-            # The first range may hold others too: the count of islands is said, not only shown.
-            bars[0].set_color(RED)
-            ax.text(
-                0.02,
-                0.98,
-                say("{count} without neighbours", count=f"{int((counts == 0).sum()):,}"),
-                transform=ax.transAxes,
-                va="top",
-                color=RED,
-                fontsize=7,
-            )
-        ax.axvline(counts.mean(), color=INK, lw=0.8, ls=(0, (4, 2)))
-        mean = f"{counts.mean():,.1f}"
-        ax.set_xlabel(say("Neighbours of a unit (dashed: mean, {mean})", mean=mean))
-        ax.set_ylabel(say("Units"))
-        ax.locator_params(integer=True)
-        named = title if title is not None else said(weights.spec.describe())
-        ax.set_title(wrapped(_capital(named), width))
-    check_fonts(ax)
-    return ax
+    if len(both):
+        words = counted(translate(t("Link both ways")), len(both))
+        yield words, Line2D([], [], color=BOTH_WAYS, lw=1.2)
+    if len(one_way):
+        words = counted(translate(t("Link one way")), len(one_way))
+        yield words, Line2D([], [], color=ONE_WAY, lw=1.2)
+
+
+def _draw_links(ax: Axes, ends: np.ndarray, colour: str, width: float, alpha: float) -> None:
+    from matplotlib.collections import LineCollection
+
+    lines = LineCollection(
+        list(ends), colors=colour, linewidths=width, alpha=alpha, zorder=4,
+        rasterized=len(ends) > 5000,
+    )  # fmt: skip
+    ax.add_collection(lines, autolim=False)
 
 
 def _links(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
@@ -258,15 +215,7 @@ def _largest(weights: SpatialWeights, count: int) -> sparse.csr_array:
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     order = np.lexsort((matrix.indices, -np.abs(matrix.data), rows))
     place = np.arange(matrix.nnz) - matrix.indptr[rows]
-    kept = order[place < count]
+    largest = order[place < count]
     return sparse.csr_array(
-        (matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape
+        (matrix.data[largest], (rows[largest], matrix.indices[largest])), shape=matrix.shape
     )
-
-
-def _colour(level: int, components: int) -> str:
-    return INK if components == 1 else _COMPONENTS[level]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

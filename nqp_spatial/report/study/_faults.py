@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["Fault", "choices_of", "fault_sentences", "shown"]
+__all__ = ["SettingError", "choices_of", "fault_sentences", "shown"]
 
 
-class Fault(ValueError):
+class SettingError(ValueError):
     """What a validator refuses, by its kind or in sentences of its own."""
 
     def __init__(self, kind: str, *sentences: str, value: object = None) -> None:
@@ -34,7 +34,7 @@ def fault_sentences(details: Mapping[str, Any], tables: Mapping[str, type[BaseMo
     """
     kind, place = details["type"], details["loc"]
     fault = details.get("ctx", {}).get("error")
-    if isinstance(fault, Fault):
+    if isinstance(fault, SettingError):
         kind = fault.kind
         if fault.sentences:
             return [f"[{place[0]}] {words}" if place else words for words in fault.sentences]
@@ -42,16 +42,16 @@ def fault_sentences(details: Mapping[str, Any], tables: Mapping[str, type[BaseMo
         if kind in ("extra_forbidden", "invalid_key"):
             return [f"unknown table [{place[0]}]{_meant(place[0], tables)}"]
         return [f"[{place[0]}] must be a table, got {shown(details['input'])}"]
-    table, key, *inside = place
+    table, key, *position = place
     fields = tables[str(table)].model_fields
-    if kind in ("extra_forbidden", "invalid_key") and not inside:
+    if kind in ("extra_forbidden", "invalid_key") and not position:
         return [f"[{table}] has no key {str(key)!r}{_meant(key, fields)}"]
     field = fields[str(key)]
     if kind == "missing":
         return [f"[{table}] needs {key}: {field.description}"]
-    if isinstance(fault, Fault) and kind == "repeated":
+    if isinstance(fault, SettingError) and kind == "repeated":
         return [f"[{table}] {key} names {shown(fault.value)} twice"]
-    return [f"[{table}] {key} {_wrong(kind, details['input'], field, in_list=bool(inside))}"]
+    return [f"[{table}] {key} {_wrong(kind, details['input'], field, in_list=bool(position))}"]
 
 
 _WRONG = {

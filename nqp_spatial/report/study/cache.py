@@ -1,6 +1,6 @@
-"""What a step made in an earlier run, and whether it may be taken over.
+"""What a step made in an earlier run, and whether it may be reused.
 
-A step is taken over only if nothing that it depends on has changed and all that it made is still
+A step is reused only if nothing that it depends on has changed and all that it made is still
 there: its key is a hash of files, settings, code, versions and fonts, and each figure and table is
 remembered with its size and hash. What is kept is plain text (words, cells of tables, names of
 files); it is verified before it is used, HTML is only ever made from it, and the names of figures
@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nqp_spatial.plots._theme import font_state
+from nqp_spatial.plots._fonts import font_state
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.page import Section, Table
 from nqp_spatial.report.study.step import Step

@@ -23,7 +23,7 @@ from nqp_spatial.report.study.starter import starter
 from nqp_spatial.report.study.step import setup_code
 from nqp_spatial.report.study.steps import every_step
 
-__all__ = ["Finding", "check", "starter"]
+__all__ = ["Finding", "Findings", "check", "starter"]
 
 _DATA = "encoding|sheet_name|extra_shapes|geometry_unit|geometry_encoding|labels"
 # What Python says and a file of settings writes otherwise.
@@ -66,8 +66,42 @@ class Finding(Displayed):
         return visible(f"{marks[self.level]}  {self.where}: {self.words}")
 
 
+class Findings(Displayed, tuple[Finding, ...]):
+    """What a check found, in order.
+
+    Examples
+    --------
+    >>> findings = Findings([Finding("ok", "data", "complete"), Finding("fails", "map", "none")])
+    >>> findings
+    ok       data: complete
+    FAILS    map: none
+    >>> findings.failures.frame["where"].tolist()
+    ['map']
+    """
+
+    __slots__ = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per finding: ``level, where, words``."""
+        columns = ["level", "where", "words"]
+        rows = [[finding.level, finding.where, finding.words] for finding in self]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def failures(self) -> Findings:
+        """The findings that would make the study fail."""
+        return Findings(finding for finding in self if finding.level == "fails")
+
+    def _blocks(self) -> list[str]:
+        return [str(finding) for finding in self] or ["No findings"]
+
+    __repr__ = Displayed.__repr__
+    __str__ = Displayed.__repr__
+
+
 @checked
-def check(config: object) -> list[Finding]:
+def check(config: object) -> Findings:
     """Check settings, data, weights and models, and say what would fail.
 
     No text of the settings is run: formulas are read, and refused where they hold anything but
@@ -80,7 +114,8 @@ def check(config: object) -> list[Finding]:
 
     Returns
     -------
-    list of Finding
+    Findings
+        A tuple of `Finding`, with ``.frame`` and ``.failures``.
 
     Examples
     --------
@@ -90,9 +125,14 @@ def check(config: object) -> list[Finding]:
     try:
         settings, faults = config_and_faults(config)
     except (OptionError, OSError) as error:
-        return [Finding("fails", "settings", str(error))]
+        return Findings([Finding("fails", "settings", str(error))])
     if settings is None:
-        return [Finding("fails", "settings", fault) for fault in faults]
+        return Findings(Finding("fails", "settings", fault) for fault in faults)
+    return Findings(_findings(settings))
+
+
+def _findings(settings: StudyConfig) -> list[Finding]:
+    """Return what is wrong with the files; if nothing is, with the data and the models."""
     findings = [*_formula(settings), *_files(settings)]
     if not findings:
         findings = [*_table(settings), *_weights_file(settings)]
@@ -246,9 +286,9 @@ def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[F
     return [Finding(
         "fails", "data",
         f"{absent} of {len(units) * len(periods)} ({unit}, {period}) are absent: "
-        f'{sample(pairs, 3)}; add them, or set [data] balance = "drop-units" (leaves {n_complete} of '
-        f'{len(units)} units that are complete in the columns used), "drop-periods" or '
-        '"interpolate"',
+        f'{sample(pairs, 3)}; add them, or set [data] balance = "drop-units" (leaves '
+        f"{n_complete} of {len(units)} units that are complete in the columns used), "
+        '"drop-periods" or "interpolate"',
     )]  # fmt: skip
 
 
@@ -300,7 +340,7 @@ def _weights_file(settings: StudyConfig) -> list[Finding]:
 
     if settings.weights.kind != "file":
         return []
-    path = settings.file(settings.weights.path)
+    path = settings.file(str(settings.weights.path))
     try:
         read(path)
     except NqpError as error:

@@ -22,7 +22,7 @@ from pydantic import (
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formulas import columns_of
-from nqp_spatial.report.study._faults import Fault, fault_sentences, shown
+from nqp_spatial.report.study._faults import SettingError, fault_sentences, shown
 
 __all__ = ["STEPS", "TABLES", "StudyConfig", "config_and_faults", "read_config"]
 
@@ -38,33 +38,33 @@ STEPS: tuple[str, ...] = get_args(StepName)
 
 def _without_null(text: str) -> str:
     if "\0" in text:
-        raise Fault("null_character")
+        raise SettingError("null_character")
     return text
 
 
 def _name(value: Any) -> Any:
     if isinstance(value, str) and (not value.strip() or "\0" in value):
-        raise Fault("empty_name")
+        raise SettingError("empty_name")
     return value
 
 
 def _period(value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (isinstance(value, str) or number) or value != value or value in (_INF, -_INF):
-        raise Fault("period")
+        raise SettingError("period")
     return _name(value)
 
 
 def _each_once(values: list[Any]) -> list[Any]:
     repeated = [value for place, value in enumerate(values) if value in values[:place]]
     if repeated:
-        raise Fault("repeated", value=repeated[0])
+        raise SettingError("repeated", value=repeated[0])
     return values
 
 
 def _not_empty(values: list[Any]) -> list[Any]:
     if not values:
-        raise Fault("empty_list")
+        raise SettingError("empty_list")
     return values
 
 
@@ -74,7 +74,7 @@ def _indicators(indicators: Any) -> Any:
         return indicators  # refused by its type
     faults = _faults_of_indicators(indicators)
     if faults:
-        raise Fault("sentences", *faults)
+        raise SettingError("sentences", *faults)
     return indicators
 
 
@@ -113,7 +113,7 @@ def _labels(labels: Any) -> Any:
         if not (isinstance(name, str) and isinstance(label, str)) or "\0" in name + label
     ]
     if faults:
-        raise Fault("sentences", *faults)
+        raise SettingError("sentences", *faults)
     return labels
 
 
@@ -122,7 +122,7 @@ def _encoding(name: str) -> str:
         codecs.lookup(name)
         "1".encode(name)
     except (LookupError, ValueError):
-        raise Fault("encoding") from None
+        raise SettingError("encoding") from None
     return name
 
 
@@ -342,7 +342,7 @@ class StudyConfig(_Table):
         """Refuse keys that are right alone and wrong together."""
         faults = [*_faults_of_weights(self), *_faults_of_files(self), *_faults_of_names(self)]
         if faults:
-            raise Fault("sentences", *faults)
+            raise SettingError("sentences", *faults)
         return self
 
 

@@ -30,7 +30,7 @@ __all__ = [
 
 #: What the names of rows or columns are: of one domain of the vocabulary, of one for each level, or
 #: the caller's own (none), which stay as they are.
-Domains: TypeAlias = str | None | tuple[str | None, ...]
+Domains: TypeAlias = str | tuple[str | None, ...] | None
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _in_language(value: object) -> object:
 
 
 def _common_warnings(sections: Sequence[Section]) -> list[str]:
-    """Return what the page says once: the first warning of fonts, and what several steps warn of."""
+    """Return warnings that the page gives once: the first on fonts, and those of several steps."""
     counts = Counter(words for section in sections for words in dict.fromkeys(section.warnings))
     fonts = [words for section in sections for words in section.fonts]
     return [*fonts[:1], *(words for words, count in counts.items() if count > 1)]
@@ -245,14 +245,14 @@ def html_of(table: Table) -> str:
     frame = pd.DataFrame(table.cells, labels(table.side), labels(table.head), dtype=object)
     with pd.option_context("display.max_colwidth", None):
         html = frame.to_html(border=0, index_names=False, escape=True)
-    start, rest = html.split(">", 1)
-    return f"{start}><caption>{escape(table.caption)}</caption>{rest}"
+    start, body = html.split(">", 1)
+    return f"{start}><caption>{escape(table.caption)}</caption>{body}"
 
 
 def _number(value: float) -> str:
     """Return four significant digits; whole numbers and large ones without decimals."""
-    whole = float(value).is_integer() and abs(value) < 1e9
-    return f"{value:,.0f}" if whole or 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+    is_integer = float(value).is_integer() and abs(value) < 1e9
+    return f"{value:,.0f}" if is_integer or 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _p_value(value: float) -> str:

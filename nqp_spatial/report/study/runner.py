@@ -13,11 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.errors import FontWarning, NqpError, OptionError, PanelError
-from nqp_spatial.plots._theme import renew_font_warning
+from nqp_spatial.plots._fonts import renew_font_warning
 from nqp_spatial.report.study.cache import (
     base_key,
     hash_of,
@@ -50,7 +52,7 @@ class StudyResult(Displayed):
     sections : list of Section
         What each step shows.
     skipped : list of str
-        Steps that were taken over from an earlier run.
+        Steps that were reused from an earlier run.
 
     Examples
     --------
@@ -68,6 +70,21 @@ class StudyResult(Displayed):
         """Names of the steps that failed."""
         return [section.name for section in self.sections if section.error]
 
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per step: ``status, reason, figures, tables``, the last two as numbers."""
+        rows = {
+            section.name: {
+                "status": _status(section),
+                "reason": section.error or section.skip_reason,
+                "figures": len(section.figures),
+                "tables": len(section.tables),
+            }
+            for section in self.sections
+        }
+        columns = ["status", "reason", "figures", "tables"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("step")
+
     def _blocks(self) -> list[Block]:
         done = [s for s in self.sections if not (s.error or s.skip_reason)]
         return [
@@ -75,6 +92,10 @@ class StudyResult(Displayed):
             *(f"left out {s.name}: {s.skip_reason}" for s in self.sections if s.skip_reason),
             *(f"FAILED {s.name}: {s.error}" for s in self.sections if s.error),
         ]
+
+
+def _status(section: Section) -> str:
+    return "failed" if section.error else "left out" if section.skip_reason else "done"
 
 
 @checked
@@ -90,7 +111,7 @@ def study(
     Steps: the data; an index; regional disparity; the distribution; chains; convergence and clubs;
     association; specification tests; the model and its effects; centre and periphery. A step that
     does not apply is left out with the reason; one that fails is reported in the page and the
-    others go on. A step is taken over from an earlier run in the same folder if nothing that it
+    others go on. A step is reused from an earlier run in the same folder if nothing that it
     depends on has changed: files, settings, code, version.
 
     Parameters
@@ -103,7 +124,7 @@ def study(
     progress : bool
         Whether to show a progress bar.
     fresh : bool
-        Whether to run every step anew.
+        Whether to run every step again.
 
     Returns
     -------

@@ -86,7 +86,7 @@ class Step:
     skip_reason : str
         Why the step does not apply, or "".
     needed : str
-        The part of the code that later steps build on: it runs even where the rest is taken over
+        The part of the code that later steps build on: it runs even where the step is reused
         from an earlier run.
     periods : int
         How many the step needs at least.

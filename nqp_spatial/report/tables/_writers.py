@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from nqp_spatial.core.text import Lang, current_language, language, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.report._texts import starts_formula, tex, visible
 
-__all__ = [
-    "ENDINGS",
-    "STARS",
-    "STARS_NOTE",
-    "number",
-    "p_value",
-    "require_result",
-    "stars",
-    "target_of",
-    "words_in",
-    "write_cells",
-]
+__all__ = ["ENDINGS", "TableFile", "require_result", "table_file", "target_of", "write_cells"]
 
 ENDINGS = (".docx", ".tex", ".html", ".xlsx")
-STARS = (0.01, 0.05, 0.1)
-STARS_NOTE = "* p < 0.1, ** p < 0.05, *** p < 0.01."
 _TEX_HEAD = (
     "% Packages needed: array, booktabs, makecell, tabularx, threeparttable; for Chinese text ctex "
     "with xelatex or lualatex.\n"
@@ -49,11 +39,49 @@ def require_result(result: object, kind: type, table: str, source: str) -> None:
         )
 
 
-def words_in(lang: object, words: Mapping[str, dict[str, str]]) -> dict[str, str]:
-    """Return the built-in words of a table in a language."""
-    if not isinstance(lang, str) or lang not in words:
-        raise OptionError(f"lang must be one of {', '.join(words)}, got {lang!r}")
-    return words[lang]
+@dataclass(frozen=True)
+class TableFile:
+    """The file that a table is written to, in the language of the table.
+
+    Attributes
+    ----------
+    target : Path
+    digits : int
+        Decimal places of its numbers.
+    caption : str or None
+    notes : str
+        The caller's, after those of the table.
+    """
+
+    target: Path
+    digits: int
+    caption: str | None
+    notes: str
+
+    def write(self, cells: pd.DataFrame, about: Iterable[str], words: Collection[str] = ()) -> Path:
+        """Write text cells, with notes on them below.
+
+        Parameters
+        ----------
+        cells : DataFrame
+        about : iterable of str
+            Sentences, translated; empty ones are left out.
+        words : collection of str
+            Columns whose cells are words even where they look like numbers.
+        """
+        sentences = [translate(sentence) for sentence in about if sentence]
+        text = ("" if current_language() == "zh" else " ").join(sentences)
+        notes = " ".join(part for part in (text, self.notes) if part).strip()
+        return write_cells(cells, self.target, caption=self.caption, notes=notes, words=words)
+
+
+@contextmanager
+def table_file(
+    path: str | Path, digits: int, caption: str | None, notes: str, lang: Lang
+) -> Iterator[TableFile]:
+    """Open the language of a table and check where it goes, before anything is computed."""
+    with language(lang):
+        yield TableFile(target_of(path, digits, caption, notes), digits, caption, notes)
 
 
 def target_of(
@@ -82,44 +110,6 @@ def target_of(
 
 def _unwritable(target: Path, error: OSError) -> OptionError:
     return OptionError(f"cannot write {str(target)!r}: {error.strerror or error}")
-
-
-def number(value: float, digits: int) -> str:
-    """Return a number for a cell; missing ones are a dash.
-
-    Examples
-    --------
-    >>> number(1234.5678, 2), number(float("nan"), 2), number(7, 3)
-    ('1,234.57', '–', '7')
-    """
-    if pd.isna(value):
-        return "–"
-    if isinstance(value, int) or (float(value).is_integer() and abs(value) >= 1):
-        return f"{value:,.0f}"
-    return f"{value:,.{digits}f}"
-
-
-def p_value(value: float, digits: int = 3) -> str:
-    """Return a p-value for a cell: never zero.
-
-    Examples
-    --------
-    >>> p_value(0.0312), p_value(1e-9)
-    ('0.031', '<0.001')
-    """
-    least = 10.0**-digits
-    return f"<{least:.{digits}f}" if value < least else f"{value:.{digits}f}"
-
-
-def stars(p_value: float) -> str:
-    """Return one to three stars.
-
-    Examples
-    --------
-    >>> stars(0.03), stars(0.5)
-    ('**', '')
-    """
-    return "*" * sum(p_value < level for level in STARS)
 
 
 def write_cells(
@@ -208,8 +198,8 @@ def _fit_columns(target: Path) -> None:
     document = docx.Document(str(target))
     page = document.sections[0]
     lengths = (page.page_width, page.left_margin, page.right_margin)
-    wide, left, right = (int(one or 0) for one in lengths)
-    room = wide - left - right
+    page_width, left_margin, right_margin = (int(length or 0) for length in lengths)
+    room = page_width - left_margin - right_margin
     for table in document.tables:
         rows = [row.cells for row in table.rows]
         needs = [4.0] * len(table.columns)
@@ -222,17 +212,17 @@ def _fit_columns(target: Path) -> None:
                 continue
             if len({id(cell._tc) for cell in cells}) < len(cells):
                 continue  # merged already: headings over several columns, notes
-            for at, text in enumerate(texts):
+            for k, text in enumerate(texts):
                 longest = max((_wide(line) for line in text.splitlines()), default=0.0)
-                needs[at] = max(needs[at], min(longest, 34.0) + 2.0)  # and the cell's margins
+                needs[k] = max(needs[k], min(longest, 34.0) + 2.0)  # and the cell's margins
         share = room / sum(needs)
         table.autofit = False
-        for at, column in enumerate(table.columns):
-            column.width = Emu(int(needs[at] * share) // 635 * 635)  # whole twips
+        for k, column in enumerate(table.columns):
+            column.width = Emu(int(needs[k] * share) // 635 * 635)  # whole twips
         for cells in rows:
-            for at, cell in enumerate(cells):
-                if len({id(one._tc) for one in cells}) == len(cells):
-                    cell.width = Emu(int(needs[at] * share))
+            for k, cell in enumerate(cells):
+                if len({id(other._tc) for other in cells}) == len(cells):
+                    cell.width = Emu(int(needs[k] * share))
     document.save(str(target))
 
 
@@ -253,22 +243,22 @@ def _sheet(
     book = Workbook()
     sheet = book.active
     sheet.title = "Table"
-    at = 0
+    row_number = 0
 
     def line(*values: object, bold: bool = False) -> None:
-        nonlocal at
-        at += 1
+        nonlocal row_number
+        row_number += 1
         for column, value in enumerate(values, start=1):
-            _put(sheet.cell(at, column), value)
+            _put(sheet.cell(row_number, column), value)
         if bold:
-            sheet.cell(at, 1).font = Font(bold=True)
+            sheet.cell(row_number, 1).font = Font(bold=True)
 
     if caption:
         line(caption, bold=True)
     levels = cells.columns.nlevels
     for level in range(levels):
         line("", *(str(name) for name in cells.columns.get_level_values(level)))
-    first = at - levels + 1
+    first = row_number - levels + 1
     plain = [name in words for name in cells.columns]
     panel = None
     for row, values in zip(cells.index, cells.to_numpy(), strict=True):
@@ -279,14 +269,14 @@ def _sheet(
                 line(str(panel), bold=True)
             name = row[-1]
         pairs = zip(values, plain, strict=True)
-        line(str(name), *(str(one) if text else _value(one) for one, text in pairs))
+        line(str(name), *(str(cell) if is_text else _value(cell) for cell, is_text in pairs))
     rule = Side(style="thin")
     width = len(cells.columns) + 1
     for column in range(1, width + 1):
         sheet.cell(first, column).border = Border(top=Side(style="medium"))
         head = sheet.cell(first + levels - 1, column)
         head.border = Border(top=head.border.top, bottom=rule)
-        sheet.cell(at, column).border = Border(bottom=Side(style="medium"))
+        sheet.cell(row_number, column).border = Border(bottom=Side(style="medium"))
     for cells_of_row in sheet.iter_rows(min_row=first, min_col=2):
         for cell in cells_of_row:
             cell.alignment = Alignment(horizontal="right", wrap_text=True, vertical="top")
@@ -294,10 +284,12 @@ def _sheet(
     for column in range(2, width + 1):
         sheet.column_dimensions[sheet.cell(first, column).column_letter].width = 16
     if notes:
-        line(f"Notes: {notes}")
-        sheet.merge_cells(start_row=at, end_row=at, start_column=1, end_column=width)
-        sheet.cell(at, 1).alignment = Alignment(wrap_text=True, vertical="top")
-        sheet.row_dimensions[at].height = 15 * (1 + len(notes) // (34 + 16 * width))
+        line(translate(t("Notes: {notes}", notes=notes)))
+        sheet.merge_cells(
+            start_row=row_number, end_row=row_number, start_column=1, end_column=width
+        )
+        sheet.cell(row_number, 1).alignment = Alignment(wrap_text=True, vertical="top")
+        sheet.row_dimensions[row_number].height = 15 * (1 + len(notes) // (34 + 16 * width))
     book.save(target)
 
 

@@ -44,7 +44,7 @@ def _read(names: Names) -> StepOutput:
     output.note(dict.fromkeys([*chain.notes, *spatial.notes]))
     probabilities = chain.probabilities.assign(moves=chain.counts.sum(axis=1))
     output.show(t("Transition probabilities"), probabilities)
-    output.show(t("Mobility"), chain.mobility, rows="mobility")
+    output.show(t("Mobility"), chain.mobility, rows="measure")
     output.show(t("Tests of neighbours"), tests_of(spatial.tests.values()))
     return output
 

@@ -28,7 +28,7 @@ def convergence(config: StudyConfig) -> Step:
 def _read(names: Names) -> StepOutput:
     output, sigma, beta, clubs = StepOutput(), names["sigma"], names["beta"], names["clubs"]
     output.say(*(_trend(str(measure), row) for measure, row in sigma.trends.iterrows()))
-    output.say(_growth(beta.table.loc[("all", "coefficient")]))
+    output.say(_growth(beta.frame.loc[("all", "coefficient")]))
     output.note(beta.notes)
     output.say(
         t(
@@ -37,7 +37,7 @@ def _read(names: Names) -> StepOutput:
         ),
         t(
             "Clubs: {clubs}; divergent units: {divergent}.",
-            clubs=len(clubs.table), divergent=len(clubs.divergent),
+            clubs=len(clubs.frame), divergent=len(clubs.divergent),
         ),
     )  # fmt: skip
     output.note(clubs.notes)
@@ -45,11 +45,11 @@ def _read(names: Names) -> StepOutput:
         output.say(_joins(names["joins"].frame.loc[("same", "")]))
     output.show(t("Sigma convergence"), sigma.trends, rows="measure")
     tables = {
-        translate(t("least squares")): beta.table,
-        translate(t("spatial errors")): names["spatial_beta"].table,
+        translate(t("least squares")): beta.frame,
+        translate(t("spatial errors")): names["spatial_beta"].frame,
     }
     output.show(t("Beta convergence"), pd.concat(tables), rows=(None, "column", "column"))
-    output.show(t("Clubs"), clubs.table)
+    output.show(t("Clubs"), clubs.frame)
     return output
 
 

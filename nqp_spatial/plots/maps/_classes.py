@@ -1,0 +1,188 @@
+"""Classes of a variable on a map: where they are cut, their colours and their names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nqp_spatial.core.text import t, translate
+from nqp_spatial.errors import OptionError, PanelError, sample
+from nqp_spatial.plots._theme import DIVERGING, LIGHT, PALETTE, SEQUENTIAL
+from nqp_spatial.plots.maps._map import MapGroup
+
+__all__ = ["category_groups", "class_groups", "inner_bounds", "is_text", "numbers_of"]
+
+_SCHEMES = {
+    "quantiles": "Quantiles",
+    "natural-breaks": "FisherJenks",
+    "equal-intervals": "EqualInterval",
+}
+
+
+def is_text(values: pd.Series) -> bool:
+    """Whether values are categories to a map, not numbers."""
+    return not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+
+
+def numbers_of(values: pd.Series) -> np.ndarray:
+    """Return values as floats, the missing ones NaN.
+
+    Raises
+    ------
+    PanelError
+        If no value is finite, or they are complex numbers.
+    """
+    if pd.api.types.is_complex_dtype(values):
+        raise PanelError(f"{values.name!r} must be numeric, it holds complex numbers")
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    if not np.isfinite(numbers).any():
+        raise PanelError(f"there is no finite value of {values.name!r} to draw")
+    return np.asarray(numbers)
+
+
+def category_groups(values: pd.Series) -> list[MapGroup]:
+    """Return a group for each category.
+
+    Raises
+    ------
+    PanelError, OptionError
+        If values are no categories, or more than there are colours.
+    """
+    if not values.dropna().map(lambda value: isinstance(value, Hashable)).all():
+        raise PanelError(
+            f"{values.name!r} must hold numbers or categories, it holds values such as "
+            f"{sample(values.dropna().head(1))}"
+        )
+    categories = values.astype("category").cat
+    names = list(categories.categories)
+    if len(names) > len(PALETTE):
+        raise OptionError(
+            f"{len(names)} categories are more than the {len(PALETTE)} colours that readers can "
+            "tell apart; group them first"
+        )
+    codes = categories.codes.to_numpy()
+    groups = [
+        MapGroup(str(name), codes == code, colour)
+        for code, (name, colour) in enumerate(zip(names, PALETTE, strict=False))
+    ]
+    return [*groups, *_missing(codes < 0)]
+
+
+def inner_bounds(
+    values: pd.Series,
+    scheme: str,
+    classes: int,
+    breaks: Sequence[float] | None,
+    centre: float | None,
+) -> np.ndarray:
+    """Return the bounds between classes, in rising order."""
+    numbers = numbers_of(values)
+    known = numbers[np.isfinite(numbers)]
+    inner = np.array(breaks, dtype=float) if breaks is not None else _cuts(known, scheme, classes)
+    if centre is not None and len(inner):
+        # It takes the place of the nearest break, so that no class is a sliver.
+        inner[np.argmin(np.abs(inner - centre))] = centre
+    return np.unique(inner)
+
+
+def class_groups(
+    values: pd.Series,
+    inner: np.ndarray,
+    centre: float | None,
+    cmap: str | None,
+    digits: int | None,
+) -> list[MapGroup]:
+    """Return a group for each class between the bounds, closed on the right."""
+    numbers = numbers_of(values)
+    is_known = np.isfinite(numbers)
+    codes = np.where(is_known, np.searchsorted(inner, numbers, side="left"), -1)
+    bounds = np.concatenate([[numbers[is_known].min()], inner, [numbers[is_known].max()]])
+    are_counts = pd.api.types.is_integer_dtype(values) and (inner == np.round(inner)).all()
+    if are_counts and digits is None:
+        names = _count_names(bounds)
+    else:
+        names = _interval_names(bounds, digits)
+    shades = _shades(inner, centre, cmap)
+    groups = [
+        MapGroup(name, codes == code, tuple(shade))
+        for code, (name, shade) in enumerate(zip(names, shades, strict=True))
+    ]
+    return [*groups, *_missing(~is_known)]
+
+
+def _missing(members: np.ndarray) -> list[MapGroup]:
+    return [MapGroup(translate(t("No data")), members, LIGHT, True)] if members.any() else []
+
+
+def _shades(inner: np.ndarray, centre: float | None, cmap: str | None) -> np.ndarray:
+    import matplotlib as mpl
+
+    count = len(inner) + 1
+    if centre is None:
+        return np.asarray(mpl.colormaps[cmap or SEQUENTIAL](np.linspace(0.12, 0.95, count)))
+    below = int(np.searchsorted(inner, centre)) + 1
+    side = max(below, count - below)
+    steps = (np.arange(count) - below + 0.5) / side  # equal shades for equal ranks
+    return np.asarray(mpl.colormaps[cmap or DIVERGING](0.5 + 0.42 * steps))
+
+
+def _cuts(known: np.ndarray, scheme: str, classes: int) -> np.ndarray:
+    import mapclassify
+
+    distinct = len(np.unique(known))
+    count = min(classes, distinct)
+    if count < 2:
+        return np.empty(0)
+    with warnings.catch_warnings():
+        # Ties can leave fewer classes than were asked for: the legend shows how many there are.
+        warnings.simplefilter("ignore", UserWarning)
+        scheme_of: Any = getattr(mapclassify, _SCHEMES[scheme])
+        return np.asarray(scheme_of(known, k=count).bins[:-1])
+
+
+def _count_names(bounds: np.ndarray) -> list[str]:
+    """Return 'from-to' of classes of whole numbers, both ends in the class."""
+    texts = []
+    for k, (low, high) in enumerate(pairwise(bounds)):
+        first = low if k == 0 else low + 1
+        last = high
+        if k == 0 and low > high:  # common breaks of several maps, beyond the data of this one
+            texts.append(f"≤ {high:,.0f}")
+        elif first > last:
+            texts.append(f"> {low:,.0f}")
+        elif first == last:
+            texts.append(f"{last:,.0f}")
+        else:
+            texts.append(_range(f"{first:,.0f}", f"{last:,.0f}", bounds))
+    return texts
+
+
+def _range(low: str, high: str, bounds: np.ndarray) -> str:
+    """Return "low–high"; in words where a dash could be taken for a minus."""
+    return translate(t("{low} to {high}", low=low, high=high)) if bounds[0] < 0 else f"{low}–{high}"
+
+
+def _interval_names(bounds: np.ndarray, digits: int | None) -> list[str]:
+    """Return 'from to' of each class, with as few digits as keep the bounds apart."""
+    if digits is None:
+        gaps = np.diff(np.unique(bounds))
+        smallest = gaps.min() if len(gaps) else 1.0
+        digits = int(np.clip(np.ceil(-np.log10(smallest)), 0, 6))
+    texts = [f"{bound:,.{digits}f}" for bound in bounds]
+    # Two classes must not come to have one name, whatever digits were asked for.
+    while digits < 12 and len(set(texts)) < len(np.unique(bounds)):
+        digits += 1
+        texts = [f"{bound:,.{digits}f}" for bound in bounds]
+    # A class of one value is that value.
+    named = [low if low == high else _range(low, high, bounds) for low, high in pairwise(texts)]
+    # A break beyond the data (common breaks of several maps) bounds a class that may be empty.
+    if len(bounds) > 2 and bounds[0] > bounds[1]:
+        named[0] = f"≤ {texts[1]}"
+    if len(bounds) > 2 and bounds[-1] < bounds[-2]:
+        named[-1] = f"> {texts[-2]}"
+    return named

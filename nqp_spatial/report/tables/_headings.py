@@ -1,0 +1,95 @@
+"""Several results side by side: their headings, and facts that all or only some of them share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
+from typing import Any
+
+from nqp_spatial.core.text import Message, join, t
+from nqp_spatial.errors import OptionError
+from nqp_spatial.regression import EffectsResult, RegressionResult
+
+__all__ = ["by_heading", "row_label", "same_or_each", "shared_labels"]
+
+
+def by_heading(results: Any, kind: type) -> dict[str, Any]:
+    """Return results by heading; numbers in parentheses where there are no names.
+
+    Parameters
+    ----------
+    results : result, iterable or mapping
+    kind : type
+        What each must be.
+
+    Raises
+    ------
+    OptionError
+        If one is of another kind, there are none, or two headings are the same.
+    """
+    if isinstance(results, kind):
+        results = [results]
+    if not isinstance(results, Mapping):
+        if isinstance(results, str) or not isinstance(results, Iterable):
+            results = [results]
+        results = {f"({number})": result for number, result in enumerate(results, start=1)}
+    wrong = [type(result).__name__ for result in results.values() if not isinstance(result, kind)]
+    if wrong or not results:
+        raise OptionError(
+            f"results must hold at least one {kind.__name__}, got {wrong or 'nothing'}; "
+            "pass one, a list, or a mapping from headings"
+        )
+    named = {str(name): result for name, result in results.items()}
+    if len(named) < len(results):
+        raise OptionError(f"headings must differ, got {', '.join(map(str, results))}")
+    return named
+
+
+def same_or_each(values: Iterable[str]) -> str:
+    """Return a fact once where all columns share it, else column by column; empty if there is none.
+
+    Examples
+    --------
+    >>> same_or_each(["SDM", "SDM"]), same_or_each(["SDM", ""])
+    ('SDM', '(1) SDM; (2) none')
+    """
+    listed = list(values)
+    if not any(listed):
+        return ""
+    if len(set(listed)) == 1:
+        return listed[0]
+    return join("; ", [_numbered(*pair) for pair in enumerate(listed, start=1)])
+
+
+def _numbered(number: int, value: str) -> Message:
+    return t("({number}) {value}", number=number, value=value or t("none"))
+
+
+def shared_labels(results: Iterable[RegressionResult | EffectsResult]) -> set[str]:
+    """Return the labels that two variables of one column share.
+
+    Such variables have their names behind the label, in all columns alike.
+    """
+    counts = (
+        Counter(result.labels.get(name, name) for name in dict.fromkeys(_variables(result)))
+        for result in results
+    )
+    return {words for count in counts for words, number in count.items() if number > 1}
+
+
+def _variables(result: RegressionResult | EffectsResult) -> Iterable[str]:
+    if isinstance(result, EffectsResult):
+        return [str(name) for name in result.frame["variable"]]
+    return result.spec.regressors
+
+
+def row_label(name: str, labels: Mapping[str, str], shared: Set[str]) -> str:
+    """Return the label of a variable's row, with its name behind it where others have the label.
+
+    Examples
+    --------
+    >>> row_label("x1", {"x1": "Capital"}, {"Capital"}), row_label("z", {}, set())
+    ('Capital (x1)', 'z')
+    """
+    words = labels.get(name, name)
+    return f"{words} ({name})" if words in shared else words

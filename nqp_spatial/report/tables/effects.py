@@ -1,0 +1,120 @@
+"""Tables of direct, indirect and total effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from nqp_spatial.core.options import Digits, checked
+from nqp_spatial.core.text import Lang, Message, t, translate
+from nqp_spatial.regression import EffectsResult
+from nqp_spatial.report.tables._cells import STARS_NOTE, by_panel, stars, with_error
+from nqp_spatial.report.tables._headings import by_heading, row_label, same_or_each, shared_labels
+from nqp_spatial.report.tables._writers import table_file
+
+__all__ = ["effect_cells", "effects_table", "inference_of"]
+
+
+@checked
+def effects_table(
+    effects: EffectsResult | Sequence[EffectsResult] | Mapping[Any, EffectsResult],
+    path: str | Path,
+    *,
+    caption: str | None = None,
+    notes: str = "",
+    digits: Digits = 3,
+    lang: Lang = "en",
+) -> Path:
+    """Write direct, indirect and total effects to a file, one panel per effect.
+
+    Parameters
+    ----------
+    effects : EffectsResult, sequence or mapping
+        One or more results of `RegressionResult.effects`; the keys of a mapping head the columns.
+    path : path
+        Ends in .docx, .tex, .html or .xlsx.
+    caption : str, optional
+        Title of the table.
+    notes : str
+        Added to the built-in note on inference.
+    digits : int
+        Decimal places.
+    lang : {"en", "zh"}
+        Language of the built-in words and of what the result says; `notes` stay as given.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    OptionError
+        If the ending is unknown or there are no results.
+
+    Examples
+    --------
+    >>> import tempfile, nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
+    >>> effects_table(res.effects(), tempfile.mkdtemp() + "/effects.docx").name
+    'effects.docx'
+    """
+    results = by_heading(effects, EffectsResult)
+    with table_file(path, digits, caption, notes, lang) as table:
+        shared = shared_labels(results.values())
+        columns = {
+            name: effect_cells(result, digits, shared=shared) for name, result in results.items()
+        }
+        how = same_or_each(inference_of(result) for result in results.values())
+        models = same_or_each(result.title for result in results.values())
+        about = [
+            t("Standard errors in parentheses."),
+            STARS_NOTE,
+            t("Inference on effects by {value}.", value=how),
+            t("Model: {value}.", value=models),
+        ]
+        return table.write(by_panel(columns), about)
+
+
+def effect_cells(
+    effects: EffectsResult, digits: int, statistic: str = "se", *, shared: Set[str] = frozenset()
+) -> dict[tuple[str, str], str]:
+    """Return cells by panel, an effect at a horizon, and variable."""
+    cells = {}
+    frame = effects.frame
+    panels = product(dict.fromkeys(frame["horizon"]), ("direct", "indirect", "total"))
+    for horizon, effect in panels:
+        heading = translate(_heading(horizon, effect))
+        for row in frame[(frame["horizon"] == horizon) & (frame["effect"] == effect)].itertuples():
+            name = row_label(row.variable, effects.labels, shared)
+            mark = stars(row.p_value)
+            if statistic == "se":
+                cells[heading, name] = with_error(row.estimate, row.std_error, digits, mark)
+            else:
+                ratio = row.estimate / row.std_error if row.std_error > 0 else float("nan")
+                cells[heading, name] = with_error(row.estimate, ratio, digits, mark, 2)
+    return cells
+
+
+def _heading(horizon: object, effect: str) -> Message:
+    words = {
+        "direct": t("Direct effects"), "indirect": t("Indirect effects"),
+        "total": t("Total effects"),
+    }[effect]  # fmt: skip
+    times = {"short-run": t("short run"), "long-run": t("long run")}
+    if isinstance(horizon, str):
+        when = times.get(horizon)
+        return words if when is None else t("{effect}, {horizon}", effect=words, horizon=when)
+    when = t("after {count} periods", count=horizon)
+    return t("{effect}, {horizon}", effect=words, horizon=when)
+
+
+def inference_of(effects: EffectsResult) -> Message:
+    """Return how standard errors of effects were computed."""
+    draws = effects.spec["draws"]
+    if draws:
+        return t("{count} draws from the asymptotic distribution", count=draws)
+    return t("the delta method")

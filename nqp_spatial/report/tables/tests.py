@@ -1,0 +1,111 @@
+"""Tables of hypothesis tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import pandas as pd
+
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
+from nqp_spatial.core.options import Digits, checked
+from nqp_spatial.core.text import Lang, t, translate
+from nqp_spatial.errors import OptionError
+from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult
+from nqp_spatial.report.tables._cells import STARS_NOTE, p_value, stars
+from nqp_spatial.report.tables._writers import table_file
+
+__all__ = ["tests_table"]
+
+Test: TypeAlias = HypothesisTest | NotApplicable
+
+
+@runtime_checkable
+class Tested(Protocol):
+    """A result with tests."""
+
+    @property
+    def tests(self) -> Mapping[str, Test]:
+        """Tests by name."""
+
+
+@checked
+def tests_table(
+    tests: TestSet | Tested | Mapping[str, Test] | Sequence[Test],
+    path: str | Path,
+    *,
+    caption: str | None = None,
+    notes: str = "",
+    digits: Digits = 3,
+    lang: Lang = "en",
+) -> Path:
+    """Write hypothesis tests: those of a result, or any others.
+
+    Parameters
+    ----------
+    tests : result, TestSet, mapping or sequence
+        Any result that has ``tests``, such as what `nqp_spatial.diagnostics` returned, or tests.
+    path, caption, notes, digits, lang
+        As in `transition_table`.
+
+    Returns
+    -------
+    Path
+        Tests that do not apply say why.
+
+    Raises
+    ------
+    OptionError
+        If the ending or an option is unknown, or there are no tests.
+
+    Examples
+    --------
+    >>> import tempfile, nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> chain = nq.dynamics.spatial_markov(panel, "income", nq.weights.contiguity(panel))
+    >>> tests_table(chain.tests, tempfile.mkdtemp() + "/tests.docx").name
+    'tests.docx'
+    """
+    listed = _listed(tests)
+    about: list[str] = [STARS_NOTE]
+    if not listed:
+        raise OptionError("there are no tests to write")
+    kinds = [""] * len(listed)
+    if isinstance(tests, DiagnosticsResult):
+        kinds = list(tests.frame["group"])
+        about.append(tests.recommendation)
+    with table_file(path, digits, caption, notes, lang) as table:
+        cells = pd.DataFrame([_row(test, digits) for test in listed])
+        names = [translate(test.name) for test in listed]
+        titles = [translate(kind) for kind in kinds]
+        cells.index = pd.MultiIndex.from_arrays([titles, names]) if any(kinds) else pd.Index(names)
+        return table.write(cells, about)
+
+
+def _listed(tests: Any) -> list[Test]:
+    """Return tests in order, or raise where they are anything else."""
+    held = getattr(tests, "tests", tests)
+    values = held.values() if isinstance(held, Mapping) else held
+    listed = (
+        list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [held]
+    )
+    wrong = [type(test).__name__ for test in listed if not isinstance(test, Test)]
+    if wrong:
+        raise OptionError(
+            "tests_table writes the tests of a result, such as what nqp_spatial.diagnostics "
+            f"returned; got {', '.join(dict.fromkeys(wrong))}"
+        )
+    return listed
+
+
+def _row(test: Test, digits: int) -> dict[str, str]:
+    if isinstance(test, NotApplicable):
+        values = ["–", "", translate(t("not applicable: {reason}", reason=test.reason))]
+    else:
+        df = "" if test.df is None or pd.isna(test.df) else f"{test.df:g}"
+        statistic = f"{test.statistic:.{digits}f}{stars(test.p_value)}"
+        values = [statistic, df, p_value(test.p_value, digits)]
+    headings = [t("Null hypothesis"), t("Statistic"), t("d.f."), t("p")]
+    cells = [translate(test.null), *values]
+    return {translate(heading): cell for heading, cell in zip(headings, cells, strict=True)}

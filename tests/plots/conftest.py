@@ -1,0 +1,98 @@
+"""Every figure once, for what all of them must do."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import nqp_spatial as nq
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def figures():
+    """Every figure, from results whose labels are Chinese: function, arguments, options."""
+    capital = nq.datasets.us_public_capital()
+    names = {"lgsp": "产出", "lpc": "私人资本", "lpcap": "公共资本"}
+    panel = capital.assign(labels=names, lgsp=capital.frame["lgsp"])
+    w = nq.weights.contiguity(panel)
+    south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
+    south = south.map({True: "南方", False: "其他"})
+    panel = panel.assign(south=south.reindex(panel.frame.index.get_level_values("unit")).to_numpy())
+    result = nq.fit("lgsp ~ lpc", panel, w, effects="unit")
+    moran = nq.esda.moran(panel, "lgsp", w, permutations=99, seed=0)
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, groups=south, effects="unit")
+    matrix = split.effects_matrix("lpc")
+    lisa = nq.esda.lisa(panel, "lgsp", w, period=1986, permutations=999, seed=0)
+    chain = nq.dynamics.markov(panel, "lgsp", states=3, replications=20, seed=0)
+    near = nq.dynamics.spatial_markov(panel, "lgsp", w, states=3, lag_states=2)
+    density = nq.dynamics.density(panel, "lgsp", relative=True)
+    kernel = nq.dynamics.stochastic_kernel(panel, "lgsp", step=3, relative=True)
+    clubs = nq.convergence.clubs(panel, "lgsp")
+    score = panel.frame["lpc"].groupby(level="unit").mean()
+    gap = panel.frame["lgsp"].xs(1986, level="period").copy()
+    gap.iloc[:3] = np.nan
+    gap.name = "产出"
+    index = nq.composite.index(panel, {"lpc": "+", "lpcap": "+", "unemp": "-"})
+    index_names = {**names, "unemp": "失业"}
+    reach = nq.spillovers.reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], effects="unit")
+    threshold = nq.spillovers.threshold(
+        "lgsp ~ lpc", panel, w, score=score, effects="unit", replications=0, grid=8
+    )
+    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, zone=south, effects="unit")
+    dagum = nq.inequality.dagum(panel, "lgsp", group="south", replications=20, seed=0)
+    ranks = nq.composite.rank_intervals(index, period=1986, draws=20, seed=0)
+    posterior = nq.regression.posterior_probabilities("lgsp ~ lpc", panel, w, effects="unit")
+    p = nq.plots
+    makers = {
+        "beta_scatter": (p.beta_scatter, [nq.convergence.beta(panel, "lgsp", logs=False)]),
+        "border_loss": (p.border_loss, [barrier]),
+        "centre_path": (p.centre_path, [nq.structure.centre_path(panel, "lgsp"), panel]),
+        "choropleth": (p.choropleth, [panel, gap]),
+        "choropleth_periods": (p.choropleth_periods, [panel, "lgsp"]),
+        "club_map": (p.club_map, [clubs, panel]),
+        "dagum": (p.dagum, [dagum]),
+        "density_ridges": (p.density_ridges, [density]),
+        "density_waterfall": (p.density_waterfall, [density]),
+        "effects": (p.effects, [result.effects(draws=50, seed=0)]),
+        "estimates": (p.estimates, [result.effects(draws=50, seed=0)]),
+        "over_periods": (p.over_periods, [moran, ["moran_i", "expected"]]),
+        "effects_arrows": (p.effects_arrows, [matrix, panel, south], {"label": "私人资本"}),
+        "effects_matrix": (p.effects_matrix, [matrix], {"label": "私人资本"}),
+        "index_weights": (p.index_weights, [index], {"labels": index_names}),
+        "kernel_contour": (p.kernel_contour, [kernel]),
+        "kernel_surface": (p.kernel_surface, [kernel]),
+        "lisa_map": (p.lisa_map, [lisa, panel], {"tiers": True}),
+        "lisa_maps": (p.lisa_maps, [[lisa], panel], {"significance": True}),
+        "moran_scatter": (p.moran_scatter, [lisa]),
+        "neighbour_histogram": (p.neighbour_histogram, [w], {"title": "邻居"}),
+        "probabilities": (p.probabilities, [posterior]),
+        "rank_intervals": (p.rank_intervals, [ranks]),
+        "reach": (p.reach, [reach], {"label": "私人资本"}),
+        "residual_map": (p.residual_map, [result, panel], {"period": 1986}),
+        "sigma_lines": (p.sigma_lines, [nq.convergence.sigma(panel, "lgsp", which=["sd", "cv"])]),
+        "significance_map": (p.significance_map, [lisa, panel]),
+        "steady_states": (p.steady_states, [chain]),
+        "theil": (p.theil, [nq.inequality.theil(panel, "lgsp", levels=["south"])]),
+        "threshold": (p.threshold, [threshold], {"label": "资本"}),
+        "transition_paths": (p.transition_paths, [clubs]),
+        "transitions": (p.transitions, [near]),
+        "unit_effects_map": (p.unit_effects_map, [result, panel, "lpc", "sent"]),
+        "weights_map": (
+            p.weights_map,
+            [w, panel],
+            {"title": "邻居", "scale_bar": True, "north_arrow": True},
+        ),
+        "weights_matrix": (
+            p.weights_matrix,
+            [nq.weights.from_dense(1 - np.eye(3), ["甲", "乙", "丙"], standardize="row")],
+            {"label": "权重"},
+        ),
+    }
+    return {name: (*maker, {})[:3] for name, maker in makers.items()}

@@ -1,0 +1,112 @@
+"""What all figures keep: their page, their colours, their lines of text."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import nqp_spatial as nq
+from nqp_spatial.plots._canvas import figure_of, percent, wrapped
+
+NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save"})
+LABELLED = [
+    name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
+]
+PANELS = ["choropleth_periods", "effects", "lisa_maps", "transitions"]
+TICK = 0.02  # inches: half a stroke, or a letter that leans out of its box
+
+
+def require_inside(drawn, path):
+    """Nothing may lie beyond the edge of the page when it is saved."""
+    figure = figure_of(drawn)
+    nq.plots.save(drawn, path / "figure.png", dpi=80)
+    room = figure.get_tightbbox()
+    assert min(room.x0, room.y0) > -TICK
+    assert room.x1 < figure.get_figwidth() + TICK
+    assert room.y1 < figure.get_figheight() + TICK
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_nothing_is_cut_at_the_edge(figures, name, lang, tmp_path):
+    function, arguments, options = figures[name]
+    require_inside(function(*arguments, lang=lang, **options), tmp_path)
+
+
+@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize(
+    "label",
+    [
+        "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
+        "按地级市计算的新质生产力综合指数（以二〇一二年为基期，经熵值法加权，单位为一）",
+    ],
+)
+def test_long_labels_are_broken_into_lines(figures, name, label, tmp_path):
+    function, arguments, options = figures[name]
+    require_inside(function(*arguments, **{**options, "label": label}), tmp_path)
+
+
+def test_lines_are_broken_where_chinese_may_be():
+    text = "新质生产力综合指数（以二〇一二年为基期，经熵值法加权），单位为一。"
+    for width in np.linspace(0.6, 2.5, 40):
+        lines = wrapped(text, width).split("\n")
+        assert "".join(lines) == text
+        assert not any(line.startswith(tuple("，。）")) for line in lines)
+        assert not any(line.endswith("（") for line in lines)
+    assert wrapped("one two\nthree four", 0.7) == "one two\nthree four"
+
+
+def test_levels_are_percent():
+    assert [percent(level) for level in (0.9, 0.95, 0.995)] == ["90%", "95%", "99.5%"]
+
+
+def test_colours_stand_in_one_file():
+    """Palettes are chosen together: no figure has colours of its own."""
+    for path in Path(nq.plots.__file__).parent.rglob("*.py"):
+        if path.name != "_theme.py":
+            assert not re.findall(r'"#[0-9a-fA-F]{6}"', path.read_text()), path.name
+
+
+# -- where figures are drawn -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_of_one_axes_return_axes_and_those_of_several_a_figure(figures, name):
+    function, arguments, options = figures[name]
+    parameters = inspect.signature(function).parameters
+    drawn = function(*arguments, **options)
+    if name in PANELS:
+        assert isinstance(drawn, plt.Figure)
+        assert "fig" in parameters
+        assert "ax" not in parameters
+    else:
+        assert isinstance(drawn, plt.Axes)
+        assert "fig" not in parameters
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_figures_of_several_panels_are_drawn_where_the_caller_says(figures, name):
+    function, arguments, options = figures[name]
+    whole = plt.figure(figsize=(10, 4), layout="constrained")
+    left, right = whole.subfigures(1, 2)
+    assert function(*arguments, fig=right, **options) is whole
+    assert right.axes
+    assert not left.axes
+    assert plt.get_fignums() == [whole.number]
+    whole.canvas.draw()
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(PANELS)))
+def test_figures_of_one_axes_are_drawn_where_the_caller_says(figures, name):
+    function, arguments, options = figures[name]
+    flat = name not in ("density_waterfall", "kernel_surface")
+    projection = None if flat else "3d"
+    figure, (left, right) = plt.subplots(1, 2, subplot_kw={"projection": projection})
+    assert function(*arguments, ax=right, **options) is right
+    assert not left.has_data()
+    assert plt.get_fignums() == [figure.number]

@@ -1,0 +1,123 @@
+"""Maps of association, and what stands around maps."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+import nqp_spatial as nq
+from nqp_spatial.errors import GeometryError, OptionError
+
+
+@pytest.fixture(scope="module")
+def incomes():
+    panel = nq.datasets.us_income()
+    w = nq.weights.contiguity(panel)
+    results = [
+        nq.esda.lisa(panel, "income", w, period=t, permutations=999, seed=0)
+        for t in (1929, 1969, 2009)
+    ]
+    return panel, w, results
+
+
+def entries_of(legend):
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_tiers_part_clusters_by_p_value(incomes):
+    panel, _, (lisa, *_) = incomes
+    ax = nq.plots.lisa_map(lisa, panel, tiers=True)
+    frame = lisa.frame
+    tier = np.select(
+        [frame["p_value"] <= 0.001, frame["p_value"] <= 0.01], ["≤ 0.001", "≤ 0.01"], "< 0.05"
+    )
+    names = frame["cluster"].astype(str) + ", p " + tier
+    names = names.where(frame["cluster"] != "Not significant", "Not significant")
+    wanted = {f"{name} ({count})" for name, count in names.value_counts().items()}
+    entries = entries_of(ax.get_legend())
+    assert set(entries) == wanted
+    colours = [to_hex(patch.get_facecolor()) for patch in ax.get_legend().get_patches()]
+    assert len(set(colours)) == len(colours)
+
+
+def test_significance_map_counts_tiers(incomes):
+    panel, w, (lisa, *_) = incomes
+    p = lisa.frame["p_value"][lisa.frame["cluster"] != "Not significant"]
+    counts = {
+        "p < 0.05": int((p > 0.01).sum()),
+        "p ≤ 0.01": int(((p <= 0.01) & (p > 0.001)).sum()),
+        "p ≤ 0.001": int((p <= 0.001).sum()),
+        "Not significant": 48 - len(p),
+    }
+    ax = nq.plots.significance_map(lisa, panel)
+    entries = entries_of(ax.get_legend())
+    assert entries == [f"{name} ({count})" for name, count in counts.items()]
+    assert ax.get_legend().get_title().get_text() == "Pseudo p-value, 999 permutations"
+    # A stricter alpha has fewer tiers, a rate of false discoveries fewer units.
+    strict = nq.esda.lisa(panel, "income", w, period=1929, alpha=0.01, seed=0)
+    entries = entries_of(nq.plots.significance_map(strict, panel).get_legend())
+    assert [text.split(" (")[0] for text in entries] == ["p < 0.01", "p ≤ 0.001", "Not significant"]
+
+
+def test_small_multiples_have_one_legend(incomes):
+    panel, _, several = incomes
+    figure = nq.plots.lisa_maps(several, panel, significance=True, title="Incomes")
+    assert len(figure.axes) == 6
+    assert [ax.get_legend() for ax in figure.axes] == [None] * 6
+    (legend,) = figure.legends
+    entries = entries_of(legend)
+    assert len(entries) == len(set(entries))
+    assert entries[0] == "High-High"
+    assert {"p < 0.05", "p ≤ 0.01", "p ≤ 0.001"} <= set(entries)
+    first = several[0].counts
+    title = figure.axes[0].get_title(loc="left")
+    assert title.startswith("1929: ")
+    assert f"HH {first['High-High']}, LL {first['Low-Low']}" in title
+    assert figure.get_suptitle() == "Incomes"
+    # Colours of the legend are those of the maps.
+    drawn = {to_hex(areas.get_facecolor()[0]) for ax in figure.axes for areas in ax.collections}
+    assert {to_hex(patch.get_facecolor()) for patch in legend.get_patches()} >= drawn
+    single = nq.plots.lisa_maps({"收入": several[0]}, panel, significance=True, tiers=True)
+    assert len(single.axes) == 2
+    assert single.axes[0].get_title(loc="left").startswith("收入: ")
+    with pytest.raises(OptionError, match="results must hold at least one"):
+        nq.plots.lisa_maps([], panel)
+    with pytest.raises(OptionError, match="no option 'ax'"):
+        nq.plots.lisa_maps(several, panel, ax=plt.gca())
+
+
+def test_scale_bar_has_its_length_and_the_arrow_points_north(incomes):
+    panel, *_ = incomes
+    ax = nq.plots.choropleth(
+        panel, "income", period=2009, scale_bar=True, north_arrow=True, crs="EPSG:5070"
+    )
+    (bar,) = [line for line in ax.lines if line.get_label() == "_scale bar"]
+    length = np.ptp(bar.get_xdata())
+    words = next(text.get_text() for text in ax.texts if text.get_text().endswith(" km"))
+    assert length == pytest.approx(float(words.removesuffix(" km").replace(",", "")) * 1000)
+    assert "N" in [text.get_text() for text in ax.texts]
+    # In the east of a conic map of the country meridians lean to the left, to the pole.
+    arrow = next(text for text in ax.texts if getattr(text, "arrow_patch", None) is not None)
+    start, tip = np.array(arrow.xyann), np.array(arrow.xy)
+    assert -0.6 < (tip - start)[0] / (tip - start)[1] < -0.05
+    feet = nq.plots.choropleth(panel, "income", period=2009, scale_bar=True, crs="EPSG:2263")
+    (bar,) = [line for line in feet.lines if line.get_label() == "_scale bar"]
+    words = next(text.get_text() for text in feet.texts if text.get_text().endswith(" km"))
+    metres = np.ptp(bar.get_xdata()) * 0.3048
+    assert metres == pytest.approx(
+        float(words.removesuffix(" km").replace(",", "")) * 1000, rel=1e-4
+    )
+    with pytest.raises(GeometryError, match="need a projection with a unit of length"):
+        nq.plots.choropleth(panel, "income", period=2009, scale_bar=True, crs=None)
+
+
+def test_labels_of_the_panel_reach_the_figures(incomes):
+    panel, *_ = incomes
+    label = "Income per head, dollars"
+    chain = nq.dynamics.markov(panel, "income", relative=True)
+    legend = nq.plots.steady_states(chain).get_legend().get_title().get_text()
+    assert legend == f"State of {label}"
+    kernel = nq.dynamics.stochastic_kernel(panel, "income")
+    assert nq.plots.kernel_contour(kernel).get_xlabel() == f"{label}, t"
