@@ -268,9 +268,9 @@ def _from_neighbours(
     unknown = np.isnan(y)
     prediction = level.copy()
     if model.spec.has_rho:
-        whole = weighted_sum(terms.matrices_y, _coefficients(model, "rho"))
-        _require_known(whole @ unknown.astype(float), panel, now)
-        prediction += whole @ np.nan_to_num(y)
+        combined = weighted_sum(terms.matrices_y, _coefficients(model, "rho"))
+        _require_known(combined @ unknown.astype(float), panel, now)
+        prediction += combined @ np.nan_to_num(y)
     if terms.matrix_u is not None:
         # u of a neighbour needs its outcome too.
         _require_known(terms.matrix_u @ unknown.astype(float), panel, now)

@@ -213,12 +213,12 @@ def reach(
     rings = bands(panel, edges_km=edges_km, power=power)
     named = {f"{low:g}-{high:g} km": w.reordered(panel.units) for (low, high), w in rings.items()}
     x_parts = {name: w.sparse for name, w in named.items()}
-    whole = sparse.csr_array(sum(x_parts.values()))
+    disc = sparse.csr_array(sum(x_parts.values()))
     words = t(
         "bands of distance between {edges} km", edges=", ".join(f"{edge:g}" for edge in edges_km)
     )
     terms = TermWeights.in_parts(
-        x_parts if outcome_lags == "bands" else {ALL: whole}, x_parts, words
+        x_parts if outcome_lags == "bands" else {ALL: disc}, x_parts, words
     )
     data = parts_data(formula, panel, terms, effects=effects, durbin=durbin, functions=functions)
     model = fit_parts(panel, data)
@@ -269,10 +269,10 @@ def _table(
     bands_within: int,
 ) -> tuple[pd.DataFrame, float]:
     """Return the rows of a variable, and where its effect ends among the bands."""
-    spread = slopes.T @ cov @ slopes
-    errors = np.sqrt(np.diag(spread))
+    variance = slopes.T @ cov @ slopes
+    errors = np.sqrt(np.diag(variance))
     met = errors > 0  # where bands reach all pairs, nothing is beyond: an effect of zero, for sure
-    correlation = spread[np.ix_(met, met)] / np.outer(errors[met], errors[met])
+    correlation = variance[np.ix_(met, met)] / np.outer(errors[met], errors[met])
     draws = rng.multivariate_normal(
         np.zeros(len(correlation)), correlation, size=_SUP_DRAWS, method="svd"
     )
