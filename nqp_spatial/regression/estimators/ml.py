@@ -115,7 +115,7 @@ def fit_ml(
         if spec.has_phi and not likelihood.counts.units:
             notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
     estimate = info.estimate_at(best.parameters, data.projection, likelihood)
-    loglik = likelihood.value(best.parameters)
+    loglik = best.loglik if terms.has_parts else likelihood.value(best.parameters)
     moments = _moments_of(data, likelihood, seed, notes)
     if spec.correction == "bias":
         estimate = _corrected(estimate, data, determinants, likelihood, moments)
