@@ -69,10 +69,10 @@ class TermWeights:
     ) -> TermWeights:
         """Return terms with one W each, where they are in the model."""
 
-        def one(weights: SpatialWeights | None) -> tuple[NamedMatrix, ...]:
+        def unnamed(weights: SpatialWeights | None) -> tuple[NamedMatrix, ...]:
             return () if weights is None else (NamedMatrix("", weights.sparse, weights),)
 
-        return cls(one(y), one(x), one(u))
+        return cls(unnamed(y), unnamed(x), unnamed(u))
 
     @classmethod
     def in_parts(
@@ -127,11 +127,11 @@ class TermWeights:
     @property
     def given(self) -> list[SpatialWeights]:
         """Return the different matrices among them."""
-        found: list[SpatialWeights] = []
+        different: list[SpatialWeights] = []
         for weights in (self.weights_y, self.weights_x, self.weights_u):
-            if weights is not None and not any(weights is other for other in found):
-                found.append(weights)
-        return found
+            if weights is not None and not any(weights is other for other in different):
+                different.append(weights)
+        return different
 
     @property
     def rows_add_to_one(self) -> bool:
@@ -224,8 +224,8 @@ def match_term_weights(
             f"model {model!r} needs weights; make them with nqp_spatial.weights, or use model='ols'"
         )
     if not isinstance(weights, Mapping):
-        one = as_weights(weights).reordered(panel.units)
-        return TermWeights.of(**dict.fromkeys(wanted, one))
+        common = as_weights(weights).reordered(panel.units)
+        return TermWeights.of(**dict.fromkeys(wanted, common))
     if set(weights) != set(wanted):
         raise OptionError(
             f"model {model!r} has weights of {', '.join(wanted)}; got them for "
@@ -233,7 +233,7 @@ def match_term_weights(
             f"weights={{{', '.join(f'{key!r}: ...' for key in wanted)}}}"
         )
     matched: dict[int, SpatialWeights] = {}  # one object stays one, with what it caches
-    for given in weights.values():
-        if id(given) not in matched:
-            matched[id(given)] = as_weights(given).reordered(panel.units)
-    return TermWeights.of(**{key: matched[id(given)] for key, given in weights.items()})
+    for w in weights.values():
+        if id(w) not in matched:
+            matched[id(w)] = as_weights(w).reordered(panel.units)
+    return TermWeights.of(**{key: matched[id(w)] for key, w in weights.items()})

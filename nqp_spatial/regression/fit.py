@@ -393,11 +393,11 @@ def _parameters(data: ModelData, estimate: Estimate) -> tuple[pd.MultiIndex, np.
     terms = data.terms
     keys: list[tuple[str, ...]] = list(data.keys)
     names = ["block", "variable", "part"] if terms.has_parts else ["block", "variable"]
-    own: list[tuple[str, ...]] = [("spatial", "rho")]
+    names_of_others: list[tuple[str, ...]] = [("spatial", "rho")]
     if terms.has_parts:
-        own = [("spatial", "rho", part) for part in terms.names_y]
-    own += [("spatial", "lam"), ("random", "phi")]
-    keys += [own[which] for which in estimate.active]
+        names_of_others = [("spatial", "rho", part) for part in terms.names_y]
+    names_of_others += [("spatial", "lam"), ("random", "phi")]
+    keys += [names_of_others[which] for which in estimate.active]
     others = np.array([*estimate.rho, estimate.lam, estimate.phi])
     values = np.concatenate([estimate.coefs, others[list(estimate.active)]])
     if not keys:

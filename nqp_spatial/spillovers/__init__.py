@@ -29,3 +29,7 @@ __all__ = [
     "reach_links_within",
     "threshold",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

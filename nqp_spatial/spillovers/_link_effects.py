@@ -209,9 +209,9 @@ class _ProbedSums:
     def _sums(self, of_signs: np.ndarray, of_ones: np.ndarray) -> np.ndarray:
         image = self.factor.solve(np.asarray(of_signs))
         bands = [float((mark * image).sum()) / SUM_PROBES / self.n for mark in self.marked]
-        own = float((self.z * image).sum()) / SUM_PROBES / self.n
+        diagonal_part = float((self.z * image).sum()) / SUM_PROBES / self.n
         total = float(self.factor.solve(np.asarray(of_ones)).mean())
-        return np.array([*bands, total - own - sum(bands)])
+        return np.array([*bands, total - diagonal_part - sum(bands)])
 
     def of(self, matrix: sparse.csr_array) -> np.ndarray:
         """Return the sums of ``S^-1 Q``."""

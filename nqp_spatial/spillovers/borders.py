@@ -215,8 +215,8 @@ class BarrierResult(CoefficientTable, Displayed):
 
         def height(retained: float) -> float:
             factors = float(retained) ** np.arange(len(matrices))
-            whole = {ALL: weighted_sum(matrices, factors)}
-            terms = TermWeights.in_parts(whole, whole if self.model.terms.x else {})
+            everything = {ALL: weighted_sum(matrices, factors)}
+            terms = TermWeights.in_parts(everything, everything if self.model.terms.x else {})
             return profile_loglik(self.data.with_terms(terms))
 
         heights = [height(retained) for retained in _GRID]
@@ -276,7 +276,7 @@ class BarrierResult(CoefficientTable, Displayed):
             by_group = effects.by_groups(groups)
             share = groups.sizes / groups.sizes.sum()
             direct = (share @ by_group.direct, by_group.direct_slopes @ share)
-            whole = (
+            everything = (
                 float((share @ by_group.total).sum()),
                 np.einsum("a,pab->p", share, by_group.total_slopes),
             )
@@ -286,9 +286,9 @@ class BarrierResult(CoefficientTable, Displayed):
             )
             rows["direct"] = direct
             rows[f"indirect within {name}"] = (same[0] - direct[0], same[1] - direct[1])
-            rows[f"indirect across {name}"] = (whole[0] - same[0], whole[1] - same[1])
-            rows["indirect"] = (whole[0] - direct[0], whole[1] - direct[1])
-            rows["total"] = whole
+            rows[f"indirect across {name}"] = (everything[0] - same[0], everything[1] - same[1])
+            rows["indirect"] = (everything[0] - direct[0], everything[1] - direct[1])
+            rows["total"] = everything
         cov = self.cov.to_numpy()
         table = pd.DataFrame(
             {

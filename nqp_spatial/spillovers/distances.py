@@ -92,6 +92,44 @@ class ReachResult(Displayed):
         """Confidence level of the intervals."""
         return float(self.spec["level"])
 
+    @property
+    def _estimated(self) -> RegressionResult:
+        if self.model is None:
+            raise OptionError(
+                "a re-estimation has a model for each cutoff; fit one with nqp_spatial.fit"
+            )
+        return self.model
+
+    @property
+    def params(self) -> pd.Series:
+        """Estimates of the model of the bands, by (block, variable, part)."""
+        return self._estimated.params
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Their covariance."""
+        return self._estimated.cov
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Their standard errors."""
+        return self._estimated.std_errors
+
+    @property
+    def statistics(self) -> pd.Series:
+        """Estimates over standard errors."""
+        return self._estimated.statistics
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values."""
+        return self._estimated.pvalues
+
+    @checked
+    def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
+        """Return confidence intervals of the parameters; those of effects stand in `frame`."""
+        return self._estimated.conf_int(level)
+
     def _blocks(self) -> list[Block]:
         ends = "; ".join(f"{name}: {km:g} km" for name, km in self.reach_km.items() if km == km)
         reaches: list[Block] = [t("Reach: {ends}", ends=ends)] if ends else []
@@ -175,12 +213,12 @@ def reach(
     rings = bands(panel, edges_km=edges_km, power=power)
     named = {f"{low:g}-{high:g} km": w.reordered(panel.units) for (low, high), w in rings.items()}
     x_parts = {name: w.sparse for name, w in named.items()}
-    whole = sparse.csr_array(sum(x_parts.values()))
+    disc = sparse.csr_array(sum(x_parts.values()))
     words = t(
         "bands of distance between {edges} km", edges=", ".join(f"{edge:g}" for edge in edges_km)
     )
     terms = TermWeights.in_parts(
-        x_parts if outcome_lags == "bands" else {ALL: whole}, x_parts, words
+        x_parts if outcome_lags == "bands" else {ALL: disc}, x_parts, words
     )
     data = parts_data(formula, panel, terms, effects=effects, durbin=durbin, functions=functions)
     model = fit_parts(panel, data)
@@ -231,10 +269,10 @@ def _table(
     bands_within: int,
 ) -> tuple[pd.DataFrame, float]:
     """Return the rows of a variable, and where its effect ends among the bands."""
-    spread = slopes.T @ cov @ slopes
-    errors = np.sqrt(np.diag(spread))
+    variance = slopes.T @ cov @ slopes
+    errors = np.sqrt(np.diag(variance))
     met = errors > 0  # where bands reach all pairs, nothing is beyond: an effect of zero, for sure
-    correlation = spread[np.ix_(met, met)] / np.outer(errors[met], errors[met])
+    correlation = variance[np.ix_(met, met)] / np.outer(errors[met], errors[met])
     draws = rng.multivariate_normal(
         np.zeros(len(correlation)), correlation, size=_SUP_DRAWS, method="svd"
     )

@@ -196,11 +196,11 @@ class PartitionedResult(CoefficientTable, Displayed):
         by_group = effects.by_groups(self.groups)
         names, share = self.groups.names, self.groups.sizes / self.groups.sizes.sum()
         cov = self.cov.to_numpy()
-        own = np.eye(len(names))[None] * by_group.direct_slopes[:, :, None]
+        own_slopes = np.eye(len(names))[None] * by_group.direct_slopes[:, :, None]
         direct = np.diag(by_group.direct)
         kinds = {
-            "direct": (direct, own),
-            "indirect": (by_group.total - direct, by_group.total_slopes - own),
+            "direct": (direct, own_slopes),
+            "indirect": (by_group.total - direct, by_group.total_slopes - own_slopes),
             "total": (by_group.total, by_group.total_slopes),
         }
         rows = []
@@ -304,33 +304,33 @@ class PartitionedResult(CoefficientTable, Displayed):
         block = "spatial" if which == "rho" else "wx"
         rows = []
         for variable in variables:
-            at = {
+            positions = {
                 (a, b): index.get_loc((block, variable, block_name(a, b)))
                 for a in names
                 for b in names
                 if (block, variable, block_name(a, b)) in index
             }
-            if len(at) < len(names) ** 2:
+            if len(positions) < len(names) ** 2:
                 return []
             for first, second in _pairs(names, name):
                 row = np.zeros(len(index))
-                row[at[first]] = 1.0
+                row[positions[first]] = 1.0
                 if second is not None:
-                    row[at[second]] = -1.0
+                    row[positions[second]] = -1.0
                 rows.append(row)
         return rows
 
     def _beta_contrasts(self) -> list[np.ndarray]:
         index, rows = self.params.index, []
         for variable in self.model.spec.regressors:
-            at = [
+            positions = [
                 index.get_loc(("x", variable, group))
                 for group in self.model.regimes
                 if ("x", variable, group) in index
             ]
-            for other in at[1:]:
+            for other in positions[1:]:
                 row = np.zeros(len(index))
-                row[at[0]], row[other] = 1.0, -1.0
+                row[positions[0]], row[other] = 1.0, -1.0
                 rows.append(row)
         return rows
 

@@ -208,3 +208,13 @@ def test_a_largest_power_that_is_none(states):
     for largest in (0, -1.0, np.nan, np.inf):
         with pytest.raises(OptionError, match="largest must"):
             distance_decay("lgsp ~ lpc", panel, cutoff_km=1500, largest=largest, effects="unit")
+
+
+def test_parameters_are_those_of_the_model_of_the_bands(states):
+    panel, _ = states
+    res = reach("lgsp ~ lpc", panel, edges_km=EDGES, effects="unit")
+    pd.testing.assert_frame_equal(res.conf_int(0.9), res.model.conf_int(0.9))
+    pd.testing.assert_series_equal(res.params, res.model.params)
+    again = reach_links_within("lgsp ~ lpc", panel, cutoffs_km=[800], effects="unit")
+    with pytest.raises(OptionError, match="a model for each cutoff"):
+        _ = again.params

@@ -490,3 +490,14 @@ def test_intervals_and_p_values_by_the_normal_distribution(states, south):
     matrix = res.effects_matrix("lpc", level=0.90).frame
     gap = matrix["conf_high"] - matrix["estimate"]
     np.testing.assert_allclose(gap, 1.6448536269514722 * matrix["std_error"], rtol=1e-9)
+
+
+def test_regression_tables_have_a_row_for_each_part(states, south, tmp_path):
+    panel, w = states
+    res = partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
+    text = nq.report.regression_table(res.model, tmp_path / "table.html").read_text(
+        encoding="utf-8"
+    )
+    for part in ("rest &lt;- south", "south &lt;- rest"):
+        assert f"ρ (Wy), {part}" in text
+        assert text.count(f", {part}") == 2  # of rho, and of W x

@@ -14,8 +14,8 @@ __all__ = ["lag_parameters", "long_run", "score_bias_of_units"]
 
 def lag_parameters(coefs: np.ndarray, spec: RegressionSpec) -> tuple[float, float]:
     """Return (tau, eta), the last of the coefficients; zero where the model has none."""
-    found = dict(zip(spec.dynamics, coefs[len(coefs) - len(spec.dynamics) :], strict=True))
-    return float(found.get("tau", 0.0)), float(found.get("eta", 0.0))
+    values = dict(zip(spec.dynamics, coefs[len(coefs) - len(spec.dynamics) :], strict=True))
+    return float(values.get("tau", 0.0)), float(values.get("eta", 0.0))
 
 
 def long_run(rho: float, tau: float, eta: float) -> float:
@@ -94,8 +94,8 @@ def score_bias_of_units(
         twice = g(middle) + middle * thrice
     score = np.zeros(len(estimate.coefs) + 4)
     first = len(estimate.coefs) - len(spec.dynamics)
-    for at, name in enumerate(spec.dynamics, start=first):
-        score[at] = inverse if name == "tau" else lagged
+    for position, name in enumerate(spec.dynamics, start=first):
+        score[position] = inverse if name == "tau" else lagged
     score[-4] = (tau * twice + eta * thrice) / (1 - tau) + g(rho)
     if error is not None:
         score[-3] = -float(error.derivative(lam)) - drops_unit_root / (1 - lam)

@@ -90,11 +90,11 @@ class Estimate:
     @property
     def innovations(self) -> np.ndarray:
         """Swept and filtered residuals, random effects in them, shape (N,)."""
-        found = self.disturbances
+        filtered_u = self.disturbances
         if self.projection.by_u is not None:
             z, y, lag_y = self.projection.by_u
-            found = found - self.lam * (y - lag_y @ self.rho - z @ self.coefs)
-        return np.asarray(found)
+            filtered_u = filtered_u - self.lam * (y - lag_y @ self.rho - z @ self.coefs)
+        return np.asarray(filtered_u)
 
     @property
     def residuals(self) -> np.ndarray:
@@ -244,13 +244,13 @@ def trace_moments(
     if n <= DENSE_UP_TO or diagonal:
         for start in range(0, n, BLOCK):
             unit = _unit_columns(n, start)
-            own = np.arange(unit.shape[1])
+            rows = np.arange(unit.shape[1])
             images = [pair.times(which, unit) for which in range(r + 1)]
             products += _cross_sums(images)
             if crossed:
                 back = pair.times(r, unit, transposed=True)
                 products[:r, r] += [(image * back).sum() for image in images[:r]]
-            diagonals[start + own] = np.column_stack([im[start + own, own] for im in images])
+            diagonals[start + rows] = np.column_stack([im[start + rows, rows] for im in images])
     else:
         probes = probe_signs(n, PROBES, seed)
         images = [pair.times(which, probes) for which in range(r + 1)]
@@ -288,9 +288,9 @@ def trace_moments(
 def _cross_sums(images: Sequence[np.ndarray]) -> np.ndarray:
     """Return ``tr(P'Q)`` from the images of unit columns, above the diagonal."""
     sums = np.zeros((len(images), len(images)))
-    for i, left in enumerate(images):
+    for i, image_p in enumerate(images):
         for j, right in enumerate(images[i:], start=i):
-            sums[i, j] = (left * right).sum()
+            sums[i, j] = (image_p * right).sum()
     return sums
 
 

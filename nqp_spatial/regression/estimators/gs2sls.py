@@ -154,9 +154,9 @@ def _instruments(
     sum of the W_k.
     """
     spec, design, terms = data.spec, data.design, data.terms
-    own = design.z[:, :, ~is_endogenous]
+    exogenous_z = design.z[:, :, ~is_endogenous]
     names = np.array([key[1] for key in data.keys])[~is_endogenous]
-    blocks, base = [own], [own[:, :, names != INTERCEPT]]
+    blocks, base = [exogenous_z], [exogenous_z[:, :, names != INTERCEPT]]
     if terms.has_parts:
         base = [data.plain.z[:, :, [name != INTERCEPT for name in data.plain.names]]]
     if outside is not None:
@@ -178,13 +178,16 @@ def _instruments(
     for matrices, order in lags:
         if not matrices:
             continue
-        passed, whole = np.concatenate(base, axis=2), weighted_sum(matrices, np.ones(len(matrices)))
+        passed, summed = (
+            np.concatenate(base, axis=2),
+            weighted_sum(matrices, np.ones(len(matrices))),
+        )
         for _ in range(order):
             blocks += [lag(matrix, passed) for matrix in matrices]
-            passed = lag(whole, passed)
+            passed = lag(summed, passed)
     stacked = demean(np.concatenate(blocks, axis=2), spec)
     stacked = stacked.reshape(-1, stacked.shape[2])
-    return orthonormal_basis(stacked), orthonormal_basis(stacked[:, : own.shape[2]])
+    return orthonormal_basis(stacked), orthonormal_basis(stacked[:, : exogenous_z.shape[2]])
 
 
 def orthonormal_basis(columns: np.ndarray) -> np.ndarray:
@@ -204,19 +207,19 @@ def first_stage_strength(
     explained, before = h.T @ column, exogenous.T @ column
     more = h.shape[1] - exogenous.shape[1]
     gain = float(explained @ explained - before @ before) / more
-    left = float(column @ column - explained @ explained) / (len(column) - h.shape[1])
-    if gain < 10 * left:
+    residual = float(column @ column - explained @ explained) / (len(column) - h.shape[1])
+    if gain < 10 * residual:
         return t(
             "first stage of {name}: F = {f:.1f} of {count} instruments; they are weak, and the "
             "intervals are too short",
             name=str(title),
-            f=gain / left,
+            f=gain / residual,
             count=more,
         )
     return t(
         "first stage of {name}: F = {f:.1f} of {count} instruments",
         name=str(title),
-        f=gain / left,
+        f=gain / residual,
         count=more,
     )
 
@@ -380,12 +383,12 @@ class _Moments:
     def coefficients(self, estimate: Estimate) -> np.ndarray:
         """Return q as a polynomial in lam, shape (2, 3), lowest power first."""
         u, lagged = estimate.disturbances, estimate.lagged_disturbances
-        found = np.empty((2, 3))
+        values = np.empty((2, 3))
         for which, matrix in enumerate(self.doubled()):
             on_u = (matrix @ u.reshape(self.shape)).ravel()
             on_lagged = (matrix @ lagged.reshape(self.shape)).ravel()
-            found[which] = u @ on_u / 2, -(lagged @ on_u), lagged @ on_lagged / 2
-        return found / len(u)
+            values[which] = u @ on_u / 2, -(lagged @ on_u), lagged @ on_lagged / 2
+        return values / len(u)
 
     def minimum(self, estimate: Estimate, weights: np.ndarray) -> float:
         """Return the lam at which ``q'weights q`` is least: it is a quartic polynomial."""
@@ -398,13 +401,13 @@ class _Moments:
         assert isinstance(quartic, np.polynomial.Polynomial)
         roots = quartic.deriv().roots()
         real = roots[np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots))].real
-        inside = real[np.abs(real) < 1]
-        if not len(inside):
+        admissible = real[np.abs(real) < 1]
+        if not len(admissible):
             raise ConvergenceError(
                 "the moments of the errors have no lam between -1 and 1; the model of the errors "
                 "does not fit: try model='sar' or 'sdm'"
             )
-        return float(inside[np.argmin(quartic(inside))])
+        return float(admissible[np.argmin(quartic(admissible))])
 
     def _spread(self, stage: _Stage) -> tuple[np.ndarray, float]:
         """Return error variances, shape (n, 1) or (n, T), and how many periods share one."""
@@ -430,12 +433,12 @@ class _Moments:
         spread, times = self._spread(stage)
         matrices, linear = self.doubled(), self._linear(stage)
         weight = np.broadcast_to(spread, self.shape).ravel()
-        found = linear.T @ (weight[:, None] * linear)
+        values = linear.T @ (weight[:, None] * linear)
         for i in (0, 1):
             for j in (0, 1):
                 product = matrices[i].multiply(matrices[j])
-                found[i, j] += times / 2 * float((spread * (product @ spread)).sum())
-        return np.asarray(found / len(weight))
+                values[i, j] += times / 2 * float((spread * (product @ spread)).sum())
+        return np.asarray(values / len(weight))
 
     def joined(self, stage: _Stage) -> np.ndarray:
         """Return the covariance of (coefs, rho, lam, sigma2)."""

@@ -115,7 +115,7 @@ def fit_ml(
         if spec.has_phi and not likelihood.counts.units:
             notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
     estimate = info.estimate_at(best.parameters, data.projection, likelihood)
-    loglik = likelihood.value(best.parameters)
+    loglik = best.loglik if terms.has_parts else likelihood.value(best.parameters)
     moments = _moments_of(data, likelihood, seed, notes)
     if spec.correction == "bias":
         estimate = _corrected(estimate, data, determinants, likelihood, moments)
@@ -158,13 +158,13 @@ def _moments_of(
     def moments(estimate: info.Estimate, *, diagonal: bool = False) -> info.TraceMoments:
         structural = design.y - design.lag_y @ estimate.rho
         structural = structural - estimate.disturbances.reshape(design.y.shape)
-        found = info.trace_moments(
+        trace_sums = info.trace_moments(
             estimate, structural, (terms.matrices_y, terms.matrix_u), likelihood.logdets,
             data.spec, diagonal=diagonal, seed=seed,
         )  # fmt: skip
-        if found.note and found.note not in notes:
-            notes.append(found.note)
-        return found
+        if trace_sums.note and trace_sums.note not in notes:
+            notes.append(trace_sums.note)
+        return trace_sums
 
     return moments
 
@@ -209,9 +209,9 @@ def _covariance(
         return sandwich.driscoll_kraay(bread, estimate, data.shape)
     if kind == "cluster":
         return sandwich.clustered(bread, estimate, data.shape)
-    found = moments(estimate, diagonal=True)
-    information = info.expected(estimate, found)
-    return sandwich.robust(bread, information, estimate, found, data.spec, data.shape)
+    trace_sums = moments(estimate, diagonal=True)
+    information = info.expected(estimate, trace_sums)
+    return sandwich.robust(bread, information, estimate, trace_sums, data.spec, data.shape)
 
 
 def _convergence(

@@ -50,17 +50,17 @@ class CrossProducts:
         self.filtered = p.by_u is not None or random
         if not self.filtered:
             return
-        own = np.column_stack([left, p.z @ p.unscale])
-        lagged = np.zeros_like(own)
+        series = np.column_stack([left, p.z @ p.unscale])
+        lagged = np.zeros_like(series)
         if p.by_u is not None:
             z_u, y_u, lag_y_u = p.by_u
             lagged = np.column_stack(
                 [y_u - z_u @ p.coef_y, lag_y_u - z_u @ p.coef_lag, z_u @ p.unscale]
             )
-        everything = _grams(own, lagged)
+        everything = _grams(series, lagged)
         between = np.zeros_like(everything)
         if random:
-            between = _grams(unit_means(own, p.periods), unit_means(lagged, p.periods))
+            between = _grams(unit_means(series, p.periods), unit_means(lagged, p.periods))
         # Powers of lam, within and between units.
         self._within, self._between = everything - between, between
 
@@ -118,10 +118,10 @@ class CrossProducts:
         return float(v @ k @ v), gradient, hessian
 
 
-def _grams(own: np.ndarray, lagged: np.ndarray) -> np.ndarray:
+def _grams(series: np.ndarray, lagged: np.ndarray) -> np.ndarray:
     """Return the cross products of ``own - lam lagged`` by powers of -lam, by (R + 1 + K)."""
-    cross = own.T @ lagged
-    return np.stack([own.T @ own, cross + cross.T, lagged.T @ lagged])
+    cross = series.T @ lagged
+    return np.stack([series.T @ series, cross + cross.T, lagged.T @ lagged])
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +150,9 @@ class ConcentratedLikelihood:
     def active(self) -> list[int]:
         """Which of (rho, lam, phi) the model has."""
         r = self.n_rho
-        found = [] if self.logdets[0] is None else list(range(r))
-        found += [] if self.logdets[1] is None else [r]
-        return [*found, r + 1] if self.counts.units else found
+        positions = [] if self.logdets[0] is None else list(range(r))
+        positions += [] if self.logdets[1] is None else [r]
+        return [*positions, r + 1] if self.counts.units else positions
 
     def value(self, at: np.ndarray) -> float:
         """Return the maximised log-likelihood at (rho, lam, phi)."""

@@ -168,5 +168,5 @@ class DenseFactor:
 
     def solve(self, x: np.ndarray, trans: str = "N") -> np.ndarray:
         """Return ``(I - rho W)^-1 x``, or of the transpose where `trans` is "T"."""
-        found = scipy.linalg.lu_solve(self._lu, x, trans=int(trans == "T"), check_finite=False)
-        return np.asarray(found)
+        solution = scipy.linalg.lu_solve(self._lu, x, trans=int(trans == "T"), check_finite=False)
+        return np.asarray(solution)

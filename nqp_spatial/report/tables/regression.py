@@ -109,7 +109,7 @@ def _coefficients(
 ) -> dict[tuple[str, str], str]:
     outcome, panel = model.label(model.spec.outcome), translate(t("Coefficients"))
     cells = {}
-    for (block, name), row in model.frame.iterrows():
+    for (block, name, *part), row in model.frame.iterrows():
         words = (
             translate(t("Constant"))
             if name == "Intercept"
@@ -123,6 +123,8 @@ def _coefficients(
             words = f"W × {words}"
         if block in ("mean", "wmean"):
             words = translate(t("mean of {variable}", variable=words))
+        if part:  # of a model with several W's in a term
+            words = f"{words}, {part[0]}"
         cells[panel, words] = _estimate(row, statistic, digits)
     return cells
 
