@@ -310,7 +310,7 @@ def chosen(wanted: str, number: int, seed: int) -> list[Mutant]:
     folders = [wanted.split("/")[0]] if wanted else list(FOLDERS)
     draws = []
     for folder in folders:
-        files = sorted((ROOT / "nqp_spatial" / folder).glob("*.py"))
+        files = sorted((ROOT / "nqp_spatial" / folder).rglob("*.py"))
         if wanted.endswith(".py"):
             files = [file for file in files if file.name == Path(wanted).name]
         pool = [mutant for file in files for mutant in mutants(file, ROOT)]

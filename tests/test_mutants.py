@@ -98,11 +98,12 @@ def test_a_file_is_put_back_with_its_time(module, tmp_path):
 
 
 def test_the_draw_is_the_same_each_time_and_even():
-    draw = chosen("", 80, 1)
-    assert [m.key for m in draw] == [m.key for m in chosen("", 80, 1)]
-    counts = {folder: sum(Path(m.file).parent.name == folder for m in draw) for folder in FOLDERS}
+    number = 10 * len(FOLDERS)
+    draw = chosen("", number, 1)
+    assert [m.key for m in draw] == [m.key for m in chosen("", number, 1)]
+    counts = {folder: sum(Path(m.file).parts[1] == folder for m in draw) for folder in FOLDERS}
     assert set(counts.values()) == {10}
-    assert {m.key for m in draw} != {m.key for m in chosen("", 80, 2)}
+    assert {m.key for m in draw} != {m.key for m in chosen("", number, 2)}
 
 
 def test_equivalent_mutants_are_mutants_with_a_reason():

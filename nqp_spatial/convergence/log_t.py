@@ -58,6 +58,8 @@ class LogTResult(Displayed):
     (0.9123, 7.624)
     """
 
+    _figure = "log_t"
+
     b: float
     std_error: float
     dispersion: pd.Series

@@ -253,6 +253,8 @@ class ModalityResult(Displayed):
     [0.117, 0.1, 0.075]
     """
 
+    _figure = "modality"
+
     frame: pd.DataFrame
     modes: pd.Series
     variable: str

@@ -67,6 +67,8 @@ class JoinCountsResult(Displayed):
     {False: 30, True: 18}
     """
 
+    _figure = "join_counts"
+
     frame: pd.DataFrame
     sizes: pd.Series
     variable: str

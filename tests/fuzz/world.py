@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -126,6 +127,22 @@ class World:
     @cached_property
     def lisa(self) -> Any:
         return nq.esda.lisa(self.panel, "x1", self.weights, period=2017, permutations=19, seed=0)
+
+    @cached_property
+    def joins(self) -> Any:
+        return nq.esda.join_counts(self.panel, "core", self.weights, period=2017, permutations=19)
+
+    @cached_property
+    def log_t(self) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", nq.errors.NqpWarning)
+            return nq.convergence.log_t(self.panel, "x1")
+
+    @cached_property
+    def modality(self) -> Any:
+        return nq.dynamics.modality(
+            self.panel, "x1", periods=[2016, 2017], max_modes=2, replications=19
+        )
 
     @cached_property
     def partitioned(self) -> Any:

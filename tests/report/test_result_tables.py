@@ -144,7 +144,6 @@ def test_chinese_tables_have_chinese_words(results, tmp_path, ending):
             assert english not in text, (path.name, english)
 
 
-@pytest.mark.xfail(reason="results that do not speak in messages yet stay English", strict=False)
 def test_chinese_tables_have_chinese_notes_of_results(results, tmp_path):
     for path in chinese_tables(results, tmp_path, "html"):
         text = text_of(path)

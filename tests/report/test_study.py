@@ -517,7 +517,6 @@ def test_a_chinese_study(files, done, tmp_path):
     assert again.page.read_bytes() == done.page.read_bytes()
 
 
-@pytest.mark.xfail(reason="results that do not speak in messages yet stay English", strict=False)
 def test_what_results_say_is_chinese_too(files, tmp_path):
     """What is left in Latin letters are names of the user, of models, people and functions."""
     text = SETTINGS.replace("[study]", '[study]\nlang = "zh"')

@@ -7,6 +7,9 @@ from nqp_spatial.plots.charts.effects import effects
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
 from nqp_spatial.plots.charts.inequality import dagum, theil
+from nqp_spatial.plots.charts.join_counts import join_counts
+from nqp_spatial.plots.charts.log_t import log_t
+from nqp_spatial.plots.charts.modality import modality
 from nqp_spatial.plots.charts.moran_scatter import moran_scatter
 from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
 from nqp_spatial.plots.charts.over_periods import over_periods
@@ -28,8 +31,11 @@ __all__ = [
     "effects_matrix",
     "estimates",
     "index_weights",
+    "join_counts",
     "kernel_contour",
     "kernel_surface",
+    "log_t",
+    "modality",
     "moran_scatter",
     "neighbour_histogram",
     "over_periods",
