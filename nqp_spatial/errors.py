@@ -152,8 +152,8 @@ def sample(values: Iterable[object], size: int = 5) -> str:
     """
     items = list(values)
     shown = ", ".join(repr(_in_words(item)) for item in items[:size])
-    rest = len(items) - size
-    return f"{shown} and {rest} more" if rest > 0 else shown
+    remaining = len(items) - size
+    return f"{shown} and {remaining} more" if remaining > 0 else shown
 
 
 def _in_words(value: object) -> object:

@@ -221,11 +221,13 @@ def project(
         )
     q, r = scipy.linalg.qr(z / norms, mode="economic", check_finite=False)
     _require_independent(r, names)
-    both = np.column_stack([y, lag_y])
-    along = q.T @ both
+    columns = np.column_stack([y, lag_y])
+    along = q.T @ columns
     coefs = scipy.linalg.solve_triangular(r, along) / norms[:, None]
-    left = both - q @ along
-    require_unexplained(design.outcome, y, left[:, 0], left[:, 1:] if spec.has_rho else None)
+    residuals = columns - q @ along
+    require_unexplained(
+        design.outcome, y, residuals[:, 0], residuals[:, 1:] if spec.has_rho else None
+    )
     inverse = scipy.linalg.solve_triangular(r, np.eye(len(names))) / norms[:, None]
     return Projection(
         z,
@@ -233,8 +235,8 @@ def project(
         lag_y,
         coefs[:, 0],
         coefs[:, 1:],
-        left[:, 0],
-        left[:, 1:],
+        residuals[:, 0],
+        residuals[:, 1:],
         inverse,
         by_u,
         design.y.shape[1],
@@ -257,9 +259,9 @@ def _lagged_by(
 def _require_freedom(design: Design, spec: RegressionSpec) -> None:
     """Refuse as many coefficients and effects as there are observations, or more."""
     n, t, k = design.z.shape
-    left = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
+    n_free = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
     needed = k + spec.has_rho * design.lag_y.shape[2] + spec.has_lam + spec.has_phi
-    if left <= needed:
+    if n_free <= needed:
         raise DomainError(
             f"{design.y.size} observations leave no degrees of freedom for {needed} coefficients "
             f"once {_EFFECT_WORDS[spec.effects]} taken out ({n} units, {t} periods): take "
@@ -305,9 +307,13 @@ def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
     norms = np.linalg.norm(z, axis=0)
     vary = norms > _NOTHING * np.linalg.norm(design.z, axis=(0, 1))
     z = z[:, vary] / norms[vary]
-    both = np.column_stack([y, within(design.lag_y).reshape(y.size, -1)])
-    left = both - z @ scipy.linalg.lstsq(z, both, check_finite=False)[0] if z.size else both
-    require_unexplained(design.outcome, y, left[:, 0], left[:, 1:] if spec.has_rho else None)
+    columns = np.column_stack([y, within(design.lag_y).reshape(y.size, -1)])
+    residuals = (
+        columns - z @ scipy.linalg.lstsq(z, columns, check_finite=False)[0] if z.size else columns
+    )
+    require_unexplained(
+        design.outcome, y, residuals[:, 0], residuals[:, 1:] if spec.has_rho else None
+    )
 
 
 def require_unexplained(

@@ -14,7 +14,6 @@ from scipy import optimize, sparse, stats
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import (
-    CoefficientTable,
     TestSet,
     chi2_test,
     critical_value,
@@ -31,6 +30,7 @@ from nqp_spatial.regression.estimators.ml import profile_loglik
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.several_lags import weighted_sum
 from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL
 from nqp_spatial.spillovers._link_effects import LinkEffects
 from nqp_spatial.spillovers.partition import FixedEffects, require_regressor, wald_of
@@ -92,7 +92,7 @@ class BorderDecay(Displayed):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BarrierResult(CoefficientTable, Displayed):
+class BarrierResult(ModelAnswer):
     """An estimated model with spillovers within and across groups of units, such as provinces.
 
     Attributes
@@ -123,16 +123,6 @@ class BarrierResult(CoefficientTable, Displayed):
     data: ModelData = field(repr=False)
 
     _figure = "border_loss"
-
-    @property
-    def params(self) -> pd.Series:
-        """Estimates, by (block, variable, part)."""
-        return self.model.params
-
-    @property
-    def cov(self) -> pd.DataFrame:
-        """Covariance of the estimates."""
-        return self.model.cov
 
     @property
     def parts(self) -> list[str]:

@@ -14,7 +14,6 @@ from scipy import sparse
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import (
-    CoefficientTable,
     HypothesisTest,
     NotApplicable,
     TestSet,
@@ -34,6 +33,7 @@ from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Covariance, Estimator
+from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL, TiePattern, block_name, split_matrices
 from nqp_spatial.spillovers._link_effects import LinkEffects
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
@@ -119,7 +119,7 @@ class EffectsMatrix(Displayed):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class PartitionedResult(CoefficientTable, Displayed):
+class PartitionedResult(ModelAnswer):
     """An estimated partitioned Durbin model.
 
     Attributes
@@ -151,16 +151,6 @@ class PartitionedResult(CoefficientTable, Displayed):
     weights: SpatialWeights
 
     _figure = "estimates"
-
-    @property
-    def params(self) -> pd.Series:
-        """Estimates, by (block, variable, part)."""
-        return self.model.params
-
-    @property
-    def cov(self) -> pd.DataFrame:
-        """Covariance of the estimates."""
-        return self.model.cov
 
     @property
     def loglik(self) -> float:

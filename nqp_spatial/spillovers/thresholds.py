@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.display import Block, Spec, notes_of
 from nqp_spatial.core.inference import (
-    CoefficientTable,
     HypothesisTest,
     NotApplicable,
     TestSet,
@@ -38,6 +37,7 @@ from nqp_spatial.regression.likelihood.factorization import factorize_system
 from nqp_spatial.regression.likelihood.maximize import maximize_from
 from nqp_spatial.regression.likelihood.several_lags import system_of
 from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL
 from nqp_spatial.spillovers.partition import FixedEffects, wald_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
@@ -57,7 +57,7 @@ _ASSOCIATIONS = t("if the score was made from the outcome, these are association
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class SecondThreshold(CoefficientTable, Displayed):
+class SecondThreshold(ModelAnswer):
     """A second threshold beside the first.
 
     Attributes
@@ -84,16 +84,6 @@ class SecondThreshold(CoefficientTable, Displayed):
 
     _figure = "estimates"
 
-    @property
-    def params(self) -> pd.Series:
-        """Estimates at both thresholds, by (block, variable, part)."""
-        return self.model.params
-
-    @property
-    def cov(self) -> pd.DataFrame:
-        """Their covariance, given the thresholds."""
-        return self.model.cov
-
     def _blocks(self) -> list[Block]:
         low, high = self.gammas
         title = t("Two thresholds: {low:.6g} and {high:.6g}", low=low, high=high)
@@ -101,7 +91,7 @@ class SecondThreshold(CoefficientTable, Displayed):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ThresholdResult(CoefficientTable, Displayed):
+class ThresholdResult(ModelAnswer):
     """A threshold of a score at which spillovers change.
 
     Attributes
@@ -149,16 +139,6 @@ class ThresholdResult(CoefficientTable, Displayed):
     second: SecondThreshold | None = None
 
     _figure = "threshold"
-
-    @property
-    def params(self) -> pd.Series:
-        """Estimates at gamma, by (block, variable, part)."""
-        return self.model.params
-
-    @property
-    def cov(self) -> pd.DataFrame:
-        """Their covariance, given gamma."""
-        return self.model.cov
 
     @property
     def level(self) -> float:

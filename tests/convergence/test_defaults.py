@@ -40,5 +40,5 @@ def test_defaults_of_clubs_in_space():
     full = nq.convergence.club_logit(clubs, cities, ["human_capital"], level=0.95, period=1992)
     pd.testing.assert_frame_equal(short.frame, full.frame)
     joins = nq.convergence.club_joins(clubs, nq.weights.knn(cities, k=6), seed=0)
-    assert joins.permutations == 999
+    assert joins.spec.permutations == 999
     assert np.isfinite(joins.frame["p_value"]).all()

@@ -41,9 +41,12 @@ def _functions() -> dict[str, object]:
         if inspect.isfunction(value):
             every[name] = value
         elif inspect.isclass(value):
-            for method, held in vars(value).items():
-                if not method.startswith("_") and inspect.isfunction(held):
-                    every[f"{value.__name__}.{method}"] = held
+            for method, function in inspect.getmembers(value, inspect.isfunction):
+                # A method that is inherited is called once, by the class that defines it. Figures
+                # have their options checked where they are drawn.
+                if function.__module__.startswith("nqp_spatial") and method[0] != "_":
+                    if method != "plot":
+                        every[function.__qualname__] = function
     every["SpatialPanel"] = nq.SpatialPanel.__init__
     return every
 

@@ -34,7 +34,7 @@ def results(states):
         "dagum": nq.inequality.dagum(cities, "nqp", group="region4"),
         "clubs": nq.convergence.clubs(long, "gdp_pc", logs=True),
         "few": nq.convergence.clubs(panel, "lgsp"),
-        "tests": nq.diagnostics(panel, FORMULA, w),
+        "tests": nq.diagnostics(FORMULA, panel, w),
         "panel": panel,
         "cities": cities,
     }

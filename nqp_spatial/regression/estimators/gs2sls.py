@@ -430,14 +430,14 @@ class _Moments:
 
     def variance(self, stage: _Stage) -> np.ndarray:
         """Return the variance of sqrt(N) q, shape (2, 2)."""
-        spread, times = self._spread(stage)
+        diagonals, times = self._spread(stage)
         matrices, linear = self.doubled(), self._linear(stage)
-        weight = np.broadcast_to(spread, self.shape).ravel()
+        weight = np.broadcast_to(diagonals, self.shape).ravel()
         values = linear.T @ (weight[:, None] * linear)
         for i in (0, 1):
             for j in (0, 1):
                 product = matrices[i].multiply(matrices[j])
-                values[i, j] += times / 2 * float((spread * (product @ spread)).sum())
+                values[i, j] += times / 2 * float((diagonals * (product @ diagonals)).sum())
         return np.asarray(values / len(weight))
 
     def joined(self, stage: _Stage) -> np.ndarray:

@@ -44,13 +44,13 @@ class CrossProducts:
 
     def __init__(self, projection: Projection, *, random: bool = False) -> None:
         p = projection
-        left = np.column_stack([p.left_y, p.left_lag])
-        self.plain = left.T @ left
+        residuals = np.column_stack([p.left_y, p.left_lag])
+        self.plain = residuals.T @ residuals
         self.n_rho = int(p.left_lag.shape[1])
         self.filtered = p.by_u is not None or random
         if not self.filtered:
             return
-        series = np.column_stack([left, p.z @ p.unscale])
+        series = np.column_stack([residuals, p.z @ p.unscale])
         lagged = np.zeros_like(series)
         if p.by_u is not None:
             z_u, y_u, lag_y_u = p.by_u

@@ -69,8 +69,8 @@ class CholeskySystem:
     def __init__(self, matrix: sparse.csr_array, scale: np.ndarray) -> None:
         from sksparse.cholmod import analyze
 
-        left, right = sparse.diags_array(scale), sparse.diags_array(1 / scale)
-        self._links = sparse.csc_matrix(left @ matrix @ right)
+        scaling, right = sparse.diags_array(scale), sparse.diags_array(1 / scale)
+        self._links = sparse.csc_matrix(scaling @ matrix @ right)
         self._identity = sparse.csc_matrix(sparse.eye_array(matrix.shape[0]))
         self._factor = analyze(self._identity + abs(self._links))
 

@@ -240,8 +240,8 @@ class NodeLogDet:
         errors = []
         for order in range(3):
             each = (self.node_weights * _term(self.nodes, rho, order)).sum(axis=1).real
-            left = self.residual_maker @ each
-            errors.append(float(np.sqrt(left @ left / freedom / probes)))
+            residuals = self.residual_maker @ each
+            errors.append(float(np.sqrt(residuals @ residuals / freedom / probes)))
         return (errors[0], errors[1], errors[2])
 
     def _summed(self, rho: float | np.ndarray, order: int) -> np.ndarray:
@@ -267,9 +267,9 @@ class NodeLogDet:
             ]
         )
         if self.known_ones:
-            one = np.array([self.radius])
+            radius = np.array([self.radius])
             total += self.known_ones * np.array(
-                [_term(one, float(x), order)[0] for x in points.ravel()]
+                [_term(radius, float(x), order)[0] for x in points.ravel()]
             )
         return total.reshape(points.shape)
 
@@ -418,8 +418,8 @@ def log_determinant(
     key = ("logdet", method, seed)
     if key not in w.cache:
         w.cache[key] = _build(w, method, seed)
-    found: LogDet = w.cache[key]
-    return found
+    logdet: LogDet = w.cache[key]
+    return logdet
 
 
 def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | None:
@@ -434,8 +434,8 @@ def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | Non
         weights.cache["rough logdet"] = _stochastic(
             weights, _symmetrizer(weights), 1 / fine.interval[1], 0, probes=12, steps=20
         )
-    found: LogDet = weights.cache["rough logdet"]
-    return found
+    logdet: LogDet = weights.cache["rough logdet"]
+    return logdet
 
 
 def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> LogDet:
@@ -472,8 +472,8 @@ def _radius(weights: SpatialWeights, otherwise: Callable[[], float]) -> float:
 def _symmetrizer(weights: SpatialWeights) -> np.ndarray | None:
     if "symmetrizer" not in weights.cache:
         weights.cache["symmetrizer"] = symmetrizer(weights.sparse)
-    found: np.ndarray | None = weights.cache["symmetrizer"]
-    return found
+    symmetrizing: np.ndarray | None = weights.cache["symmetrizer"]
+    return symmetrizing
 
 
 def _stochastic(
@@ -485,7 +485,7 @@ def _stochastic(
     probes: int,
     steps: int,
 ) -> NodeLogDet:
-    found = probe_quadrature(
+    quadrature = probe_quadrature(
         weights.sparse,
         scale,
         deflate=weights.rows_add_to_one,
@@ -494,13 +494,13 @@ def _stochastic(
         steps=steps,
     )
     return NodeLogDet(
-        found.nodes,
-        found.node_weights,
+        quadrature.nodes,
+        quadrature.node_weights,
         radius=radius,
         method="lanczos",
-        probe_weights=found.probe_weights,
-        residual_maker=found.residual_maker,
-        known_ones=found.known_ones,
+        probe_weights=quadrature.probe_weights,
+        residual_maker=quadrature.residual_maker,
+        known_ones=quadrature.known_ones,
     )
 
 

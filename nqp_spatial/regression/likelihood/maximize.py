@@ -105,11 +105,11 @@ class BoundedCoordinates:
 
     def point(self, u: np.ndarray) -> np.ndarray:
         """Return (rho, lam, phi)."""
-        at = np.array([0.0, 0.0, 1.0])
-        at[self.active] = np.concatenate(
+        point = np.array([0.0, 0.0, 1.0])
+        point[self.active] = np.concatenate(
             [np.tanh(u[: self.spatial]) / self.radii, np.exp(u[self.spatial :])]
         )
-        return at
+        return point
 
     def place(self, at: np.ndarray) -> np.ndarray:
         """Return the coordinates of a point."""
@@ -191,15 +191,15 @@ def _climb(
 
     Where the surface is not concave yet, steps go up along its own axes by their curvatures' size.
     """
-    u, at = coordinates.place(start), start
+    u, point = coordinates.place(start), start
     size = slope = np.inf
     for iteration in range(60):
-        at = coordinates.point(u)
+        point = coordinates.point(u)
         for maximum in known:
-            if np.abs(at - maximum.parameters).max() < _SAME_MAXIMUM:
+            if np.abs(point - maximum.parameters).max() < _SAME_MAXIMUM:
                 return maximum  # the rest of the way is known
-        first, second = coordinates.slopes(at)
-        gradient, hessian = likelihood.derivatives(at)
+        first, second = coordinates.slopes(point)
+        gradient, hessian = likelihood.derivatives(point)
         gradient, curvature = (
             gradient * first,
             hessian * np.outer(first, first) + np.diag(gradient * second),
@@ -209,13 +209,13 @@ def _climb(
         concave = values.max() < 0
         slope = _slope(gradient, axes, sizes)
         if slope < coordinates.flat and concave:
-            return at, iteration, True, slope
+            return point, iteration, True, slope
         if coordinates.arrived and not concave and len(u) == 1:
-            return at, iteration + 1, True, slope
+            return point, iteration + 1, True, slope
         move = axes @ ((axes.T @ gradient) / sizes)
         following = coordinates.step(u, move, float(gradient @ move))
         if following is None:
-            return at, iteration, bool(concave and slope < 1e-4), slope
+            return point, iteration, bool(concave and slope < 1e-4), slope
         size = float(np.abs(following - u).max())
         u = following
         if size < coordinates.arrived * max(1.0, float(np.abs(u).max())):
@@ -284,15 +284,15 @@ def _maximum_in(region: OpenRegion, start: np.ndarray, known: Sequence[Maximum])
     end = _climb(region.likelihood, start, region, known)
     if isinstance(end, Maximum):
         return end
-    at, iterations, arrived, slope = end
+    point, iterations, arrived, slope = end
     if not arrived:
         raise BoundaryError(
             f"the likelihood rises up to the edge of what rho may be, near "
-            f"{np.array2string(at[:-2], precision=3)} (spectral radius "
-            f"{spectral_radius_of(region.matrices, at[:-2]):.4f}): tie coefficients, or look for "
-            "blocks with few links"
+            f"{np.array2string(point[:-2], precision=3)} (spectral radius "
+            f"{spectral_radius_of(region.matrices, point[:-2]):.4f}): tie coefficients, or look "
+            "for blocks with few links"
         )
-    return Maximum(at, np.empty(0), region.height, iterations, slope)
+    return Maximum(point, np.empty(0), region.height, iterations, slope)
 
 
 # -- one rho, lam and phi --------------------------------------------------------------------------
@@ -349,32 +349,32 @@ def maximize(
 def _focused_climb(
     likelihood: ConcentratedLikelihood,
     first: ConcentratedLikelihood,
-    at: np.ndarray,
+    point: np.ndarray,
     coordinates: BoundedCoordinates,
 ) -> Maximum:
     """Prepare the log-determinants around a start and go up from it."""
     active = likelihood.active
     for _ in range(3):
         # The search's own curvature gives the window.
-        width = standard_errors_from(first.derivatives(at)[1])[: coordinates.spatial]
+        width = standard_errors_from(first.derivatives(point)[1])[: coordinates.spatial]
         width = np.where(np.isfinite(width), width, 0.1 / coordinates.radii)
         for which, reach in zip(active, width, strict=False):
             logdet = likelihood.logdets[which]
             assert logdet is not None and not isinstance(logdet, LagMatrices)
-            logdet.focus(float(at[which]), _WINDOW * float(reach))
-        end = _climb(likelihood, at, coordinates)
+            logdet.focus(float(point[which]), _WINDOW * float(reach))
+        end = _climb(likelihood, point, coordinates)
         assert not isinstance(end, Maximum)
-        at, steps, arrived, _ = end
+        point, steps, arrived, _ = end
         if not arrived:
-            words = _words(active, at)
+            words = _words(active, point)
             raise ConvergenceError(f"Newton steps did not settle near {words}")
-        gradient, hessian = likelihood.derivatives(at)
+        gradient, hessian = likelihood.derivatives(point)
         errors = standard_errors_from(hessian)
         if np.isfinite(errors).all():
             slope = float(np.abs(gradient * errors).max())
-            return Maximum(at, errors, np.nan, steps, slope)
+            return Maximum(point, errors, np.nan, steps, slope)
     raise ConvergenceError(
-        f"the likelihood is not concave at {_words(active, at)}; the model may be unidentified: "
+        f"the likelihood is not concave at {_words(active, point)}; the model may be unidentified: "
         "look for regressors that nearly repeat the outcome's spatial lag"
     )
 

@@ -149,9 +149,9 @@ def _lanczos(
         fresh /= beside[step]
         previous, current = current, fresh
     tridiagonal = np.zeros((start.shape[1], steps, steps))
-    at = np.arange(steps)
-    tridiagonal[:, at, at] = diagonal[:steps].T
-    tridiagonal[:, at[1:], at[:-1]] = beside[: steps - 1].T
+    position = np.arange(steps)
+    tridiagonal[:, position, position] = diagonal[:steps].T
+    tridiagonal[:, position[1:], position[:-1]] = beside[: steps - 1].T
     nodes, vectors = np.linalg.eigh(tridiagonal)  # reads the lower triangle
     return nodes, vectors[:, 0, :] ** 2 * lengths[:, None] ** 2
 

@@ -1,0 +1,27 @@
+"""What all answers about spillovers share: the model that they are read off."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from nqp_spatial.core.display import Displayed
+from nqp_spatial.core.inference import CoefficientTable
+from nqp_spatial.regression import RegressionResult
+
+__all__ = ["ModelAnswer"]
+
+
+class ModelAnswer(CoefficientTable, Displayed):
+    """An answer that holds its model; its coefficients are those of the model."""
+
+    model: RegressionResult
+
+    @property
+    def params(self) -> pd.Series:
+        """Estimates, by (block, variable, part)."""
+        return self.model.params
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Covariance of the estimates, given what the question fixes, such as a threshold."""
+        return self.model.cov
