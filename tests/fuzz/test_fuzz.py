@@ -44,9 +44,9 @@ def _functions() -> dict[str, object]:
             for method, function in inspect.getmembers(value, inspect.isfunction):
                 # A method that is inherited is called once, by the class that defines it. Figures
                 # have their options checked where they are drawn.
-                if function.__module__.startswith("nqp_spatial") and method[0] != "_":
-                    if method != "plot":
-                        every[function.__qualname__] = function
+                ours = function.__module__.startswith("nqp_spatial")
+                if ours and method[0] != "_" and method != "plot":
+                    every[function.__qualname__] = function
     every["SpatialPanel"] = nq.SpatialPanel.__init__
     return every
 

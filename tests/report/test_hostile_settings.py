@@ -485,3 +485,13 @@ def test_the_command_line_ends_in_words(tmp_path):
         assert result.exit_code == 1
         assert isinstance(result.exception, SystemExit)
         assert "Error: " in result.output
+
+
+def test_islands_that_a_kind_of_weights_does_not_know(tmp_path):
+    """Bands have no nearest: the file says so, not the function that the study calls."""
+    text = '[data]\npanel = "a.csv"\nunit = "id"\nperiod = "year"\ngeometry = "a.shp"\n[weights]\n'
+    (tmp_path / "s.toml").write_text(
+        text + 'kind = "distance-band"\ncutoff_km = 9\nislands = "nearest"'
+    )
+    with pytest.raises(OptionError, match=r'\[weights\] islands = "nearest" is for queen and rook'):
+        read_config(tmp_path / "s.toml")

@@ -532,7 +532,8 @@ def test_what_results_say_is_chinese_too(files, tmp_path):
            "periphery", "North", "lpcap", "unemp", "index", "Unemployment", "rate"}  # fmt: skip
     known = {"sdem", "SDEM", "Wald", "Elhorst", "theta", "Hausman", "Mundlak", "Pesaran", "Jarque",
              "Bera", "Koenker", "Bassett", "study", "skip", "esda", "lisa", "composite",
-             "nqp_spatial", "rank_intervals", "CRITIC", "Dagum", "Silverman"}  # fmt: skip
+             "nqp_spatial", "rank_intervals", "CRITIC", "Dagum", "Silverman",
+             "Queen", "Prais", "Bartholomew", "error"}  # fmt: skip
     assert set(re.findall(r"[A-Za-z_]{4,}", plain)) - user_words - known == set()
 
 

@@ -19,7 +19,7 @@ from shapely.geometry import box
 import nqp_spatial as nq
 from nqp_spatial.errors import FontWarning, OptionError
 from nqp_spatial.report.study import cache as study_cache
-from nqp_spatial.report.study.cache import requirements
+from nqp_spatial.report.study.cache import data_files, requirements
 from nqp_spatial.report.study.config import STEPS, read_config
 from nqp_spatial.report.study.page import Section, html_of, page_of
 from nqp_spatial.report.study.step import Step, StepOutput
@@ -357,3 +357,12 @@ def test_tables_survive_being_kept(made):
     assert [html_of(table) for section in again.sections for table in section.tables] == [
         html_of(table) for table in tables
     ]
+
+
+@pytest.mark.parametrize("kind", ["queen", "file"])
+def test_a_folder_in_place_of_a_file_of_weights_is_not_read(tmp_path, kind):
+    """A folder was hashed with all that is below it, whether or not the weights were a file."""
+    text = '[data]\npanel = "p.csv"\nunit = "id"\nperiod = "year"\ngeometry = "m.shp"\n[weights]\n'
+    (tmp_path / "s.toml").write_text(f'{text}kind = "{kind}"\npath = "/"\n')
+    config = read_config(tmp_path / "s.toml")
+    assert all(len(path.parts) <= 1 or path.is_relative_to(tmp_path) for path in data_files(config))

@@ -39,7 +39,7 @@ def hash_of(*parts: str) -> str:
 
 def base_key(settings: StudyConfig, setup: str) -> str:
     """Hash all that every step depends on: files, set-up, versions, fonts, this package's code."""
-    files = [f"{path.name} {_digest(path)}" for path in _data_files(settings)]
+    files = [f"{path.name} {_digest(path)}" for path in data_files(settings)]
     return hash_of(
         setup, settings.study.lang, *files, *_versions(), font_state(), *_surroundings(),
         *_own_code(),
@@ -59,15 +59,16 @@ def _digest(path: Path) -> str:
     return f"{size} {digest.hexdigest()}"
 
 
-def _data_files(settings: StudyConfig) -> Iterator[Path]:
-    for name in (settings.data.panel, settings.data.geometry, settings.weights.path):
+def data_files(settings: StudyConfig) -> Iterator[Path]:
+    weights = settings.weights.path if settings.weights.kind == "file" else None
+    for name in (settings.data.panel, settings.data.geometry, weights):
         if name:
             yield from _files_of(settings.file(name))
 
 
 def _files_of(path: Path) -> list[Path]:
     """Return all files of a map or table: a shapefile is several of one name, .gdb is a folder."""
-    if path.is_dir():
+    if path.suffix.lower() == ".gdb" and path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())
     stem = f"{path.stem}.".casefold()
     try:

@@ -110,6 +110,11 @@ def _faults_of_weights(config: StudyConfig) -> list[str]:
         faults.append('[weights] kind = "file" needs path')
     if weights.kind == "distance-band" and weights.cutoff_km is None:
         faults.append('[weights] kind = "distance-band" needs cutoff_km')
+    if weights.islands == "nearest" and weights.kind not in ("queen", "rook"):
+        faults.append(
+            f'[weights] islands = "nearest" is for queen and rook; with kind = "{weights.kind}" '
+            'write "error" or "keep"'
+        )
     if weights.kind != "file" and not config.data.geometry:
         faults.append(
             f'[weights] kind = "{weights.kind}" needs [data] geometry; or give weights as a file'

@@ -186,8 +186,9 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     script = out / SCRIPT
     write_text(script, _script_text(settings, setup, steps, out))
     page = out / "index.html"
+    title = settings.study.title or translate(t("A study of regional development"))
     write_text(page, page_of(
-        sections, out, title=settings.study.title, facts=_facts(names), setup=setup,
+        sections, out, title=title, facts=_facts(names), setup=setup,
         versions=_versions(), lang=settings.study.lang, script=SCRIPT,
     ))  # fmt: skip
     return StudyResult(page, script, sections, skipped)

@@ -152,7 +152,7 @@ class Table(BaseModel):
 class Study(Table):
     """[study]."""
 
-    title: Text = Field("A study of regional development", description="heading of the page")
+    title: Text | None = Field(None, description="heading of the page")
     seed: int = Field(2024, ge=0, le=2**32 - 1, description="of all random numbers")
     permutations: int = Field(999, ge=9, le=10**6, description="of the permutation tests")
     replications: int = Field(499, ge=2, le=10**6, description="of the bootstrap intervals")
@@ -198,8 +198,8 @@ class Weights(Table):
     )
     power: float = Field(1, ge=0, le=100, description="of inverse-distance")
     path: Text | None = Field(None, description="of a file: gal, gwt, csv, xlsx or parquet")
-    islands: Literal["error", "nearest", "keep"] = Field(
-        "nearest", description="units without neighbours"
+    islands: Literal["error", "nearest", "keep"] | None = Field(
+        None, description="units without neighbours; nearest for queen and rook, error for bands"
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
 from nqp_spatial.core.options import Digits, checked
-from nqp_spatial.core.text import Lang, t, translate
+from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult
 from nqp_spatial.report.tables._cells import STARS_NOTE, p_value, stars
@@ -78,7 +78,7 @@ def tests_table(
     with table_file(path, digits, caption, notes, lang) as table:
         cells = pd.DataFrame([_row(test, digits) for test in listed])
         names = [translate(test.name) for test in listed]
-        titles = [translate(kind) for kind in kinds]
+        titles = [translate(label("test group", kind)) if kind else "" for kind in kinds]
         cells.index = pd.MultiIndex.from_arrays([titles, names]) if any(kinds) else pd.Index(names)
         return table.write(cells, about)
 
