@@ -362,7 +362,10 @@ def test_tables_survive_being_kept(made):
 @pytest.mark.parametrize("kind", ["queen", "file"])
 def test_a_folder_in_place_of_a_file_of_weights_is_not_read(tmp_path, kind):
     """A folder was hashed with all that is below it, whether or not the weights were a file."""
-    text = '[data]\npanel = "p.csv"\nunit = "id"\nperiod = "year"\ngeometry = "m.shp"\n[weights]\n'
+    text = (
+        '[outcome]\nvariable = "y"\n[data]\npanel = "p.csv"\nunit = "id"\nperiod = "year"\n'
+        'geometry = "m.shp"\n[weights]\n'
+    )
     (tmp_path / "s.toml").write_text(f'{text}kind = "{kind}"\npath = "/"\n')
     config = read_config(tmp_path / "s.toml")
     assert all(len(path.parts) <= 1 or path.is_relative_to(tmp_path) for path in data_files(config))
