@@ -1,4 +1,4 @@
-"""What is done about the incidental parameters that fixed effects are."""
+"""How the incidental-parameter bias of fixed effects is corrected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the unc
 def resolve_correction(
     correction: str, spec: RegressionSpec, terms: TermWeights
 ) -> tuple[Correction, tuple[str, ...]]:
-    """Return the correction to use, and what should be said about it."""
+    """Return the correction to use, and notes about it."""
     stochastic = terms.rows_add_to_one
     if terms.weights_u is not None and spec.sweeps_periods and not terms.weights_u.rows_add_to_one:
         raise OptionError(
@@ -30,7 +30,7 @@ def resolve_correction(
     if spec.keeps_intercept:
         return "none", ()
     if spec.estimator == "gs2sls":
-        return "transformation", ()  # of sigma2 only: its divisor is what the sweeping leaves
+        return "transformation", ()  # of sigma2 only: divided by the observations after demeaning
     if spec.is_dynamic and spec.sweeps_units:
         return _resolve_dynamic(correction, spec, terms)
     if correction == "auto":

@@ -1,4 +1,4 @@
-"""Sweeping fixed effects out, and what the likelihood must know about it."""
+"""The within transformation, and the counts that the likelihood needs after it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "require_unexplained",
 ]
 
-# Relative sizes: of a column that sweeping takes away but for rounding; of residuals from rounding.
+# Relative sizes: of a column that is zero up to rounding after demeaning; of rounding errors.
 _NOTHING, _ROUNDING = 1e-10, 1e-8
 _EFFECT_WORDS = {
     "none": "the intercept is",
@@ -49,8 +49,9 @@ class LikelihoodCounts:
     units : int
         Number of units whose effects are random; 0 where none are.
     drops_unit_root : int
-        1 where periods are swept out by the orthonormal transformation, so that each
-        log-determinant loses the share of W's eigenvalue one, ``ln(1 - rho)``; else 0.
+        1 where period effects are removed by the orthonormal transformation, so that each
+        log-determinant excludes the contribution of W's eigenvalue one, ``ln(1 - rho)``;
+        else 0.
     """
 
     observations: int
@@ -63,12 +64,12 @@ def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> LikelihoodC
     """Return the counts of the dummy-variable or the transformed likelihood.
 
     The orthonormal transformation (Lee and Yu 2010, sections 2 and 4) turns T periods into T - 1
-    where unit effects are swept out and n units into n - 1 where period effects are; quadratic
+    where unit effects are removed and n units into n - 1 where period effects are; quadratic
     forms are the same as with demeaned data. The bias correction starts from the likelihood with
     the unit effects transformed away and the period effects left as dummies.
 
-    In a dynamic model the unit effects stay dummies, because the transformation would mix the past
-    with the present: what can be transformed away is the period effects (Lee and Yu 2010b).
+    In a dynamic model the unit effects stay dummies, because the transformation would mix past and
+    present values: only the period effects can be transformed away (Lee and Yu 2010b).
     """
     n, t, drops_unit_root = n_units, n_periods, 0
     transforms = spec.correction in ("transformation", "bias")
@@ -84,26 +85,26 @@ def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> LikelihoodC
 def counts_in_parts(
     spec: RegressionSpec, n_units: int, n_periods: int, blocks: int
 ) -> LikelihoodCounts:
-    """Return the counts of a likelihood with several W's.
+    """Return the counts of a likelihood with several matrices W.
 
     Unit effects are always transformed away; period effects stay dummies, because the parts of W
     have no common eigenvector. Where links change over time, W has a block for each of T periods:
     with unit effects each of their log-determinants then counts (T - 1) / T, which centres the
-    score exactly and is the transformation where the blocks are one.
+    score exactly and equals the transformation where all blocks are the same.
     """
     periods = n_periods - 1 if spec.sweeps_units else n_periods
     return LikelihoodCounts(n_units * periods, periods / blocks, 0)
 
 
 def demean(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
-    """Return a new array less its means over periods, units or both.
+    """Return a new array with its means over periods, units or both subtracted.
 
     Parameters
     ----------
     array : ndarray
         Shape (n_units, n_periods) or (n_units, n_periods, columns).
     spec : RegressionSpec
-        Which effects to sweep out.
+        Which effects to remove.
 
     Returns
     -------
@@ -126,22 +127,22 @@ def unit_means(array: np.ndarray, periods: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Everything the concentrated likelihood needs of the data.
+    """Everything that the concentrated likelihood needs from the data.
 
     Attributes
     ----------
     z : ndarray
-        Swept regressors, shape (N, K).
+        Demeaned regressors, shape (N, K).
     y, lag_y : ndarray
-        Swept outcome, shape (N,), and its R spatial lags W_k y, shape (N, R).
+        Demeaned outcome, shape (N,), and its R spatial lags W_k y, shape (N, R).
     coef_y, coef_lag : ndarray
         Least-squares coefficients of y and W_k y on z, shapes (K,) and (K, R).
     left_y, left_lag : ndarray
         Their residuals, shapes (N,) and (N, R).
     unscale : ndarray
-        ``r^-1`` of ``z = q r`` with orthonormal q: takes coefficients of q to those of z.
+        ``r^-1`` of ``z = q r`` with orthonormal q: converts coefficients of q into those of z.
     by_u : tuple of ndarray or None
-        ``W_u z, W_u y, W_u W_k y``, swept after the lag, where errors are spatial.
+        ``W_u z, W_u y, W_u W_k y``, demeaned after the lag, where errors are spatial.
     periods : int
     """
 
@@ -165,7 +166,7 @@ class Projection:
 def project(
     design: Design, spec: RegressionSpec, errors: sparse.csr_array | None = None
 ) -> Projection:
-    """Sweep effects out and project y and W y on the regressors.
+    """Remove the effects and project y and W y on the regressors.
 
     Parameters
     ----------
@@ -181,12 +182,12 @@ def project(
     Raises
     ------
     AbsorbedRegressorError
-        If the effects leave nothing of a regressor; it is named.
+        If the effects absorb a regressor; it is named.
     CollinearityError
         If regressors are linearly dependent; the dependence is named.
     DomainError
-        If the effects leave nothing of the outcome, or the regressors explain it exactly, so that
-        nothing is left to estimate by.
+        If the effects absorb the outcome, or the regressors explain it exactly, so that no
+        variation is left for estimation.
     """
     names = list(design.columns)
     z = demean(design.z, spec).reshape(design.y.size, len(names))
@@ -246,7 +247,7 @@ def project(
 def _lagged_by(
     matrix: sparse.csr_array, design: Design, spec: RegressionSpec
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return z, y and W y lagged once more, then swept: first lag, then demean."""
+    """Return z, y and W y, lagged once more and then demeaned (in this order)."""
     n, t, k = design.z.shape
     z = (matrix @ design.z.reshape(n, t * k)).reshape(n, t, k)
     return (
@@ -257,7 +258,7 @@ def _lagged_by(
 
 
 def _require_freedom(design: Design, spec: RegressionSpec) -> None:
-    """Refuse as many coefficients and effects as there are observations, or more."""
+    """Refuse models with at least as many coefficients and effects as observations."""
     n, t, k = design.z.shape
     n_free = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)
     needed = k + spec.has_rho * design.lag_y.shape[2] + spec.has_lam + spec.has_phi
@@ -270,7 +271,7 @@ def _require_freedom(design: Design, spec: RegressionSpec) -> None:
 
 
 def require_lag(design: Design, spec: RegressionSpec, lag_y: np.ndarray) -> None:
-    """Refuse a spatial lag of the outcome, swept, of which the effects leave nothing."""
+    """Refuse a spatial lag of the outcome that the effects absorb."""
     if np.linalg.norm(lag_y) <= _NOTHING * np.linalg.norm(design.y):
         raise DomainError(
             f"the spatial lag of {design.outcome!r} does not vary once "
@@ -280,7 +281,7 @@ def require_lag(design: Design, spec: RegressionSpec, lag_y: np.ndarray) -> None
 
 
 def _require_variation(design: Design, spec: RegressionSpec, y: np.ndarray) -> None:
-    """Refuse outcomes of which the effects leave nothing."""
+    """Refuse outcomes that the effects absorb."""
     effects = _EFFECT_WORDS[spec.effects]
     if np.linalg.norm(y) <= _NOTHING * np.linalg.norm(design.y):
         raise DomainError(
@@ -292,7 +293,7 @@ def _require_variation(design: Design, spec: RegressionSpec, y: np.ndarray) -> N
 
 
 def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
-    """Refuse outcomes of which random unit effects and the regressors leave no errors."""
+    """Refuse outcomes that random unit effects and the regressors explain without error."""
 
     def within(array: np.ndarray) -> np.ndarray:
         return np.asarray(array - array.mean(axis=1, keepdims=True))
@@ -319,13 +320,13 @@ def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
 def require_unexplained(
     outcome: str, y: np.ndarray, left: np.ndarray, lags: np.ndarray | None
 ) -> None:
-    """Refuse an outcome that regressors, or these and its spatial lags, explain exactly.
+    """Refuse an outcome that the regressors, with or without its spatial lags, explain exactly.
 
     Parameters
     ----------
     outcome : str
     y, left : ndarray
-        Swept outcome, and its residuals on the regressors, shape (N,).
+        Demeaned outcome, and its residuals on the regressors, shape (N,).
     lags : ndarray or None
         Residuals of the spatial lags of y, shape (N, lags), where the model has them.
     """

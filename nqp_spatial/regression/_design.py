@@ -28,20 +28,20 @@ class Design:
     outcome : str
         Name of y.
     names, lagged : tuple of str
-        Columns of X; those of which W X enters.
+        Columns of X; those whose spatial lag W X enters.
     y, lag_y : ndarray
         Shapes (n_units, periods) and (n_units, periods, R); ``lag_y`` has the R spatial lags W_k y,
-        or one of zeros where the model has no rho. A dynamic model has one period less than the
-        panel.
+        or a single column of zeros where the model has no rho. A dynamic model has one period fewer
+        than the panel.
     z : ndarray
-        ``[X, W X, y_(t-1), W y_(t-1)]``, as far as the model has them, shape (n_units, periods,
+        ``[X, W X, y_(t-1), W y_(t-1)]``, where the model has them, shape (n_units, periods,
         columns).
     columns : tuple of str
         Names of the columns of z, for messages.
     means : tuple of (str, str)
         Block ("mean" or "wmean") and name of the unit means among them.
     model_specs : tuple of FormulaSide, or None
-        Of both sides, by which other data become columns in the same way.
+        Both sides of the formula, used to build the same columns from other data.
     notes : tuple of str
         Which columns are not lagged, and why.
     """
@@ -59,7 +59,7 @@ class Design:
 
     @property
     def notes_on_terms(self) -> tuple[str, ...]:
-        """Return which variables enter in several terms."""
+        """Return the variables that enter in several terms."""
         return () if self.model_specs is None else self.model_specs[1].notes_on_terms()
 
 
@@ -75,7 +75,7 @@ def build_design(
     with_means: bool = False,
     functions: Functions | None = None,
 ) -> Design:
-    """Evaluate the formula on the panel and lag what the model lags.
+    """Evaluate the formula on the panel and form the lags of the model.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def build_design(
         W of the outcome and W of the regressors, in the order of the panel's units, where the
         model has them.
     keep_intercept : bool
-        False where fixed effects take its place.
+        False where fixed effects replace it.
     durbin : str or iterable of str, optional
         The part of X to lag, as the right side of a formula or as column names; all by default.
     dynamics : tuple of str
@@ -95,7 +95,7 @@ def build_design(
     with_means : bool
         Whether unit means of the regressors that vary over time enter too.
     functions : mapping, optional
-        Functions of the caller that the formula may call, by name.
+        The caller's own functions that the formula may call, by name.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def build_design(
     Raises
     ------
     UnknownColumnError, MissingValuesError, UnbalancedPanelError, DomainError, OptionError
-        If the formula cannot be evaluated everywhere.
+        If the formula cannot be evaluated for all observations.
     """
     y, x, sides = evaluate(formula, panel, functions)
     names = [str(name) for name in x.columns if keep_intercept or name != INTERCEPT]
@@ -113,7 +113,8 @@ def build_design(
     values = x[names].to_numpy(dtype=float).reshape(*shape, len(names))
     lagged: list[str] = []
     notes: tuple[str, ...] = ()
-    # W of a column equal across units is the column itself where rows add to one.
+    # The spatial lag of a column equal across units is the column itself where rows of W add to
+    # one.
     own_lag = lag_x is not None and bool(np.ptp(np.asarray(lag_x.sum(axis=1))) <= 1e-6)
     lag_outcome = np.zeros_like(outcome) if lag_y is None else np.asarray(lag_y @ outcome)
     z = values
@@ -138,7 +139,8 @@ def build_design(
         average = z.mean(axis=1, keepdims=True)
         size = 1e-10 * np.abs(z).max(axis=(0, 1))
         vary = np.flatnonzero(
-            # Means that are those of all units, as of period dummies, are an intercept again.
+            # Unit means that are equal for all units, as of period dummies, duplicate the
+            # intercept.
             (np.abs(z - average).max(axis=(0, 1)) > size)
             & (np.ptp(average, axis=0).max(axis=0) > size)
         )
@@ -176,7 +178,7 @@ def lagged_names(
     panel: SpatialPanel,
     functions: Functions | None = None,
 ) -> list[str]:
-    """Return the columns of X to lag; the intercept never is, its lag being itself."""
+    """Return the columns of X to lag; never the intercept, whose lag is itself."""
     candidates = [name for name in names if name != INTERCEPT]
     if durbin is None:
         return candidates

@@ -1,4 +1,4 @@
-"""The parameters that effects are made of, and draws of them."""
+"""The parameters on which effects depend, and draws of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["EffectParameters", "draw_parameters", "effect_parameters"]
 
 @dataclass(frozen=True, eq=False)
 class EffectParameters:
-    """The parameters that effects are made of, and their positions.
+    """The parameters on which effects depend, and their positions.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class EffectParameters:
     lagged : ndarray of int
         For each theta, which regressor it belongs to.
     dynamics : tuple of str
-        "tau" and "eta", as far as the model has them.
+        "tau" and "eta", where the model has them.
     has_rho : bool
     estimates, cov : ndarray
         (beta, theta, tau, eta, rho) and their covariance.

@@ -1,4 +1,4 @@
-"""Effects from parameters: values, derivatives, draws, effects of single units."""
+"""Effects computed from parameters: values, derivatives, draws, effects by unit."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def effect_values(
 def delta_gradient(
     parameters: EffectParameters, horizon: str, traces: TraceFunctions
 ) -> np.ndarray:
-    """Return derivatives of the effects by the parameters, shape (K, 3, parameters)."""
+    """Return derivatives of effects with respect to parameters, shape (K, 3, parameters)."""
     beta, theta = parameters.coefficients(parameters.estimates)
     x, divisor = (float(part) for part in parameters.argument(parameters.estimates, horizon))
     values, slopes = traces.derivatives(x)
@@ -89,14 +89,14 @@ def simulate(
         "static", "short-run", "long-run".
     traces : TraceFunctions
     draws, seed
-        How many, and from which seed.
+        Number of draws and their seed.
 
     Returns
     -------
     dict of ndarray
         For each horizon, shape (stable draws, K, 3).
     ndarray
-        The stable draws: those with arguments inside the admissible interval at every horizon.
+        The stable draws: those whose arguments lie in the admissible interval at every horizon.
     """
     sample = draw_parameters(parameters, draws, seed)
     low, high = traces.interval
@@ -172,10 +172,10 @@ def unit_effects(
     Returns
     -------
     DataFrame
-        ``own``: effect of the unit's x on its own y, ``S_ii``; ``received``: effect on its y of one
-        more x in every other unit, ``sum_j S_ij``; ``sent``: summed effect on the y of all others
-        of one more x here, ``sum_j S_ji``. Means of ``own`` and of ``received`` (or ``sent``) are
-        the direct and the indirect effect.
+        ``own``: effect of the unit's x on its own y, ``S_ii``; ``received``: effect on its y of a
+        unit increase in x in every other unit, ``sum_j S_ij``; ``sent``: summed effect on the y of
+        all others of a unit increase in its own x, ``sum_j S_ji``. The means of ``own`` and of
+        ``received`` (or ``sent``) are the direct and the indirect effect.
     """
     n = len(units)
     impulse = sparse.csr_array(beta / divisor * sparse.eye_array(n))

@@ -1,4 +1,4 @@
-"""What an estimated model offers to those who read it: effects, predictions, tables."""
+"""The attributes of an estimated model that effects, predictions and tables use."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ class Convergence:
     logdet : str
         Method of the log-determinant.
     logdet_error : float
-        Its own (Monte Carlo) error in rho, in standard errors of rho; 0 if exact.
+        Monte Carlo error that the log-determinant causes in rho, in standard errors of rho; 0 if
+        exact.
     interval : tuple of float
         Admissible interval of rho.
     n_maxima : int
-        How many different maxima the starts led to, where there are several rho.
+        Number of different maxima reached from the starting values, where there are several rho.
     """
 
     iterations: int
@@ -48,16 +49,16 @@ class Convergence:
 
 @dataclass(frozen=True, eq=False)
 class FixedEffects:
-    """The effects of a model, as far as it has them.
+    """The fixed or random effects of a model, where it has them.
 
     Attributes
     ----------
     constant : float or None
-        Where fixed effects take the intercept's place; they add to zero.
+        The constant, where fixed effects, which add to zero, replace the intercept.
     unit, period : Series or None
-        Effects by unit and by period. Of random unit effects, their predictions.
+        Effects by unit and by period; for random unit effects, their predictions.
     variance : float or None
-        Of random unit effects.
+        Variance of random unit effects.
     """
 
     constant: float | None = None
@@ -93,7 +94,7 @@ class EstimatedModel(CoefficientTable):
 
     @property
     def n_params(self) -> int:
-        """Number of parameters with sigma2, without fixed effects."""
+        """Number of parameters, including sigma2 but not fixed effects."""
         return len(self.params) + 1
 
     @property

@@ -1,4 +1,4 @@
-"""From a formula and a panel to columns, checked to be what the formula takes them for."""
+"""The columns of a formula, evaluated on a panel and checked for the types that it needs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LARGEST = 1e100
 
 @dataclass(frozen=True, eq=False)
 class FormulaSide:
-    """One side of a formula: how columns of a model are made from columns of a panel.
+    """One side of a formula: how columns of a model are computed from columns of a panel.
 
     Attributes
     ----------
     spec : formulaic.ModelSpec
-        With levels, centres and knots of the data that the model was fitted to.
+        With the levels, centres and knots of the estimation sample.
     read : ReadFormula
     """
 
@@ -47,7 +47,7 @@ class FormulaSide:
         return tuple(name for name in self.read.columns if name in used)
 
     def notes_on_terms(self) -> tuple[str, ...]:
-        """Say which columns enter in several terms, whose effects are then of the terms alone."""
+        """Note columns that enter in several terms; effects are then of each term separately."""
         terms: dict[str, list[str]] = {}
         several = set()
         for term in self.spec.terms:
@@ -76,7 +76,7 @@ class FormulaSide:
 def evaluate(
     formula: str, panel: SpatialPanel, functions: Functions | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[FormulaSide, FormulaSide]]:
-    """Return both sides of a formula as columns, and how other data become such columns."""
+    """Return both sides of a formula as columns, and how to build them from other data."""
     read = read_formula(formula, functions, known=panel.frame.columns)
     matrices = _materialized(read.parsed, panel, read, read.columns)
     y, x = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
@@ -118,7 +118,7 @@ def evaluated_with(side: FormulaSide, panel: SpatialPanel) -> pd.DataFrame:
     Raises
     ------
     UnknownColumnError, MissingValuesError, DomainError, PanelError
-        If the panel lacks columns or cells, or has levels that the first did not have.
+        If the panel lacks columns or cells, or has levels that the first panel did not have.
     """
     read, needed = side.read, side.needed
     x = pd.DataFrame(_materialized(side.spec, panel, read, needed))
@@ -157,10 +157,10 @@ def _materialized(
 def _data(
     panel: SpatialPanel, read: ReadFormula, needed: tuple[str, ...], *, complete: bool
 ) -> pd.DataFrame:
-    """Return the columns that a formula needs, by name; checked to be what it takes them for.
+    """Return the columns that a formula needs, by name, checked for the types that it requires.
 
-    Units and periods are known by the names that they had. Whole numbers that are computed with
-    become floats, which do not wrap around.
+    Units and periods keep the names of their original columns. Integers used in arithmetic become
+    floats, which do not overflow.
     """
     keys = {panel.unit_name: "unit", panel.period_name: "period"}
     names = {str(column): column for column in panel.frame.columns}
@@ -191,7 +191,7 @@ def _data(
 
 
 def _is_categories(column: pd.Series) -> bool:
-    """Whether a column outside functions becomes dummy variables: text that is not numbers."""
+    """Whether a column outside functions becomes dummy variables: text that is not numeric."""
     kind = column.dtype
     text = isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)
     return text and not numbers_as_text(column)

@@ -1,4 +1,4 @@
-"""The functions that a formula may call, and the bounds on what it may contain."""
+"""The functions that a formula may call, and the limits on its contents."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Functions", "checked_functions", "function_names"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
-# Functions of numbers, with how many arguments they take: a further one of numpy is where to write.
+# Numeric functions and their numbers of arguments: a further argument in numpy is the output array.
 NUMERIC = {
     "log": (1, 1), "log1p": (1, 1), "log2": (1, 1), "log10": (1, 1), "exp": (1, 1),
     "expm1": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sign": (1, 1), "arcsinh": (1, 1),
     "minimum": (2, 2), "maximum": (2, 2), "clip": (2, 3),
 }  # fmt: skip
 SPLINE = ("df", "knots", "lower_bound", "upper_bound", "constraints", "extrapolation")
-# Functions of formulaic, with the keywords that they take.
+# Functions of formulaic, with the keyword arguments that they take.
 TRANSFORMS: dict[str, tuple[str, ...]] = {
     "I": (),
     "C": ("contrasts", "levels", "spans_intercept"),
@@ -46,7 +46,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 LOGICAL = (ast.BitAnd, ast.BitOr, ast.Invert)
 COMPARED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 SIGNS = set("+-*/:^~")
-# formulaic pastes the text of a call into code of its own: no sign in it may end a string there.
+# formulaic inserts the text of a call into its own code: no character in it may end a string there.
 UNSAFE = set("\"'`\\{}#\n\r")
 LARGEST, HIGHEST, LONGEST = 1e15, 100, 20_000
 MOST_TERMS, DEEPEST, MOST_COLUMNS = 2000, 50, 50
@@ -59,7 +59,7 @@ OWN_FUNCTION = "a function of your own can be passed from Python, as in function
 
 
 def function_names() -> set[str]:
-    """Return the names that a formula reads as functions, which no column may bear bare."""
+    """Return the names that a formula reads as functions; columns so named need backticks."""
     return {*NUMERIC, *TRANSFORMS, *PATSY_CONTRASTS, "np", "contr", "lag"}
 
 

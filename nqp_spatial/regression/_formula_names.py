@@ -1,4 +1,4 @@
-"""Names of columns in formulas: how they are written, and what to do where they are not."""
+"""Names of columns in formulas: how to write them, and advice where they are miswritten."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def quoted(name: str) -> str:
     Raises
     ------
     OptionError
-        If no way of writing it is read as this name.
+        If the name cannot be written in a formula.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def advice(formula: str, known: Iterable[str]) -> str:
 
 
 def names_in(names: str | Iterable[str], option: str) -> tuple[str, ...]:
-    """Return the names of columns that an option lists, taken as they are."""
+    """Return the names of columns that an option lists, unchanged."""
     listed = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
     wrong = [name for name in listed if not isinstance(name, str)]
     if wrong:
@@ -75,11 +75,11 @@ def argument(name: str) -> str:
 
 
 def uncoloured(error: BaseException) -> str:
-    """Return an error's words on one line, without the colours of a terminal."""
+    """Return an error message on one line, without terminal colour codes."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).replace("⧛", "[").replace("⧚", "]")
     return " ".join(text.split())
 
 
 def shortened(text: str, size: int = 160) -> str:
-    """Return a text in quotes, cut after some signs."""
+    """Return a text in quotes, truncated if long."""
     return repr(text if len(text) <= size else text[:size] + " ...")

@@ -32,7 +32,7 @@ __all__ = ["PythonReader", "columns_in"]
 
 
 class PythonReader:
-    """Reads the parts of a formula that are Python, and refuses what is not offered.
+    """Reads the parts of a formula that are Python, and refuses what is not supported.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class PythonReader:
     name : str
         What the text is, for messages.
     functions : mapping
-        Functions of the caller.
+        The caller's own functions.
     known : list of str
         Columns of the data, for advice in messages.
     """
@@ -61,7 +61,7 @@ class PythonReader:
         return OptionError(text + advice(self.formula, self.known))
 
     def outside(self, what: str) -> OptionError:
-        """Return the error for a part that is not offered."""
+        """Return the error for a part that is not supported."""
         words = f"contains {shortened(self.term)}: {what}"
         if not advice(self.formula, self.known):
             words += f". A formula may have {OFFERED}; {OWN_FUNCTION}"
@@ -70,7 +70,7 @@ class PythonReader:
     # -- parts that are Python ---------------------------------------------------------------------
 
     def read_python(self) -> None:
-        """Check the term at hand, a piece of Python."""
+        """Check the current term, a piece of Python."""
         from formulaic.utils.code import sanitize_variable_names
 
         self._aliases = {}
@@ -131,7 +131,7 @@ class PythonReader:
                 self._value(side, exact=bool(texts))
 
     def _column(self, identifier: str) -> str:
-        """Return the column that an identifier stands for; Python reads wide letters as narrow."""
+        """Return the column of an identifier; Python reads full-width letters as narrow ones."""
         if identifier in self._aliases:
             return self._aliases[identifier]
         wide = [
@@ -166,7 +166,7 @@ class PythonReader:
             value = self._computed(node.op, first, second)
         else:
             return None
-        if abs(value) <= LARGEST:  # an int of a million digits is compared, never converted
+        if abs(value) <= LARGEST:  # a very long int is compared, never converted
             return float(value)
         raise self.refused(f"contains {shortened(self.term)}: a number in it is too large")
 
@@ -203,7 +203,7 @@ class PythonReader:
             self._transform(name, node, [str(word) for word in names])
 
     def _called(self, function: ast.expr) -> str:
-        """Return the name of a function that is offered."""
+        """Return the name of a supported function."""
         if isinstance(function, ast.Name):
             name = function.id
             if name in NUMERIC or name in TRANSFORMS or name in self.functions or name == "lag":
@@ -283,7 +283,7 @@ class PythonReader:
             raise self.outside("an option of a function must be a number, a text or a list of them")
 
     def _require_few_columns(self, node: ast.expr) -> None:
-        """Refuse an option that asks for a great many columns."""
+        """Refuse an option that would create a great many columns."""
         size = len(node.elts) if isinstance(node, ast.List | ast.Tuple) else self._number(node)
         if size is not None and abs(size) > MOST_COLUMNS:
             raise self.refused(
@@ -311,7 +311,7 @@ def _is_literal(node: ast.expr) -> bool:
 
 
 def _words_of(node: ast.AST) -> str:
-    """Return what a piece of Python is, in words."""
+    """Describe a piece of Python in words."""
     words = {
         ast.Attribute: "an attribute (a dot)", ast.Subscript: "square brackets",
         ast.Lambda: "a function made inside it", ast.JoinedStr: "a text",

@@ -21,7 +21,7 @@ __all__ = ["FormulaReader"]
 
 
 class FormulaReader(PythonReader):
-    """Reads the parts of one formula, collects its columns, and refuses what is not offered."""
+    """Reads the parts of one formula, collects its columns, and refuses what is not supported."""
 
     def __init__(self, formula: str, name: str, functions: Functions, known: list[str]) -> None:
         super().__init__(formula, name, functions, known)
@@ -100,7 +100,7 @@ class FormulaReader(PythonReader):
             raise self.refused(f"contains {self.term!r}, which is no operator of formulas")
 
     def require_few_terms(self) -> None:
-        """Refuse products and powers that multiply out into too many terms."""
+        """Refuse products and powers that expand into too many terms."""
         from formulaic.parser import DefaultFormulaParser
 
         tree = DefaultFormulaParser().parse(self.formula, target="ast")
@@ -139,7 +139,7 @@ class FormulaReader(PythonReader):
     # -- both sides --------------------------------------------------------------------------------
 
     def require_sides(self, parsed: Any) -> None:
-        """Refuse formulas without one outcome, and outcomes that explain themselves."""
+        """Refuse formulas without exactly one outcome, or with the outcome as its own regressor."""
         if not (hasattr(parsed, "lhs") and hasattr(parsed, "rhs")):
             raise self.refused("must have an outcome on its left: 'y ~ x1 + x2'")
         outcomes = list(parsed.lhs)

@@ -1,8 +1,8 @@
 """What a formula may contain: columns, operators and a list of functions; never other code.
 
 formulaic evaluates parts of a formula as Python, some of them already while it parses. Here a
-formula is cut by formulaic's tokenizer, which evaluates nothing, and each part is read by Python's
-own parser; a formula that contains anything else is refused.
+formula is split by formulaic's tokenizer, which evaluates nothing, and each part is read by
+Python's own parser; a formula that contains anything else is refused.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class ReadFormula:
     text : str
     parsed : formulaic.Formula
     columns : tuple of str
-        Columns that it uses, in the order in which they come.
+        Columns that it uses, in order of appearance.
     bare : frozenset of str
         Those outside functions, where text means categories.
     numeric : frozenset of str
-        Those that functions and operators take as numbers.
+        Those that functions and operators treat as numbers.
     exact : frozenset of str
         Those that must keep their type: inside ``C()`` and under logical operators.
     functions : dict
-        Functions of the caller.
+        The caller's own functions.
     """
 
     text: str
@@ -61,7 +61,7 @@ class ReadFormula:
 
     @property
     def context(self) -> dict[str, Any]:
-        """Names that the evaluation may use beside columns; ``np`` is cut down."""
+        """Names that the evaluation may use besides columns; ``np`` is restricted."""
         numeric = {name: getattr(np, name) for name in NUMERIC}
         return {**numeric, "np": SimpleNamespace(**numeric), **self.functions}
 
@@ -71,7 +71,7 @@ class ReadFormula:
 
 
 def columns_of(formula: str, functions: Functions | None = None) -> tuple[str, ...]:
-    """Return the columns that a formula uses, in the order in which they come.
+    """Return the columns that a formula uses, in order of appearance.
 
     Examples
     --------
@@ -105,9 +105,9 @@ def read_formula(
     Parameters
     ----------
     formula : str
-        With an outcome, ``"y ~ x1 + x2"``; a right side alone where `name` is another.
+        With an outcome, ``"y ~ x1 + x2"``; only a right side where `name` is not "formula".
     functions : mapping, optional
-        Functions of the caller, by the names that the formula calls them.
+        The caller's own functions, by the names used in the formula.
     known : iterable
         Columns of the data, for advice in messages.
     name : str
@@ -120,7 +120,7 @@ def read_formula(
     Raises
     ------
     OptionError
-        If it is no formula, contains what is not offered, or has too many terms when expanded.
+        If it is not a formula, contains unsupported parts, or expands into too many terms.
     """
     import formulaic
     from formulaic.errors import FormulaicError

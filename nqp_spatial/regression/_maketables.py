@@ -1,4 +1,4 @@
-"""Tables of coefficients by the library maketables: the plug-in of a fitted model."""
+"""Coefficient tables by the library maketables: the interface of a fitted model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["MaketablesPlugin", "flat_name"]
 
 
 class MaketablesPlugin(EstimatedModel):
-    """The attributes of a model that the library maketables reads, by its names."""
+    """The attributes of a model that the library maketables reads, under the names that it uses."""
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""A formula, a panel and weights, made into the arrays that estimators and tests share."""
+"""A formula, a panel and weights, turned into the arrays that estimators and tests share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["ALL", "ModelData", "build_model_data", "build_parts_data", "matrix_of"]
 
-#: The name of a coefficient that all units, or all links, share.
+#: The name of a coefficient common to all units or all links.
 ALL = "all"
 
 
@@ -43,14 +43,14 @@ class ModelData:
     Attributes
     ----------
     spec : RegressionSpec
-        Complete: with the names of outcome and regressors.
+        Complete, with the names of the outcome and the regressors.
     design : Design
     terms : TermWeights
     plain : Design
-        Outcome and regressors without lags, where terms have parts: what stays the same while
-        their matrices change.
+        Outcome and regressors without lags, where terms have parts: they stay the same when the
+        matrices change.
     regimes : mapping of ndarray
-        By name, which units have coefficients of their own on X, where terms have parts.
+        By name, the units that have their own coefficients on X, where terms have parts.
     """
 
     spec: RegressionSpec
@@ -61,7 +61,7 @@ class ModelData:
 
     @cached_property
     def projection(self) -> Projection:
-        """Effects taken out, and the outcome and its lags regressed on the regressors."""
+        """The outcome and its lags regressed on the regressors, after removal of the effects."""
         projection = project(self.design, self.spec, self.terms.matrix_u)
         if self.spec.has_rho:
             for column in projection.lag_y.T:
@@ -70,7 +70,7 @@ class ModelData:
 
     @property
     def counts(self) -> LikelihoodCounts:
-        """How many observations and log-determinants the likelihood has."""
+        """Numbers of observations and log-determinants of the likelihood."""
         n, t = self.shape
         if self.terms.has_parts:
             return counts_in_parts(self.spec, n, t, self.terms.y[0].matrix.shape[0] // n)
@@ -91,7 +91,7 @@ class ModelData:
         return [*keys, *design.means, *(("dynamic", name) for name in spec.dynamics)]
 
     def with_terms(self, terms: TermWeights) -> ModelData:
-        """Return the same data with other matrices in parts."""
+        """Return the same data with other matrices for the parts."""
         design = _in_parts(self.plain, terms, self.regimes, self.design.lagged)
         return replace(self, design=design, terms=terms)
 
@@ -109,7 +109,7 @@ def build_model_data(
     durbin: str | Iterable[str] | None = None,
     functions: Functions | None = None,
 ) -> ModelData:
-    """Evaluate the formula, lag what the model lags, sweep effects out, project.
+    """Evaluate the formula, form the lags of the model, remove effects, project.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def build_model_data(
     durbin : str or iterable of str, optional
         Which regressors to lag.
     functions : mapping, optional
-        Functions of the caller that the formula may call.
+        The caller's own functions that the formula may call.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def build_model_data(
     Raises
     ------
     PanelError, OptionError, CollinearityError, AbsorbedRegressorError
-        If data do not allow it.
+        If the data do not allow estimation.
     """
     design = build_design(
         draft.formula,
@@ -144,7 +144,7 @@ def build_model_data(
         functions=functions,
     )
     data = ModelData(_completed(draft, design), design, terms, design, {})
-    _ = data.projection  # errors of the data come here
+    _ = data.projection  # errors in the data are raised here
     return data
 
 
@@ -156,7 +156,7 @@ def build_parts_data(
     durbin: str | Iterable[str] | None = None,
     functions: Functions | None = None,
 ) -> ModelData:
-    """Return the data of a model with several named W's in a term.
+    """Return the data of a model with several named matrices W in a term.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def build_parts_data(
     terms : TermWeights
         With parts.
     regimes : mapping of ndarray, optional
-        By name, which units have coefficients of their own on X, each shape (n_units,).
+        By name, the units that have their own coefficients on X, each shape (n_units,).
     """
     plain = build_design(
         draft.formula, panel, None, None, keep_intercept=draft.keeps_intercept, durbin=None,
@@ -174,7 +174,8 @@ def build_parts_data(
     lagged = tuple(
         name
         for name in (lagged_names(durbin, list(plain.names), panel, functions) if terms.x else ())
-        # W of what is equal across units is the thing itself, or next to it: see `build_design`.
+        # The spatial lag of a column equal across units is (nearly) the column itself: see
+        # `build_design`.
         if durbin is not None or not is_common(plain.z[:, :, plain.names.index(name)])
     )
     regimes = regimes or {ALL: np.ones(panel.n_units, dtype=bool)}

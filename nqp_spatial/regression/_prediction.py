@@ -1,13 +1,14 @@
-"""Predictions: the trend, with the outcomes of neighbours, and the best linear unbiased one.
+"""Predictions: from the trend, from the outcomes of neighbours, and best linear unbiased.
 
 With ``A = I - rho W_y``, ``B = I - lam W_u``, ``A y = eta + u``, ``B u = e``, eta the structural
-part (regressors, effects, the past):
+part (regressors, effects, past outcomes):
 
-- trend ``A^-1 eta``: the outcome expected where no outcome of the period is known;
-- direct ``y - e = rho W y + eta + lam W u``: from the outcomes that neighbours have;
-- blup: the outcome expected given all others of the period. With the precision
+- trend ``A^-1 eta``: the expected outcome where no outcome of the period is known;
+- direct ``y - e = rho W y + eta + lam W u``: from the outcomes of the neighbours;
+- blup: the expected outcome given all others of the period. With the precision
   ``Q = A'B'B A / sigma2`` around the trend m, the expectation of the unknown given the known is
-  ``m_o - Q_oo^-1 Q_os (y_s - m_s)``, and of one given all others ``y - (Q (y - m))_i / Q_ii``.
+  ``m_o - Q_oo^-1 Q_os (y_s - m_s)``, and of a single outcome given all others ``y - (Q (y - m))_i /
+  Q_ii``.
 """
 
 from __future__ import annotations
@@ -160,12 +161,12 @@ def _out_of_sample(
     ----------
     model : EstimatedModel
     panel : SpatialPanel
-        With the regressors; outcomes may be missing.
+        Contains the regressors; outcomes may be missing.
     terms : TermWeights
         Weights in the order of its units.
     kind : {"trend", "direct", "blup"}
     period_effects : mapping, optional
-        Of periods that the model was not fitted to.
+        Effects of periods outside the estimation sample.
 
     Returns
     -------
@@ -209,14 +210,14 @@ def _out_of_sample(
         else:
             filters = sparse.csc_array(b @ a)
             predictions[:, now] = _conditional(filters, y[:, now], trend, known)
-        # What is not known of the past is what was predicted of it.
+        # Unknown past outcomes are replaced by their predictions.
         past = np.where(known, y[:, now], trend if kind == "direct" else predictions[:, now])
     series = pd.Series(predictions.ravel(), index=panel.frame.index, name="predicted")
     return series.iloc[np.tile(np.arange(shape[1]) >= first, shape[0])]
 
 
 def _structural(model: EstimatedModel, terms: TermWeights, values: np.ndarray) -> np.ndarray:
-    """Return ``X beta + sum_l W_l X theta_l`` of regressors by unit, period and column."""
+    """Return ``X beta + sum_l W_l X theta_l``; regressors are by unit, period and column."""
     names, lagged, params = list(model.spec.regressors), list(model.spec.lagged), model.params
     if not terms.has_parts:
         beta = params["x"].loc[names].to_numpy() if names else np.empty(0)
@@ -243,7 +244,7 @@ def _structural(model: EstimatedModel, terms: TermWeights, values: np.ndarray) -
 def _conditional(
     filters: sparse.csc_array, y: np.ndarray, trend: np.ndarray, known: np.ndarray
 ) -> np.ndarray:
-    """Return the expectation of the unknown outcomes given the known, which are not changed."""
+    """Return the expectation of the unknown outcomes given the known ones, which stay unchanged."""
     if not known.any():
         return trend
     if known.all():
@@ -272,7 +273,7 @@ def _from_neighbours(
         _require_known(lag_matrix @ unknown.astype(float), panel, now)
         prediction += lag_matrix @ np.nan_to_num(y)
     if terms.matrix_u is not None:
-        # u of a neighbour needs its outcome too.
+        # u of a neighbour requires its outcome too.
         _require_known(terms.matrix_u @ unknown.astype(float), panel, now)
         u = np.where(unknown, 0.0, y - prediction)
         prediction += float(_coefficients(model, "lam")[0]) * (terms.matrix_u @ u)
@@ -296,7 +297,7 @@ def _effects(
 ) -> np.ndarray:
     """Return constant, unit and period effects, shape (n_units, periods).
 
-    ``inner`` is B where random effects are lagged as the errors are.
+    ``inner`` is B where random effects follow the spatial process of the errors.
     """
     effects = model.fixed_effects
     total = np.full((panel.n_units, panel.n_periods), float(effects.constant or 0.0))
@@ -329,7 +330,7 @@ def _effects(
 
 
 def _outcomes(model: EstimatedModel, panel: SpatialPanel) -> np.ndarray:
-    """Return outcomes as far as they are known, shape (n_units, periods)."""
+    """Return the outcomes that are known, others missing, shape (n_units, periods)."""
     assert model.model_specs is not None
     outcome = model.model_specs[0]
     shape = (panel.n_units, panel.n_periods)

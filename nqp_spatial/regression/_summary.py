@@ -1,4 +1,4 @@
-"""How a fitted model shows itself."""
+"""How a fitted model is displayed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Summary", "summary_blocks"]
 
 
 class Summary(str):
-    """Text that shows itself with its line breaks."""
+    """Text that is displayed with its line breaks."""
 
     __slots__ = ()
 

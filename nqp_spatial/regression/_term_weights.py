@@ -1,4 +1,4 @@
-"""The weights of each spatial term: W y, W X and W u may have matrices of their own."""
+"""The weights of each spatial term: W y, W X and W u may each have their own matrix."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class NamedMatrix:
     Attributes
     ----------
     name : str
-        Of its coefficient, such as ``"south <- rest"``; empty where the term has one W.
+        Name of its coefficient, such as ``"south <- rest"``; empty where the term has one W.
     matrix : csr_array
         n x n in the order of the panel's units; or, where links change over time, (n T) x (n T)
         with a block for each period, rows ordered by unit and period.
     weights : SpatialWeights or None
-        Where the matrix is that of spatial weights, with what these cache.
+        The spatial weights of the matrix, with their cached results, if any.
     """
 
     name: str
@@ -50,9 +50,9 @@ class TermWeights:
     Attributes
     ----------
     y, x, u : tuple of NamedMatrix
-        Of W y (and W y_(t-1)), of W X, and of W u; empty where the model has no such term.
+        Matrices of W y (and W y_(t-1)), of W X, and of W u; empty where the model has no such term.
     words : str
-        The weights that they are parts of, in words; empty where each term has one W.
+        The weights of which they are parts, in words; empty where each term has one W.
     """
 
     y: tuple[NamedMatrix, ...] = ()
@@ -67,7 +67,7 @@ class TermWeights:
         x: SpatialWeights | None = None,
         u: SpatialWeights | None = None,
     ) -> TermWeights:
-        """Return terms with one W each, where they are in the model."""
+        """Return the terms of the model with one W each."""
 
         def unnamed(weights: SpatialWeights | None) -> tuple[NamedMatrix, ...]:
             return () if weights is None else (NamedMatrix("", weights.sparse, weights),)
@@ -91,7 +91,7 @@ class TermWeights:
 
     @property
     def has_parts(self) -> bool:
-        """Whether the matrices have names, and their coefficients with them."""
+        """Whether the matrices, and hence their coefficients, have names."""
         return any(part.name for part in (*self.y, *self.x))
 
     @property
@@ -176,7 +176,7 @@ def lag(matrix: sparse.csr_array, array: np.ndarray) -> np.ndarray:
 
 
 def row_sum_advice(weights: SpatialWeights) -> str:
-    """Return what to do so that rows of W add to one; islands are named."""
+    """Return advice on how to make rows of W add to one; islands are named."""
     sums = np.asarray(weights.sparse.sum(axis=1)).ravel()
     if len(weights.islands) and np.allclose(sums[sums != 0], 1.0, rtol=0, atol=1e-6):
         return (
@@ -232,7 +232,7 @@ def match_term_weights(
             f"{', '.join(map(str, weights)) or 'none'}: name one matrix for each, as in "
             f"weights={{{', '.join(f'{key!r}: ...' for key in wanted)}}}"
         )
-    matched: dict[int, SpatialWeights] = {}  # one object stays one, with what it caches
+    matched: dict[int, SpatialWeights] = {}  # the same object is matched once and keeps its cache
     for w in weights.values():
         if id(w) not in matched:
             matched[id(w)] = as_weights(w).reordered(panel.units)

@@ -1,4 +1,4 @@
-"""Functions of rho of which effects are made: mean diagonals and mean row sums, by no inverse."""
+"""Functions of rho behind the effects: mean diagonals and mean row sums, without any inverse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TraceFunctions:
     ----------
     terms : TermWeights
     logdet : LogDet or None
-        Of W_y.
+        Log-determinant of W_y.
     """
 
     def __init__(self, terms: TermWeights, logdet: LogDet | None) -> None:
@@ -33,7 +33,7 @@ class TraceFunctions:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where x may lie."""
+        """The admissible interval of x."""
         return (-np.inf, np.inf) if self.logdet is None else self.logdet.interval
 
     def values(self, points: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def _row_sum_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: f
 def _cross_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: float) -> Curve:
     """Return the mean diagonal of ``(I - x W)^-1 V``, V another matrix, on a window.
 
-    Exact up to some size; beyond, from probes that are the same for all x.
+    Exact up to a certain size; beyond it, from random probes that are the same for all x.
     """
     n = w.n_units
     exact = n <= DENSE_CROSS_UP_TO
@@ -134,7 +134,7 @@ def _radius(w: SpatialWeights) -> float:
 
 
 class EigenDecomposition:
-    """Nodes and weights with ``tr f(W) = sum_j c_j f(w_j)``, for functions that L does not give.
+    """Nodes and weights with ``tr f(W) = sum_j c_j f(w_j)``, for functions not given by L.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class EigenDecomposition:
     def paths(
         self, parameters: EffectParameters, draws: np.ndarray, horizons: list[int]
     ) -> dict[int, np.ndarray]:
-        """Return effects on y h periods after x changed for one period.
+        """Return effects on y, h periods after a change in x that lasts one period.
 
         ``f_h(w) = ((tau + eta w) / (1 - rho w))^h (beta + theta w) / (1 - rho w)``.
 

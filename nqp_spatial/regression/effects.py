@@ -1,4 +1,4 @@
-"""Direct, indirect and total effects: of a change in x on the same unit, on the others, on all.
+"""Direct, indirect and total effects of a change in x: on the same unit, the others, and all.
 
 ``S_k = (I - rho W)^-1 (beta_k I + theta_k W)`` is the matrix of derivatives of y with respect to
 the k-th regressor (LeSage and Pace 2009, section 2.7). With ``g = tr G / n`` and ``s`` the mean row
@@ -8,9 +8,9 @@ sum of G, for any W:
     total  = mean row sum of S_k  = beta + (rho beta + theta) s(rho)
 
 and indirect is the difference. Both g and s are smooth functions of rho alone, ``g = -L'/n`` and,
-where rows add to one, ``s = 1/(1 - rho)``: no draw ever inverts a matrix. Long-run effects of a
+where rows add to one, ``s = 1/(1 - rho)``: no draw requires a matrix inverse. Long-run effects of a
 dynamic model are the same functions at ``r = (rho + eta) / (1 - tau)``, divided by 1 - tau
-(Debarsy, Ertur and LeSage 2012). Where W X has a matrix of its own, theta has functions of its own.
+(Debarsy, Ertur and LeSage 2012). Where W X has its own matrix, theta has its own functions.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class EffectsResult(Displayed):
     frame : DataFrame
         One row per variable, horizon and effect: ``variable, horizon, effect, estimate, std_error,
         statistic, p_value, conf_low, conf_high``. Units: those of y per unit of x. ``horizon`` is
-        "static", or "short-run" and "long-run" (of a lasting change of x), or a number of periods h
-        (of a change of x for one period, on y h periods later).
+        "static", or "short-run" and "long-run" (of a permanent change in x), or a number of periods
+        h (effect on y, h periods after a change in x that lasts one period).
     spec : Spec
         ``model`` and ``weights`` in words; ``method`` ("draws" or "delta"), ``draws`` (0 for the
         delta method), ``seed`` (None for the delta method), ``level`` of the intervals.
@@ -54,7 +54,7 @@ class EffectsResult(Displayed):
     discarded : int
         Draws outside the stable region, which were not used.
     notes : tuple of str
-        Variables that enter in several terms, so that no row is the effect of the variable.
+        Variables that enter in several terms, so that no single row is the effect of the variable.
     tests : TestSet
         Empty.
 
@@ -211,7 +211,7 @@ def effects_of(
 def _from_draws(
     names: list[str], horizon: str | int, point: np.ndarray, draws: np.ndarray, level: float
 ) -> pd.DataFrame:
-    """Return the frame of effects whose inference is by draws, shape (draws, K, 3)."""
+    """Return the frame of effects with inference from draws, shape (draws, K, 3)."""
     tail = (1 - level) / 2
     low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
     errors = draws.std(axis=0, ddof=1)

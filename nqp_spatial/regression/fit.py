@@ -74,34 +74,34 @@ def fit(
         ``"y ~ x1 + log(x2)"`` in the syntax of formulaic: columns, operators and the functions log,
         log1p, log2, log10, exp, expm1, sqrt, abs, sign, arcsinh, minimum, maximum, clip (these also
         as ``np.log`` and so on), I, C, center, scale, poly, bs, cs, cc, cr. Anything else is
-        refused before it is evaluated. Units and periods are known by the names that their columns
-        had; names with brackets, spaces or other signs stand in backticks. With fixed effects the
-        intercept is left out.
+        refused before it is evaluated. Units and periods have the names of their original columns;
+        names with brackets, spaces or other special characters are written in backticks. With fixed
+        effects the intercept is omitted.
     panel : SpatialPanel
         Balanced, complete in the columns used. A cross-section is a panel of one period.
     weights : SpatialWeights, Graph or W, or mapping of these
         W, used as it is (never re-standardised), matched by ids. Not needed for ``ols``. A mapping
-        with the keys "y", "x", "u" (those that the model has) gives W y, W X and W u matrices of
-        their own.
+        with the keys "y", "x", "u" (those that the model has) gives W y, W X and W u their own
+        matrices.
     model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
         Which spatial terms enter: none, W X, W y, W u, W y and W X, W X and W u, W y and W u.
     effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
         Fixed effects; or random unit effects, and these with the unit means of the regressors
-        (Mundlak 1978), which makes the coefficients those of fixed effects where the means take up
-        all of the correlation. Period effects beside random ones go into the formula, ``C(year)``.
-        With spatial errors the unit effects are lagged as the errors are (Kapoor, Kelejian and
-        Prucha 2007). A cross-section takes "none".
+        (Mundlak 1978), which makes the coefficients those of fixed effects where the means capture
+        all of the correlation. Period effects besides random unit effects go into the formula,
+        ``C(year)``. With spatial errors the unit effects follow the same spatial process as the
+        errors (Kapoor, Kelejian and Prucha 2007). A cross-section takes "none".
     durbin : str or list of str, optional
         The regressors to lag, if not all: a column, a list, or the right side of a formula.
     time_lag, space_time_lag : bool
-        Whether y_(t-1) and W y_(t-1) enter. The first period then only serves as the past of the
-        second.
+        Whether y_(t-1) and W y_(t-1) enter. The first period then serves only as the lagged value
+        of the second.
     correction : {"auto", "none", "transformation", "bias"}
-        What to do about the incidental parameters (Lee and Yu 2010). ``none`` is the
+        How to correct for the incidental parameters (Lee and Yu 2010). ``none`` is the
         dummy-variable likelihood: sigma2 is too small by (T-1)/T with unit effects, and with
-        period effects rho is biased by order 1/n. ``transformation`` takes the effects out by
-        orthonormal transformations; with period effects it needs rows of W that add to one.
-        ``bias`` subtracts the bias from period dummies, after unit effects are transformed away.
+        period effects rho is biased by order 1/n. ``transformation`` removes the effects by
+        orthonormal transformations; with period effects it requires that rows of W add to one.
+        ``bias`` subtracts the bias due to period dummies, after unit effects are transformed away.
         ``auto``:
 
         ==================  =======================  ===========================
@@ -114,41 +114,42 @@ def fit(
         ==================  =======================  ===========================
 
         In a dynamic model unit effects bias tau, eta and rho by order 1/T. ``bias``, which is also
-        what ``auto`` does, takes this off (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
-        period effects are transformed away. The formula is of first order and the standard errors
-        do not allow for it: in simulations 95 % intervals of tau hold the truth in 93 % of samples
-        with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five periods and tau =
-        0.7; with thirty periods in 93 to 95 % (benchmarks/calibration_estimates.csv).
+        what ``auto`` does, corrects this bias (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
+        period effects are transformed away. The correction is of first order and the standard
+        errors do not account for it: in simulations 95 % intervals of tau contain the true value in
+        93 % of samples with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five
+        periods and tau = 0.7; with thirty periods in 93 to 95 %
+        (benchmarks/calibration_estimates.csv).
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        Inverse of the observed (default) or expected information. ``robust`` is, by likelihood, the
-        QML sandwich that stays right when the errors are not normal (Lee 2004), not under unequal
-        variances, which bias rho itself (Lin and Lee 2010); with "gs2sls" it is right under unequal
-        variances. ``cluster`` is right when errors of a unit depend on each other over time or
-        differ in variance; it needs many units, and is offered for ``ols`` and ``slx``, where with
-        one period it is the heteroskedasticity-robust matrix (times n / (n - 1)), and with
-        "gs2sls". ``driscoll-kraay`` (1998) is right when errors depend on each other across units
-        too; it needs many periods, some thirty. ``ols`` and ``slx`` have the least-squares
-        covariance (with degrees of freedom) and no "robust": by likelihood that would be the same
-        matrix.
+        Inverse of the observed (default) or expected information. ``robust`` is, with "ml", the
+        QML sandwich, valid when the errors are not normal (Lee 2004), but not under
+        heteroskedasticity, which biases rho itself (Lin and Lee 2010); with "gs2sls" it is valid
+        under heteroskedasticity. ``cluster`` is valid when errors are correlated over time within a
+        unit or differ in variance; it needs many units, and is available for ``ols`` and ``slx``,
+        where with one period it is the heteroskedasticity-robust matrix (times n / (n - 1)), and
+        with "gs2sls". ``driscoll-kraay`` (1998) is valid when errors are also correlated across
+        units; it needs many periods, about thirty. ``ols`` and ``slx`` have the least-squares
+        covariance (with degrees of freedom) and no "robust": by maximum likelihood that would be
+        the same matrix.
     logdet : {"auto", "exact", "factor", "lanczos"}
-        How ln|I - rho W| and ln|I - lam W| are had; see `regression.log_determinant`.
+        How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
     estimator : {"ml", "gs2sls"}
         Maximum likelihood, or generalised spatial two-stage least squares: W y is instrumented by
-        W X and W^2 X (W^2 X and W^3 X where W X is in the model), and lam is had from moments that
-        hold under any variances of the errors (Kelejian and Prucha 2010). It is less precise than
-        likelihood, and right under heteroskedasticity where likelihood is not; take it with
-        ``covariance="robust"``. Fixed effects are swept out. Not for dynamic models and random
-        effects; lam with "observed" or "robust" only.
+        W X and W^2 X (W^2 X and W^3 X where W X is in the model), and lam is estimated from moment
+        conditions that hold under heteroskedasticity (Kelejian and Prucha 2010). It is less
+        efficient than maximum likelihood, but consistent under heteroskedasticity, where maximum
+        likelihood is not; use it with ``covariance="robust"``. Fixed effects are removed by
+        demeaning. Not for dynamic models and random effects; lam with "observed" or "robust" only.
     endogenous : str or list of str
         With "gs2sls": regressors of the formula that are correlated with the errors.
     instruments : str or list of str, optional
-        With "gs2sls": variables outside the model that move them, as the right side of a formula or
-        a list of columns.
+        With "gs2sls": excluded variables that are correlated with them, as the right side of a
+        formula or a list of columns.
     functions : mapping, optional
         Functions of your own that the formula may call, by name: ``{"f": f}`` for
-        ``"y ~ f(x)"``. They get columns and return columns.
+        ``"y ~ f(x)"``. They take columns and return columns.
     seed : int, optional
-        For random probes, where there are any.
+        Seed of the random probes, if any.
 
     Returns
     -------
@@ -159,13 +160,13 @@ def fit(
     OptionError
         If options are unknown or exclude each other.
     PanelError
-        If data are missing, undefined or unbalanced; cells are named.
+        If data are missing, undefined or unbalanced; the cells are named.
     UnmatchedIdsError
         If ids of panel and weights differ.
     CollinearityError, AbsorbedRegressorError
         If coefficients are not identified; the columns are named.
     BoundaryError
-        If rho or lam runs to the edge of its interval.
+        If rho or lam reaches the boundary of its interval.
     ConvergenceError
         If the maximum cannot be found, or a dynamic model to be corrected is not stable.
 
@@ -173,11 +174,12 @@ def fit(
     -----
     Wy is formed first and then demeaned. With period or two-way effects the other order, which
     some programs use, is not the dummy-variable likelihood unless W is doubly stochastic.
-    ``sigma2`` divides the sum of squares by N T, or by what the transformation leaves:
-    N (T-1), (N-1) T, (N-1)(T-1).
+    ``sigma2`` is the sum of squares divided by N T, or by the observations after the
+    transformation: N (T-1), (N-1) T, (N-1)(T-1).
 
-    In samples of some 500 observations likelihood puts rho and lam a tenth to a quarter of a
-    standard error too low; effects are off by less than a tenth, and intervals cover.
+    In samples of about 500 observations maximum likelihood estimates rho and lam a tenth to a
+    quarter of a standard error too low; the bias of effects is below a tenth, and intervals have
+    the right coverage.
 
     Sources: Elhorst (2014), chapter 3; Lee and Yu (2010), Journal of Econometrics 154, 165-185;
     Lee (2004), Econometrica 72, 1899-1925; Yu, de Jong and Lee (2008), Journal of Econometrics
@@ -233,7 +235,7 @@ def parts_data(
     estimator: Estimator = "ml",
     functions: Functions | None = None,
 ) -> ModelData:
-    """Return the data of a model with several named W's in a term.
+    """Return the data of a model with several named matrices W in a term.
 
     ``y_t = sum_k rho_k W_k y_t + X_t beta_a + sum_l W_l X_t theta_l + mu + nu_t + e_t``, with
     coefficients of X by regime a.
@@ -245,9 +247,9 @@ def parts_data(
     terms : TermWeights
         Made by `TermWeights.in_parts`.
     regimes : mapping of ndarray, optional
-        By name, which units have coefficients of their own on X.
+        By name, the units that have their own coefficients on X.
     correction : {"auto", "none"}
-        Unit effects are transformed away. ``auto`` takes the bias off that period dummies bring.
+        Unit effects are transformed away. ``auto`` subtracts the bias due to period dummies.
     """
     _check_shape(panel, effects, dynamic=False)
     if covariance == "driscoll-kraay":
@@ -264,7 +266,7 @@ def parts_data(
 
 
 def fit_parts(panel: SpatialPanel, data: ModelData) -> RegressionResult:
-    """Estimate a model with several W's; its parameters have a further index level, ``part``."""
+    """Estimate a model with several matrices W; parameters have a further level, ``part``."""
     determinants = log_determinants(data.terms)
     if data.spec.estimator == "gs2sls":
         return _result(panel, data, fit_gs2sls(data, panel), determinants, ())
@@ -291,7 +293,7 @@ def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
             f"a dynamic model with effects={effects!r} needs {least} periods or more, this panel "
             f"has {panel.n_periods}"
         )
-    # A lag is of the period before only if no period is left out.
+    # A lag refers to the previous period only if no period is missing.
     require_even_steps(panel.periods, "a dynamic model")
 
 
@@ -301,7 +303,7 @@ def _check_estimator(
     endogenous: str | Iterable[str],
     instruments: str | Iterable[str] | None,
 ) -> None:
-    """Refuse what two-stage least squares cannot do, and instruments without it."""
+    """Refuse options that two-stage least squares does not support, and instruments without it."""
     if spec.estimator == "ml":
         if endogenous or instruments is not None:
             raise OptionError(
@@ -341,7 +343,7 @@ def _result(
     count = len(values)
     residuals = estimate.innovations
     if spec.has_phi:
-        # Less the best linear unbiased prediction of the unit effects.
+        # Minus the best linear unbiased prediction of the unit effects.
         residuals = residuals - (1 - estimate.phi**2) * unit_means(residuals, design.y.shape[1])
     shape = (panel.n_units, panel.n_periods)
     rows = panel.frame.index[
@@ -422,7 +424,7 @@ def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> 
         unit = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
     constant = float(gap.mean())
     if spec.sweeps_periods:
-        # Where errors are spatial it is their innovations that add to zero in each period.
+        # Where errors are spatial, their innovations add to zero in each period.
         weights = np.full(len(gap), 1 / len(gap))
         if terms.matrix_u is not None:
             weights = weights - estimate.lam * (terms.matrix_u.T @ weights)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RegressionResult"]
 
-# A standard deviation needs two.
+# A standard deviation needs two observations.
 _Draws = Annotated[int, Range(2, 1_000_000, advice="for the delta method pass method='delta'")]
 
 
@@ -45,24 +45,25 @@ class RegressionResult(MaketablesPlugin, Displayed):
     params : Series
         Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``mean`` and
         ``wmean`` (unit means), ``dynamic``, ``spatial``, ``random``. A further level ``part`` where
-        a term has several W's, as in the models of `spillovers`.
+        a term has several matrices W, as in the models of `spillovers`.
     cov : DataFrame
         Their covariance.
     sigma2 : float
-        Error variance: sum of squares over the observations of the likelihood (`LikelihoodCounts`).
+        Error variance: sum of squares divided by the observations of the likelihood
+        (`LikelihoodCounts`).
     sigma2_std_error : float
     loglik : float
-        Maximised log-likelihood; missing, as are AIC and BIC, without likelihood.
+        Maximised log-likelihood; missing, as are AIC and BIC, if the estimator has none.
     nobs, n_units, n_periods : int
     df_resid : float
-        Degrees of freedom of t tests; infinite (normal) but for static ``ols`` and
+        Degrees of freedom of t tests; infinite (normal) except for static ``ols`` and
         ``slx``.
     resid, fitted : Series
         By (unit, period); ``fitted = y - resid``, given the neighbours' outcomes (and, where
         errors are spatial, their errors): ``resid`` are the innovations e.
     fixed_effects : FixedEffects
-        ``constant``, ``unit`` and ``period`` as the model has them; effects add to zero. With
-        random effects their predictions, ``unit``, and their ``variance``.
+        ``constant``, ``unit`` and ``period``, where the model has them; effects add to zero. With
+        random effects, their predictions, ``unit``, and their ``variance``.
     rsquared_within : float
         Share of the variance of y, without the effects, that the regressors explain.
     convergence : Convergence or None
@@ -74,12 +75,12 @@ class RegressionResult(MaketablesPlugin, Displayed):
     logdet : LogDet or None
         Log-determinant of the weights of W y.
     tests : TestSet
-        Of instruments, where there are any: ``J``, whether those beyond the needed number are
-        uncorrelated with the errors.
+        Of instruments, if any: ``J``, whether the overidentifying restrictions hold.
     model_specs : tuple of FormulaSide, or None
-        Both sides of the formula, by which other data become columns in the same way.
+        Both sides of the formula, used to build the same columns from other data.
     regimes : dict of ndarray
-        By part, which units have coefficients of their own on X, where terms have several W's.
+        By part, the units that have their own coefficients on X, where terms have several matrices
+        W.
 
     Examples
     --------
@@ -136,23 +137,23 @@ class RegressionResult(MaketablesPlugin, Displayed):
         """Return direct, indirect and total effects with inference.
 
         ``S_k = (I - rho W)^-1 (beta_k I + theta_k W)``; direct is its mean diagonal, total its mean
-        row sum, indirect the rest, for any W. Estimates are at the point estimate. A dynamic model
-        has short-run effects, which are these, and long-run effects,
-        ``((1 - tau) I - (rho + eta) W)^-1 (beta_k I + theta_k W)``.
+        row sum, indirect the difference, for any W. Estimates are at the point estimate. A dynamic
+        model has short-run effects, which are these, and long-run effects, ``((1 - tau) I - (rho +
+        eta) W)^-1 (beta_k I + theta_k W)``.
 
         Parameters
         ----------
         draws : int
             Draws from the asymptotic normal distribution of the parameters.
         horizons : sequence of int
-            For a dynamic model with rows of W that add to one: also the effects h periods after x
-            changed for one period, for each h. They add up to the long run.
+            For a dynamic model with rows of W that add to one: also the effects h periods after a
+            change in x that lasts one period, for each h. They add up to the long-run effect.
         seed : int, optional
             Seed of the draws.
         method : {"draws", "delta"}
-            Standard errors and quantiles of the draws, or derivatives. Static models without rho
-            are linear, so that the delta method is exact and always used. Effects at horizons are
-            always by draws.
+            Standard errors and quantiles of the draws, or the delta method. Static models without
+            rho are linear, so that the delta method is exact and always used. Effects at horizons
+            always use draws.
         level : float
             Confidence level.
 
@@ -191,15 +192,16 @@ class RegressionResult(MaketablesPlugin, Displayed):
         variable : str
             One of the regressors.
         horizon : {"short-run", "long-run"}, optional
-            Of a dynamic model; the short run by default.
+            For a dynamic model; the short run by default.
 
         Returns
         -------
         DataFrame
             Indexed by unit; columns ``own`` (effect of the unit's x on its own y, ``S_ii``),
-            ``received`` (on its y, of one more x in every other unit, ``sum_j S_ij``), ``sent``
-            (on all others' y together, of one more x here, ``sum_j S_ji``). The means of ``own``
-            and ``received`` are the direct and the indirect effect. Costs n sparse solves.
+            ``received`` (on its y, of a unit increase in x in every other unit, ``sum_j S_ij``),
+            ``sent`` (on the y of all others together, of a unit increase in its own x, ``sum_j
+            S_ji``). The means of ``own`` and ``received`` are the direct and the indirect effect.
+            Requires n sparse solves.
 
         Raises
         ------
@@ -229,45 +231,47 @@ class RegressionResult(MaketablesPlugin, Displayed):
         kind: Kind = "trend",
         period_effects: Mapping[Hashable, float] | None = None,
     ) -> pd.Series:
-        """Predict outcomes, of the sample or of other units and periods.
+        """Predict outcomes in the sample or for other units and periods.
 
-        With eta the structural part (regressors, effects, the past):
+        With eta the structural part (regressors, effects, past outcomes):
 
         - ``trend``: ``(I - rho W)^-1 eta``, expected where no outcome of the period is known.
         - ``direct``: ``rho W y + eta + lam W u``, from the outcomes of the neighbours.
         - ``blup``: the best linear unbiased prediction, expected given the other outcomes of the
-          period. In sample, each outcome is predicted from all others; in another panel those that
-          are missing are predicted from those that are there, which stay as they are.
+          period. In sample, each outcome is predicted from all others; in another panel the missing
+          outcomes are predicted from the known ones, which stay unchanged.
 
         Parameters
         ----------
         panel : SpatialPanel, optional
-            Other units or periods, with the regressors, and with outcomes as far as they are known
-            (missing values are unknown). A dynamic model starts from the outcomes of its first
-            period and continues from its own predictions. The sample of the fit by default.
+            Other units or periods, with the regressors, and with the outcomes that are known
+            (others missing). A dynamic model starts from the outcomes of its first period and
+            continues from its own predictions. The sample of the fit by default.
         weights : SpatialWeights, Graph, W, or mapping of these, optional
-            Of the units of `panel`, as in `fit`; may be omitted if they are those of the sample.
+            Weights of the units of `panel`, as in `fit`; optional if these are the units of the
+            sample.
         kind : {"trend", "direct", "blup"}
         period_effects : mapping, optional
-            Effects of periods that the model was not fitted to.
+            Effects of periods outside the estimation sample.
 
         Returns
         -------
         Series
-            By (unit, period), in units of the left side of the formula: logarithms stay logarithms.
+            By (unit, period), in the units of the left side of the formula: logarithms are not
+            transformed back.
 
         Raises
         ------
         OptionError
             If the kind is unknown, or a period has no effect.
         PanelError, UnmatchedIdsError
-            If a unit has no effect, or weights are of other units.
+            If a unit has no effect, or the weights are for other units.
         MissingValuesError
-            If regressors are missing, or outcomes that are needed.
+            If regressors or required outcomes are missing.
 
         Notes
         -----
-        Parameters are taken as known. Sources: Goulard, Laurent and Thomas-Agnan (2017), Spatial
+        Parameters are treated as known. Sources: Goulard, Laurent and Thomas-Agnan (2017), Spatial
         Economic Analysis 12, 304-325; Kelejian and Prucha (2007), Regional Science and Urban
         Economics 37, 363-374.
 

@@ -1,4 +1,4 @@
-"""`RegressionSpec`: the one specification object of which every model is a case."""
+"""`RegressionSpec`: the one specification object of which every model is a special case."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class RegressionSpec(Displayed):
     regressors : tuple of str
         Columns of X.
     lagged : tuple of str
-        Columns of X of which W X enters.
+        Columns of X whose spatial lag W X enters.
     model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
     effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
     correction : {"none", "transformation", "bias"}
-        What was done about the incidental parameters, after "auto" was resolved.
+        The correction for the incidental parameters, after "auto" was resolved.
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
     time_lag, space_time_lag : bool
-        Whether tau and eta are in it.
+        Whether tau and eta are in the model.
     estimator : {"ml", "gs2sls"}
         Maximum likelihood, or generalised spatial two-stage least squares.
     weights : str
@@ -112,12 +112,12 @@ class RegressionSpec(Displayed):
 
     @property
     def keeps_intercept(self) -> bool:
-        """Whether no fixed effects take the intercept's place."""
+        """Whether the model has an intercept, which fixed effects would replace."""
         return not (self.sweeps_units or self.sweeps_periods)
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether outcomes of the period before enter."""
+        """Whether outcomes of the previous period enter."""
         return self.time_lag or self.space_time_lag
 
     @property
@@ -163,7 +163,7 @@ class RegressionSpec(Displayed):
 def check_options(
     *, model: str, effects: str, correction: str, covariance: str, estimator: str
 ) -> None:
-    """Raise `OptionError` for an option that is unknown or not offered by this version."""
+    """Raise `OptionError` for an option that is unknown or not available in this version."""
     for name, value, known in [
         ("model", model, get_args(Model)),
         ("effects", effects, get_args(Effects)),
@@ -184,7 +184,7 @@ def require_level(level: object) -> float:
 
 
 def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:
-    """Raise `OptionError` for a covariance that is not what its name says in this model."""
+    """Raise `OptionError` for a covariance that is not valid in this model."""
     kind, likelihood = spec.covariance, spec.estimator == "ml"
     if likelihood and kind == "robust" and spec.model in ("ols", "slx"):
         raise OptionError(

@@ -1,4 +1,4 @@
-"""What the past of the outcome brings: stability, and the bias that unit dummies cause."""
+"""Dynamic models: stability, and the bias that unit dummies cause."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def score_bias_of_units(
     outcome: LogDet | None,
     error: LogDet | None,
 ) -> np.ndarray:
-    """Return minus the mean of the score where unit effects are dummies of a dynamic model.
+    """Return minus the mean of the score of a dynamic model with unit dummies.
 
-    Demeaning ties the past outcome to the present error. With
+    Demeaning makes the lagged outcome correlated with the current error. With
     ``D = (1 - tau) I - (rho + eta) W`` the mean of the score is, up to order 1/T,
 
     ``-(tr D^-1, tr W D^-1, tau tr G D^-1 + eta tr G W D^-1 + tr G, tr H, n / (2 sigma2))``
 
     in (tau, eta, rho, lam, sigma2) and zero in beta and theta (Yu, de Jong and Lee 2008, equation
-    17; Lee and Yu 2010b, with traces over the space that is left of the periods where these are
-    transformed away). D and G are functions of one W, so that partial fractions turn all of it into
-    ``g(x) = tr W (I - x W)^-1 = -L'(x)`` at rho and at ``r = (rho + eta) / (1 - tau)``.
+    17; Lee and Yu 2010b, with traces over the remaining space where period effects are transformed
+    away). D and G are functions of one W, so that partial fractions reduce all traces to ``g(x) =
+    tr W (I - x W)^-1 = -L'(x)`` at rho and at ``r = (rho + eta) / (1 - tau)``.
 
     Parameters
     ----------
     estimate : Estimate
-        Its last coefficients are tau and eta, as far as the model has them.
+        Its last coefficients are tau and eta, where the model has them.
     spec : RegressionSpec
     n : int
         Number of units.
     outcome, error : LogDet or None
-        Of W_y and W_u.
+        Log-determinants of W_y and W_u.
 
     Returns
     -------

@@ -1,9 +1,9 @@
 """Information matrices of (coefficients, rho, lam, phi, sigma2), and bias correction.
 
 Notation: ``A = I - sum_k rho_k W_k`` over the R matrices of W y (mostly one), ``B = I - lam W_u``,
-``G_k = W_k A^-1``, ``F_k = B G_k B^-1``, ``H = W_u B^-1``, z the swept regressors, ``eta`` the
-structural part (regressors and effects), M the sweeping projection, e the swept and filtered
-residuals. With random unit effects, series have their unit means weighted by phi instead
+``G_k = W_k A^-1``, ``F_k = B G_k B^-1``, ``H = W_u B^-1``, z the demeaned regressors, ``eta`` the
+structural part (regressors and effects), M the demeaning projection, e the demeaned and filtered
+residuals. With random unit effects, the unit means of series are weighted by phi instead
 (`Estimate.weighted`).
 """
 
@@ -37,8 +37,8 @@ from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
-# Up to a size F and H are formed once, block by block (their traces are then exact); beyond, traces
-# of products are estimated from random probes through sparse factorisations.
+# Up to a certain size F and H are formed once, block by block (their traces are then exact);
+# beyond, traces of products are estimated from random probes through sparse factorisations.
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +48,14 @@ class Estimate:
     Attributes
     ----------
     coefs : ndarray
-        Of the columns of z, shape (K,).
+        Coefficients of the columns of z, shape (K,).
     rho : ndarray
         Shape (R,); one zero where the model has no rho.
     lam, phi, sigma2 : float
     projection : Projection
     counts : LikelihoodCounts
     active : tuple of int
-        Which of (rho, lam, phi), R + 2 of them, the model has.
+        Which of the R + 2 parameters (rho, lam, phi) the model has.
     """
 
     coefs: np.ndarray
@@ -75,13 +75,13 @@ class Estimate:
 
     @property
     def disturbances(self) -> np.ndarray:
-        """Swept u, shape (N,)."""
+        """Demeaned u, shape (N,)."""
         p = self.projection
         return np.asarray(p.y - p.lag_y @ self.rho - p.z @ self.coefs)
 
     @property
     def lagged_disturbances(self) -> np.ndarray:
-        """Swept and weighted W_u u, shape (N,); zeros where errors are not spatial."""
+        """Demeaned and weighted W_u u, shape (N,); zeros where errors are not spatial."""
         if self.projection.by_u is None:
             return np.zeros_like(self.projection.y)
         z, y, lag_y = self.projection.by_u
@@ -89,7 +89,7 @@ class Estimate:
 
     @property
     def innovations(self) -> np.ndarray:
-        """Swept and filtered residuals, random effects in them, shape (N,)."""
+        """Demeaned and filtered residuals, including random effects, shape (N,)."""
         filtered_u = self.disturbances
         if self.projection.by_u is not None:
             z, y, lag_y = self.projection.by_u
@@ -98,12 +98,12 @@ class Estimate:
 
     @property
     def residuals(self) -> np.ndarray:
-        """Swept, filtered and weighted residuals e, shape (N,)."""
+        """Demeaned, filtered and weighted residuals e, shape (N,)."""
         return self.weighted(self.innovations)
 
     @property
     def filtered(self) -> tuple[np.ndarray, np.ndarray]:
-        """Swept, filtered and weighted z and W_k y, shapes (N, K) and (N, R)."""
+        """Demeaned, filtered and weighted z and W_k y, shapes (N, K) and (N, R)."""
         p = self.projection
         if p.by_u is None:
             return self.weighted(p.z), self.weighted(p.lag_y)
@@ -138,7 +138,7 @@ def observed(
 ) -> np.ndarray:
     """Return minus the Hessian of the log-likelihood in the parameters that the model has.
 
-    The only traces in it are tr G_k G_l, from L_y''(rho), and tr H^2 = -L_u''(lam).
+    The only traces that it needs are tr G_k G_l, from L_y''(rho), and tr H^2 = -L_u''(lam).
     """
     s2, counts = estimate.sigma2, estimate.counts
     z, lag_y = estimate.filtered
@@ -163,7 +163,8 @@ def observed(
         h[lam, lam] = m * traces[1][0, 0] + q @ q / s2
         h[lam, last] = q @ e / s2**2
     if counts.units:
-        # The part of e in the unit means is phi times theirs: its derivative by phi is theirs.
+        # The unit means enter e multiplied by phi: the derivative with respect to phi is these
+        # means.
         scale = estimate.phi
         means = unit_means(e, estimate.projection.periods)
         h[:k, phi] = -2 * z.T @ means / (scale * s2)
@@ -182,14 +183,14 @@ class TraceMoments:
     Attributes
     ----------
     traces : ndarray
-        tr F_k and tr H, each less the share of the periods swept out, shape (R + 1,).
+        tr F_k and tr H, each minus the contribution of the removed period effects, shape (R + 1,).
     products : ndarray
-        ``tr(P Q) + tr(P'Q)`` for P, Q each of (F_1 ... F_R, H), less that share.
+        ``tr(P Q) + tr(P'Q)`` for P, Q each of (F_1 ... F_R, H), minus that contribution.
     mean_part : ndarray
-        Swept ``B G_k eta``, shape (N, R).
+        Demeaned ``B G_k eta``, shape (N, R).
     diagonals : ndarray or None
-        Diagonals of ``J F_k`` and ``J H`` (J sweeps period means, if any), shape (n, R + 1); None
-        if not asked for.
+        Diagonals of ``J F_k`` and ``J H`` (J removes period means, if any), shape (n, R + 1); None
+        if not requested.
     note : str
         How the products were calculated, if not exactly.
     """
@@ -221,12 +222,12 @@ def trace_moments(
     matrices : tuple
         W_y, or the W_k, or None; and W_u or None.
     logdets : tuple
-        Theirs.
+        Their log-determinants.
     spec : RegressionSpec
     diagonal : bool
-        Whether diagonals are needed (by the sandwich), which costs n solves.
+        Whether the sandwich needs diagonals, which requires n solves.
     seed : int, optional
-        For the probes at large n.
+        Seed of the probes at large n.
     """
     pair = FilterPair(matrices, (estimate.rho, estimate.lam), spec)
     n, r, drops = structural.shape[0], len(estimate.rho), estimate.counts.drops_unit_root
@@ -234,7 +235,7 @@ def trace_moments(
     points = (estimate.rho, np.array([estimate.lam]))
     for term, logdet, x in zip((slice(0, r), slice(r, r + 1)), logdets, points, strict=True):
         first, second = derivatives_of(logdet, x, drops)
-        # tr(PQ) is known; what is added to it below is tr(P'Q).
+        # tr(PQ) is known; tr(P'Q) is added to it below.
         traces[term], products[term, term] = -first, -second
     crossed = all(logdet is not None for logdet in logdets)
     note, diagonals = "", np.zeros((n, r + 1))
@@ -345,7 +346,7 @@ class FilterPair:
 
 
 def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray) -> DenseFactor | sla.SuperLU:
-    """Return what solves with I - sum at_k W_k: F of so few units is one dense block anyway."""
+    """Return a solver for I - sum at_k W_k; dense for few units, where F is one dense block."""
     total = weighted_sum(matrices, at)
     return DenseFactor(total, 1.0) if total.shape[0] <= BLOCK else factorize(total, 1.0)
 
@@ -378,7 +379,7 @@ def expected(estimate: Estimate, moments: TraceMoments) -> np.ndarray:
 
 
 def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarray) -> Estimate:
-    """Return the estimate less its bias, the inverse information times the mean of the score.
+    """Return the estimate minus its bias (the inverse information times the mean of the score).
 
     Parameters
     ----------
@@ -386,7 +387,7 @@ def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarra
     information : ndarray
         In the parameters that the model has.
     score : ndarray
-        Minus the mean of the score at the truth, in (coefs, rho, lam, phi, sigma2).
+        Minus the mean of the score at the true parameters, in (coefs, rho, lam, phi, sigma2).
     """
     k, r = len(estimate.coefs), len(estimate.rho)
     step = np.zeros(k + r + 3)
@@ -413,7 +414,7 @@ def score_bias_of_periods(
     ----------
     estimate : Estimate
     matrices : sequence of csr_array, optional
-        The W_k, where they are several, or have a block for each period.
+        The W_k, where there are several, or where they have a block for each period.
     """
     score = np.zeros(len(estimate.coefs) + len(estimate.rho) + 3)
     by_rho = 1 / (1 - estimate.rho)
@@ -432,7 +433,7 @@ def score_bias_of_periods(
 
 
 def scaled_inverse(matrix: np.ndarray) -> np.ndarray:
-    """Invert after scaling to a unit diagonal: units of measurement must not decide precision."""
+    """Invert after scaling to a unit diagonal, so that precision does not depend on units."""
     sizes = np.diag(matrix)
     if not (sizes > 0).all():
         raise ConvergenceError(
@@ -450,7 +451,7 @@ def scaled_inverse(matrix: np.ndarray) -> np.ndarray:
 
 
 def inverted(matrix: np.ndarray, what: str) -> np.ndarray:
-    """Return the inverse, or raise `ConvergenceError` that says what is singular."""
+    """Return the inverse, or raise `ConvergenceError` with the reason for singularity."""
     try:
         return np.asarray(np.linalg.inv(matrix))
     except np.linalg.LinAlgError:

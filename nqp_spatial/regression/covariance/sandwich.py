@@ -1,4 +1,4 @@
-"""Covariances that stay right when errors are not what the likelihood takes them for."""
+"""Covariances that are valid when the likelihood's assumptions about errors do not hold."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def robust(
     spec: RegressionSpec,
     shape: tuple[int, int],
 ) -> np.ndarray:
-    """Return the QML sandwich covariance, right when errors are not normal (Lee 2004).
+    """Return the QML sandwich covariance, valid when errors are not normal (Lee 2004).
 
     The score is linear and quadratic in the errors: ``z'e / s2``, ``(b'e + e'Fe - tr F)/s2`` with
     ``b = M B G eta``, ``(e'He - tr H)/s2``, and ``(e'Me - N s2) / (2 s2^2)``. Its variance is the
     expected information plus terms in the third and fourth moment of the errors and the diagonals
-    of M F, M H and M. The moments are those of the residuals, put right for the sweeping.
+    of M F, M H and M. The moments are those of the residuals, corrected for demeaning.
 
     Parameters
     ----------
     bread : ndarray
-        Information that is inverted.
+        The information matrix that is inverted.
     information : ndarray
         The expected information.
     estimate, moments, spec
@@ -63,10 +63,10 @@ def robust(
 def _error_moments(
     residuals: np.ndarray, spec: RegressionSpec, n: int, t: int
 ) -> tuple[float, float]:
-    """Return third and fourth moments of the errors from those of the swept residuals.
+    """Return third and fourth moments of the errors from those of the demeaned residuals.
 
-    A swept residual is a weighted sum of errors with the weights of a row of M; sums of the
-    weights' powers come in closed form because M is a Kronecker product of centring matrices.
+    A demeaned residual is a weighted sum of errors with weights from a row of M; sums of powers of
+    the weights have a closed form because M is a Kronecker product of centring matrices.
     """
 
     def power_sum(size: int, power: int) -> float:
@@ -85,10 +85,10 @@ def _error_moments(
 
 
 def clustered(bread: np.ndarray, estimate: Estimate, shape: tuple[int, int]) -> np.ndarray:
-    """Return the sandwich for errors that depend on each other within a unit, over time.
+    """Return the sandwich for errors that are correlated over time within a unit.
 
-    Scores of a model without rho and lam are linear in the errors, and are added up over time in
-    each unit before they are squared. A factor n / (n - 1) allows for the number of units.
+    Scores of a model without rho and lam are linear in the errors, and are summed over time in each
+    unit before they are squared. A factor n / (n - 1) corrects for the number of units.
 
     Parameters
     ----------
@@ -119,10 +119,10 @@ def driscoll_kraay(
     shape: tuple[int, int],
     lags: int | None = None,
 ) -> np.ndarray:
-    """Return the sandwich for errors that depend on each other across units and over time.
+    """Return the sandwich for errors that are correlated across units and over time.
 
-    Scores are added up over units in each period, and a Bartlett kernel over ``lags`` periods
-    allows for what is left over time (Driscoll and Kraay 1998). It needs many periods, not many
+    Scores are summed over units in each period, and a Bartlett kernel over ``lags`` periods
+    accounts for serial correlation (Driscoll and Kraay 1998). It needs many periods, not many
     units.
 
     Parameters
@@ -146,7 +146,8 @@ def driscoll_kraay(
     score[:, k : k + r] = np.einsum("itr,it->tr", lag_y.reshape(n, t, r), e) / s2
     score[:, k + r] = (q * e).sum(axis=0) / s2
     score[:, -1] = (e**2).sum(axis=0) / (2 * s2**2)
-    # At the maximum each score adds up to the derivative of the log-determinant: its share is off.
+    # At the maximum the scores add up to the derivative of the log-determinant, which is
+    # subtracted.
     score[:, k:] -= score[:, k:].mean(axis=0)
     inverse = scaled_inverse(bread)
     return np.asarray(inverse @ over_periods(score[:, estimate.kept], lags) @ inverse)

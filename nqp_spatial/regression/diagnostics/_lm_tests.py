@@ -1,4 +1,4 @@
-"""Lagrange multiplier tests of spatial lags and spatial errors in a model without either."""
+"""Lagrange multiplier tests for spatial lags and spatial errors in a model without either."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["lm_tests"]
 
 
 def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
-    """Test a linear model for a spatial lag, a spatial error, each in the presence of the other.
+    """Test a linear model for a spatial lag and a spatial error, also each robust to the other.
 
     With e the residuals, ``d_lag = e'Wy / s2 - c``, ``d_err = e'We / s2 - c`` and
     ``t = m [tr(WW) + tr(W'W)]``, m periods,
@@ -69,7 +69,7 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
     trace = counts.n_logdets * trace if trace > 0 else np.nan
     j = trace + float(unexplained @ unexplained) / s2
     d_lag, d_err = float(e @ lag_y) / s2 - centre, float(e @ lag_e) / s2 - centre
-    # Where W y adds nothing to W u beyond the regressors, the robust tests have no variance.
+    # Where W y adds nothing to W u beyond the regressors, the robust tests are undefined.
     variance = j - trace if j - trace > 1e-10 * trace else np.nan
     robust_lag = (d_lag - d_err) ** 2 / variance
     error_variance = trace * (1 - trace / j) if variance == variance else np.nan

@@ -26,12 +26,12 @@ __all__ = ["fixed_effects_tests", "random_effects_tests", "simplification_tests"
 
 
 def simplification_tests(models: dict[Model, RegressionResult]) -> TestSet:
-    """Return likelihood ratio and Wald tests of the Durbin model against what it contains.
+    """Return likelihood ratio and Wald tests of the Durbin model against its special cases.
 
     Parameters
     ----------
     models : dict of RegressionResult
-        The fits, by model; those that could not be fitted are absent.
+        The fitted models, by name; those that could not be fitted are absent.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def _not_fitted(models: list[str]) -> str:
 
 
 def _wald_tests(durbin: RegressionResult | None) -> list[HypothesisTest | NotApplicable]:
-    """Return Wald tests of the restrictions that the likelihood ratio tests of the model have."""
+    """Return Wald tests of the restrictions that the likelihood ratio tests examine."""
     nulls = {"SAR": t("theta = 0"), "SEM": t("theta + rho beta = 0"), "SLX": t("rho = 0")}
     names = {
         model: t("Wald: {larger} against {smaller}", larger="SDM", smaller=model) for model in nulls
@@ -155,13 +155,13 @@ def random_effects_tests(
 def _hausman(
     fixed: RegressionResult, random: RegressionResult, null: str
 ) -> HypothesisTest | NotApplicable:
-    """Compare slopes alone: rho is estimated from within and between, much the same in both."""
+    """Compare slopes only: rho uses within and between variation and is similar in both models."""
     name = t("Hausman")
     shared = [key for key in fixed.params.index if key[0] in ("x", "wx")]
     if not shared:
         return NotApplicable(name, null, t("the model has no regressors"))
     gap = (fixed.params.loc[shared] - random.params.loc[shared]).to_numpy()
-    # Both with the error variance of the random model, or the difference may not be positive
+    # Both use the error variance of the random model, otherwise the difference may not be positive
     # definite; under the null the two variances agree.
     difference = fixed.cov.loc[shared, shared] * (random.sigma2 / fixed.sigma2)
     difference = (difference - random.cov.loc[shared, shared]).to_numpy()
@@ -184,8 +184,8 @@ def _mundlak(means: RegressionResult, null: str) -> HypothesisTest | NotApplicab
     if not keys:
         reason = t("the unit means of the regressors do not differ between units")
         return NotApplicable(name, null, reason)
-    # The coefficients of the means are estimated from n averages, whose variance likelihood divides
-    # by n and not by n less the number of coefficients.
+    # The coefficients of the means are estimated from n averages, whose variance the likelihood
+    # divides by n, not by n minus the number of coefficients.
     share = 1 - int((~blocks.isin(["spatial", "random"])).sum()) / means.n_units
     if share <= 0:
         return NotApplicable(name, null, t("there are as many coefficients as units"))

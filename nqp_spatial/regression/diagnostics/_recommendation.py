@@ -1,4 +1,4 @@
-"""From tests to a model: the rule of Elhorst (2010), and the sentences that give the reason."""
+"""From tests to a model: the rule of Elhorst (2010), and the sentences that explain the choice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tests = Mapping[str, HypothesisTest | NotApplicable]
 
 
 def recommend(tests: Tests, level: float) -> tuple[str, Message]:
-    """Return a model and the sentences that give the reason.
+    """Return a model and the sentences that explain the choice.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tests of residuals: spatial and cross-sectional dependence, normality, heteroskedasticity."""
+"""Tests on residuals: spatial and cross-sectional dependence, normality, heteroskedasticity."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def moran_by_period(
 
     Notes
     -----
-    The moments are those of a variable, not of residuals: regressors and effects that were taken
-    out make them approximate. The score tests allow for them. Source: Cliff and Ord (1981), p. 21.
+    The moments are those of a variable, not of residuals: they are approximate because regressors
+    and effects were removed. The score tests account for this. Source: Cliff and Ord (1981), p. 21.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def pesaran_cd(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
 
     ``CD = sqrt(2 T / (n (n - 1))) sum_(i<j) r_ij``, r_ij the correlation over time, is standard
     normal under weak dependence. The sum over pairs is ``(|sum_i z_i|^2 - n) / 2`` with z_i the
-    series of unit i scaled to length one, so that no matrix of correlations is made.
+    series of unit i scaled to length one, so that no correlation matrix is formed.
 
     Parameters
     ----------
@@ -135,14 +135,14 @@ def cross_section_exponent(residuals: np.ndarray, level: float = 0.1) -> float:
 
     ``alpha = ln(1'R 1) / (2 ln n)`` with R the correlations that differ from zero in a test of all
     pairs together, the others set to zero: 1/2 where the strongest dependence is weak (spatial), 1
-    where a common factor reaches every unit.
+    where a common factor affects every unit.
 
     Parameters
     ----------
     residuals : ndarray
         Shape (n, T).
     level : float
-        Of the multiple test.
+        Level of the multiple test.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def heteroskedasticity_test(
     residuals : ndarray
         Shape (N,).
     regressors : ndarray
-        Shape (N, K), effects taken out.
+        Shape (N, K), effects removed.
 
     Returns
     -------
@@ -237,9 +237,9 @@ def residual_tests(
     Parameters
     ----------
     residuals, with_period_effects : ndarray
-        After and before period effects are taken out, shape (n, T).
+        After and before removal of period effects, shape (n, T).
     regressors : ndarray
-        Effects taken out, shape (n T, K).
+        Effects removed, shape (n T, K).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Models side by side, and the same model over many weights and specifications."""
+"""Models side by side, and one model under many weights and specifications."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class Comparison(Displayed):
     models : dict of RegressionResult
     effects : dict of EffectsResult
     params, std_errors : DataFrame
-        One row per parameter, one column per model; missing where a model does not have it.
+        One row per parameter, one column per model; missing if the model does not have the
+        parameter.
     effect_estimates : DataFrame
         Estimates by variable, horizon and effect, one column per model.
     criteria : DataFrame
@@ -46,7 +47,7 @@ class Comparison(Displayed):
     spec : Spec
         ``draws`` and ``seed`` of the effects.
     notes : tuple of str
-        What makes columns hard to compare.
+        Reasons why columns are hard to compare.
     tests : TestSet
         Empty.
 
@@ -81,17 +82,17 @@ class Comparison(Displayed):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class RobustnessResult(Displayed):
-    """The same model over many formulas, weights, models and effects.
+    """One analysis under many formulas, weights, models and effects.
 
     Attributes
     ----------
     models : dict of RegressionResult
-        By what varies, in words, such as "queen, sdm".
+        By the settings that vary, in words, such as "queen, sdm".
     frame : DataFrame
         One row per model and parameter: ``model`` (its name in `models`), ``block, variable,
         estimate, std_error, statistic, p_value, conf_low, conf_high``.
     spec : Spec
-        ``formulas``, ``weights``, ``models``, ``effects`` and what was passed on to `fit`.
+        ``formulas``, ``weights``, ``models``, ``effects`` and the options passed on to `fit`.
     notes : tuple of str
         Combinations that could not be fitted, and why.
     tests : TestSet
@@ -138,7 +139,7 @@ def compare(
     Parameters
     ----------
     results : mapping or RobustnessResult
-        Models by heading, or what `robustness` returned.
+        Models by heading, or the result of `robustness`.
     draws, seed
         Of the effects.
 
@@ -149,7 +150,7 @@ def compare(
     Raises
     ------
     OptionError
-        If there are no results, or something else is among them.
+        If there are no results, or any is not a fitted model.
 
     See Also
     --------
@@ -231,13 +232,13 @@ def robustness(
     Returns
     -------
     RobustnessResult
-        For `compare`. A combination that cannot be fitted is left out, with a `NqpWarning` and a
-        note that name it and say why.
+        For `compare`. A combination that cannot be fitted is omitted, with a `NqpWarning` and a
+        note that name it and give the reason.
 
     Raises
     ------
     OptionError
-        If a list is empty. If nothing can be fitted, what `fit` raises is passed on.
+        If a list is empty. If no model can be fitted, the error of `fit` is passed on.
 
     Examples
     --------
@@ -262,9 +263,9 @@ def robustness(
         raise OptionError(f"nothing to fit: {', '.join(empty)} must not be empty")
     grid = list(product(*lists.values()))
     varying = [axis for axis, values in enumerate(lists.values()) if len(values) > 1] or [2]
-    # One task per matrix and formula. A worker receives the panel and its matrix once, and what is
-    # derived from the matrix serves all models of the task; it starts without any, so that results
-    # do not depend on what was fitted elsewhere before.
+    # One task per matrix and formula. A worker receives the panel and its matrix once, and results
+    # derived from the matrix are shared by all models of the task; it starts with an empty cache,
+    # so that results do not depend on earlier fits.
     matched = {name: as_weights(candidate) for name, candidate in weights.items()}
     pairs = list(product(lists["formulas"], lists["weights"]))
     tasks = (

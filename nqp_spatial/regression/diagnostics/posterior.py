@@ -82,9 +82,9 @@ def posterior_probabilities(
 ) -> PosteriorResult:
     """Compare models, and weights matrices, by their posterior probabilities.
 
-    The models have the same regressors ``z = [X, W X]`` and differ in where dependence is. With
-    uniform priors on rho and lam, diffuse ones on the coefficients and on sigma, the coefficients
-    and sigma are integrated out and
+    The models have the same regressors ``z = [X, W X]`` and differ in the form of spatial
+    dependence. With uniform priors on rho and lam, diffuse ones on the coefficients and on sigma,
+    the coefficients and sigma are integrated out and
 
     ``p(y | model) ~ integral |I - x W|^m |z'B'B z|^(-1/2) S(x)^(-(N - K)/2) dx / length``
 
@@ -100,7 +100,7 @@ def posterior_probabilities(
     models : iterable of str
         Among "slx", "sdm", "sdem".
     effects : {"none", "unit", "period", "two-way"}
-        Swept out (by orthonormal transformation where rows of W add to one).
+        Effects to remove (by orthonormal transformation where rows of W add to one).
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 
@@ -115,9 +115,9 @@ def posterior_probabilities(
 
     Notes
     -----
-    Probabilities compare candidates with each other; they do not say that any of them is right.
+    Probabilities compare candidates with each other; they do not show that any of them is correct.
     Matrices are compared under the assumption that the densities of their W X are comparable:
-    columns of different W X with diffuse priors are, as in LeSage, scaled by ``|z'z|`` alone.
+    with diffuse priors, the columns of different W X are, as in LeSage, scaled only by ``|z'z|``.
 
     Sources: LeSage and Parent (2007); LeSage (2014), Spatial and Spatio-temporal Epidemiology.
 
@@ -137,7 +137,7 @@ def posterior_probabilities(
         raise OptionError(f"models must be among {', '.join(MODELS)}; got {chosen}")
     named = weights if isinstance(weights, Mapping) else {"": weights}
     matched = {name: as_weights(w).reordered(panel.units) for name, w in named.items()}
-    # The same transformation for all, or their data would not be the same.
+    # The same transformation for all candidates; otherwise their data would differ.
     stochastic = all(w.rows_add_to_one for w in matched.values())
     rows = []
     for name, w in matched.items():
@@ -164,7 +164,7 @@ def log_marginal(problem: ModelData) -> float:
     projection, counts, spec = problem.projection, problem.counts, problem.spec
     k = projection.z.shape[1]
     freedom = (counts.observations - k) / 2
-    # |z'z|^(-1/2) from the triangular factor; the other terms depend on N - K alone.
+    # |z'z|^(-1/2) from the triangular factor; the other terms depend only on N - K.
     constant = float(np.log(np.abs(np.diag(projection.unscale))).sum())
     constant += float(gammaln(freedom)) - freedom * np.log(np.pi)
     products = CrossProducts(projection)

@@ -1,4 +1,4 @@
-"""`diagnostics`: the specification path of papers, from least squares to a Durbin model."""
+"""`diagnostics`: the usual specification search, from least squares to a Durbin model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
 
 @dataclass(frozen=True, repr=False, eq=False)
 class DiagnosticsResult(Displayed):
-    """Tests of the specification, and what they recommend.
+    """Tests of the specification, and the model that they recommend.
 
     Attributes
     ----------
@@ -51,14 +51,14 @@ class DiagnosticsResult(Displayed):
     tests : TestSet
         The tests themselves, by name.
     spec : Spec
-        ``formula``, ``weights``, ``effects``, ``correction``, and the ``level`` at which the
-        recommendation reads p-values.
+        ``formula``, ``weights``, ``effects``, ``correction``, and the significance ``level`` of the
+        recommendation.
     recommendation : str
         A model in words, and the rule that led to it.
     model : str
         The model's short name.
     models : dict of RegressionResult
-        The fits that were compared.
+        The fitted models that were compared.
     criteria : DataFrame
         Log-likelihood, parameters, AIC and BIC of each model.
     posterior : DataFrame
@@ -66,10 +66,10 @@ class DiagnosticsResult(Displayed):
     moran : DataFrame
         Moran's I of the least-squares residuals by period.
     exponent : float
-        Exponent of cross-sectional dependence of the least-squares residuals before period effects
-        are taken out; missing for one or two periods.
+        Exponent of cross-sectional dependence of the least-squares residuals before removal of
+        period effects; missing for one or two periods.
     notes : tuple of str
-        Which models and probabilities these data do not allow, and why.
+        Models and probabilities that these data do not allow, and the reasons.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class DiagnosticsResult(Displayed):
     notes: tuple[str, ...] = ()
 
     def plot(self, **options: Any) -> Any:
-        """Draw the posterior probabilities of the models; options are those of the function.
+        """Plot the posterior probabilities of the models; options as in that function.
 
         Returns
         -------
@@ -130,7 +130,7 @@ def diagnostics(
     """Test a specification, from least squares to a spatial Durbin model, and recommend one.
 
     Score tests for a spatial lag and a spatial error in the model without either; likelihood ratio
-    and Wald tests of the Durbin model against the models that it contains; joint tests of unit and
+    and Wald tests of the Durbin model against its special cases; joint tests of unit and
     period effects; random against fixed unit effects (Hausman; Mundlak; both without period
     effects); dependence, normality and heteroskedasticity of residuals; information criteria;
     posterior probabilities.
@@ -146,7 +146,7 @@ def diagnostics(
     correction : {"auto", "none", "transformation"}
         As in `fit`, for all models.
     level : float
-        Of the tests in the recommendation.
+        Significance level of the tests in the recommendation.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 
@@ -166,16 +166,16 @@ def diagnostics(
     The rule (Elhorst 2010): if a score test finds dependence, the Durbin model is estimated and
     tested against the lag model (theta = 0) and the error model (theta + rho beta = 0). A
     simplification is accepted if it is not rejected and the robust score tests point to the same
-    model; otherwise the Durbin model stays. If no score test finds dependence, the model with W X
-    is tested against least squares.
+    model; otherwise the Durbin model is retained. If no score test finds dependence, the model with
+    W X is tested against least squares.
 
-    The tests are taken one after another at the same level, so that the overall level is not
-    `level`. Pesaran's CD and the exponent are of the residuals before period effects are taken out,
-    because afterwards they add to zero in every period and the test always rejects (Juodis and
+    The tests are applied in sequence at the same level, so that the overall level is not
+    `level`. Pesaran's CD and the exponent use the residuals before removal of period effects,
+    because afterwards residuals add to zero in every period and the test always rejects (Juodis and
     Reese 2022). The joint tests of effects compare dummy-variable likelihoods: with few periods,
-    that of unit effects rejects too often. With a hundred units or fewer the Hausman test does so
-    too (7 to 8 % at 5 %, benchmarks/calibration_tests.csv); Mundlak's, which allows for the number
-    of coefficients relative to that of units, keeps its level.
+    the test of unit effects rejects too often. With a hundred units or fewer so does the Hausman
+    test (7 to 8 % at the 5 % level, benchmarks/calibration_tests.csv); Mundlak's test, which
+    accounts for the number of coefficients relative to units, keeps its level.
 
     Sources: Elhorst (2010), Spatial Economic Analysis 5, 9-28; Elhorst (2014), section 3.4;
     Burridge (1981) for the common factor.
@@ -203,7 +203,7 @@ def diagnostics(
     shape = (panel.n_units, panel.n_periods)
     residuals = models["ols"].resid.to_numpy().reshape(shape)
     # Period effects are themselves dependence across units, and residuals without them add to zero
-    # in every period, which draws CD to minus infinity and leaves the exponent nothing to measure.
+    # in every period, which drives CD to minus infinity and makes the exponent meaningless.
     before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
     with_period_effects = residuals
     if effects in before:
@@ -260,7 +260,7 @@ def _fit_models(
     correction: Correction,
     functions: Functions | None,
 ) -> tuple[dict[Model, RegressionResult], tuple[str, ...]]:
-    """Fit the models, and say which of them these data do not allow; the linear one must be."""
+    """Fit the models, and note those that these data do not allow; the linear model is required."""
     models: dict[Model, RegressionResult] = {}
     notes = []
     for name in _FITTED:

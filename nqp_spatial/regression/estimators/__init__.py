@@ -1,1 +1,1 @@
-"""Ways to estimate a model."""
+"""The estimators."""

@@ -22,7 +22,7 @@ class Estimated:
     ----------
     estimate : Estimate
     cov : ndarray
-        Covariance of (coefs, rho, lam, phi, sigma2) as far as the model has them.
+        Covariance of (coefs, rho, lam, phi, sigma2) where the model has them.
     loglik : float
         Missing where there is no likelihood.
     convergence : Convergence or None

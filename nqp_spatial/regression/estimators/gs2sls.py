@@ -1,10 +1,10 @@
 """Generalised spatial two-stage least squares: W y and other endogenous regressors instrumented.
 
-With swept ``Z = [X, W X, W y]``, instruments H and ``Zhat = H (H'H)^-1 H'Z``, the coefficients are
-``(Zhat'Z)^-1 Zhat'y``. Where errors are spatial, lam comes from the moments
-``E e'A_r e = 0, A_1 = W'W - diag(W'W), A_2 = W``, which hold whatever the variances of the errors
-are, because A_r has no diagonal; then y and Z are filtered by ``I - lam W`` and instrumented again.
-Sweeping keeps the moments: with unit effects exactly, with period effects up to order 1/n.
+With demeaned ``Z = [X, W X, W y]``, instruments H and ``Zhat = H (H'H)^-1 H'Z``, the coefficients
+are ``(Zhat'Z)^-1 Zhat'y``. Where errors are spatial, lam is estimated from the moment conditions
+``E e'A_r e = 0, A_1 = W'W - diag(W'W), A_2 = W``, which hold under heteroskedasticity, because A_r
+has a zero diagonal; then y and Z are filtered by ``I - lam W`` and instrumented again. Demeaning
+preserves the moment conditions: with unit effects exactly, with period effects up to order 1/n.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def fit_gs2sls(
     endogenous : str or iterable of str
         Regressors of the formula that are correlated with the errors.
     instruments : str, iterable of str or None
-        Right side of a formula, or columns: variables that move them, and are not in the model
-        themselves.
+        Right side of a formula, or columns: variables that are correlated with them and excluded
+        from the model.
     functions : mapping, optional
-        Functions of the caller that instruments may call.
+        The caller's own functions that instruments may call.
 
     Returns
     -------
@@ -69,12 +69,12 @@ def fit_gs2sls(
 
     Notes
     -----
-    Instruments are the exogenous regressors, the given instruments, and W and W^2 times both, less
-    what is linearly dependent. Sources: Kelejian and Prucha (1998), Journal of Real Estate Finance
-    and Economics 17, 99-121; (2010), Journal of Econometrics 157, 53-67; Drukker, Egger and Prucha
-    (2013), Econometric Reviews 32, 686-733, for endogenous regressors and the covariance; Mutl and
-    Pfaffermayr (2011), Econometrics Journal 14, 48-76, and Badinger and Egger (2015) for fixed
-    effects.
+    Instruments are the exogenous regressors, the given instruments, and W and W^2 times both,
+    without linearly dependent columns. Sources: Kelejian and Prucha (1998), Journal of Real Estate
+    Finance and Economics 17, 99-121; (2010), Journal of Econometrics 157, 53-67; Drukker, Egger and
+    Prucha (2013), Econometric Reviews 32, 686-733, for endogenous regressors and the covariance;
+    Mutl and Pfaffermayr (2011), Econometrics Journal 14, 48-76, and Badinger and Egger (2015) for
+    fixed effects.
     """
     spec, design, terms, projection = data.spec, data.design, data.terms, data.projection
     is_endogenous = _endogenous(endogenous, data)
@@ -101,12 +101,12 @@ def fit_gs2sls(
         notes += _stability(first.estimate, terms)
         tests = {"J": first.overidentification(h)}
         return Estimated(first.estimate, first.covariance(), notes=tuple(notes), tests=tests)
-    # Residuals, lam with equal weights, filtered regression, lam with the weights that it gives.
+    # Residuals, lam with equal weights, filtered regression, lam with the weights that it implies.
     lam = moments.minimum(first.estimate, np.eye(2))
     second = _second_stage(data, h, lam)
     precision = inverted(moments.variance(second), "the variance of the moments of lam")
     lam = moments.minimum(second.estimate, precision)
-    # The coefficients stay those of the second step; their spread is that of the filter found last.
+    # The coefficients stay those of the second step; their covariance uses the last filter.
     last = _second_stage(data, h, lam)
     last = replace(last, estimate=_with_variance(replace(second.estimate, lam=lam)))
     cov, tests = moments.joined(last), {"J": second.overidentification(h)}
@@ -114,7 +114,7 @@ def fit_gs2sls(
 
 
 def _stability(estimate: Estimate, terms: TermWeights) -> list[str]:
-    """Return a note where several rho lie outside the region where effects exist."""
+    """Return a note if several rho lie outside the region in which effects exist."""
     if not terms.has_parts:
         return []
     radius = spectral_radius_of(terms.matrices_y, estimate.rho)
@@ -169,7 +169,7 @@ def _instruments(
         extra = columns.to_numpy(dtype=float).reshape(*design.y.shape, columns.shape[1])
         blocks.append(extra)
         base.append(extra)
-    # W X stands in the base already where it has one W, so that W W X makes the third power.
+    # Where W X has one W it is already in the base, so that W W X gives the third power.
     lags = [(terms.matrices_y, 3 if terms.has_parts else 2)]
     if not spec.has_rho:
         lags = [([part.matrix for part in terms.x], 1)]
@@ -236,9 +236,9 @@ def score_variance(
     Parameters
     ----------
     columns : ndarray
-        Swept, shape (N, K).
+        Demeaned, shape (N, K).
     e : ndarray
-        Swept residuals, shape (N,).
+        Demeaned residuals, shape (N,).
     sigma2 : float
     spec : RegressionSpec
     shape : tuple
@@ -261,8 +261,8 @@ def score_variance(
     plain = np.einsum("itk,itl->kl", score, score)
     if not spec.sweeps_units:
         return np.asarray(plain)
-    # A squared swept error holds the variances of all periods of its unit; what the others add is
-    # taken off (Stock and Watson 2008, Econometrica 76, equation 6).
+    # A squared demeaned error contains the variances of all periods of its unit; those of the
+    # others are subtracted (Stock and Watson 2008, Econometrica 76, equation 6).
     x = columns.reshape(n, t, -1)
     variances = (e.reshape(n, t) ** 2).sum(axis=1) / (t - 1)
     mixed = np.einsum("itk,itl,i->kl", x, x, variances)
@@ -295,7 +295,7 @@ class _Stage:
     shape: tuple[int, int]
 
     def meat(self, columns: np.ndarray) -> np.ndarray:
-        """Return the variance of columns'e under the covariance that was asked for."""
+        """Return the variance of columns'e under the requested covariance."""
         e = self.estimate.innovations
         return score_variance(columns, e, self.estimate.sigma2, self.spec, self.shape)
 
@@ -305,7 +305,7 @@ class _Stage:
         return _bordered(cov, self.estimate)
 
     def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
-        """Test the instruments beyond the needed number, right under the covariance asked for."""
+        """Test the overidentifying restrictions, valid under the requested covariance."""
         spare = h @ scipy.linalg.null_space(self.fitted.T @ h)
         null = t("instruments are uncorrelated with the errors")
         if not spare.shape[1]:
@@ -344,7 +344,7 @@ def _with_variance(estimate: Estimate) -> Estimate:
 
 
 def _bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
-    """Return the covariance with that of sigma2, a mean of squares, as last row and column."""
+    """Return the covariance with sigma2, a mean of squares, as last row and column."""
     squares = estimate.innovations**2
     full = np.zeros((len(cov) + 1, len(cov) + 1))
     full[:-1, :-1] = cov
@@ -364,7 +364,8 @@ class _Moments:
     shape : tuple
         (n_units, n_periods).
     has_endogenous : bool
-        Whether any regressor is endogenous, so that errors of the coefficients enter the moments.
+        Whether any regressor is endogenous, so that estimation errors of the coefficients enter the
+        moments.
     """
 
     matrix: sparse.csr_array | None
@@ -391,7 +392,7 @@ class _Moments:
         return values / len(u)
 
     def minimum(self, estimate: Estimate, weights: np.ndarray) -> float:
-        """Return the lam at which ``q'weights q`` is least: it is a quartic polynomial."""
+        """Return the lam that minimises ``q'weights q``, a quartic polynomial."""
         q = self.coefficients(estimate)
         quartic = sum(
             weights[i, j] * np.polynomial.Polynomial(q[i]) * np.polynomial.Polynomial(q[j])
@@ -416,12 +417,12 @@ class _Moments:
         if self.spec.covariance != "robust":
             return np.full((len(e), 1), stage.estimate.sigma2), float(periods)
         if self.spec.sweeps_units:
-            # Swept errors mix periods: variances may differ between units, not over time.
+            # Demeaned errors mix periods: variances may differ between units, not over time.
             return (e**2).sum(axis=1, keepdims=True) / periods, float(periods)
         return e**2, 1.0
 
     def _linear(self, stage: _Stage) -> np.ndarray:
-        """Return ``a_r``: how the errors of the coefficients enter the moments, shape (N, 2)."""
+        """Return ``a_r``: how errors of the coefficients enter the moments, shape (N, 2)."""
         if not self.has_endogenous:
             return np.zeros((len(stage.fitted), 2))
         e = stage.estimate.innovations.reshape(self.shape)
@@ -445,7 +446,7 @@ class _Moments:
         count = stage.fitted.shape[0]
         inverse = inverted(self.variance(stage), "the variance of the moments of lam")
         slope = self.coefficients(stage.estimate) @ np.array([0.0, 1.0, 2 * stage.estimate.lam])
-        pull = -(inverse @ slope) / float(slope @ inverse @ slope)  # lam moves by pull'q
+        pull = -(inverse @ slope) / float(slope @ inverse @ slope)  # error of lam: pull'q
         weight = np.broadcast_to(self._spread(stage)[0], self.shape).ravel()
         cross = stage.bread @ (stage.fitted.T @ (weight[:, None] * self._linear(stage))) / count
         size = stage.fitted.shape[1]

@@ -38,12 +38,12 @@ Moments = Callable[..., info.TraceMoments]
 
 @dataclass(frozen=True)
 class LogDeterminants:
-    """Log-determinants of the W's of W y and of W_u.
+    """Log-determinants of the matrices of W y and of W_u.
 
     Attributes
     ----------
     outcome : LogDet, LagMatrices or None
-        Of one W, or of several; also where only y_(t-1) is lagged by it.
+        Of one W, or of several; also where only y_(t-1) is spatially lagged.
     error : LogDet or None
     """
 
@@ -52,11 +52,11 @@ class LogDeterminants:
 
     @property
     def one(self) -> LogDet | None:
-        """That of the only W of the outcome, if it has only one."""
+        """The log-determinant of the outcome's W, if it has only one."""
         return None if isinstance(self.outcome, LagMatrices) else self.outcome
 
     def active(self, data: ModelData) -> tuple[LogDet | LagMatrices | None, LogDet | None]:
-        """Return those that the likelihood has."""
+        """Return the log-determinants that are in the likelihood."""
         return (
             self.outcome if data.spec.has_rho else None,
             self.error if data.spec.has_lam else None,
@@ -97,9 +97,10 @@ def fit_ml(
     data : ModelData
     determinants : LogDeterminants
     seed : int, optional
-        For random probes, where there are any.
+        Seed of the random probes, if any.
     starts : sequence of ndarray, optional
-        Of several rho; the best common rho, zero, and that rho within groups, if not given.
+        Starting values of several rho; by default the best common rho, zero, and that rho within
+        groups only.
     """
     spec, terms = data.spec, data.terms
     notes: list[str] = []
@@ -126,7 +127,7 @@ def fit_ml(
 
 
 def profile_loglik(data: ModelData) -> float:
-    """Return the maximised log-likelihood of a model with several W's, and nothing else."""
+    """Return only the maximised log-likelihood of a model with several matrices W."""
     likelihood = concentrated_likelihood(data, log_determinants(data.terms))
     return maximize_from(likelihood, _starts(likelihood, data.terms.names_y)).loglik
 
@@ -134,7 +135,7 @@ def profile_loglik(data: ModelData) -> float:
 def _maximum(
     likelihood: ConcentratedLikelihood, terms: TermWeights
 ) -> tuple[Maximum, ConcentratedLikelihood]:
-    """Return the maximum, and the likelihood: without phi where that is at its bound."""
+    """Return the maximum, and the likelihood, without phi if phi is at its bound."""
     rough = [
         None if fine is None or w is None else rough_log_determinant(w, fine)
         for w, fine in zip((terms.weights_y, terms.weights_u), likelihood.logdets, strict=True)
@@ -142,8 +143,8 @@ def _maximum(
     ]
     pooled = replace(likelihood, counts=replace(likelihood.counts, units=0))
     best = maximize(pooled, (rough[0], rough[1]))
-    # phi = 1 is where there is no variance between units. If the likelihood still rises there,
-    # units differ less than their errors alone make them, and the bound is the estimate.
+    # At phi = 1 the unit effects have no variance. If the likelihood still rises there, units
+    # differ less than their errors alone imply, and the bound is the estimate.
     if likelihood.counts.units and likelihood.derivatives(best.parameters)[0][-1] < 0:
         return maximize(likelihood, (rough[0], rough[1])), likelihood
     return best, pooled
@@ -152,7 +153,7 @@ def _maximum(
 def _moments_of(
     data: ModelData, likelihood: ConcentratedLikelihood, seed: int | None, notes: list[str]
 ) -> Moments:
-    """Return the function that calculates trace moments; it notes how they were calculated."""
+    """Return the function that calculates trace moments and notes the method."""
     design, terms = data.design, data.terms
 
     def moments(estimate: info.Estimate, *, diagonal: bool = False) -> info.TraceMoments:
@@ -176,10 +177,11 @@ def _corrected(
     likelihood: ConcentratedLikelihood,
     moments: Moments,
 ) -> info.Estimate:
-    """Return the estimate less its bias from dummies."""
+    """Return the estimate minus the bias due to dummy variables."""
     spec, terms = data.spec, data.terms
     if terms.has_parts:
-        # The observed information serves here: it costs no more solves, whatever the number of W's.
+        # The observed information is used here: it needs no further solves, for any number of
+        # matrices W.
         information = info.observed(estimate, likelihood.logdets)
         score = info.score_bias_of_periods(estimate, terms.matrices_y)
         return info.bias_corrected(estimate, information, score)
@@ -225,7 +227,8 @@ def _convergence(
             ),
             [],
         )
-    # An error dL' in the derivative moves the root of the score by m dL' times its variance.
+    # An error dL' in the derivative shifts the root of the score by m dL' times the variance of
+    # rho.
     noise = 0.0
     for which, error in zip(likelihood.active, best.standard_errors, strict=True):
         logdet = likelihood.logdets[which] if which < 2 else None
@@ -262,7 +265,7 @@ def _stability(estimate: info.Estimate, data: ModelData) -> list[str]:
 
 
 def _starts(likelihood: ConcentratedLikelihood, parts: Sequence[str]) -> list[np.ndarray]:
-    """Return the best common rho on all parts, zero, and that rho within groups only."""
+    """Return as starts the best common rho on all parts, zero, and that rho within groups only."""
     ones = np.ones(len(parts))
     grid = [-0.4, 0.0, 0.3, 0.6, 0.85]
     heights = [likelihood.value(np.concatenate([rho * ones, [0.0, 1.0]])) for rho in grid]

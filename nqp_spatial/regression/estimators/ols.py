@@ -50,7 +50,7 @@ def fit_ols(data: ModelData) -> Estimated:
 
 
 def residual_df(data: ModelData, k: int) -> int:
-    """Return the degrees of freedom that effects and k coefficients leave."""
+    """Return the residual degrees of freedom after effects and k coefficients."""
     n, t = data.shape
     spec = data.spec
     free = (n - 1 if spec.sweeps_periods else n) * (t - 1 if spec.sweeps_units else t)

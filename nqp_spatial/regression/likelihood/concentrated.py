@@ -1,4 +1,4 @@
-"""The likelihood of rho, lam and phi, everything else concentrated out.
+"""The likelihood of rho, lam and phi, all other parameters concentrated out.
 
 Rho has one value, or one for each of R matrices W_k. With ``B = I - lam W_u``, e0 the residuals of
 y and E those of the W_k y on the regressors, ``S(rho, lam, phi) = min |Q B (e0 - E rho - z d)|^2``
@@ -8,7 +8,7 @@ over d, and
 
 N observations, m log-determinants, k = 1 where periods were transformed away (`LikelihoodCounts`).
 Q weights the unit means of a series by phi and is the identity without random effects, where there
-is no term in phi. S comes from cross products that are made once: one evaluation costs one
+is no term in phi. S is computed from cross products that are formed once: one evaluation costs one
 evaluation of each L and a solve of K by K, whatever the size of the data.
 """
 
@@ -32,8 +32,8 @@ __all__ = ["ConcentratedLikelihood", "CrossProducts"]
 class CrossProducts:
     """``S(rho, lam, phi) = v'K(lam, phi) v`` with ``v = (1, -rho)``, and its derivatives.
 
-    K is what regressing the filtered e0 and e1 on the filtered regressors leaves. Regressors are
-    orthonormal before they are filtered, so that no digits are lost.
+    K is the residual cross product of the filtered e0 and e1 on the filtered regressors. Regressors
+    are made orthonormal before filtering, so that no precision is lost.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class CrossProducts:
             [2 * phi * between[1], 2 * between[0]],
         ]
         coefs = np.linalg.solve(full[r:, r:], full[r:, :r])
-        out = np.vstack([np.eye(r), -coefs])  # e less its regression on the filtered q
+        out = np.vstack([np.eye(r), -coefs])  # e minus its regression on the filtered q
         turned = [slope @ out for slope in first]
         solved = [np.linalg.solve(full[r:, r:], part[r:]) for part in turned]
         bends = [
@@ -126,15 +126,15 @@ def _grams(series: np.ndarray, lagged: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class ConcentratedLikelihood:
-    """The log-likelihood as a function of rho, lam and phi alone.
+    """The log-likelihood as a function of rho, lam and phi only.
 
     Attributes
     ----------
     counts : LikelihoodCounts
     products : CrossProducts
     logdets : tuple
-        Of the W or the W_k of the outcome, and of W_u; None for a parameter that the model does not
-        have.
+        Log-determinants of the W or the W_k of the outcome, and of W_u; None for a parameter that
+        the model does not have.
     """
 
     counts: LikelihoodCounts
@@ -143,7 +143,7 @@ class ConcentratedLikelihood:
 
     @property
     def n_rho(self) -> int:
-        """R, with one for a rho that the model does not have."""
+        """R; 1 if the model has no rho."""
         return self.products.n_rho
 
     @property

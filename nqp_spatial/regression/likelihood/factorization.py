@@ -30,14 +30,14 @@ class System(Protocol):
 
 
 def ordered_system(matrix: sparse.csr_array, scale: np.ndarray | None) -> System:
-    """Return the fastest system that serves this W and is installed.
+    """Return the fastest factorisation that is installed and suitable for this W.
 
     Parameters
     ----------
     matrix : csr_array
         W, shape (n, n).
     scale : ndarray or None
-        What makes W symmetric, from `symmetrizer`.
+        Scaling that makes W symmetric, from `symmetrizer`.
     """
     if scale is not None:
         try:
@@ -81,7 +81,7 @@ class CholeskySystem:
 
 
 class OrderedSystem:
-    """``I - rho W`` for many rho: one fill-reducing ordering and one pattern serve them all.
+    """``I - rho W`` for many rho: one fill-reducing ordering and one pattern for all of them.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class OrderedSystem:
         self._ordered: sparse.csc_matrix | None = None
 
     def logdet(self, rho: float) -> float:
-        """Return ``ln|I - rho W|``; the first call finds the ordering."""
+        """Return ``ln|I - rho W|``; the first call determines the ordering."""
         if self._ordered is None:
             factor = factorize(self._matrix, rho)
             order = np.argsort(factor.perm_c)
@@ -105,9 +105,9 @@ class OrderedSystem:
         return float(np.log(np.abs(factor.U.diagonal())).sum())
 
     def _prepare(self, ordered: sparse.csc_matrix) -> None:
-        """Keep the pattern of I + W, with the entries of I and of W beside it."""
+        """Store the pattern of I + W, with the entries of I and of W."""
         n = ordered.shape[0]
-        # Adding two on the diagonal keeps its entries whatever W has there.
+        # Adding two on the diagonal keeps its entries nonzero for any diagonal of W.
         pattern = sparse.csc_matrix(2 * sparse.eye_array(n, format="csc") + abs(ordered))
         pattern.sort_indices()
         columns = np.repeat(np.arange(n), np.diff(pattern.indptr))

@@ -1,20 +1,20 @@
 """One function of rho: ``L(rho) = ln|I - rho W|`` and its derivatives.
 
-Maximum likelihood, its standard errors and the effects need nothing else of W (with rows that add
-to one): ``-L' = tr G`` and ``-L'' = tr G^2`` with ``G = W (I - rho W)^-1``. Three ways to build
-the function, behind one interface:
+Maximum likelihood, its standard errors and the effects need nothing else from W (with rows that add
+to one): ``-L' = tr G`` and ``-L'' = tr G^2`` with ``G = W (I - rho W)^-1``. Three ways to build the
+function, behind one interface:
 
 exact
     all eigenvalues, for small n;
 factor
-    sparse factorisations at a handful of Chebyshev nodes around the estimate;
+    sparse factorisations at a few Chebyshev nodes around the estimate;
 lanczos
     stochastic quadrature from a few dozen probes, with the traces of W, W^2, W^3 and W^4 matched
     exactly, for very large n.
 
-Interpolation runs in ``u = artanh(r rho)``, r the spectral radius. In rho the eigenvalues crowd
-behind the edge of the interval and make L nearly singular there; in u each singularity is at least
-pi/4 (pi/2 for real eigenvalues) away from the real line, wherever the interval is looked at.
+Interpolation is in ``u = artanh(r rho)``, r the spectral radius. In rho, eigenvalues that cluster
+just beyond the end of the interval make L nearly singular there; in u each singularity is at least
+pi/4 (pi/2 for real eigenvalues) away from the real line, at every point of the interval.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ __all__ = [
 
 LogDetMethod = Literal["exact", "factor", "lanczos", "auto"]
 
-# Below these sizes all eigenvalues cost less than the dozen or two factorisations of `factor`;
-# above the last one a factorisation costs more than the probes of `lanczos`.
+# Below these sizes all eigenvalues cost less than the 12 to 24 factorisations of `factor`; above
+# the last size a factorisation costs more than the probes of `lanczos`.
 EXACT_UP_TO_SYMMETRIC = 400
 EXACT_UP_TO = 150
 FACTOR_UP_TO = 200_000
@@ -62,11 +62,11 @@ Rho = (
     ]
     | np.ndarray
 )
-"""One value of rho or several; where one is NaN, so is the logarithm."""
+"""One or several values of rho; NaN gives NaN."""
 
 
 class LogDet(Protocol):
-    """What every form of the log-determinant can do."""
+    """The interface of every form of the log-determinant."""
 
     method: str
     interval: tuple[float, float]
@@ -171,12 +171,12 @@ class NodeLogDet:
     """The log-determinant as a weighted sum over points of the spectrum.
 
     ``L(rho) = sum_j c_j ln|1 - rho theta_j|``: with all eigenvalues and weights of one it is exact;
-    with the quadrature nodes of random probes it is an estimate whose error `error` states.
+    with the quadrature nodes of random probes it is an estimate whose standard error `error` gives.
 
     Parameters
     ----------
     nodes, node_weights : ndarray
-        Points theta (real or complex) and their weights, shape (probes, nodes a probe).
+        Points theta (real or complex) and their weights, shape (probes, nodes per probe).
     radius : float
         Spectral radius of W.
     method : str
@@ -184,7 +184,7 @@ class NodeLogDet:
     probe_weights : ndarray, optional
         Weights of the probes in the estimate, shape (probes,); one probe of weight one if exact.
     residual_maker : ndarray, optional
-        Projection that takes out what the matched moments explain, for the error.
+        Projection that removes the part explained by the matched moments, for the error.
     known_ones : int
         Eigenvalues equal to `radius` that were taken out of the probes and are added exactly.
     """
@@ -213,7 +213,7 @@ class NodeLogDet:
 
     @checked
     def focus(self, rho: float, half_width: float) -> None:
-        """Nothing to prepare: any rho is as good as another."""
+        """Do nothing: all rho cost the same."""
 
     @checked
     def value(self, rho: Rho) -> np.ndarray:
@@ -247,7 +247,8 @@ class NodeLogDet:
     def _summed(self, rho: float | np.ndarray, order: int) -> np.ndarray:
         points = np.asarray(rho, dtype=float)
         if points.size > 64:
-            # Many points (draws) go through one short series instead of a table points x nodes.
+            # Many points (draws) are evaluated by one short series instead of a table of points x
+            # nodes.
             curve = Curve(
                 lambda x: self._summed_in_parts(x, order),
                 float(points.min()),
@@ -263,7 +264,7 @@ class NodeLogDet:
         total = np.array(
             [
                 (self._combined * _term(flat, float(x), order)).sum().real
-                for x in points.ravel()  # at most some hundred; each is one vector over nodes
+                for x in points.ravel()  # at most a few hundred; each is one vector over nodes
             ]
         )
         if self.known_ones:
@@ -284,7 +285,7 @@ def _term(nodes: np.ndarray, rho: float, order: int) -> np.ndarray:
 
 
 class FactorLogDet:
-    """The log-determinant from sparse factorisations, interpolated where it is used often.
+    """The log-determinant from sparse factorisations, interpolated where many values are needed.
 
     Parameters
     ----------
@@ -293,8 +294,8 @@ class FactorLogDet:
     radius : float
         Its spectral radius.
     scale : ndarray or None
-        What makes W symmetric, from `symmetrizer`. Its eigenvalues are then real, fewer nodes
-        serve, and Cholesky factors do where they are to be had.
+        Scaling that makes W symmetric, from `symmetrizer`. Its eigenvalues are then real, fewer
+        nodes are needed, and Cholesky factors are used where available.
     """
 
     method = "factor"
@@ -313,7 +314,7 @@ class FactorLogDet:
 
     @checked
     def focus(self, rho: float, half_width: float) -> None:
-        """Interpolate within rho +- half_width, cut where the edge of the interval comes near."""
+        """Interpolate within rho +- half_width, truncated near the ends of the interval."""
         low, high = rho - half_width, rho + half_width
         middle = np.arctanh(self.radius * rho)
         low = max(low, np.tanh(middle - 1.5) / self.radius)
@@ -322,7 +323,7 @@ class FactorLogDet:
 
     @checked
     def value(self, rho: Rho) -> np.ndarray:
-        """Return ``ln|I - rho W|``; directly, unless there is a window that holds rho."""
+        """Return ``ln|I - rho W|``; directly, unless a window contains rho."""
         points = np.asarray(rho, dtype=float)
         window = self._find(points)
         if window is not None:
@@ -343,7 +344,7 @@ class FactorLogDet:
 
     @checked
     def error(self, rho: float) -> tuple[float, float, float]:
-        """Return zeros: what is left is rounding."""
+        """Return zeros: the only error is rounding."""
         return (0.0, 0.0, 0.0)
 
     def _direct(self, points: np.ndarray) -> np.ndarray:
@@ -374,14 +375,15 @@ class FactorLogDet:
 def log_determinant(
     weights: WeightsLike, method: LogDetMethod = "auto", *, seed: Seed = 0
 ) -> LogDet:
-    """Return the log-determinant of ``I - rho W``, built once and kept with the weights.
+    """Return the log-determinant of ``I - rho W``, built once and cached with the weights.
 
     Parameters
     ----------
     weights : SpatialWeights, Graph or W
         W, shape (n, n).
     method : {"exact", "factor", "lanczos", "auto"}
-        ``auto``: eigenvalues up to some hundred units, factorisations up to 200 000, probes beyond.
+        ``auto``: eigenvalues up to a few hundred units, factorisations up to 200 000, probes
+        beyond.
     seed : int, optional
         For the probes of ``lanczos``.
 
@@ -398,7 +400,7 @@ def log_determinant(
     Notes
     -----
     ``interval`` is (-1/r, 1/r), r the spectral radius: there ``I - rho W`` is regular and
-    ``(I - rho W)^-1 = I + rho W + ...`` converges, so that effects are what they are said to be.
+    ``(I - rho W)^-1 = I + rho W + ...`` converges, so that effects are well defined.
 
     Sources: Ord (1975) for the eigenvalues; Pace and Barry (1997) for sparse factorisations; Barry
     and Pace (1999) for probes; Ubaru, Chen and Saad (2017) for the quadrature.
@@ -423,10 +425,10 @@ def log_determinant(
 
 
 def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | None:
-    """Return a log-determinant that is cheap and good to a fraction of a standard error of rho.
+    """Return a cheap log-determinant, accurate to a fraction of a standard error of rho.
 
-    A dozen probes tell where the maximum is for less than one factorisation costs, so that the
-    factorisations can all go where they count. None where the fine one is cheap itself.
+    A dozen probes locate the maximum at less than the cost of one factorisation, so that all
+    factorisations can be placed near it. None where the exact one is cheap itself.
     """
     if fine.method != "factor":
         return None
@@ -455,9 +457,9 @@ def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> L
 
 
 def _radius(weights: SpatialWeights, otherwise: Callable[[], float]) -> float:
-    """Return the largest modulus of an eigenvalue; of rows that add to one it is known."""
+    """Return the largest modulus of an eigenvalue; it is known where rows add to one."""
     if weights.rows_add_to_one:
-        # Sums of rounded weights pass one by a little, and the eigenvalue with them.
+        # Sums of rounded weights, and hence the eigenvalue, may slightly exceed one.
         largest = float(weights.sparse.sum(axis=1).max())
         return largest if abs(largest - 1) > 1e-12 else 1.0
     radius = otherwise()

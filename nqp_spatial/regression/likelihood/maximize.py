@@ -1,9 +1,9 @@
-"""Where the concentrated likelihood is largest: one Newton's method in two kinds of coordinates.
+"""Maximisation of the concentrated likelihood: one Newton method in two kinds of coordinates.
 
-One rho, lam and phi lie in intervals: a search finds the neighbourhood, and Newton steps run in
-coordinates in which the edges are infinitely far away. Several rho lie in a region that has no such
+One rho, lam and phi lie in intervals: a search finds the neighbourhood, and Newton steps use
+coordinates in which the ends are infinitely far away. Several rho lie in a region that has no such
 coordinates, where the spectral radius of ``sum_k rho_k W_k`` is below one: steps start at given
-points, stay inside and go up.
+points, stay inside the region and increase the likelihood.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ __all__ = ["NAMES", "Maximum", "maximize", "maximize_from"]
 NAMES = ("rho", "lam", "phi")
 
 _WINDOW = 6.5  # half-width, in standard errors, of the range prepared for draws
-_EDGE = 1e-6  # relative closeness to the end of the interval that counts as its edge
-_SAME_MAXIMUM = 0.02  # two climbs that come so close go on to one maximum
+_EDGE = 1e-6  # relative distance from the end of the interval that counts as the boundary
+_SAME_MAXIMUM = 0.02  # two ascents this close converge to the same maximum
 
 
 @dataclass(frozen=True, eq=False)
 class Maximum:
-    """Where the likelihood is largest.
+    """The maximum of the likelihood.
 
     Attributes
     ----------
     parameters : ndarray
-        (rho, lam, phi); 0, 0 and 1 for what the model does not have.
+        (rho, lam, phi); 0, 0 and 1 for parameters that the model does not have.
     standard_errors : ndarray
         From the curvature of the concentrated likelihood, one for each parameter that it has.
     loglik : float
     iterations : int
-        Newton steps of the climb that ended highest.
+        Newton steps of the ascent that reached the highest maximum.
     slope : float
-        Largest derivative left at the solution, times the standard error.
+        Largest derivative at the solution, times the standard error.
     n_maxima : int
-        How many different maxima the starts led to.
+        Number of different maxima reached from the starting values.
     """
 
     parameters: np.ndarray
@@ -66,11 +66,11 @@ class Maximum:
 
 
 class Coordinates(Protocol):
-    """In which a climb runs."""
+    """Coordinates in which an ascent takes its steps."""
 
-    #: Least size of a curvature, as a share of the largest.
+    #: Smallest size of a curvature, as a share of the largest.
     floor: float
-    #: Size of a step at which a climb has arrived; of the slope, in standard errors.
+    #: Size of a step at which an ascent has converged; of the slope, in standard errors.
     arrived: float
     flat: float
 
@@ -87,12 +87,12 @@ class Coordinates(Protocol):
         ...
 
     def step(self, u: np.ndarray, move: np.ndarray, rise: float) -> np.ndarray | None:
-        """Return the next coordinates along a Newton step; None where it leads nowhere."""
+        """Return the next coordinates along a Newton step; None if there is no admissible step."""
         ...
 
 
 class BoundedCoordinates:
-    """artanh(r x) for rho and lam, the logarithm for phi: edges are infinitely far away."""
+    """artanh(r x) for rho and lam, the logarithm for phi: boundaries are infinitely far away."""
 
     floor, arrived, flat = 0.0, 1e-13, 0.0
 
@@ -133,7 +133,7 @@ class BoundedCoordinates:
 
 
 class OpenRegion:
-    """Several rho as they are: steps stay where the model is stable, and go up."""
+    """Several rho, untransformed: steps keep the model stable and increase the likelihood."""
 
     floor, arrived, flat = 1e-8, 0.0, 1e-9
 
@@ -149,7 +149,7 @@ class OpenRegion:
         return np.concatenate([u, [0.0, 1.0]])
 
     def place(self, at: np.ndarray) -> np.ndarray:
-        """Return the coordinates of a point, whose height is kept for the steps from it."""
+        """Return the coordinates of a point, and store its log-likelihood for the steps from it."""
         self.height = self.likelihood.value(at)
         return at[:-2]
 
@@ -158,7 +158,7 @@ class OpenRegion:
         return np.ones(len(at) - 2), np.zeros(len(at) - 2)
 
     def step(self, u: np.ndarray, move: np.ndarray, rise: float) -> np.ndarray | None:
-        """Return the first of ever shorter steps that is inside the region, and higher."""
+        """Return the first of successively shorter steps that stays in the region and goes up."""
         share, height = 1.0, self.height
         for _ in range(40):
             trial = u + share * move
@@ -172,11 +172,11 @@ class OpenRegion:
 
 
 def _of_one(logdet: LogDet | LagMatrices | None) -> LogDet | None:
-    """Return the log-determinant of one W; none of several."""
+    """Return the log-determinant of one W; None for several."""
     return None if isinstance(logdet, LagMatrices) else logdet
 
 
-# -- one climb -------------------------------------------------------------------------------------
+# -- one ascent ------------------------------------------------------------------------------------
 
 
 def _climb(
@@ -185,11 +185,12 @@ def _climb(
     coordinates: Coordinates,
     known: Sequence[Maximum] = (),
 ) -> tuple[np.ndarray, int, bool, float] | Maximum:
-    """Return the end of Newton steps, their number, whether they arrived, and the slope left there.
+    """Return the end of Newton steps, their number, whether they converged, and the slope there.
 
-    Or a maximum that is known, where the way leads to it.
+    Or a known maximum, if the steps lead to it.
 
-    Where the surface is not concave yet, steps go up along its own axes by their curvatures' size.
+    Where the surface is not concave yet, steps follow the eigenvectors of the Hessian, scaled by
+    the absolute curvatures.
     """
     u, point = coordinates.place(start), start
     size = slope = np.inf
@@ -197,7 +198,7 @@ def _climb(
         point = coordinates.point(u)
         for maximum in known:
             if np.abs(point - maximum.parameters).max() < _SAME_MAXIMUM:
-                return maximum  # the rest of the way is known
+                return maximum  # this maximum is already known
         first, second = coordinates.slopes(point)
         gradient, hessian = likelihood.derivatives(point)
         gradient, curvature = (
@@ -220,7 +221,7 @@ def _climb(
         u = following
         if size < coordinates.arrived * max(1.0, float(np.abs(u).max())):
             return coordinates.point(u), iteration + 1, True, slope
-    # Rounding keeps the last digits moving.
+    # The last digits vary because of rounding.
     return coordinates.point(u), 60, bool(coordinates.arrived and size < 1e-8), slope
 
 
@@ -231,7 +232,7 @@ def _slope(gradient: np.ndarray, axes: np.ndarray, sizes: np.ndarray) -> float:
 
 
 def standard_errors_from(hessian: np.ndarray) -> np.ndarray:
-    """Return standard errors from a Hessian; infinite where it is not that of a maximum."""
+    """Return standard errors from a Hessian; infinite where it is not negative definite."""
     if np.linalg.eigvalsh(hessian).max() >= 0:
         return np.full(len(hessian), np.inf)
     return np.asarray(np.sqrt(np.diag(np.linalg.inv(-hessian))))
@@ -241,12 +242,12 @@ def standard_errors_from(hessian: np.ndarray) -> np.ndarray:
 
 
 def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarray]) -> Maximum:
-    """Find several rho: climbs from every start that stay where the model is stable.
+    """Find several rho: ascents from every starting value that stay where the model is stable.
 
     Parameters
     ----------
     likelihood : ConcentratedLikelihood
-        Of several W_k, without lam and phi.
+        With several W_k, without lam and phi.
     starts : sequence of ndarray
         Rho, each shape (R,).
 
@@ -257,7 +258,7 @@ def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarra
     Raises
     ------
     BoundaryError
-        If the likelihood rises up to the edge of the region from every start.
+        If the likelihood rises up to the boundary of the region from every starting value.
     """
     lags = likelihood.logdets[0]
     assert isinstance(lags, LagMatrices)
@@ -308,7 +309,7 @@ def maximize(
     likelihood : ConcentratedLikelihood
         What to maximise.
     rough : tuple of LogDet or None
-        Cheaper log-determinants, good enough for the search.
+        Cheaper log-determinants, accurate enough for the search.
 
     Returns
     -------
@@ -317,9 +318,9 @@ def maximize(
     Raises
     ------
     BoundaryError
-        If the likelihood rises up to the edge of the admissible interval.
+        If the likelihood rises up to the boundary of the admissible interval.
     ConvergenceError
-        If Newton steps do not settle.
+        If Newton steps do not converge.
     """
     active = likelihood.active
     if not active:
@@ -352,10 +353,10 @@ def _focused_climb(
     point: np.ndarray,
     coordinates: BoundedCoordinates,
 ) -> Maximum:
-    """Prepare the log-determinants around a start and go up from it."""
+    """Prepare the log-determinants around a starting value and maximise from it."""
     active = likelihood.active
     for _ in range(3):
-        # The search's own curvature gives the window.
+        # The curvature found in the search determines the window.
         width = standard_errors_from(first.derivatives(point)[1])[: coordinates.spatial]
         width = np.where(np.isfinite(width), width, 0.1 / coordinates.radii)
         for which, reach in zip(active, width, strict=False):
@@ -401,7 +402,8 @@ def _search(
         )
         _refuse_edges(np.array([search.x]), limit, coordinates)
         return [coordinates.point(np.array([search.x]))]
-    # Parameters that can stand in for each other: more than one hill, so a grid finds them.
+    # Parameters that can substitute for each other give several local maxima, so a grid is
+    # searched.
     axes = [np.linspace(-1.6, 1.6, 9)] * coordinates.spatial
     if coordinates.active[-1] == 2:
         axes.append(np.linspace(-3.5, 0.0, 5))

@@ -3,8 +3,8 @@
 For a probe z with entries +-1, ``E z' f(W) z = tr f(W)``. A Krylov space of z gives points theta_j
 and weights c_j with ``z' f(W) z = sum_j c_j f(theta_j)``, exactly for polynomials of a degree that
 grows with the number of sparse products (twice as fast where W is similar to a symmetric matrix).
-Two devices cut the noise: the known eigenvalue one of a row-standardised W is projected out and
-added exactly; and the probes are reweighted so that tr W, ..., tr W^4 come out exactly (control
+Two devices reduce the noise: the known eigenvalue one of a row-standardised W is projected out and
+added exactly; and the probes are reweighted so that tr W, ..., tr W^4 are matched exactly (control
 variates by regression, which for quantities linear in the probes is one fixed set of weights).
 """
 
@@ -20,11 +20,11 @@ __all__ = ["ProbeQuadrature", "exact_moments", "probe_quadrature"]
 
 PROBES = 50
 STEPS = 40  # exact up to degree 80: below 1e-4 of the largest term even at rho = 0.99
-# Orthogonal bases cost the square of their length; (rho / (1 + sqrt(1 - rho^2)))^36 is below 1e-5
-# up to rho = 0.95, far below the noise of the probes.
+# The cost of orthogonal bases grows with the square of their length; (rho / (1 + sqrt(1 -
+# rho^2)))^36 is below 1e-5 up to rho = 0.95, far below the noise of the probes.
 ARNOLDI_STEPS = 36
 _ORDERED_FROM = 20_000
-_BASIS_ENTRIES = 2e7  # numbers that Krylov bases may hold at once (160 MB)
+_BASIS_ENTRIES = 2e7  # numbers stored in Krylov bases at once (160 MB)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ProbeQuadrature:
     probe_weights : ndarray
         Weights of the probes that match the exact moments, shape (probes,), adding to one.
     residual_maker : ndarray
-        Projection off the moments, shape (probes, probes).
+        Projection orthogonal to the moments, shape (probes, probes).
     known_ones : int
         Eigenvalues of one that are not in the nodes.
     """
@@ -81,7 +81,7 @@ def probe_quadrature(
     n = matrix.shape[0]
     steps = min(steps, n - 1)
     if n > _ORDERED_FROM:
-        # Neighbours next to each other in memory: products are several times faster.
+        # With neighbours adjacent in memory, products are several times faster.
         order = csgraph.reverse_cuthill_mckee(sparse.csr_array(matrix + matrix.T), True)
         matrix = sparse.csr_array(matrix[order][:, order])
         scale = None if scale is None else scale[order]
@@ -132,18 +132,18 @@ def _lanczos(
     diagonal = np.empty((steps, start.shape[1]))
     beside = np.zeros((steps, start.shape[1]))
     for step in range(steps):
-        # In place throughout: for a million units the arrays are large, and new ones slow.
+        # All operations are in place: for a million units, allocating new large arrays is slow.
         fresh = symmetric @ current
         if step:
             previous *= beside[step - 1]
             fresh -= previous
         diagonal[step] = np.einsum("ij,ij->j", fresh, current)
         fresh -= np.multiply(current, diagonal[step], out=buffer)
-        if deflate and step % 4 == 3:  # rounding lets the eigenvector back in, slowly
+        if deflate and step % 4 == 3:  # rounding slowly reintroduces the eigenvector
             fresh -= np.multiply(leading[:, None], leading @ fresh, out=buffer)
         beside[step] = np.sqrt(np.einsum("ij,ij->j", fresh, fresh))
         if (beside[step] < 1e-10).any():
-            # A Krylov space is used up: the quadrature is exact from here on.
+            # A Krylov space is exhausted: the quadrature is exact from here on.
             steps = step + 1
             break
         fresh /= beside[step]
@@ -159,10 +159,10 @@ def _lanczos(
 def _arnoldi(
     matrix: sparse.csr_array, start: np.ndarray, steps: int, deflate: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Orthogonal Krylov bases, for W that no scaling makes symmetric.
+    """Orthogonal Krylov bases, for W that cannot be made symmetric by scaling.
 
-    With rows adding to one and J the projection off the constant, J W^k = (J W)^k, so that
-    iterating with J W from J z takes the eigenvalue one out.
+    With rows adding to one and J the projection orthogonal to the constant, J W^k = (J W)^k, so
+    that iterating with J W from J z removes the eigenvalue one.
     """
     n, probes = start.shape
     nodes = np.zeros((probes, steps), dtype=complex)
@@ -179,7 +179,7 @@ def _arnoldi(
 def _arnoldi_block(
     matrix: sparse.csr_array, vectors: np.ndarray, steps: int, deflate: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Iterate some probes side by side; `vectors` has shape (probes, n)."""
+    """Iterate several probes at once; `vectors` has shape (probes, n)."""
     probes, n = vectors.shape
     if deflate:
         vectors -= vectors.mean(axis=1, keepdims=True)
@@ -199,7 +199,7 @@ def _arnoldi_block(
             fresh -= np.matmul(along.transpose(0, 2, 1), known)[:, 0]
             hessenberg[:, : step + 1, step] += along[:, :, 0]
             norms = np.linalg.norm(fresh, axis=1)
-            # Once more where cancellation may have cost orthogonality (Daniel et al. 1976).
+            # Repeated where cancellation may have destroyed orthogonality (Daniel et al. 1976).
             if (norms > 0.5 * before).all():
                 break
         if (norms < 1e-10).any():
@@ -219,7 +219,7 @@ def _arnoldi_block(
 def _calibrate(
     nodes: np.ndarray, node_weights: np.ndarray, moments: np.ndarray, size: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return probe weights under which the known moments are met, and the residual projection."""
+    """Return probe weights that match the known moments, and the residual projection."""
     probes = len(nodes)
     powers = np.stack([nodes**k for k in range(5)], axis=-1)
     known = (node_weights[..., None] * powers).sum(axis=1).real  # (probes, 5), first z'z

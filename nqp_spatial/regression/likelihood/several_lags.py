@@ -32,7 +32,7 @@ _DIFFERENCE = 1e-6  # of gradients that are exact to rounding
 
 @dataclass(frozen=True, eq=False)
 class LagMatrices(ABC):
-    """The matrices W_k, and what the likelihood needs of them."""
+    """The matrices W_k, and the quantities that the likelihood needs from them."""
 
     matrices: Sequence[sparse.csr_array]
 
@@ -49,7 +49,7 @@ class LagMatrices(ABC):
 
 
 def lag_matrices(matrices: Sequence[sparse.csr_array]) -> LagMatrices:
-    """Return the form that serves the size."""
+    """Return the form suited to the number of units."""
     small = matrices and matrices[0].shape[0] <= DENSE_LOGDET_UP_TO
     return DenseLags(matrices) if small else SparseLags(matrices)
 
@@ -76,7 +76,7 @@ def spectral_radius_of(matrices: Sequence[sparse.csr_array], rho: np.ndarray) ->
 
 
 class DenseLags(LagMatrices):
-    """Some hundred units: one dense inverse gives all traces."""
+    """For a few hundred units: one dense inverse gives all traces."""
 
     method = "dense"
 
@@ -97,13 +97,13 @@ class DenseLags(LagMatrices):
 
 
 class SparseLags(LagMatrices):
-    """Many units: sparse factorisations, of complex matrices for the gradient."""
+    """For many units: sparse factorisations, of complex matrices for the gradient."""
 
     method = "sparse"
 
     def _logdet(self, rho: np.ndarray) -> complex:
-        # Inside the region the determinant is positive: its sign and the permutations' drop out,
-        # and with them multiples of pi in the imaginary part.
+        # Inside the region the determinant is positive: its sign and that of the permutations,
+        # multiples of pi in the imaginary part, can be ignored.
         diagonal = factorize_system(system_of(self.matrices, rho)).U.diagonal()
         imaginary = 0.0
         if np.iscomplexobj(diagonal):
@@ -127,14 +127,14 @@ class SparseLags(LagMatrices):
 
 
 def value_of(logdet: LogDet | LagMatrices | None, x: np.ndarray, drops_unit_root: int) -> float:
-    """Return the log-determinant of a term, less the unit root's share where that is dropped.
+    """Return the log-determinant of a term, minus the unit root's contribution where it is dropped.
 
     Parameters
     ----------
     logdet : LogDet, LagMatrices or None
-        Of one W, of several, or of a term that the model does not have.
+        Of one W or of several; None for a term that the model does not have.
     x : ndarray
-        Coefficients, shape (W's,).
+        Coefficients, shape (R,) for R matrices W.
     drops_unit_root : int
     """
     if isinstance(logdet, LagMatrices):
@@ -148,7 +148,7 @@ def value_of(logdet: LogDet | LagMatrices | None, x: np.ndarray, drops_unit_root
 def derivatives_of(
     logdet: LogDet | LagMatrices | None, x: np.ndarray, drops_unit_root: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return gradient and Hessian of `value_of`, shapes (W's,) and (W's, W's)."""
+    """Return gradient and Hessian of `value_of`, shapes (R,) and (R, R) for R matrices W."""
     if isinstance(logdet, LagMatrices):
         return logdet.derivatives(x)
     if logdet is None:

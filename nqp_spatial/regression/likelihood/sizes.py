@@ -1,4 +1,4 @@
-"""Sizes at which exact traces give way to random probes, in one place."""
+"""Sizes above which random probes replace exact traces, in one place."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ __all__ = [
     "probe_signs",
 ]
 
-#: Units up to which several rho take their traces from one dense inverse.
+#: Units up to which traces for several rho are computed from one dense inverse.
 DENSE_LOGDET_UP_TO = 700
 #: Units up to which diagonals and traces of products are exact, by solves for all n columns.
 DENSE_UP_TO = 4000
-#: Units up to which traces with a second matrix are exact, a factorisation at each node.
+#: Units up to which traces with a second matrix are exact, with one factorisation at each node.
 DENSE_CROSS_UP_TO = 1000
 #: Columns that are solved for at once, so that memory stays linear in n.
 BLOCK = 500
-#: Random probes beyond, of the information; and of effects summed over groups or bands.
+#: Random probes beyond these sizes, for the information and for effects summed over groups or
+#: bands.
 PROBES, SUM_PROBES = 200, 400
-#: And of traces with a second matrix, at each node.
+#: And for traces with a second matrix, at each node.
 CROSS_PROBES = 100
 
 
