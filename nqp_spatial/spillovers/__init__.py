@@ -1,4 +1,4 @@
-"""Whom a spillover reaches, in which direction, across which border, how far."""
+"""Spillovers by group, direction, border and distance."""
 
 from nqp_spatial.spillovers.borders import BarrierResult, BorderDecay, barrier
 from nqp_spatial.spillovers.distances import (

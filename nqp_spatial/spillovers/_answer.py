@@ -1,4 +1,4 @@
-"""What all answers about spillovers share: the model that they are read off."""
+"""The base of all results on spillovers: the model from which they are derived."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ModelAnswer"]
 
 
 class ModelAnswer(CoefficientTable, Displayed):
-    """An answer that holds its model; its coefficients are those of the model."""
+    """A result that contains its model; its coefficients are those of the model."""
 
     model: RegressionResult
 
@@ -23,5 +23,5 @@ class ModelAnswer(CoefficientTable, Displayed):
 
     @property
     def cov(self) -> pd.DataFrame:
-        """Covariance of the estimates, given what the question fixes, such as a threshold."""
+        """Covariance of the estimates, given what is treated as known, such as a threshold."""
         return self.model.cov

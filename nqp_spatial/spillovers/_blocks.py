@@ -1,4 +1,4 @@
-"""Which links share a coefficient: blocks of W by the groups of receiver and sender."""
+"""Links that share a coefficient: blocks of W by the groups of receiver and sender."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def split_matrices(
     split: TiePattern | Mapping[tuple[str, str], str],
     term: str,
 ) -> dict[str, sparse.csr_array]:
-    """Return the matrices of links that share a coefficient, by name; they add up to W.
+    """Return the matrices of links that share a coefficient, by name; they sum to W.
 
     Parameters
     ----------
     weights : SpatialWeights
     groups : Groups
     split : {"both", "receiver", "sender", "within-across", "none"}, or mapping
-        By what coefficients differ; or the name of the coefficient of each (receiver, sender).
+        How coefficients differ; or the name of the coefficient of each (receiver, sender).
     term : str
         For messages.
 
@@ -82,7 +82,7 @@ def split_matrices(
 
 
 def _label(split: str, receiver: str, sender: str) -> str:
-    """Return the name of the coefficient that a link has under a split."""
+    """Return the name of the coefficient of a link under a split."""
     if split == "within-across":
         return "within" if receiver == sender else "across"
     if split == "none":

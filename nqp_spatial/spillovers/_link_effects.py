@@ -22,7 +22,7 @@ __all__ = ["GroupEffects", "LinkEffects"]
 
 @dataclass(frozen=True, eq=False)
 class GroupEffects:
-    """Effects of one regressor and their derivatives in the parameters.
+    """Effects of one regressor and their derivatives with respect to the parameters.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class LinkEffects:
     """``S^-1 M`` of one regressor: ``S = I - sum_k rho_k W_k``, ``M = sum_p b_p M_p``.
 
     M_p is the diagonal of a group for a beta and W_l for a theta, so that dM/db_p is M_p and the
-    derivative of ``S^-1 M`` by rho_k is ``S^-1 W_k S^-1 M``.
+    derivative of ``S^-1 M`` with respect to rho_k is ``S^-1 W_k S^-1 M``.
 
     Attributes
     ----------
     model : RegressionResult
-        With parts.
+        A model with parts.
     variable : str
         A regressor.
     """
@@ -96,13 +96,13 @@ class LinkEffects:
         return weighted_sum(list(self.pieces.values()), coefs)
 
     def lags(self) -> list[tuple[int, sparse.csr_array]]:
-        """Return each rho's position and its W_k."""
+        """Return the position and the W_k of each rho."""
         return list(enumerate(self.model.terms.matrices_y, start=self.first_rho))
 
     # -- between groups ----------------------------------------------------------------------------
 
     def by_groups(self, groups: Groups) -> GroupEffects:
-        """Return effects on the average unit of a group, of one more x in all units of a group."""
+        """Return effects on a group's average unit of a unit increase in x in all units of a group."""
         ones, count = groups.indicators(), len(self.model.params)
         averages = self.factor.solve(ones, trans="T") / groups.sizes  # columns S'^-1 1_a / n_a
         reached = self.factor.solve(np.asarray(self.m @ ones))  # columns S^-1 M 1_b
@@ -123,7 +123,7 @@ class LinkEffects:
         inverse = self.factor.solve(np.eye(n))
 
         def diagonal(piece: sparse.csr_array) -> np.ndarray:
-            # diag(S^-1 Q): only the cells of Q count.
+            # diag(S^-1 Q): only the cells of Q contribute.
             links = piece.tocoo()
             cells = inverse[links.col, links.row] * links.data
             return np.bincount(links.col, cells, minlength=n)
@@ -156,12 +156,12 @@ class LinkEffects:
     # -- by band of distance -----------------------------------------------------------------------
 
     def by_bands(self, masks: Sequence[sparse.csr_array]) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean effects from the units of each band and from beyond, (B,), and slopes (P, B).
+        """Return mean effects of the units in each band and beyond, (B,), and slopes (P, B).
 
         Parameters
         ----------
         masks : sequence of csr_array
-            Ones where two units are as far apart as the band says.
+            Ones where the distance between two units lies in the band.
         """
         exact = self.model.n_units <= DENSE_UP_TO
         sums = _ExactSums(self, masks) if exact else _ProbedSums(self, masks)
@@ -197,7 +197,7 @@ class _ExactSums:
 
 
 class _ProbedSums:
-    """The same from random signs: E z'C'A z is the sum of C o A; beyond is the rest of the rows."""
+    """The same from random signs: E z'C'A z is the sum of C o A; beyond is the rest of each row."""
 
     def __init__(self, effects: LinkEffects, masks: Sequence[sparse.csr_array]) -> None:
         self.n, self.factor = effects.model.n_units, effects.factor

@@ -1,4 +1,4 @@
-"""`barrier`: how much of a spillover is lost at a border."""
+"""`barrier`: the share of spillovers lost at borders."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ _GRID = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5])
 
 @dataclass(frozen=True, repr=False)
 class BorderDecay(Displayed):
-    """The factor ``exp(-kappa b)`` by which links that cross b borders count less.
+    """The factor ``exp(-kappa b)`` by which links across b borders are weakened.
 
     Attributes
     ----------
     kappa, conf_low, conf_high : float
-        Estimate and profile-likelihood interval; infinite where nothing crosses.
+        Estimate and profile-likelihood interval; infinite if no spillover crosses borders.
     retained, retained_low, retained_high : float
-        ``exp(-kappa)``, what remains behind one border. Above one where links across count more.
+        ``exp(-kappa)``, the share that remains after one border; above one if links across borders
+        are stronger.
     loglik : float
-        At the estimate.
+        Log-likelihood at the estimate.
     tests : TestSet
         ``LR: kappa = 0``, a likelihood ratio test.
     spec : Spec
@@ -75,7 +76,7 @@ class BorderDecay(Displayed):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Kappa and the share retained, with their intervals."""
+        """Kappa and the retained share, with their intervals."""
         rows = {
             "kappa": (self.kappa, self.conf_low, self.conf_high),
             "retained": (self.retained, self.retained_low, self.retained_high),
@@ -135,13 +136,13 @@ class BarrierResult(ModelAnswer):
 
     @property
     def share(self) -> pd.Series:
-        """Share of the spillover of y that is lost: ``1 - rho_part / rho_within``, by part."""
+        """Share of the spillover of y lost at borders: ``1 - rho_part / rho_within``, by part."""
         rho = self._rho
         return pd.Series(1 - rho[1:] / rho[0], self.parts[1:], name="share_lost")
 
     @checked
     def share_interval(self, level: Level = 0.95) -> pd.DataFrame:
-        """Return Fieller intervals of the shares lost.
+        """Return Fieller intervals of the lost shares.
 
         Parameters
         ----------
@@ -164,7 +165,7 @@ class BarrierResult(ModelAnswer):
 
     @cached_property
     def tests(self) -> TestSet:
-        """Wald tests that borders do not matter: for rho, for theta, for both, by part."""
+        """Wald tests that borders have no effect: for rho, for theta, for both, by part."""
         tests = []
         index, first = self.params.index, self.parts[0]
         for part in self.parts[1:]:
@@ -186,16 +187,16 @@ class BarrierResult(ModelAnswer):
 
     @checked
     def decay(self, level: Level = 0.95) -> BorderDecay:
-        """Estimate kappa in ``w_ij exp(-kappa b_ij)`` by profile likelihood, b borders crossed.
+        """Estimate kappa in ``w_ij exp(-kappa b_ij)``, b borders crossed, by profile likelihood.
 
-        One rho and one theta for all links, which count less by the number of nested borders that
-        they cross: a model of its own, with the log-likelihood maximised over everything else at
-        each kappa. W is not standardised again.
+        A separate model, with one rho and one theta for all links, which are weakened by the number
+        of nested borders that they cross; the log-likelihood is maximised over all other parameters
+        at each kappa. W is not standardised again.
 
         Parameters
         ----------
         level : float
-            Of the interval.
+            Confidence level of the interval.
 
         Returns
         -------
@@ -252,8 +253,8 @@ class BarrierResult(ModelAnswer):
         -------
         DataFrame
             Indexed by effect: ``direct``; ``indirect within`` and ``indirect across`` each kind of
-            zone, which add up to ``indirect``; ``total``. On the average unit, of one more x
-            everywhere; by the delta method.
+            zone, which sum to ``indirect``; ``total``. Effects on the average unit of a unit
+            increase in x in all units; inference by the delta method.
 
         Raises
         ------
@@ -314,7 +315,8 @@ def fieller(
     Returns
     -------
     tuple
-        Lower limit, upper limit, and "bounded", "outside" (all but what is between), "everything".
+        Lower limit, upper limit, and "bounded", "outside" (all values except those between the
+        limits), "everything".
 
     Examples
     --------
@@ -347,10 +349,11 @@ def barrier(
     lag_regressors: bool = True,
     functions: Functions | None = None,
 ) -> BarrierResult:
-    """Estimate spillovers within and across groups, and the share that borders take.
+    """Estimate spillovers within and across groups, and the share lost at borders.
 
     ``y = rho_w W_within y + rho_a W_across y + X beta + W_within X theta_w + W_across X theta_a +
-    effects + e``; several nested groupings part links by the smallest group that holds both ends.
+    effects + e``; with several nested groupings, links are split by the smallest group that
+    contains both units.
 
     Parameters
     ----------
@@ -358,10 +361,10 @@ def barrier(
         As in `fit`.
     panel : SpatialPanel
     weights : SpatialWeights, Graph or W
-        The whole; used as it is, so that a link weighs the same within and across.
+        The full W; used as it is, so that a link has the same weight within and across groups.
     group : str, Series, or several
         Columns of the panel or groups by unit, such as provinces; several from the smallest to the
-        largest, each inside the next.
+        largest, each nested in the next.
     effects : {"none", "unit", "period", "two-way"}
     durbin : str or list of str, optional
         The regressors to lag, if not all.
@@ -377,7 +380,7 @@ def barrier(
     Raises
     ------
     WeightsError
-        If no links stay in a group, or none cross.
+        If no links are within groups, or none across groups.
     OptionError
         If groups are not nested.
     BoundaryError, PanelError, UnmatchedIdsError, CollinearityError
@@ -385,10 +388,10 @@ def barrier(
 
     Notes
     -----
-    The share compares links of equal weight. A border may take less than it seems where it runs
-    along a natural barrier or a distance that the weights do not know. Derivations:
-    docs/spillovers.md. The interval is Fieller's (1954), Journal of the Royal Statistical Society
-    B 16, 175-185.
+    The share compares links of equal weight. The share overstates the effect of a border that
+    coincides with a natural barrier or a distance not reflected in the weights. Derivations:
+    docs/spillovers.md. The interval is Fieller's (1954), Journal of the Royal Statistical Society B
+    16, 175-185.
 
     Examples
     --------
@@ -442,7 +445,7 @@ def _require_nested(groups: dict[str, Groups]) -> None:
 
 
 def _parts(w: SpatialWeights, groups: dict[str, Groups]) -> dict[str, sparse.csr_array]:
-    """Return links by the smallest group that holds both ends."""
+    """Return links by the smallest group that contains both units."""
     links = w.sparse.tocoo()
     level = np.full(links.nnz, len(groups))
     names = list(groups)

@@ -1,4 +1,4 @@
-"""How far a spillover reaches: effects by band of distance, and by what links are kept."""
+"""The reach of spillovers: effects by distance band, and by the links included in W."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ class ReachResult(Displayed):
     ----------
     frame : DataFrame
         Columns ``variable, low_km, high_km, estimate, std_error, p_value, conf_low, conf_high,
-        simultaneous_low, simultaneous_high``: the effect on the average unit of one more x in every
-        unit between these distances (of `reach`), or in all others under weights with these links
-        (of the two re-estimations, which have no simultaneous intervals).
+        simultaneous_low, simultaneous_high``: the effect on the average unit of a unit increase in
+        x in every unit between these distances (`reach`), or in all others under weights with these
+        links (the two re-estimations, which have no simultaneous intervals).
     reach_km : Series
         By variable, the upper edge of the last band, counted from the nearest, up to which all
-        simultaneous intervals exclude zero; 0 if that of the first contains it. Missing for
-        re-estimations.
+        simultaneous intervals exclude zero; 0 if the interval of the first band contains zero.
+        Missing for re-estimations.
     spec : Spec
         Design in words, formula, level, seed.
     model : RegressionResult or None
         The model of the bands: parameters by (block, variable, part), predictions, criteria,
-        tables. None for the re-estimations, which have a model for each cutoff.
+        tables. None for the re-estimations, which have one model per cutoff.
     notes : tuple of str
     tests : TestSet
         Empty.
@@ -127,7 +127,7 @@ class ReachResult(Displayed):
 
     @checked
     def conf_int(self, level: Level = 0.95) -> pd.DataFrame:
-        """Return confidence intervals of the parameters; those of effects stand in `frame`."""
+        """Return confidence intervals of the parameters; those of effects are in `frame`."""
         return self._estimated.conf_int(level)
 
     def _blocks(self) -> list[Block]:
@@ -151,33 +151,33 @@ def reach(
     functions: Functions | None = None,
     seed: Seed = 0,
 ) -> ReachResult:
-    """Estimate effects by band of distance, and where they end.
+    """Estimate effects by distance band, and the distance at which they end.
 
     ``y = rho W y + X beta + sum_b W_b X theta_b + effects + e``, W_b the ring b of the disc W; or
     with a rho_b for each ring. The effect of band b is ``(1/n) sum_i sum_(j in b of i) (S^-1
-    M)_ij``, with what neighbours pass on in it; a last row is for what gets beyond the disc.
+    M)_ij``, including the feedback through neighbours; the last row is for effects beyond the disc.
 
     Parameters
     ----------
     formula : str
         As in `fit`.
     panel : SpatialPanel
-        With geometry.
+        A panel with geometry.
     edges_km : sequence of float
         Ascending edges of the bands, such as ``[0, 100, 200, 400]``.
     effects : {"none", "unit", "period", "two-way"}
     outcome_lags : {"one", "bands"}
         One rho for the whole disc, or one for each ring.
     power : float
-        Weights fall as ``d ** -power`` inside the disc, on its common row sums.
+        Weights decline as ``d ** -power`` inside the disc, with common row sums.
     durbin : str or list of str, optional
         The regressors to lag, if not all.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
-        Of the draws behind the simultaneous intervals.
+        Seed of the draws for the simultaneous intervals.
 
     Returns
     -------
@@ -188,18 +188,18 @@ def reach(
     OptionError
         If an option is unknown or edges are not ascending.
     IslandError
-        If a unit has no other in the disc.
+        If a unit has no other unit in its disc.
     GeometryError, PanelError, CollinearityError, BoundaryError
         As in `partitioned`.
 
     Notes
     -----
-    Simultaneous intervals hold all bands of a variable at once: their factor is the quantile of the
-    largest of the correlated t statistics (Montiel Olea and Plagborg-Moller 2019, Journal of
-    Applied Econometrics 34, 1-17). A reach read from pointwise intervals is too long, because one
-    of many bands looks significant by chance. Derivatives: docs/spillovers.md. Beyond 4 000 units
-    sums over bands come from 400 random probes through sparse solves, whose noise falls with the
-    square root of the number of units.
+    Simultaneous intervals cover all bands of a variable jointly: their factor is the quantile of
+    the largest of the correlated t statistics (Montiel Olea and Plagborg-Moller 2019, Journal of
+    Applied Econometrics 34, 1-17). A reach derived from pointwise intervals is too long, because
+    one of many bands appears significant by chance. Derivatives: docs/spillovers.md. Above 4 000
+    units sums over bands are estimated from 400 random probes by sparse solves, whose noise
+    decreases with the square root of the number of units.
 
     Examples
     --------
@@ -230,7 +230,7 @@ def reach(
         mask.data = np.ones_like(mask.data)
         masks.append(mask)
     bounds = [(float(low), float(high)) for low, high in rings]
-    # Where the bands hold all pairs there is nothing beyond, and no row of it.
+    # Where the bands contain all pairs, there is no row "beyond".
     beyond = sum(mask.nnz for mask in masks) < panel.n_units * (panel.n_units - 1)
     if beyond:
         bounds.append((bounds[-1][1], np.inf))
@@ -268,10 +268,10 @@ def _table(
     rng: np.random.Generator,
     bands_within: int,
 ) -> tuple[pd.DataFrame, float]:
-    """Return the rows of a variable, and where its effect ends among the bands."""
+    """Return the rows of a variable, and the band at which its effect ends."""
     variance = slopes.T @ cov @ slopes
     errors = np.sqrt(np.diag(variance))
-    met = errors > 0  # where bands reach all pairs, nothing is beyond: an effect of zero, for sure
+    met = errors > 0  # where bands contain all pairs, the effect beyond is exactly zero
     correlation = variance[np.ix_(met, met)] / np.outer(errors[met], errors[met])
     draws = rng.multivariate_normal(
         np.zeros(len(correlation)), correlation, size=_SUP_DRAWS, method="svd"
@@ -309,7 +309,7 @@ def reach_links_within(
     cutoffs_km: Sequence[Nonnegative],
     **options: Annotated[Any, PassedTo("fit_model", without=("weights",))],
 ) -> ReachResult:
-    """Re-estimate a Durbin model with links up to each distance: the circle grows.
+    """Re-estimate a Durbin model with links up to each distance: a growing circle.
 
     ``w_ij = 1`` if ``0 < d_ij <= cutoff``, row-standardised.
 
@@ -325,12 +325,12 @@ def reach_links_within(
     Returns
     -------
     ReachResult
-        One row a variable and cutoff: the indirect effect under these weights.
+        One row per variable and cutoff: the indirect effect under these weights.
 
     Raises
     ------
     IslandError
-        If a unit has no other within a cutoff. What `fit` raises is passed on.
+        If a unit has no other unit within a cutoff. Errors of `fit` are passed on.
 
     See Also
     --------
@@ -360,10 +360,10 @@ def reach_links_beyond(
     outer_km: Positive,
     **options: Annotated[Any, PassedTo("fit_model", without=("weights",))],
 ) -> ReachResult:
-    """Re-estimate a Durbin model with links beyond each distance: the hole in the disc grows.
+    """Re-estimate a Durbin model with links beyond each distance: a disc with a growing hole.
 
-    ``w_ij = 1`` if ``cutoff < d_ij <= outer``, row-standardised. Where the indirect effect ends as
-    the hole grows, nothing comes from farther away (Yuan et al. 2020).
+    ``w_ij = 1`` if ``cutoff < d_ij <= outer``, row-standardised. The distance at which the indirect
+    effect vanishes is the limit of spillovers (Yuan et al. 2020).
 
     Parameters
     ----------
@@ -380,14 +380,14 @@ def reach_links_beyond(
     Returns
     -------
     ReachResult
-        One row a variable and cutoff: the indirect effect under these weights.
+        One row per variable and cutoff: the indirect effect under these weights.
 
     Raises
     ------
     OptionError
         If a cutoff is not inside the disc.
     IslandError
-        If a unit has no other between a cutoff and the edge of the disc.
+        If a unit has no other unit between a cutoff and the edge of the disc.
 
     See Also
     --------
@@ -438,11 +438,11 @@ class DistanceDecay(Displayed):
     Attributes
     ----------
     power, conf_low, conf_high : float
-        Infinite or zero limits where the data do not bound it inside the range searched.
+        Infinite or zero limits where the data do not bound it within the search range.
     model : RegressionResult
         The model with this power.
     tests : TestSet
-        ``LR: power = 0``, that all links within the cutoff are alike.
+        ``LR: power = 0``, that all links within the cutoff have equal weight.
     profile : Series
         Log-likelihood by power.
     spec : Spec
@@ -463,7 +463,7 @@ class DistanceDecay(Displayed):
 
     @property
     def loglik(self) -> float:
-        """Maximised log-likelihood, over the power too."""
+        """Log-likelihood, maximised also over the power."""
         return self.model.loglik
 
     @property
@@ -498,11 +498,12 @@ def distance_decay(
     panel : SpatialPanel
         With geometry.
     cutoff_km : float
-        No links beyond.
+        Maximum distance of links.
     largest : float
         Largest power searched.
     level : float
-        Of the interval, by the chi-square distribution of twice the drop of the log-likelihood.
+        Level of the interval, from the chi-square distribution of twice the decrease in the
+        log-likelihood.
     **options
         Passed on to `fit`, such as ``model`` and ``effects``.
 
@@ -513,7 +514,7 @@ def distance_decay(
     Raises
     ------
     OptionError, IslandError
-        What `inverse_distance` and `fit` raise is passed on.
+        Errors of `inverse_distance` and `fit` are passed on.
 
     Examples
     --------
@@ -536,7 +537,7 @@ def distance_decay(
         try:
             return model_at(power).loglik
         except (BoundaryError, CollinearityError, ConvergenceError):
-            return -np.inf  # no model at this power: it has no maximum inside the region
+            return -np.inf  # no model at this power: no maximum inside the region
 
     grid = np.linspace(0, largest, 13)
     heights = np.array([height(power) for power in grid])

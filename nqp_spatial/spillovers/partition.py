@@ -46,16 +46,16 @@ Ties = TiePattern | Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class EffectsMatrix(Displayed):
-    """Effects of one regressor from group to group.
+    """Effects of one regressor between groups.
 
     Attributes
     ----------
     variable : str
     frame : DataFrame
         Columns ``variable, receiver, sender, effect, estimate, std_error, statistic, p_value,
-        conf_low, conf_high``. The effect on the average unit of the receiver group, of one more x
-        in every unit of the sender group; ``direct`` is what a unit's own x does, ``total = direct
-        + indirect``. Receiver "all" is the average unit, sender "all" every unit.
+        conf_low, conf_high``. The effect on the average unit of the receiver group of a unit
+        increase in x in every unit of the sender group; ``direct`` is the effect of a unit's own x,
+        ``total = direct + indirect``. Receiver "all" is the average unit, sender "all" every unit.
     spec : Spec
         Level of the intervals, the model's options.
     notes : tuple of str
@@ -127,7 +127,7 @@ class PartitionedResult(ModelAnswer):
     model : RegressionResult
         The estimated model: parameters by (block, variable, part), predictions, criteria, tables.
     spec : Spec
-        Formula, weights in words, effects, ties of the coefficients.
+        Formula, weights in words, effects, restrictions on the coefficients.
     groups : Groups
     notes : tuple of str
 
@@ -159,13 +159,13 @@ class PartitionedResult(ModelAnswer):
 
     @checked
     def effects_matrix(self, variable: str, *, level: Level = 0.95) -> EffectsMatrix:
-        """Return the effects of one regressor from group to group, by the delta method.
+        """Return the effects of one regressor between groups, with the delta method.
 
         Parameters
         ----------
         variable : str
         level : float
-            Of the intervals.
+            Confidence level of the intervals.
 
         Returns
         -------
@@ -222,7 +222,7 @@ class PartitionedResult(ModelAnswer):
 
     @cached_property
     def tests(self) -> TestSet:
-        """Wald tests of who matters: receivers, senders, the two directions, borders of groups."""
+        """Wald tests of differences by receiver, sender, direction and across group borders."""
         tests: list[HypothesisTest | NotApplicable] = []
         for terms, keys in (("rho", ["rho"]), ("theta", ["theta"]), (_BOTH, ["rho", "theta"])):
             for name, null in _HYPOTHESES.items():
@@ -248,7 +248,7 @@ class PartitionedResult(ModelAnswer):
         Raises
         ------
         OptionError
-            If the model has ties of its own, so that the smaller models are not inside it.
+            If the model restricts coefficients, so that the smaller models are not nested in it.
         """
         if np.isnan(self.loglik):
             raise OptionError("two-stage least squares has no likelihood; see `tests`")
@@ -288,7 +288,7 @@ class PartitionedResult(ModelAnswer):
         return chi2_test(title, _HYPOTHESES[hypothesis], statistic, df)
 
     def _contrasts(self, which: str, name: str) -> list[np.ndarray]:
-        """Return rows of the hypothesis on rho or theta; none where these are not all apart."""
+        """Return rows of the hypothesis on rho or theta; none where these are not all separate."""
         names, index = self.groups.names, self.params.index
         variables = ["rho"] if which == "rho" else list(self.model.spec.lagged)
         block = "spatial" if which == "rho" else "wx"
@@ -378,7 +378,7 @@ _Cell = tuple[str, str]
 
 
 def _pairs(names: list[str], hypothesis: str) -> list[tuple[_Cell, _Cell | None]]:
-    """Return pairs of blocks that a hypothesis equates; the second is none where it is zero."""
+    """Return pairs of blocks that a hypothesis equates; the second is None if it tests for zero."""
     first = names[0]
     if hypothesis == "equal by receiver":
         return [((first, b), (a, b)) for b in names for a in names[1:]]
@@ -415,7 +415,7 @@ def partitioned(
     """Estimate a Durbin model whose spillovers differ by the groups of receiver and sender.
 
     ``y_t = sum_ab rho_ab W_ab y_t + X_t beta_a + sum_ab W_ab X_t theta_ab + mu + nu_t + e_t``; W_ab
-    has the links by which group a receives from group b.
+    contains the links by which group a receives from group b.
 
     Parameters
     ----------
@@ -424,25 +424,25 @@ def partitioned(
     panel : SpatialPanel
         Balanced and complete in the columns used.
     weights : SpatialWeights, Graph or W
-        The whole; used as it is.
+        The full W; used as it is.
     group : str or Series
         A column of the panel that does not change over periods, or groups by unit.
     effects : {"none", "unit", "period", "two-way"}
     rho, theta : {"both", "receiver", "sender", "within-across", "none"} or mapping
-        By what spillovers of the outcome and of the regressors differ: by receiver and sender; by
-        the receiver alone (Elhorst and Freret 2009); by the sender alone; inside groups against
-        across; not at all. A mapping names the coefficient of each (receiver, sender): pairs with
-        one name share it. ``theta=None`` leaves W X out.
+        How spillovers of the outcome and of the regressors differ: by receiver and sender; by
+        receiver only (Elhorst and Freret 2009); by sender only; within against across groups; not
+        at all. A mapping names the coefficient of each (receiver, sender): pairs with the same name
+        share it. ``theta=None`` omits W X.
     beta : {"group", "none"}
         Whether coefficients of X differ by group.
     durbin : str or list of str, optional
         The regressors to lag, if not all.
     correction : {"auto", "none"}
-        Unit effects are transformed away (exact). ``auto`` takes the bias off that period dummies
-        bring; the log-likelihood stays that of the maximum.
+        Unit effects are transformed away (exact). ``auto`` subtracts the bias due to period
+        dummies; the log-likelihood remains that of the maximum.
     estimator : {"ml", "gs2sls"}
         Maximum likelihood; or two-stage least squares, with W X, W^2 X and W^3 X by block as
-        instruments, which is less precise and right under unequal variances too.
+        instruments, which is less efficient, but consistent also under heteroskedasticity.
     covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
         As in `fit`: "cluster" with "gs2sls" only.
     functions : mapping, optional
@@ -459,15 +459,15 @@ def partitioned(
     WeightsError
         If a block that has a coefficient has no links.
     BoundaryError
-        If rho runs to the edge of the region where the model is stable.
+        If rho reaches the boundary of the region where the model is stable.
     PanelError, UnmatchedIdsError, CollinearityError
         As in `fit`.
 
     Notes
     -----
-    Derivations are in docs/spillovers.md. Groups that are made from the outcome itself are
-    endogenous: what is found then are associations. Sources: Elhorst and Freret (2009), Journal of
-    Regional Science 49, 931-951, for the receiver's regimes; Lee and Yu (2010), Journal of
+    Derivations are in docs/spillovers.md. Groups that are defined by the outcome itself are
+    endogenous: the estimates are then associations. Sources: Elhorst and Freret (2009), Journal of
+    Regional Science 49, 931-951, for regimes of the receiver; Lee and Yu (2010), Journal of
     Econometrics 154, 165-185, for the effects.
 
     Examples

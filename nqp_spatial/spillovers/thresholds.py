@@ -1,4 +1,4 @@
-"""`threshold`: spillovers that change where a score passes a value."""
+"""`threshold`: spillovers that change where a score crosses a threshold."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ _ASSOCIATIONS = t("if the score was made from the outcome, these are association
 
 @dataclass(frozen=True, repr=False, eq=False)
 class SecondThreshold(ModelAnswer):
-    """A second threshold beside the first.
+    """A second threshold in addition to the first.
 
     Attributes
     ----------
     gammas : tuple of float
-        Both, ascending; the first searched again given the second (Hansen 1999, section 5).
+        Both, ascending; the first re-estimated given the second (Hansen 1999, section 5).
     tests : TestSet
         ``sup LR``, one threshold against two, by bootstrap from the model with one.
     profile : DataFrame
-        As that of the first, of the candidates for the second given the first.
+        As for the first threshold, for candidates of the second given the first.
     model : RegressionResult
-        The model at both; parts "below", "between" and "above".
+        The model at both thresholds; parts "below", "between" and "above".
     spec : Spec
-        As that of the first.
+        As for the first threshold.
     notes : tuple of str
     """
 
@@ -100,13 +100,13 @@ class ThresholdResult(ModelAnswer):
         The threshold: links whose score is at or below it are "below".
     conf_low, conf_high : float
         Interval of the values of gamma that a likelihood ratio test does not reject (Hansen 2000),
-        as far as the next values that it does: between two values of the profile nothing is known.
-        Where none is rejected, the end of the search.
+        extended to the next values that it rejects: the likelihood is not known between two values
+        of the profile. The end of the search range where none is rejected.
     model : RegressionResult
         The model at gamma: parameters by (block, variable, part), parts "below" and "above",
         predictions, criteria, tables.
     tests : TestSet
-        First no threshold against one: ``sup LR``, by bootstrap, or ``LR: threshold given``. Then
+        First, no threshold against one: ``sup LR``, by bootstrap, or ``LR: threshold given``. Then
         Wald tests that coefficients below and above are equal, given gamma.
     profile : DataFrame
         By gamma: ``loglik``, ``lr`` (twice its distance from the maximum), ``share_above``.
@@ -114,7 +114,7 @@ class ThresholdResult(ModelAnswer):
         Formula, weights in words, score, options, seed.
     notes : tuple of str
     second : SecondThreshold or None
-        If it was asked for.
+        If requested.
 
     Examples
     --------
@@ -176,7 +176,7 @@ class ThresholdResult(ModelAnswer):
 
 @dataclass(frozen=True, eq=False)
 class _Links:
-    """Links of W with the score of each; one copy a period where scores change over time."""
+    """Links of W with their scores; one copy per period where scores change over time."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -185,7 +185,7 @@ class _Links:
     size: int
 
     def parts(self, gammas: Sequence[float]) -> dict[str, sparse.csr_array]:
-        """Return the links by the thresholds that their score passes; all of them if none."""
+        """Return links by the thresholds that their score exceeds; all if there are none."""
         level = np.searchsorted(np.sort(gammas), self.scores, side="left")
         return {
             name: sparse.csr_array(
@@ -263,7 +263,7 @@ def threshold(
     """Estimate a threshold of a score at which spillovers change.
 
     ``y_t = rho_1 W_t(s <= gamma) y_t + rho_2 W_t(s > gamma) y_t + X_t beta + (the same with X) +
-    effects + e_t``, s the score of the sender, of the receiver, or the sender's less the
+    effects + e_t``, s the score of the sender, of the receiver, or the sender's minus the
     receiver's.
 
     Parameters
@@ -272,15 +272,15 @@ def threshold(
         As in `fit`.
     panel : SpatialPanel
     weights : SpatialWeights, Graph or W
-        The whole; used as it is.
+        The full W; used as it is.
     score : str or Series
-        A column of the panel or values by unit. One that changes over time gives links that change
-        over time.
+        A column of the panel or values by unit. A score that changes over time gives links that
+        change over time.
     on : {"sender", "receiver", "difference"}
     effects : {"none", "unit", "period", "two-way"}
     gamma : float, optional
         A known threshold, such as 0 for "difference": spillovers from higher to lower against the
-        reverse. Then nothing is searched, and `tests` test the hypothesis directly.
+        reverse. Then there is no search, and `tests` test the hypothesis directly.
     second : bool
         Whether to search for a second threshold, given the first, and to test for it.
     durbin : str or list of str, optional
@@ -288,13 +288,13 @@ def threshold(
     lag_regressors : bool
         Whether W X is in the model.
     grid : int
-        Candidates, quantiles of the links' scores; then 25 more around the best.
+        Number of candidates, quantiles of the links' scores; then 25 more around the best.
     trim : float
-        Least share of the links on each side.
+        Minimum share of the links on each side.
     replications : int
-        Bootstrap samples of the test of no threshold; 0 for none. Each costs `grid` fits.
+        Bootstrap samples of the test of no threshold; 0 for none. Each requires `grid` fits.
     level : float
-        Of the interval of gamma.
+        Confidence level of the interval of gamma.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
@@ -318,12 +318,12 @@ def threshold(
 
     Notes
     -----
-    Under no threshold gamma is not identified, so that twice the rise of the log-likelihood has no
-    chi-square distribution: it is compared with its values in samples drawn from the model without
-    a threshold, with whole series of residuals of units, drawn anew (Hansen 1999). The interval
-    holds the gammas with LR below ``-2 ln(1 - sqrt(level))`` (Hansen 2000); it takes equal
-    variances on both sides. Standard errors take gamma as known. A score that is made from the
-    outcome is endogenous: what is found then are associations.
+    Without a threshold gamma is not identified, so that twice the increase in the log-likelihood
+    has no chi-square distribution: it is compared with its values in bootstrap samples from the
+    model without a threshold, which resample complete residual series of units (Hansen 1999). The
+    interval contains the gammas with LR below ``-2 ln(1 - sqrt(level))`` (Hansen 2000); it assumes
+    equal variances on both sides. Standard errors treat gamma as known. A score that is computed
+    from the outcome is endogenous: the estimates are then associations.
 
     Sources: Hansen (1999), Journal of Econometrics 93, 345-368; Hansen (2000), Econometrica 68,
     575-603; for weights that change over time, Lee and Yu (2012), Journal of Econometrics 166.
@@ -367,7 +367,7 @@ def threshold(
             "at no threshold has the likelihood a maximum inside the region where the model is "
             "stable; tie more, or leave W X out"
         )
-    # The bootstrap searches the candidates; gamma and its interval are searched more closely.
+    # The bootstrap searches the candidates; gamma and its interval use a finer search.
     best, asked = float(heights.max()), candidates
     if gamma is None:
         closer = _between(links.scores, *_interval(candidates, heights, level))
@@ -418,7 +418,7 @@ def _terms(links: _Links, gammas: Sequence[float], lag_regressors: bool, words: 
 
 
 def _interval(candidates: np.ndarray, heights: np.ndarray, level: float) -> tuple[float, float]:
-    """Return the rejected candidates next to those that are not, or the ends of the search."""
+    """Return the rejected candidates next to those not rejected, or the ends of the search."""
     accepted = np.flatnonzero(2 * (heights.max() - heights) <= _quantile_of_lr(level))
     low, high = max(accepted[0] - 1, 0), min(accepted[-1] + 1, len(candidates) - 1)
     return float(candidates[low]), float(candidates[high])
@@ -452,7 +452,7 @@ def _second(
     spec: Spec,
     fitted: Callable[[Sequence[float]], RegressionResult],
 ) -> SecondThreshold:
-    """Look for a second threshold given the first, and for the first given the second."""
+    """Search for a second threshold given the first, then for the first given the second."""
     scores = search.links.scores
 
     def apart(threshold: float) -> np.ndarray:
@@ -488,7 +488,7 @@ def _second(
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """What every search over candidates shares."""
+    """Data and options common to every search over candidates."""
 
     data: ModelData
     links: _Links
@@ -514,8 +514,8 @@ class _Search:
         heights, rho = [], common
         for gamma in candidates:
             try:
-                # From the last candidate's maximum, and from the common rho: which of two maxima is
-                # higher may change.
+                # From the last candidate's maximum, and from the common rho: the ranking of two
+                # maxima may change.
                 maximum = maximize_from(self.likelihood((*known, gamma)), [rho, common])
             except (BoundaryError, CollinearityError):
                 heights.append(-np.inf)
@@ -568,7 +568,7 @@ def _one_sample(
     maximum = maximize_from(likelihood, starts)
     estimate = estimate_at(maximum.parameters, data.projection, likelihood)
     fitted = (data.projection.z @ estimate.coefs).reshape(n, periods)
-    # Swept residuals vary less than errors do; effects themselves drop out when sweeping.
+    # Demeaned residuals vary less than the errors; the effects themselves are removed by demeaning.
     scale = np.sqrt(n * periods / data.counts.observations)
     e = estimate.disturbances.reshape(n, periods) * scale
     sampled = e[np.random.default_rng(seed).integers(0, n, n)]
