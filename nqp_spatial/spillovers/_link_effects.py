@@ -102,7 +102,7 @@ class LinkEffects:
     # -- between groups ----------------------------------------------------------------------------
 
     def by_groups(self, groups: Groups) -> GroupEffects:
-        """Return effects on a group's average unit of a unit increase in x in all units of a group."""
+        """Return effects of a unit increase in x in all units of a group on the mean of a group."""
         ones, count = groups.indicators(), len(self.model.params)
         averages = self.factor.solve(ones, trans="T") / groups.sizes  # columns S'^-1 1_a / n_a
         reached = self.factor.solve(np.asarray(self.m @ ones))  # columns S^-1 M 1_b
