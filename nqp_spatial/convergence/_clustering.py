@@ -1,6 +1,6 @@
 """Phillips and Sul's clustering and the merging of clubs: pure functions on arrays.
 
-Units are rows in the order of the last period, the highest first. Every step that the literature
+Units are rows sorted by the last period, the highest first. Every step that the literature
 describes as one regression per unit is one regression of all units here.
 """
 
@@ -39,9 +39,9 @@ class Club:
         Row numbers.
     b, std_error : float
     c_star : float
-        The critical value of the sieve; missing for a group that was tested as one.
+        The critical value of the sieve; missing for a group that was tested as a whole.
     at_cap : bool
-        Whether no critical value made the club converge, so that it is its core.
+        Whether no critical value made the club converge, so that it consists of its core only.
     parts : tuple of int
         Numbers, from 1, of the clubs that were merged into this one.
     """
@@ -60,7 +60,7 @@ class Club:
 
 
 class MergeStep(NamedTuple):
-    """One test on the way of merging: what was tested, its t statistic, whether it was merged."""
+    """One test during merging: the clubs tested, the t statistic, and whether they were merged."""
 
     tested: Message
     statistic: float
@@ -73,7 +73,7 @@ def _tested(x: np.ndarray, members: np.ndarray, rule: LogTRule, **facts: Any) ->
 
 
 def _t(h: np.ndarray, rule: LogTRule) -> np.ndarray:
-    """Return t statistics; those without a regression can never pass."""
+    """Return t statistics; groups without a regression never pass."""
     b, error = rule.statistics(h)
     return np.asarray(np.nan_to_num(b / error, nan=-np.inf))
 
@@ -81,12 +81,12 @@ def _t(h: np.ndarray, rule: LogTRule) -> np.ndarray:
 def cluster(
     x: np.ndarray, rule: LogTRule, *, increasing: bool, progress: Callable[[int], object]
 ) -> tuple[list[Club], np.ndarray]:
-    """Return the clubs, the highest first, and the rows that are in none.
+    """Return the clubs, the highest first, and the rows that belong to none.
 
     Parameters
     ----------
     x : ndarray
-        Positive, shape (units, periods), rows in the order of the last period, highest first.
+        Positive, shape (units, periods), rows sorted by the last period, highest first.
     rule : LogTRule
     increasing : bool
         Whether the sieve's critical value rises from 0 until the club passes.
@@ -118,7 +118,7 @@ def cluster(
 
 
 def _core(x: np.ndarray, rule: LogTRule) -> slice | None:
-    """Return the rows of the core: from the first pair that converges on, the largest t."""
+    """Return the rows of the core: starting from the first pair that converges, the largest t."""
     pairs = np.flatnonzero(_t(dispersion_adjacent(x), rule) > T_CRITICAL)
     if not len(pairs):
         return None
@@ -126,7 +126,7 @@ def _core(x: np.ndarray, rule: LogTRule) -> slice | None:
     statistics = _t(dispersion_nested(x[first:]), rule)
     statistics[0] = max(
         statistics[0], np.nextafter(T_CRITICAL, 0)
-    )  # the pair passed, to the last digit
+    )  # the pair passed, up to rounding
     failed = np.flatnonzero(statistics <= T_CRITICAL)
     run = statistics[: failed[0]] if len(failed) else statistics
     return slice(first, first + 2 + int(np.argmax(run)))
@@ -147,7 +147,7 @@ def _sieved(
             club, size = _tested(x, members, rule, c_star=float(c_star)), len(passed)
         if not increasing or club.statistic > T_CRITICAL:
             return club
-    # No critical value up to the cap serves: the club is its core, estimated as such.
+    # No critical value up to the cap works: the club is its core, estimated as such.
     return _tested(x, core_members, rule, c_star=_CAP, at_cap=True)
 
 
@@ -168,7 +168,7 @@ def _numbers(club: Club) -> str:
 def merge_next(
     x: np.ndarray, clubs: list[Club], rule: LogTRule, steps: list[MergeStep]
 ) -> list[Club]:
-    """Merge as Phillips and Sul (2009) do: each club with the next while they converge together."""
+    """Merge as Phillips and Sul (2009) do: each club with the next if both converge together."""
     merged = clubs[:1]
     for club in clubs[1:]:
         joint = _joined(x, merged[-1], club, rule)
@@ -186,8 +186,8 @@ def merge_pairs(
 ) -> list[Club]:
     """Merge as von Lyncker and Thoennessen (2017) do.
 
-    Of adjacent clubs m and m + 1 those merge first that converge, and do so more clearly than
-    m + 1 does with m + 2; then all pairs are tested again.
+    Adjacent clubs m and m + 1 merge first if they converge, with a larger t statistic than m + 1
+    and m + 2; then all pairs are tested again.
     """
     merged = list(clubs)
     while len(merged) > 1:
@@ -214,7 +214,7 @@ def absorb(
     rule: LogTRule,
     steps: list[MergeStep],
 ) -> tuple[list[Club], np.ndarray, list[tuple[int, int]]]:
-    """Let divergent units join clubs, the clearest first (von Lyncker and Thoennessen 2017).
+    """Let divergent units join clubs, the largest t first (von Lyncker and Thoennessen 2017).
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """The log-t regression for many groups of units at once: pure functions on arrays.
 
 Each group is one row of H, the dispersion of its relative transition paths. All groups share the
-regressor, so that a thousand regressions are a few products of arrays.
+regressor, so that a thousand regressions need only a few array products.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class LogTRule:
     Attributes
     ----------
     discard : float
-        Share of the periods left out at the start.
+        Share of the periods discarded at the start.
     hac : {"fixed", "andrews"}
         Long-run variance, see `statistics`.
     """
@@ -83,10 +83,10 @@ class LogTRule:
         Notes
         -----
         ``fixed``: one long-run variance of u, quadratic spectral kernel with Andrews's bandwidth
-        from an AR(1) of u, as in the program of Phillips and Sul. That program leaves the last
-        residual out of the products at lags, and so do we: the critical values in use are its.
-        ``andrews``: the sandwich of the scores, the same kernel, bandwidth from an AR(1) with
-        intercept of the slope's score, scaled by m / (m - 2).
+        from an AR(1) of u, as in the program of Phillips and Sul. That program omits the last
+        residual from the products at lags, and so does this function, because the critical values
+        in use are based on it. ``andrews``: the sandwich of the scores, the same kernel, bandwidth
+        from an AR(1) with intercept of the slope's score, scaled by m / (m - 2).
         """
         h = np.atleast_2d(h)
         periods = h.shape[1]
@@ -105,7 +105,7 @@ class LogTRule:
             variance = _long_run(u, _memory(u), len(t), len(t) - 1) * (slope @ slope)
         else:
             scores = u * slope
-            # Lags by an AR(1) of the score x u, not of (x - mean) u.
+            # Bandwidth from an AR(1) of the score x u, not of (x - mean) u.
             products = u * x
             memory = _memory(products[:, 1:], products[:, :-1])
             variance = _weighted_sum(scores, memory, len(t)) * len(t) / (len(t) - 2)
@@ -116,7 +116,7 @@ class LogTRule:
 
 
 def _memory(now: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
-    """Return the AR(1) coefficient of each row, without intercept, or with if two are given."""
+    """Return the AR(1) coefficient of each row, with an intercept if two arrays are passed."""
     if before is None:
         now, before = now[:, 1:], now[:, :-1]
     else:
@@ -135,12 +135,12 @@ def _kernel(memory: np.ndarray, size: int, lags: int) -> np.ndarray:
     with np.errstate(divide="ignore"):
         alpha = 4 * memory**2 / (1 - memory) ** 4
         z = 1.2 * np.pi * np.arange(1, lags + 1) / (1.3221 * (alpha * size) ** 0.2)[:, None]
-    far = ~np.isfinite(z)  # no memory, no bandwidth: no weight on any lag
+    far = ~np.isfinite(z)  # no autocorrelation, hence bandwidth zero: no weight on any lag
     z[far] = 1.0
     near = np.abs(z) < 1e-3
     safe = np.where(near, 1.0, z)
     weights = 3 / safe**2 * (np.sin(safe) / safe - np.cos(safe))
-    weights[near] = 1 - z[near] ** 2 / 10  # the start of its series: no cancellation
+    weights[near] = 1 - z[near] ** 2 / 10  # first terms of its series, to avoid cancellation
     weights[far] = 0.0
     return np.asarray(weights)
 
@@ -188,8 +188,8 @@ def dispersion(x: np.ndarray) -> np.ndarray:
 def dispersion_with_each(core: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return H of a group with one more unit, for each of several units.
 
-    Sums of squares are updated from the group's mean, so that units far from the mean of all lose
-    no digits.
+    Sums of squares are updated from the group's mean, so that units far from the overall mean lose
+    no precision.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def dispersion_nested(x: np.ndarray) -> np.ndarray:
     sizes = np.arange(1, len(x) + 1)[:, None]
     from_first = x - x[0]
     means = np.cumsum(from_first, axis=0) / sizes
-    # Each unit adds its square from the mean of those before it.
+    # Each unit adds its squared deviation from the mean of the units before it.
     added = (from_first[1:] - means[:-1]) ** 2 * sizes[:-1] / sizes[1:]
     return np.asarray(np.cumsum(added, axis=0) / sizes[1:] / (x[0] + means[1:]) ** 2)
 

@@ -1,4 +1,4 @@
-"""What the log-t test requires of a panel: positive levels, evenly spaced periods, no cycle."""
+"""Requirements of the log-t test: positive levels, evenly spaced periods, no business cycle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nqp_spatial.errors import DomainError, PanelError, ShortPanelWarning, sampl
 __all__ = ["Detrend", "PathData", "path_data", "trend", "warn_if_short"]
 
 Detrend = Literal["hp"] | None
-_ADVISED = 15  # periods; Phillips and Sul's simulations begin at ten, applications at some twenty
+_ADVISED = 15  # periods; Phillips and Sul's simulations begin at ten, applications at about twenty
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class PathData:
         Positive, shape (units, periods).
     units, periods : Index
     description : str
-        What was done to the variable, in words.
+        The transformation of the variable, in words.
     """
 
     values: np.ndarray
@@ -78,14 +78,14 @@ def trend(values: np.ndarray, smoothing: float) -> np.ndarray:
 def path_data(
     panel: SpatialPanel, variable: str, *, detrend: Detrend, smoothing: float, logs: bool
 ) -> PathData:
-    """Return the levels that the log-t test works with, checked.
+    """Return the levels that the log-t test uses, checked.
 
     Raises
     ------
     DomainError
         If levels (or, with `logs`, their logarithms, or trends) are not positive.
     PanelError
-        If there is one unit, or periods are uneven.
+        If there is only one unit, or periods are unevenly spaced.
     OptionError
         If an option is unknown.
     """

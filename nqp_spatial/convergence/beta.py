@@ -1,4 +1,4 @@
-"""`beta`: whether units that start low grow faster, how fast, and with which neighbours."""
+"""`beta`: whether units with low starting levels grow faster, how fast, and the role of space."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["BetaResult", "beta"]
 
 _GROWTH, _START = "growth", "start"
-_NAMED = 5  # rows that a note names
+_NAMED = 5  # maximum number of rows named in a note
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -46,11 +46,11 @@ class BetaResult(CoefficientTable, Displayed):
     Attributes
     ----------
     frame : DataFrame
-        By (group, effect): ``coefficient`` of the starting level and, in models with W y or W X,
+        By (group, effect): ``coefficient`` of the initial level and, in models with W y or W X,
         its ``direct`` and ``total`` effect; columns ``estimate, std_error, statistic, p_value,
         conf_low, conf_high, speed, speed_low, speed_high, half_life, half_life_low,
         half_life_high``. Speed is per period; half-lives, in periods, are missing where the
-        estimate does not converge, and speed where it overshoots.
+        estimate implies no convergence, and speed where it implies overshooting.
     params : Series
         The coefficient b of each group.
     cov : DataFrame
@@ -62,12 +62,12 @@ class BetaResult(CoefficientTable, Displayed):
     tests : TestSet
         ``equal``: Wald test that groups have the same b.
     variable, label : str
-        The column, and what figures call it.
+        The column, and its label in figures.
     span : float
         Periods between start and end of the growth.
     spec : Spec
         Options; ``kind`` says whether growth is per period (cross-section), ``logs`` whether the
-        logarithm of the variable was taken (growth is its plain change if not).
+        logarithm of the variable was taken (otherwise growth is its difference).
     notes : tuple of str
 
     Examples
@@ -133,19 +133,19 @@ def beta(
     Parameters
     ----------
     panel : SpatialPanel
-        Balanced, of evenly spaced periods.
+        Balanced, with evenly spaced periods.
     variable : str
-        Positive where `logs`.
+        Positive if `logs`.
     weights : SpatialWeights, Graph or W, optional
         For spatial models.
     controls : sequence of str
-        Columns at the start of the growth, for conditional convergence.
+        Columns with their values at the start of the growth period, for conditional convergence.
     model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
         As in `nqp_spatial.fit`.
     kind : {"cross-section", "panel"}
-        Growth from the first to the last period; or over each `step` periods, side by side.
+        Growth from the first to the last period; or over consecutive intervals of `step` periods.
     step : int
-        Periods of growth in a panel. Growth does not overlap.
+        Length of the growth intervals in a panel, in periods. They do not overlap.
     effects : {"none", "unit", "period", "two-way"}, optional
         By default none in a cross-section, two-way in a panel.
     group : str or Series, optional
@@ -158,7 +158,7 @@ def beta(
     logs : bool
         Whether to take logarithms of the variable.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
@@ -167,24 +167,24 @@ def beta(
     Raises
     ------
     DomainError
-        If values are not positive under logs, or all units start alike.
+        If values are not positive under logs, or all initial levels are equal.
     PanelError
-        If periods are too few or uneven, or a unit changes its group.
+        If periods are too few or unevenly spaced, or a unit changes its group.
     OptionError
         If a spatial model has no weights, or an option is unknown.
 
     Notes
     -----
-    Intervals of speed and half-life are by the delta method. Where the interval of the speed
-    reaches zero the half-life has no upper bound, and a note says so. In a model with W y the
-    coefficient is the effect of a unit's own start before neighbours respond; the total effect is
-    that of a common start of all units, with all feedback.
+    Intervals of speed and half-life use the delta method. Where the interval of the speed contains
+    zero the half-life has no upper bound, which a note reports. In a model with W y the coefficient
+    is the effect of a unit's own initial level before neighbours respond; the total effect is that
+    of a common change in all initial levels, including feedback.
 
     With unit effects b is biased downwards by order 1/T (Nickell 1981) and measures convergence
     of units to their own paths: `nqp_spatial.fit` with ``time_lag=True`` corrects the bias.
 
     Source: Barro and Sala-i-Martin (1992), Journal of Political Economy 100(2), 223-251; Rey and
-    Montouri (1999), Regional Studies 33(2), 143-156, for neighbours.
+    Montouri (1999), Regional Studies 33(2), 143-156, for spatial models.
 
     Examples
     --------
@@ -229,7 +229,7 @@ def beta(
 
 
 def _lagged(durbin: str | Sequence[str] | None, starts: list[str]) -> list[str] | None:
-    """Return the regressors to lag, the starting level by its columns."""
+    """Return the regressors to lag, with the initial level replaced by its columns."""
     if durbin is None:
         return None
     names = [durbin] if isinstance(durbin, str) else list(durbin)
@@ -262,7 +262,7 @@ def _growth(
         require_even_steps(panel.periods, "growth")
         if step >= panel.n_periods:
             raise OptionError(f"step must be from 1 to {panel.n_periods - 1}, got {step!r}")
-        # Counted back from the last period, so that the newest data are in.
+        # Counted back from the last period, so that the most recent data are included.
         positions, span = np.arange(panel.n_periods - 1, -1, -step)[::-1], float(step)
     start, end = positions[:-1], positions[1:]
     level = y[:, start]
@@ -319,7 +319,7 @@ def _coefficients(
 def _estimates(result: RegressionResult, columns: dict[str, str]) -> pd.DataFrame:
     """Return estimates and standard errors by group and effect."""
     effects = None
-    if result.spec.model not in ("ols", "sem"):  # without W y and W X they are the coefficient
+    if result.spec.model not in ("ols", "sem"):  # else effects equal the coefficient
         effects = result.effects().frame.set_index(["variable", "effect"])
     rows = {}
     for group, column in columns.items():
@@ -336,10 +336,10 @@ def _estimates(result: RegressionResult, columns: dict[str, str]) -> pd.DataFram
 
 
 def _with_speeds(estimates: pd.DataFrame, span: float, spec: Spec) -> pd.DataFrame:
-    """Return estimates and what follows from them, with delta-method intervals."""
+    """Return estimates, speeds and half-lives, with delta-method intervals."""
     frame = with_intervals(estimates, spec.level)
     z, annual = critical_value(spec.level), spec.kind == "cross-section"
-    share = 1 + frame["estimate"] * (span if annual else 1.0)  # of a gap that remains at the end
+    share = 1 + frame["estimate"] * (span if annual else 1.0)  # share of a gap left at the end
     share = share.where(share > 0)
     speed = -np.log(share) / span
     speed_error = frame["std_error"] * (1.0 if annual else 1 / span) / share
@@ -365,7 +365,7 @@ def _equal(params: pd.Series, cov: pd.DataFrame) -> HypothesisTest | NotApplicab
 
 def _notes(frame: pd.DataFrame, result: RegressionResult, kind: str) -> list[Message]:
     def about(rows: pd.Series, note: Message) -> Message:
-        """Name the rows that a note is about, where there are several to tell apart."""
+        """Name the rows to which a note refers, if there are several rows."""
         if len(frame) == 1:
             return note
         keys = [

@@ -44,9 +44,9 @@ def club_joins(
     Parameters
     ----------
     clubs : ClubsResult
-        Divergent units count as a category of their own.
+        Divergent units form a separate category.
     weights : SpatialWeights, Graph or W
-        Only which units are neighbours is used.
+        Only the links are used, not their values.
     permutations : int
         Random relocations of units; 0 for none.
     seed : int, optional
@@ -54,12 +54,12 @@ def club_joins(
     Returns
     -------
     JoinCountsResult
-        The row ``same`` is the test that clubs are distributed over the map at random.
+        The row ``same`` tests the null of a random distribution of clubs over the map.
 
     Raises
     ------
     DomainError
-        If there is one club only.
+        If there is only one club.
     UnmatchedIdsError
         If ids of clubs and weights differ.
 
@@ -99,7 +99,7 @@ class ClubLogitResult(CoefficientTable, Displayed):
     cov : DataFrame
         Their covariance.
     marginal : DataFrame
-        Mean over units of the change of the probability of each club with each variable.
+        Average marginal effects of each variable on the probability of each club.
     cuts : Series
         Cut points between clubs on the scale of the index.
     loglik, null_loglik : float
@@ -183,26 +183,26 @@ def club_logit(
     period: Hashable | None = None,
     level: Level = 0.95,
 ) -> ClubLogitResult:
-    """Estimate what is associated with membership in a higher club, by ordered logit.
+    """Estimate the variables associated with membership in a higher club, by ordered logit.
 
     ``P(club at least as high as k) = 1 / (1 + exp(cut_k - x'b))``.
 
     Parameters
     ----------
     clubs : ClubsResult
-        Divergent units are left out, and a note says so.
+        Divergent units are omitted, which a note reports.
     panel : SpatialPanel
         With the variables, for the same units.
     variables : sequence of str
-        Columns, as they were in `period`.
+        Columns, with their values in `period`.
     weights : SpatialWeights, Graph or W, optional
         With weights, the mean club of the neighbours enters as ``neighbours``, reversed so that
-        larger values are higher clubs; divergent neighbours are left out, and a unit without other
-        neighbours gets the mean of all.
+        larger values are higher clubs; divergent neighbours are omitted, and a unit without other
+        neighbours is assigned the overall mean.
     period : hashable, optional
-        The first if not given: initial conditions.
+        By default the first, for initial conditions.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
@@ -215,7 +215,7 @@ def club_logit(
     CollinearityError
         If variables are collinear.
     ConvergenceError
-        If there is no maximum, as where a variable separates the clubs perfectly.
+        If there is no maximum, for example because a variable separates the clubs perfectly.
 
     Notes
     -----
@@ -246,7 +246,7 @@ def club_logit(
     panel.require_complete(names)
     date = panel.periods[0] if period is None else panel.period(period)
     x = panel.frame.xs(date, level="period")[names].astype(float)
-    # Reversed, so that a positive coefficient leads to a higher club.
+    # Reversed, so that a positive coefficient means a higher club.
     rank = (len(clubs.frame) + 1 - clubs.membership).reindex(panel.units)
     notes = [t("variables of {period}", period=date)]
     w = None if weights is None else as_weights(weights)
@@ -270,7 +270,7 @@ def _fitted(
     constant = scale <= 1e-12 * x.abs().max()
     if constant.any():
         raise CollinearityError(f"{list(scale.index[constant])} are the same for all units")
-    z = (x - x.mean()) / scale  # scaled for the search, and back
+    z = (x - x.mean()) / scale  # scaled for the optimisation, and scaled back
     if np.linalg.matrix_rank(z.to_numpy(), tol=1e-8) < z.shape[1]:
         raise CollinearityError(f"{list(x.columns)} are collinear; leave one out")
     model = OrderedModel(rank.to_numpy(), z.to_numpy(), distr="logit")
@@ -324,7 +324,7 @@ def _neighbours(rank: pd.Series, w: SpatialWeights) -> tuple[np.ndarray, list[Me
 
 
 def _borders(count: int) -> pd.Index:
-    """Name the borders of clubs, from the highest."""
+    """Name the cut points between clubs, from the highest."""
     names = [
         t("{first} | {second}", first=club_name(number), second=club_name(number + 1))
         for number in range(1, count + 1)
@@ -335,7 +335,7 @@ def _borders(count: int) -> pd.Index:
 def _marginal(index: np.ndarray, cuts: np.ndarray, b: np.ndarray, names: pd.Index) -> pd.DataFrame:
     """Return mean changes of probabilities, variables by clubs."""
     densities = np.pad(stats.logistic.pdf(cuts - index[:, None]), ((0, 0), (1, 1)))
-    # P(rank = r) lies between two cuts; a higher index takes from the lower ranks.
+    # P(rank = r) lies between two cuts; a higher index lowers the probability of lower ranks.
     change = (densities[:, :-1] - densities[:, 1:]).mean(axis=0)[::-1]
     clubs = pd.Index([club_name(i) for i in range(1, len(change) + 1)], dtype=object)
     return pd.DataFrame(np.outer(b, change), names, clubs)

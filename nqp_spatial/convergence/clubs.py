@@ -1,4 +1,4 @@
-"""`clubs`: groups of units that converge to paths of their own."""
+"""`clubs`: groups of units that converge to separate paths."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ class ClubsResult(Displayed):
     frame : DataFrame
         By club: ``units``, ``b``, ``std_error``, ``statistic``, ``p_value`` (one-sided, of
         convergence), ``speed`` (b / 2), ``level`` (mean relative path in the last period),
-        ``c_star`` (critical value of the sieve; missing where the group passed as one or was
+        ``c_star`` (critical value of the sieve; missing where the group passed as a whole or was
         merged), ``converges`` (whether t exceeds -1.65), ``merged_from`` (numbers of the clubs
         before merging).
     before : Series
         Membership before merging.
     history : DataFrame
-        Tests on the way of merging: ``tested, statistic, merged``.
+        Tests during merging: ``tested, statistic, merged``.
     paths : DataFrame
         Relative transition paths of units, units by periods.
     club_paths : DataFrame
         Their means by club, clubs by periods.
     variable, description : str
-        The column, and what was done to it, in words.
+        The column, and its transformation, in words.
     spec : Spec
         Options: ``discard, hac, detrend, smoothing, logs, critical, merge, merge_divergent``.
     notes : tuple of str
     tests : TestSet
-        Empty: statistics of clubs that were found by many tests stand in the frame.
+        Empty: the clubs result from many tests, whose statistics are in the frame.
 
     Examples
     --------
@@ -130,7 +130,7 @@ class ClubsResult(Displayed):
 
 
 def club_name(number: int) -> Message:
-    """Return what a club is called."""
+    """Return the name of a club."""
     return t("Club {number}", number=number)
 
 
@@ -149,28 +149,28 @@ def clubs(
     logs: bool = False,
     progress: bool = False,
 ) -> ClubsResult:
-    """Sort units into clubs that converge, by Phillips and Sul's clustering.
+    """Classify units into convergence clubs, by Phillips and Sul's clustering algorithm.
 
-    Units are ordered by the last period. A core grows from the first adjacent pair that passes the
-    log-t test, to the size with the largest t; each other unit joins if its t with the core exceeds
-    c*. The remaining units are tested together and then treated in the same way. Adjacent clubs
-    that converge together are merged.
+    Units are sorted by the last period. A core group is formed from the first adjacent pair that
+    passes the log-t test, up to the size with the largest t; each other unit joins if its t with
+    the core exceeds c*. The remaining units are tested together and then treated in the same way.
+    Adjacent clubs that converge together are merged.
 
     Parameters
     ----------
     panel : SpatialPanel
-        Balanced; periods evenly spaced, better 15 or more.
+        Balanced; evenly spaced periods, preferably 15 or more.
     variable : str
         A positive column.
     discard, hac, detrend, smoothing, logs
-        As in `log_t`. The default does not detrend: pass ``"hp"`` for series with a cycle.
+        As in `log_t`. The default does not detrend: pass ``"hp"`` for series with a business cycle.
     critical : {"fixed", "increasing"}
-        c* = 0; or raised from 0 by 0.1 until the club passes. Where no value up to 3 makes it
-        pass, the club is its core.
+        c* = 0; or raised from 0 in steps of 0.1 until the club passes. If no value up to 3
+        suffices, the club is its core.
     merge : {"phillips-sul", "von-lyncker-thoennessen", None}
-        How clubs are merged; None leaves them.
+        How clubs are merged; None for no merging.
     merge_divergent : bool
-        Whether divergent units may then join the club with which they converge most clearly.
+        Whether divergent units may then join the club with the largest t statistic.
     progress : bool
         Whether to show a progress bar.
 
@@ -181,7 +181,7 @@ def clubs(
     Raises
     ------
     DomainError, PanelError, OptionError
-        As `log_t`.
+        As in `log_t`.
 
     Warns
     -----
@@ -191,10 +191,9 @@ def clubs(
     Notes
     -----
     With ``critical="fixed"`` a club can have t below -1.65, because its members were only tested
-    one by one: the frame says so (``converges``) and a note.
+    one by one: the frame (``converges``) and a note report this.
 
-    Clubs result from many consecutive tests; the p-values in the frame do not take that into
-    account.
+    Clubs result from many consecutive tests; the p-values in the frame do not account for this.
 
     Source: Phillips and Sul (2007), section 4; Phillips and Sul (2009), Journal of Applied
     Econometrics 24(7), 1153-1185, for merging; von Lyncker and Thoennessen (2017), Empirical
@@ -217,7 +216,7 @@ def clubs(
     notes = [*warn_if_short(panel.n_periods)]
     require_dispersion(dispersion(data.values), data.periods, start, data.description)
 
-    # Ties in the last period stay in the order of ids.
+    # Ties in the last period keep the order of ids.
     order = np.argsort(-data.values[:, -1], kind="stable")
     x = np.ascontiguousarray(data.values[order])
     with tqdm(total=len(x), desc="clubs", disable=not progress) as bar:
@@ -258,7 +257,7 @@ def clubs(
 
 
 def _note_of_ties(x: np.ndarray, units: pd.Index, start: int) -> list[Message]:
-    """Say which adjacent units of the last period are equal in some period: no test of the pair."""
+    """Note adjacent units of the last period that are equal in some period: no test of the pair."""
     used = np.r_[0, np.arange(start - 1, x.shape[1])]
     rows = np.flatnonzero((x[1:, used] == x[:-1, used]).any(axis=1))
     if not len(rows):
@@ -277,7 +276,7 @@ def _note_of_ties(x: np.ndarray, units: pd.Index, start: int) -> list[Message]:
 
 
 def _note_of_joined(joined: list[tuple[int, int]], units: pd.Index) -> list[Message]:
-    """Say which divergent units joined clubs."""
+    """Note the divergent units that joined clubs."""
     if not joined:
         return []
     named = [
@@ -293,7 +292,7 @@ def _note_of_joined(joined: list[tuple[int, int]], units: pd.Index) -> list[Mess
 
 
 def _notes_of_clubs(frame: pd.DataFrame) -> list[Message]:
-    """Say which clubs do not converge as one, and whether there are any clubs."""
+    """Note the clubs that do not converge as a whole, and whether there are any clubs."""
     if frame.empty:
         return [t("no two units converge: all are divergent")]
     failing = ", ".join(map(str, frame.index[~frame["converges"]]))
@@ -316,7 +315,7 @@ def _membership(clubs: list[Club], order: np.ndarray, units: pd.Index) -> pd.Ser
 
 
 def _history(steps: list[MergeStep]) -> pd.DataFrame:
-    """Return the tests on the way of merging; messages stay in a column of objects."""
+    """Return the tests during merging; messages stay in a column of objects."""
     history = pd.DataFrame(steps, columns=["tested", "statistic", "merged"])
     return history.assign(tested=pd.Series([step.tested for step in steps], dtype=object))
 

@@ -30,19 +30,19 @@ class LogTResult(Displayed):
     b : float
         Slope on log t, twice the speed of convergence alpha.
     std_error : float
-        With a long-run variance.
+        Based on a long-run variance.
     statistic, p_value : float
-        t of b, and its one-sided probability; convergence is rejected below -1.65.
+        t of b, and its one-sided p-value; convergence is rejected below -1.65.
     frame : DataFrame
         One row, ``log_t``: ``estimate`` (b), ``std_error, statistic, p_value, speed``.
     tests : TestSet
         ``log_t``: that all units converge.
     dispersion : Series
-        ``H_t``, mean square of the relative paths from one, by period.
+        ``H_t``, mean squared deviation of the relative paths from one, by period.
     paths : DataFrame
         Relative transition paths ``h_it``, units by periods.
     variable, description : str
-        The column, and what was done to it, in words.
+        The column, and its transformation, in words.
     first_period : object
         The first period in the regression.
     spec : Spec
@@ -77,7 +77,7 @@ class LogTResult(Displayed):
 
     @property
     def p_value(self) -> float:
-        """The probability of a t at most this large where units converge."""
+        """The p-value: probability of a t at most this large under convergence."""
         return float(stats.norm.cdf(self.statistic))
 
     @property
@@ -144,7 +144,7 @@ def log_t(
     smoothing: Positive = 400.0,
     logs: bool = False,
 ) -> LogTResult:
-    """Test whether all units converge, with transitions of their own on the way.
+    """Test whether all units converge, allowing for individual transition paths.
 
     ``log(H_1 / H_t) - 2 log log t = a + b log t + u_t`` over the periods after the first share
     `discard`, with ``H_t`` the mean over units of ``(h_it - 1)^2`` and ``h_it = x_it / mean_t``.
@@ -152,19 +152,20 @@ def log_t(
     Parameters
     ----------
     panel : SpatialPanel
-        Balanced; periods evenly spaced, better 15 or more.
+        Balanced; evenly spaced periods, preferably 15 or more.
     variable : str
-        A positive column. The test is not the same in levels and in logs: income is usually logged.
+        A positive column. The test differs between levels and logs: income is usually logged.
     discard : float
-        Share of periods left out at the start; Phillips and Sul advise 0.3 where T is at most 50.
+        Share of periods discarded at the start; Phillips and Sul recommend 0.3 where T is at most
+        50.
     hac : {"fixed", "andrews"}
         Standard error from the long-run variance of the residuals, as in Phillips and Sul's
         program, or from the scores, as in R's sandwich.
     detrend : {"hp", None}
         Whether to remove the business cycle first by the Hodrick-Prescott filter.
     smoothing : float
-        Of that filter; 400 is Phillips and Sul's for years, 6.25 Ravn and Uhlig's, 1600 usual for
-        quarters.
+        Of that filter; for annual data Phillips and Sul use 400, Ravn and Uhlig 6.25; 1600 is usual
+        for quarterly data.
     logs : bool
         Whether to take logarithms first.
 
@@ -177,7 +178,7 @@ def log_t(
     DomainError
         If values are not positive (cells are named), or units are equal in some period.
     PanelError
-        If periods are too few or uneven, or there is one unit.
+        If periods are too few or unevenly spaced, or there is only one unit.
     OptionError
         If an option is unknown.
 
@@ -216,7 +217,7 @@ def log_t(
 
 
 def require_dispersion(h: np.ndarray, periods: pd.Index, start: int, description: str) -> None:
-    """Raise if units are all equal in a period that the regression uses."""
+    """Raise if all units are equal in a period that the regression uses."""
     equal = h <= 1e-28
     equal[1 : start - 1] = False
     if equal.any():

@@ -1,4 +1,4 @@
-"""`sigma`: whether dispersion between units falls."""
+"""`sigma`: whether dispersion between units decreases."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class SigmaResult(Displayed):
         ``std_error``, ``statistic``, ``p_value``, ``conf_low``, ``conf_high``, ``reading``.
     variable : str
     tests : TestSet
-        By measure: that there is no trend.
+        By measure: the null of no trend.
     spec : Spec
-        Options; ``lags`` are those of the Newey-West covariance.
+        Options; ``lags`` of the Newey-West covariance.
     notes : tuple of str
 
     Examples
@@ -61,7 +61,7 @@ class SigmaResult(Displayed):
 
     @property
     def tests(self) -> TestSet:
-        """The t test of each measure that it has no trend."""
+        """The t test of no trend, for each measure."""
         rule = t("Newey-West covariance with {lags} lags", lags=self.spec.lags)
         df = len(self.frame) - 2
         return TestSet(
@@ -103,14 +103,14 @@ def sigma(
         At least four evenly spaced periods.
     variable : str
     which : sequence of str
-        Of ``sd_log``, ``sd`` (of the values as they are, for a variable that is logged already),
+        Any of ``sd_log``, ``sd`` (of the untransformed values, for a variable already in logs),
         ``cv``, ``gini``, ``theil_t``, ``theil_l``.
     population : str, optional
         Column by which units are weighted; not for ``sd``.
     lags : int, optional
         Lags of the covariance; the integer part of ``4 (T / 100)^(2/9)`` if not given.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
@@ -122,14 +122,14 @@ def sigma(
         If values are not positive where logs are taken (cells are named), or there is no
         dispersion in a period.
     PanelError
-        If periods are fewer than four or uneven.
+        If there are fewer than four periods, or they are unevenly spaced.
     OptionError
         If an option is unknown.
 
     Notes
     -----
     Source: Barro and Sala-i-Martin (1992), Journal of Political Economy 100(2), 223-251. A trend
-    holds for its sample only: dispersion near a long-run value moves up as well as down.
+    describes its sample only: dispersion near its long-run value moves up as well as down.
 
     Examples
     --------
@@ -181,7 +181,7 @@ def sigma(
 
 
 def _reading(low: float, high: float) -> Message:
-    """Say what the interval of a trend shows."""
+    """Describe in words what the interval of a trend implies."""
     if high < 0:
         return t("falls: sigma convergence")
     return t("rises: sigma divergence") if low > 0 else t("no clear trend")
