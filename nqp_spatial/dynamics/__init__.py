@@ -1,4 +1,4 @@
-"""Dynamics of distributions: densities that move, Markov chains with and without neighbours."""
+"""Distribution dynamics: densities over time, Markov chains with and without neighbours."""
 
 from nqp_spatial.dynamics.density import DensityResult, ModalityResult, density, modality
 from nqp_spatial.dynamics.lisa_markov import LisaMarkovResult, lisa_markov

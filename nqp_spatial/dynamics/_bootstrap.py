@@ -1,8 +1,8 @@
 """Bootstrap of chains by unit: each sample weights all moves of a unit.
 
-States keep their cuts, and neighbours their states: a sample changes how often a unit's history is
-counted. Moves of a unit depend on each other for more than one period, which multinomial standard
-errors leave out.
+Cuts of states and states of neighbours are fixed: a sample changes only how often a unit's history
+is counted. Moves of a unit are correlated beyond one period, which multinomial standard errors
+ignore.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def interval_frame(
     Parameters
     ----------
     estimate : ndarray
-        Flat.
+        One-dimensional.
     draws : ndarray
-        Shape (samples, cells). Samples in which a cell is missing are left out of its interval.
+        Shape (samples, cells). Samples in which a cell is missing are excluded from its interval.
     index : Index
         Names of the cells.
     level : float

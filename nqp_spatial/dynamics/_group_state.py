@@ -1,4 +1,4 @@
-"""The level of a named group, such as the centre, as each unit sees it."""
+"""The level of a named group, such as the centre, from the viewpoint of each unit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mean_of_members(
     member: Hashable,
     weights: WeightsLike | None,
 ) -> np.ndarray:
-    """Return the mean of a group's members for each unit and period, the unit itself left out.
+    """Return the mean of a group's members for each unit and period, excluding the unit itself.
 
     Parameters
     ----------
@@ -31,11 +31,12 @@ def mean_of_members(
     values : ndarray
         Shape (units, periods).
     group : str or Series
-        A column or a Series by unit that says which units are members.
+        A column or a Series by unit that identifies the members.
     member : hashable
-        The value that members have.
+        The value that marks members.
     weights : SpatialWeights, Graph or W, optional
-        Rows, restricted to members, are made to add to one; without, all members have equal weight.
+        Rows, restricted to members, are standardised to add to one; without weights, all members
+        have equal weight.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What chains by group have in common: tables, moves by group, tests by reassigning groups."""
+"""Common parts of chains by group: tables, moves by group, tests by reassigning groups."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class GroupedChains(Displayed):
     def frame(self) -> pd.DataFrame:
         """Transition probabilities of all chains, one row per cell; the first level is the group.
 
-        Columns ``moves, probability, std_error``, and bootstrap bounds if asked for.
+        Columns ``moves, probability, std_error``, and bootstrap bounds if requested.
         """
         return pd.concat(
             {name: chain.frame for name, chain in self.chains.items()}, names=["group"]
@@ -75,9 +75,9 @@ class GroupMoves:
     Attributes
     ----------
     grouping : str
-        What the groups are called.
+        Name of the grouping.
     names : list of str
-        Of the groups.
+        Names of the groups.
     codes : ndarray of int
         Group of each unit.
     by_unit : ndarray
@@ -100,7 +100,7 @@ def group_moves(
     step: int,
     lag_states: States | None = None,
 ) -> GroupMoves:
-    """Count the moves of each group, by the neighbours' state where there is one."""
+    """Count the moves of each group, by the neighbours' state if there is one."""
     groups = Groups.by_unit(panel, group)
     conditions, n_conditions = None, 1
     if lag_states is not None:

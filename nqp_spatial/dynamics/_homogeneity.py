@@ -1,4 +1,4 @@
-"""Tests whether transition probabilities depend on a group, such as the neighbours' state.
+"""Tests of whether transition probabilities depend on a group, such as the neighbours' state.
 
 For counts ``n_gij`` (group g, from i to j) and pooled probabilities ``p_ij``, the null is
 ``p_ij|g = p_ij`` (Bickenbach and Bode 2003, equations 16 to 19):
@@ -6,12 +6,12 @@ For counts ``n_gij`` (group g, from i to j) and pooled probabilities ``p_ij``, t
     LR   = 2 sum n_gij ln[ n_gij / (n_gi. p_ij) ]
     chi2 = sum (n_gij - n_gi. p_ij)^2 / (n_gi. p_ij)      over cells with p_ij > 0.
 
-Degrees of freedom can be counted over the cells that the sample fills, or over all cells. For one
-statistic of one table the two give p = 0.002 and p = 0.165, so both are reported and named. The
-first is Bickenbach and Bode's; the second keeps cells that can never differ.
+Degrees of freedom can be counted over the cells that occur in the sample, or over all cells. For
+the same statistic of the same table the two can give p = 0.002 and p = 0.165, so both are reported
+and named. The first is Bickenbach and Bode's; the second includes cells that can never differ.
 
-Both treat moves as independent. Where units and their neighbours keep their states for long, the
-statistic varies more than chi-square does, and the permutation test is the one to read.
+Both treat moves as independent. Where states of units and their neighbours are persistent, the
+statistic varies more than a chi-square variable, and the permutation test should be used.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def homogeneity_statistics(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def visited_freedom(counts: np.ndarray) -> int:
-    """Return degrees of freedom over the cells that occur; `counts` is (groups, states, states)."""
+    """Return degrees of freedom over occurring cells; `counts` is (groups, states, states)."""
     groups = (counts.sum(axis=2) > 0).sum(axis=0)
     columns = (counts.sum(axis=0) > 0).sum(axis=1)
     return int((np.maximum(groups - 1, 0) * np.maximum(columns - 1, 0)).sum())
@@ -115,7 +115,7 @@ def stratified_statistics(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stratified_tests(counts: np.ndarray, null: str) -> Tests:
-    """Return tests that groups are equal within each stratum; statistics and freedom add up.
+    """Return tests that groups are equal within each stratum; statistics and df are summed.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def permutation_tests(
     ----------
     observed : (LR, chi-square)
     draws : ndarray
-        The same of each permutation, shape (2, permutations).
+        The same statistics of each permutation, shape (2, permutations).
     null, rule : str
 
     Returns

@@ -1,7 +1,7 @@
 """Kernel smoothing on grids: bandwidths, binning, Gaussian densities by Fourier transform.
 
-Data are put on a fine grid once, each value shared between its two neighbouring points, so that a
-density costs one transform whatever the number of units.
+Data are binned once on a fine grid, each value shared between its two neighbouring points, so that
+a density requires one transform for any number of units.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ def silverman(x: np.ndarray) -> float:
 
 
 def sheather_jones(x: np.ndarray) -> float:
-    """Return the bandwidth of Sheather and Jones (1991), by solving their equation.
+    """Return the bandwidth of Sheather and Jones (1991), the solution of their equation.
 
     ``h = [1 / (2 sqrt(pi) n S(g(h)))]^(1/5)`` with S an estimate of the integrated square of the
-    second derivative, and ``g(h) = 1.357 [S(a) / T(b)]^(1/7) h^(5/7)``. Sums over pairs run over
+    second derivative, and ``g(h) = 1.357 [S(a) / T(b)]^(1/7) h^(5/7)``. Sums over pairs use
     distances of binned values.
 
     Raises
     ------
     DomainError
-        If too many values are equal for a solution.
+        If there is no solution because too many values are equal.
     """
     n, scale = len(x), robust_scale(x)
     low, span = float(x.min()), float(np.ptp(x))
@@ -70,7 +70,7 @@ def sheather_jones(x: np.ndarray) -> float:
     spectrum = fft.rfft(counts, 2 * _BINS)
     pairs = fft.irfft(np.abs(spectrum) ** 2, 2 * _BINS)[:_BINS]
     pairs[1:] *= 2
-    pairs[0] -= n  # no unit with itself
+    pairs[0] -= n  # exclude pairs of a unit with itself
     distance = np.arange(_BINS) * step
 
     def s(width: float) -> float:
@@ -115,7 +115,7 @@ def outlier_message(
     bandwidth: float,
     periods: pd.Index | None = None,
 ) -> str:
-    """Return a message on the cell that stretches a grid beyond what can be smoothed.
+    """Return a message on the outlying cell that makes the grid too wide to smooth.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def binned(x: np.ndarray, low: float, step: float, points: int) -> np.ndarray:
     x : ndarray
         Shape (rows, values), inside the grid.
     low, step : float
-        The first grid point and the distance between two.
+        The first grid point and the distance between grid points.
     points : int
 
     Returns
@@ -179,7 +179,7 @@ def densities(counts: np.ndarray, step: float, bandwidths: np.ndarray) -> np.nda
     Parameters
     ----------
     counts : ndarray
-        What `binned` returned, shape (rows, points).
+        The result of `binned`, shape (rows, points).
     step : float
     bandwidths : ndarray
         Shape (rows,).
@@ -192,7 +192,7 @@ def densities(counts: np.ndarray, step: float, bandwidths: np.ndarray) -> np.nda
     points = counts.shape[1]
     size = fft.next_fast_len(2 * points, real=True)
     frequency = 2 * np.pi * fft.rfftfreq(size, step)
-    # The transform of a Gaussian is known: no kernel is sampled.
+    # The transform of a Gaussian is known analytically: no kernel is sampled.
     kernel = np.exp(-((bandwidths[:, None] * frequency) ** 2) / 2)
     smooth = fft.irfft(fft.rfft(counts, size) * kernel, size)[:, :points]
     total = counts.sum(axis=1, keepdims=True) * step
@@ -210,7 +210,7 @@ def modes(density: np.ndarray) -> np.ndarray:
     floor = 1e-9 * density.max(axis=1, keepdims=True)
     slope = np.diff(density, axis=1)
     sign = np.where(slope > floor, 1, np.where(slope < -floor, -1, 0))
-    # Carry the last direction over flat stretches.
+    # Carry the last direction across flat segments.
     position = np.where(sign != 0, np.arange(sign.shape[1]), 0)
     carried = np.take_along_axis(sign, np.maximum.accumulate(position, axis=1), axis=1)
     return np.asarray(((carried[:, :-1] > 0) & (carried[:, 1:] < 0)).sum(axis=1))

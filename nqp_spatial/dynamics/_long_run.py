@@ -1,6 +1,6 @@
-"""What transition probabilities imply: passage times, half-lives, mobility, and their errors.
+"""Implications of transition probabilities: passage times, half-lives, mobility, standard errors.
 
-Pure functions on arrays. Standard errors are by the delta method: rows of P are independent
+Pure functions on arrays. Standard errors use the delta method: rows of P are independent
 multinomial shares, so that ``Var f = sum_i (1/n_i) [sum_j p_ij g_ij^2 - (sum_j p_ij g_ij)^2]`` with
 ``g = df/dP``.
 """
@@ -12,7 +12,7 @@ from scipy.sparse import csgraph
 
 __all__ = ["MOBILITY", "delta_error", "ergodic_batch", "first_passage", "half_life", "mobility"]
 
-#: Names of the mobility indices, and what they are.
+#: Names of the mobility indices, and their descriptions.
 MOBILITY = {
     "prais": "(k - trace P) / (k - 1)",
     "determinant": "1 - |det P|",
@@ -33,8 +33,8 @@ def first_passage(p: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray
-        From i (rows) to j; on the diagonal the mean time of return, 1 / pi. Infinite where j may
-        never be reached; all missing where a row of p is.
+        From i (rows) to j; on the diagonal the mean return time, 1 / pi. Infinite if j may never be
+        reached; all missing if a row of p is missing.
 
     Examples
     --------
@@ -47,9 +47,10 @@ def first_passage(p: np.ndarray) -> np.ndarray:
     times = np.full((size, size), np.inf)
     for j in range(size):
         others = np.flatnonzero(np.arange(size) != j)
-        ending = np.where(np.arange(size)[:, None] == j, 0.0, p)  # paths end at j
+        ending = np.where(np.arange(size)[:, None] == j, 0.0, p)  # paths stop at j
         linked = np.isfinite(csgraph.shortest_path(np.ascontiguousarray(ending), unweighted=True))
-        # j is reached for sure from states that reach no state from which it cannot be reached.
+        # j is reached with probability one from states that lead to no state from which j is
+        # unreachable.
         escapes = (linked & ~linked[:, j]).any(axis=1)
         sure = others[~escapes[others]]
         if len(sure):
@@ -62,10 +63,10 @@ def first_passage(p: np.ndarray) -> np.ndarray:
 
 
 def half_life(p: np.ndarray) -> float:
-    """Return the steps after which the slowest deviation from the long run is halved.
+    """Return the steps in which the slowest deviation from the long run is halved.
 
     ``ln 2 / -ln |lambda_2|``, with the second largest modulus of an eigenvalue of P; infinite where
-    that is one, missing where a row of p is.
+    that is one, missing where a row of p is missing.
 
     Examples
     --------
@@ -81,7 +82,7 @@ def half_life(p: np.ndarray) -> float:
 
 
 def delta_error(p: np.ndarray, visits: np.ndarray, gradient: np.ndarray) -> float:
-    """Return the standard error of a function of P; `visits` are moves from each state."""
+    """Return the standard error of a function of P; `visits` counts moves from each state."""
     mean = (p * gradient).sum(axis=1)
     variance = ((p * gradient**2).sum(axis=1) - mean**2) / visits
     return float(np.sqrt(max(variance.sum(), 0.0)))
@@ -95,14 +96,14 @@ def mobility(p: np.ndarray, visits: np.ndarray, pi: np.ndarray) -> dict[str, tup
     p : ndarray
         Transition probabilities, shape (states, states).
     visits : ndarray
-        Moves from each state.
+        Number of moves from each state.
     pi : ndarray
-        Ergodic distribution; where missing, so are the last two indices.
+        Ergodic distribution; if missing, the last two indices are missing too.
 
     Returns
     -------
     dict
-        Missing where a row of p is.
+        Missing where a row of p is missing.
     """
     size = len(p)
     indices = dict.fromkeys(MOBILITY, (float("nan"), float("nan")))
@@ -124,7 +125,7 @@ def mobility(p: np.ndarray, visits: np.ndarray, pi: np.ndarray) -> dict[str, tup
     steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / (size - 1)
     for name, cost in (("leaving", (1 - unit) * size / (size - 1)), ("bartholomew", steps)):
         each = (p * cost).sum(axis=1)
-        # pi moves with P: d pi = pi dP Z, Z the inverse of I - P + 1 pi'.
+        # pi depends on P: d pi = pi dP Z, Z the inverse of I - P + 1 pi'.
         z = np.linalg.solve(unit - p + pi, each)
         indices[name] = (float(pi @ each), delta_error(p, visits, pi[:, None] * (cost + z)))
     return indices
@@ -154,14 +155,14 @@ def _second_eigenvalue(p: np.ndarray) -> tuple[float, np.ndarray]:
 def ergodic_batch(p: np.ndarray) -> np.ndarray:
     """Return ergodic distributions of many chains, shape (draws, states).
 
-    Missing where a row is, or the distribution is not unique.
+    Missing where a row is missing, or the distribution is not unique.
     """
     draws, size, _ = p.shape
     result = np.full((draws, size), np.nan)
     complete = ~np.isnan(p).any(axis=(1, 2))
     if not complete.any():
         return result
-    # pi (I - P + 11') = 1' has one solution exactly where the ergodic distribution is unique.
+    # pi (I - P + 11') = 1' has a single solution if and only if the ergodic distribution is unique.
     system = np.eye(size) - p[complete] + 1.0
     unique = np.linalg.matrix_rank(system, tol=1e-9) == size
     rows = np.flatnonzero(complete)[unique]

@@ -1,7 +1,7 @@
 """Compiled loops for permutations of spatial Markov chains and of ranks.
 
-A relocation costs one pass over the links, an exact selection of a few order statistics, and one
-pass of counting; nothing is sorted and nothing of the size of all relocations is held.
+A relocation requires one pass over the links, an exact selection of a few order statistics, and one
+pass of counting, without sorting and without arrays for all relocations at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _BINS = 2048
 
 @njit(cache=True, nogil=True)
 def _order_statistics(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """Return the values of ascending ranks, exactly, by way of a histogram.
+    """Return the exact values of ascending ranks, by means of a histogram.
 
-    All but the few values that share a bin with a wanted rank are only counted.
+    Values that do not share a bin with a requested rank are only counted.
     """
     low, high = values[0], values[0]
     for v in values:
@@ -32,7 +32,7 @@ def _order_statistics(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     counts = np.zeros(_BINS, dtype=np.int64)
     for v in values:
         counts[int((v - low) * scale)] += 1
-    wanted = np.full(_BINS, -1, dtype=np.int64)  # which bins hold a rank, and its position
+    wanted = np.full(_BINS, -1, dtype=np.int64)  # which bins contain a rank, and its position
     total, position, held = 0, 0, 0
     before = np.empty(len(ranks), dtype=np.int64)
     slot = np.empty(len(ranks), dtype=np.int64)
@@ -103,11 +103,11 @@ def relocated_counts(
     places : ndarray of int
         Unit at each place, shape (relocations, n_units).
     shares : ndarray
-        Shares of the quantiles that cut the lags; empty where cuts are given.
+        Probabilities of the quantiles that cut the lags; empty where cuts are given.
     cuts : ndarray
         Given cuts, or empty.
     by_period : bool
-        Whether each period has quantiles of its own.
+        Whether each period has its own quantiles.
     cells : int
         Number of codes of moves.
 

@@ -13,7 +13,7 @@ from nqp_spatial.dynamics._states import StateData, States
 
 __all__ = ["relocated_statistics"]
 
-_BATCH = 25  # permutations that one worker does at a time
+_BATCH = 25  # permutations per worker task
 
 
 def relocated_statistics(

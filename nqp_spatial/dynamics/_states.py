@@ -1,4 +1,4 @@
-"""From values to states: which class of the distribution a unit is in.
+"""From values to states: the class of the distribution in which a unit lies.
 
 Intervals are closed on the right: a value's state is the number of cuts strictly below it, so that
 a value on a cut is in the lower state.
@@ -39,7 +39,7 @@ Discretization = Literal["pooled-quantiles", "period-quantiles"] | Sequence[floa
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """Codes of states and where they were cut.
+    """Codes of states and their cuts.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class States:
     method : {"pooled-quantiles", "period-quantiles", "cuts", "quadrants"}
         How the cuts were obtained.
     labels : tuple of str
-        Names of states that are no intervals; empty for those that are.
+        Names of states that are not intervals; empty for intervals.
     """
 
     codes: np.ndarray
@@ -63,7 +63,7 @@ class States:
 
     @property
     def names(self) -> list[str]:
-        """Names of the states: numbers from 1, with their interval where it is fixed."""
+        """Names of the states: numbers from 1, with their interval if it is fixed over time."""
         if self.labels:
             return list(self.labels)
         if self.cuts.ndim == 2:
@@ -93,13 +93,13 @@ class StateData:
     Attributes
     ----------
     variable, label : str
-        Name of the column, and what figures call it.
+        Name of the column, and its label in figures.
     periods : Index
     values : ndarray
         Shape (n_units, n_periods).
     states : States
     options : dict
-        How they were made: ``states, discretize, step, relative``.
+        Options of the states: ``states, discretize, step, relative``.
     """
 
     variable: str
@@ -135,7 +135,7 @@ def check_step(panel: SpatialPanel, step: int) -> None:
             f"a move over {step} periods needs at least {step + 1} periods, "
             f"the panel has {panel.n_periods}"
         )
-    # A move starts and ends `step` periods apart only if no period is left out.
+    # A move spans `step` periods only if no period is missing.
     require_even_steps(panel.periods, "a move between states")
 
 
@@ -149,7 +149,7 @@ def matrix_without_islands(
     weights : SpatialWeights
     units : Index
     missing : str
-        What such a unit lacks, for the message.
+        What is missing for such a unit, for the message.
     """
     matrix = weights.aligned(units)
     if len(weights.islands):
@@ -192,7 +192,7 @@ def values_of(panel: SpatialPanel, column: str, *, relative: bool) -> np.ndarray
     Raises
     ------
     DomainError
-        If a period's mean is not positive, so that a ratio to it has no meaning.
+        If a period's mean is not positive, so that a ratio to it is meaningless.
     """
     values = panel.values(column)
     if not relative:
@@ -227,7 +227,7 @@ def classify(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     [[0, 0, 1]]
     """
     codes = np.zeros(values.shape, dtype=np.int64)
-    for cut in np.moveaxis(cuts, -1, 0):  # a handful; each one comparison of the entire array
+    for cut in np.moveaxis(cuts, -1, 0):  # few cuts; each compares the entire array
         codes += values > cut
     return codes
 
@@ -240,12 +240,12 @@ def discretize_values(values: np.ndarray, states: int, how: Discretization, *, w
     values : ndarray
         Shape (n_units, n_periods).
     states : int
-        Number of states; cuts that are passed must fit it.
+        Number of states; cuts that are passed must agree with it.
     how : {"pooled-quantiles", "period-quantiles"} or sequence of float
         Quantiles of all values together, of each period's, or the cuts themselves. Quantiles
         interpolate linearly between order statistics.
     what : str
-        How to call the values in an error.
+        Name of the values in error messages.
 
     Returns
     -------
@@ -254,9 +254,9 @@ def discretize_values(values: np.ndarray, states: int, how: Discretization, *, w
     Raises
     ------
     OptionError
-        If cuts do not ascend, or make another number of states.
+        If cuts are not ascending, or do not agree with the number of states.
     PanelError
-        If values are constant, or tied so often that cuts fall together.
+        If values are constant, or tied so often that cuts coincide.
     """
     if not isinstance(how, str):
         return _cut_as_passed(values, states, how, what)
@@ -290,7 +290,7 @@ def _require_distinct_cuts(values: np.ndarray, cuts: np.ndarray, states: int, wh
     if values.min() == values.max():
         raise PanelError(f"{what} is constant ({values.flat[0]:g}): it has no states")
     together = (np.diff(np.atleast_2d(cuts), axis=1) <= 0).any()
-    # Ties at the top can leave nothing above the last cut.
+    # With ties at the top no value may lie above the last cut.
     top = np.atleast_2d(cuts)[:, -1]
     if together or (top >= (values.max() if cuts.ndim == 1 else values.max(axis=0))).any():
         raise PanelError(

@@ -1,4 +1,4 @@
-"""What tables of all chains have in common."""
+"""Common parts of the tables of all chains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TransitionTables(Displayed):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per cell: ``moves, probability, std_error``, and bootstrap bounds if asked for.
+        """One row per cell: ``moves, probability, std_error``, and bootstrap bounds if requested.
 
         The index has the states before and after the move, and the condition if there is one.
         """
@@ -39,12 +39,12 @@ class TransitionTables(Displayed):
 
 
 class DrawnByChain(Displayed):
-    """A result whose figure is that of the chain it holds."""
+    """A result whose figure is that of its chain."""
 
     chain: TransitionTables
 
     def plot(self, **options: Any) -> Any:
-        """Draw the transition probabilities; options are those of `nqp_spatial.plots.transitions`.
+        """Plot the transition probabilities; options as in `nqp_spatial.plots.transitions`.
 
         Returns
         -------

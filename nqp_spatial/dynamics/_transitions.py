@@ -19,7 +19,7 @@ __all__ = [
 def _move_codes(
     codes: np.ndarray, states: int, step: int, conditions: np.ndarray | None
 ) -> np.ndarray:
-    """Return a number for each move: its condition, its start and its end."""
+    """Return the code of each move: its condition, its start and its end."""
     moves = np.asarray(codes[:, :-step] * states + codes[:, step:])
     return moves if conditions is None else moves + conditions[:, :-step] * states**2
 
@@ -89,7 +89,7 @@ def probabilities(counts: np.ndarray) -> np.ndarray:
 
 
 def standard_errors(counts: np.ndarray) -> np.ndarray:
-    """Return ``sqrt(p (1 - p) / n_i)``, missing where p is."""
+    """Return ``sqrt(p (1 - p) / n_i)``, missing where p is missing."""
     p = probabilities(counts)
     visits = counts.sum(axis=-1, keepdims=True).astype(float)
     variance = np.divide(p * (1 - p), visits, out=np.full(p.shape, np.nan), where=visits > 0)
@@ -97,7 +97,7 @@ def standard_errors(counts: np.ndarray) -> np.ndarray:
 
 
 def ergodic(p: np.ndarray) -> tuple[np.ndarray, int, Message | None]:
-    """Return the long-run distribution, the number of closed classes, and why there is none.
+    """Return the long-run distribution, the number of closed classes, and any problem.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`density`: how the distribution of a variable moves; `modality`: how many modes it has."""
+"""`density`: the distribution of a variable over time; `modality`: its number of modes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
 
 __all__ = ["Bandwidth", "DensityResult", "ModalityResult", "density", "modality"]
 
-# Of the fine grid on which sums are computed, all periods together: 128 MB.
+# Maximum size of the fine grid on which sums are computed, over all periods: 128 MB.
 _MOST_CELLS = 2**24
 Bandwidth = Literal["silverman", "sheather-jones"] | Positive
 
@@ -41,7 +41,7 @@ class DensityResult(Displayed):
     values : DataFrame
         The data, units by periods.
     variable, label : str
-        The column, and what figures call it.
+        The column, and its label in figures.
     spec : Spec
         Options: ``periods, bandwidth, points, bounds, relative``.
     tests : TestSet
@@ -111,10 +111,10 @@ def density(
     bandwidth : {"silverman", "sheather-jones"} or float
         A rule for each period, or one h for all of them, in units of the variable.
     points : int
-        Of the grid.
+        Number of grid points.
     bounds : (float or None, float or None)
-        Ends of the possible values, such as ``(0, None)``: what the kernel puts beyond is folded
-        back, so that the density adds to one inside.
+        Bounds of the possible values, such as ``(0, None)``: density beyond the bounds is
+        reflected, so that the density integrates to one inside.
     relative : bool
         Whether to divide by the period's mean over units first.
 
@@ -125,14 +125,14 @@ def density(
     Raises
     ------
     DomainError
-        If a period's values are all equal, or some lie beyond the bounds.
+        If a period's values are all equal, or some lie outside the bounds.
     OptionError, PanelError
         If an option is out of range, a period unknown, or there are fewer than three units.
 
     Notes
     -----
-    By Fourier transform of binned values: the cost hardly depends on the number of units. Source:
-    Silverman (1982; 1986, section 3.5); Sheather and Jones (1991), JRSS B 53, 683-690.
+    Computed by Fourier transform of binned values: the cost hardly depends on the number of units.
+    Source: Silverman (1982; 1986, section 3.5); Sheather and Jones (1991), JRSS B 53, 683-690.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def density(
     values, chosen = _values(panel, variable, periods, relative)
     h = _bandwidths(values, bandwidth, chosen)
     low, high = _checked_bounds(values, bounds)
-    # Three bandwidths hold all but a thousandth of the outermost kernel.
+    # Three bandwidths contain all but a thousandth of the outermost kernel.
     start = values.min() - 3 * h.max() if low is None else low
     end = values.max() + 3 * h.max() if high is None else high
     if 8 * (end - start) / h.min() * len(h) > _MOST_CELLS:
@@ -207,7 +207,8 @@ def _on_grid(
     values: np.ndarray, h: np.ndarray, grid: np.ndarray, low: float | None, high: float | None
 ) -> np.ndarray:
     """Return densities, grid points by periods."""
-    # A finer grid for the sums, wide enough for what bounds cut off, then values at the grid.
+    # A finer grid for the sums, wide enough for the part outside the bounds, then values at the
+    # grid.
     step = (grid[-1] - grid[0]) / (len(grid) - 1)
     finer = max(1, int(np.ceil(8 * step / h.min())))
     step /= finer
@@ -233,10 +234,10 @@ class ModalityResult(Displayed):
     Attributes
     ----------
     frame : DataFrame
-        By (period, modes): ``critical_bandwidth``, ``p_value`` of the null of at most so many
-        modes.
+        By (period, modes): ``critical_bandwidth``, ``p_value`` of the null of at most this number
+        of modes.
     modes : Series
-        By period: the least number that is not rejected at 5 %; missing if all were.
+        By period: the smallest number that is not rejected at 5 %; missing if all are rejected.
     variable : str
     spec : Spec
         Options, replications, seed.
@@ -263,7 +264,7 @@ class ModalityResult(Displayed):
 
     @property
     def tests(self) -> TestSet:
-        """Silverman's test of at most so many modes, by period and number of modes."""
+        """Silverman's test of at most a given number of modes, by period and number."""
         rule = t("{replications} bootstrap samples", replications=self.spec.replications)
         return TestSet(
             {
@@ -297,9 +298,9 @@ def modality(
 ) -> ModalityResult:
     """Test how many modes the distribution of each period has.
 
-    The critical bandwidth ``h_k`` is the smallest with which the density has at most k modes.
+    The critical bandwidth ``h_k`` is the smallest for which the density has at most k modes.
     Smoothed bootstrap samples ``mean + (x_j - mean + h_k e) / sqrt(1 + h_k^2 / s^2)`` have more
-    than k modes at ``h_k`` in a share of p.
+    than k modes at ``h_k`` in a share p of samples.
 
     Parameters
     ----------
@@ -324,12 +325,12 @@ def modality(
     Raises
     ------
     DomainError, OptionError, PanelError
-        As `density`.
+        As in `density`.
 
     Notes
     -----
-    The test is conservative for one mode: at 5 % it rejects a normal sample in some 1 % (Hall and
-    York 2001). Source: Silverman (1981), JRSS B 43, 97-99.
+    The test is conservative for one mode: at the 5 % level it rejects for about 1 % of normal
+    samples (Hall and York 2001). Source: Silverman (1981), JRSS B 43, 97-99.
 
     Examples
     --------
@@ -370,9 +371,9 @@ def _modes_of(x: np.ndarray, h: float) -> np.ndarray:
 
 
 def critical_bandwidth(x: np.ndarray, max_modes: int) -> float:
-    """Return the smallest bandwidth with at most so many modes, to a ten-thousandth.
+    """Return the smallest bandwidth with at most this number of modes, to a ten-thousandth.
 
-    With a normal kernel the number of modes falls as h grows (Silverman 1981).
+    With a normal kernel the number of modes does not increase with h (Silverman 1981).
     """
     high = float(np.ptp(x))
     low = high / 1000

@@ -37,16 +37,16 @@ class LisaMarkovResult(DrawnByChain):
     Attributes
     ----------
     chain : MarkovResult
-        Of the quadrants HH, LH, LL, HL: the unit above (H) or below the mean of the period, then
-        its neighbours.
+        The chain of the quadrants HH, LH, LL, HL: the unit above (H) or below (L) the mean of the
+        period, then its neighbours.
     frame : DataFrame
         By (own_state, next_state): ``moves, probability, std_error`` of the chain and ``expected``.
     expected : DataFrame
         Expected moves if units and their neighbours moved independently of each other.
     tests : TestSet
-        ``independence``: LR test of that.
+        ``independence``: LR test of this independence.
     kinds : DataFrame
-        By period in which the move starts, the shares of units that ``stay``, move alone
+        By starting period of the move, the shares of units that ``stay``, move alone
         (``own``), stay while the neighbours move (``neighbours``), move ``together`` to the same
         side, or ``cross``. Rey (2001) calls the types 0, I, II, III.
     quadrants : DataFrame
@@ -124,12 +124,12 @@ def lisa_markov(
     Notes
     -----
     Under the null the chain of quadrants is the product of two chains with two states each, which
-    leaves 12 - 4 = 8 degrees of freedom (fewer where no move starts from a state). The peer package
-    compares each unit with its own mean over time in that test, and not with the period's mean that
-    makes the quadrants, so that its expected moves are those of other classes; a test shows it.
+    leaves 12 - 4 = 8 degrees of freedom (fewer where no move starts from a state). In this test
+    giddy compares each unit with its own mean over time, not with the period's mean that defines
+    the quadrants, so that its expected moves refer to other classes; a unit test shows this.
 
-    Units are not independent of each other here: neighbours share moves, so that the p-value is too
-    small where association is strong. Source: Rey (2001), Geographical Analysis 33(3), 195-214.
+    Units are not independent here: neighbours move together, so that the p-value is too small where
+    spatial association is strong. Source: Rey (2001), Geographical Analysis 33(3), 195-214.
 
     Examples
     --------

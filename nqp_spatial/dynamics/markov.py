@@ -28,10 +28,10 @@ class MarkovResult(TransitionTables):
     Attributes
     ----------
     variable, label : str
-        What was cut into states, and what figures call it.
+        The variable that was cut into states, and its label in figures.
     frame : DataFrame
         By (own_state, next_state): ``moves, probability, std_error``, and ``conf_low, conf_high``
-        of the bootstrap if asked for.
+        of the bootstrap if requested.
     counts : DataFrame
         Moves, from (rows) to (columns), shape (states, states).
     probabilities, std_errors : DataFrame
@@ -41,9 +41,9 @@ class MarkovResult(TransitionTables):
     closed_classes : int
         Number of closed classes.
     cuts : Series or DataFrame
-        Where states were cut; by period where each period has its own.
+        The cuts of the states; by period where each period has its own.
     rule : str
-        How, in words.
+        How states were cut, in words.
     spec : Spec
         Options, among them ``step``, the periods between start and end of a move.
     notes : tuple of str
@@ -51,9 +51,9 @@ class MarkovResult(TransitionTables):
         Empty: see `markov_by_group`, `time_homogeneity` and `first_order`.
     intervals : DataFrame or None
         By (own_state, next_state): bootstrap ``estimate, std_error, conf_low, conf_high`` of each
-        probability, if asked for.
+        probability, if requested.
     ergodic_intervals : DataFrame or None
-        The same of the ergodic distribution.
+        The same for the ergodic distribution.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class MarkovResult(TransitionTables):
         With k states and the ergodic distribution pi: ``prais = (k - trace P) / (k - 1)``,
         also Shorrocks's first; ``determinant = 1 - |det P|``; ``eigenvalue = 1 - |lambda_2|``;
         ``leaving = k / (k - 1) sum pi_i (1 - p_ii)``; ``bartholomew = sum pi_i p_ij |i - j| /
-        (k - 1)``. All are 0 where nothing moves. Source: Formby, Smith and Zheng (2004),
+        (k - 1)``. All are 0 if no unit moves. Source: Formby, Smith and Zheng (2004),
         Journal of Econometrics 120, 181-205.
         """
         indices = long_run.mobility(
@@ -99,14 +99,14 @@ class MarkovResult(TransitionTables):
     def first_passage(self) -> pd.DataFrame:
         """Mean first passage times in periods, from (rows) to (columns); returns on the diagonal.
 
-        Infinite where a state may never be reached. Source: Kemeny and Snell (1976), chapter 4.
+        Infinite if a state may never be reached. Source: Kemeny and Snell (1976), chapter 4.
         """
         times = long_run.first_passage(self.probabilities.to_numpy()) * self.spec.step
         return pd.DataFrame(times, self.counts.index, self.counts.columns)
 
     @property
     def half_life(self) -> float:
-        """Periods after which the slowest deviation from the long run is halved."""
+        """Periods in which the slowest deviation from the long run is halved."""
         return float(long_run.half_life(self.probabilities.to_numpy()) * self.spec.step)
 
     @checked
@@ -116,12 +116,12 @@ class MarkovResult(TransitionTables):
         Parameters
         ----------
         steps : int
-            From 1; each covers ``spec.step`` periods.
+            At least 1; each covers ``spec.step`` periods.
 
         Raises
         ------
         OptionError
-            If `steps` is not a whole number from 1.
+            If `steps` is not a positive integer.
         """
         power = np.linalg.matrix_power(self.probabilities.to_numpy(), int(steps))
         return pd.DataFrame(power, self.counts.index, self.counts.columns)
@@ -170,11 +170,11 @@ def markov(
     relative : bool
         Whether to divide by the period's mean over units first.
     replications : int
-        Bootstrap samples of units, with their entire histories; cuts stay as they are.
+        Bootstrap samples of units, with their entire histories; cuts are fixed.
     level : float
-        Of the bootstrap intervals.
+        Confidence level of the bootstrap intervals.
     seed : int, optional
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------

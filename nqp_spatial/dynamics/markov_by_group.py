@@ -44,17 +44,17 @@ class ChainsResult(GroupedChains):
     chains : dict
         Name to `MarkovResult`.
     pooled : MarkovResult
-        Of all together.
+        The chain of all units together.
     tests : TestSet
         That transition probabilities are the same: ``lr``, ``chi2`` (degrees of freedom over cells
-        that occur), ``lr_all_cells``, ``chi2_all_cells``, and permutation tests if asked for.
+        that occur), ``lr_all_cells``, ``chi2_all_cells``, and permutation tests if requested.
     grouping : str
-        What the groups are: a column, spans of time, previous states.
+        What defines the groups: a column, spans of time, previous states.
     spec : Spec
     frame : DataFrame
         By (group, own_state, next_state): ``moves, probability, std_error``.
     notes : tuple of str
-        Of all chains, with their names.
+        Notes of all chains, with their names.
 
     Examples
     --------
@@ -84,17 +84,18 @@ class SpatialChainsResult(GroupedChains):
     Attributes
     ----------
     chains : dict
-        Group to `SpatialMarkovResult`; the tests in each are of neighbours within the group.
+        Group to `SpatialMarkovResult`; the tests in each concern the neighbours' state within the
+        group.
     tests : TestSet
-        That groups are equal where their neighbours' state is: ``lr``, ``chi2``,
-        ``lr_all_cells``, ``chi2_all_cells``, and permutation tests if asked for.
+        That groups are equal given their neighbours' state: ``lr``, ``chi2``,
+        ``lr_all_cells``, ``chi2_all_cells``, and permutation tests if requested.
     grouping : str
-        What the groups are.
+        What defines the groups.
     spec : Spec
     frame : DataFrame
         By (group, neighbour_state, own_state, next_state): ``moves, probability, std_error``.
     notes : tuple of str
-        Of all chains, with their names.
+        Notes of all chains, with their names.
 
     Examples
     --------
@@ -140,13 +141,13 @@ def markov_by_group(
     group : str or Series
         A column that does not change over periods, or groups by unit.
     states, discretize, step, relative
-        As in `markov`; states are cut over all groups together.
+        As in `markov`; states use common cuts for all groups.
     permutations : int
         Random reassignments of groups to units, each with its entire history; 0 for none.
     replications : int
         Bootstrap samples of units, within each group.
     level : float
-        Of the bootstrap intervals.
+        Confidence level of the bootstrap intervals.
     seed : int, optional
 
     Returns
@@ -156,7 +157,8 @@ def markov_by_group(
     Raises
     ------
     PanelError, UnmatchedIdsError, OptionError
-        If a unit has no group or changes it, or there is one group. What `markov` raises.
+        If a unit has no group or changes it, or there is only one group. Errors of `markov` are
+        passed on.
 
     Notes
     -----
@@ -217,8 +219,8 @@ def spatial_markov_by_group(
 ) -> SpatialChainsResult:
     """Estimate a spatial Markov chain for each group of units, and test that they are equal.
 
-    Neighbours count whatever their group. With clubs (``clubs.groups()``) as the groups this is
-    the chain of each club.
+    Neighbours count regardless of their group. With clubs (``clubs.groups()``) as the groups this
+    is the chain of each club.
 
     Parameters
     ----------
@@ -230,13 +232,13 @@ def spatial_markov_by_group(
     group : str or Series
         A column that does not change over periods, or groups by unit.
     states, lag_states, discretize, lag_discretize, step, relative
-        As in `spatial_markov`; states are cut over all groups together.
+        As in `spatial_markov`; states use common cuts for all groups.
     permutations : int
         Random reassignments of groups to units, each with its history and its neighbours' states.
     replications : int
         Bootstrap samples of units, within each group.
     level : float
-        Of the bootstrap intervals.
+        Confidence level of the bootstrap intervals.
     seed : int, optional
 
     Returns
@@ -246,12 +248,12 @@ def spatial_markov_by_group(
     Raises
     ------
     PanelError, UnmatchedIdsError, OptionError, IslandError
-        As `spatial_markov`; or if a unit has no group or changes it, or there is one group.
+        As in `spatial_markov`; or if a unit has no group or changes it, or there is only one group.
 
     Notes
     -----
-    The null is ``p_ij|l,g = p_ij|l``: statistics of the neighbour states l add up, and so do their
-    degrees of freedom.
+    The null is ``p_ij|l,g = p_ij|l``: statistics and degrees of freedom are summed over the
+    neighbour states l.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a Markov chain assumes: chains of spans of time and of previous states, and their tests."""
+"""Assumptions of Markov chains: chains by span of time and by previous state, and their tests."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def time_homogeneity(
     variable : str
         A numeric column.
     spans : int or sequence of periods
-        A number of spans of nearly equal length; or the periods at which a new span begins, the
-        first left out. A move belongs to the span in which it starts.
+        A number of spans of nearly equal length; or the periods at which a new span begins, without
+        the first. A move belongs to the span in which it starts.
     states, discretize, step, relative
-        As in `markov`; states are cut over all periods together.
+        As in `markov`; states use common cuts for all periods.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def time_homogeneity(
     Raises
     ------
     OptionError, PanelError
-        If there are not two spans with moves. What `markov` raises.
+        If there are fewer than two spans with moves. Errors of `markov` are passed on.
 
     Notes
     -----
@@ -92,7 +92,7 @@ def time_homogeneity(
 
 
 def _breaks(panel: SpatialPanel, spans: int | Sequence[Hashable], starts: pd.Index) -> np.ndarray:
-    """Return the positions of the periods at which spans begin, the first left out."""
+    """Return the positions of the periods at which spans begin, without the first."""
     if isinstance(spans, int | np.integer):
         if not 2 <= spans <= len(starts):
             raise OptionError(
@@ -154,12 +154,12 @@ def first_order(
     Raises
     ------
     PanelError
-        If there are no two consecutive moves. What `markov` raises.
+        If there are no two consecutive moves. Errors of `markov` are passed on.
 
     Notes
     -----
-    Rejection warns against powers of P and the ergodic distribution. Source: Anderson and Goodman
-    (1957), section 3.4.
+    After a rejection, powers of P and the ergodic distribution should not be used. Source: Anderson
+    and Goodman (1957), section 3.4.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rank mobility: how much the order of units changes, among neighbours and inside groups."""
+"""Rank mobility: how much the ranking of units changes, among neighbours and within groups."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class RankMobilityResult(Displayed):
     frame : DataFrame
         By the period in which a move starts: ``tau`` (Kendall's tau-b), ``tau_p_value``; with
         weights ``tau_neighbours`` (the same over pairs of neighbours), ``tau_others`` (over the
-        other pairs), ``neighbours_p_value``; with groups ``theta`` (1 if all changes of rank inside
-        a group go one way, 0 if they cancel), ``theta_p_value``. Permutation p-values are
-        two-sided. Missing: theta where no rank changes, tau over pairs of which there are none,
-        p-values without permutations.
+        other pairs), ``neighbours_p_value``; with groups ``theta`` (1 if all rank changes within a
+        group have the same sign, 0 if they cancel out), ``theta_p_value``. Permutation p-values are
+        two-sided. Missing: theta where no rank changes, tau where there are no pairs, p-values
+        without permutations.
     variable : str
     spec : Spec
     tests : TestSet
-        Empty: p-values stand in the frame, by period.
+        Empty: p-values are in the frame, by period.
     notes : tuple of str
 
     Examples
@@ -75,7 +75,7 @@ def rank_mobility(
     """Measure how stable the ranking of units is, among all units and between neighbours.
 
     Kendall's tau of the values at t and t + step; the same over pairs of neighbours only; and
-    ``theta = sum_g |sum_(i in g) dr_i| / sum_i |dr_i|`` of changes of rank dr.
+    ``theta = sum_g |sum_(i in g) dr_i| / sum_i |dr_i|`` of rank changes dr.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def rank_mobility(
     variable : str
         A numeric column.
     weights : SpatialWeights, Graph or W, optional
-        Which units are neighbours, in either direction; the values of weights do not matter.
+        Defines which units are neighbours, in either direction; the values of the weights are not
+        used.
     group : str or Series, optional
         A column that does not change over periods, or groups by unit.
     step : int
@@ -106,8 +107,8 @@ def rank_mobility(
 
     Notes
     -----
-    Where neighbours exchange ranks more than others do, ``tau_neighbours`` is the lower. Source:
-    Rey (2004, 2014), Annals of Regional Science 53, 465-484.
+    Where neighbours exchange ranks more often than other pairs, ``tau_neighbours`` is lower.
+    Source: Rey (2004, 2014), Annals of Regional Science 53, 465-484.
 
     Examples
     --------
@@ -157,7 +158,7 @@ def _among_neighbours(
     def relocated(orders: np.ndarray) -> np.ndarray:
         from nqp_spatial.dynamics._numba import relocated_concordance
 
-        # Ranks, for differences of values can underflow to a tie.
+        # Ranks, because differences of values can underflow to a tie.
         before, after = (stats.rankdata(side, axis=0) for side in (start, end))
         return np.asarray(relocated_concordance(before, after, links, orders))
 
@@ -198,7 +199,7 @@ def _pairs(matrix: sparse.csr_array) -> np.ndarray:
 
 
 def _tau(above: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return tau-b from concordant less discordant pairs and pairs untied before and after."""
+    """Return tau-b from concordant minus discordant pairs and pairs untied before and after."""
     untied = np.sqrt(before * after)
     none = np.full(len(above), np.nan)
     return np.asarray(np.divide(above, untied, out=none, where=untied > 0))
@@ -216,7 +217,7 @@ def _split(start: np.ndarray, end: np.ndarray, links: np.ndarray) -> tuple[np.nd
 
 
 def _kendall_counts(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
-    """Return concordant less discordant pairs, and pairs untied before and after, from tau-b."""
+    """Return concordant minus discordant pairs, and pairs untied before and after, from tau-b."""
     n = len(a)
     tied = [np.unique(x, return_counts=True)[1] for x in (a, b)]
     before, after = (n * (n - 1) / 2 - float((c * (c - 1) / 2).sum()) for c in tied)

@@ -86,33 +86,33 @@ class SpatialMarkovResult(TransitionTables):
     Attributes
     ----------
     variable, label : str
-        What was cut into states, and what figures call it.
+        The variable that was cut into states, and its label in figures.
     frame : DataFrame
         By condition, own_state and next_state: ``moves, probability, std_error``, and
-        ``conf_low, conf_high`` of the bootstrap if asked for.
+        ``conf_low, conf_high`` of the bootstrap if requested.
     counts : DataFrame
         Moves; columns next_state.
     probabilities, std_errors : DataFrame
-        Of the same shape; rows never visited are missing.
+        The same shape; rows never visited are missing.
     ergodic : DataFrame
         Long-run distribution for each condition (rows); missing where it is not unique.
     closed_classes : Series
         Number of closed classes, by condition.
     tests : TestSet
         ``lr`` and ``chi2`` with degrees of freedom over cells that occur, ``lr_all_cells`` and
-        ``chi2_all_cells`` over all cells; ``lr_permutation`` and ``chi2_permutation`` if asked for.
-        Given both conditions also ``lr_neighbours`` and ``chi2_neighbours``, that chains do not
+        ``chi2_all_cells`` over all cells; ``lr_permutation`` and ``chi2_permutation`` if requested.
+        With both conditions also ``lr_neighbours`` and ``chi2_neighbours``, that chains do not
         depend on the neighbours' state, given the group's, and ``lr_group``, ``chi2_group``, the
         reverse.
     pooled : MarkovResult
         The chain that ignores neighbours.
     own_cuts, neighbour_cuts, group_cuts : Series or DataFrame
-        Where states were cut; empty where not used.
+        The cuts of the states; empty if not used.
     spec : Spec
         Options, weights in words, seed, permutations.
     notes : tuple of str
     intervals : DataFrame or None
-        Bootstrap ``estimate, std_error, conf_low, conf_high`` of each probability, if asked for.
+        Bootstrap ``estimate, std_error, conf_low, conf_high`` of each probability, if requested.
 
     Examples
     --------
@@ -142,7 +142,7 @@ class SpatialMarkovResult(TransitionTables):
 
     @property
     def mobility(self) -> pd.DataFrame:
-        """Mobility indices of each condition's chain, as `MarkovResult.mobility` has them."""
+        """Mobility indices of the chain of each condition, as in `MarkovResult.mobility`."""
         size = self.counts.shape[1]
         p = self.probabilities.to_numpy().reshape(-1, size, size)
         visits = self.counts.to_numpy(dtype=float).reshape(-1, size, size).sum(axis=2)
@@ -200,7 +200,7 @@ def spatial_markov(
     weights : SpatialWeights, Graph or W
         Used as they are; rows should add to one, so that the lag is a mean of neighbours.
     states, lag_states : int
-        Numbers of own states and of neighbour states; they may differ.
+        Numbers of own states and of neighbour states, which may differ.
     discretize, lag_discretize : {"pooled-quantiles", "period-quantiles"} or sequence of float
         Cuts of the values, and of the spatial lags (and of the group's values).
     step : int
@@ -211,13 +211,13 @@ def spatial_markov(
         Whether to condition on the neighbours' state, on the state of a named group such as the
         centre, or on both.
     group : str or Series, optional
-        The column, or Series by unit, that says which units are members.
+        The column, or Series by unit, that identifies the members.
     member : hashable
-        The value that members have, such as ``"centre"``.
+        The value that marks members, such as ``"centre"``.
     group_weights : SpatialWeights, Graph or W, optional
         Links from units to members of the group: the group's state is then that of the members
-        near a unit, with weights that are made to add to one. Without them it is that of the mean
-        of all members but the unit itself, which changes over time and hardly between units.
+        linked to a unit, with weights standardised to add to one. By default it is that of the mean
+        of all members except the unit itself, which varies over time but hardly between units.
     group_states : int, optional
         Number of the group's states; `lag_states` if not given.
     permutations : int
@@ -225,7 +225,7 @@ def spatial_markov(
     replications : int
         Bootstrap samples of units, with their entire histories and their neighbours' states.
     level : float
-        Of the bootstrap intervals.
+        Confidence level of the bootstrap intervals.
     seed : int, optional
         Seed of permutations and bootstrap; the same result for any `n_jobs`.
     n_jobs : int
@@ -240,16 +240,16 @@ def spatial_markov(
     Raises
     ------
     IslandError
-        If units have no neighbours (their lag of zero would be taken for the lowest state), or no
-        member of the group near them.
+        If units have no neighbours (their lag of zero would count as the lowest state), or no
+        linked member of the group.
     PanelError, OptionError, UnmatchedIdsError
         As in `markov`, and if ids of panel and weights differ, or the group has no members.
 
     Notes
     -----
-    The permutation test moves units, each with its entire history, to random places. Lags and the
-    cuts of lags (where they are quantiles) are computed again each time, so that the statistic is
-    one function of the arrangement and the test is exact under exchangeability of places. With the
+    The permutation test relocates units at random, each with its entire history. Lags and the cuts
+    of lags (where they are quantiles) are recomputed each time, so that the statistic is the same
+    function of each arrangement and the test is exact under exchangeability of locations. With the
     cuts of the observed map it would not be exact: permuted lags concentrate between them.
 
     Source: Rey (2001), Geographical Analysis 33(3), 195-214; Bickenbach and Bode (2003) for tests.
@@ -319,7 +319,7 @@ def spatial_markov(
 
 
 def _condition_codes(conditions: dict[str, States]) -> tuple[np.ndarray, int]:
-    """Return one number for each combination of conditions, and how many there are."""
+    """Return a code for each combination of conditions, and the number of combinations."""
     first, *others = conditions.values()
     codes, size = first.codes, first.count
     for other in others:
@@ -328,7 +328,7 @@ def _condition_codes(conditions: dict[str, States]) -> tuple[np.ndarray, int]:
 
 
 def _tests(counts: np.ndarray, conditions: dict[str, States]) -> Tests:
-    """Return tests that chains do not depend on the conditions, and on each given the other."""
+    """Return tests that chains do not depend on the conditions, or on each given the other."""
     if len(conditions) < 2:
         (name,) = conditions
         return homogeneity_tests(counts, _NULLS[name])
@@ -406,7 +406,7 @@ def _notes(
     reasons: tuple[Message | None, ...],
     weights: SpatialWeights,
 ) -> list[Message]:
-    """Return what there is to say about long-run distributions, empty rows and weights."""
+    """Return notes about long-run distributions, empty rows and weights."""
     notes = []
     for key, reason in zip(index, reasons, strict=True):
         if reason:

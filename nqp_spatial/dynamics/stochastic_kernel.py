@@ -1,4 +1,4 @@
-"""`stochastic_kernel`: where units of each level go, and with which neighbours."""
+"""`stochastic_kernel`: transitions of units by their level, or by that of their neighbours."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 __all__ = ["KernelResult", "stochastic_kernel"]
 
 _BINS = 512
-_MOST_BANDWIDTHS = 2000  # four bins for each, squared: 512 MB
-_ENOUGH = 0.005  # of the pairs, for a row to be shown
+_MOST_BANDWIDTHS = 2000  # four bins per bandwidth, squared: 512 MB
+_ENOUGH = 0.005  # minimum share of the pairs for a row to be shown
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -36,21 +36,21 @@ class KernelResult(Displayed):
     frame : DataFrame
         By (x, y): ``conditional, joint``.
     conditional : DataFrame
-        ``f(y | x)``: rows x (where units are, or their neighbours), columns y; each row integrates
-        to one, and is missing where no data are near.
+        ``f(y | x)``: rows x (own value, or that of the neighbours), columns y; each row integrates
+        to one, and is missing where there are no data nearby.
     joint : DataFrame
         ``f(x, y)``.
     marginal : Series
         ``f(x)``.
     ergodic : Series
-        The density that the kernel leaves as it is, over y; missing if conditional on neighbours,
+        The stationary density of the kernel, over y; missing if conditional on neighbours,
         or not unique.
     bandwidths : Series
         Of ``x`` and ``y``.
     pairs : DataFrame
         The data, columns ``x, y``, by (unit, period of x).
     variable, label : str
-        The column, and what figures call it.
+        The column, and its label in figures.
     spec : Spec
         Options: ``condition`` ("own" or "neighbours"), ``step`` (periods from x to y), weights,
         ``bandwidth, points, relative``.
@@ -93,9 +93,9 @@ class KernelResult(Displayed):
 
     @property
     def supported(self) -> pd.Series:
-        """Which x have enough data: the stretch around the median of x, by x.
+        """Which x have enough data: the interval around the median of x, by x.
 
-        The kernel's weights at x must add up to a half percent of the pairs, ``2 sqrt(pi) h f(x) >=
+        The kernel's weights at x must sum to half a percent of the pairs, ``2 sqrt(pi) h f(x) >=
         0.005``: elsewhere the kernel rests on few units.
         """
         x = self.conditional.index.to_numpy()
@@ -109,7 +109,7 @@ class KernelResult(Displayed):
 
     @property
     def expected(self) -> pd.Series:
-        """``E(y | x)``, where x has enough data; on the 45-degree line where nothing moves."""
+        """``E(y | x)``, where x has enough data; on the 45-degree line if no unit moves."""
         y = self.conditional.columns.to_numpy()
         mean = np.nan_to_num(self.conditional.to_numpy()) @ y * (y[1] - y[0])
         return pd.Series(mean, self.conditional.index, name="expected")[self.supported]
@@ -141,7 +141,7 @@ def stochastic_kernel(
     points: Annotated[int, Range(20, 500)] = 101,
     relative: bool = False,
 ) -> KernelResult:
-    """Estimate the density of the value `step` periods later, given the value now or a lag.
+    """Estimate the density of the value `step` periods later, given the current value or its lag.
 
     ``f(y | x) = f(x, y) / f(x)``, with a normal product kernel. x is the unit's own value at t, or
     with weights the mean ``W y_t`` of its neighbours; y its value at t + step, all periods pooled.
@@ -160,7 +160,7 @@ def stochastic_kernel(
         Of x and y; by default ``s n^(-1/6)`` with s the smaller of the standard deviation and the
         interquartile range over 1.349 (Silverman 1986, equation 4.14).
     points : int
-        Of each axis.
+        Number of grid points on each axis.
     relative : bool
         Whether to divide by the period's mean over units first.
 
@@ -179,8 +179,8 @@ def stochastic_kernel(
 
     Notes
     -----
-    Read a ridge along the 45-degree line as persistence (of own values), and a ridge parallel to
-    the x axis as a distribution that does not depend on x. The ergodic density solves ``f(y) =
+    A ridge along the 45-degree line indicates persistence (of own values), and a ridge parallel to
+    the x axis a distribution that does not depend on x. The ergodic density solves ``f(y) =
     integral f(y | x) f(x) dx`` on the grid.
 
     Source: Quah (1997), Journal of Economic Growth 2, 27-59.
@@ -214,7 +214,7 @@ def stochastic_kernel(
     h = _bandwidths(x, y, bandwidth)
     grid = _grid(panel, variable, values, x, y, h, int(points))
     joint, marginal = _smoothed(x, y, h, grid)
-    # Rows so far from all data that the kernel vanishes are missing.
+    # Rows are missing where the kernel vanishes because they are far from all data.
     mass = joint.sum(axis=1, keepdims=True) * (grid[1] - grid[0])
     none = np.full(joint.shape, np.nan)
     conditional = np.divide(joint, mass, out=none, where=mass > 1e-200)
@@ -271,7 +271,7 @@ def _grid(
 def _smoothed(
     x: np.ndarray, y: np.ndarray, h: tuple[float, float], grid: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return joint and marginal densities on the grid: data are binned, then smoothed by sides."""
+    """Return joint and marginal densities on the grid: data are binned, then smoothed by axis."""
     fine = max(_BINS, int(np.ceil((grid[-1] - grid[0]) / min(h) * 4)) + 1)
     bins = np.linspace(grid[0], grid[-1], fine)
     step = bins[1] - bins[0]
@@ -281,7 +281,7 @@ def _smoothed(
 
 
 def _binned_pairs(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
-    """Share pairs, in units of bins, between the four bins around them; x by rows."""
+    """Distribute pairs, in units of bins, over the four surrounding bins; x in rows."""
     i, j = (np.clip(np.floor(axis).astype(np.int64), 0, size - 2) for axis in (x, y))
     a, b = x - i, y - j
     total = np.zeros(size * size)
@@ -295,15 +295,15 @@ def _binned_pairs(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
 def _ergodic(
     conditional: np.ndarray, grid: np.ndarray, marginal: np.ndarray
 ) -> tuple[np.ndarray, Message | None]:
-    """Return the density that the kernel leaves as it is, or why there is none."""
+    """Return the stationary density of the kernel, or the reason why there is none."""
     step = grid[1] - grid[0]
     p = conditional * step
-    # Points without data nearby are left out.
+    # Points without data nearby are excluded.
     known = marginal > 1e-8 * marginal.max()
     p = p[np.ix_(known, known)]
-    # Probabilities below a billionth would connect what is separate in the data.
+    # Probabilities below a billionth would connect classes that are separate in the data.
     p[p < 1e-9] = 0.0
-    # Where grid points are far apart relative to the bandwidth, a row can lead to no known point.
+    # Where grid points are far apart relative to the bandwidth, a row may lead to no known point.
     total = p.sum(axis=1, keepdims=True)
     p = np.divide(p, total, out=np.full_like(p, np.nan), where=total > 0)
     distribution, _, reason = transitions.ergodic(p)
