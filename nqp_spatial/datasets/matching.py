@@ -1,4 +1,4 @@
-"""Match Chinese places of a table with the boundaries of the package."""
+"""Match Chinese places in a table with the boundaries of the package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nqp_spatial.errors import UnmatchedIdsError, sample
 
 __all__ = ["match_prefectures"]
 
-# Codes that yearbooks of 2000-2020 use, and the unit of 2021 that has the same territory.
+# Codes in yearbooks of 2000-2020, and the unit of 2021 that has the same territory.
 _FORMER_CODES = {
     **{110100: 110000, 120100: 120000, 310100: 310000, 500100: 500000},
     **{522200: 520600, 522400: 520500, 632100: 630200, 652100: 650400, 652200: 650500},
@@ -28,15 +28,15 @@ _SUFFIXES = ("特别行政区", "自治州", "地区", "林区", "自治县", "�
 def match_prefectures(
     places: Iterable[Hashable], provinces: Iterable[str] | None = None
 ) -> pd.DataFrame:
-    """Find the prefecture-level units that codes or names of a table refer to.
+    """Find the prefecture-level units to which codes or names in a table refer.
 
     Parameters
     ----------
     places : iterable of int or str
         Codes (six digits, as numbers or text), Chinese names with or without their suffix, or the
-        English names of `china_prefectures`; they may be mixed. Index-like things keep their order.
+        English names of `china_prefectures`; they may be mixed. The order is kept.
     provinces : iterable of str, optional
-        Chinese or English name of the province of each place, to tell homonyms apart.
+        Chinese or English name of the province of each place, to distinguish homonyms.
 
     Returns
     -------
@@ -49,15 +49,15 @@ def match_prefectures(
     Raises
     ------
     UnmatchedIdsError
-        If two places mean one unit.
+        If two places refer to the same unit.
 
     Notes
     -----
-    Units that were merged into others (Chaohu 2011, Laiwu 2019) match nothing: the user
-    decides what to do with their data. Nor do provinces, unless they are units themselves: 海南省
-    is not the prefecture 海南 in Qinghai. The bare names 吉林 and 海南, of a province and of a
-    prefecture elsewhere or in it, are ambiguous without `provinces`; so are Jilin and Hainan in a
-    table that names other provinces.
+    Units that were merged into others (Chaohu 2011, Laiwu 2019) have no match: the user decides
+    what to do with their data. Nor do provinces, unless they are themselves units: 海南省 is not
+    the prefecture 海南 in Qinghai. The names 吉林 and 海南 without suffix, of a province and of a
+    prefecture inside or outside it, are ambiguous without `provinces`; so are Jilin and Hainan in
+    a table that contains other provinces.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def _tables(units: pd.DataFrame) -> dict[str, dict[str, list[int]]]:
         table = tables.setdefault(kind, {})
         for code, name in names.items():
             table.setdefault(name, []).append(int(code))
-    # 延边朝鲜族自治州 is called 延边: the first two characters, where they are enough.
+    # 延边朝鲜族自治州 is called 延边: the first two characters, where these are unambiguous.
     beginnings: dict[str, list[int]] = {}
     for code, name in units["name_zh"].items():
         if name.endswith("自治州"):
@@ -123,7 +123,7 @@ def _province_names(units: pd.DataFrame, places: pd.Series) -> set[str]:
     """Return short names of provinces that are not units, which a prefecture may also have.
 
     English names are those of `china_prefectures` itself, so they count as provinces only in a
-    table that names provinces that no prefecture is named like.
+    table that contains provinces whose names no prefecture has.
     """
     others = units[~units["name_zh"].isin(units["province_zh"])]
     chinese = {_bare_province(name) for name in others["province_zh"]}

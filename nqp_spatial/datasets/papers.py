@@ -26,13 +26,13 @@ def gdp_gaps() -> pd.DataFrame:
     -------
     DataFrame, 12 rows
         ``variable`` ("gdp": mean over a region's provinces, 100 million yuan; "gdp_per_head",
-        yuan), ``first``, ``second`` (the gap is the first region's value less the second's),
-        ``gap_2000``, ``gap_2022``, ``change_pct`` (as printed: of rounded figures).
+        yuan), ``first``, ``second`` (the gap is the first region's value minus the second's),
+        ``gap_2000``, ``gap_2022``, ``change_pct`` (as printed, computed from rounded figures).
 
     Notes
     -----
-    The gap between Central and Northeast of 2022 is 25 103 in the table and 25 003 in the prose;
-    the gaps from the East (42 886 less 17 783) show that the table is right.
+    The gap between Central and Northeast of 2022 is 25 103 in the table and 25 003 in the text; the
+    gaps from the East (42 886 minus 17 783) show that the table is correct.
 
     Source: Zhong & Wu (2024), Journal of Chongqing University (Social Science Edition) 30(6),
     Table 1, after the National Bureau of Statistics.
@@ -49,7 +49,7 @@ def gdp_gaps() -> pd.DataFrame:
 
 @checked
 def industry_clusters() -> pd.DataFrame:
-    """Return the 91 national industry clusters of China of 2022 and where they are.
+    """Return the 91 national industry clusters of China of 2022 and their locations.
 
     Returns
     -------
@@ -60,11 +60,11 @@ def industry_clusters() -> pd.DataFrame:
 
     Notes
     -----
-    ``frame.explode("adcodes")`` has one row for each cluster and city: count a cluster once in
-    each of its cities, or divide it between them.
+    ``frame.explode("adcodes")`` has one row for each cluster and city: count a cluster once in each
+    of its cities, or split it equally between them.
 
     One cluster names Hebei as a whole and has the codes of Beijing and Tianjin only. Four clusters
-    name no city and are read as Chongqing's, which they follow in the table. The prose counts 26
+    name no city and are assigned to Chongqing, which they follow in the table. The text counts 26
     advanced clusters in the three large agglomerations; with Anhui in the Yangtze River Delta its
     table has 27.
 
@@ -88,13 +88,13 @@ def industry_clusters() -> pd.DataFrame:
 
 @checked
 def industry_plans(names: Literal["en", "zh", "adcode"] = "en") -> pd.DataFrame:
-    """Return which of 37 industries eleven Chinese provinces name in their plans for 2021-2025.
+    """Return which of 37 industries are named in the 2021-2025 plans of eleven Chinese provinces.
 
     Parameters
     ----------
     names : {"en", "zh", "adcode"}
-        What to call industries and provinces: English, Chinese, or the provinces by code (and the
-        industries in English).
+        Names of industries and provinces: English, Chinese, or codes for the provinces (and English
+        for the industries).
 
     Returns
     -------
@@ -108,7 +108,7 @@ def industry_plans(names: Literal["en", "zh", "adcode"] = "en") -> pd.DataFrame:
 
     See Also
     --------
-    region_schemes : Scheme "city_cluster" has the agglomeration that each province is in.
+    region_schemes : Scheme "city_cluster" contains the agglomeration of each province.
 
     Notes
     -----
@@ -136,7 +136,7 @@ def industry_plans(names: Literal["en", "zh", "adcode"] = "en") -> pd.DataFrame:
 
 @checked
 def hu_line_shares() -> pd.DataFrame:
-    """Return what lies on either side of the Hu line, in percent of China.
+    """Return the shares of the two sides of the Hu line, in percent of China.
 
     Returns
     -------
@@ -146,8 +146,8 @@ def hu_line_shares() -> pd.DataFrame:
 
     Notes
     -----
-    The prose says that the southeast is over 40 times as densely settled; by these shares it is
-    20.4 times.
+    The text says that the southeast is over 40 times as densely populated; these shares imply 20.4
+    times.
 
     Source: Zhong & Wu (2024), section 1.1, after Hu (1990) and Fang et al. (2023).
 

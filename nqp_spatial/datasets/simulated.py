@@ -1,4 +1,4 @@
-"""`simulate_cities`: cities on the real map of China whose every parameter is known."""
+"""`simulate_cities`: simulated cities on the real map of China, with known parameters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KNN, DECAY = "knn(cities, k=8)", "inverse_distance(cities, power={power:g}, cuto
 NEAREST, CUTOFF_KM = 8, 600.0
 CENTRE, PERIPHERY = "centre", "periphery"
 
-# The indicators of the index, by dimension: direction, weight, least and largest value, label.
+# The indicators of the index, by dimension: direction, weight, smallest and largest value, label.
 _INDEX = {
     "new": {
         "patents": ("+", 0.18, 0.1, 95.0, "Invention patents per 10 000 people"),
@@ -90,13 +90,13 @@ _CLUB_LEVEL = {1: 1.05, 2: 1.0, 3: 0.95}
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Planted(Displayed):
-    """One outcome, the model that made it, and its parameters.
+    """One outcome, the model that generated it, and its parameters.
 
     Attributes
     ----------
     outcome, formula : str
     weights : str
-        The call of `nqp_spatial.weights` that gives the links, with ``cities`` the panel.
+        The call of `nqp_spatial.weights` that creates the links, with ``cities`` the panel.
     params : Series
         By (block, variable, part), with the names of the estimates.
     sigma2 : float
@@ -145,7 +145,7 @@ class Planted(Displayed):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CityTruth(Displayed):
-    """Every parameter of simulated cities.
+    """All parameters of the simulated cities.
 
     Attributes
     ----------
@@ -153,16 +153,16 @@ class CityTruth(Displayed):
         By indicator: ``dimension, direction, weight``. After min-max scaling over all cities and
         years the weighted sums are the columns ``nqp`` and ``relations`` exactly.
     clubs : Series
-        By city, 1 (richest) to 3: the club to which ``gdp_pc`` converges.
+        By city, 1 (richest) to 3: the club whose path ``gdp_pc`` approaches.
     club_levels : Series
         By club, the limit of its log GDP per head over that of the mean path.
     blocks : Planted
         Of ``nqp``: rho and theta by receiver and sender, beta by receiver; groups ``cluster``.
     border : Planted
-        Of ``nqp_border``: links across provinces count ``exp(-kappa)``; ``mechanism`` has kappa
-        and the share lost.
+        Of ``nqp_border``: links across provinces are weighted by ``exp(-kappa)``; ``mechanism``
+        contains kappa and the lost share.
     distance : Planted
-        Of ``nqp_distance``: links weaken as a power of distance; ``mechanism`` has power and
+        Of ``nqp_distance``: links decline as a power of distance; ``mechanism`` contains power and
         cutoff_km.
     threshold : Planted
         Of ``nqp_threshold``: spillovers of senders whose ``synergy`` of the year exceeds gamma.
@@ -213,7 +213,7 @@ class CityTruth(Displayed):
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class SimulatedCities(SpatialPanel):
-    """A `SpatialPanel` with its true parameters; panels derived from it are plain ones.
+    """A `SpatialPanel` with its true parameters; panels derived from it are ordinary panels.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ def simulate_cities(
     first: Annotated[int, Range(1, 9999)] = 2012,
     last: Annotated[int, Range(1, 9999)] = 2021,
 ) -> SimulatedCities:
-    """Draw Chinese cities with planted index weights, clubs, spillovers, borders and threshold.
+    """Simulate Chinese cities with known index weights, clubs, spillovers, borders and threshold.
 
     On the real map of 336 prefecture-level cities, with W row-standardised, unit effects mu and
     common years nu::
@@ -241,23 +241,23 @@ def simulate_cities(
         nqp_threshold_t = rho_1 W_t(s <= gamma) y_t + rho_2 W_t(s > gamma) y_t + X_t beta + ...
 
     each plus ``mu + nu_t + e_t``, X the columns ``relations`` and ``human_capital``. They are four
-    worlds with the same cities and regressors: a city panel has one outcome, and an estimator of
-    one mechanism is not right where another is at work too.
+    separate models with the same cities and regressors, one mechanism each, because an estimator of
+    one mechanism is inconsistent if another is present too.
 
     Parameters
     ----------
     seed : int, optional
-        Of `numpy.random.default_rng`; the same for the same seed.
+        Seed of `numpy.random.default_rng`; the same seed gives the same data.
     first, last : int
-        Years.
+        First and last year.
 
     Returns
     -------
     SimulatedCities
         A panel of 336 cities (``adcode``) and the years, with geometry and ``truth``. Columns:
-        the four outcomes (nqp is an index in [0, 1]; the others have its scale); ``relations`` (an
-        index in [0, 1]) and ``human_capital``; eight indicators of nqp and three of relations;
-        ``synergy`` in (0, 1), a score that is not made from the outcomes; ``gdp_pc``, yuan;
+        the four outcomes (nqp is an index in [0, 1]; the others have the same scale); ``relations``
+        (an index in [0, 1]) and ``human_capital``; eight indicators of nqp and three of relations;
+        ``synergy`` in (0, 1), a score that does not depend on the outcomes; ``gdp_pc``, yuan;
         ``population``, 10 000; ``name_en``, ``province``, ``region4``; and three definitions of
         centre and periphery, ``east`` (the East against all others), ``cluster`` (inside an
         agglomeration) and ``core`` (36 cities).
@@ -271,11 +271,11 @@ def simulate_cities(
 
     Notes
     -----
-    The definitions are of three scales; none is a subset of another (12 core cities lie in no
+    The definitions are of three scales; none is a subset of another (12 core cities belong to no
     agglomeration). Clubs follow Phillips and Sul (2007): log GDP per head is ``delta_it m_t`` with
     ``delta_it - delta_club`` of order ``1 / (log(t + 1) sqrt(t))``. Sansha and the counties that
-    provinces administer directly are left out. Names of indicators and their ranges are there to
-    look realistic; no number is a measurement.
+    provinces administer directly are excluded. Names of indicators and their ranges only look
+    realistic; no number is a measurement.
 
     Examples
     --------
@@ -300,7 +300,8 @@ def simulate_cities(
     }
     gradient = {"east": 0.9, "cluster": 0.9, "core": 2.2}
     height = sum(gradient[name] * centre[name] for name in centre)
-    # Cities resemble their neighbours: a smooth field in addition to each city's own part.
+    # Cities resemble their neighbours: a spatially smooth field in addition to each city's own
+    # component.
     field = near.matrix @ (near.matrix @ rng.normal(size=n)) * 2.0
     base = height + 1.5 * np.expm1(0.55 * (field + rng.normal(size=n)))
 
@@ -374,7 +375,7 @@ _CARRIED = {"name_en": "name_en", "province": "province_en", "region4": "region4
 
 @dataclass(frozen=True, eq=False)
 class _World:
-    """Links by the coefficient they share, coefficients, and how estimates name them."""
+    """Links by common coefficient, the coefficients, and their names in estimates."""
 
     parts: dict[str, sparse.csr_array]
     rho: dict[str, float]
@@ -438,8 +439,8 @@ def _worlds(
 def _planted(name: str, world: _World, unit: float, nqp_unit: float, sigma2: float) -> Planted:
     """Return the parameters in the units of the columns.
 
-    An index (y - a) / b is linear in y: rho stays, coefficients of X are divided by b and, for
-    the regressor that is an index itself, multiplied by its own unit.
+    An index (y - a) / b is linear in y: rho is unchanged, coefficients of X are divided by b and,
+    for the regressor that is itself an index, multiplied by the unit of this index.
     """
     scale = {"relations": unit / nqp_unit, "human_capital": 1 / nqp_unit}
     values: dict[tuple[str, str, str], float] = {}
@@ -482,7 +483,7 @@ def _labels() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _cities() -> gpd.GeoDataFrame:
     prefectures = china_prefectures()
-    sansha = 460300  # hundreds of kilometres of sea around
+    sansha = 460300  # surrounded by hundreds of kilometres of sea
     chosen = prefectures["region4"].notna() & (prefectures.index % 100 == 0)
     return prefectures[chosen & (prefectures.index != sansha)].sort_index()
 

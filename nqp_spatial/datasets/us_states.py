@@ -31,7 +31,7 @@ def us_income() -> SpatialPanel:
 
     Notes
     -----
-    Source: US Bureau of Economic Analysis, as it installs with libpysal (example ``us_income``).
+    Source: US Bureau of Economic Analysis, as installed with libpysal (example ``us_income``).
 
     Examples
     --------
