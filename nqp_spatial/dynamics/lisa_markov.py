@@ -126,7 +126,8 @@ def lisa_markov(
     Under the null the chain of quadrants is the product of two chains with two states each, which
     leaves 12 - 4 = 8 degrees of freedom (fewer where no move starts from a state). In this test
     giddy compares each unit with its own mean over time, not with the period's mean that defines
-    the quadrants, so that its expected moves refer to other classes; a unit test shows this.
+    the quadrants, so that its expected moves refer to other classes; a test of this package shows
+    this.
 
     Units are not independent here: neighbours move together, so that the p-value is too small where
     spatial association is strong. Source: Rey (2001), Geographical Analysis 33(3), 195-214.
