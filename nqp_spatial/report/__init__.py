@@ -1,4 +1,4 @@
-"""Tables for papers (Word, LaTeX, HTML, spreadsheets) and whole studies."""
+"""Tables for papers (Word, LaTeX, HTML, spreadsheets) and complete studies."""
 
 from nqp_spatial.report.study.check import Finding, Findings, check, starter
 from nqp_spatial.report.study.runner import StudyResult, study

@@ -1,9 +1,9 @@
-"""Texts that stay text: what a user calls things is never taken for a command of the file's format.
+"""Escaping of text: a user's names are never interpreted as commands of the file format.
 
-A table's words are plain Unicode in every format. Only here do they become LaTeX: each letter that
-TeX would obey is written so that it prints, and Greek letters, signs and raised digits become
-mathematics, whoever wrote them. No text is ever searched for mathematics of its own, so that a
-price in dollars cannot be mistaken for it.
+A table's words are plain Unicode in every format. Only here do they become LaTeX: each special
+character of TeX is escaped, and Greek letters, signs and superscript digits become mathematics, in
+texts of users and of the package alike. Text is never searched for mathematics, so that a price in
+dollars cannot be mistaken for a formula.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _GREEK = {
 }  # fmt: skip
 _TEX |= {letter: f"$\\{name}$" for letter, name in _GREEK.items()}
 _SPECIAL = re.compile("|".join(re.escape(key) for key in sorted(_TEX, key=len, reverse=True)))
-# What XML 1.0 has no place for (and what no reader can see): controls, halves of pairs, U+FFFE.
+# Characters that XML 1.0 does not allow (and that are invisible): controls, surrogates, U+FFFE.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def visible(text: str) -> str:
-    r"""Return text whose control characters are written out, for XML and TeX allow none.
+    r"""Return text with control characters written out, because XML and TeX do not allow them.
 
     Parameters
     ----------
     text : str
-        Line breaks and tabs stay.
+        Line breaks and tabs are kept.
 
     Examples
     --------
@@ -53,12 +53,12 @@ def visible(text: str) -> str:
 
 
 def tex(text: str) -> str:
-    r"""Return LaTeX that prints the text, whatever is in it.
+    r"""Return LaTeX that prints the text, with any characters.
 
     Parameters
     ----------
     text : str
-        Line breaks stay; empty lines, which would end a paragraph, go.
+        Line breaks are kept; empty lines, which would end a paragraph, are removed.
 
     Examples
     --------
@@ -72,12 +72,12 @@ def tex(text: str) -> str:
 def _line(line: str) -> str:
     written = _SPECIAL.sub(lambda match: _TEX[match[0]], line)
     written = re.sub("-(?=-)", "-{}", written)  # two hyphens would become a dash
-    # After a line break a star would belong to the break.
+    # A star after a line break would be read as part of the command.
     return "{*}" + written[1:] if written.startswith("*") else written
 
 
 def starts_formula(text: str) -> bool:
-    """Return whether a spreadsheet would take a text for a formula or a command.
+    """Return whether a spreadsheet would interpret a text as a formula or a command.
 
     Examples
     --------

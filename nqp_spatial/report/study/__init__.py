@@ -1,1 +1,1 @@
-"""A whole study from one file of settings."""
+"""A complete study from one settings file."""

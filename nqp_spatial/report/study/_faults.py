@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words: what was wanted, what came, what to do."""
+"""Errors in settings, in words: what was expected, what was found, what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SettingError", "choices_of", "fault_sentences", "shown"]
 
 
 class SettingError(ValueError):
-    """What a validator refuses, by its kind or in sentences of its own."""
+    """An error of a validator, given by its kind or by its own sentences."""
 
     def __init__(self, kind: str, *sentences: str, value: object = None) -> None:
         super().__init__(kind)
@@ -23,14 +23,14 @@ class SettingError(ValueError):
 
 
 def fault_sentences(details: Mapping[str, Any], tables: Mapping[str, type[BaseModel]]) -> list[str]:
-    """Return one fault of a validation as sentences.
+    """Return one validation error as sentences.
 
     Parameters
     ----------
     details : mapping
         One of the errors of a ValidationError: ``type, loc, input, ctx``.
     tables : mapping
-        Models of the tables of the file.
+        Models of the tables in the file.
     """
     kind, place = details["type"], details["loc"]
     fault = details.get("ctx", {}).get("error")
@@ -64,7 +64,7 @@ _WRONG = {
 
 
 def _wrong(kind: str, value: object, field: FieldInfo, *, in_list: bool) -> str:
-    """Return what is wrong with the value of a key, after its name."""
+    """Return the problem with the value of a key, to follow its name."""
     quotes = "; write it in quotes" if isinstance(value, date | time) else ""
     choices, bounds = choices_of(field), _bounds(field)
     if kind in _WRONG:
@@ -84,7 +84,7 @@ def _wrong(kind: str, value: object, field: FieldInfo, *, in_list: bool) -> str:
 
 
 def choices_of(field: FieldInfo) -> tuple[str, ...]:
-    """Return the values that a key may have, if not any of its kind.
+    """Return the values that a key may have, if they are restricted.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def choices_of(field: FieldInfo) -> tuple[str, ...]:
 
 
 def _parts(annotation: Any) -> list[Any]:
-    """Return the types of which an annotation is made, the members of lists too."""
+    """Return the types in an annotation, including those of list members."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _parts(get_args(annotation)[0])
@@ -134,7 +134,7 @@ def _meant(word: object, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message, not too long."""
+    """Return a value for a message, shortened if long."""
     try:
         text = repr(value)
     except (RecursionError, ValueError):

@@ -1,10 +1,10 @@
-"""What a step made in an earlier run, and whether it may be reused.
+"""The output of a step in an earlier run, and whether it may be reused.
 
-A step is reused only if nothing that it depends on has changed and all that it made is still
-there: its key is a hash of files, settings, code, versions and fonts, and each figure and table is
-remembered with its size and hash. What is kept is plain text (words, cells of tables, names of
-files); it is verified before it is used, HTML is only ever made from it, and the names of figures
-are the step's own. A file that is damaged, or not of this form, means that the step runs again.
+A step is reused only if none of its inputs has changed and all of its output still exists: its key
+is a hash of files, settings, code, versions and fonts, and each figure and table is recorded with
+its size and hash. The cache is plain text (words, cells of tables, names of files); it is verified
+before use, HTML is always generated from it, and the names of figures are those of the step. If a
+file is damaged, or not of this form, the step runs again.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _LARGEST = 50_000_000  # bytes of a part that is read
 
 
 def hash_of(*parts: str) -> str:
-    """Return a hash of texts, told apart from any other division of the same letters."""
+    """Return a hash of texts that also depends on how the letters are divided into texts."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def base_key(settings: StudyConfig, setup: str) -> str:
-    """Hash all that every step depends on: files, set-up, versions, fonts, this package's code."""
+    """Hash the inputs common to all steps: files, set-up, versions, fonts, this package's code."""
     files = [f"{path.name} {_digest(path)}" for path in data_files(settings)]
     return hash_of(
         setup, settings.study.lang, *files, *_versions(), font_state(), *_surroundings(),
@@ -47,7 +47,7 @@ def base_key(settings: StudyConfig, setup: str) -> str:
 
 
 def _digest(path: Path) -> str:
-    """Return a file's size and hash; one that cannot be read has none."""
+    """Return a file's size and hash; none if it cannot be read."""
     digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as file:
@@ -75,13 +75,13 @@ def _files_of(path: Path) -> list[Path]:
         beside = [file for file in path.parent.iterdir() if file.is_file()]
     except OSError:
         beside = []
-    # Compared as text: brackets in a name are no pattern, and old files have upper-case endings.
+    # Compared as text: brackets in a name are not a pattern, and old files have upper-case endings.
     siblings = [file for file in beside if file.name.casefold().startswith(stem)]
     return sorted({path, *siblings}) if path.suffix.lower() == ".shp" else [path]
 
 
 def requirements() -> list[str]:
-    """Return the packages that this one needs wherever it is installed.
+    """Return the packages that this one always requires.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def _required(name: str) -> list[str]:
 
 
 def _versions() -> list[str]:
-    """Return the versions of Python, of this package and of all that it stands on."""
+    """Return the versions of Python, of this package and of all its dependencies."""
     waiting, versions = [_PACKAGE], {"Python": platform.python_version()}
     while waiting:
         name = waiting.pop()
@@ -111,7 +111,7 @@ def _versions() -> list[str]:
             continue
         try:
             versions[key] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # of another system
+        except metadata.PackageNotFoundError:  # for another operating system
             versions[key] = ""
         waiting += _required(name)
     return [f"{name} {versions[name]}" for name in sorted(versions)]
@@ -133,7 +133,7 @@ def _own_code() -> Iterator[str]:
 
 
 def kept(out: Path, step: Step, key: str) -> Section | None:
-    """Return what a step made, or none if it must run again.
+    """Return the output of a step, or None if it must run again.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def kept(out: Path, step: Step, key: str) -> Section | None:
         Folder of the report.
     step : Step
     key : str
-        Hash of all that it depends on now.
+        Hash of its current inputs.
     """
     try:
         path = _part(out, step.name)
@@ -154,7 +154,7 @@ def kept(out: Path, step: Step, key: str) -> Section | None:
 
 
 def keep(out: Path, section: Section, files: Mapping[str, str]) -> None:
-    """Write what a step made; `files` are names of what it made with their sizes and hashes."""
+    """Write the output of a step; `files` are the names of its files with sizes and hashes."""
     stored = {
         "key": section.key, "words": section.words, "warnings": section.warnings,
         "fonts": section.fonts, "tables": [asdict(table) for table in section.tables],
@@ -190,7 +190,7 @@ def _section(stored: Any, out: Path, step: Step) -> Section:
 
 
 def _inside(name: str) -> None:
-    """Refuse names of files that a step cannot have made."""
+    """Refuse names of files that a step cannot have written."""
     if not re.fullmatch(r"(?:figures|tables)/[A-Za-z0-9_]+\.[a-z]+", name):
         raise ValueError("a name of a file")
 
@@ -208,7 +208,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _table(value: Any) -> Table:
-    """Return a table of which all rows have the same number of cells and of names."""
+    """Return a table whose rows all have the same number of cells and of names."""
     if set(value) != {"caption", "head", "side", "cells"} or not isinstance(value["caption"], str):
         raise ValueError("keys of a table")
     head, side, cells = (
@@ -226,7 +226,7 @@ def _table(value: Any) -> Table:
 
 
 def move_into(out: Path, made: Path) -> dict[str, str]:
-    """Move what a step made into the report, each file at once, and return sizes and hashes.
+    """Move the output of a step into the report, each file at once, and return sizes and hashes.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def move_into(out: Path, made: Path) -> dict[str, str]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: a study may be stopped at any moment, or run twice."""
+    """Write a file completely or not at all: a study may be interrupted, or run twice."""
     _replace(path, text.encode("utf-8", "backslashreplace"))
 
 

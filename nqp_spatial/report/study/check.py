@@ -1,4 +1,4 @@
-"""What would fail in a study, before it is run."""
+"""Check of a study for errors before it is run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nqp_spatial.report.study.steps import every_step
 __all__ = ["Finding", "Findings", "check", "starter"]
 
 _DATA = "encoding|sheet_name|extra_shapes|geometry_unit|geometry_encoding|labels"
-# What Python says and a file of settings writes otherwise.
+# Terms that differ between Python and a settings file.
 _IN_SETTINGS = (
     ("pass balanced=False and then choose panel", "set panel"),
     (r"panel\.balance\(how='([^']*)'\)", r'[data] balance = "\1"'),
@@ -44,13 +44,13 @@ _IN_SETTINGS = (
 
 @dataclass(frozen=True, repr=False)
 class Finding(Displayed):
-    """One thing that was checked.
+    """The result of one check.
 
     Attributes
     ----------
     level : {"ok", "warning", "fails"}
     where : str
-        Which part of the study.
+        The part of the study.
     words : str
     """
 
@@ -67,7 +67,7 @@ class Finding(Displayed):
 
 
 class Findings(Displayed, tuple[Finding, ...]):
-    """What a check found, in order.
+    """The findings of a check, in order.
 
     Examples
     --------
@@ -102,10 +102,10 @@ class Findings(Displayed, tuple[Finding, ...]):
 
 @checked
 def check(config: object) -> Findings:
-    """Check settings, data, weights and models, and say what would fail.
+    """Check settings, data, weights and models, and report what would fail.
 
-    No text of the settings is run: formulas are read, and refused where they hold anything but
-    columns, operators and known functions.
+    No text of the settings is executed: formulas are parsed, and refused if they contain anything
+    except columns, operators and known functions.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def check(config: object) -> Findings:
 
 
 def _findings(settings: StudyConfig) -> list[Finding]:
-    """Return what is wrong with the files; if nothing is, with the data and the models."""
+    """Return problems with the files; if there are none, with the data and the models."""
     findings = [*_formula(settings), *_files(settings)]
     if not findings:
         findings = [*_table(settings), *_weights_file(settings)]
@@ -140,7 +140,7 @@ def _findings(settings: StudyConfig) -> list[Finding]:
         return findings
     try:
         names = run_setup(settings, setup_code(settings), Path())
-    except Exception as error:  # whatever the files hold, it must be said and not thrown
+    except Exception as error:  # any problem with the files is reported, not raised
         return [Finding("fails", "data and weights", _in_settings(error))]
     panel, w = names["panel"], names["w"]
     findings = [Finding("ok", "data", repr(panel)), Finding("ok", "weights", repr(w))]
@@ -156,7 +156,7 @@ def _findings(settings: StudyConfig) -> list[Finding]:
 
 
 def _in_settings(error: BaseException) -> str:
-    """Return an error's words as a file of settings would put them."""
+    """Return an error message in the terms of a settings file."""
     words = str(error)
     for python, settings in _IN_SETTINGS:
         words = re.sub(python, settings, words)
@@ -178,7 +178,7 @@ def _formula(settings: StudyConfig) -> list[Finding]:
 
 
 def _files(settings: StudyConfig) -> list[Finding]:
-    """Return the files that are not there, or are empty."""
+    """Return the files that do not exist or are empty."""
     named = [
         ("[data] panel", settings.data.panel),
         ("[data] geometry", settings.data.geometry),
@@ -214,7 +214,7 @@ def _near_file(path: Path) -> str:
 
 
 def _columns_by_setting(settings: StudyConfig) -> Iterator[tuple[str, list[str]]]:
-    """Yield where columns are named, and which."""
+    """Yield the keys that name columns, with these columns."""
     data = settings.data
     derived = {f"log_{name}" for name in data.logs}
     indicators = settings.indicators
@@ -232,7 +232,7 @@ def _columns_by_setting(settings: StudyConfig) -> Iterator[tuple[str, list[str]]
 
 
 def _table(settings: StudyConfig) -> list[Finding]:
-    """Return what is wrong with the table and the map as they are, all at once."""
+    """Return all problems with the table and the map as they were read."""
     data = settings.data
     path = settings.file(data.panel)
     try:
@@ -265,7 +265,7 @@ def _table(settings: StudyConfig) -> list[Finding]:
 
 
 def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[Finding]:
-    """Return what is wrong with the rows: pairs that occur twice or not at all."""
+    """Return problems with the rows: pairs that occur twice or not at all."""
     unit, period = settings.data.unit, settings.data.period
     keys = frame[[unit, period]]
     twice = keys[keys.duplicated()].drop_duplicates()
@@ -293,7 +293,7 @@ def _grid(settings: StudyConfig, frame: pd.DataFrame, used: list[str]) -> list[F
 
 
 def _map(settings: StudyConfig, ids: pd.Series | None) -> list[Finding]:
-    """Return what is wrong with the map: its file, its column of ids, ids that differ."""
+    """Return problems with the map: its file, its id column, ids that differ."""
     data = settings.data
     if not data.geometry:
         return []
@@ -344,7 +344,7 @@ def _weights_file(settings: StudyConfig) -> list[Finding]:
     try:
         read(path)
     except NqpError as error:
-        # Bare numbers have no ids: they are matched with the panel later, in the order of rows.
+        # Numbers alone have no ids: they are matched with the panel later, by row order.
         if "without ids" in str(error) or "names" in str(error):
             return []
         return [Finding("fails", "weights", f"[weights] path: {_in_settings(error)}")]
@@ -380,7 +380,7 @@ def _gaps(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
 
 
 def _values(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
-    """Return columns that are no numbers, and values that a step cannot use."""
+    """Return columns that are not numeric, and values that a step cannot use."""
     outcome, indicators = settings.outcome.variable, settings.indicators
     numeric = dict.fromkeys([*settings.data.logs, *indicators, *([outcome] if outcome else [])])
     findings = []

@@ -1,4 +1,4 @@
-"""The settings of a study: reading them, all faults at once, and what they say together."""
+"""The settings of a study: reading them, reporting all errors at once, checking combinations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["STEPS", "TABLES", "StudyConfig", "config_and_faults", "read_config"]
 
 
 class StudyConfig(Table):
-    """Settings with defaults filled in; `folder` is what paths of data are relative to."""
+    """Settings with defaults filled in; paths of data are relative to `folder`."""
 
     study: Study
     data: Data
@@ -50,12 +50,12 @@ class StudyConfig(Table):
 
     @property
     def folder(self) -> Path:
-        """What paths of data are relative to."""
+        """The folder to which paths of data are relative."""
         return self._folder
 
     @property
     def outcome_name(self) -> str:
-        """The column studied."""
+        """The outcome column."""
         return self.outcome.variable or self.index.name
 
     def file(self, name: str) -> Path:
@@ -64,7 +64,7 @@ class StudyConfig(Table):
 
     @property
     def indicators(self) -> list[str]:
-        """The columns of the index, whatever its levels."""
+        """The columns of the index, at all levels."""
         columns: list[str] = []
         for name, value in (self.index.indicators or {}).items():
             columns += value if isinstance(value, dict) else [name]
@@ -72,13 +72,13 @@ class StudyConfig(Table):
 
     @property
     def groupings(self) -> dict[str, str]:
-        """The columns of groups that are named, by key."""
+        """The group columns that are set, by key."""
         keys = dict(self.groups)
         return {key: column for key, column in keys.items() if column}
 
     @property
     def columns(self) -> list[str]:
-        """The columns of the file that the study needs complete."""
+        """The columns of the file that must be complete."""
         columns = [*self.data.logs, *self.indicators]
         columns += [self.outcome.variable] if self.outcome.variable else []
         columns += self.groupings.values()
@@ -89,7 +89,7 @@ class StudyConfig(Table):
 
     @model_validator(mode="after")
     def _agree(self) -> StudyConfig:
-        """Refuse keys that are right alone and wrong together."""
+        """Refuse keys that are valid alone but not in combination."""
         faults = [*_faults_of_weights(self), *_faults_of_files(self), *_faults_of_names(self)]
         if faults:
             raise SettingError("sentences", *faults)
@@ -185,7 +185,7 @@ def read_config(source: str | Path | Mapping[str, Any]) -> StudyConfig:
 
 
 def config_and_faults(source: object) -> tuple[StudyConfig | None, list[str]]:
-    """Return the settings, or none and all their faults.
+    """Return the settings, or None and all errors.
 
     Parameters
     ----------
@@ -240,12 +240,12 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise OptionError(
             f"{path.name} is not valid TOML: {error}{_line_of(error, text)}"
         ) from None
-    except (RecursionError, ValueError) as error:  # a number of a million digits, say
+    except (RecursionError, ValueError) as error:  # for example, a number with a million digits
         raise OptionError(f"{path.name} is not valid TOML: {error}") from None
 
 
 def _line_of(error: tomllib.TOMLDecodeError, text: str) -> str:
-    """Return the line that cannot be read, and what is often wrong with it."""
+    """Return the line that cannot be read, and a common cause."""
     place = re.search(r"at line (\d+)", str(error))
     if place is None:
         return ""
@@ -259,7 +259,7 @@ def _line_of(error: tomllib.TOMLDecodeError, text: str) -> str:
 
 
 def _written(content: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return the keys that have a value; an empty text is none, as nothing is written in it."""
+    """Return the keys that have a value; an empty text counts as no value."""
     return {
         key: _plain(value)
         for key, value in content.items()
@@ -268,7 +268,7 @@ def _written(content: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """Return a copy of plain Python values; what TOML does not have is refused by its type."""
+    """Return a copy of plain Python values; types that TOML does not have are refused later."""
     if isinstance(value, Mapping) and depth < 4:
         return {key: _plain(part, depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple) and depth < 4:

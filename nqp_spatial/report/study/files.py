@@ -1,4 +1,4 @@
-"""The files that a study names, read as they are."""
+"""The files named in a study, read unchanged."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["ids_of_map", "map_of", "table_of"]
 def table_of(
     path: Path, *, unit: str = "", sheet_name: str | None = None, encoding: str | None = None
 ) -> pd.DataFrame:
-    """Return a table as it is, names of columns as text.
+    """Return a table unchanged, with column names as text.
 
     Parameters
     ----------
     path : Path
         csv, xlsx, xls, dta or parquet.
     unit : str
-        Column of ids, if it is known.
+        Column of ids, if known.
     sheet_name, encoding : str, optional
-        Of a workbook; of a csv.
+        For a workbook; for a csv.
 
     Raises
     ------
     NqpError, OSError
-        If it cannot be read: another ending, encoding, sheet, an empty or a damaged file.
+        If it cannot be read: unknown extension, wrong encoding or sheet, empty or damaged file.
     """
     sheets = [] if sheet_name is None else sheets_of(path)
     if sheets and sheet_name not in sheets:
@@ -50,7 +50,7 @@ def table_of(
 
 
 def map_of(path: Path, encoding: str | None = None) -> gpd.GeoDataFrame:
-    """Return a map as it is, with at least one shape.
+    """Return a map unchanged, with at least one shape.
 
     Raises
     ------
@@ -64,20 +64,20 @@ def map_of(path: Path, encoding: str | None = None) -> gpd.GeoDataFrame:
 
 
 def ids_of_map(shapes: gpd.GeoDataFrame, unit: str, ids: pd.Series) -> tuple[str, list[str]]:
-    """Return the map's column that has most of the units' ids, and those that it lacks.
+    """Return the map's column that contains most of the units' ids, and the missing ids.
 
     Parameters
     ----------
     shapes : GeoDataFrame
     unit : str
-        Column of the table: of equals the one of this name is preferred.
+        Column of the table: in a tie, the column with this name is preferred.
     ids : Series
         Ids of the table, compared as text.
 
     Returns
     -------
     (str, list of str)
-        An empty name if no column has half of them.
+        An empty name if no column contains half of them.
     """
     wanted = dict.fromkeys(ids.dropna().map(str))
     best, lacking = "", list(wanted)

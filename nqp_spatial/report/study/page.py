@@ -1,4 +1,4 @@
-"""The page of a study: one file with everything in it."""
+"""The page of a study: a single self-contained file."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ __all__ = [
     "tests_of",
 ]
 
-#: What the names of rows or columns are: of one domain of the vocabulary, of one for each level, or
-#: the caller's own (none), which stay as they are.
+#: Type of the names of rows or columns: from one domain of the vocabulary, from one for each level,
+#: or the caller's own (None), which stay unchanged.
 Domains: TypeAlias = str | tuple[str | None, ...] | None
 
 
@@ -43,7 +43,7 @@ class Table:
     head : list of list of str
         For each column its name, or its names by level.
     side : list of list of str
-        For each row likewise.
+        The same for each row.
     cells : list of list of str
         Row by row.
     """
@@ -56,7 +56,7 @@ class Table:
 
 @dataclass
 class Section:
-    """What one step made, as it is shown.
+    """The output of one step, as displayed.
 
     Attributes
     ----------
@@ -66,13 +66,13 @@ class Section:
     figures : list of (caption, file name)
     warnings : list of str
     error : str
-        What went wrong, or "".
+        The error message, or "".
     skip_reason : str
         Why the step does not apply, or "".
     key : str
-        Hash of all that the step depends on.
+        Hash of all inputs of the step.
     fonts : list of str
-        What cannot be drawn because a font is missing.
+        Text that cannot be drawn because a font is missing.
     """
 
     name: str
@@ -99,13 +99,13 @@ def page_of(
     lang: str,
     script: str,
 ) -> str:
-    """Return the page's HTML, pictures inside.
+    """Return the page's HTML, with embedded pictures.
 
     Parameters
     ----------
     sections : sequence of Section
     folder : Path
-        Where the figures are.
+        Folder of the figures.
     title, facts, setup, versions, lang, script : str
     """
     from jinja2 import Environment, FileSystemLoader
@@ -134,7 +134,7 @@ def _in_language(value: object) -> object:
 
 
 def _common_warnings(sections: Sequence[Section]) -> list[str]:
-    """Return warnings that the page gives once: the first on fonts, and those of several steps."""
+    """Return warnings shown only once: the first on fonts, and those of several steps."""
     counts = Counter(words for section in sections for words in dict.fromkeys(section.warnings))
     fonts = [words for section in sections for words in section.fonts]
     return [*fonts[:1], *(words for words, count in counts.items() if count > 1)]
@@ -149,10 +149,10 @@ def table_of(
     ----------
     caption : str
     table : DataFrame
-        Messages in it are translated; other texts are the caller's own and stay.
+        Messages in it are translated; other texts are the caller's own and stay unchanged.
     columns, rows : str, tuple or None
-        Domain of the names in the vocabulary, for each level where there are several; none for
-        names of the caller's own.
+        Domain of the names in the vocabulary, for each level if there are several; None for the
+        caller's own names.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def tests_of(
     ----------
     tests : iterable of tests
     groups : iterable of str
-        What the tests are about, if they are of several kinds.
+        Groups of the tests, if there are several kinds.
 
     Examples
     --------
@@ -260,7 +260,7 @@ def _p_value(value: float) -> str:
 
 
 def _inline(path: Path) -> tuple[str, bool]:
-    """Return a picture as text, and whether it is made for more than a column's width."""
+    """Return a picture as text, and whether it is wider than a column."""
     data = path.read_bytes()
     width = int.from_bytes(data[16:20], "big")  # in the header of every PNG
     return "data:image/png;base64," + base64.b64encode(data).decode(), width > 1.3 * COLUMN * 300

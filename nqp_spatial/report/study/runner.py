@@ -1,4 +1,4 @@
-"""`study`: a whole study from one file of settings."""
+"""`study`: a complete study from one settings file."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ SCRIPT = "study.py"
 
 @dataclass(frozen=True, repr=False, eq=False)
 class StudyResult(Displayed):
-    """What a study wrote.
+    """The output of a study.
 
     Attributes
     ----------
     page : Path
         The HTML page.
     script : Path
-        The script that repeats it.
+        The script that replicates it.
     sections : list of Section
-        What each step shows.
+        The content of each step.
     skipped : list of str
         Steps that were reused from an earlier run.
 
@@ -106,13 +106,13 @@ def study(
     progress: bool = True,
     fresh: bool = False,
 ) -> StudyResult:
-    """Run a whole study and write its page, figures, tables and script.
+    """Run a complete study and write its page, figures, tables and script.
 
     Steps: the data; an index; regional disparity; the distribution; chains; convergence and clubs;
     association; specification tests; the model and its effects; centre and periphery. A step that
-    does not apply is left out with the reason; one that fails is reported in the page and the
-    others go on. A step is reused from an earlier run in the same folder if nothing that it
-    depends on has changed: files, settings, code, version.
+    does not apply is omitted with the reason; one that fails is reported in the page and the others
+    continue. A step is reused from an earlier run in the same folder if none of its inputs has
+    changed: files, settings, code, version.
 
     Parameters
     ----------
@@ -133,9 +133,9 @@ def study(
     Raises
     ------
     OptionError
-        If settings are at fault; all faults are named.
+        If settings are invalid; all errors are named.
     NqpError, OSError
-        If the data or the weights cannot be made: no step can then run.
+        If the data cannot be read or the weights cannot be built, so that no step can run.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     _make_folders(out)
     renew_font_warning()
     setup = setup_code(settings)
-    base = base_key(settings, setup)  # before the data are read: a later change is then seen
+    base = base_key(settings, setup)  # before the data are read, so that later changes are detected
     names = run_setup(settings, setup, out)
     sections, skipped = [], []
     steps = [_long_enough(step, names["panel"].n_periods) for step in every_step(settings)]
@@ -208,7 +208,7 @@ def _make_folders(out: Path) -> None:
 
 
 def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
-    """Run the code that reads data and makes weights; return the names that steps build on."""
+    """Run the code that reads data and builds weights; return the names that steps use."""
     import numpy as np
 
     import nqp_spatial as nq
@@ -220,7 +220,7 @@ def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
         exec(compile(setup, "set-up", "exec"), names)
     except (NqpError, OSError):
         raise
-    except Exception as error:  # what readers of damaged files raise has no common kind
+    except Exception as error:  # errors from damaged files have no common type
         raise PanelError(
             f"data or weights cannot be made: {type(error).__name__}: {error}; nqp-spatial check "
             "says which file or setting is at fault"
@@ -229,21 +229,21 @@ def run_setup(settings: StudyConfig, setup: str, out: Path) -> dict[str, Any]:
 
 
 def _long_enough(step: Step, periods: int) -> Step:
-    """Return the step, left out if the panel is too short for it."""
+    """Return the step, omitted if the panel is too short for it."""
     if step.skip_reason or periods >= step.periods:
         return step
     return without_code(step, t("needs at least {count} periods", count=step.periods))
 
 
 def _run(step: Step, names: dict[str, Any], key: str, out: Path) -> Section:
-    """Run one step in a folder of its own and move what it made into the report."""
+    """Run one step in its own folder and move its output into the report."""
     with tempfile.TemporaryDirectory(prefix="nqp-step-") as folder:
         made = Path(folder)
         for name in ("figures", "tables"):
             (made / name).mkdir()
         section = _result_of(step, {**names, "out": made}, names, key)
         files = {} if section.error else move_into(out, made)
-        for name, _ in step.figures:  # of an earlier run with other settings
+        for name, _ in step.figures:  # from an earlier run with other settings
             for file in (f"figures/{name}.png", f"figures/{name}.pdf"):
                 if file not in files:
                     (out / file).unlink(missing_ok=True)
@@ -253,7 +253,7 @@ def _run(step: Step, names: dict[str, Any], key: str, out: Path) -> Section:
 
 
 def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: str) -> Section:
-    """Run a step's code in `scope`; whatever it raises becomes its error."""
+    """Run a step's code in `scope`; any exception becomes its error."""
     figures = [(caption, f"figures/{name}.png") for name, caption in step.figures]
     section = Section(
         step.name, step.title, step.code, [], [], figures, [], "", step.skip_reason, key
@@ -269,7 +269,7 @@ def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: st
             section.error = f"{type(error).__name__}: {error}"
             output = StepOutput()
         except Exception as error:
-            # Any fault of one step must leave the others their results; the page names the place.
+            # An error in one step must not affect the others; the page shows where it occurred.
             place = traceback.extract_tb(error.__traceback__)[-1]
             section.error = (
                 f"{type(error).__name__}: {error} ({Path(place.filename).name}, line "
@@ -279,10 +279,10 @@ def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: st
     names |= {name: value for name, value in scope.items() if name != "out"}
     section.words = output.words
     section.tables = output.tables
-    noted = "\n".join(section.words)  # a note and a warning often say the same
+    noted = "\n".join(section.words)  # a note and a warning are often the same
     section.warnings = [text for text in _heard(caught, fonts=False) if text not in noted]
     section.fonts = _heard(caught, fonts=True)
-    # A step may draw fewer than it could: one period has one scatter plot.
+    # A step may draw fewer figures than possible: one period has one scatter plot.
     section.figures = [figure for figure in figures if (scope["out"] / figure[1]).exists()]
     if section.error:
         section.figures = []
@@ -301,7 +301,7 @@ def _heard(caught: list[warnings.WarningMessage], *, fonts: bool) -> list[str]:
 
 
 def _words_of(warning: Warning | str) -> str:
-    """Return what a warning says; as a message it is translated."""
+    """Return the text of a warning, translated if it is a message."""
     first = warning.args[0] if isinstance(warning, Warning) and warning.args else str(warning)
     return translate(first) if isinstance(first, str) else str(warning)
 
@@ -332,7 +332,7 @@ def _version(name: str) -> str:
 
 
 def _script_text(settings: StudyConfig, setup: str, steps: list[Step], out: Path) -> str:
-    """Return the script that repeats the study, with paths relative to it."""
+    """Return the script that replicates the study, with paths relative to it."""
     data = os.path.relpath(settings.folder.resolve(), out.resolve())
     parts = [
         '"""Repeat the study; written by nqp-spatial."""\n\nfrom pathlib import Path\n\n'

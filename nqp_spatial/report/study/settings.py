@@ -1,4 +1,4 @@
-"""The tables of a file of settings: models that hold types, defaults, choices, descriptions."""
+"""The tables of a settings file: models with types, defaults, choices, descriptions."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _not_empty(values: list[Any]) -> list[Any]:
 def _indicators(indicators: Any) -> Any:
     """Check column = "+" or "-", in tables by dimension or not."""
     if not isinstance(indicators, dict):
-        return indicators  # refused by its type
+        return indicators  # refused later because of its type
     faults = _faults_of_indicators(indicators)
     if faults:
         raise SettingError("sentences", *faults)
@@ -142,7 +142,7 @@ Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
 
 
 class Table(BaseModel):
-    """A table of the file: unknown keys, other types, nan and infinity are refused."""
+    """A table of the file: unknown keys, wrong types, nan and infinity are refused."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True

@@ -1,4 +1,4 @@
-"""A first file of settings, with what the columns of a table and a map let one guess."""
+"""An initial settings file, with guesses from the columns of a table and a map."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["starter"]
 _PERIODS = ("year", "period", "time", "date", "年份", "年", "时间", "年度")
 _YEAR = re.compile(r"(?:1[89]|2[01])\d\d(?:\.0)?年?")
 _WEIGHTS = (".gal", ".gwt")
-_REGRESSORS = 3  # of the formula that is proposed
+_REGRESSORS = 3  # in the proposed formula
 
 Guesses = dict[tuple[str, str], Any]
 
 
 @checked
 def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Path) -> str:
-    """Return a commented file of settings for a table and a map, from the columns they have.
+    """Return a commented settings file for a table and a map, based on their columns.
 
     Parameters
     ----------
@@ -41,17 +41,17 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
         csv, xlsx, dta or parquet.
     geometry : path, optional
     folder : Path
-        Where the file will be: paths are written relative to it.
+        Folder of the file: paths are written relative to it.
 
     Returns
     -------
     str
-        TOML. What was guessed is marked; what can be left out stands behind ``#``.
+        TOML. Guesses are marked; optional keys are commented out with ``#``.
 
     Raises
     ------
     NqpError, OSError
-        If the table or the map cannot be read, or no unit or period can be made out.
+        If the table or the map cannot be read, or no unit or period can be identified.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
-    """Return a table of which a panel may be made, the options to read it with, and notes."""
+    """Return a table from which a panel can be built, the options to read it, and notes."""
     readings: list[dict[str, Any]] = [{"sheet_name": name} for name in sheets_of(path)] or [
         {"encoding": name} for name in (None, "gb18030", "utf-16") if path.suffix.lower() == ".csv"
     ]
@@ -121,7 +121,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
 
 
 def _map(path: Path, frame: pd.DataFrame) -> tuple[Any, str | None]:
-    """Return a map, and the encoding that gives it the table's ids where it names none."""
+    """Return a map, and, if it declares none, the encoding under which it has the table's ids."""
 
     def lacking(shapes: Any) -> int:
         texts = frame.select_dtypes(exclude="number")
@@ -139,7 +139,7 @@ def _map(path: Path, frame: pd.DataFrame) -> tuple[Any, str | None]:
 
 
 def _usable(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the columns that can be compared, their names as text."""
+    """Return the columns that can be compared, with names as text."""
     if frame.empty:
         raise OptionError(f"{path.name!r} has no rows: a panel has one row per unit and period")
     nested = [
@@ -206,7 +206,7 @@ def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
 
 
 def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[Guesses, list[str]]:
-    """Return the column of ids of a map, what to do with other shapes, and what it lacks."""
+    """Return the id column of a map, how to treat additional shapes, and the missing ids."""
     column, absent = ids_of_map(shapes, unit, ids)
     if not column:
         return {}, [f"No column of {name} has the ids in {unit}: {sample(ids.unique())}"]
@@ -223,7 +223,7 @@ def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[
 
 
 def _weights_beside(path: Path, folder: Path) -> Guesses:
-    """Return weights as a file; it is named only if there is one."""
+    """Return the settings of weights; a map file is named only if there is one."""
     files = sorted(
         file for file in path.resolve().parent.iterdir() if file.suffix.lower() in _WEIGHTS
     )
@@ -234,7 +234,7 @@ def _weights_beside(path: Path, folder: Path) -> Guesses:
 def _guess_columns(
     frame: pd.DataFrame, unit: str, period: str
 ) -> tuple[Guesses, dict[tuple[str, str], str], list[str]]:
-    """Return an outcome and groups, a formula to start from, and what the columns are."""
+    """Return an outcome and groups, an initial formula, and descriptions of the columns."""
     by_unit = frame.groupby(unit)
     others = [name for name in frame.columns if name not in (unit, period)]
     numeric = [name for name in others if _is_number(frame[name])]
@@ -272,7 +272,7 @@ def _is_number(values: pd.Series) -> bool:
 
 
 def _independent(frame: pd.DataFrame, unit: str, period: str, names: list[str]) -> list[str]:
-    """Return the first columns that a formula can hold and that effects leave independent."""
+    """Return the first columns that a formula can contain and that effects do not absorb."""
     chosen: list[str] = []
     columns: list[np.ndarray] = []
     for name in names:

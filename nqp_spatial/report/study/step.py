@@ -1,8 +1,8 @@
-"""What a step of a study is, and the code that it runs.
+"""The steps of a study, and the code that they run.
 
 A step's code is a template of Python beside its module: readable text with ``{{ }}`` for settings,
 each written as a literal. The study runs the rendered text and the page shows the same text, so
-that what is shown and what was run cannot differ.
+that the code shown and the code run cannot differ.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FOLDER = Path(__file__).parent
 
 @dataclass
 class StepOutput:
-    """What a step shows: paragraphs and tables, in the language of the page.
+    """The content of a step: paragraphs and tables, in the language of the page.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class StepOutput:
     tables: list[Table] = field(default_factory=list)
 
     def say(self, *messages: str) -> None:
-        """Add paragraphs, empty ones left out."""
+        """Add paragraphs, without empty ones."""
         self.words += [translate(message) for message in messages if message]
 
     def note(self, notes: Iterable[str]) -> None:
@@ -78,18 +78,18 @@ class Step:
     ----------
     name, title : str
     code : str
-        Python that calls the API; `panel`, `w`, `nq` and `out` are there.
+        Python that calls the API; `panel`, `w`, `nq` and `out` are defined.
     read : callable
-        From the names that the code made to what is shown.
+        Function from the names that the code defines to the content shown.
     figures : tuple of (name, caption)
         Files that the code writes to out / "figures".
     skip_reason : str
         Why the step does not apply, or "".
     needed : str
-        The part of the code that later steps build on: it runs even where the step is reused
+        The part of the code that later steps require: it runs even if the step is reused
         from an earlier run.
     periods : int
-        How many the step needs at least.
+        Minimum number of periods that the step requires.
     """
 
     name: str
@@ -128,17 +128,17 @@ def make_step(
 
 
 def left_out(name: str, title: str, reason: str) -> Step:
-    """Return a step that does not apply, and why."""
+    """Return a step that does not apply, with the reason."""
     return Step(name, translate(title), "", lambda _: StepOutput(), skip_reason=translate(reason))
 
 
 def without_code(step: Step, reason: str) -> Step:
-    """Return the step without its code, with the reason why it is left out."""
+    """Return the step without its code, with the reason why it is omitted."""
     return Step(step.name, step.title, "", step.read, skip_reason=translate(reason))
 
 
 def setup_code(config: StudyConfig) -> str:
-    """Return the code that reads the data and makes the weights."""
+    """Return the code that reads the data and builds the weights."""
     labels = {
         f"log_{name}": translate(t("Log of {name}", name=config.data.labels.get(name, name)))
         for name in config.data.logs
@@ -159,7 +159,7 @@ def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, st
 
 
 def _described(config: StudyConfig) -> list[str]:
-    """Return the columns with descriptive statistics: those used, and logs, without groups."""
+    """Return the columns for descriptive statistics: those used, and logs, without groups."""
     groups = config.groupings.values()
     columns = [name for name in config.columns if name not in groups]
     return columns + [f"log_{name}" for name in config.data.logs]
@@ -177,7 +177,7 @@ def _environment() -> jinja2.Environment:
 
 
 def literal(value: object) -> str:
-    """Return a plain value as Python text that is that value and nothing else.
+    """Return a plain value as a Python literal.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def literal(value: object) -> str:
     """
     if value is None or isinstance(value, bool):
         return str(value)
-    # The writers of the built-in types, whatever a subclass would say of itself.
+    # The representations of the built-in types, not those of subclasses.
     if isinstance(value, str):
         return str.__repr__(value)
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""From the frames of results to the text cells of a table."""
+"""Conversion of the frames of results to the text cells of a table."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def numbers(frame: pd.DataFrame | pd.Series, digits: int) -> pd.DataFrame:
 def with_error(
     value: float, error: float, digits: int, mark: str = "", error_digits: int = -1
 ) -> str:
-    r"""Return an estimate with what stands in parentheses below it.
+    r"""Return an estimate with a value in parentheses below it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def with_error(
     mark : str
         Stars.
     error_digits : int
-        Decimal places in parentheses, if others.
+        Decimal places in parentheses, if different.
 
     Examples
     --------
@@ -97,12 +97,12 @@ def with_error(
 
 
 def by_panel(columns: dict[str, dict[tuple[str, str], str]]) -> pd.DataFrame:
-    """Return cells by (panel, row) side by side: panels as they first come, rows likewise.
+    """Return cells by (panel, row) side by side: panels and rows in order of appearance.
 
     Parameters
     ----------
     columns : dict
-        Heading to cells by panel and row; rows that a column lacks stay empty.
+        Heading to cells by panel and row; cells of rows that a column does not have stay empty.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Several results side by side: their headings, and facts that all or only some of them share."""
+"""Several results side by side: their headings, and facts common to all or some of them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["by_heading", "row_label", "same_or_each", "shared_labels"]
 
 
 def by_heading(results: Any, kind: type) -> dict[str, Any]:
-    """Return results by heading; numbers in parentheses where there are no names.
+    """Return results by heading; numbers in parentheses if there are no names.
 
     Parameters
     ----------
     results : result, iterable or mapping
     kind : type
-        What each must be.
+        The required class of each.
 
     Raises
     ------
     OptionError
-        If one is of another kind, there are none, or two headings are the same.
+        If one is of another class, there are none, or two headings are the same.
     """
     if isinstance(results, kind):
         results = [results]
@@ -68,7 +68,7 @@ def _numbered(number: int, value: str) -> Message:
 def shared_labels(results: Iterable[RegressionResult | EffectsResult]) -> set[str]:
     """Return the labels that two variables of one column share.
 
-    Such variables have their names behind the label, in all columns alike.
+    Such variables have their names after the label, in all columns.
     """
     counts = (
         Counter(result.labels.get(name, name) for name in dict.fromkeys(_variables(result)))
@@ -84,7 +84,7 @@ def _variables(result: RegressionResult | EffectsResult) -> Iterable[str]:
 
 
 def row_label(name: str, labels: Mapping[str, str], shared: Set[str]) -> str:
-    """Return the label of a variable's row, with its name behind it where others have the label.
+    """Return the label of a variable's row, followed by its name if others have the same label.
 
     Examples
     --------

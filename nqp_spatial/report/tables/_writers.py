@@ -1,4 +1,4 @@
-"""How cells become a file: Word, LaTeX, HTML through maketables, spreadsheets through openpyxl."""
+"""Writing cells to a file: Word, LaTeX, HTML with maketables, spreadsheets with openpyxl."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PAGE = """<!DOCTYPE html>
 
 
 def require_result(result: object, kind: type, table: str, source: str) -> None:
-    """Raise unless a table is given the result that it writes."""
+    """Raise unless the result is of the class that a table requires."""
     if not isinstance(result, kind):
         raise OptionError(
             f"{table} writes what {source} returned, a {kind.__name__}; got {type(result).__name__}"
@@ -41,7 +41,7 @@ def require_result(result: object, kind: type, table: str, source: str) -> None:
 
 @dataclass(frozen=True)
 class TableFile:
-    """The file that a table is written to, in the language of the table.
+    """The file to which a table is written, in the language of the table.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class TableFile:
         Decimal places of its numbers.
     caption : str or None
     notes : str
-        The caller's, after those of the table.
+        The caller's notes, after those of the table.
     """
 
     target: Path
@@ -59,15 +59,15 @@ class TableFile:
     notes: str
 
     def write(self, cells: pd.DataFrame, about: Iterable[str], words: Collection[str] = ()) -> Path:
-        """Write text cells, with notes on them below.
+        """Write text cells, with notes below them.
 
         Parameters
         ----------
         cells : DataFrame
         about : iterable of str
-            Sentences, translated; empty ones are left out.
+            Sentences, translated; empty ones are omitted.
         words : collection of str
-            Columns whose cells are words even where they look like numbers.
+            Columns whose cells are text even if they look like numbers.
         """
         sentences = [translate(sentence) for sentence in about if sentence]
         text = ("" if current_language() == "zh" else " ").join(sentences)
@@ -79,7 +79,7 @@ class TableFile:
 def table_file(
     path: str | Path, digits: int, caption: str | None, notes: str, lang: Lang
 ) -> Iterator[TableFile]:
-    """Open the language of a table and check where it goes, before anything is computed."""
+    """Set the language of a table and check its path, before anything is computed."""
     with language(lang):
         yield TableFile(target_of(path, digits, caption, notes), digits, caption, notes)
 
@@ -87,7 +87,7 @@ def table_file(
 def target_of(
     path: str | Path, digits: int = 3, caption: str | None = None, notes: str = ""
 ) -> Path:
-    """Return the path, its folder made; raise unless a table with these options can be written."""
+    """Return the path, creating its folder; raise if these options allow no table."""
     if not (caption is None or isinstance(caption, str)) or not isinstance(notes, str):
         raise OptionError(f"caption and notes must be text, got {caption!r} and {notes!r}")
     if not isinstance(path, str | Path) or "\0" in str(path):
@@ -131,7 +131,7 @@ def write_cells(
     caption : str, optional
     notes : str
     words : collection of str
-        Columns whose cells are words even where they look like numbers.
+        Columns whose cells are text even if they look like numbers.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def write_cells(
             table.save(type="docx", file_name=str(target.resolve()), show=False, replace=True)
             _fit_columns(target)
         else:
-            # Two levels of columns: maketables takes names of one level for Python's own.
+            # Two levels of columns: maketables treats names of one level as names of Python.
             shown = cells.set_axis(
                 pd.MultiIndex.from_tuples([("", c) for c in cells.columns]), axis=1
             )
@@ -171,7 +171,7 @@ def write_cells(
 def _filled(
     cells: pd.DataFrame, caption: str | None, notes: str, clean: Callable[[str], str]
 ) -> Any:
-    """Return a table of maketables, every text of it cleaned for the format."""
+    """Return a table of maketables, with all text escaped for the format."""
     import maketables
 
     def cleaned(labels: pd.Index) -> pd.Index:
@@ -191,7 +191,7 @@ def _filled(
 
 
 def _fit_columns(target: Path) -> None:
-    """Give columns of a Word table the room that their text needs, and panel titles a whole row."""
+    """Set columns of a Word table to the width of their text, and give panel titles a full row."""
     import docx
     from docx.shared import Emu
 
@@ -214,7 +214,7 @@ def _fit_columns(target: Path) -> None:
                 continue  # merged already: headings over several columns, notes
             for k, text in enumerate(texts):
                 longest = max((_wide(line) for line in text.splitlines()), default=0.0)
-                needs[k] = max(needs[k], min(longest, 34.0) + 2.0)  # and the cell's margins
+                needs[k] = max(needs[k], min(longest, 34.0) + 2.0)  # plus the cell's margins
         share = room / sum(needs)
         table.autofit = False
         for k, column in enumerate(table.columns):
@@ -227,7 +227,7 @@ def _fit_columns(target: Path) -> None:
 
 
 def _wide(line: str) -> float:
-    """Return the width of a line in letters; Chinese ones count twice."""
+    """Return the width of a line in characters; Chinese characters count twice."""
     from unicodedata import east_asian_width
 
     return float(sum(2 if east_asian_width(letter) in "WF" else 1 for letter in line))
@@ -294,7 +294,7 @@ def _sheet(
 
 
 def _put(cell: Any, value: object) -> None:
-    """Fill a cell; text is never a formula, an error or a number, whatever it begins with."""
+    """Fill a cell; text is never a formula, an error or a number, for any first character."""
     if not isinstance(value, str):
         cell.value = value
         return
@@ -307,10 +307,10 @@ def _put(cell: Any, value: object) -> None:
     cell.value = text or None
     if text:
         cell.data_type = "s"
-        cell.quotePrefix = starts_formula(text)  # so that it stays text when it is edited
+        cell.quotePrefix = starts_formula(text)  # so that it remains text when edited
 
 
 def _value(text: object) -> object:
-    """Return the number that a cell's text is, as this package writes numbers, or the text."""
+    """Return the number in a cell's text, in this package's format, or the text itself."""
     words = str(text)
     return float(words.replace(",", "")) if _NUMBER.fullmatch(words) else words

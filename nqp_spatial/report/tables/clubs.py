@@ -16,7 +16,7 @@ from nqp_spatial.report.tables._writers import require_result, table_file
 
 __all__ = ["club_table"]
 
-_ROOM = 30  # members of a club that a table has room for
+_ROOM = 30  # maximum number of members of a club in a table
 
 
 @checked
@@ -31,7 +31,7 @@ def club_table(
     digits: Digits = 3,
     lang: Lang = "en",
 ) -> Path:
-    """Write convergence clubs with their tests and, if asked for, their members.
+    """Write convergence clubs with their tests and, if requested, their members.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def club_table(
     Raises
     ------
     OptionError
-        If the ending or an option is unknown.
+        If the file extension or an option is unknown.
 
     Examples
     --------

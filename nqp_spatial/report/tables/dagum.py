@@ -42,7 +42,7 @@ def dagum_table(
     Raises
     ------
     OptionError
-        If the ending or an option is unknown.
+        If the file extension or an option is unknown.
 
     Examples
     --------

@@ -40,7 +40,7 @@ def descriptive_table(
     path, caption, notes, digits, lang
         As in `transition_table`.
     periods : sequence, optional
-        All if not given.
+        By default all.
 
     Returns
     -------
@@ -49,12 +49,13 @@ def descriptive_table(
     Raises
     ------
     OptionError
-        If the ending or an option is unknown, or there are no variables. What `SpatialPanel.values`
-        raises.
+        If the file extension or an option is unknown, or there are no variables. Errors of
+        `SpatialPanel.values` are passed on.
 
     Notes
     -----
-    Between: of the units' means. Within: of deviations from the units' means, as in Stata's xtsum.
+    Between: standard deviation of unit means. Within: of deviations from unit means, as in Stata's
+    xtsum.
 
     Examples
     --------

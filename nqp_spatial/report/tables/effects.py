@@ -32,7 +32,8 @@ def effects_table(
     Parameters
     ----------
     effects : EffectsResult, sequence or mapping
-        One or more results of `RegressionResult.effects`; the keys of a mapping head the columns.
+        One or more results of `RegressionResult.effects`; the keys of a mapping are the column
+        headings.
     path : path
         Ends in .docx, .tex, .html or .xlsx.
     caption : str, optional
@@ -42,7 +43,7 @@ def effects_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words and of what the result says; `notes` stay as given.
+        Language of the built-in words and of the result's notes; `notes` are not translated.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def effects_table(
     Raises
     ------
     OptionError
-        If the ending is unknown or there are no results.
+        If the file extension is unknown or there are no results.
 
     Examples
     --------

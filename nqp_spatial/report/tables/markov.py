@@ -42,17 +42,17 @@ def transition_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words and of what the result says; `notes` stay as given.
+        Language of the built-in words and of the result's notes; `notes` are not translated.
 
     Returns
     -------
     Path
-        One panel per condition or group; rows are states now, columns states next.
+        One panel per condition or group; rows are current states, columns next states.
 
     Raises
     ------
     OptionError
-        If the ending or an option is unknown, or the result is not of chains.
+        If the file extension or an option is unknown, or the result does not contain chains.
 
     Examples
     --------

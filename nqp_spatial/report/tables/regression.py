@@ -34,20 +34,20 @@ def regression_table(
     digits: Digits = 3,
     lang: Lang = "en",
 ) -> Path:
-    """Write models side by side to a file, with effects below the coefficients if asked for.
+    """Write models side by side to a file, with effects below the coefficients if requested.
 
     Parameters
     ----------
     results : RegressionResult, sequence or mapping
-        The models; the keys of a mapping head the columns.
+        The models; the keys of a mapping are the column headings.
     path : path
-        Ends in .docx, .tex, .html or .xlsx, which decides the format. Its folder is made if need
-        be.
+        Ends in .docx, .tex, .html or .xlsx, which decides the format. Its folder is created if
+        necessary.
     effects : bool or mapping
-        Panels of direct, indirect and total effects; true for those of 1 000 draws and seed 0, or
-        results of `RegressionResult.effects` by the same headings.
+        Panels of direct, indirect and total effects; True for effects with 1 000 draws and seed 0,
+        or results of `RegressionResult.effects` by the same headings.
     statistic : {"se", "t"}
-        What stands in parentheses: standard errors or t (z) statistics.
+        In parentheses: standard errors or t (z) statistics.
     caption : str, optional
         Title of the table.
     notes : str
@@ -55,7 +55,7 @@ def regression_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words and of what the result says; `notes` stay as given.
+        Language of the built-in words and of the result's notes; `notes` are not translated.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def regression_table(
     Raises
     ------
     OptionError
-        If the ending or an option is unknown, or there are no results.
+        If the file extension or an option is unknown, or there are no results.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def regression_table(
 def _effects_of(
     models: Mapping[str, RegressionResult], effects: bool | Mapping[Any, EffectsResult]
 ) -> dict[str, EffectsResult]:
-    """Return effects by heading, those of 1 000 draws if they are only asked for."""
+    """Return effects by heading, with 1 000 draws if only requested by True."""
     if effects is True:
         return {heading: model.effects(seed=0) for heading, model in models.items()}
     if not effects:
@@ -123,7 +123,7 @@ def _coefficients(
             words = f"W × {words}"
         if block in ("mean", "wmean"):
             words = translate(t("mean of {variable}", variable=words))
-        if part:  # of a model with several W's in a term
+        if part:  # for a model with several matrices W in a term
             words = f"{words}, {part[0]}"
         cells[panel, words] = _estimate(row, statistic, digits)
     return cells
@@ -161,7 +161,7 @@ def _yes_or_no(answer: bool) -> Message:
 def _about(
     models: Mapping[str, RegressionResult], impacts: Mapping[str, EffectsResult], statistic: str
 ) -> list[str]:
-    """Return what the numbers are, each fact once where all columns share it."""
+    """Return the description of the numbers, each fact once if all columns share it."""
     specs = [model.spec for model in models.values()]
     estimators = ["GS2SLS" if s.estimator == "gs2sls" else t("likelihood") for s in specs]
     corrections = [label("correction", spec.correction) for spec in specs]

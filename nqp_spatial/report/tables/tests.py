@@ -45,19 +45,19 @@ def tests_table(
     Parameters
     ----------
     tests : result, TestSet, mapping or sequence
-        Any result that has ``tests``, such as what `nqp_spatial.diagnostics` returned, or tests.
+        Any result that has ``tests``, such as that of `nqp_spatial.diagnostics`, or tests.
     path, caption, notes, digits, lang
         As in `transition_table`.
 
     Returns
     -------
     Path
-        Tests that do not apply say why.
+        Tests that do not apply are listed with the reason.
 
     Raises
     ------
     OptionError
-        If the ending or an option is unknown, or there are no tests.
+        If the file extension or an option is unknown, or there are no tests.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def tests_table(
 
 
 def _listed(tests: Any) -> list[Test]:
-    """Return tests in order, or raise where they are anything else."""
+    """Return tests in order, or raise if they are anything else."""
     held = getattr(tests, "tests", tests)
     values = held.values() if isinstance(held, Mapping) else held
     listed = (

@@ -1,4 +1,4 @@
-"""Steps of a study, in their order: a module for what each shows, a template for what each runs."""
+"""Steps of a study, in their order: a module for its content, a template for its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Centre and periphery: spillovers from group to group."""
+"""Centre and periphery: spillovers between groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["centre"]
 
 
 def centre(config: StudyConfig) -> Step:
-    """Estimate spillovers from group to group."""
+    """Estimate spillovers between groups."""
     title, formula = t("Centre and periphery"), config.model.formula
     if not formula:
         return left_out("centre", title, t("[model] formula is not given"))

@@ -40,7 +40,7 @@ def _read(names: Names) -> StepOutput:
     )  # fmt: skip
     if "by_group" in names:
         output.say(_groups(names["by_group"].tests["lr_permutation"].p_value))
-    # The chain of all units says the same of itself in both results.
+    # The chain of all units has the same notes in both results.
     output.note(dict.fromkeys([*chain.notes, *spatial.notes]))
     probabilities = chain.probabilities.assign(moves=chain.counts.sum(axis=1))
     output.show(t("Transition probabilities"), probabilities)

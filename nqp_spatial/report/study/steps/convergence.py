@@ -1,4 +1,4 @@
-"""Convergence: dispersion, growth, clubs and where they are."""
+"""Convergence: dispersion, growth, clubs and their locations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["convergence"]
 
 
 def convergence(config: StudyConfig) -> Step:
-    """Test convergence, find clubs and where they are."""
+    """Test convergence, find clubs and their locations."""
     figures = [
         ("sigma", t("Dispersion, first period = 1.")),
         ("beta", t("Growth and the initial level.")),

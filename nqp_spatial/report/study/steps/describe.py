@@ -12,7 +12,7 @@ __all__ = ["describe"]
 
 
 def describe(config: StudyConfig) -> Step:
-    """Describe the variables and draw the outcome in three periods."""
+    """Describe the variables and map the outcome in three periods."""
     mapped = config.data.geometry and config.outcome.variable
     caption = t("The variable in the first, middle and last period, in the same classes.")
     figures = [("map", caption)] if mapped else []

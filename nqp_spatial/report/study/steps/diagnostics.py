@@ -1,4 +1,4 @@
-"""Specification tests: which model the data favour."""
+"""Specification tests: the model that the data favour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the distribution moves: densities, modes, stochastic kernels."""
+"""Distribution dynamics: densities, modes, stochastic kernels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["distribution"]
 
 
 def distribution(config: StudyConfig) -> Step:
-    """Draw how the distribution moves."""
+    """Estimate and plot the distribution dynamics."""
     figures = [
         ("ridges", t("Densities by period, with medians.")),
         ("waterfall", t("Densities by period in three dimensions.")),

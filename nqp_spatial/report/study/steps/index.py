@@ -1,4 +1,4 @@
-"""An index of several indicators, which later steps use as a column."""
+"""A composite index of several indicators, which later steps use as a column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["index"]
 
 
 def index(config: StudyConfig) -> Step:
-    """Join indicators to an index."""
+    """Combine indicators into an index."""
     title = t("The index")
     if not config.index.indicators:
         return left_out("index", title, t("[index.indicators] is not given"))

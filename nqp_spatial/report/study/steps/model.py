@@ -59,7 +59,7 @@ def _show_effects(output: StepOutput, frame: pd.DataFrame, result: RegressionRes
 
 def _effects_of(variable: str, rows: pd.DataFrame) -> Message:
     direct = _reading(rows.loc["direct"])
-    # Without rho and W X the indirect effects are zero by the model, not by the data.
+    # Without rho and W X the indirect effects are zero by construction, not because of the data.
     if pd.isna(rows.loc["indirect", "p_value"]):
         return t("{variable}: {direct}; the model has no indirect effect.",
                  variable=variable, direct=direct)  # fmt: skip
