@@ -220,7 +220,7 @@ def absorb(
     -------
     clubs : list of Club
     divergent : ndarray of int
-        Those that remain.
+        The remaining divergent units.
     joined : list of (row, club)
         Clubs from 1.
     """

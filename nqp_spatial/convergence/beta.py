@@ -154,7 +154,7 @@ def beta(
     covariance : str, optional
         As in `nqp_spatial.fit`; by default ``"cluster"`` for OLS in a panel, else ``"observed"``.
     durbin : str or sequence of str, optional
-        Regressors to lag, as in `nqp_spatial.fit`, out of ``"start"`` and the controls.
+        Regressors to lag, as in `nqp_spatial.fit`, chosen from ``"start"`` and the controls.
     logs : bool
         Whether to take logarithms of the variable.
     level : float

@@ -164,8 +164,8 @@ def log_t(
     detrend : {"hp", None}
         Whether to remove the business cycle first by the Hodrick-Prescott filter.
     smoothing : float
-        Of that filter; for annual data Phillips and Sul use 400, Ravn and Uhlig 6.25; 1600 is usual
-        for quarterly data.
+        Parameter of that filter; for annual data Phillips and Sul use 400, Ravn and Uhlig 6.25;
+        1600 is usual for quarterly data.
     logs : bool
         Whether to take logarithms first.
 

@@ -157,15 +157,17 @@ class CityTruth(Displayed):
     club_levels : Series
         By club, the limit of its log GDP per head over that of the mean path.
     blocks : Planted
-        Of ``nqp``: rho and theta by receiver and sender, beta by receiver; groups ``cluster``.
+        Parameters of ``nqp``: rho and theta by receiver and sender, beta by receiver; groups
+        ``cluster``.
     border : Planted
-        Of ``nqp_border``: links across provinces are weighted by ``exp(-kappa)``; ``mechanism``
-        contains kappa and the lost share.
+        Parameters of ``nqp_border``: links across provinces are weighted by ``exp(-kappa)``;
+        ``mechanism`` contains kappa and the lost share.
     distance : Planted
-        Of ``nqp_distance``: links decline as a power of distance; ``mechanism`` contains power and
-        cutoff_km.
+        Parameters of ``nqp_distance``: links decline as a power of distance; ``mechanism`` contains
+        power and cutoff_km.
     threshold : Planted
-        Of ``nqp_threshold``: spillovers of senders whose ``synergy`` of the year exceeds gamma.
+        Parameters of ``nqp_threshold``: spillovers of senders whose ``synergy`` of the year exceeds
+        gamma.
     gradient : Series
         Effect of each of the three definitions of the centre on the mean of ``nqp``, before
         spillovers.

@@ -125,7 +125,7 @@ def outlier_message(
         Shape (units, periods).
     bandwidth : float
     periods : Index, optional
-        Of the columns of `values`; all of the panel's by default.
+        Periods of the columns of `values`; by default all periods of the panel.
     """
     middle = float(np.median(values))
     unit, period = np.unravel_index(np.argmax(np.abs(values - middle)), values.shape)

@@ -35,7 +35,7 @@ class DensityResult(Displayed):
     frame : DataFrame
         Density, grid points (rows) by periods.
     bandwidths : Series
-        By period.
+        Bandwidth by period.
     modes : Series
         Number of local maxima of each density.
     values : DataFrame

@@ -53,7 +53,7 @@ class LisaMarkovResult(DrawnByChain):
         Units by periods.
     spec : Spec
     notes : tuple of str
-        Those of the chain.
+        Notes of the chain.
 
     Examples
     --------

@@ -46,7 +46,7 @@ class KernelResult(Displayed):
         The stationary density of the kernel, over y; missing if conditional on neighbours,
         or not unique.
     bandwidths : Series
-        Of ``x`` and ``y``.
+        Bandwidths of ``x`` and ``y``.
     pairs : DataFrame
         The data, columns ``x, y``, by (unit, period of x).
     variable, label : str
@@ -157,8 +157,8 @@ def stochastic_kernel(
     step : int
         Periods between x and y; 0 only with weights.
     bandwidth : (float, float), optional
-        Of x and y; by default ``s n^(-1/6)`` with s the smaller of the standard deviation and the
-        interquartile range over 1.349 (Silverman 1986, equation 4.14).
+        Bandwidths of x and y; by default ``s n^(-1/6)`` with s the smaller of the standard
+        deviation and the interquartile range over 1.349 (Silverman 1986, equation 4.14).
     points : int
         Number of grid points on each axis.
     relative : bool

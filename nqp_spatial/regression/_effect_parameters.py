@@ -22,7 +22,7 @@ class EffectParameters:
     names : list of str
         Regressors without the intercept, K of them.
     lagged : ndarray of int
-        For each theta, which regressor it belongs to.
+        For each theta, the position of its regressor.
     dynamics : tuple of str
         "tau" and "eta", where the model has them.
     has_rho : bool

@@ -203,7 +203,7 @@ def match_term_weights(
     needed : mapping
         Whether the model has W y, W X, W u, by the same keys.
     model : str
-        For messages.
+        Name of the model for messages.
 
     Returns
     -------

@@ -158,7 +158,7 @@ def fit(
     Raises
     ------
     OptionError
-        If options are unknown or exclude each other.
+        If options are unknown or incompatible.
     PanelError
         If data are missing, undefined or unbalanced; the cells are named.
     UnmatchedIdsError

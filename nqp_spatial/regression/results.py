@@ -41,7 +41,7 @@ class RegressionResult(MaketablesPlugin, Displayed):
     Attributes
     ----------
     spec : RegressionSpec
-        What was estimated, and how, with the weights in words.
+        The model and its estimator, with the weights in words.
     params : Series
         Estimates, indexed by (block, variable): blocks ``x``, ``wx``, ``mean`` and
         ``wmean`` (unit means), ``dynamic``, ``spatial``, ``random``. A further level ``part`` where

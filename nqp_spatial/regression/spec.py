@@ -32,7 +32,7 @@ Estimator = Literal["ml", "gs2sls"]
 
 @dataclass(frozen=True, repr=False)
 class RegressionSpec(Displayed):
-    """What is estimated, and how.
+    """The model and its estimator.
 
     ``y_t = rho W y_t + tau y_(t-1) + eta W y_(t-1) + X_t beta + W X_t theta + mu + nu_t + u_t``,
     ``u_t = lam W u_t + e_t``. Each model has some of these terms:

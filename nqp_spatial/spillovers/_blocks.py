@@ -38,7 +38,7 @@ def split_matrices(
     split : {"both", "receiver", "sender", "within-across", "none"}, or mapping
         How coefficients differ; or the name of the coefficient of each (receiver, sender).
     term : str
-        For messages.
+        Name of the term for messages.
 
     Raises
     ------

@@ -388,7 +388,7 @@ def barrier(
 
     Notes
     -----
-    The share compares links of equal weight. The share overstates the effect of a border that
+    The share compares links of equal weight. It may overstate the effect of a border that
     coincides with a natural barrier or a distance not reflected in the weights. Derivations:
     docs/spillovers.md. The interval is Fieller's (1954), Journal of the Royal Statistical Society B
     16, 175-185.

@@ -363,7 +363,7 @@ def reach_links_beyond(
     """Re-estimate a Durbin model with links beyond each distance: a disc with a growing hole.
 
     ``w_ij = 1`` if ``cutoff < d_ij <= outer``, row-standardised. The distance at which the indirect
-    effect vanishes is the limit of spillovers (Yuan et al. 2020).
+    effect vanishes is the reach of spillovers (Yuan et al. 2020).
 
     Parameters
     ----------

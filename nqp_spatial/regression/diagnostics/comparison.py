@@ -141,7 +141,7 @@ def compare(
     results : mapping or RobustnessResult
         Models by heading, or the result of `robustness`.
     draws, seed
-        Of the effects.
+        Draws and seed of the effects.
 
     Returns
     -------

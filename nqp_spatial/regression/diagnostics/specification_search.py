@@ -175,7 +175,7 @@ def diagnostics(
     Reese 2022). The joint tests of effects compare dummy-variable likelihoods: with few periods,
     the test of unit effects rejects too often. With a hundred units or fewer so does the Hausman
     test (7 to 8 % at the 5 % level, benchmarks/calibration_tests.csv); Mundlak's test, which
-    accounts for the number of coefficients relative to units, keeps its level.
+    accounts for the number of coefficients relative to units, has the correct size.
 
     Sources: Elhorst (2010), Spatial Economic Analysis 5, 9-28; Elhorst (2014), section 3.4;
     Burridge (1981) for the common factor.

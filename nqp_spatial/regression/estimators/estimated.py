@@ -1,4 +1,4 @@
-"""What every estimator returns."""
+"""The result of every estimator."""
 
 from __future__ import annotations
 

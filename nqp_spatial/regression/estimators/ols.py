@@ -19,7 +19,7 @@ def fit_ols(data: ModelData) -> Estimated:
     Parameters
     ----------
     data : ModelData
-        Of a linear model.
+        Data of a linear model.
 
     Raises
     ------

@@ -186,7 +186,7 @@ class NodeLogDet:
     residual_maker : ndarray, optional
         Projection that removes the part explained by the matched moments, for the error.
     known_ones : int
-        Eigenvalues equal to `radius` that were taken out of the probes and are added exactly.
+        Eigenvalues equal to `radius` that were removed from the probes and are added exactly.
     """
 
     def __init__(
@@ -385,7 +385,7 @@ def log_determinant(
         ``auto``: eigenvalues up to a few hundred units, factorisations up to 200 000, probes
         beyond.
     seed : int, optional
-        For the probes of ``lanczos``.
+        Seed of the probes of ``lanczos``.
 
     Returns
     -------

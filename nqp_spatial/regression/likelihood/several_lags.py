@@ -132,7 +132,7 @@ def value_of(logdet: LogDet | LagMatrices | None, x: np.ndarray, drops_unit_root
     Parameters
     ----------
     logdet : LogDet, LagMatrices or None
-        Of one W or of several; None for a term that the model does not have.
+        The log-determinant of one W or of several; None for a term that the model does not have.
     x : ndarray
         Coefficients, shape (R,) for R matrices W.
     drops_unit_root : int

@@ -166,7 +166,8 @@ def read_config(source: str | Path | Mapping[str, Any]) -> StudyConfig:
     Raises
     ------
     OptionError
-        Naming every key that is unknown, missing, or has a value of the wrong kind.
+        If keys are invalid; it names every key that is unknown, missing, or has a value of the
+        wrong kind.
     FileNotFoundError
         If there is no such file.
 

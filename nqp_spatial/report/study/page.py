@@ -41,7 +41,7 @@ class Table:
     ----------
     caption : str
     head : list of list of str
-        For each column its name, or its names by level.
+        The name of each column, or its names by level.
     side : list of list of str
         The same for each row.
     cells : list of list of str

@@ -1,6 +1,6 @@
 """The steps of a study, and the code that they run.
 
-A step's code is a template of Python beside its module: readable text with ``{{ }}`` for settings,
+A step's code is a Python template next to its module: readable text with ``{{ }}`` for settings,
 each written as a literal. The study runs the rendered text and the page shows the same text, so
 that the code shown and the code run cannot differ.
 """

@@ -127,7 +127,7 @@ def write_cells(
     cells : DataFrame
         Plain text, the same for every format; rows may have panels, as the first of two levels.
     target : Path
-        From `target_of`.
+        The path from `target_of`.
     caption : str, optional
     notes : str
     words : collection of str

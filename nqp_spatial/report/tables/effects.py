@@ -43,7 +43,8 @@ def effects_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words and of the result's notes; `notes` are not translated.
+        Language of the built-in words and of the result's own texts; the argument `notes` is not
+        translated.
 
     Returns
     -------

@@ -55,7 +55,8 @@ def regression_table(
     digits : int
         Decimal places.
     lang : {"en", "zh"}
-        Language of the built-in words and of the result's notes; `notes` are not translated.
+        Language of the built-in words and of the result's own texts; the argument `notes` is not
+        translated.
 
     Returns
     -------
