@@ -318,25 +318,25 @@ def _require_errors_within(design: Design, spec: RegressionSpec) -> None:
 
 
 def require_unexplained(
-    outcome: str, y: np.ndarray, left: np.ndarray, lags: np.ndarray | None
+    outcome: str, y: np.ndarray, residuals: np.ndarray, lags: np.ndarray | None
 ) -> None:
     """Refuse an outcome that the regressors, with or without its spatial lags, explain exactly.
 
     Parameters
     ----------
     outcome : str
-    y, left : ndarray
+    y, residuals : ndarray
         Demeaned outcome, and its residuals on the regressors, shape (N,).
     lags : ndarray or None
         Residuals of the spatial lags of y, shape (N, lags), where the model has them.
     """
     scale = np.linalg.norm(y)
     words = "the regressors explain"
-    exact = np.linalg.norm(left) <= _ROUNDING * scale
+    exact = np.linalg.norm(residuals) <= _ROUNDING * scale
     if not exact and lags is not None:
-        left = left - lags @ scipy.linalg.lstsq(lags, left, check_finite=False)[0]
+        residuals = residuals - lags @ scipy.linalg.lstsq(lags, residuals, check_finite=False)[0]
         words = "the regressors and the outcomes of neighbours together explain"
-        exact = np.linalg.norm(left) <= _NOTHING * scale
+        exact = np.linalg.norm(residuals) <= _NOTHING * scale
     if exact:
         raise DomainError(
             f"{words} the outcome {outcome!r} exactly (once effects are taken out): nothing is "

@@ -22,10 +22,9 @@ from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
 from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
 from nqp_spatial.regression.covariance.information import Estimate
-from nqp_spatial.regression.estimators.estimated import Estimated
-from nqp_spatial.regression.estimators.gs2sls import fit_gs2sls
-from nqp_spatial.regression.estimators.ml import LogDeterminants, fit_ml, log_determinants
-from nqp_spatial.regression.estimators.ols import fit_ols, residual_df
+from nqp_spatial.regression.estimators import Estimated, fit_gs2sls, fit_ml, fit_ols
+from nqp_spatial.regression.estimators.ml import LogDeterminants, log_determinants
+from nqp_spatial.regression.estimators.ols import residual_df
 from nqp_spatial.regression.likelihood.log_determinant import LogDetMethod
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import (

@@ -26,7 +26,7 @@ from nqp_spatial.errors import OptionError, WeightsError, sample
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
-from nqp_spatial.regression.estimators.ml import profile_loglik
+from nqp_spatial.regression.estimators import profile_loglik
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.several_lags import weighted_sum
 from nqp_spatial.regression.results import RegressionResult

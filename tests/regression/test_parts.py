@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,10 +16,11 @@ from nqp_spatial.regression._design import is_common
 from nqp_spatial.regression.covariance.dynamic_bias import long_run
 from nqp_spatial.regression.estimators import gs2sls as two_stage
 from nqp_spatial.regression.estimators import ml
-from nqp_spatial.regression.likelihood import log_determinant as logdet
 from nqp_spatial.regression.likelihood import quadrature
 from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.weights._spectrum import symmetrizer
+
+logdet = import_module("nqp_spatial.regression.likelihood.log_determinant")
 
 # -- log-determinants -----------------------------------------------------------------------------
 
