@@ -1,6 +1,6 @@
-"""Whether rich and poor states cluster, and whether moves up and down depend on the neighbours.
+"""Spatial clusters of state income, and income transitions conditional on the neighbours.
 
-Income per head of the 48 contiguous United States, 1929-2009, relative to the mean of states.
+Income per head of the 48 contiguous United States, 1929-2009, relative to the mean of all states.
 Writes figures and tables to output/.
 """
 
@@ -21,12 +21,12 @@ def main() -> None:
     w = nq.weights.contiguity(panel)
     print(panel, w, sep="\n")
 
-    # Association in every year at once.
+    # Moran's I in all years.
     moran = nq.esda.moran(panel, "relative_income", w, permutations=999, seed=SEED)
     moran.frame.to_csv(OUTPUT / "01_moran_by_year.csv", float_format="%.6g")
     print(moran.frame.loc[list(YEARS)].round(4).to_string())
 
-    # Where the clusters are, with one set of classes for the three maps of income.
+    # Location of the clusters; the three maps of income use the same classes.
     breaks = np.quantile(panel.values("relative_income"), [0.2, 0.4, 0.6, 0.8])
     for year in YEARS:
         lisa = nq.esda.lisa(panel, "relative_income", w, period=year, permutations=9999, seed=SEED)
@@ -45,7 +45,7 @@ def main() -> None:
         )
         print(lisa, "with the false discovery rate held:", strict.counts.to_dict(), sep="\n")
 
-    # How states move between income classes, whatever their neighbours, and given them.
+    # Transitions between income classes: unconditional, and conditional on the neighbours.
     chain = nq.dynamics.markov(panel, "relative_income", states=5)
     nq.plots.save(nq.plots.transitions(chain), OUTPUT / "01_markov")
     spatial = nq.dynamics.spatial_markov(

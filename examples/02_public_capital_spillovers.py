@@ -1,9 +1,9 @@
-"""Whom a state's capital helps: itself, or its neighbours too.
+"""Direct effects and spillover effects of public and private capital in US states.
 
 A spatial Durbin model with state and year effects of gross state product on public and private
 capital, employment and unemployment (Munnell's data, 48 states, 1970-1986), by dummy-variable
-maximum likelihood and by Lee and Yu's (2010) transformation: the tests that lead to it, what it
-says of effects, and whether that hangs on the weights. Writes tables and figures to output/.
+maximum likelihood and by Lee and Yu's (2010) transformation: specification tests, effects, and
+robustness over spatial weights. Writes tables and figures to output/.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ def main() -> None:
     w = nq.weights.contiguity(panel)
     print(panel, w, sep="\n")
 
-    # The specification path of a paper: score tests, simplifications, effects, residuals.
+    # The usual steps of a paper: LM tests, tests of simpler models, effects, residuals.
     found = nq.diagnostics(FORMULA, panel, w)
     print(found)
     found.frame.to_csv(OUTPUT / "02_specification.csv", index=False, float_format="%.6g")
@@ -40,7 +40,7 @@ def main() -> None:
     effects["Lee-Yu"].frame.to_csv(OUTPUT / "02_effects.csv", index=False, float_format="%.6g")
     nq.plots.save(nq.plots.effects(effects["Lee-Yu"]), OUTPUT / "02_effects")
 
-    # Does the answer hang on who counts as a neighbour?
+    # Robustness over the definition of neighbours.
     candidates = {
         "Queen": w,
         "6 nearest": nq.weights.knn(panel, k=6),
@@ -55,8 +55,8 @@ def main() -> None:
     last = nq.plots.residual_map(models["Lee-Yu"], panel, period=1986)
     nq.plots.save(last, OUTPUT / "02_map_residuals")
 
-    # The same effects state by state: what one more unit of private capital everywhere else gives
-    # a state, and what one more unit here gives all others together.
+    # Effects for each state: the effect of a unit increase in private capital in all other states
+    # on this state, and of a unit increase in this state on all other states.
     units = models["Lee-Yu"].unit_effects("lpc")
     units.to_csv(OUTPUT / "02_unit_effects.csv", float_format="%.6g")
     for side in ("own", "received", "sent"):

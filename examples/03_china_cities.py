@@ -1,6 +1,7 @@
-"""332 Chinese cities: clusters of night light, moves between classes, and spillovers.
+"""332 Chinese cities: clusters of night-time light, Markov chains, and spillover effects.
 
-Needs data that may not be passed on: set NQP_DATA to the folder that holds data/china_cities.
+Requires data that cannot be redistributed: set NQP_DATA to the folder that contains
+data/china_cities.
 """
 
 from pathlib import Path
@@ -37,7 +38,7 @@ def main() -> None:
     nq.plots.save(nq.plots.transitions(chain), OUTPUT / "03_spatial_markov")
     print(chain.tests.frame.to_string())
 
-    # GDP has gaps: the third model keeps the cities that are complete, and makes weights anew.
+    # GDP has gaps: the third model uses the cities with complete data, and new weights for them.
     complete = panel.balance(how="drop-units", columns=["gdp_per_capita_real2010_cny"])
     complete = complete.assign(income=lambda d: np.log(d["gdp_per_capita_real2010_cny"]))
     print(*complete.notes, sep="\n")

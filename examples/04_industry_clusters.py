@@ -1,6 +1,6 @@
-"""China's national industry clusters: where they are, and how alike the plans of provinces are.
+"""China's national industry clusters: location, and similarity of provincial plans.
 
-Facts of Zhong & Wu (2024): 91 clusters announced in 2022 and the plans of eleven provinces. A
+Data of Zhong & Wu (2024): 91 clusters announced in 2022 and the plans of eleven provinces. A
 cluster that names several cities counts once in each of them.
 """
 
@@ -37,7 +37,7 @@ def clusters_by_prefecture() -> nq.SpatialPanel:
 
 def where_clusters_are(panel: nq.SpatialPanel) -> None:
     """Map, join counts and local association of the number of clusters."""
-    # Taiwan and Sansha touch nobody: they are joined to their nearest unit, as the spec says.
+    # Taiwan and Sansha have no neighbours: they are linked to the nearest unit (see the spec).
     w = nq.weights.contiguity(panel, islands="nearest")
     print(w.describe().to_string(), end="\n\n")
     drawn = nq.plots.choropleth(panel, "clusters", breaks=[0, 1, 2, 4], **CHINA)
@@ -81,7 +81,7 @@ def what_provinces_plan() -> None:
     print("Similarity of plans within and between agglomerations")
     print(nq.weights.compare_groups(similarity, groups, seed=SEED).round(4).to_string())
 
-    # As weights: provinces that plan the same industries are near each other.
+    # As spatial weights: provinces that plan the same industries are neighbours.
     w = similarity.standardize("row")
     named = plans.sum().rename("industries named")
     print(w, pd.DataFrame({"own": named, "of like provinces": w.lag(named).round(2)}), sep="\n")

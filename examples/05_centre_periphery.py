@@ -1,9 +1,9 @@
-"""Centre and periphery: whom a spillover reaches, how far, across which border, above what.
+"""Centre and periphery: direction, borders, reach and thresholds of spillovers.
 
-The questions that Gai, Yan and Liu (2025, Modern Economic Science 47(2)) ask of Chinese cities,
-2012-2021, one after the other, on simulated cities of which every answer is known; nothing here
-repeats their numbers. Then the same estimators on 332 real cities where the environment variable
-NQP_DATA names the folder with their data.
+The questions that Gai, Yan and Liu (2025, Modern Economic Science 47(2)) study for Chinese cities,
+2012-2021, are answered one by one for simulated cities whose true parameters are known. Their
+results are not reproduced. The same estimators are then applied to 332 real cities if the
+environment variable NQP_DATA names the folder with their data.
 """
 
 from pathlib import Path
@@ -18,14 +18,14 @@ CHINA = {"basemap": "china", "inset": "south-china-sea"}
 
 
 def beside(planted: nq.datasets.Planted, params: pd.Series, errors: pd.Series) -> pd.DataFrame:
-    """Estimates beside what was planted."""
+    """Estimates and true values."""
     table = pd.concat([planted.params, params.rename("estimate"), errors], axis=1)
     table["off, s.e."] = (table["estimate"] - table["truth"]) / table["std_error"]
     return table
 
 
 def gradient(cities: nq.SpatialPanel) -> None:
-    """How much higher the index is in the centre, under each reading of centre."""
+    """Gap of the index between centre and periphery, for each definition of the centre."""
     rows = {}
     for reading in ("east", "cluster", "core"):
         mean = cities.frame.groupby([reading, "period"])["nqp"].mean().unstack()
@@ -42,7 +42,7 @@ def gradient(cities: nq.SpatialPanel) -> None:
 
 
 def simulated() -> None:
-    """Estimates beside the planted truth."""
+    """Compare estimates with the true values."""
     cities = nq.datasets.simulate_cities(seed=0)
     truth = cities.truth
     w = nq.weights.knn(cities, k=8)
@@ -63,7 +63,7 @@ def simulated() -> None:
     nq.plots.save(drawn, OUTPUT / "05_effects_arrows")
 
     print("\n3. Above which synergy of the sender? (replications=300 tests it, in minutes)")
-    # Synergy changes over time, and links with it: each candidate has a matrix for each year.
+    # Synergy varies over time, and so do the links: each candidate has one matrix per year.
     found = nq.spillovers.threshold(
         truth.threshold.formula, cities, w, score="synergy", grid=24, replications=0
     )
@@ -111,7 +111,7 @@ def simulated() -> None:
 
 
 def real(folder: Path) -> None:
-    """Light per head on its drivers: core cities against the rest, and provinces."""
+    """Regress light per head on its determinants, by core and other cities, and by province."""
     cities, w = read_cities(folder)
     cities = cities.assign(core=lambda d: d["is_core"].map({1: "core", 0: "rest"}))
     w = nq.weights.knn(cities, k=8)  # contiguity leaves too few links between core cities

@@ -1,9 +1,10 @@
-"""From a sheet of indicators to an index, and from the index to regional disparity.
+"""A composite index from indicators, and regional disparities of the index.
 
-An index of development of 332 Chinese cities from satellite indicators, 2013-2020, where the
-environment variable NQP_DATA names the folder with their data; else of the 48 contiguous United
-States, 1970-1986, from Munnell's capital and output. Coupling of two systems, the Gini coefficient
-by four regions, Theil's index by region and province (census division), gaps, ranks, maps.
+An index of development of 332 Chinese cities from satellite indicators, 2013-2020, if the
+environment variable NQP_DATA names the folder with their data; otherwise of the 48 contiguous
+United States, 1970-1986, from Munnell's data on capital and output. Coupling of two systems, the
+Gini coefficient by four regions, the Theil index by region and province (census division), gaps,
+ranks, maps.
 """
 
 from dataclasses import dataclass, field
@@ -143,7 +144,7 @@ def main() -> None:
     figure = nq.plots.choropleth_periods(panel, "index", title=study.title, **study.look)
     nq.plots.save(figure, OUTPUT / "06_index_by_year")
 
-    # Four measures of a region, as columns: border exposure, distance, density, diversity.
+    # Four regional variables: border exposure, distance, density, diversity.
     w = nq.weights.knn(panel, k=6)
     panel = panel.assign(
         labels={"exposure": "Links across borders, share", "potential": "Market potential"},
@@ -155,7 +156,7 @@ def main() -> None:
     four = ["exposure", "potential", "density", "diversity"]
     print(panel.at(last)[four].describe().round(3).to_string())
     for name in ("exposure", "potential"):
-        # Shares of a few links have few different values.
+        # Shares computed from a few links take only a few values.
         figure = nq.plots.choropleth(panel, name, period=last, classes=3, **study.look)
         nq.plots.save(figure, OUTPUT / f"06_{name}")
 

@@ -1,8 +1,8 @@
-"""Distributions that move, chains with neighbours, and convergence clubs.
+"""Distribution dynamics, spatial Markov chains, and convergence clubs.
 
-Incomes of the 48 contiguous United States, 1929-2009; and, where the environment variable NQP_DATA
-names the folder with their data, night light of 332 Chinese cities, 2001-2020. Without it, GDP of
-simulated cities stands in, whose clubs are known. Figures and tables go to output/.
+Incomes of the 48 contiguous United States, 1929-2009; and night-time light of 332 Chinese cities,
+2001-2020, if the environment variable NQP_DATA names the folder with their data. Otherwise GDP of
+simulated cities with known clubs is used. Figures and tables are written to output/.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SOUTH = "AL AR DE FL GA KY LA MD MS NC OK SC TN TX VA WV"
 
 @dataclass
 class Study:
-    """A panel, its neighbours, groups, and how it is named and drawn."""
+    """A panel with its weights, groups, labels and options of figures."""
 
     name: str
     title: str
@@ -39,7 +39,7 @@ class Study:
 
 
 def states() -> Study:
-    """Income per head of states, South and the rest."""
+    """Income per head of states; groups: South and other states."""
     panel = nq.datasets.us_income()
     south = np.where(panel.units.isin(SOUTH.split()), "South", "Rest")
     return Study(
@@ -49,7 +49,7 @@ def states() -> Study:
 
 
 def cities(folder: Path | None) -> Study:
-    """GDP per head of cities, East and the rest; or of simulated cities."""
+    """GDP per head of cities, real or simulated; groups: East and other regions."""
     china = {"basemap": "china", "inset": "south-china-sea"}
     if folder is None:
         panel = nq.datasets.simulate_cities(seed=SEED, first=1992, last=2021)
@@ -59,7 +59,7 @@ def cities(folder: Path | None) -> Study:
             "gdp_pc", east, [2002, 2012], 3, ["human_capital"], china,
         )  # fmt: skip
     panel, _ = read_cities(folder, first=2001)
-    # Twenty years need cities without gaps; persons are counted from satellites, with none.
+    # Only cities without gaps over twenty years are used; population is estimated from satellites.
     panel = panel.balance(how="drop-units", columns=["gdp_real2010_100m_cny"])
     print(panel.notes[-1])
     panel = panel.assign(
@@ -80,9 +80,9 @@ def save(figure: object, name: str) -> None:
 
 
 def distributions(study: Study) -> None:
-    """How the distribution of relative levels moved, and how many humps it has."""
+    """Distribution of relative levels over time, and its number of modes."""
     words = {"label": f"Log of {study.label} over the mean", "title": study.title}
-    # Logs, for levels have a long tail: single units would fill the figures.
+    # Logs, because levels have a long tail: a few units would determine the scale of the figures.
     panel = study.panel.assign(
         shape=lambda d: np.log(d[study.level] / d[study.level].groupby("period").transform("mean"))
     )
@@ -101,7 +101,7 @@ def distributions(study: Study) -> None:
 
 
 def chains(study: Study) -> None:
-    """How units move between states, and on what that depends."""
+    """Transitions between states, and their dependence on neighbours, groups and periods."""
     panel, w, name = study.panel, study.w, study.name
     options = {"states": 4, "relative": True}
     chain = nq.dynamics.markov(panel, study.level, replications=999, seed=SEED, **options)
@@ -144,7 +144,7 @@ def chains(study: Study) -> None:
 
 
 def convergence(study: Study) -> None:
-    """Whether dispersion falls, low starters grow faster, and who converges with whom."""
+    """Sigma convergence, beta convergence and convergence clubs."""
     panel, w, name = study.panel, study.w, study.name
     sigma = nq.convergence.sigma(panel, study.level)
     print(sigma)

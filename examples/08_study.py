@@ -1,7 +1,8 @@
 """A whole study in one call: from a table and a shapefile to a report.
 
-The files are written first, as a user would have them; `output/08_study/report/index.html` is the
-page. On a command line the same is `nqp-spatial init`, `check` and `study`.
+The input files are written first; a user would already have them. The report is
+`output/08_study/report/index.html`. The corresponding commands are `nqp-spatial init`, `check` and
+`study`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ SETTINGS = {
 
 
 def main() -> None:
-    """Check the settings, run the study, say where it is."""
+    """Check the settings, run the study and print the path of the report."""
     files()
     for finding in nq.report.check(SETTINGS):
         print(finding)

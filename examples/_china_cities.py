@@ -1,8 +1,8 @@
-"""The panel of 332 Chinese cities that `NQP_DATA` names, with the boundaries of the package.
+"""The panel of 332 Chinese cities in the folder `NQP_DATA`, with the boundaries of the package.
 
-The data may not be passed on. The light of 2013-2020 is used, because the sensor changed before
-2013; other columns may be read from 2001 on. Cities are matched by code with the boundaries; the
-polygons of the data are cells around points, no boundaries.
+The data cannot be redistributed. Light of 2013-2020 is used, because the sensor changed before
+2013; other columns are available from 2001 on. Cities are matched with the boundaries by code. The
+polygons in the data are cells around points, not boundaries.
 """
 
 import os
@@ -27,13 +27,13 @@ COLUMNS = ["city_id", "name_en", "province_zh", "region4", "is_core"]
 
 
 def data_folder() -> Path | None:
-    """Return the folder of the data, or none."""
+    """Return the folder of the data, or None."""
     folder = Path(os.environ.get("NQP_DATA", "../shared")) / "data" / "china_cities"
     return folder if folder.is_dir() else None
 
 
 def boundaries(cities: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Match the cities with boundaries by code, or else by name, and report what has none."""
+    """Match the cities with boundaries by code, otherwise by name, and report unmatched cities."""
     found = nq.datasets.match_prefectures(cities["city_id"])
     missed = found["adcode"].isna().to_numpy()
     if missed.any():
@@ -52,7 +52,7 @@ def boundaries(cities: pd.DataFrame) -> gpd.GeoDataFrame:
 def read_cities(
     folder: Path, first: int = 2013
 ) -> tuple[nq.SpatialPanel, nq.weights.SpatialWeights]:
-    """Panel from a year to 2020 with boundaries, and their contiguity."""
+    """Return the panel from a year to 2020 with boundaries, and contiguity weights."""
     cities = pd.read_csv(folder / "cities.csv")
     frame = pd.read_csv(folder / "panel.csv")
     panel = nq.SpatialPanel(
@@ -67,8 +67,8 @@ def read_cities(
         urban=lambda d: d["urban_pop_share_pct"],
         light_per_head=lambda d: np.log(d["light_per_1000_persons"]),
     )
-    # Not all units of China are in the data: a city whose neighbours are not is joined to the
-    # nearest one.
+    # Not all units of China are in the data: a city without neighbours in the data is linked to
+    # the nearest one.
     w = nq.weights.contiguity(panel, islands="nearest")
     cells = nq.weights.from_edges(pd.read_csv(folder / "queen_edges.csv"))
     print("Contiguity of boundaries against that of the data's cells")

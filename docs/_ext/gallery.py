@@ -1,6 +1,6 @@
-"""The gallery: every figure that the examples made, with the script it came from.
+"""The gallery: the figures of the examples, with the scripts that draw them.
 
-`make docs` runs the examples first; a figure is shown as it was saved, shrunk to a page's width.
+`make docs` runs the examples first. Figures are reduced to the width of the page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sphinx.util import logging
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent.parent
-# Examples on data that may not be passed on leave no pictures here.
+# Figures from data that cannot be redistributed are not shown.
 LEFT_OUT = ("03_",)
 
 
@@ -42,8 +42,8 @@ def write_gallery(app: Sphinx, _: Config) -> None:
     lines = [
         "# Gallery",
         "",
-        "Figures as `make figures` leaves them in `output/`, at the width of a journal's column or",
-        "page. Click on one for its full size; the code is below each row.",
+        "The figures that `make figures` writes to `output/`, at the width of a journal column or",
+        "page. Click on a figure to enlarge it. The code is below each group of figures.",
         "",
     ]
     for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
