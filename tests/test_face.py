@@ -208,7 +208,8 @@ def test_estimates_and_intervals_agree(results):
 def test_one_rule_for_arguments(name):
     parameters = inspect.signature(FUNCTIONS[name]).parameters
     names = [p for p in parameters if p != "self"]
-    assert not {"w", "zone", "by", "base", "given", "single", "groups"} & set(names)
+    assert not {"w", "zone", "by", "given", "single", "groups"} & set(names)
+    assert "base" not in names or name == "weights.directed_economic"  # links of it are weighted
     order = [p for p in names if p in ("formula", "panel", "weights")]
     if not name.startswith("plots."):
         assert order == sorted(order, key=("formula", "panel", "weights").index)

@@ -421,6 +421,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "geodesic": "geodesic",
         "k": "k",
         "least": "least",
+        "base": "base",
         "mask": "mask",
         "mean": "mean",
         "metric": "metric",

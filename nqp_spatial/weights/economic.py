@@ -103,7 +103,7 @@ def directed_economic(
     panel: SpatialPanel,
     variable: str,
     *,
-    mask: WeightsLike,
+    base: WeightsLike,
     relative_to: Literal["receiver", "mean"] = "receiver",
     periods: Iterable[Hashable] | None = None,
     standardize: Standardization = "row",
@@ -116,7 +116,7 @@ def directed_economic(
         Complete in the variable over the periods.
     variable : str
         A positive variable; m is its mean over the periods.
-    mask : SpatialWeights, Graph or W
+    base : SpatialWeights, Graph or W
         b, the weights by distance or contiguity; those before standardisation are used.
     relative_to : {"receiver", "mean"}
         What the sender's m is divided by. Row-standardisation cancels either.
@@ -139,19 +139,19 @@ def directed_economic(
     --------
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_income()
-    >>> w = nq.weights.directed_economic(panel, "income", mask=nq.weights.contiguity(panel))
+    >>> w = nq.weights.directed_economic(panel, "income", base=nq.weights.contiguity(panel))
     >>> w.rows_add_to_one
     True
     """
     mass, span = _means(panel, variable, periods, positive=True)
-    masked = as_weights(mask).reordered(panel.units)
-    rows, columns = links_of(masked.raw)
-    matrix = masked.raw.copy()
+    base_weights = as_weights(base).reordered(panel.units)
+    rows, columns = links_of(base_weights.raw)
+    matrix = base_weights.raw.copy()
     divisor = mass[rows] if relative_to == "receiver" else mass.mean()
     matrix.data = matrix.data * mass[columns] / divisor
     parameters = {
         "variable": variable, "relative_to": label("weights", relative_to), "periods": span,
-        "mask": masked.spec.kind,
+        "base": base_weights.spec.kind,
     }  # fmt: skip
     spec = WeightsSpec(t("directed economic"), parameters)
     return build(matrix, panel.units, spec, standardize=standardize, islands="keep")

@@ -55,7 +55,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "weights.compare": lambda w: _call(w.weights, w.weights),
     "weights.compare_groups": lambda w: _call(w.weights, w.region, permutations=19, seed=0),
     "weights.contiguity": lambda w: _call(w.panel),
-    "weights.directed_economic": lambda w: _call(w.panel, "x1", mask=w.weights),
+    "weights.directed_economic": lambda w: _call(w.panel, "x1", base=w.weights),
     "weights.distance_band": lambda w: _call(w.panel, cutoff_km=200),
     "weights.economic": lambda w: _call(w.panel, "x1"),
     "weights.exponential": lambda w: _call(w.panel, scale_km=200),

@@ -53,9 +53,9 @@ WEIGHTS: dict[str, Callable[[], nq.weights.SpatialWeights]] = {
     "economic, base": lambda: nq.weights.economic(
         states(), "lgsp", periods=[1970, 1971], mask=queen()
     ),
-    "directed": lambda: nq.weights.directed_economic(states(), "lgsp", mask=queen()),
+    "directed": lambda: nq.weights.directed_economic(states(), "lgsp", base=queen()),
     "directed, mean": lambda: nq.weights.directed_economic(
-        states(), "lgsp", mask=queen(), relative_to="mean"
+        states(), "lgsp", base=queen(), relative_to="mean"
     ),
     "gravity": lambda: nq.weights.gravity(states(), "lgsp", power=1.5, cutoff_km=1500),
     "nested sum": lambda: nq.weights.nested(queen(), nearest(), share=0.3),

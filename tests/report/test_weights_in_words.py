@@ -51,7 +51,7 @@ def of_files(panel):
     return {
         "triangulation": lambda: nq.weights.triangulation(panel, kind="gabriel"),
         "economic": lambda: nq.weights.economic(panel, "level"),
-        "directed": lambda: nq.weights.directed_economic(panel, "units", mask=knn),
+        "directed": lambda: nq.weights.directed_economic(panel, "units", base=knn),
         "gravity": lambda: nq.weights.gravity(panel, "units"),
         "nested": lambda: nq.weights.nested(knn, nq.weights.inverse_distance(panel), share=0.4),
         "within": lambda: nq.weights.within(knn, half),

@@ -233,7 +233,7 @@ def test_directed_economic(panel, km, relative_to):
         near = off_diagonal(1 / km)
     m = panel.values("gdp").mean(axis=1)
     dense = near * m / (m[:, None] if relative_to == "receiver" else m.mean())
-    w = nq.weights.directed_economic(panel, "gdp", mask=base, relative_to=relative_to)
+    w = nq.weights.directed_economic(panel, "gdp", base=base, relative_to=relative_to)
     same(w, dense)
     rich, poor = m.argmax(), m.argmin()
     raw = w.standardize("none").sparse.toarray()
@@ -257,7 +257,7 @@ def test_masses_that_do_not_serve(panel):
     negative = panel.assign(gdp=lambda d: d["gdp"].where(d.index.get_level_values(0) != "c03", -1))
     for build in (
         lambda p: nq.weights.gravity(p, "gdp"),
-        lambda p: nq.weights.directed_economic(p, "gdp", mask=nq.weights.knn(p)),
+        lambda p: nq.weights.directed_economic(p, "gdp", base=nq.weights.knn(p)),
     ):
         with pytest.raises(MissingValuesError, match="unit 'c05', period 2019"):
             build(missing)
@@ -266,7 +266,7 @@ def test_masses_that_do_not_serve(panel):
     with pytest.raises(OptionError, match="floor"):
         nq.weights.economic(panel, "gdp", floor=0)
     with pytest.raises(OptionError, match="relative_to"):
-        nq.weights.directed_economic(panel, "gdp", mask=nq.weights.knn(panel), relative_to="sum")
+        nq.weights.directed_economic(panel, "gdp", base=nq.weights.knn(panel), relative_to="sum")
     with pytest.raises(PanelError, match="no period 1999"):
         nq.weights.gravity(panel, "gdp", periods=[1999])
 
@@ -399,7 +399,7 @@ BUILDERS = {
     "inverse": lambda p: nq.weights.inverse_distance(p, power=2),
     "exponential": lambda p: nq.weights.exponential(p, scale_km=300),
     "economic": lambda p: nq.weights.economic(p, "gdp"),
-    "directed": lambda p: nq.weights.directed_economic(p, "gdp", mask=nq.weights.knn(p)),
+    "directed": lambda p: nq.weights.directed_economic(p, "gdp", base=nq.weights.knn(p)),
     "gravity": lambda p: nq.weights.gravity(p, "gdp"),
     "nested": lambda p: nq.weights.nested(nq.weights.knn(p), nq.weights.inverse_distance(p)),
     "within": lambda p: nq.weights.within(nq.weights.knn(p), p.at(2020)["province"]),

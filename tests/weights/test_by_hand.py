@@ -157,7 +157,7 @@ def test_masses_by_loops(points, periods):
     near = base.sparse.toarray() > 0
     directed = {
         relative: nq.weights.directed_economic(
-            points, "m", mask=base, relative_to=relative, periods=periods, standardize="none"
+            points, "m", base=base, relative_to=relative, periods=periods, standardize="none"
         ).sparse.toarray()
         for relative in ("receiver", "mean")
     }
@@ -187,7 +187,7 @@ def test_masses_that_tie_and_masses_of_zero(points):
     none = points.assign(m=lambda d: d["m"].where(d.index.get_level_values(0) != 3, 0.0))
     for build in (
         lambda: nq.weights.gravity(none, "m"),
-        lambda: nq.weights.directed_economic(none, "m", mask=apart),
+        lambda: nq.weights.directed_economic(none, "m", base=apart),
     ):
         with pytest.raises(DomainError):
             build()

@@ -51,7 +51,7 @@ def every_weights(panel):
         "relative": (nq.weights.triangulation(panel, kind="relative"), ()),
         "economic": (nq.weights.economic(panel, "units", periods=[1990], floor=1.0), ("units",)),
         "economic, mask": (nq.weights.economic(panel, "level", mask=queen), ("level",)),
-        "directed": (nq.weights.directed_economic(panel, "level", mask=queen), ("level",)),
+        "directed": (nq.weights.directed_economic(panel, "level", base=queen), ("level",)),
         "gravity": (nq.weights.gravity(panel, "units", periods=[1990, 1991]), ("units",)),
         "nested": (nq.weights.nested(queen, nq.weights.economic(panel, "units")), ("units",)),
         "product": (nq.weights.nested(queen, nq.weights.knn(panel), how="product"), ()),
