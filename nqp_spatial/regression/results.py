@@ -25,8 +25,7 @@ from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike
 
 if TYPE_CHECKING:
-    from libpysal.graph import Graph
-    from libpysal.weights import W
+    pass
 
 __all__ = ["RegressionResult"]
 
@@ -226,7 +225,7 @@ class RegressionResult(MaketablesPlugin, Displayed):
     def predict(
         self,
         panel: SpatialPanel | None = None,
-        weights: SpatialWeights | Graph | W | Mapping[str, WeightsLike] | None = None,
+        weights: WeightsLike | Mapping[str, WeightsLike] | None = None,
         *,
         kind: Kind = "trend",
         period_effects: Mapping[Hashable, float] | None = None,

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union
 
@@ -393,9 +394,9 @@ class SpatialWeights(Displayed):
         >>> w.write(tempfile.mkdtemp() + "/states.gwt").name
         'states.gwt'
         """
-        from nqp_spatial.weights.files import write
-
-        return write(self, path, layout=layout)
+        # By name: files stand above the type that they hold.
+        files = import_module("nqp_spatial.weights.files")
+        return Path(files.write(self, path, layout=layout))
 
     def describe(self) -> pd.Series:
         """Return facts of the matrix: size, links, neighbours per unit, islands, components."""
