@@ -36,3 +36,9 @@ def test_folders_show_their_public_names_only(folder):
     module = import_module(f"nqp_spatial.{folder}")
     assert dir(module) == sorted(module.__all__)
     assert not [name for name in module.__all__ if name.startswith("_")]
+
+
+def test_the_package_leaves_the_search_path_alone():
+    """A module that adds a folder to sys.path runs whatever lies there."""
+    sources = (ROOT / "nqp_spatial").rglob("*.py")
+    assert [path.name for path in sources if "sys.path" in path.read_text(encoding="utf-8")] == []

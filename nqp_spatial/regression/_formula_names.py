@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-import sys
-
-sys.path.insert(0, "/tmp/wtm")
 from collections.abc import Iterable
 
 from nqp_spatial.errors import OptionError, sample
