@@ -40,7 +40,7 @@ messages: $(STAMP)  ## compile the catalogues of nqp_spatial/locale
 	$(BIN)/python -m tests.messages
 
 test: $(STAMP)  ## run the tests (without the slow ones)
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" -q
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" -q
 
 test-slow: $(STAMP)  ## run the calibration and other slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow -q

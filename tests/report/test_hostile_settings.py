@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 import random
+import runpy
 import shutil
-import subprocess
-import sys
 
 import geopandas as gpd
 import numpy as np
@@ -219,7 +218,7 @@ def test_names_do_not_break_out_of_the_script(tmp_path, name):
     first = {path.name: path.read_bytes() for path in tables.glob("*.tex")}
     for path in tables.iterdir():
         path.unlink()
-    subprocess.run([sys.executable, str(done.script)], check=True, capture_output=True)
+    runpy.run_path(str(done.script), run_name="__main__")
     assert {path.name: path.read_bytes() for path in tables.glob("*.tex")} == first != {}
 
 
