@@ -483,12 +483,19 @@ def test_the_command_line_ends_with_an_error_where_it_fails(files, tmp_path):
 # -- in Chinese ------------------------------------------------------------------------------------
 
 
-def test_a_chinese_study(files, done, tmp_path):
+@pytest.fixture(scope="module")
+def chinese(files, tmp_path_factory):
+    """The same study in Chinese: its result, and its page as it was written."""
     text = SETTINGS.replace("[study]", '[study]\nlang = "zh"')
     (files / "zh.toml").write_text(text, encoding="utf-8")
-    result = nq.report.study(files / "zh.toml", tmp_path / "out", progress=False)
+    out = tmp_path_factory.mktemp("chinese")
+    result = nq.report.study(files / "zh.toml", out, progress=False)
+    return result, result.page.read_text(encoding="utf-8"), out
+
+
+def test_a_chinese_study(files, done, chinese):
+    result, page, out = chinese
     assert result.failed == []
-    page = result.page.read_text(encoding="utf-8")
     assert '<html lang="zh">' in page
     for words in (
         "目录",
@@ -512,18 +519,14 @@ def test_a_chinese_study(files, done, tmp_path):
         == re.search("coefficient went from " + gini, english).groups()
     )
     # One folder, another language: nothing is taken over.
-    again = nq.report.study(files / "study.toml", tmp_path / "out", progress=False)
+    again = nq.report.study(files / "study.toml", out, progress=False)
     assert again.skipped == []
     assert again.page.read_bytes() == done.page.read_bytes()
 
 
-def test_what_results_say_is_chinese_too(files, tmp_path):
+def test_what_results_say_is_chinese_too(chinese):
     """What is left in Latin letters are names of the user, of models, people and functions."""
-    text = SETTINGS.replace("[study]", '[study]\nlang = "zh"')
-    (files / "zh.toml").write_text(text, encoding="utf-8")
-    page = nq.report.study(files / "zh.toml", tmp_path / "out", progress=False).page.read_text(
-        "utf-8"
-    )
+    _, page, _ = chinese
     plain = re.sub(
         r"<style>.*?</style>|<pre>.*?</pre>|<p>[^<]*study.py.*?</p>", "", page, flags=re.S
     )
