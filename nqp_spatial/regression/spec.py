@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.text import Message, join, label, t
 from nqp_spatial.errors import OptionError
@@ -20,7 +18,6 @@ __all__ = [
     "RegressionSpec",
     "check_covariance",
     "check_options",
-    "require_level",
 ]
 
 Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"]
@@ -173,14 +170,6 @@ def check_options(
     ]:
         if value not in known:
             raise OptionError(f"{name} must be one of {', '.join(known)}; got {value!r}")
-
-
-def require_level(level: object) -> float:
-    """Return a confidence level, or raise `OptionError` unless it lies between 0 and 1."""
-    number = isinstance(level, float | int | np.number) and not isinstance(level, bool | np.bool_)
-    if not (number and 0 < level < 1):  # type: ignore[operator]
-        raise OptionError(f"level must lie between 0 and 1, such as 0.95 for 95 %; got {level!r}")
-    return float(level)  # type: ignore[arg-type]
 
 
 def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:
