@@ -18,6 +18,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._correction import BIAS_CORRECTED, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
 from nqp_spatial.regression._estimated import FixedEffects
+from nqp_spatial.regression._estimator import check_estimator, resolve_estimator
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
 from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
@@ -32,6 +33,7 @@ from nqp_spatial.regression.spec import (
     Covariance,
     Effects,
     Estimator,
+    Kernel,
     Model,
     RegressionSpec,
     check_covariance,
@@ -56,7 +58,11 @@ def fit(
     correction: Correction = "auto",
     covariance: Covariance = "observed",
     logdet: LogDetMethod = "auto",
-    estimator: Estimator = "ml",
+    estimator: Estimator = "auto",
+    cluster: str | Iterable[str] | None = None,
+    cutoff_km: float | None = None,
+    kernel: Kernel = "bartlett",
+    lags: int | None = None,
     endogenous: str | Iterable[str] = (),
     instruments: str | Iterable[str] | None = None,
     functions: Functions | None = None,
@@ -82,8 +88,9 @@ def fit(
         W, used as it is (never re-standardised), matched by ids. Not needed for ``ols``. A mapping
         with the keys "y", "x", "u" (those that the model has) gives W y, W X and W u their own
         matrices.
-    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
-        Which spatial terms enter: none, W X, W y, W u, W y and W X, W X and W u, W y and W u.
+    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac", "gns"}
+        Which spatial terms enter: none, W X, W y, W u, W y and W X, W X and W u, W y and W u, all
+        three.
     effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
         Fixed effects; or random unit effects, and these with the unit means of the regressors
         (Mundlak 1978), which makes the coefficients those of fixed effects where the means capture
@@ -132,13 +139,20 @@ def fit(
         the same matrix.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
-    estimator : {"ml", "gs2sls"}
+    estimator : {"auto", "ml", "gs2sls", "m"}
         Maximum likelihood, or generalised spatial two-stage least squares: W y is instrumented by
         W X and W^2 X (W^2 X and W^3 X where W X is in the model), and lam is estimated from moment
         conditions that hold under heteroskedasticity (Kelejian and Prucha 2010). It is less
         efficient than maximum likelihood, but consistent under heteroskedasticity, where maximum
         likelihood is not; use it with ``covariance="robust"``. Fixed effects are removed by
         demeaning. Not for dynamic models and random effects; lam with "observed" or "robust" only.
+    cluster : str or list of str, optional
+        With ``covariance="cluster"``: one or two columns whose values form the clusters; the units
+        by default.
+    cutoff_km, kernel, lags : optional
+        With ``covariance="conley"``: the distance from which errors are uncorrelated, how their
+        correlation falls with distance until there, and the number of periods over which errors of
+        one unit are correlated.
     endogenous : str or list of str
         With "gs2sls": regressors of the formula that are correlated with the errors.
     instruments : str or list of str, optional
@@ -203,12 +217,14 @@ def fit(
         require_even_steps(panel.periods, "covariance='driscoll-kraay'")
     draft = RegressionSpec(
         formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
-        estimator,
+        cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
+        cutoff_km=cutoff_km, kernel=kernel, lags=lags,
     )  # fmt: skip
+    draft = replace(draft, estimator=resolve_estimator(estimator, draft, panel.n_periods))
     check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = match_term_weights(weights, panel, needed, model)
-    _check_estimator(draft, correction, endogenous, instruments)
+    check_estimator(draft, correction, endogenous, instruments)
     chosen, notes = resolve_correction(correction, draft, terms)
     data = build_model_data(panel, replace(draft, correction=chosen), terms, durbin, functions)
     if data.spec.is_linear:
@@ -294,40 +310,6 @@ def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
         )
     # A lag refers to the previous period only if no period is missing.
     require_even_steps(panel.periods, "a dynamic model")
-
-
-def _check_estimator(
-    spec: RegressionSpec,
-    correction: str,
-    endogenous: str | Iterable[str],
-    instruments: str | Iterable[str] | None,
-) -> None:
-    """Refuse options that two-stage least squares does not support, and instruments without it."""
-    if spec.estimator == "ml":
-        if endogenous or instruments is not None:
-            raise OptionError(
-                "endogenous regressors and instruments are for estimator='gs2sls'; likelihood "
-                "takes all regressors as exogenous"
-            )
-        return
-    if spec.is_dynamic or spec.has_phi:
-        kind = "dynamic models" if spec.is_dynamic else f"effects={spec.effects!r}"
-        raise OptionError(f"estimator='gs2sls' is not offered for {kind}; use estimator='ml'")
-    if correction not in ("auto", "none"):
-        raise OptionError(
-            "two-stage least squares has no incidental parameters to correct for; leave "
-            f"correction='auto', not {correction!r}"
-        )
-    if spec.has_lam and spec.covariance not in ("observed", "expected", "robust"):
-        raise OptionError(
-            f"covariance={spec.covariance!r} is not offered for lam by estimator='gs2sls'; use "
-            "'observed' or 'robust'"
-        )
-    if spec.model in ("ols", "slx") and not endogenous:
-        raise OptionError(
-            f"model {spec.model!r} has nothing to instrument; name endogenous regressors, or use "
-            "estimator='ml', which is least squares here"
-        )
 
 
 def _result(

@@ -14,17 +14,19 @@ __all__ = [
     "Covariance",
     "Effects",
     "Estimator",
+    "Kernel",
     "Model",
     "RegressionSpec",
     "check_covariance",
     "check_options",
 ]
 
-Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"]
+Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac", "gns"]
 Effects = Literal["none", "unit", "period", "two-way", "random", "correlated-random"]
 Correction = Literal["auto", "none", "transformation", "bias"]
-Covariance = Literal["observed", "expected", "robust", "cluster", "driscoll-kraay"]
-Estimator = Literal["ml", "gs2sls"]
+Covariance = Literal["observed", "expected", "qml", "robust", "cluster", "driscoll-kraay", "conley"]
+Estimator = Literal["auto", "ml", "gs2sls", "m"]
+Kernel = Literal["bartlett", "uniform"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,6 +46,7 @@ class RegressionSpec(Displayed):
     sdm       rho    theta
     sdem             theta     lam
     sac       rho              lam
+    gns       rho    theta     lam
     ========  =====  ========  =====
 
     Attributes
@@ -56,17 +59,26 @@ class RegressionSpec(Displayed):
         Columns of X.
     lagged : tuple of str
         Columns of X whose spatial lag W X enters.
-    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
+    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac", "gns"}
     effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
     correction : {"none", "transformation", "bias"}
         The correction for the incidental parameters, after "auto" was resolved.
-    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay", "conley"}
     time_lag, space_time_lag : bool
         Whether tau and eta are in the model.
-    estimator : {"ml", "gs2sls"}
-        Maximum likelihood, or generalised spatial two-stage least squares.
+    estimator : {"ml", "gs2sls", "m"}
+        Maximum likelihood, generalised spatial two-stage least squares, or adjusted scores, after
+        "auto" was resolved.
     weights : str
         The weights in words; empty if there are none.
+    cluster : tuple of str
+        Columns whose values form the clusters of ``cluster``; the units if empty.
+    cutoff_km : float or None
+        Distance from which errors are uncorrelated, for ``conley``.
+    kernel : {"bartlett", "uniform"}
+        Of distance, for ``conley``.
+    lags : int or None
+        Periods over which errors of a unit are correlated, for ``conley`` and ``driscoll-kraay``.
 
     Examples
     --------
@@ -86,21 +98,25 @@ class RegressionSpec(Displayed):
     space_time_lag: bool = False
     estimator: Estimator = "ml"
     weights: str = ""
+    cluster: tuple[str, ...] = ()
+    cutoff_km: float | None = None
+    kernel: Kernel = "bartlett"
+    lags: int | None = None
 
     @property
     def has_rho(self) -> bool:
         """Whether W y enters."""
-        return self.model in ("sar", "sdm", "sac")
+        return self.model in ("sar", "sdm", "sac", "gns")
 
     @property
     def has_lags(self) -> bool:
         """Whether W X enters."""
-        return self.model in ("slx", "sdm", "sdem")
+        return self.model in ("slx", "sdm", "sdem", "gns")
 
     @property
     def has_lam(self) -> bool:
         """Whether the errors are spatially autoregressive."""
-        return self.model in ("sem", "sdem", "sac")
+        return self.model in ("sem", "sdem", "sac", "gns")
 
     @property
     def has_phi(self) -> bool:

@@ -224,7 +224,7 @@ def test_effects_and_unit_effects_come_with_it(moving):
         ({"correction": "bias"}, "no incidental parameters"),
         ({"model": "slx"}, "has nothing to instrument"),
         ({"model": "sac", "covariance": "cluster"}, "not offered for lam"),
-        ({"estimator": "gmm"}, "estimator must be one of 'ml', 'gs2sls', got 'gmm'"),
+        ({"estimator": "gmm"}, "estimator must be one of 'auto', 'ml', 'gs2sls', 'm', got 'gmm'"),
         ({"estimator": "ml", "instruments": "z"}, "are for estimator='gs2sls'"),
     ],
 )
