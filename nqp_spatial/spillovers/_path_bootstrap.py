@@ -56,7 +56,8 @@ class BothModels:
     def sample(self, seed: np.random.SeedSequence) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the parameters of both models in one bootstrap sample; None where a fit fails."""
         n = self.mediator.n_units
-        sampled = self.panel.assign(**self.redrawn(np.random.default_rng(seed).integers(0, n, n)))
+        units = np.random.default_rng(seed).integers(0, n, n)
+        sampled = self.panel.assign(None, **self.redrawn(units))
         try:
             outcome, mediator = (fit(panel=sampled, **options) for options in self.options)
         except NqpError:

@@ -162,7 +162,7 @@ class PathEffects:
         products = self._functions.values(a, c)
         five = np.einsum("df,dg,dfgq->dq", left, right, products) / (d * e)[:, None]
         two = np.einsum("df,fqd->dq", past, self._remainder(self._traces.values(a), a))
-        return np.column_stack([five, two / d[:, None]]) @ _MATRIX.T
+        return np.asarray(np.column_stack([five, two / d[:, None]]) @ _MATRIX.T)
 
     def gradient(self, variable: str) -> np.ndarray:
         """Return the derivatives of the effects at the first set of parameters.

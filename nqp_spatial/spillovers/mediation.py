@@ -284,8 +284,8 @@ def mediation(
         {"formula": outcome, **common},
         {**common, "formula": mediator, **(mediator_options or {})},
     )
-    models = BothModels(panel, *(fit(panel=panel, **each) for each in arguments), arguments)
-    first, second = models.outcome, models.mediator
+    first, second = (fit(panel=panel, **each) for each in arguments)
+    models = BothModels(panel, first, second, arguments)
     names = _variables(first, second, variables)
     if method == "bootstrap":
         models.require_bootstrap()
@@ -315,9 +315,9 @@ def mediation(
             leg.require_stable()
         stable = legs[0].is_stable(params[0]) & legs[1].is_stable(params[1])
         used = min(used, int(stable.sum()))
-        sets = tuple(
-            np.vstack([leg.model.params.to_numpy(), each[stable]])
-            for leg, each in zip(legs, params, strict=True)
+        sets = (
+            np.vstack([first.params.to_numpy(), params[0][stable]]),
+            np.vstack([second.params.to_numpy(), params[1][stable]]),
         )
         paths = PathEffects(*legs, second.spec.outcome, sets)
         for name in names:
