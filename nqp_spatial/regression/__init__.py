@@ -13,6 +13,10 @@ from nqp_spatial.regression.diagnostics.posterior import (
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
+from nqp_spatial.regression.interactive_effects import (
+    InteractiveEffectsResult,
+    interactive_effects,
+)
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
@@ -21,6 +25,7 @@ __all__ = [
     "Comparison",
     "DiagnosticsResult",
     "EffectsResult",
+    "InteractiveEffectsResult",
     "LogDet",
     "PosteriorResult",
     "RegressionResult",
@@ -29,6 +34,7 @@ __all__ = [
     "compare",
     "diagnostics",
     "fit",
+    "interactive_effects",
     "log_determinant",
     "posterior_probabilities",
     "robustness",

@@ -46,6 +46,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "fit": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "diagnostics": lambda w: _call("y ~ x1 + x2", w.panel, w.weights, effects="unit"),
     "compare": lambda w: _call({"a": w.result, "b": w.result}, draws=20),
+    "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
     "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
