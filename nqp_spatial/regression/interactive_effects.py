@@ -53,8 +53,8 @@ class InteractiveEffectsResult(CoefficientTable, Displayed):
     Attributes
     ----------
     model : RegressionResult
-        Parameters, effects and tables. Its residuals are those without the factors, and its
-        predictions leave the factors out.
+        Parameters, effects and tables. Its residuals are those without the factors, which are part
+        of the fitted values; predictions for another panel leave the factors out.
     factors : DataFrame
         Factors of the errors, by period, each with variance one; their sign has no meaning.
     loadings : DataFrame
@@ -339,7 +339,7 @@ def _model(
         df_resid=np.inf,
         resid=pd.Series(e, index=rows, name="resid"),
         fitted=pd.Series(design.y.ravel() - e, index=rows, name="fitted"),
-        fixed_effects=FixedEffects(),
+        fixed_effects=_fixed_effects(data, panel, estimate.coefs),
         rsquared_within=1 - float(e @ e) / total,
         convergence=None,
         notes=notes,
@@ -348,6 +348,19 @@ def _model(
         logdet=log_determinants(data.terms).one,
         model_specs=design.model_specs,
     )
+
+
+def _fixed_effects(data: ModelData, panel: SpatialPanel, coefs: np.ndarray) -> FixedEffects:
+    """Return the means of what the regressors leave, by unit and by period."""
+    design = data.design
+    gap = design.y - np.concatenate([design.z, design.lag_y], axis=2) @ coefs
+    constant = float(gap.mean())
+    unit = pd.Series(gap.mean(axis=1) - constant, panel.units, name="unit")
+    if not data.spec.sweeps_periods:
+        return FixedEffects(constant, unit)
+    periods = panel.periods[panel.n_periods - gap.shape[1] :]
+    period = pd.Series(gap.mean(axis=0) - constant, periods, name="period")
+    return FixedEffects(constant, unit, period)
 
 
 def _notes(data: ModelData, c: np.ndarray, h: np.ndarray) -> tuple[str, ...]:

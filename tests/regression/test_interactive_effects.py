@@ -239,6 +239,23 @@ def test_effects_are_those_of_the_parameters():
     assert "by GS2SLS" in result.model.spec.describe()
 
 
+def test_predictions_contain_the_factors_in_the_sample_only():
+    w = grid(6)
+    panel, _ = simulated(w, 12, 9)
+    result = interactive_effects("y ~ x1 + x2", panel, w)
+    y, matrix = panel.wide("y").to_numpy(), w.sparse.toarray()
+    rho, beta = result.params["spatial", "rho"], result.params["x"].to_numpy()
+    e = result.model.resid.to_numpy().reshape(36, 12)
+    passed = np.eye(36) - rho * matrix
+    expected = np.linalg.solve(passed, passed @ y - e)
+    np.testing.assert_allclose(result.model.predict(), expected.ravel(), atol=1e-10)
+    # Of another panel: regressors and unit effects.
+    own = beta[0] * panel.wide("x1").to_numpy() + beta[1] * panel.wide("x2").to_numpy()
+    own += (passed @ y - own).mean(axis=1, keepdims=True)
+    other = result.model.predict(panel.select(periods=[3]))
+    np.testing.assert_allclose(other, np.linalg.solve(passed, own[:, 3]), atol=1e-10)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
