@@ -161,6 +161,12 @@ def test_no_factors_are_found_where_there_are_none():
     e = rng.normal(size=(60, 15, 2))
     factors = principal_factors(e - e.mean(axis=1, keepdims=True), 4)
     assert factors.count == 0
+    # Ahn and Horenstein (2013): mu_0 is the sum of the eigenvalues over the log of their number.
+    within_units = (e - e.mean(axis=1, keepdims=True)).transpose(0, 2, 1)
+    within_units /= np.sqrt((within_units**2).mean(axis=(0, 2), keepdims=True))
+    values = np.linalg.svd(within_units.reshape(-1, 15), compute_uv=False)[:14] ** 2
+    ladder = np.concatenate([[values.sum() / np.log(14)], values])
+    np.testing.assert_allclose(factors.ratios, (ladder[:-1] / ladder[1:])[:5], rtol=1e-10)
     two = rng.normal(size=(60, 2)) @ rng.normal(size=(2, 15))
     two = 2 * two[:, :, None] + e
     assert principal_factors(two - two.mean(axis=1, keepdims=True), 4).count == 2
