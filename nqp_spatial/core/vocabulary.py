@@ -273,6 +273,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "driscoll-kraay": "Driscoll and Kraay",
         "expected": "expected information",
         "observed": "observed information",
+        "qml": "quasi maximum likelihood",
         "robust": "robust",
     },
     "critical value": {

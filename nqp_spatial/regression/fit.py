@@ -126,17 +126,16 @@ def fit(
         93 % of samples with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five
         periods and tau = 0.7; with thirty periods in 93 to 95 %
         (benchmarks/calibration_estimates.csv).
-    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        Inverse of the observed (default) or expected information. ``robust`` is, with "ml", the
-        QML sandwich, valid when the errors are not normal (Lee 2004), but not under
-        heteroskedasticity, which biases rho itself (Lin and Lee 2010); with "gs2sls" it is valid
-        under heteroskedasticity. ``cluster`` is valid when errors are correlated over time within a
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay"}
+        Inverse of the observed (default) or expected information. ``qml`` is the sandwich of the
+        likelihood, valid when the errors are not normal (Lee 2004), but not under
+        heteroskedasticity, which biases rho itself (Lin and Lee 2010). ``robust`` is valid under
+        heteroskedasticity, with "gs2sls". ``cluster`` is valid when errors are correlated over time within a
         unit or differ in variance; it needs many units, and is available for ``ols`` and ``slx``,
         where with one period it is the heteroskedasticity-robust matrix (times n / (n - 1)), and
         with "gs2sls". ``driscoll-kraay`` (1998) is valid when errors are also correlated across
         units; it needs many periods, about thirty. ``ols`` and ``slx`` have the least-squares
-        covariance (with degrees of freedom) and no "robust": by maximum likelihood that would be
-        the same matrix.
+        covariance (with degrees of freedom) and no "qml": that would be the same matrix.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
     estimator : {"auto", "ml", "gs2sls", "m"}

@@ -443,8 +443,8 @@ def partitioned(
     estimator : {"ml", "gs2sls"}
         Maximum likelihood; or two-stage least squares, with W X, W^2 X and W^3 X by block as
         instruments, which is less efficient, but consistent also under heteroskedasticity.
-    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        As in `fit`: "cluster" with "gs2sls" only.
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay"}
+        As in `fit`: "qml" with "ml", "robust" and "cluster" with "gs2sls" only.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 

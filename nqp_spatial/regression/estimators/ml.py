@@ -213,7 +213,9 @@ def _covariance(
         return sandwich.clustered(bread, estimate, data.shape)
     trace_sums = moments(estimate, diagonal=True)
     information = info.expected(estimate, trace_sums)
-    return sandwich.robust(bread, information, estimate, trace_sums, data.spec, data.shape)
+    return sandwich.quasi_likelihood(
+        bread, information, estimate, trace_sums, data.spec, data.shape
+    )
 
 
 def _convergence(
