@@ -311,6 +311,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     },
     "estimator": {
         "gs2sls": "generalised spatial two-stage least squares",
+        "m": "adjusted scores",
         "ml": "maximum likelihood",
     },
     "grade": {

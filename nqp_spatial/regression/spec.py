@@ -162,6 +162,8 @@ class RegressionSpec(Displayed):
         ]
         if self.estimator == "gs2sls":
             words.append(t("by GS2SLS"))
+        if self.estimator == "m":
+            words.append(t("by adjusted scores"))
         return join(", ", words)
 
     def _blocks(self) -> list[Block]:
@@ -210,7 +212,7 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
         raise OptionError(
             f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
             "score of rho and lam is quadratic in the errors, and its split by units depends on "
-            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster', or, by "
+            "their order; use estimator='gs2sls' or 'm' with covariance='robust' or 'cluster', or, by "
             "likelihood, 'observed', 'qml' or 'driscoll-kraay'"
         )
     if kind == "cluster" and n_units < 2:
