@@ -38,6 +38,11 @@ def _check_adjusted_score(spec: RegressionSpec, *, static: bool, spatial: bool) 
             "unequal variances; use covariance='robust' or 'cluster', or, for errors of one "
             "variance, estimator='ml'"
         )
+    if spec.cluster:
+        raise OptionError(
+            "the errors of estimator='m' are independent between units, so that its clusters are "
+            "the units; leave cluster= out, or use estimator='gs2sls'"
+        )
 
 
 def check_estimator(

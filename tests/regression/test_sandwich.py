@@ -106,6 +106,8 @@ OFFERED = [
     *(("sac", "ml", kind) for kind in ("observed", "expected", "qml", "driscoll-kraay")),
     *(("sar", "gs2sls", kind) for kind in ("observed", "robust", "cluster", "driscoll-kraay")),
     *(("sem", "gs2sls", kind) for kind in ("observed", "robust")),
+    *(("sdm", "m", kind) for kind in ("robust", "cluster")),
+    *(("sac", "m", kind) for kind in ("robust", "cluster")),
 ]
 
 

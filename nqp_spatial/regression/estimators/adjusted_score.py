@@ -58,9 +58,10 @@ def fit_adjusted_score(
     Their variances may differ between units and over time in any way, and the errors of a unit may
     be correlated over time: the matrix of each quadratic form has zeros on the diagonal of every
     unit. The covariance is ``J^-1 Omega J^-1'``: J is the derivative of the scores; Omega the sum
-    of the variance of the linear parts (``robust``: Stock and Watson 2008 where unit effects are
-    removed; ``cluster``: summed over time in each unit first) and of that over pairs of units
-    (`unit_pairs`), with the residuals of each unit divided by ``sqrt(1 - leverage)``.
+    of the variance of the linear parts and of that over pairs of units (`unit_pairs`). For
+    ``robust`` errors are independent over time (Stock and Watson 2008 where unit effects are
+    removed); for ``cluster`` they may be correlated within a unit. The residuals of each unit are
+    divided by ``sqrt(1 - leverage)``.
 
     Sources: Lin and Lee (2010), Journal of Econometrics 157, 34-52; Liu and Yang (2015), Regional
     Science and Urban Economics 52, 50-70, for cross-sections (with one period the scores are those

@@ -27,7 +27,11 @@ import numpy as np
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression.covariance.information import Estimate, FilterPair
-from nqp_spatial.regression.covariance.unit_pairs import pair_variance, sampled_pair_variance
+from nqp_spatial.regression.covariance.unit_pairs import (
+    error_variances,
+    pair_variance,
+    sampled_pair_variance,
+)
 from nqp_spatial.regression.estimators.filter_diagonals import (
     Diagonals,
     DiagonalSource,
@@ -211,10 +215,15 @@ class AdjustedScores:
         structural = structural - self.estimate(score).disturbances.reshape(n, t)
         linear[:, :, k] = demean(score.pair.filtered_spill(structural)[0], self.spec)
         omega = score_variance(linear.reshape(n * t, -1), r.ravel(), 0.0, self.spec, self.shape)
+        variances = None
+        if self.spec.covariance == "robust":
+            variances = error_variances(r, demeaned=self.spec.sweeps_units)
         if self.source.exact:
-            omega[k:, k:] += pair_variance(self._forms(score), r)
+            omega[k:, k:] += pair_variance(self._forms(score), r, variances)
         else:
-            omega[k:, k:] += sampled_pair_variance(score.pair, score.diagonals.values, r, seed)
+            omega[k:, k:] += sampled_pair_variance(
+                score.pair, score.diagonals.values, r, variances, seed
+            )
         rows = [*range(k), *(k + which for which in self.active)]
         return np.asarray(omega[np.ix_(rows, rows)])
 
