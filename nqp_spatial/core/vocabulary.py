@@ -273,6 +273,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "driscoll-kraay": "Driscoll and Kraay",
         "expected": "expected information",
         "observed": "observed information",
+        "qml": "quasi maximum likelihood",
         "robust": "robust",
     },
     "critical value": {
@@ -310,6 +311,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     },
     "estimator": {
         "gs2sls": "generalised spatial two-stage least squares",
+        "m": "adjusted scores",
         "ml": "maximum likelihood",
     },
     "grade": {

@@ -29,7 +29,7 @@ def resolve_correction(
         )
     if spec.keeps_intercept:
         return "none", ()
-    if spec.estimator == "gs2sls":
+    if spec.estimator in ("gs2sls", "m") and not spec.is_dynamic:
         return "transformation", ()  # of sigma2 only: divided by the observations after demeaning
     if spec.is_dynamic and spec.sweeps_units:
         return _resolve_dynamic(correction, spec, terms)

@@ -12,9 +12,37 @@ __all__ = ["check_estimator", "resolve_estimator"]
 
 def resolve_estimator(estimator: Estimator, spec: RegressionSpec, n_periods: int) -> Estimator:
     """Return the estimator of a model: the one asked for, or the one that ``auto`` takes."""
+    static = not (spec.is_dynamic or spec.has_phi)
+    spatial = spec.has_rho or spec.has_lam
     if estimator == "m":
-        raise OptionError("estimator='m' is not offered for this model; use estimator='ml'")
-    return "ml" if estimator == "auto" else estimator
+        _check_adjusted_score(spec, static=static, spatial=spatial)
+        return "m"
+    if estimator == "auto":
+        return "m" if spec.covariance == "robust" and static and spatial else "ml"
+    return estimator
+
+
+def _check_adjusted_score(spec: RegressionSpec, *, static: bool, spatial: bool) -> None:
+    """Refuse models and covariances that the adjusted-score estimator does not have."""
+    if not static:
+        kind = "dynamic models" if spec.is_dynamic else f"effects={spec.effects!r}"
+        raise OptionError(f"estimator='m' is not offered for {kind}; use estimator='ml'")
+    if not spatial:
+        raise OptionError(
+            f"model {spec.model!r} has no rho or lam, whose scores estimator='m' adjusts; use "
+            "estimator='ml', which is least squares here"
+        )
+    if spec.covariance not in ("robust", "cluster"):
+        raise OptionError(
+            f"covariance={spec.covariance!r} is not offered by estimator='m', which allows for "
+            "unequal variances; use covariance='robust' or 'cluster', or, for errors of one "
+            "variance, estimator='ml'"
+        )
+    if spec.cluster:
+        raise OptionError(
+            "the errors of estimator='m' are independent between units, so that its clusters are "
+            "the units; leave cluster= out, or use estimator='gs2sls'"
+        )
 
 
 def check_estimator(
@@ -30,6 +58,9 @@ def check_estimator(
                 "endogenous regressors and instruments are for estimator='gs2sls'; likelihood "
                 "takes all regressors as exogenous"
             )
+        return
+    if spec.estimator == "m":
+        _check_options_of_adjusted_score(correction, endogenous, instruments)
         return
     if spec.is_dynamic or spec.has_phi:
         kind = "dynamic models" if spec.is_dynamic else f"effects={spec.effects!r}"
@@ -48,4 +79,20 @@ def check_estimator(
         raise OptionError(
             f"model {spec.model!r} has nothing to instrument; name endogenous regressors, or use "
             "estimator='ml', which is least squares here"
+        )
+
+
+def _check_options_of_adjusted_score(
+    correction: str, endogenous: str | Iterable[str], instruments: str | Iterable[str] | None
+) -> None:
+    if endogenous or instruments is not None:
+        raise OptionError(
+            "endogenous regressors and instruments are for estimator='gs2sls'; adjusted scores "
+            "(estimator='m', which covariance='robust' takes for rho and lam) treat all regressors "
+            "as exogenous"
+        )
+    if correction not in ("auto", "none"):
+        raise OptionError(
+            "adjusted scores have mean zero with any fixed effects and need no correction; leave "
+            f"correction='auto', not {correction!r}"
         )

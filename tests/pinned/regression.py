@@ -118,16 +118,17 @@ def _() -> Numbers:
     numbers: Numbers = {}
     for model, covariance in (
         ("sdm", "expected"),
-        ("sdm", "robust"),
+        ("sdm", "qml"),
         ("sdm", "driscoll-kraay"),
         ("sem", "expected"),
-        ("sem", "robust"),
-        ("sac", "robust"),
+        ("sem", "qml"),
+        ("sac", "qml"),
         ("sac", "driscoll-kraay"),
     ):
         for effects in ("unit", "two-way"):
             result = fitted(model, effects=effects, covariance=covariance)
-            label = f"{model}, {effects}, {covariance}"
+            was = "robust" if covariance == "qml" else covariance  # its name in 0.1.0
+            label = f"{model}, {effects}, {was}"
             numbers |= digest(label, result.std_errors)
             numbers |= digest(f"{label}, off the diagonal too", np.tril(result.cov))
     result = fitted("sdm", effects="random", covariance="expected")

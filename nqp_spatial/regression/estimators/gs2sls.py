@@ -32,7 +32,13 @@ from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of, weighted_sum
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["first_stage_strength", "fit_gs2sls", "orthonormal_basis", "score_variance"]
+__all__ = [
+    "bordered",
+    "first_stage_strength",
+    "fit_gs2sls",
+    "orthonormal_basis",
+    "score_variance",
+]
 
 
 def fit_gs2sls(
@@ -302,7 +308,7 @@ class _Stage:
     def covariance(self) -> np.ndarray:
         """Return the covariance of (coefs, rho, sigma2)."""
         cov = self.bread @ self.meat(self.fitted) @ self.bread
-        return _bordered(cov, self.estimate)
+        return bordered(cov, self.estimate)
 
     def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
         """Test the overidentifying restrictions, valid under the requested covariance."""
@@ -343,7 +349,7 @@ def _with_variance(estimate: Estimate) -> Estimate:
     return replace(estimate, sigma2=float(e @ e) / estimate.counts.observations)
 
 
-def _bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
+def bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
     """Return the covariance with sigma2, a mean of squares, as last row and column."""
     squares = estimate.innovations**2
     full = np.zeros((len(cov) + 1, len(cov) + 1))
@@ -454,4 +460,4 @@ class _Moments:
         cov[:size, :size] = stage.bread @ stage.meat(stage.fitted) @ stage.bread
         cov[:size, size] = cov[size, :size] = cross @ pull
         cov[size, size] = 1 / float(slope @ inverse @ slope) / count
-        return _bordered(cov, stage.estimate)
+        return bordered(cov, stage.estimate)

@@ -29,6 +29,7 @@ __all__ = [
     "LogDeterminants",
     "concentrated_likelihood",
     "fit_ml",
+    "likelihood_maximum",
     "log_determinants",
     "profile_loglik",
 ]
@@ -112,7 +113,7 @@ def fit_ml(
                 t("{count} different maxima were found; this is the highest", count=best.n_maxima)
             )
     else:
-        best, likelihood = _maximum(likelihood, terms)
+        best, likelihood = likelihood_maximum(likelihood, terms)
         if spec.has_phi and not likelihood.counts.units:
             notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
     estimate = info.estimate_at(best.parameters, data.projection, likelihood)
@@ -132,7 +133,7 @@ def profile_loglik(data: ModelData) -> float:
     return maximize_from(likelihood, _starts(likelihood, data.terms.names_y)).loglik
 
 
-def _maximum(
+def likelihood_maximum(
     likelihood: ConcentratedLikelihood, terms: TermWeights
 ) -> tuple[Maximum, ConcentratedLikelihood]:
     """Return the maximum, and the likelihood, without phi if phi is at its bound."""
@@ -213,7 +214,9 @@ def _covariance(
         return sandwich.clustered(bread, estimate, data.shape)
     trace_sums = moments(estimate, diagonal=True)
     information = info.expected(estimate, trace_sums)
-    return sandwich.robust(bread, information, estimate, trace_sums, data.spec, data.shape)
+    return sandwich.quasi_likelihood(
+        bread, information, estimate, trace_sums, data.spec, data.shape
+    )
 
 
 def _convergence(
