@@ -190,9 +190,19 @@ def _corrected(
         score = score_bias_of_units(
             estimate, spec, data.shape[0], determinants.one, likelihood.logdets[1]
         )
+        if spec.sweeps_periods and not terms.rows_add_to_one:
+            score = score + _score_bias_of_dummies(estimate, terms)
     else:
-        score = info.score_bias_of_periods(estimate)
+        score = _score_bias_of_dummies(estimate, terms)
     return info.bias_corrected(estimate, information, score)
+
+
+def _score_bias_of_dummies(estimate: info.Estimate, terms: TermWeights) -> np.ndarray:
+    """Return minus the mean of the score that period dummies cause, for one W in each term."""
+    if terms.rows_add_to_one:
+        return info.score_bias_of_periods(estimate)
+    outcome = terms.matrices_y if estimate.active[0] == 0 else ()
+    return info.score_bias_of_periods(estimate, outcome, terms.matrix_u)
 
 
 def _covariance(
