@@ -7,9 +7,10 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._term_weights import TermWeights, row_sum_advice
 from nqp_spatial.regression.spec import Correction, RegressionSpec
 
-__all__ = ["BIAS_CORRECTED", "resolve_correction"]
+__all__ = ["BIAS_CORRECTED", "NOTHING_TO_LAG", "resolve_correction"]
 
 BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the uncorrected one")
+NOTHING_TO_LAG = t("no regressors have a spatial lag: the model has no W X")
 _PERIOD_DUMMIES = t(
     "rows of W do not add to one, so period effects cannot be transformed away: they are dummy "
     "variables, and their bias of order 1/n is subtracted; the log-likelihood is the maximum of "

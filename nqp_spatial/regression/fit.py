@@ -15,7 +15,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression._correction import BIAS_CORRECTED, resolve_correction
+from nqp_spatial.regression._correction import BIAS_CORRECTED, NOTHING_TO_LAG, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
 from nqp_spatial.regression._estimated import FixedEffects
 from nqp_spatial.regression._estimator import check_estimator, resolve_estimator
@@ -79,7 +79,8 @@ def fit(
         ``"y ~ x1 + log(x2)"`` in the syntax of formulaic: columns, operators and the functions log,
         log1p, log2, log10, exp, expm1, sqrt, abs, sign, arcsinh, minimum, maximum, clip (these also
         as ``np.log`` and so on), I, C, center, scale, poly, bs, cs, cc, cr. Anything else is
-        refused before it is evaluated. Units and periods have the names of their original columns;
+        refused before it is evaluated. ``"y ~ 1"`` has no regressors: with fixed effects rho (lam)
+        alone is estimated. Units and periods have the names of their original columns;
         names with brackets, spaces or other special characters are written in backticks. With fixed
         effects the intercept is omitted.
     panel : SpatialPanel
@@ -339,6 +340,8 @@ def _result(
         total -= len(residuals) * float(estimate.projection.y.mean()) ** 2
     free = float(residual_df(data, count)) if spec.is_linear else np.inf
     notes = (*notes, *design.notes, *estimated.notes)
+    if spec.has_lags and not design.lagged and not terms.has_parts:
+        notes = (*notes, NOTHING_TO_LAG)
     if spec.correction == "bias" and terms.has_parts:
         notes = (*notes, BIAS_CORRECTED)
     for w in terms.given:

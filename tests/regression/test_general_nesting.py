@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import nqp_spatial as nq
+from nqp_spatial.errors import OptionError
 
 NAMES = ("afcon", "eire", "usedcars", "baltimore", "boston")
 
@@ -96,3 +97,59 @@ def test_notes_where_rho_and_lam_substitute_for_each_other(lattice, model):
     # Each maximum is one that an ascent from the exchanged values reaches too.
     exchanged = nq.fit("y ~ 1", nq.SpatialPanel(frame, unit="u"), w, model="sac", effects="none")
     assert exchanged.convergence.n_maxima == 2
+
+
+# -- no regressors ---------------------------------------------------------------------------------
+
+
+def pure(panel, w, effects, *, lam=False):
+    """Rho (lam) that maximises the likelihood of demeaned data without regressors, by a grid."""
+    from scipy.optimize import minimize_scalar
+
+    y, dense = panel.values("y"), w.sparse.toarray()
+    n, t = y.shape
+
+    def demeaned(array):
+        array = array - array.mean(axis=1, keepdims=True)
+        return array - array.mean(axis=0) if effects == "two-way" else array
+
+    left, lag_y = demeaned(y), demeaned(dense @ (demeaned(y) if lam else y))
+    size, periods = (n - (effects == "two-way")) * (t - 1), t - 1
+
+    def loss(x):
+        logdet = np.linalg.slogdet(np.eye(n) - x * dense)[1]
+        logdet -= np.log(1 - x) if effects == "two-way" else 0.0
+        return size / 2 * np.log(((left - x * lag_y) ** 2).sum()) - periods * logdet
+
+    return minimize_scalar(loss, bounds=(-0.95, 0.95), method="bounded", options={"xatol": 1e-10}).x
+
+
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+@pytest.mark.parametrize("model", ["sar", "sem"])
+def test_spatial_autoregression_without_regressors(lattice, simulate, model, effects):
+    w = lattice(5, 5)
+    panel = simulate(w, 6, seed=2)
+    res = nq.fit("y ~ 1", panel, w, model=model, effects=effects)
+    assert res.params.to_numpy() == pytest.approx(
+        [pure(panel, w, effects, lam=model == "sem")], abs=1e-6
+    )
+    assert 0 < res.std_errors.iloc[0] < 0.2
+    dynamic = nq.fit("y ~ 1", panel, w, model=model, effects=effects, time_lag=True)
+    assert dynamic.params.index.tolist()[0] == ("dynamic", "tau")
+
+
+def test_models_of_lags_without_regressors(lattice, simulate):
+    w = lattice(5, 5)
+    panel = simulate(w, 6, seed=2)
+    durbin, plain = (nq.fit("y ~ 1", panel, w, model=model) for model in ("sdm", "sar"))
+    assert durbin.params.equals(plain.params)
+    assert "no regressors have a spatial lag: the model has no W X" in durbin.notes
+    for model in ("slx", "ols"):
+        with pytest.raises(OptionError, match="has no coefficients to estimate; name regressors"):
+            nq.fit("y ~ 1", panel, w, model=model)
+    with pytest.raises(OptionError, match="1 coefficients need as many instruments, there are 0"):
+        nq.fit("y ~ 1", panel, w, model="sar", estimator="gs2sls")
+    moments = nq.fit("y ~ 1", panel, w, model="sem", estimator="gs2sls")
+    likelihood = nq.fit("y ~ 1", panel, w, model="sem")
+    gap = abs(moments.params.iloc[0] - likelihood.params.iloc[0])
+    assert gap < 2 * likelihood.std_errors.iloc[0]
