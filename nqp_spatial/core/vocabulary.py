@@ -287,6 +287,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "quadrants": "quadrants of the Moran scatter plot",
     },
     "dynamic model": {
+        "gns": "Dynamic general nesting spatial model (GNS)",
         "ols": "Dynamic linear model",
         "sac": "Dynamic spatial autoregressive model with spatial errors (SAC)",
         "sar": "Dynamic spatial autoregressive model (SAR)",
@@ -362,6 +363,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "draws": "draws from the asymptotic distribution",
     },
     "model": {
+        "gns": "General nesting spatial model (GNS)",
         "ols": "Linear model",
         "sac": "Spatial autoregressive model with spatial errors (SAC)",
         "sar": "Spatial autoregressive model (SAR)",

@@ -15,7 +15,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression._correction import BIAS_CORRECTED, resolve_correction
+from nqp_spatial.regression._correction import BIAS_CORRECTED, NOTHING_TO_LAG, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
 from nqp_spatial.regression._estimated import FixedEffects
 from nqp_spatial.regression._estimator import check_estimator, resolve_estimator
@@ -85,7 +85,8 @@ def fit(
         ``"y ~ x1 + log(x2)"`` in the syntax of formulaic: columns, operators and the functions log,
         log1p, log2, log10, exp, expm1, sqrt, abs, sign, arcsinh, minimum, maximum, clip (these also
         as ``np.log`` and so on), I, C, center, scale, poly, bs, cs, cc, cr. Anything else is
-        refused before it is evaluated. Units and periods have the names of their original columns;
+        refused before it is evaluated. ``"y ~ 1"`` has no regressors: with fixed effects rho (lam)
+        alone is estimated. Units and periods have the names of their original columns;
         names with brackets, spaces or other special characters are written in backticks. With fixed
         effects the intercept is omitted.
     panel : SpatialPanel
@@ -111,18 +112,20 @@ def fit(
     correction : {"auto", "none", "transformation", "bias"}
         How to correct for the incidental parameters (Lee and Yu 2010). ``none`` is the
         dummy-variable likelihood: sigma2 is too small by (T-1)/T with unit effects, and with
-        period effects rho is biased by order 1/n. ``transformation`` removes the effects by
-        orthonormal transformations; with period effects it requires that rows of W add to one.
-        ``bias`` subtracts the bias due to period dummies, after unit effects are transformed away.
-        ``auto``:
+        period effects rho and lam are biased by order 1/n. ``transformation`` removes the effects
+        by orthonormal transformations; with period effects it requires that rows of W add to one.
+        ``bias`` subtracts the bias due to period dummies, after unit effects are transformed away,
+        for any W. Where W is dense (inverse distances without a cutoff) this bias is large: with
+        50 units and 6 periods 95 % intervals of rho contained the true value in 83 % of samples
+        without the correction and in 96 % with it. ``auto``:
 
         ==================  =======================  ===========================
         effects             rows of W add to one     rows of W do not add to one
         ==================  =======================  ===========================
         none                none                     none
         unit                transformation           transformation
-        period              transformation           none
-        two-way             transformation           none
+        period              transformation           bias
+        two-way             transformation           bias
         ==================  =======================  ===========================
 
         In a dynamic model unit effects bias tau, eta and rho by order 1/T. ``bias``, which is also
@@ -197,7 +200,9 @@ def fit(
     Notes
     -----
     Wy is formed first and then demeaned. With period or two-way effects the other order, which
-    some programs use, is not the dummy-variable likelihood unless W is doubly stochastic.
+    some programs use, is not the dummy-variable likelihood unless W is doubly stochastic. With
+    spatial errors the dummy of a period becomes ``p = (I - lam W) 1``, and series are projected on
+    it in each period; where rows of W add to one this is demeaning.
     ``sigma2`` is the sum of squares divided by N T, or by the observations after the
     transformation: N (T-1), (N-1) T, (N-1)(T-1).
 
@@ -353,6 +358,8 @@ def _result(
         total -= len(residuals) * float(estimate.projection.y.mean()) ** 2
     free = float(residual_df(data, count)) if spec.is_linear else np.inf
     notes = (*notes, *design.notes, *estimated.notes)
+    if spec.has_lags and not design.lagged and not terms.has_parts:
+        notes = (*notes, NOTHING_TO_LAG)
     if spec.correction == "bias" and terms.has_parts:
         notes = (*notes, BIAS_CORRECTED)
     for w in terms.given:
@@ -423,11 +430,12 @@ def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> 
         unit = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
     constant = float(gap.mean())
     if spec.sweeps_periods:
-        # Where errors are spatial, their innovations add to zero in each period.
-        weights = np.full(len(gap), 1 / len(gap))
+        # Where errors are spatial, the filtered dummies p are orthogonal to their innovations.
+        weights = np.ones(len(gap))
         if terms.matrix_u is not None:
+            weights = weights - estimate.lam * (terms.matrix_u @ weights)
             weights = weights - estimate.lam * (terms.matrix_u.T @ weights)
-            weights /= weights.sum()
+        weights /= weights.sum()
         by_period = weights @ (gap - by_unit[:, None])
         if not spec.sweeps_units:
             constant = float(by_period.mean())

@@ -175,7 +175,7 @@ def _() -> Numbers:
     two = nq.fit(FORMULA, states(), {"y": queen(), "u": nearest()}, model="sac", effects="unit")
     lagged = fitted(durbin=["lpc"], effects="unit")
     spectral = nq.weights.inverse_distance(states(), power=2, standardize="spectral")
-    other = nq.fit(FORMULA, states(), spectral, effects="two-way")
+    other = nq.fit(FORMULA, states(), spectral, effects="two-way", correction="none")
     year = states().select(periods=[1980])
     section = nq.fit(FORMULA, year, queen(), model="sdem", effects="none")
     return (

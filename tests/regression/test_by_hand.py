@@ -455,7 +455,7 @@ def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
         "y ~ x1", panel, {"a": first, "b": other}, models=["sdm"]
     ).frame
     for position, w in enumerate((first, other)):
-        spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
+        spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "bias")
         value = log_marginal(build_model_data(panel, spec, TermWeights.of(w, w, None)))
         assert result["log_marginal"].iloc[position] == pytest.approx(value)
 

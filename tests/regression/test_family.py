@@ -612,8 +612,8 @@ def test_options_of_the_family(lattice):
         nq.fit("y ~ x1", panel, {"y": w})
     with pytest.raises(OptionError, match=r"has weights of u; got them for y, u"):
         nq.fit("y ~ x1", panel, {"y": w, "u": w}, model="sem")
-    with pytest.raises(OptionError, match="filtered period dummies are dummies no more"):
-        nq.fit("y ~ x1", panel, w.standardize("spectral"), model="sem")
+    with pytest.raises(OptionError, match="needs weights whose rows add to one"):
+        nq.fit("y ~ x1", panel, w.standardize("spectral"), correction="transformation")
     with pytest.raises(OptionError, match="horizons are of dynamic models"):
         nq.fit("y ~ x1", panel, w).effects(horizons=[1])
     res = nq.fit("y ~ x1 + x2", panel, w, time_lag=True)

@@ -192,7 +192,7 @@ def _instruments(
             blocks += [lag(matrix, passed) for matrix in matrices]
             passed = lag(summed, passed)
     stacked = demean(np.concatenate(blocks, axis=2), spec)
-    stacked = stacked.reshape(-1, stacked.shape[2])
+    stacked = stacked.reshape(design.y.size, stacked.shape[2])
     return orthonormal_basis(stacked), orthonormal_basis(stacked[:, : exogenous_z.shape[2]])
 
 
