@@ -9,12 +9,46 @@ from nqp_spatial.regression.spec import Estimator, RegressionSpec
 
 __all__ = ["check_estimator", "resolve_estimator"]
 
+#: Periods after the first from which ``auto`` is maximum likelihood with its bias corrected.
+_LONG = 15
 
-def resolve_estimator(estimator: Estimator, spec: RegressionSpec, n_periods: int) -> Estimator:
+
+def resolve_estimator(
+    estimator: Estimator, spec: RegressionSpec, n_periods: int, correction: str = "auto"
+) -> Estimator:
     """Return the estimator of a model: the one asked for, or the one that ``auto`` takes."""
-    if estimator == "m":
+    short = spec.is_dynamic and spec.sweeps_units
+    if estimator == "m" and not short:
         raise OptionError("estimator='m' is not offered for this model; use estimator='ml'")
-    return "ml" if estimator == "auto" else estimator
+    if estimator != "auto":
+        return estimator
+    if short and n_periods - 1 < _LONG and correction == "auto" and spec.covariance == "observed":
+        return "m"
+    return "ml"
+
+
+def _check_short_panel(
+    spec: RegressionSpec,
+    correction: str,
+    endogenous: str | Iterable[str],
+    instruments: str | Iterable[str] | None,
+) -> None:
+    """Refuse what adjusted scores of a dynamic panel have no meaning for."""
+    if correction not in ("auto", "none"):
+        raise OptionError(
+            "adjusted scores have no bias left to correct; leave correction='auto', or use "
+            f"estimator='ml' with correction={correction!r}"
+        )
+    if endogenous or instruments is not None:
+        raise OptionError(
+            "endogenous regressors and instruments are for estimator='gs2sls'; adjusted scores "
+            "take all regressors as exogenous"
+        )
+    if spec.covariance != "observed":
+        raise OptionError(
+            f"covariance={spec.covariance!r} is not offered for adjusted scores; 'observed' is "
+            "valid for errors that are not normal, or use estimator='ml'"
+        )
 
 
 def check_estimator(
@@ -23,7 +57,10 @@ def check_estimator(
     endogenous: str | Iterable[str],
     instruments: str | Iterable[str] | None,
 ) -> None:
-    """Refuse options that two-stage least squares does not support, and instruments without it."""
+    """Refuse options that an estimator does not support, and instruments where it has none."""
+    if spec.estimator == "m" and spec.is_dynamic:
+        _check_short_panel(spec, correction, endogenous, instruments)
+        return
     if spec.estimator == "ml":
         if endogenous or instruments is not None:
             raise OptionError(

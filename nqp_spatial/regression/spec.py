@@ -162,6 +162,8 @@ class RegressionSpec(Displayed):
         ]
         if self.estimator == "gs2sls":
             words.append(t("by GS2SLS"))
+        if self.estimator == "m" and self.is_dynamic:
+            words.append(t("by adjusted scores (Yang 2018)"))
         return join(", ", words)
 
     def _blocks(self) -> list[Block]:
