@@ -1,9 +1,9 @@
-"""The root of the adjusted scores: stable, and nearest to the bias-corrected estimate."""
+"""The root of the adjusted scores at which they fall, nearest to the bias-corrected estimate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,12 +39,15 @@ class Root:
 
 
 def find_root(score: AdjustedScore, start: np.ndarray) -> Root | None:
-    """Return the root that is stable, identified and nearest to the start.
+    """Return the root that identifies the parameters, nearest to the start.
 
-    Newton's method from the start finds it in nearly all samples. Otherwise the search begins anew
-    from a grid of values of the persistent parameter. A root is accepted where the outcome is
-    stable (all eigenvalues of A within the unit circle) and the scores fall: there is a second
-    root, beyond the first, where they rise.
+    The scores have more than one root: beyond the one sought is another (at tau above one, where T
+    is small) at which they rise in the direction of persistence. At the root sought their
+    derivatives are negative definite in the sense that all eigenvalues have negative real parts, as
+    those of a log-likelihood at its maximum. That, and not stability, tells the roots apart: where
+    the outcome is persistent, the estimate of a stable process may be unstable. Newton's method
+    from the start finds the root in nearly all samples; otherwise the search begins anew from a
+    grid of values of the persistent parameter.
 
     Parameters
     ----------
@@ -59,10 +62,10 @@ def find_root(score: AdjustedScore, start: np.ndarray) -> Root | None:
     scale = _standard_errors(score, start)
     roots: list[Root] = []
     for count, point in enumerate(_starts(score, start), start=1):
-        found = _newton(score, point, scale)
-        if found is not None and _is_stable(score, found.point) and _falls(score, found.point):
-            roots.append(Root(found.point, found.iterations, found.slope, count))
-            if count <= 1:
+        root = _newton(score, point, scale)
+        if root is not None and _falls(score, root.point):
+            roots.append(replace(root, starts=count))
+            if count == 1:
                 break
     if not roots:
         return None
@@ -102,7 +105,7 @@ def _bounds(score: AdjustedScore) -> np.ndarray:
 
 
 def _inside(score: AdjustedScore, point: np.ndarray, bounds: np.ndarray) -> bool:
-    return bool((np.abs(point) < 0.9999 * bounds).all() and _radius(score, point) < 1.5)
+    return bool((np.abs(point) < 0.9999 * bounds).all() and _radius(score, point) < 2)
 
 
 def _newton(score: AdjustedScore, start: np.ndarray, scale: np.ndarray) -> Root | None:
@@ -140,10 +143,6 @@ def _radius(score: AdjustedScore, point: np.ndarray) -> float:
     tau, eta, rho, _ = score.full(point)
     w = score.spectrum.roots
     return float(np.abs((tau + eta * w) / (1 - rho * w)).max())
-
-
-def _is_stable(score: AdjustedScore, point: np.ndarray) -> bool:
-    return _radius(score, point) < 1
 
 
 def _falls(score: AdjustedScore, point: np.ndarray) -> bool:
