@@ -14,7 +14,7 @@ from nqp_spatial.core.options import Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._correction import BIAS_CORRECTED, NOTHING_TO_LAG, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
 from nqp_spatial.regression._estimated import FixedEffects
@@ -29,9 +29,11 @@ from nqp_spatial.regression.estimators import (
     fit_gs2sls,
     fit_ml,
     fit_ols,
+    fit_short_panel,
 )
 from nqp_spatial.regression.estimators.ml import LogDeterminants, log_determinants
 from nqp_spatial.regression.estimators.ols import residual_df
+from nqp_spatial.regression.estimators.short_panel import NO_ROOT
 from nqp_spatial.regression.likelihood.log_determinant import LogDetMethod
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import (
@@ -236,7 +238,8 @@ def fit(
         cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
         cutoff_km=cutoff_km, kernel=kernel, lags=lags,
     )  # fmt: skip
-    draft = replace(draft, estimator=resolve_estimator(estimator, draft, panel.n_periods))
+    chosen_estimator = resolve_estimator(estimator, draft, panel.n_periods, correction)
+    draft = replace(draft, estimator=chosen_estimator)
     check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = match_term_weights(weights, panel, needed, model)
@@ -248,6 +251,17 @@ def fit(
     determinants = log_determinants(terms, logdet, seed)
     if data.spec.estimator == "gs2sls":
         estimated = fit_gs2sls(data, panel, endogenous, instruments, functions)
+    elif data.spec.estimator == "m" and data.spec.is_dynamic:
+        try:
+            estimated = fit_short_panel(data, determinants, seed)
+        except ConvergenceError:
+            if estimator == "m":
+                raise
+            # ``auto``: the bias-corrected likelihood, and a note that says so.
+            likely = replace(data.spec, estimator="ml")
+            chosen, notes = resolve_correction(correction, likely, terms)
+            data = replace(data, spec=replace(likely, correction=chosen))
+            estimated, notes = fit_ml(data, determinants, seed), (NO_ROOT, *notes)
     elif data.spec.estimator == "m":
         estimated = fit_adjusted_score(data, determinants, seed)
     else:

@@ -163,7 +163,9 @@ class RegressionSpec(Displayed):
         if self.estimator == "gs2sls":
             words.append(t("by GS2SLS"))
         if self.estimator == "m":
-            words.append(t("by adjusted scores"))
+            words.append(
+                t("by adjusted scores (Yang 2018)") if self.is_dynamic else t("by adjusted scores")
+            )
         return join(", ", words)
 
     def _blocks(self) -> list[Block]:

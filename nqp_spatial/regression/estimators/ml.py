@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nqp_spatial.core.text import t
+from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression._estimated import Convergence
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
@@ -28,10 +29,12 @@ from nqp_spatial.regression.likelihood.several_lags import LagMatrices, lag_matr
 __all__ = [
     "LogDeterminants",
     "concentrated_likelihood",
+    "corrected_estimate",
     "fit_ml",
     "likelihood_maximum",
     "log_determinants",
     "profile_loglik",
+    "stability_notes",
 ]
 
 # Correlation of the estimates of rho and lam from which a note warns.
@@ -126,7 +129,7 @@ def fit_ml(
         estimate = _corrected(estimate, data, determinants, likelihood, moments)
     cov = _covariance(estimate, data, likelihood, moments)
     convergence, more = _convergence(best, likelihood)
-    notes += [*more, *_stability(estimate, data), *_weakly_identified(estimate, cov)]
+    notes += [*more, *stability_notes(estimate, data), *_weakly_identified(estimate, cov)]
     return Estimated(estimate, cov, loglik, convergence, tuple(notes))
 
 
@@ -145,6 +148,25 @@ def _weakly_identified(estimate: info.Estimate, cov: np.ndarray) -> list[str]:
             correlation=correlation,
         )
     ]
+
+
+def corrected_estimate(
+    data: ModelData, determinants: LogDeterminants, seed: int | None = 0
+) -> info.Estimate:
+    """Return the bias-corrected maximum of a dynamic model, without its covariance.
+
+    Where the uncorrected estimate is not stable the bias has no formula, and it is returned itself.
+    """
+    likelihood = concentrated_likelihood(data, determinants)
+    best, likelihood = _maximum(likelihood, data.terms)
+    estimate = info.estimate_at(best.parameters, data.projection, likelihood)
+    if data.spec.correction != "bias":
+        return estimate
+    moments = _moments_of(data, likelihood, seed, [])
+    try:
+        return _corrected(estimate, data, determinants, likelihood, moments)
+    except ConvergenceError:
+        return estimate
 
 
 def profile_loglik(data: ModelData) -> float:
@@ -285,7 +307,8 @@ def _convergence(
     return convergence, [note]
 
 
-def _stability(estimate: info.Estimate, data: ModelData) -> list[str]:
+def stability_notes(estimate: info.Estimate, data: ModelData) -> list[str]:
+    """Return in words whether a dynamic model is stable."""
     if not data.spec.is_dynamic:
         return []
     tau, eta = lag_parameters(estimate.coefs, data.spec)
