@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import dynamics_calibration, short_panel_calibration, spillover_calibration
+from benchmarks import (
+    dynamics_calibration,
+    mediation_calibration,
+    short_panel_calibration,
+    spillover_calibration,
+)
 from benchmarks.calibration import designs, estimate, p_values, run, sizes, summarise
 
 
@@ -15,7 +20,7 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=2000)
     parser.add_argument(
         "--part",
-        choices=["all", "models", "short-panels", "spillovers", "dynamics"],
+        choices=["all", "models", "short-panels", "spillovers", "dynamics", "mediation"],
         default="all",
     )
     parser.add_argument("--jobs", type=int, default=-1)
@@ -31,6 +36,8 @@ def main() -> None:
         short_panel_calibration.run(given.output, **options)
     if given.part in ("all", "dynamics"):
         dynamics_calibration.run(given.output, **options)
+    if given.part in ("all", "mediation"):
+        mediation_calibration.run(given.output, **options)
     if given.part in ("all", "spillovers"):
         # Four times fewer: each takes a second.
         options["replications"] = max(given.replications // 4, 1)
