@@ -191,13 +191,6 @@ def check_options(
 def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:
     """Raise `OptionError` for a covariance that is not valid in this model."""
     kind, likelihood = spec.covariance, spec.estimator == "ml"
-    if likelihood and kind == "robust" and spec.model in ("ols", "slx"):
-        raise OptionError(
-            f"covariance='robust' is not offered for model {spec.model!r}: by likelihood it allows "
-            "for errors that are not normal, which here gives the classical matrix, and not for "
-            "unequal variances; use covariance='cluster' (with one period that is the "
-            "heteroskedasticity-robust matrix) or 'driscoll-kraay'"
-        )
     if likelihood and kind == "cluster" and (spec.has_rho or spec.has_lam):
         raise OptionError(
             f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
