@@ -197,13 +197,8 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
     kind, likelihood = spec.covariance, spec.estimator == "ml"
     if kind == "qml":
         _check_quasi_likelihood(spec)
-    if likelihood and kind == "robust" and spec.model in ("ols", "slx"):
-        raise OptionError(
-            f"covariance='robust' is not offered for model {spec.model!r}; use "
-            "covariance='cluster' (with one period that is the heteroskedasticity-robust matrix) "
-            "or 'driscoll-kraay'"
-        )
-    if likelihood and kind == "robust" and not spec.has_phi:
+    linear = spec.model in ("ols", "slx")
+    if likelihood and kind == "robust" and not (linear or spec.has_phi):
         raise OptionError(
             f"covariance='robust' is not offered for model {spec.model!r} by likelihood, whose "
             "estimates of rho and lam are themselves biased where variances differ; use "

@@ -16,6 +16,7 @@ from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.covariance import sandwich
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.estimators.estimated import Estimated
+from nqp_spatial.regression.estimators.ols import heteroskedastic_covariance
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import (
     LogDet,
@@ -158,7 +159,7 @@ def corrected_estimate(
     Where the uncorrected estimate is not stable the bias has no formula, and it is returned itself.
     """
     likelihood = concentrated_likelihood(data, determinants)
-    best, likelihood = _maximum(likelihood, data.terms)
+    best, likelihood = likelihood_maximum(likelihood, data.terms)
     estimate = info.estimate_at(best.parameters, data.projection, likelihood)
     if data.spec.correction != "bias":
         return estimate
@@ -264,6 +265,8 @@ def _covariance(
         return sandwich.driscoll_kraay(bread, estimate, data.shape)
     if kind == "cluster":
         return sandwich.clustered(bread, estimate, data.shape)
+    if kind == "robust" and data.spec.model in ("ols", "slx"):  # dynamic: linear in the errors
+        return heteroskedastic_covariance(estimate, data)
     trace_sums = moments(estimate, diagonal=True)
     information = info.expected(estimate, trace_sums)
     return sandwich.quasi_likelihood(
