@@ -11,8 +11,11 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.covariance import unit_pairs
 from nqp_spatial.regression.covariance.unit_pairs import error_variances, pair_variance
 from nqp_spatial.regression.estimators import filter_diagonals
+from nqp_spatial.regression.spec import RegressionSpec
 
 MODELS = {"sar": "y", "sem": "u", "sdm": "yx", "sdem": "xu", "sac": "yu", "gns": "yxu"}
 
@@ -417,7 +420,7 @@ def test_unequal_variances_bias_likelihood_and_not_adjusted_scores(planted):
     ],
 )
 def test_intervals_cover_under_unequal_variances(model, effects, t, options):
-    count = 500
+    count = 400
     truth = {("x", "x1"): 3.0}
     if model != "sem":
         truth["spatial", "rho"] = 0.4
@@ -459,16 +462,65 @@ def test_probes_are_near_the_dense_matrices(monkeypatch, model, same, near, effe
     np.testing.assert_allclose(rough.std_errors, exact.std_errors, rtol=0.06)
 
 
-def test_probes_with_their_derivatives(monkeypatch):
-    """The derivatives are those of the estimated diagonals: Newton steps converge at once."""
-    monkeypatch.setattr(filter_diagonals, "DENSE_DIAGONALS_UP_TO", 10)
-    panel, w_y, w_u = unequal(60, 2, seed=4)
-    for same in (True, False):
-        w = nq.weights.from_dense(w_y, names_of(60)) if same else weights_for("sac", w_y, w_u)
-        for effects in ("unit", "two-way"):
-            res = nq.fit("y ~ x1 + x2", panel, w, model="sac", effects=effects, covariance="robust")
-            assert res.convergence.slope < 1e-8
-            assert res.convergence.iterations < 12
+def term_weights(w_y, w_u):
+    n = len(w_y)
+    y = nq.weights.from_dense(w_y, names_of(n))
+    return TermWeights.of(y=y, u=y if w_u is w_y else nq.weights.from_dense(w_u, names_of(n)))
+
+
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("dense_up_to", [100, 10])
+def test_diagonals_and_their_derivatives(monkeypatch, dense_up_to, same, effects):
+    """Those of probes are the derivatives of what the probes estimate, to rounding."""
+    monkeypatch.setattr(filter_diagonals, "DENSE_DIAGONALS_UP_TO", dense_up_to)
+    n, at, step = 40, np.array([0.35, -0.3]), 1e-5
+    w_y = links(n, 1)
+    w_u = w_y if same else links(n, 2)
+    spec = RegressionSpec("y ~ x", "y", ("x",), (), "sac", effects)
+    terms = term_weights(w_y, w_u)
+    source = filter_diagonals.DiagonalSource(terms, spec, n, seed=0)
+
+    def values(point):
+        pair = filter_diagonals.filter_pair(terms, point, spec)
+        return source.at(pair, point)
+
+    result = values(at)
+    for which, derivative in enumerate((result.by_rho, result.by_lam)):
+        move = np.eye(2)[which] * step
+        change = (values(at + move).values - values(at - move).values) / (2 * step)
+        np.testing.assert_allclose(derivative, change, atol=1e-8)
+    a, b = np.eye(n) - at[0] * w_y, np.eye(n) - at[1] * w_u
+    f = b @ w_y @ np.linalg.inv(a) @ np.linalg.inv(b)
+    h = w_u @ np.linalg.inv(b)
+    j = np.eye(n) - (effects == "two-way") / n
+    exact = np.column_stack([np.diag(j @ f), np.diag(j @ h)])
+    if dense_up_to > n:
+        np.testing.assert_allclose(result.values, exact, atol=1e-12)
+    else:
+        size = np.array([np.linalg.norm(f), np.linalg.norm(h)]) / np.sqrt(200 * n)
+        errors = np.sqrt(((result.values - exact) ** 2).mean(axis=0))
+        assert (errors < size * (0.2 if same else 1.5)).all()
+
+
+@pytest.mark.parametrize("kind", ["robust", "cluster"])
+def test_pairs_by_probes_are_those_of_dense_matrices(monkeypatch, kind):
+    monkeypatch.setattr(unit_pairs, "PAIR_PROBES", 6000)
+    n, t = 40, 3
+    rng = np.random.default_rng(0)
+    matrices = [links(n, seed) + np.diag(rng.uniform(1, 2, size=n)) for seed in (1, 2)]
+
+    class Pair:
+        def times(self, which, x, *, transposed=False):
+            return (matrices[which].T if transposed else matrices[which]) @ x
+
+    e = rng.normal(size=(n, t)) * np.linspace(0.5, 2, n)[:, None]
+    e -= e.mean(axis=1, keepdims=True)
+    variances = error_variances(e, demeaned=True) if kind == "robust" else None
+    diagonals = np.column_stack([np.diag(matrix) for matrix in matrices])
+    exact = pair_variance(matrices, e, variances)
+    sampled = unit_pairs.sampled_pair_variance(Pair(), diagonals, e, variances)
+    np.testing.assert_allclose(sampled, exact, rtol=0.04)
 
 
 # -- how it is asked for --------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def fit_adjusted_score(
             "standard errors: take fewer regressors, or more units"
         )
     estimate = scores.estimate(score)
-    noise = _probe_error(score, scores.periods, np.sqrt(np.diag(cov)[size:]))
+    noise = _probe_error(scores, score, np.sqrt(np.diag(cov)[size:]))
     notes: tuple[str, ...] = ()
     if not source.exact:
         notes = (
@@ -194,17 +194,9 @@ def _newton(scores: AdjustedScores, start: np.ndarray, ends: np.ndarray) -> tupl
     )
 
 
-def _probe_error(score: Score, periods: int, errors: np.ndarray) -> float:
+def _probe_error(scores: AdjustedScores, score: Score, errors: np.ndarray) -> float:
     """Return the error that random probes cause in rho and lam, in standard errors."""
-    probes = score.diagonals.probes
-    if probes is None:
-        return 0.0
-    active = [which for which in (0, 1) if probes[:, :, which].any()]
-    share = np.divide(
-        periods, score.freedom, out=np.zeros(len(score.freedom)), where=score.freedom > 1e-10
-    )
-    squares = (score.residuals**2).sum(axis=1) * share
-    sums = np.einsum("pik,i->pk", probes[:, :, active], squares)
     inverse = np.linalg.inv(score.concentrated)
-    spread = inverse @ np.atleast_2d(np.cov(sums.T)) @ inverse.T / len(probes)
-    return float((np.sqrt(np.diag(spread)) / errors).max())
+    active = np.ix_(scores.active, scores.active)
+    variance = inverse @ scores.probe_variance(score)[active] @ inverse.T
+    return float((np.sqrt(np.diag(variance)) / errors).max())

@@ -155,6 +155,8 @@ class AdjustedScores:
         n, t, k = q.shape
 
         def back(which: int, columns: np.ndarray) -> np.ndarray:
+            if not k:
+                return columns
             flat = pair.times(which, columns.reshape(n, t * k), transposed=True)
             return flat.reshape(n, t, k)
 
@@ -204,10 +206,7 @@ class AdjustedScores:
     def variance(self, score: Score, seed: int | None = 0) -> np.ndarray:
         """Return Omega, the variance of the scores under unknown heteroskedasticity."""
         n, t = self.shape
-        scale = np.sqrt(
-            np.divide(self.periods, score.freedom, where=score.freedom > 1e-10, out=np.zeros(n))
-        )
-        r = score.residuals * scale[:, None]
+        r = score.residuals * np.sqrt(self._inflation(score))[:, None]
         k = len(score.coefs)
         linear = np.zeros((n, t, k + 2))
         linear[:, :, :k] = self.q - score.point[1] * self.q_u
@@ -224,8 +223,24 @@ class AdjustedScores:
             omega[k:, k:] += sampled_pair_variance(
                 score.pair, score.diagonals.values, r, variances, seed
             )
+            omega[k:, k:] += self.probe_variance(score)
         rows = [*range(k), *(k + which for which in self.active)]
         return np.asarray(omega[np.ix_(rows, rows)])
+
+    def _inflation(self, score: Score) -> np.ndarray:
+        """Return ``1 / (1 - leverage)`` by unit, shape (n_units,); zero where nothing is left."""
+        usable = score.freedom > 1e-10
+        blank = np.zeros(len(usable))
+        return np.asarray(np.divide(self.periods, score.freedom, out=blank, where=usable))
+
+    def probe_variance(self, score: Score) -> np.ndarray:
+        """Return the variance that random probes add to the scores of rho and lam, (2, 2)."""
+        probes = score.diagonals.probes
+        if probes is None:
+            return np.zeros((2, 2))
+        squares = (score.residuals**2).sum(axis=1) * self._inflation(score)
+        sums = np.einsum("pik,i->pk", probes, squares)
+        return np.asarray(np.cov(sums.T) / len(probes))
 
     def _forms(self, score: Score) -> list[np.ndarray]:
         """Return the dense matrices of the quadratic forms, up to their diagonals."""
