@@ -140,12 +140,22 @@ def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
         return np.asarray(fitted)
     a, b = _systems(model, model.terms, model.n_units)
     if kind == "trend":
-        return np.asarray(fitted + e - _solve(a, _solve(b, e)))
+        return np.asarray(fitted + e - _solve(a, _solve(b, _accumulated(model, e))))
     filters = sparse.csc_array(b @ a)
     precision = np.asarray(filters.power(2).sum(axis=0)).ravel()
     if len(precision) != len(e):
         return np.asarray(fitted + e - ((filters.T @ e.ravel()) / precision).reshape(shape))
     return np.asarray(fitted + e - (filters.T @ e) / precision[:, None])
+
+
+def _accumulated(model: EstimatedModel, innovations: np.ndarray) -> np.ndarray:
+    """Return the errors ``e_t = psi e_(t-1) + v_t``."""
+    if not model.spec.serial:
+        return innovations
+    errors, psi = innovations.copy(), float(model.params["random", "psi"])
+    for now in range(1, errors.shape[1]):
+        errors[:, now] += psi * errors[:, now - 1]
+    return errors
 
 
 def _out_of_sample(
@@ -181,7 +191,13 @@ def _out_of_sample(
     eta = np.zeros(shape) + _structural(model, terms, values)
     y = _outcomes(model, panel)
     a, b = _systems(model, terms, panel.n_units)
-    inner = b if spec.has_phi and spec.has_lam else None
+    is_spatial = spec.has_phi and spec.has_lam and spec.random_errors == "kkp"
+    inner = b if is_spatial else None
+    if spec.serial and kind != "trend":
+        raise OptionError(
+            "with serial=True another panel is predicted by kind='trend' only; within the sample "
+            "the other kinds use the errors of the previous period"
+        )
     eta += _effects(model, panel, period_effects, inner)
     past_lag = matrix_of(terms.weights_y)
     solve = factorize_system(a).solve
