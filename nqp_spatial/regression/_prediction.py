@@ -38,7 +38,7 @@ from nqp_spatial.regression.likelihood.factorization import factorize_system
 from nqp_spatial.regression.likelihood.several_lags import system_of, weighted_sum
 from nqp_spatial.weights.spatial_weights import WeightsLike
 
-__all__ = ["Kind", "predict"]
+__all__ = ["Kind", "accumulated_errors", "predict", "solve_system", "systems"]
 
 Kind = Literal["trend", "direct", "blup"]
 
@@ -102,7 +102,7 @@ def _terms_in_parts(model: EstimatedModel, panel: SpatialPanel, weights: Any) ->
     return model.terms
 
 
-def _systems(
+def systems(
     model: EstimatedModel, terms: TermWeights, n: int
 ) -> tuple[sparse.csc_array, sparse.csc_array]:
     """Return A and B for n units; for n T where links change over time."""
@@ -123,7 +123,7 @@ def _coefficients(model: EstimatedModel, name: str) -> np.ndarray:
     return np.asarray(model.params.to_numpy()[chosen])
 
 
-def _solve(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
+def solve_system(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
     """Solve with a system of n or of n T, the right side of units by periods."""
     factor = factorize_system(system)
     if system.shape[0] == len(right):
@@ -138,9 +138,11 @@ def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
     fitted = model.fitted.to_numpy().reshape(shape)
     if kind == "direct":
         return np.asarray(fitted)
-    a, b = _systems(model, model.terms, model.n_units)
+    a, b = systems(model, model.terms, model.n_units)
     if kind == "trend":
-        return np.asarray(fitted + e - _solve(a, _solve(b, _accumulated(model, e))))
+        return np.asarray(
+            fitted + e - solve_system(a, solve_system(b, accumulated_errors(model, e)))
+        )
     filters = sparse.csc_array(b @ a)
     precision = np.asarray(filters.power(2).sum(axis=0)).ravel()
     if len(precision) != len(e):
@@ -148,7 +150,7 @@ def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
     return np.asarray(fitted + e - (filters.T @ e) / precision[:, None])
 
 
-def _accumulated(model: EstimatedModel, innovations: np.ndarray) -> np.ndarray:
+def accumulated_errors(model: EstimatedModel, innovations: np.ndarray) -> np.ndarray:
     """Return the errors ``e_t = psi e_(t-1) + v_t``."""
     if not model.spec.serial:
         return innovations
@@ -190,7 +192,7 @@ def _out_of_sample(
     values = x.to_numpy(dtype=float).reshape(*shape, len(spec.regressors))
     eta = np.zeros(shape) + _structural(model, terms, values)
     y = _outcomes(model, panel)
-    a, b = _systems(model, terms, panel.n_units)
+    a, b = systems(model, terms, panel.n_units)
     is_spatial = spec.has_phi and spec.has_lam and spec.random_errors == "kkp"
     inner = b if is_spatial else None
     if spec.serial and kind != "trend":
