@@ -237,10 +237,11 @@ def project(
         by_u = _lagged_by(errors, design, spec)
     elif errors is not None:
         shape = design.y.shape
-        by_u = tuple(
+        z_u, y_u, lag_y_u = (
             lag(errors, series.reshape(*shape, *series.shape[1:])).reshape(series.shape)
             for series in (z, y, lag_y)
         )
+        by_u = (z_u, y_u, lag_y_u)
     if not names:
         empty = np.empty(0)
         if spec.has_rho:

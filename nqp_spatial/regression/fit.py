@@ -17,6 +17,7 @@ from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._correction import BIAS_CORRECTED, NOTHING_TO_LAG, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
+from nqp_spatial.regression._error_components import check_error_components
 from nqp_spatial.regression._estimated import FixedEffects
 from nqp_spatial.regression._estimator import check_estimator, resolve_estimator
 from nqp_spatial.regression._formulas import Functions
@@ -26,6 +27,7 @@ from nqp_spatial.regression.covariance.information import Estimate
 from nqp_spatial.regression.estimators import (
     Estimated,
     fit_adjusted_score,
+    fit_error_components,
     fit_gs2sls,
     fit_ml,
     fit_ols,
@@ -43,6 +45,7 @@ from nqp_spatial.regression.spec import (
     Estimator,
     Kernel,
     Model,
+    RandomErrors,
     RegressionSpec,
     check_covariance,
     check_options,
@@ -74,6 +77,8 @@ def fit(
     endogenous: str | Iterable[str] = (),
     instruments: str | Iterable[str] | None = None,
     functions: Functions | None = None,
+    random_errors: RandomErrors = "kkp",
+    serial: bool = False,
     seed: Seed = 0,
 ) -> RegressionResult:
     """Estimate a spatial regression, by maximum likelihood or two-stage least squares.
@@ -104,8 +109,9 @@ def fit(
         Fixed effects; or random unit effects, and these with the unit means of the regressors
         (Mundlak 1978), which makes the coefficients those of fixed effects where the means capture
         all of the correlation. Period effects besides random unit effects go into the formula,
-        ``C(year)``. With spatial errors the unit effects follow the same spatial process as the
-        errors (Kapoor, Kelejian and Prucha 2007). A cross-section takes "none".
+        ``C(year)``. With spatial errors see `random_errors`. The parameter ("random", "phi") is the
+        weight of the unit means: ``phi^2 = sigma2 / (sigma2 + T sigma2_mu)``. A cross-section takes
+        "none".
     durbin : str or list of str, optional
         The regressors to lag, if not all: a column, a list, or the right side of a formula.
     time_lag, space_time_lag : bool
@@ -177,6 +183,15 @@ def fit(
     functions : mapping, optional
         Functions of your own that the formula may call, by name: ``{"f": f}`` for
         ``"y ~ f(x)"``. They take columns and return columns.
+    random_errors : {"kkp", "bsk"}
+        With random effects and spatial errors: ``kkp`` has unit effects that follow the spatial
+        process of the errors, ``u_t = B^-1 (mu + e_t)``, ``B = I - lam W`` (Kapoor, Kelejian and
+        Prucha 2007); ``bsk`` has effects that do not, ``u_t = mu + B^-1 e_t`` (Baltagi, Song and
+        Koh 2003).
+    serial : bool
+        Whether the errors follow their past, ``e_t = psi e_(t-1) + v_t`` (Baltagi, Song, Jung and
+        Koh 2007), with random effects or none. The parameter is ("random", "psi"), and sigma2 the
+        variance of v.
     seed : int, optional
         Seed of the random probes, if any.
 
@@ -236,8 +251,9 @@ def fit(
     draft = RegressionSpec(
         formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
         cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
-        cutoff_km=cutoff_km, kernel=kernel, lags=lags,
+        cutoff_km=cutoff_km, kernel=kernel, lags=lags, random_errors=random_errors, serial=serial,
     )  # fmt: skip
+    check_error_components(draft, estimator, panel)
     chosen_estimator = resolve_estimator(estimator, draft, panel.n_periods, correction)
     draft = replace(draft, estimator=chosen_estimator)
     check_covariance(draft, panel.n_units, panel.n_periods)
@@ -264,6 +280,8 @@ def fit(
             estimated, notes = fit_ml(data, determinants, seed), (NO_ROOT, *notes)
     elif data.spec.estimator == "m":
         estimated = fit_adjusted_score(data, determinants, seed)
+    elif data.spec.has_error_components:
+        estimated = fit_error_components(data, determinants)
     else:
         estimated = fit_ml(data, determinants, seed)
     return _result(panel, data, estimated, determinants, notes)
@@ -360,7 +378,9 @@ def _result(
     index, values = _parameters(data, estimate)
     count = len(values)
     residuals = estimate.innovations
-    if spec.has_phi:
+    if estimated.residuals is not None:
+        residuals = estimated.residuals
+    elif spec.has_phi:
         # Minus the best linear unbiased prediction of the unit effects.
         residuals = residuals - (1 - estimate.phi**2) * unit_means(residuals, design.y.shape[1])
     shape = (panel.n_units, panel.n_periods)
@@ -397,7 +417,7 @@ def _result(
         df_resid=free,
         resid=pd.Series(residuals, index=rows, name="resid"),
         fitted=pd.Series(design.y.ravel() - residuals, index=rows, name="fitted"),
-        fixed_effects=_fixed_effects(panel, data, estimate),
+        fixed_effects=_fixed_effects(panel, data, estimated),
         rsquared_within=1 - float(residuals @ residuals) / total,
         convergence=estimated.convergence,
         notes=notes,
@@ -418,17 +438,21 @@ def _parameters(data: ModelData, estimate: Estimate) -> tuple[pd.MultiIndex, np.
     names_of_others: list[tuple[str, ...]] = [("spatial", "rho")]
     if terms.has_parts:
         names_of_others = [("spatial", "rho", part) for part in terms.names_y]
-    names_of_others += [("spatial", "lam"), ("random", "phi")]
+    names_of_others += [("spatial", "lam"), ("random", "phi"), ("random", "psi")]
     keys += [names_of_others[which] for which in estimate.active]
-    others = np.array([*estimate.rho, estimate.lam, estimate.phi])
+    others = np.array([*estimate.rho, estimate.lam, estimate.phi, estimate.psi])
     values = np.concatenate([estimate.coefs, others[list(estimate.active)]])
     if not keys:
         return pd.MultiIndex.from_arrays([[]] * len(names), names=names), values
     return pd.MultiIndex.from_tuples(keys, names=names), values
 
 
-def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> FixedEffects:
-    design, spec, terms = data.design, data.spec, data.terms
+def _fixed_effects(panel: SpatialPanel, data: ModelData, estimated: Estimated) -> FixedEffects:
+    design, spec, terms, estimate = data.design, data.spec, data.terms, estimated.estimate
+    if estimated.unit_effects is not None:
+        predicted = estimated.unit_effects
+        unit = pd.Series(predicted.values, panel.units, name="unit")
+        return FixedEffects(unit=unit, variance=predicted.variance)
     if spec.has_phi:
         shape = design.y.shape
         means = estimate.innovations.reshape(shape).mean(axis=1)

@@ -52,11 +52,11 @@ class Estimate:
         Coefficients of the columns of z, shape (K,).
     rho : ndarray
         Shape (R,); one zero where the model has no rho.
-    lam, phi, sigma2 : float
+    lam, phi, psi, sigma2 : float
     projection : Projection
     counts : LikelihoodCounts
     active : tuple of int
-        Which of the R + 2 parameters (rho, lam, phi) the model has.
+        Which of the R + 3 parameters (rho, lam, phi, psi) the model has.
     """
 
     coefs: np.ndarray
@@ -67,6 +67,7 @@ class Estimate:
     counts: LikelihoodCounts
     active: tuple[int, ...] = ()
     phi: float = 1.0
+    psi: float = 0.0
 
     def weighted(self, array: np.ndarray) -> np.ndarray:
         """Return a series with its unit means weighted by phi, shape (N, ...)."""
