@@ -11,6 +11,7 @@ from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.estimators._short_panel_robust import unbiased_variances
+from nqp_spatial.regression.estimators._short_panel_root import find_root
 from nqp_spatial.regression.estimators._short_panel_variance import (
     contributions,
     score_slopes,
@@ -301,16 +302,43 @@ def test_shares_of_units_without_eigenvectors():
 
 
 def test_where_there_is_no_root_the_estimator_says_so(lattice):
-    """A common shock without period effects looks like a unit root."""
+    """Common shocks without period effects look like a unit root."""
     w = lattice(6, 6)
-    y, x = outcomes(w, 6, "ols", seed=1)
-    panel, options = panel_of(w, y, x), {"model": "ols", "effects": "unit", "time_lag": True}
-    with pytest.raises(ConvergenceError, match="no root at which the outcome is stable"):
-        nq.fit("y ~ x", panel, {"y": w}, **options, space_time_lag=True, estimator="m")
-    res = nq.fit("y ~ x", panel, {"y": w}, **options, space_time_lag=True)
+    options = {"model": "ols", "effects": "unit", "time_lag": True, "space_time_lag": True}
+    panel = panel_of(w, *outcomes(w, 6, "ols", seed=1, common=3.0))
+    with pytest.raises(ConvergenceError, match="no root and come near none"):
+        nq.fit("y ~ x", panel, {"y": w}, **options, estimator="m")
+    res = nq.fit("y ~ x", panel, {"y": w}, **options)
     assert res.spec.estimator == "ml"
     assert res.spec.correction == "bias"
     assert any("bias-corrected maximum likelihood instead" in note for note in res.notes)
+
+
+@pytest.mark.parametrize("covariance", ["observed", "robust"])
+def test_the_point_nearest_to_a_root(lattice, covariance):
+    """The minimum of the scores, and standard errors from their curvature."""
+    w = lattice(6, 6)
+    y, x = outcomes(w, 6, "ols", seed=8)
+    data = data_of(w, y, x, "ols", "unit", covariance)
+    score = adjusted_score(data, log_determinants(data.terms))
+    start = np.array([0.6, -0.4])
+    root = find_root(score, start)
+    information = np.linalg.inv(score.information(start))
+
+    def size(point):
+        value = score.at(point)[0] / score.unit(start)
+        return float(value @ information @ value)
+
+    assert np.sqrt(size(root.point)) == pytest.approx(root.slope)
+    assert 0.01 < root.slope < 2
+    for step in 0.01 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1], [1, -1], [-1, 1]]):
+        assert size(root.point + step) > size(root.point)
+    res = nq.fit(
+        "y ~ x", panel_of(w, y, x), {"y": w}, model="ols", effects="unit", time_lag=True,
+        space_time_lag=True, covariance=covariance,
+    )  # fmt: skip
+    assert any("the point nearest to one" in note for note in res.notes)
+    assert (res.std_errors["dynamic"] < 0.4).all()
 
 
 def test_what_auto_takes(lattice):

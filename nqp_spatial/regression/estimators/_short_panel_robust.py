@@ -61,6 +61,10 @@ class RobustScore(AdjustedScore):
     error_shares: UnitShares | None
     drops_mean: bool
 
+    def unit(self, point: np.ndarray) -> float:
+        """Return what the scores of `at` are multiplied by, relative to those of a likelihood."""
+        return self.raw(point)[3]
+
     def variances(self, errors: np.ndarray) -> np.ndarray:
         """Return the estimates of the variances, shape (T, n), from residuals of shape (N,)."""
         by_period = errors.reshape(-1, self.n_periods).T

@@ -161,6 +161,26 @@ class AdjustedScore:
         values[self.positions] = point
         return values
 
+    def information(self, point: np.ndarray) -> np.ndarray:
+        """Return the rough information in the parameters: that of least squares.
+
+        Parameters
+        ----------
+        point : ndarray
+        """
+        lam, size = self.full(point)[3], len(self._lags)
+        sigma2 = self.raw(point)[3]
+        information = np.zeros((len(point), len(point)))
+        information[:size, :size] = self.products.at(lam)[0][1:, 1:] / sigma2
+        if size < len(point):
+            h = (self.n_periods - 1) * self.error_traces(lam)[1]
+            information[-1, -1] = max(2 * h, 0.1 * self.observations)
+        return information
+
+    def unit(self, point: np.ndarray) -> float:
+        """Return what the scores of `at` are multiplied by, relative to those of a likelihood."""
+        return 1.0
+
     def functions(self, point: np.ndarray) -> LagFunctions:
         """Return the functions of w at a point."""
         tau, eta, rho, _ = self.full(point)

@@ -41,8 +41,8 @@ from nqp_spatial.weights.spatial_weights import SpatialWeights
 __all__ = ["NO_ROOT", "adjusted_score", "fit_short_panel"]
 
 NO_ROOT = t(
-    "adjusted scores have no root at which the outcome is stable: bias-corrected maximum "
-    "likelihood instead, of first order in 1/T"
+    "the adjusted scores have no root and come near none: bias-corrected maximum likelihood "
+    "instead, of first order in 1/T; are there shocks common to all units?"
 )
 
 
@@ -78,18 +78,21 @@ def fit_short_panel(
     Raises
     ------
     ConvergenceError
-        If the scores have no stable root.
+        If the scores have no root and come near none.
     """
     score = adjusted_score(data, determinants, seed)
     root = find_root(score, _start(data, determinants, seed))
     if root is None:
         raise ConvergenceError(
-            "the adjusted scores have no root at which the outcome is stable: the data cannot tell "
-            "persistence from unit effects in so few periods; use estimator='ml' with "
-            "correction='bias', leave out space_time_lag, or take more periods"
+            "the adjusted scores have no root and come near none: the data cannot tell persistence "
+            "from unit effects, as where shocks are common to all units; use effects='two-way', "
+            "more periods, or estimator='ml' with correction='bias'"
         )
     estimate = _estimate(data, score, root.point)
     parts = score_parts(estimate, data, score, root.point, seed)
+    if root.lift is not None:
+        first = parts.slopes.shape[1] - len(root.point) - 1
+        parts.slopes[:, first:-1] += root.lift
     cov = score_covariance(estimate, data, score, parts)
     convergence, notes = _convergence(score, root, cov, data, determinants)
     return Estimated(
@@ -210,6 +213,15 @@ def _convergence(
     method = "exact" if spectrum.probes is None else spectrum.probes.method
     noise = 0.0
     notes: list[str] = []
+    if root.lift is not None:
+        notes.append(
+            t(
+                "the adjusted scores have no root: the estimate is the point nearest to one, "
+                "{miss:.2f} standard deviations away; in so few periods the data hardly tell "
+                "persistence from unit effects",
+                miss=root.slope,
+            )
+        )
     if spectrum.probes is not None:
         # An error in a trace shifts the root by the inverse of the derivatives of the scores.
         lags = [position for position in score.positions if position < 3]
