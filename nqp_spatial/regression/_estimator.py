@@ -24,7 +24,9 @@ def resolve_estimator(
         _check_adjusted_score(spec, static=static, spatial=spatial)
     if estimator != "auto":
         return estimator
-    if short and n_periods - 1 < _LONG and correction == "auto" and spec.covariance == "observed":
+    if short and correction == "auto" and spec.covariance == "robust":
+        return "m"
+    if short and correction == "auto" and spec.covariance == "observed" and n_periods - 1 < _LONG:
         return "m"
     return "m" if spec.covariance == "robust" and static and spatial else "ml"
 
@@ -73,10 +75,11 @@ def _check_short_panel(
             "endogenous regressors and instruments are for estimator='gs2sls'; adjusted scores "
             "take all regressors as exogenous"
         )
-    if spec.covariance != "observed":
+    if spec.covariance not in ("observed", "robust"):
         raise OptionError(
             f"covariance={spec.covariance!r} is not offered for adjusted scores; 'observed' is "
-            "valid for errors that are not normal, or use estimator='ml'"
+            "valid for errors that are not normal, 'robust' also where their variances differ; or "
+            "use estimator='ml'"
         )
 
 

@@ -10,18 +10,18 @@ import nqp_spatial as nq
 from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.estimators._short_panel_robust import unbiased_variances
+from nqp_spatial.regression.estimators._short_panel_root import find_root
 from nqp_spatial.regression.estimators._short_panel_variance import (
     contributions,
-    pair_traces,
     score_slopes,
 )
 from nqp_spatial.regression.estimators._unit_traces import (
     _by_eigenvectors,
     _by_powers,
-    unit_shares_of,
 )
 from nqp_spatial.regression.estimators.ml import log_determinants
-from nqp_spatial.regression.estimators.short_panel import _estimate, adjusted_score
+from nqp_spatial.regression.estimators.short_panel import _estimate, adjusted_score, score_parts
 from nqp_spatial.regression.spec import RegressionSpec
 
 HAS = {"ols": "", "slx": "x", "sar": "y", "sem": "u", "sdm": "yx", "sdem": "xu", "sac": "yu"}
@@ -72,11 +72,13 @@ def panel_of(w, y, x):
     return nq.SpatialPanel(frame, unit="id", period="t")
 
 
-def data_of(w, y, x, model="sdm", effects="two-way"):
+def data_of(w, y, x, model="sdm", effects="two-way", covariance="observed", errors=None):
     has = {key: w if key in HAS[model] else None for key in "xu"}
+    if errors is not None:
+        has["u"] = errors
     terms = TermWeights.of(y=w, **has)
     spec = RegressionSpec(
-        "y ~ x", "", (), (), model, effects, "none", time_lag=True, space_time_lag=True,
+        "y ~ x", "", (), (), model, effects, "none", covariance, time_lag=True, space_time_lag=True,
         estimator="m",
     )  # fmt: skip
     return build_model_data(panel_of(w, y, x), spec, terms)
@@ -204,18 +206,20 @@ def test_derivatives_are_those_of_the_score(model):
         change = (score.at(point + step)[0] - score.at(point - step)[0]) / 2e-5
         np.testing.assert_allclose(slope[:, column], change, rtol=1e-6, atol=1e-5)
     values = full_solution(score, point)
-    slopes = score_slopes(_estimate(data, score, point), data, score, point)
+    estimate = _estimate(data, score, point)
+    slopes = score_slopes(estimate, data, score, score_parts(estimate, data, score, point))
     for column, step in enumerate(1e-5 * np.eye(len(values))):
         above = score_in_differences(w, y, x, model, "two-way", values + step)
         below = score_in_differences(w, y, x, model, "two-way", values - step)
         np.testing.assert_allclose(slopes[:, column], (above - below) / 2e-5, rtol=1e-6, atol=1e-4)
 
 
-def dense_forms(w, model, effects, point, periods):
+def dense_forms(w, model, effects, point, periods, errors=None):
     """The matrices Q of the scores of tau, eta, rho, lam in the errors, ordered by period, unit."""
     n, dense, unit = w.n_units, w.sparse.toarray(), np.eye(w.n_units)
+    links = dense if errors is None else errors.sparse.toarray()
     tau, eta, rho, lam = point
-    inverse, filtered = np.linalg.inv(unit - rho * dense), unit - lam * dense
+    inverse, filtered = np.linalg.inv(unit - rho * dense), unit - lam * links
     a = inverse @ (tau * unit + eta * dense)
     j = unit - 1 / n if effects == "two-way" else unit
     centre = np.eye(periods) - 1 / periods
@@ -228,7 +232,7 @@ def dense_forms(w, model, effects, point, periods):
     forms = {"tau": before, "eta": dense @ before, "rho": dense @ moved}
     forms = {name: np.einsum("ts,skij->tkij", centre, j @ filtered @ form)
              for name, form in forms.items()}  # fmt: skip
-    forms["lam"] = np.einsum("tk,ij->tkij", centre, j @ dense @ np.linalg.inv(filtered))
+    forms["lam"] = np.einsum("tk,ij->tkij", centre, j @ links @ np.linalg.inv(filtered))
     kept = ["tau", "eta", *["rho"] * ("y" in HAS[model]), *["lam"] * ("u" in HAS[model])]
     return [forms[name] for name in kept]
 
@@ -243,9 +247,8 @@ def test_the_variance_by_dense_matrices(lattice, model, effects, kind):
     score = adjusted_score(data, log_determinants(data.terms))
     point = np.array([0.45, -0.05, 0.25, 0.3])[score.positions]
     estimate = _estimate(data, score, point)
-    own = unit_shares_of(w, 20, drops_mean=effects == "two-way")
-    shares = (own, own if "u" in HAS[model] else None)
-    g = contributions(estimate, data, score, point, shares)
+    parts = score_parts(estimate, data, score, point)
+    g = contributions(estimate, data, score, parts)
     truth = score_in_differences(w, y, x, model, effects, full_solution(score, point))
     np.testing.assert_allclose(g.sum(axis=0), truth, atol=1e-9)
     forms = dense_forms(w, model, effects, score.full(point), 4)
@@ -257,12 +260,11 @@ def test_the_variance_by_dense_matrices(lattice, model, effects, kind):
         means = np.einsum("ttii->i", form)
         products = (e * values.reshape(20, 4)).sum(axis=1) / estimate.sigma2
         np.testing.assert_allclose(g[:, column], products - means, atol=1e-10)
-    pairs = pair_traces(score, point, shares)
     for a, left in enumerate(forms):
         for b, right in enumerate(forms):
             # two-way: J on the right of F changes nothing where rows add to one
             both = np.einsum("tkij,ktji->ij", left, right)
-            assert pairs[a, b] == pytest.approx(both.sum() - np.trace(both), abs=1e-9)
+            assert parts.pairs[a, b] == pytest.approx(both.sum() - np.trace(both), abs=1e-9)
 
 
 def test_the_variance_is_that_of_simulated_scores(lattice):
@@ -300,16 +302,43 @@ def test_shares_of_units_without_eigenvectors():
 
 
 def test_where_there_is_no_root_the_estimator_says_so(lattice):
-    """A common shock without period effects looks like a unit root."""
+    """Common shocks without period effects look like a unit root."""
     w = lattice(6, 6)
-    y, x = outcomes(w, 6, "ols", seed=1)
-    panel, options = panel_of(w, y, x), {"model": "ols", "effects": "unit", "time_lag": True}
-    with pytest.raises(ConvergenceError, match="no root at which the outcome is stable"):
-        nq.fit("y ~ x", panel, {"y": w}, **options, space_time_lag=True, estimator="m")
-    res = nq.fit("y ~ x", panel, {"y": w}, **options, space_time_lag=True)
+    options = {"model": "ols", "effects": "unit", "time_lag": True, "space_time_lag": True}
+    panel = panel_of(w, *outcomes(w, 6, "ols", seed=1, common=3.0))
+    with pytest.raises(ConvergenceError, match="no root and come near none"):
+        nq.fit("y ~ x", panel, {"y": w}, **options, estimator="m")
+    res = nq.fit("y ~ x", panel, {"y": w}, **options)
     assert res.spec.estimator == "ml"
     assert res.spec.correction == "bias"
     assert any("bias-corrected maximum likelihood instead" in note for note in res.notes)
+
+
+@pytest.mark.parametrize("covariance", ["observed", "robust"])
+def test_the_point_nearest_to_a_root(lattice, covariance):
+    """The minimum of the scores, and standard errors from their curvature."""
+    w = lattice(6, 6)
+    y, x = outcomes(w, 6, "ols", seed=8)
+    data = data_of(w, y, x, "ols", "unit", covariance)
+    score = adjusted_score(data, log_determinants(data.terms))
+    start = np.array([0.6, -0.4])
+    root = find_root(score, start)
+    information = np.linalg.inv(score.information(start))
+
+    def size(point):
+        value = score.at(point)[0] / score.unit(start)
+        return float(value @ information @ value)
+
+    assert np.sqrt(size(root.point)) == pytest.approx(root.slope)
+    assert 0.01 < root.slope < 2
+    for step in 0.01 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1], [1, -1], [-1, 1]]):
+        assert size(root.point + step) > size(root.point)
+    res = nq.fit(
+        "y ~ x", panel_of(w, y, x), {"y": w}, model="ols", effects="unit", time_lag=True,
+        space_time_lag=True, covariance=covariance,
+    )  # fmt: skip
+    assert any("the point nearest to one" in note for note in res.notes)
+    assert (res.std_errors["dynamic"] < 0.4).all()
 
 
 def test_what_auto_takes(lattice):
@@ -354,3 +383,88 @@ def test_effects_predictions_and_tables_of_the_result(lattice):
     direct = res.predict(kind="direct")
     np.testing.assert_allclose(direct, res.fitted.loc[direct.index], atol=1e-9)
     assert np.isnan(res.aic)
+
+
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+@pytest.mark.parametrize("model", ["sem", "sac"])
+def test_two_matrices_by_dense_matrices(lattice, model, effects):
+    """Errors with a W of their own: filters do not commute with the lags of y."""
+    w, other = directed(20, seed=7), lattice(4, 5)
+    other = nq.weights.from_dense(other.sparse.toarray(), w.units)
+    y, x = outcomes(w, 4, model, seed=5)
+    data = data_of(w, y, x, model, effects, errors=other)
+    score = adjusted_score(data, log_determinants(data.terms))
+    point = np.array([0.45, -0.05, 0.25, 0.3])[score.positions]
+    estimate = _estimate(data, score, point)
+    parts = score_parts(estimate, data, score, point)
+    forms = dense_forms(w, model, effects, score.full(point), 4, other)
+    means = np.array([np.einsum("ttii->i", form) for form in forms]).T
+    np.testing.assert_allclose(parts.means, -means, atol=1e-10)
+    np.testing.assert_allclose(
+        parts.means.sum(axis=0), score.adjustment(point)[0][score.positions], atol=1e-9
+    )
+    np.testing.assert_allclose(parts.pairs, pairs_of(forms), atol=1e-9)
+
+
+def pairs_of(forms, weights=None):
+    """``sum_{i != j} h_i h_j tr Q_ij Q_ji`` for all pairs of forms."""
+    pairs = np.empty((len(forms), len(forms)))
+    for a, left in enumerate(forms):
+        for b, right in enumerate(forms):
+            both = np.einsum("tkij,ktji->ij", left, right)
+            if weights is not None:
+                both = weights[:, None] * both * weights
+            pairs[a, b] = both.sum() - np.trace(both)
+    return pairs
+
+
+@pytest.mark.parametrize("model", ["ols", "sdm", "sem", "sac"])
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+@pytest.mark.parametrize("periods", [2, 5])
+def test_the_robust_score_has_mean_zero_whatever_the_variances(model, effects, periods):
+    """The mean of the products, tr Q S, is that of the sums of squares that replace it."""
+    w = directed(20, seed=7)
+    data = data_of(w, *outcomes(w, periods, model, seed=5), model, effects, "robust")
+    score = adjusted_score(data, log_determinants(data.terms))
+    point = np.array([0.45, -0.05, 0.25, 0.3])[score.positions]
+    variances = np.random.default_rng(1).uniform(0.2, 5.0, (periods, 20))
+    if periods == 2:
+        variances[1] = variances[0]  # two periods cannot tell the variances of a unit apart
+    forms = dense_forms(w, model, effects, score.full(point), periods)
+    means = [np.einsum("ttii,ti->", form, variances) for form in forms]
+    centre = np.eye(periods) - 1 / periods
+    j = np.eye(20) - 1 / 20 if effects == "two-way" else np.eye(20)
+    squares = np.einsum("tk,ij,kj->ti", centre**2, j**2, variances)
+    estimated = unbiased_variances(squares, drops_mean=effects == "two-way")
+    np.testing.assert_allclose(estimated, variances, rtol=1e-10)
+    own, _ = score.own(point)
+    np.testing.assert_allclose(np.tensordot(own, estimated, axes=2), means, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", ["ols", "sdm", "sem", "sac"])
+def test_derivatives_and_variance_of_the_robust_score(lattice, model):
+    w = directed(20, seed=7)
+    data = data_of(w, *outcomes(w, 5, model, seed=5), model, "two-way", "robust")
+    score = adjusted_score(data, log_determinants(data.terms))
+    point = np.array([0.45, -0.05, 0.25, 0.3])[score.positions]
+    slope = score.at(point)[1]
+    for column, step in enumerate(1e-5 * np.eye(len(point))):
+        change = (score.at(point + step)[0] - score.at(point - step)[0]) / 2e-5
+        np.testing.assert_allclose(slope[:, column], change, rtol=1e-6, atol=1e-4)
+    estimate = _estimate(data, score, point)
+    parts = score_parts(estimate, data, score, point)
+    g = contributions(estimate, data, score, parts)
+    first = g.shape[1] - 1 - len(point)
+    np.testing.assert_allclose(
+        g.sum(axis=0)[first:-1], score.at(point)[0] / estimate.sigma2, atol=1e-9
+    )
+    # The coefficients concentrated out: the Schur complement of all derivatives.
+    full = score_slopes(estimate, data, score, parts) * estimate.sigma2
+    x, own = np.arange(first), np.arange(first, g.shape[1] - 1)
+    concentrated = full[np.ix_(own, own)] - full[np.ix_(own, x)] @ np.linalg.solve(
+        full[np.ix_(x, x)], full[np.ix_(x, own)]
+    )
+    np.testing.assert_allclose(concentrated, slope, atol=1e-8)
+    weights = score.variances(estimate.residuals).mean(axis=0) / estimate.sigma2
+    forms = dense_forms(w, model, "two-way", score.full(point), 5)
+    np.testing.assert_allclose(parts.pairs, pairs_of(forms, weights), atol=1e-8)

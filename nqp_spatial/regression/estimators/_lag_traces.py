@@ -26,6 +26,7 @@ __all__ = [
     "LagFunctions",
     "Spectrum",
     "circle_rule",
+    "own_weights",
     "spectrum_of",
 ]
 
@@ -247,6 +248,33 @@ class LagFunctions:
         powers = b * a ** np.arange(t)[:, None]
         past = np.concatenate([np.zeros_like(powers[:1]), powers[:-1]])
         return np.stack([past, w * past, w * powers])
+
+    def response_slopes(self) -> np.ndarray:
+        """Return the derivatives of `responses` by tau, eta and rho, shape (3, 3, T, points)."""
+        w, b, a, t = self.points, self.inverse, self.decay, self.n_periods
+        lags = np.arange(t)[:, None]
+        powers = a**lags
+        before = np.concatenate([np.zeros_like(powers[:1]), lags[1:] * powers[:-1]])
+        zero = np.zeros_like(b)
+        by = np.stack([b, w * b, w * a * b])[:, None]
+        inverse_by = np.stack([zero, zero, w * b**2])[:, None]
+        slopes = inverse_by * powers + b * before * by
+        past = np.concatenate([np.zeros_like(slopes[:, :1]), slopes[:, :-1]], axis=1)
+        return np.stack([past, w * past, w * slopes])
+
+
+def own_weights(responses: np.ndarray) -> np.ndarray:
+    """Return by period k the coefficient of v_k^2 in ``sum_t v~_t y_t`` of a unit.
+
+    ``(J L)_kk = F_0 - (1/T) sum_{m=0}^{T-1-k} F_m`` for Toeplitz L with responses F by lag.
+
+    Parameters
+    ----------
+    responses : ndarray
+        Shape (..., T, points or units).
+    """
+    sums = np.cumsum(responses, axis=-2)[..., ::-1, :]
+    return np.asarray(responses[..., :1, :] - sums / responses.shape[-2])
 
 
 def _horner(coefficients: np.ndarray, a: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
+from scipy import optimize
 
 from nqp_spatial.regression.estimators._short_panel_score import AdjustedScore
 
@@ -13,6 +15,7 @@ __all__ = ["Root", "find_root"]
 
 _STEPS, _HALVINGS = 60, 8
 _SMALL = 1e-10  # of the last step, in standard errors
+_MISS = 2.0  # standard deviations that the scores may miss zero by
 _GRID = (0.0, 0.2, 0.4, 0.6, 0.75, 0.85, 0.95)  # values of the persistent parameter
 
 
@@ -27,15 +30,18 @@ class Root:
     iterations : int
         Newton steps from the start that led to it.
     slope : float
-        Length of the last Newton step, in standard errors.
+        Length of the last Newton step, in standard errors; of the scores, where they have no root.
     starts : int
         Number of starting points that were tried.
+    lift : ndarray or None
+        Where the scores have no root: what is added to their derivatives, see `_nearest_point`.
     """
 
     point: np.ndarray
     iterations: int
     slope: float
     starts: int = 1
+    lift: np.ndarray | None = None
 
 
 def find_root(score: AdjustedScore, start: np.ndarray) -> Root | None:
@@ -57,7 +63,7 @@ def find_root(score: AdjustedScore, start: np.ndarray) -> Root | None:
     Returns
     -------
     Root or None
-        None where no start leads to such a root.
+        Where no start leads to such a root, the point nearest to one; None if that is not near.
     """
     scale = _standard_errors(score, start)
     roots: list[Root] = []
@@ -68,9 +74,44 @@ def find_root(score: AdjustedScore, start: np.ndarray) -> Root | None:
             if count == 1:
                 break
     if not roots:
-        return None
+        return _nearest_point(score, start)
     distances = [float(np.linalg.norm((root.point - start) / scale)) for root in roots]
     return roots[int(np.argmin(distances))]
+
+
+def _nearest_point(score: AdjustedScore, start: np.ndarray) -> Root | None:
+    """Return the point where the scores are nearest to zero, if they miss it by chance only.
+
+    In a few samples of few periods the two roots have merged and gone: along the direction of
+    persistence the score has a minimum just above zero. That minimum is the estimate (Dhaene and
+    Jochmans 2016). The derivative of the score vanishes there; with curvature k and the score's
+    standard deviation s the score leaves zero by s at a distance of ``(2 s / k)^(1/2)``, so that
+    its slope over that distance, ``(s k / 2)^(1/2)``, replaces the derivative. In units of rough
+    standard errors s is one.
+    """
+    root = np.linalg.cholesky(score.information(start))  # of the information: L L'
+    unit = score.unit(start)
+    bounds = 0.98 * np.minimum(_bounds(score), 2.0)
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        return np.asarray(scipy.linalg.solve_triangular(root, score.at(x)[0], lower=True)) / unit
+
+    def slopes(x: np.ndarray) -> np.ndarray:
+        return np.asarray(scipy.linalg.solve_triangular(root, score.at(x)[1], lower=True)) / unit
+
+    search = optimize.least_squares(
+        scaled, np.clip(start, -0.9 * bounds, 0.9 * bounds), slopes, (-bounds, bounds)
+    )
+    point, miss = search.x, float(np.sqrt(2 * search.cost))
+    if not miss < _MISS or (np.abs(point) > 0.99 * bounds).any():
+        return None
+    back = np.linalg.inv(root).T  # from standard errors to parameters
+    left, sizes, right = np.linalg.svd(slopes(point) @ back)
+    step = 0.05 * back @ right[-1]
+    curvature = left[:, -1] @ (slopes(point + step) - slopes(point - step)) @ back @ right[-1] / 0.1
+    slope = max(float(np.sqrt(abs(curvature) / 2)) - sizes[-1], 0.0)
+    lift = slope * np.outer(root @ left[:, -1], root @ right[-1])
+    return Root(point, int(search.nfev), miss, len(_GRID), lift)
 
 
 def _starts(score: AdjustedScore, start: np.ndarray) -> Iterator[np.ndarray]:

@@ -39,6 +39,8 @@ class SeriesProducts:
         Of a dynamic model.
     """
 
+    _shifted: np.ndarray | None
+
     def __init__(self, data: ModelData) -> None:
         p, spec = data.projection, data.spec
         k, n_lags = p.z.shape[1], len(spec.dynamics)
@@ -60,10 +62,12 @@ class SeriesProducts:
             self._along = q.T @ series
             rest = series - q @ self._along
             self._grams = [rest.T @ rest]
+            self._columns, self._shifted = rest, None
         else:
             shifted = np.concatenate(lagged, axis=1)
             cross = columns.T @ shifted
             self._grams = [columns.T @ columns, -(cross + cross.T), shifted.T @ shifted]
+            self._columns, self._shifted = columns, shifted
 
     def at(self, lam: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return R, its first two derivatives by lam, and the coefficients of X on the series."""
@@ -84,6 +88,33 @@ class SeriesProducts:
             bend,
             self.unscale @ along,
         )
+
+    def errors(self, lam: float, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the residuals at (lam, q) and their derivatives by the parameters.
+
+        Parameters
+        ----------
+        lam : float
+        q : ndarray
+            (1, -tau, -eta, -rho), as far as the model has them.
+
+        Returns
+        -------
+        ndarray, ndarray
+            Shapes (N,) and (N, parameters).
+        """
+        if self._shifted is None:
+            return self._columns @ q, -self._columns[:, 1:]
+        k = self.n_x
+        base, linear, square = self._grams
+        gram = base + lam * linear + lam**2 * square
+        along = np.linalg.solve(gram[:k, :k], gram[:k, k:])
+        turn = np.concatenate([-along, np.eye(gram.shape[0] - k)])
+        filtered = self._columns - lam * self._shifted
+        rest = filtered @ turn
+        moved = np.linalg.solve(gram[:k, :k], (linear + 2 * lam * square)[:k] @ turn)
+        by_lam = -self._shifted @ (turn @ q) - filtered[:, :k] @ (moved @ q)
+        return rest @ q, np.column_stack([-rest[:, 1:], by_lam])
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +161,26 @@ class AdjustedScore:
         values[self.positions] = point
         return values
 
+    def information(self, point: np.ndarray) -> np.ndarray:
+        """Return the rough information in the parameters: that of least squares.
+
+        Parameters
+        ----------
+        point : ndarray
+        """
+        lam, size = self.full(point)[3], len(self._lags)
+        sigma2 = self.raw(point)[3]
+        information = np.zeros((len(point), len(point)))
+        information[:size, :size] = self.products.at(lam)[0][1:, 1:] / sigma2
+        if size < len(point):
+            h = (self.n_periods - 1) * self.error_traces(lam)[1]
+            information[-1, -1] = max(2 * h, 0.1 * self.observations)
+        return information
+
+    def unit(self, point: np.ndarray) -> float:
+        """Return what the scores of `at` are multiplied by, relative to those of a likelihood."""
+        return 1.0
+
     def functions(self, point: np.ndarray) -> LagFunctions:
         """Return the functions of w at a point."""
         tau, eta, rho, _ = self.full(point)
@@ -163,6 +214,31 @@ class AdjustedScore:
         slopes[3, 3] = -(self.n_periods - 1) * second
         return means, slopes
 
+    def raw(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Return the products of errors and series, before adjustment, and their derivatives.
+
+        Parameters
+        ----------
+        point : ndarray
+
+        Returns
+        -------
+        products, slopes : ndarray
+            Times sigma2, in the parameters that the model has.
+        q : ndarray
+        sigma2 : float
+        """
+        r, first, second, _ = self.products.at(self.full(point)[3])
+        lags = len(self._lags)
+        q = np.concatenate([[1.0], -point[:lags]])
+        products, slopes = np.empty(len(point)), np.empty((len(point), len(point)))
+        products[:lags], slopes[:lags, :lags] = (r @ q)[1:], -r[1:, 1:]
+        if lags < len(point):
+            products[-1] = -float(q @ first @ q) / 2
+            slopes[:lags, -1] = slopes[-1, :lags] = (first @ q)[1:]
+            slopes[-1, -1] = -float(q @ second @ q) / 2
+        return products, slopes, q, float(q @ r @ q) / self.observations
+
     def at(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores and their derivatives in the parameters that the model has.
 
@@ -170,26 +246,12 @@ class AdjustedScore:
         ----------
         point : ndarray
         """
-        r, first, second, _ = self.products.at(self.full(point)[3])
-        q = np.concatenate([[1.0], -point[: len(self._lags)]])
-        sigma2 = float(q @ r @ q) / self.observations
-        score, slope = np.zeros(len(point)), np.zeros((len(point), len(point)))
-        lags = len(self._lags)
-        products = (r @ q)[1:]
-        score[:lags] = products / sigma2
-        slope[:lags, :lags] = -r[1:, 1:] / sigma2
-        half = np.empty(len(point))  # minus half the derivatives of the sum of squares
-        half[:lags] = products
-        if lags < len(point):
-            along = (first @ q)[1:]
-            score[-1] = half[-1] = -float(q @ first @ q) / 2
-            score[-1] /= sigma2
-            slope[:lags, -1] = slope[-1, :lags] = along / sigma2
-            slope[-1, -1] = -float(q @ second @ q) / (2 * sigma2)
-        slope += 2 * np.outer(score, half) / (self.observations * sigma2)
-        means, slopes = self.adjustment(point)
+        products, slopes, _, sigma2 = self.raw(point)
+        # The sum of squares falls by twice the products where a parameter rises.
+        slopes = slopes + 2 * np.outer(products, products) / (self.observations * sigma2)
+        means, mean_slopes = self.adjustment(point)
         kept = self.positions
-        return score + means[kept], slope + slopes[np.ix_(kept, kept)]
+        return products / sigma2 + means[kept], slopes / sigma2 + mean_slopes[np.ix_(kept, kept)]
 
     def solution(self, point: np.ndarray) -> tuple[np.ndarray, float]:
         """Return the coefficients of z and sigma2 that belong to a point.

@@ -78,12 +78,12 @@ def unit_shares_of(
     key = ("unit shares", drops_mean, seed)
     if key not in weights.cache:
         matrix, exact = weights.sparse, n_units <= EXACT_SPECTRUM_UP_TO
-        shares = _by_eigenvectors(matrix, drops_mean) if exact else None
-        if shares is None:
-            shares = _by_powers(matrix, drops_mean, None if exact else (seed or 0))
-        weights.cache[key] = shares
-    result: UnitShares = weights.cache[key]
-    return result
+        result = _by_eigenvectors(matrix, drops_mean) if exact else None
+        if result is None:
+            result = _by_powers(matrix, drops_mean, None if exact else (seed or 0))
+        weights.cache[key] = result
+    known: UnitShares = weights.cache[key]
+    return known
 
 
 def _by_eigenvectors(matrix: sparse.csr_array, drops_mean: bool) -> UnitShares | None:

@@ -7,12 +7,21 @@ from dataclasses import replace
 import numpy as np
 
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import ConvergenceError
+from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._demeaning import LikelihoodCounts
 from nqp_spatial.regression._estimated import Convergence
-from nqp_spatial.regression._model_data import ModelData
+from nqp_spatial.regression._model_data import ModelData, matrix_of
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance.information import Estimate
+from nqp_spatial.regression.estimators._lag_operators import LagOperators
 from nqp_spatial.regression.estimators._lag_traces import Spectrum, spectrum_of
+from nqp_spatial.regression.estimators._short_panel_parts import (
+    ScoreParts,
+    filtered_parts,
+    parts_of_one,
+    robust_parts,
+)
+from nqp_spatial.regression.estimators._short_panel_robust import RobustScore
 from nqp_spatial.regression.estimators._short_panel_root import Root, find_root
 from nqp_spatial.regression.estimators._short_panel_score import (
     AdjustedScore,
@@ -27,12 +36,13 @@ from nqp_spatial.regression.estimators.ml import (
     corrected_estimate,
     stability_notes,
 )
+from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["NO_ROOT", "adjusted_score", "fit_short_panel"]
 
 NO_ROOT = t(
-    "adjusted scores have no root at which the outcome is stable: bias-corrected maximum "
-    "likelihood instead, of first order in 1/T"
+    "the adjusted scores have no root and come near none: bias-corrected maximum likelihood "
+    "instead, of first order in 1/T; are there shocks common to all units?"
 )
 
 
@@ -68,25 +78,22 @@ def fit_short_panel(
     Raises
     ------
     ConvergenceError
-        If the scores have no stable root.
+        If the scores have no root and come near none.
     """
     score = adjusted_score(data, determinants, seed)
     root = find_root(score, _start(data, determinants, seed))
     if root is None:
         raise ConvergenceError(
-            "the adjusted scores have no root at which the outcome is stable: the data cannot tell "
-            "persistence from unit effects in so few periods; use estimator='ml' with "
-            "correction='bias', leave out space_time_lag, or take more periods"
+            "the adjusted scores have no root and come near none: the data cannot tell persistence "
+            "from unit effects, as where shocks are common to all units; use effects='two-way', "
+            "more periods, or estimator='ml' with correction='bias'"
         )
     estimate = _estimate(data, score, root.point)
-    n, spec = data.shape[0], data.spec
-    drops = spec.sweeps_periods
-    terms = data.terms
-    shares = (
-        unit_shares_of(terms.weights_y, n, drops_mean=drops, seed=seed),
-        unit_shares_of(terms.weights_u, n, drops_mean=drops, seed=seed) if spec.has_lam else None,
-    )
-    cov = score_covariance(estimate, data, score, root.point, shares)
+    parts = score_parts(estimate, data, score, root.point, seed)
+    if root.lift is not None:
+        first = parts.slopes.shape[1] - len(root.point) - 1
+        parts.slopes[:, first:-1] += root.lift
+    cov = score_covariance(estimate, data, score, parts)
     convergence, notes = _convergence(score, root, cov, data, determinants)
     return Estimated(
         estimate, cov, convergence=convergence, notes=(*notes, *stability_notes(estimate, data))
@@ -104,27 +111,82 @@ def adjusted_score(
     determinants : LogDeterminants
     seed : int, optional
     """
-    n, t_count = data.shape
-    drops, terms = data.spec.sweeps_periods, data.terms
-    spectrum = spectrum_of(terms.weights_y, n, drops_mean=drops, logdet=determinants.one, seed=seed)
+    n, n_periods = data.shape
+    drops, terms, spec = data.spec.sweeps_periods, data.terms, data.spec
+    logdet = determinants.one if terms.weights_y is not None else determinants.error
+    spectrum = spectrum_of(_shared(terms), n, drops_mean=drops, logdet=logdet, seed=seed)
     errors: Spectrum | None = None
-    if data.spec.has_lam:
+    if spec.has_lam:
         errors = spectrum_of(
             terms.weights_u, n, drops_mean=drops, logdet=determinants.error, seed=seed
         )
-    return AdjustedScore(SeriesProducts(data), lag_positions(data.spec), spectrum, errors, t_count)
+    products, positions = SeriesProducts(data), lag_positions(spec)
+    if spec.covariance != "robust":
+        return AdjustedScore(products, positions, spectrum, errors, n_periods)
+    if _has_two(terms):
+        raise OptionError(
+            "covariance='robust' of a dynamic model needs one W for outcomes and errors; pass the "
+            "same weights for y and u"
+        )
+    shares = unit_shares_of(_shared(terms), n, drops_mean=drops, seed=seed)
+    return RobustScore(
+        products, positions, spectrum, errors, n_periods, shares,
+        shares if spec.has_lam else None, drops,
+    )  # fmt: skip
+
+
+def score_parts(
+    estimate: Estimate,
+    data: ModelData,
+    score: AdjustedScore,
+    point: np.ndarray,
+    seed: int | None = 0,
+) -> ScoreParts:
+    """Return the parts of the variance of the scores at a point.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    data : ModelData
+    score : AdjustedScore
+    point : ndarray
+        The parameters among (tau, eta, rho, lam) that the model has.
+    seed : int, optional
+    """
+    terms, spec = data.terms, data.spec
+    drops = spec.sweeps_periods
+    if not isinstance(score, RobustScore) and not _has_two(terms):
+        shares = unit_shares_of(_shared(terms), data.shape[0], drops_mean=drops, seed=seed)
+        return parts_of_one(data, score, point, (shares, shares if spec.has_lam else None))
+    matrices = (matrix_of(terms.weights_y), terms.matrix_u)
+    operators = LagOperators(matrices, score.full(point), data.shape, drops_mean=drops, seed=seed)
+    if isinstance(score, RobustScore):
+        return robust_parts(estimate, data, score, point, operators)
+    return filtered_parts(data, score, point, operators)
+
+
+def _shared(terms: TermWeights) -> SpatialWeights | None:
+    """Return the W of y and its lags, or that of the errors where y is not spatially lagged."""
+    return terms.weights_y or terms.weights_u
+
+
+def _has_two(terms: TermWeights) -> bool:
+    y, u = terms.weights_y, terms.weights_u
+    return y is not None and u is not None and y is not u
 
 
 def _start(data: ModelData, determinants: LogDeterminants, seed: int | None) -> np.ndarray:
     """Return the bias-corrected estimate of (tau, eta, rho, lam), as far as the model has them."""
     corrects = not data.spec.sweeps_periods or data.terms.rows_add_to_one
-    spec = replace(data.spec, estimator="ml", correction="bias" if corrects else "none")
+    spec = replace(
+        data.spec, estimator="ml", covariance="observed", correction="bias" if corrects else "none"
+    )
     likely = replace(data, spec=spec)
     likely.__dict__["projection"] = data.projection
     estimate = corrected_estimate(likely, determinants, seed)
     dynamic = estimate.coefs[len(estimate.coefs) - len(spec.dynamics) :]
-    rho = estimate.rho if spec.has_rho else []
-    lam = [estimate.lam] if spec.has_lam else []
+    rho = estimate.rho[: int(spec.has_rho)]
+    lam = np.full(int(spec.has_lam), estimate.lam)
     return np.concatenate([dynamic, rho, lam])
 
 
@@ -150,7 +212,16 @@ def _convergence(
     interval = (-np.inf, np.inf) if determinants.one is None else determinants.one.interval
     method = "exact" if spectrum.probes is None else spectrum.probes.method
     noise = 0.0
-    notes = []
+    notes: list[str] = []
+    if root.lift is not None:
+        notes.append(
+            t(
+                "the adjusted scores have no root: the estimate is the point nearest to one, "
+                "{miss:.2f} standard deviations away; in so few periods the data hardly tell "
+                "persistence from unit effects",
+                miss=root.slope,
+            )
+        )
     if spectrum.probes is not None:
         # An error in a trace shifts the root by the inverse of the derivatives of the scores.
         lags = [position for position in score.positions if position < 3]
