@@ -30,7 +30,7 @@ class Inference:
     high: np.ndarray
 
 
-def by_draws(draws: np.ndarray, level: float, point: np.ndarray) -> Inference:
+def by_draws(draws: np.ndarray, level: float) -> Inference:
     """Return inference from draws, shape (draws, R, 3).
 
     The interval is that of quantiles, with linear interpolation, and the p-value is twice the
@@ -46,7 +46,7 @@ def by_draws(draws: np.ndarray, level: float, point: np.ndarray) -> Inference:
     count = len(draws)
     tail, least = (1 - level) / 2, 2 / (count + 1)
     errors = draws.std(axis=0, ddof=1)
-    p_values = two_sided_p(_ratio(point, errors))
+    p_values = np.clip(2 * _smaller_tail(np.sort(draws, axis=0)), least, 1.0)
     if 1 - level <= least:
         unbounded = np.full(errors.shape, np.inf)
         return Inference(errors, p_values, -unbounded, unbounded)
@@ -89,7 +89,7 @@ def by_delta(
     """
     errors = np.sqrt(_variance(gradient, gradient, cov))
     reach = critical_value(level, df) * errors
-    p_values = two_sided_p(_ratio(point, errors))
+    p_values = two_sided_p(_ratio(point, errors), df)
     return Inference(errors, p_values, point - reach, point + reach)
 
 

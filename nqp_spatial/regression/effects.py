@@ -216,7 +216,7 @@ def effects_of(
     for name in names:
         point = _point(parameters, name, responses)
         if used == "draws":
-            inference = by_draws(simulations[name], level, point)
+            inference = by_draws(simulations[name], level)
         else:
             inference = _linearised(model, parameters, name, responses, point, used, level)
         frames.append(numerics.effects_frame(rows, name, point, inference))
@@ -353,9 +353,7 @@ def _paths(
     points = eigen.paths(parameters, parameters.estimates[None, :], steps, responses)
     simulations = eigen.paths(parameters, draws, steps, responses)
     return [
-        numerics.effects_frame(
-            responses.rows, h, points[h][0], by_draws(simulations[h], level, points[h][0])
-        )
+        numerics.effects_frame(responses.rows, h, points[h][0], by_draws(simulations[h], level))
         for h in steps
     ]
 
