@@ -9,7 +9,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._effect_parameters import EffectParameters
 from nqp_spatial.regression._mean_responses import MeanResponses, Spectrum, spectrum_of
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
-from nqp_spatial.regression.likelihood.sizes import DENSE_CROSS_UP_TO
+from nqp_spatial.regression.likelihood.sizes import EXACT_EFFECTS_UP_TO
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["EigenDecomposition"]
@@ -100,7 +100,7 @@ class EigenDecomposition:
         if not len(responses.pieces):
             return None
         links = self.weights.sparse
-        if self.n <= DENSE_CROSS_UP_TO:
+        if self.n <= EXACT_EFFECTS_UP_TO:
             spectrum = spectrum_of(links, links, responses.slopes)
             if spectrum is not None:
                 return _BySpectrum(spectrum)
@@ -110,7 +110,7 @@ class EigenDecomposition:
                 return _ByPowers(links, responses.slopes, count)
         raise OptionError(
             "effects by horizon of variables whose effect differs between units need powers of W, "
-            f"which are offered for up to {DENSE_CROSS_UP_TO} units and rho not near one: state "
+            f"which are offered for up to {EXACT_EFFECTS_UP_TO} units and rho not near one: state "
             "all values that effects depend on in at="
         )
 

@@ -9,27 +9,35 @@ total effect of ``beta D + theta W_x D`` are
 Where D is the same for all units these are the functions g and s of `TraceFunctions`. Otherwise the
 diagonals of P are needed: from eigenvectors where W is similar to a symmetric matrix, from dense
 inverses at Chebyshev nodes where it is not, both up to a certain size, and beyond it from random
-probes of the part of D that differs from its mean, with the exact first two powers of W. Row sums
-take one transposed solve per node, for any n.
+probes, with the exact first two powers of W. Nodes and probes serve the part of D that differs from
+its mean, which is a small part of an effect. Row sums take one transposed solve per node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
+from numpy.polynomial import chebyshev
 from scipy import sparse
+from scipy.sparse.linalg import SuperLU
 
 from nqp_spatial.regression._effect_rows import EffectRows
 from nqp_spatial.regression._trace_functions import TraceFunctions, radius_of
 from nqp_spatial.regression.likelihood.factorization import DenseFactor, factorize
-from nqp_spatial.regression.likelihood.log_determinant import Curve
-from nqp_spatial.regression.likelihood.sizes import CROSS_PROBES, DENSE_CROSS_UP_TO, probe_signs
+from nqp_spatial.regression.likelihood.sizes import (
+    EFFECT_PROBES,
+    EXACT_EFFECTS_UP_TO,
+    probe_signs,
+)
 from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["MeanResponses", "Spectrum", "spectrum_of"]
+
+# Degree of the interpolants, and its growth with the width of the window: relative errors of 1e-8
+# in a part of the effect that is itself small (Bernstein's bound with singularities pi/4 away).
+_DEGREE, _PER_WIDTH, _LEAST_HALF_WIDTH = 5, 10, 0.05
 
 
 class MeanResponses:
@@ -123,43 +131,69 @@ class MeanResponses:
     @cached_property
     def spectrum(self) -> Spectrum | None:
         """Eigenvalues with the weights of the pieces, where W is similar to a symmetric matrix."""
-        if self._w_y is None or self._n > DENSE_CROSS_UP_TO:
+        if self._w_y is None or self._n > EXACT_EFFECTS_UP_TO:
             return None
         return spectrum_of(self._w_y, self._w_x, self.slopes)
 
     def _by_nodes(
         self, points: np.ndarray, *, derivatives: bool
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Interpolate between Chebyshev nodes of a window that covers the points."""
+        """Return means times g and s, and the rest, interpolated between Chebyshev nodes."""
+        means = self.slopes.mean(axis=1)[:, None]
+        g, s, g_x, s_x = self.traces.values(points)
+        smooth = np.stack(
+            [means * (1 + points * g), means * g_x, means * (1 + points * s), means * s_x]
+        )
+        if len(points) == 1 and not derivatives:
+            return smooth + self._rest_at(float(points[0]))[:, :, None], None
+        window = self._window(float(points.min()), float(points.max()))
+        scale = 2 / (window[1] - window[0])
+        degree = _DEGREE + int(np.ceil(_PER_WIDTH * (window[1] - window[0])))
+        at_nodes = chebyshev.chebpts1(degree + 1)
+        radius = self._radius
+        nodes = np.tanh((at_nodes + 1) / scale + window[0]) / radius
+        values = np.stack([self._rest_at(float(x)) for x in nodes]).reshape(degree + 1, -1)
+        series = np.linalg.solve(chebyshev.chebvander(at_nodes, degree), values)
+        place = (np.arctanh(radius * points) - window[0]) * scale - 1
+        shape = (*smooth.shape[:2], len(points))
+        rest = chebyshev.chebval(place, series).reshape(shape)
+        if not derivatives:
+            return smooth + rest, None
+        _, (dg, ds, dg_x, ds_x) = self.traces.derivatives(float(points[0]))
+        slope = scale * radius / (1 - (radius * points) ** 2)
+        bends = chebyshev.chebval(place, chebyshev.chebder(series)).reshape(shape) * slope
+        steep = [g + points * dg, dg_x + 0 * points, s + points * ds, ds_x + 0 * points]
+        return smooth + rest, bends + np.stack([means * part for part in steep])
+
+    @cached_property
+    def _radius(self) -> float:
         w = self.traces.terms.weights_y
         assert w is not None
-        at_node = lru_cache(maxsize=None)(self._at_node)
-        values = np.empty((4, len(self.slopes), len(points)))
-        slopes = np.empty_like(values)
-        for place in np.ndindex(values.shape[:2]):
-            curve = Curve(
-                _component(at_node, place), float(points.min()), float(points.max()),
-                radius=radius_of(w), strip=np.pi / 4,
-            )  # fmt: skip
-            values[place] = curve.value(points)
-            if derivatives:
-                slopes[place] = curve.derivative(points)
-        return values, slopes if derivatives else None
+        return radius_of(w)
 
-    def _at_node(self, x: float) -> np.ndarray:
-        """Return the four functions of the pieces at one x, shape (4, pieces)."""
+    def _window(self, low: float, high: float) -> tuple[float, float]:
+        """Return the ends of a window of artanh(r x), where singularities are pi/4 away."""
+        ends = np.arctanh(self._radius * np.array([low, high]))
+        middle, half = ends.mean(), max((ends[1] - ends[0]) / 2, _LEAST_HALF_WIDTH)
+        return float(middle - half), float(middle + half)
+
+    def _rest_at(self, x: float) -> np.ndarray:
+        """Return the four functions of what differs from the mean of D, shape (4, pieces)."""
         w_y, w_x, n = self._w_y, self._w_x, self._n
         assert w_y is not None
-        dense = n <= DENSE_CROSS_UP_TO
+        rest = self.slopes - self.slopes.mean(axis=1, keepdims=True)
+        dense = n <= EXACT_EFFECTS_UP_TO
         factor = DenseFactor(w_y, x) if dense else factorize(w_y, x)
         sums = factor.solve(np.ones(n), trans="T")
-        totals = [self.slopes @ sums / n, self.slopes @ (w_x.T @ sums) / n]
-        if dense:
-            inverse = factor.solve(np.eye(n))
-            diagonal = inverse.diagonal(), np.asarray((inverse @ w_x).diagonal())
-            return np.array([self.slopes @ diagonal[0] / n, self.slopes @ diagonal[1] / n, *totals])
-        own, lagged = (part.mean(axis=-1) for part in self.probe_values(x))
-        return np.array([own, lagged, *totals])
+        totals = [rest @ sums / n, rest @ (w_x.T @ sums) / n]
+        if not dense:
+            own, lagged = (part.mean(axis=-1) for part in self._probed_rest(x, factor))
+            return np.array([own, lagged, *totals])
+        inverse = factor.solve(np.eye(n))
+        links = w_x.tocoo()
+        receivers, senders = links.coords
+        lags = np.bincount(senders, links.data * inverse[senders, receivers], minlength=n)
+        return np.array([rest @ inverse.diagonal() / n, rest @ lags / n, *totals])
 
     # -- random probes -----------------------------------------------------------------------------
 
@@ -168,46 +202,38 @@ class MeanResponses:
         """Probes z, W_y^2 z, W_x z, and the diagonals of W_y and W_y^2."""
         w_y = self._w_y
         assert w_y is not None
-        z = probe_signs(self._n, CROSS_PROBES)
+        z = probe_signs(self._n, EFFECT_PROBES)
         diagonals = np.array([w_y.diagonal(), np.asarray(w_y.multiply(w_y.T).sum(axis=1)).ravel()])
         return z, w_y @ (w_y @ z), self._w_x @ z, diagonals
 
     def probe_values(self, x: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the estimates of tr(P D)/n and tr(P W_x D)/n by probe, shape (pieces, probes).
-
-        ``P = I + x W + x^2 W^2 + x^3 W^3 P``: the first powers are exact. Where both W are the
-        same, ``P W = W + x W^2 + x^2 W^3 P``.
-        """
+        """Return estimates of tr(P D)/n and tr(P W_x D)/n by probe, shape (pieces, probes)."""
         assert self._w_y is not None
-        z, twice, lagged, diagonals = self._probes
-        factor = factorize(self._w_y, x)
-        n, mean = self._n, self.slopes.mean(axis=1, keepdims=True)
-        rest = self.slopes - mean
         g, _, g_x, _ = self.traces.values(np.array([x]))[:, 0]
+        means = self.slopes.mean(axis=1, keepdims=True)
+        own, lagged = self._probed_rest(x, factorize(self._w_y, x))
+        return own + means * (1 + x * g), lagged + means * g_x
+
+    def _probed_rest(self, x: float, factor: SuperLU) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part of `probe_values` that differs from the mean of D.
+
+        ``P = I + x P W`` and ``P W = W + x W^2 + x^2 W^3 P``: the first powers are exact.
+        """
+        z, twice, lagged, diagonals = self._probes
+        n, rest = self._n, self.slopes - self.slopes.mean(axis=1, keepdims=True)
         first, second = (rest @ diagonal / n for diagonal in diagonals)
         tail = rest @ (z * (self._w_y @ factor.solve(np.asarray(twice, order="F")))) / n
-        own_part = first[:, None] + x * second[:, None] + x**2 * tail
-        own = mean * (1 + x * g) + x * own_part
+        part = first[:, None] + x * second[:, None] + x**2 * tail
         if self.traces.terms.weights_x is None:
-            return own, np.zeros_like(own)
+            return x * part, np.zeros_like(part)
         if self.traces.same:
-            return own, mean * g + own_part
-        part = rest @ (z * factor.solve(np.asarray(lagged, order="F"))) / n
-        return own, mean * g_x + part
+            return x * part, part
+        return x * part, rest @ (z * factor.solve(np.asarray(lagged, order="F"))) / n
 
     @property
     def is_estimated(self) -> bool:
         """Whether the diagonals come from random probes."""
-        return bool(len(self.pieces)) and self._w_y is not None and self._n > DENSE_CROSS_UP_TO
-
-
-def _component(
-    at_node: Callable[[float], np.ndarray], place: tuple[int, ...]
-) -> Callable[[np.ndarray], np.ndarray]:
-    def function(points: np.ndarray) -> np.ndarray:
-        return np.array([at_node(float(x))[place] for x in points.ravel()]).reshape(points.shape)
-
-    return function
+        return bool(len(self.pieces)) and self._w_y is not None and self._n > EXACT_EFFECTS_UP_TO
 
 
 class Spectrum:

@@ -196,7 +196,7 @@ class RegressionResult(MaketablesPlugin, Displayed):
         -----
         Derivatives of products, powers and numeric functions are exact, those of splines,
         polynomials and functions of your own by five-point differences. Jumps, as of ``I(x > 0)``,
-        count for nothing in derivatives. Beyond 1 000 units direct effects that differ between
+        count for nothing in derivatives. Beyond 600 units direct effects that differ between
         units rest on random probes, and a note states their error if it is not negligible.
 
         Sources: LeSage and Pace (2009), section 2.7 and equation 5.44 for the draws; Debarsy, Ertur

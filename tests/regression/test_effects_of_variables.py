@@ -212,10 +212,10 @@ def test_dynamic_effects(lattice, neighbours, made, kind):
 def test_horizons_that_are_too_much_work_are_refused(lattice, made, monkeypatch):
     w = lattice(5, 5)
     res = fitted("y ~ x * z", made(w, 9), w, time_lag=True, correction="none")
-    monkeypatch.setattr(_effect_paths, "DENSE_CROSS_UP_TO", 20)
+    monkeypatch.setattr(_effect_paths, "EXACT_EFFECTS_UP_TO", 20)
     with pytest.raises(OptionError, match="state all values"):
         res.effects(draws=50, horizons=[1])
-    monkeypatch.setattr(_effect_paths, "DENSE_CROSS_UP_TO", 30)
+    monkeypatch.setattr(_effect_paths, "EXACT_EFFECTS_UP_TO", 30)
     monkeypatch.setattr(_mean_responses, "symmetrizer", lambda matrix: None)
     monkeypatch.setattr(_effect_paths, "_MOST_POWERS", 5)
     with pytest.raises(OptionError, match="state all values"):
@@ -322,8 +322,8 @@ def test_ways_to_the_diagonals_agree(lattice, made, monkeypatch):
     nodes = fitted("y ~ x * z", panel, w).effects(draws=400)
     numbers = ["estimate", "std_error", "conf_low", "conf_high"]
     np.testing.assert_allclose(nodes.frame[numbers], exact.frame[numbers], rtol=1e-9)
-    monkeypatch.setattr(_mean_responses, "DENSE_CROSS_UP_TO", 50)
-    monkeypatch.setattr(_mean_responses, "CROSS_PROBES", 20)
+    monkeypatch.setattr(_mean_responses, "EXACT_EFFECTS_UP_TO", 50)
+    monkeypatch.setattr(_mean_responses, "EFFECT_PROBES", 20)
     res = fitted("y ~ x * z", panel, w)
     probes = res.effects(draws=400)
     gap = (probes.frame["estimate"] - exact.frame["estimate"]).abs() / exact.frame["std_error"]

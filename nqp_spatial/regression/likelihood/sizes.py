@@ -10,6 +10,8 @@ __all__ = [
     "DENSE_CROSS_UP_TO",
     "DENSE_LOGDET_UP_TO",
     "DENSE_UP_TO",
+    "EFFECT_PROBES",
+    "EXACT_EFFECTS_UP_TO",
     "PROBES",
     "SUM_PROBES",
     "probe_signs",
@@ -28,6 +30,8 @@ BLOCK = 500
 PROBES, SUM_PROBES = 200, 400
 #: And for traces with a second matrix, at each node.
 CROSS_PROBES = 100
+#: Units up to which effects that differ between units are exact; and the probes beyond.
+EXACT_EFFECTS_UP_TO, EFFECT_PROBES = 600, 32
 
 
 def probe_signs(n: int, count: int, seed: int | None = 0) -> np.ndarray:
