@@ -182,6 +182,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.effects_arrows": lambda w: _call(
         w.partitioned.effects_matrix("x1"), w.panel, "core"
     ),
+    "plots.effects_at": lambda w: _call(w.effects_at),
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
     "plots.estimates": lambda w: _call(w.effects),
     "plots.index_weights": lambda w: _call(w.index),
