@@ -207,6 +207,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "segmentation": "market segmentation",
         "sent": "sent",
         "shannon": "Shannon entropy",
+        "share": "mean share",
         "shared": "shared links",
         "sign_switch": "change of sign",
         "simpson": "Simpson index",

@@ -136,6 +136,9 @@ def require_equal(result, logs, tolerance=1e-8):
     for row in result.frame.itertuples():
         members = [row.weights in name.split(" + ") for name in logs.index]
         assert row.inclusion == pytest.approx(probability[members].sum(), abs=tolerance)
+        sizes = np.array([name.count("+") + 1 for name in logs.index])
+        share = (probability * members / sizes).sum()
+        assert row.share == pytest.approx(share, abs=tolerance)
 
 
 CASES = [
@@ -325,7 +328,7 @@ def test_standardize_by_rows():
 def test_what_is_refused():
     panel, candidates, *_ = made(20, 4)
     one = candidates["a"]
-    with pytest.raises(OptionError, match="2 to 14 candidates.*got 1$"):
+    with pytest.raises(OptionError, match=r"2 to 14 candidates.*got 1$"):
         nq.average_weights("y ~ x1", panel, {"a": one})
     with pytest.raises(OptionError, match="got 15; compare single candidates"):
         nq.average_weights("y ~ x1", panel, {str(k): one for k in range(15)})
@@ -348,7 +351,7 @@ def test_what_is_refused():
 
 @pytest.mark.slow
 def test_all_subsets_of_twelve_candidates_of_three_hundred_units():
-    panel, candidates, w, _ = made(300, 4, count=12, which=("a", "c", "f"), seed=1, noise=0.5)
+    panel, candidates, *_ = made(300, 4, count=12, which=("a", "c", "f"), seed=1, noise=0.5)
     result = nq.average_weights("y ~ x1 + x2", panel, candidates, draws=200)
     assert len(result.models) == 4095
     assert result.models.loc[0, "weights"] == "a + c + f"

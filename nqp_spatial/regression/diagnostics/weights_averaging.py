@@ -65,8 +65,8 @@ class AveragedWeights(Displayed):
     ----------
     frame : DataFrame
         One row per candidate: ``weights``; ``inclusion``, posterior probability that it is one of
-        the matrices of the model; ``alone``, its posterior probability among models with one
-        candidate only.
+        the matrices of the model; ``share``, posterior mean of its share in W; ``alone``, its
+        posterior probability among models with one candidate only.
     models : DataFrame
         One row per subset of candidates, the most probable first: ``weights``, ``count`` of
         candidates, ``log_marginal`` (up to a constant), ``probability``, and the posterior mean and
@@ -404,6 +404,7 @@ def _frame(names: list[str], posterior: MixturePosterior, shares: np.ndarray) ->
         {
             "weights": names,
             "inclusion": posterior.probability @ (shares > 0),
+            "share": posterior.probability @ shares,
             "alone": np.exp(single - logsumexp(single)),
         }
     )

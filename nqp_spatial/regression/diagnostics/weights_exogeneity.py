@@ -152,9 +152,11 @@ def endogenous_weights(
     over them. If W is made of z before the first period, it is predetermined: it is exogenous where
     errors are not correlated over time, and the test, which looks at correlation within a period,
     cannot see the rest. Unit effects remove what W and v share in every period, such as the level
-    of development. A variable that makes W and has no regressors that are excluded from the
-    equation of y is identified only by the way in which W depends on it. Errors must be linear in
-    eps, and links bounded: with W that links all units strongly, estimates are not consistent.
+    of development. The test also rejects where z itself belongs in the equation of y and is not
+    there: put it among the regressors. A variable that makes W and has no regressors that are
+    excluded from the equation of y is identified only by the way in which W depends on it. Errors
+    must be linear in eps, and links bounded: with W that links all units strongly, estimates are
+    not consistent.
 
     Source: Qu and Lee (2015), Journal of Econometrics 184, 209-232: the control function of section
     2 and its quasi-maximum likelihood estimator, here in two steps.
