@@ -46,6 +46,12 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "fit": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "diagnostics": lambda w: _call("y ~ x1 + x2", w.panel, w.weights, effects="unit"),
     "compare": lambda w: _call({"a": w.result, "b": w.result}, draws=20),
+    "regression.average_weights": lambda w: _call(
+        "y ~ x1", w.panel, {"queen": w.weights, "near": w.weights}, model="sar", draws=50
+    ),
+    "regression.endogenous_weights": lambda w: _call(
+        "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
+    ),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
     "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
