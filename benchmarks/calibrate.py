@@ -31,24 +31,25 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     options = {"replications": arguments.replications, "n_jobs": arguments.jobs}
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    folder = arguments.output
+    folder.mkdir(parents=True, exist_ok=True)
     if arguments.part in ("all", "models"):
         estimators, tests = designs()
-        run(p_values, sizes, tests, arguments.output / "calibration_tests.csv", **options)
+        run(p_values, sizes, tests, folder / "calibration_tests.csv", **options)
         run(
             estimate,
             summarise,
             estimators,
-            arguments.output / "calibration_estimates.csv",
+            folder / "calibration_estimates.csv",
             **options,
         )
     for part, run_part in PARTS.items():
         if arguments.part in ("all", part):
-            run_part(arguments.output, **options)
+            run_part(folder, **options)
     if arguments.part in ("all", "spillovers"):
         # Four times fewer: each takes a second.
         options["replications"] = max(arguments.replications // 4, 1)
-        spillover_calibration.run(arguments.output, **options)
+        spillover_calibration.run(folder, **options)
 
 
 if __name__ == "__main__":
