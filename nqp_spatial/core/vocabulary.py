@@ -46,6 +46,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "ahead": "group ahead",
         "AIC": "AIC",
         "all": "all periods",
+        "alone": "probability alone",
         "area_km2": "area, km2",
         "areal_density": "density per km2",
         "atkinson_0.5": "Atkinson index, 0.5",
@@ -73,6 +74,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "conflict": "conflict",
         "converges": "converges",
         "coordination": "coordination",
+        "count": "number of matrices",
         "coupling": "coupling",
         "critic_conflict": "CRITIC: conflict",
         "critic_information": "CRITIC: information",
@@ -109,6 +111,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "half_life_low": "half-life, lower bound",
         "horizon": "horizon",
         "implied": "implied difference",
+        "inclusion": "inclusion probability",
         "index": "index",
         "indicator": "indicator",
         "information": "information",
@@ -277,6 +280,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "driscoll-kraay": "Driscoll and Kraay",
         "expected": "expected information",
         "observed": "observed information",
+        "qml": "quasi maximum likelihood",
         "robust": "robust",
     },
     "critical value": {
@@ -290,6 +294,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "quadrants": "quadrants of the Moran scatter plot",
     },
     "dynamic model": {
+        "gns": "Dynamic general nesting spatial model (GNS)",
         "ols": "Dynamic linear model",
         "sac": "Dynamic spatial autoregressive model with spatial errors (SAC)",
         "sar": "Dynamic spatial autoregressive model (SAR)",
@@ -314,6 +319,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     },
     "estimator": {
         "gs2sls": "generalised spatial two-stage least squares",
+        "m": "adjusted scores",
         "ml": "maximum likelihood",
     },
     "grade": {
@@ -364,6 +370,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "draws": "draws from the asymptotic distribution",
     },
     "model": {
+        "gns": "General nesting spatial model (GNS)",
         "ols": "Linear model",
         "sac": "Spatial autoregressive model with spatial errors (SAC)",
         "sar": "Spatial autoregressive model (SAR)",
@@ -371,6 +378,8 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "sdm": "Spatial Durbin model (SDM)",
         "sem": "Spatial error model (SEM)",
         "slx": "Spatially lagged X model (SLX)",
+        "with control": "with control",
+        "without control": "without control",
     },
     "move": {
         "cross": "unit and neighbours move to opposite sides",

@@ -46,6 +46,12 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "fit": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "diagnostics": lambda w: _call("y ~ x1 + x2", w.panel, w.weights, effects="unit"),
     "compare": lambda w: _call({"a": w.result, "b": w.result}, draws=20),
+    "regression.average_weights": lambda w: _call(
+        "y ~ x1", w.panel, {"queen": w.weights, "near": w.weights}, model="sar", draws=50
+    ),
+    "regression.endogenous_weights": lambda w: _call(
+        "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
+    ),
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
@@ -183,6 +189,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.effects_arrows": lambda w: _call(
         w.partitioned.effects_matrix("x1"), w.panel, "core"
     ),
+    "plots.effects_at": lambda w: _call(w.effects_at),
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
     "plots.estimates": lambda w: _call(w.effects),
     "plots.index_weights": lambda w: _call(w.index),
