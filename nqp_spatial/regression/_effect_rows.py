@@ -199,10 +199,11 @@ class _RowsOfVariables:
                     f"{sample(variable.levels, 20)}"
                 )
             return values
+        yes_or_no = pd.api.types.is_bool_dtype(self.side.data[name])
         wrong = [
             value
             for value in values
-            if isinstance(value, bool | str | bytes)
+            if (isinstance(value, bool) and not yes_or_no)
             or not isinstance(value, int | float | np.integer | np.floating)
             or not np.isfinite(value)
         ]
