@@ -333,12 +333,13 @@ def test_ways_to_the_diagonals_agree(lattice, made, monkeypatch):
     np.testing.assert_allclose(
         probes.frame.loc[total, numbers], exact.frame.loc[total, numbers], rtol=1e-9
     )
+    monkeypatch.setattr(_mean_responses, "EFFECT_PROBES", 20_000)
     responses = _mean_responses.MeanResponses(
         probe_rows(res), _mean_responses.TraceFunctions(res.terms, res.logdet)
     )
     assert responses.is_estimated
     values = np.concatenate([responses.probe_values(0.4)[part] for part in (0, 1)])
-    error = values.std(axis=1, ddof=1) / np.sqrt(20)
+    error = values.std(axis=1, ddof=1) / np.sqrt(20_000)
     inverse = np.linalg.inv(np.eye(64) - 0.4 * w.sparse.toarray())
     both = inverse.diagonal(), (inverse @ w.sparse.toarray()).diagonal()
     truth = np.concatenate([responses.slopes @ diagonal / 64 for diagonal in both])
