@@ -232,11 +232,11 @@ class _RowsOfVariables:
                 elif variable.name not in listed:
                     listed.add(variable.name)
                     self._add_variable(variable)
-        at = [self.combinations[place] for _, place in self.titles]
+        stated = [self.combinations[place] for _, place in self.titles]
         varying = {i: p[2] for i, p in enumerate(self.pieces) if isinstance(p[2], np.ndarray)}
         return EffectRows(
             [title for title, _ in self.titles],
-            pd.DataFrame(at, index=range(len(at)), columns=list(self.at), dtype=object),
+            pd.DataFrame(stated, index=range(len(stated)), columns=list(self.at), dtype=object),
             np.array([row for row, _, _ in self.pieces], dtype=int),
             np.array([column for _, column, _ in self.pieces], dtype=int),
             np.array([np.nan if i in varying else p[2] for i, p in enumerate(self.pieces)]),
