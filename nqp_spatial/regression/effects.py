@@ -299,11 +299,11 @@ def _notes_on_probes(
     rows, pieces, largest = responses.rows, responses.pieces, 0.0
     for horizon in horizons:
         x, divisor = (float(part) for part in parameters.argument(parameters.estimates, horizon))
-        own, lagged = responses.probe_values(x)
+        unlagged, lagged = responses.probe_values(x)
         column = rows.column[pieces]
-        each = np.zeros((own.shape[1], len(rows.row)))
-        each[:, pieces] = (beta[column][:, None] * own + theta[column][:, None] * lagged).T
-        errors = rows.sums(each).std(axis=0, ddof=1) / np.sqrt(own.shape[1]) / divisor
+        each = np.zeros((unlagged.shape[1], len(rows.row)))
+        each[:, pieces] = (beta[column][:, None] * unlagged + theta[column][:, None] * lagged).T
+        errors = rows.sums(each).std(axis=0, ddof=1) / np.sqrt(unlagged.shape[1]) / divisor
         direct = (frame["effect"] == "direct") & (frame["horizon"] == horizon)
         largest = max(largest, float((errors / frame.loc[direct, "std_error"]).max()))
     if largest < 0.01:
@@ -312,7 +312,7 @@ def _notes_on_probes(
         t(
             "direct effects that differ between units rest on {count} random probes, whose error "
             "is up to {share:.2f} standard errors; at= has none",
-            count=own.shape[1],
+            count=unlagged.shape[1],
             share=largest,
         )
     ]
@@ -386,8 +386,12 @@ def unit_effects_of(model: EstimatedModel, variable: str, horizon: str | None) -
     parameters.require_stable(TraceFunctions(model.terms, model.logdet).interval, name)
     beta, theta = parameters.coefficients(parameters.estimates)
     slopes = rows.slopes(rows.names.index(variable), model.n_units)
-    own = sum((beta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
-    lagged = sum((theta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
+    direct_slopes = sum((beta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
+    lagged_slopes = sum(
+        (theta[column] * slope for column, slope in slopes), np.zeros(model.n_units)
+    )
     x, divisor = parameters.argument(parameters.estimates, name)
     units = model.resid.index.levels[0]
-    return numerics.unit_effects(model.terms, float(x), float(divisor), own, lagged, units)
+    return numerics.unit_effects(
+        model.terms, float(x), float(divisor), direct_slopes, lagged_slopes, units
+    )
