@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ import nqp_spatial as nq
 from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.estimators import _lag_operators, _lag_traces, _unit_traces
 from nqp_spatial.regression.estimators._short_panel_robust import unbiased_variances
 from nqp_spatial.regression.estimators._short_panel_root import find_root
 from nqp_spatial.regression.estimators._short_panel_variance import (
@@ -468,3 +471,32 @@ def test_derivatives_and_variance_of_the_robust_score(lattice, model):
     weights = score.variances(estimate.residuals).mean(axis=0) / estimate.sigma2
     forms = dense_forms(w, model, "two-way", score.full(point), 5)
     np.testing.assert_allclose(parts.pairs, pairs_of(forms, weights), atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["directed", "symmetric"])
+@pytest.mark.parametrize("covariance", ["observed", "robust"])
+def test_probes_agree_with_exact_traces_within_their_error(lattice, monkeypatch, kind, covariance):
+    """What is done beyond a thousand units, here with four hundred."""
+    y, x = outcomes(directed(400) if kind == "directed" else lattice(20, 20), 4, seed=2, tau=0.6)
+
+    def result():  # weights remember their spectrum: new ones each time
+        w = directed(400) if kind == "directed" else lattice(20, 20)
+        return nq.fit(
+            "y ~ x", panel_of(w, y, x), w, time_lag=True, space_time_lag=True, estimator="m",
+            covariance=covariance, logdet="auto",
+        )  # fmt: skip
+
+    exact = result()
+    assert exact.convergence.logdet_error == 0
+    monkeypatch.setattr(_lag_traces, "EXACT_SPECTRUM_UP_TO", 100)
+    monkeypatch.setattr(_unit_traces, "EXACT_SPECTRUM_UP_TO", 100)
+    monkeypatch.setattr(_lag_operators, "_EXACT_UP_TO", 100)
+    module = importlib.import_module("nqp_spatial.regression.likelihood.log_determinant")
+    monkeypatch.setattr(module, "EXACT_UP_TO_SYMMETRIC", 100)
+    probed = result()
+    noise = probed.convergence.logdet_error
+    assert 0 < noise < 0.1
+    assert any("traces from random probes" in note for note in probed.notes)
+    gap = ((probed.params - exact.params) / exact.std_errors).abs()
+    assert 0 < gap.max() < 4 * noise + 0.01
+    np.testing.assert_allclose(probed.std_errors, exact.std_errors, rtol=0.02)

@@ -28,6 +28,9 @@ def score_covariance(
 ) -> np.ndarray:
     """Return the covariance ``J^-1 V J^-1'`` of (coefs, rho, lam, sigma2).
 
+    With the factor ``n / (n - 1) N / (N - K)`` for N observations after the effects and K
+    coefficients.
+
     Parameters
     ----------
     estimate : Estimate
@@ -40,8 +43,11 @@ def score_covariance(
     variance = own.T @ own
     places = _places(data, parts)
     variance[np.ix_(places, places)] += parts.pairs
+    n, k = len(own), own.shape[1] - 1
+    # As for clustered errors: for the number of units, and for the coefficients in the residuals.
+    factor = n / (n - 1) * score.observations / max(score.observations - k, 1)
     inverse = np.linalg.inv(score_slopes(estimate, data, score, parts))
-    return np.asarray(inverse @ variance @ inverse.T)
+    return np.asarray(factor * inverse @ variance @ inverse.T)
 
 
 def _places(data: ModelData, parts: ScoreParts) -> list[int]:
