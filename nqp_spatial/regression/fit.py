@@ -126,8 +126,9 @@ def fit(
         two-way             transformation           none
         ==================  =======================  ===========================
 
-        In a dynamic model unit effects bias tau, eta and rho by order 1/T. ``bias``, which is also
-        what ``auto`` does, corrects this bias (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
+        In a dynamic model unit effects bias tau, eta and rho by order 1/T. With adjusted scores
+        (see `estimator`) nothing is left to correct. With "ml", ``bias``, which is also what
+        ``auto`` does, corrects this bias (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
         period effects are transformed away. The correction is of first order and the standard
         errors do not account for it: in simulations 95 % intervals of tau contain the true value in
         93 % of samples with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five
@@ -143,7 +144,10 @@ def fit(
         with "gs2sls". ``driscoll-kraay`` (1998) is valid when errors are also correlated across
         units; it needs many periods, about thirty. ``ols`` and ``slx`` have the least-squares
         covariance (with degrees of freedom) and no "robust": by maximum likelihood that would be
-        the same matrix.
+        the same matrix. With adjusted scores ("m") of a dynamic model ``observed`` is the
+        covariance of their martingale differences, valid when errors are not normal, and ``robust``
+        estimates by scores that have mean zero whatever the variances of the errors (Li and Yang
+        2020); there are no others.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
     estimator : {"auto", "ml", "gs2sls", "m"}
@@ -153,6 +157,12 @@ def fit(
         efficient than maximum likelihood, but consistent under heteroskedasticity, where maximum
         likelihood is not; use it with ``covariance="robust"``. Fixed effects are removed by
         demeaning. Not for dynamic models and random effects; lam with "observed" or "robust" only.
+        ``m`` solves adjusted scores, for dynamic models with unit effects: the scores minus their
+        means, which are known for any number of periods (Yang 2018). It has no log-likelihood.
+        ``auto`` takes "m" for dynamic models with unit effects and fewer than 15 periods after the
+        first (any number with ``covariance="robust"``), unless `correction` or another covariance
+        is asked for; else "ml". If adjusted scores have no root and come near none, ``auto`` takes
+        "ml" and says so in a note, and "m" raises ConvergenceError.
     cluster : str or list of str, optional
         With ``covariance="cluster"``: one or two columns whose values form the clusters; the units
         by default.
@@ -203,8 +213,9 @@ def fit(
 
     Sources: Elhorst (2014), chapter 3; Lee and Yu (2010), Journal of Econometrics 154, 165-185;
     Lee (2004), Econometrica 72, 1899-1925; Yu, de Jong and Lee (2008), Journal of Econometrics
-    146, 118-134; Lee and Yu (2010b), Econometric Theory 26, 564-597; Elhorst (2014), section 3.3.2,
-    for random effects.
+    146, 118-134; Yang (2018), Journal of Econometrics 205; Lee and Yu (2010b), Econometric Theory
+    26, 564-597; Li and Yang (2020), Regional Science and Urban Economics 81; Elhorst (2014),
+    section 3.3.2, for random effects.
 
     Examples
     --------

@@ -8,7 +8,8 @@ through pairs of their own errors, ``e_i' Q_ij e_j`` and ``e_j' Q_ji e_i``, so t
 ``Var(sum_i g_i) = E sum_i g_i g_i' + sum_{i != j} sigma2_i sigma2_j tr Q_ij Q_ji``.
 
 This is the sum of squares of the martingale differences of Yang (2018), in expectation, but does
-not depend on the order of the units, and it needs no lower triangles of n x n matrices.
+not depend on the order of the units, and it needs no lower triangles of n x n matrices. Li, Miao
+and Yang (2026, Econometric Reviews 45, 112-147) adjust outer products for covariances likewise.
 """
 
 from __future__ import annotations
