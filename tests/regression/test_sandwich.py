@@ -100,8 +100,11 @@ def test_without_dependence_all_covariances_agree(lattice, simulate, model):
 
 
 OFFERED = [
-    *(("ols", "ml", kind) for kind in ("observed", "expected", "cluster", "driscoll-kraay")),
-    *(("slx", "ml", kind) for kind in ("observed", "cluster", "driscoll-kraay")),
+    *(
+        ("ols", "ml", kind)
+        for kind in ("observed", "expected", "robust", "cluster", "driscoll-kraay")
+    ),
+    *(("slx", "ml", kind) for kind in ("observed", "robust", "cluster", "driscoll-kraay")),
     *(("sdm", "ml", kind) for kind in ("observed", "expected", "qml", "driscoll-kraay")),
     *(("sac", "ml", kind) for kind in ("observed", "expected", "qml", "driscoll-kraay")),
     *(("sar", "gs2sls", kind) for kind in ("observed", "robust", "cluster", "driscoll-kraay")),
@@ -143,13 +146,6 @@ def test_a_cross_section_has_the_matrix_of_white_by_clusters(lattice):
     ours = nq.fit("y ~ x", panel, model="ols", effects="none", covariance="cluster")
     theirs = sm.OLS(frame["y"], sm.add_constant(frame["x"])).fit(cov_type="HC0")
     np.testing.assert_allclose(ours.std_errors**2, theirs.bse**2 * 60 / 59, rtol=1e-10)
-
-
-@pytest.mark.parametrize("model", ["ols", "slx"])
-def test_robust_of_least_squares_is_refused_with_the_reason(states, model):
-    panel, w = states
-    with pytest.raises(OptionError, match=r"not offered.*use covariance='cluster'"):
-        nq.fit("lgsp ~ lpc", panel, w, model=model, covariance="robust")
 
 
 def test_names_of_covariances_that_are_not_the_likelihoods(states):

@@ -11,6 +11,8 @@ __all__ = [
     "DENSE_DIAGONALS_UP_TO",
     "DENSE_LOGDET_UP_TO",
     "DENSE_UP_TO",
+    "EFFECT_PROBES",
+    "EXACT_EFFECTS_UP_TO",
     "PAIR_PROBES",
     "PROBES",
     "SQUARED_LINKS_UP_TO",
@@ -37,6 +39,8 @@ PROBES, SUM_PROBES = 200, 400
 CROSS_PROBES = 100
 #: And for sums over pairs of units, each of which averages over units as well.
 PAIR_PROBES = 50
+#: Units up to which effects that differ between units are exact; and the probes beyond.
+EXACT_EFFECTS_UP_TO, EFFECT_PROBES = 600, 32
 
 
 def probe_signs(n: int, count: int, seed: int | None = 0) -> np.ndarray:
