@@ -563,6 +563,15 @@ def test_what_adjusted_scores_refuse(states, options, words):
         )
 
 
+def test_filtered_period_effects_that_demeaning_leaves_are_refused():
+    panel, w_y, _ = unequal(12, 4, seed=8)
+    w = nq.weights.from_dense(w_y * np.linspace(0.4, 1.0, 12)[:, None], names_of(12))
+    for model in ("sem", "sac"):
+        with pytest.raises(OptionError, match=r"rows add to one.*effects='unit'"):
+            nq.fit("y ~ x1", panel, w, model=model, effects="period", covariance="robust")
+        nq.fit("y ~ x1", panel, w, model=model, effects="unit", covariance="robust")
+
+
 def test_two_units_under_period_effects_are_refused():
     rng = np.random.default_rng(0)
     panel = panel_of(rng.normal(size=(2, 30)), rng.normal(size=(2, 30, 1)))
