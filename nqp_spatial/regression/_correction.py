@@ -31,6 +31,8 @@ def resolve_correction(
     if spec.keeps_intercept:
         return "none", ()
     if spec.estimator == "m":
+        if not spec.is_dynamic:
+            _require_demeaning(spec, terms)
         return ("none" if spec.is_dynamic else "transformation"), ()  # the scores are adjusted
     if spec.estimator == "gs2sls":
         return "transformation", ()  # of sigma2 only: divided by the observations after demeaning
@@ -74,3 +76,13 @@ def _require_stochastic(correction: str, spec: RegressionSpec, terms: TermWeight
                 f"correction={correction!r} with {spec.effects} effects needs weights whose rows "
                 f"add to one; {row_sum_advice(weights)}, or use correction='none'"
             )
+
+
+def _require_demeaning(spec: RegressionSpec, terms: TermWeights) -> None:
+    """Refuse adjusted scores where demeaning does not remove the filtered period effects."""
+    weights = terms.weights_u
+    if weights is not None and spec.sweeps_periods and not weights.rows_add_to_one:
+        raise OptionError(
+            f"estimator='m' with spatial errors and {spec.effects} effects needs weights whose "
+            f"rows add to one; {row_sum_advice(weights)}, or use effects='unit'"
+        )

@@ -233,8 +233,9 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
         raise OptionError(
             f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
             "score of rho and lam is quadratic in the errors, and its split by units depends on "
-            "their order; use estimator='gs2sls' or 'm' with covariance='robust' or 'cluster', or, "
-            "by likelihood, 'observed', 'qml' or 'driscoll-kraay'"
+            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster' (or, where "
+            "each term has one W, estimator='m'), or, by likelihood, 'observed', 'qml' or "
+            "'driscoll-kraay'"
         )
     if kind == "cluster" and n_units < 2:
         raise OptionError("covariance='cluster' needs two units or more, this panel has one")
