@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # Correlation of the estimates of rho and lam from which a note warns.
-_SUBSTITUTES = 0.85
+_SUBSTITUTES = 0.9
 
 Moments = Callable[..., info.TraceMoments]
 
