@@ -13,8 +13,8 @@ BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the unc
 NOTHING_TO_LAG = t("no regressors have a spatial lag: the model has no W X")
 _PERIOD_DUMMIES = t(
     "rows of W do not add to one, so period effects cannot be transformed away: they are dummy "
-    "variables, and their bias of order 1/n is subtracted; the log-likelihood is the maximum of "
-    "the uncorrected one"
+    "variables, and the score is corrected for the bias of order 1/n that they cause; the "
+    "log-likelihood is the maximum of the uncorrected one"
 )
 
 
@@ -65,7 +65,11 @@ def _resolve_dynamic(
     if correction == "none":
         return "none", (t("not corrected: unit effects bias tau, eta and rho by order 1/T"),)
     if spec.effects == "two-way" and not terms.rows_add_to_one:
-        return "bias", (_PERIOD_DUMMIES,)
+        note = t(
+            "rows of W do not add to one, so period effects cannot be transformed away: they are "
+            "dummy variables"
+        )
+        return "bias", (note, BIAS_CORRECTED)
     return "bias", (BIAS_CORRECTED,)
 
 
