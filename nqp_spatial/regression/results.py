@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from nqp_spatial.core.options import Level, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.regression._estimated import Convergence, FixedEffects
 from nqp_spatial.regression._evaluation import FormulaSide
+from nqp_spatial.regression._fit_measures import full_rsquared, squared_correlation_of
 from nqp_spatial.regression._maketables import MaketablesPlugin
 from nqp_spatial.regression._prediction import Kind, predict
 from nqp_spatial.regression._summary import Summary, summary_blocks
@@ -64,7 +66,9 @@ class RegressionResult(MaketablesPlugin, Displayed):
         ``constant``, ``unit`` and ``period``, where the model has them; effects add to zero. With
         random effects, their predictions, ``unit``, and their ``variance``.
     rsquared_within : float
-        Share of the variance of y, without the effects, that the regressors explain.
+        Share of the variance of y, without the effects, that the regressors and the outcomes of
+        neighbours explain. ``rsquared`` counts the effects as well, ``squared_correlation`` neither
+        of them.
     convergence : Convergence or None
     notes : tuple of str
     labels : dict
@@ -120,6 +124,27 @@ class RegressionResult(MaketablesPlugin, Displayed):
     def weights(self) -> SpatialWeights | None:
         """Weights of W y, or else of W X or W u; None where the model has none."""
         return self.terms.weights_y or self.terms.weights_x or self.terms.weights_u
+
+    @property
+    def rsquared(self) -> float:
+        """Share of the variance of y explained with the effects: ``1 - e'e / sum (y - mean y)^2``.
+
+        ``e`` are the innovations ``resid``, so that fixed (or predicted random) effects, outcomes
+        of neighbours and past outcomes count as explanations (Elhorst 2014, section 3.3).
+        """
+        return full_rsquared(self)
+
+    @cached_property
+    def squared_correlation(self) -> float:
+        """Squared correlation of y and its expectation, both without fixed effects.
+
+        The expectation is ``(I - rho W)^-1 (X beta + W X theta)``, and y and this are demeaned over
+        units, periods or both as in estimation. Unlike ``rsquared`` it counts neither the effects
+        nor the outcomes of neighbours as explanations (Elhorst 2014, section 3.3; Verbeek 2000,
+        p. 21). In dynamic models the expectation is given the past; with serial correlation it is
+        not. Missing where there are no regressors.
+        """
+        return squared_correlation_of(self)
 
     # -- effects -----------------------------------------------------------------------------------
 

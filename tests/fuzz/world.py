@@ -154,6 +154,10 @@ class World:
         return nq.spillovers.partitioned("y ~ x1", self.panel, self.weights, group="core")
 
     @cached_property
+    def mediation(self) -> Any:
+        return nq.spillovers.mediation("y ~ x1 + x2", "x1 ~ x2", self.panel, self.weights, draws=99)
+
+    @cached_property
     def barrier(self) -> Any:
         return nq.spillovers.barrier("y ~ x1", self.panel, self.weights, group="region")
 

@@ -70,14 +70,14 @@ def test_moments_of_errors_from_swept_residuals(effects):
 
 @pytest.mark.parametrize("effects", ["none", "unit"])
 @pytest.mark.parametrize("model", ["sar", "sem", "sac"])
-def test_robust_covariance_by_dense_forms(neighbours, simulate, effects, model):
+def test_qml_covariance_by_dense_forms(neighbours, simulate, effects, model):
     """Scores are a'e + e'Be: their covariance with third and fourth moments, for any errors."""
     n, t = 18, 5
     w = neighbours(n, 4)
     W = w.sparse.toarray()
     panel = simulate(w, t, theta=(0.0, 0.0), errors=skewed, seed=3)
     options = {"model": model, "effects": effects}
-    res = nq.fit("y ~ x1 + x2", panel, w, covariance="robust", **options)
+    res = nq.fit("y ~ x1 + x2", panel, w, covariance="qml", **options)
     bread = np.linalg.inv(nq.fit("y ~ x1 + x2", panel, w, covariance="observed", **options).cov)
     rho = res.params.get(("spatial", "rho"), 0.0)
     lam = res.params.get(("spatial", "lam"), 0.0)
@@ -457,7 +457,7 @@ def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
         "y ~ x1", panel, {"a": first, "b": other}, models=["sdm"]
     ).frame
     for position, w in enumerate((first, other)):
-        spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
+        spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "bias")
         value = log_marginal(build_model_data(panel, spec, TermWeights.of(w, w, None)))
         assert result["log_marginal"].iloc[position] == pytest.approx(value)
 

@@ -7,6 +7,7 @@ from nqp_spatial.plots.charts.effects import effects
 from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
+from nqp_spatial.plots.charts.inclusion import inclusion
 from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.join_counts import join_counts
 from nqp_spatial.plots.charts.log_t import log_t
@@ -32,6 +33,7 @@ __all__ = [
     "effects_at",
     "effects_matrix",
     "estimates",
+    "inclusion",
     "index_weights",
     "join_counts",
     "kernel_contour",
