@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._effect_rows import rows_of_terms
 from nqp_spatial.regression._effect_values import KINDS, effect_values
+from nqp_spatial.regression._mean_responses import MeanResponses
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.diagnostics._mixed_regressions import (
@@ -112,8 +114,9 @@ def _effects(
         theta[:, data.lagged] = coefs[:, k:]
     terms = TermWeights.of(w if spec.has_rho else None, w if spec.has_lags else None)
     logdet = _SumDeterminant(determinants, which) if spec.has_rho and determinants else None
-    traces = TraceFunctions(terms, logdet).values(rho)  # type: ignore[arg-type]
-    argument = rho if spec.has_rho else np.zeros_like(rho)
+    rows = rows_of_terms([spec.regressors[place] for place in variable])
+    traces = TraceFunctions(terms, logdet)  # type: ignore[arg-type]
+    responses = MeanResponses(rows, traces).values(rho if spec.has_rho else np.zeros_like(rho))
     return effect_values(
-        argument, np.ones_like(rho), coefs[:, :k][:, variable], theta[:, variable], traces
+        rows, np.ones_like(rho), coefs[:, :k][:, variable], theta[:, variable], responses
     )
