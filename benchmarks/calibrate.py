@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import dynamics_calibration, spillover_calibration, weights_calibration
+from benchmarks import (
+    dynamics_calibration,
+    short_panel_calibration,
+    spillover_calibration,
+    weights_calibration,
+)
 from benchmarks.calibration import designs, estimate, p_values, run, sizes, summarise
 
 
@@ -15,7 +20,7 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=2000)
     parser.add_argument(
         "--part",
-        choices=["all", "models", "spillovers", "dynamics", "weights"],
+        choices=["all", "models", "short-panels", "spillovers", "dynamics", "weights"],
         default="all",
     )
     parser.add_argument("--jobs", type=int, default=-1)
@@ -27,6 +32,8 @@ def main() -> None:
         estimators, tests = designs()
         run(p_values, sizes, tests, given.output / "calibration_tests.csv", **options)
         run(estimate, summarise, estimators, given.output / "calibration_estimates.csv", **options)
+    if given.part in ("all", "short-panels"):
+        short_panel_calibration.run(given.output, **options)
     if given.part in ("all", "dynamics"):
         dynamics_calibration.run(given.output, **options)
     if given.part in ("all", "weights"):
