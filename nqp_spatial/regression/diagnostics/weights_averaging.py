@@ -201,8 +201,8 @@ def average_weights(
     -----
     Log-determinants are exact (all eigenvalues) for few subsets of few units. Otherwise their first
     four moments are exact and the rest is interpolated between factorisations, which are added
-    until no probability can change by more than 1e-10; a note states the bound of all errors
-    together if it is larger than 1e-6. With 12 candidates and 300 units all 4 095 subsets take less
+    until no probability changes by more than about 1e-10; a note states the estimated error of
+    all together if it is larger than 1e-6. With 12 candidates and 300 units all 4 095 subsets take less
     than a minute.
 
     Effects are drawn from the posterior: a subset, then rho, sigma2 and the coefficients, then
@@ -459,7 +459,7 @@ def _notes(
     if posterior.largest_change > _WEAK_ERROR:
         notes.append(
             t(
-                "interpolated log-determinants change probabilities by at most {error:.1g}",
+                "interpolated log-determinants change probabilities by about {error:.1g}",
                 error=posterior.largest_change,
             )
         )
