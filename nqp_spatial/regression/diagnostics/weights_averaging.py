@@ -202,8 +202,8 @@ def average_weights(
     Log-determinants are exact (all eigenvalues) for few subsets of few units. Otherwise their first
     four moments are exact and the rest is interpolated between factorisations, which are added
     until no probability changes by more than about 1e-10; a note states the estimated error of
-    all together if it is larger than 1e-6. With 12 candidates and 300 units all 4 095 subsets take less
-    than a minute.
+    all together if it is larger than 1e-6. With 12 candidates and 300 units all 4 095 subsets take
+    less than a minute.
 
     Effects are drawn from the posterior: a subset, then rho, sigma2 and the coefficients, then
     ``(I - rho W_S)^-1 (beta I + theta W_S)``. Medians are reported, since total effects have no
