@@ -182,6 +182,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "pairs_between": "pairs between groups",
         "pairs_within": "pairs within groups",
         "parameters": "parameters",
+        "path": "path",
         "pca_loading": "principal component: loading",
         "period": "period",
         "probability": "probability",
@@ -207,7 +208,9 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "segmentation": "market segmentation",
         "sent": "sent",
         "shannon": "Shannon entropy",
-        "share": "mean share",
+        "share": "share",
+        "share_high": "share, upper bound",
+        "share_low": "share, lower bound",
         "shared": "shared links",
         "sign_switch": "change of sign",
         "simpson": "Simpson index",
@@ -277,6 +280,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "driscoll-kraay": "Driscoll and Kraay",
         "expected": "expected information",
         "observed": "observed information",
+        "qml": "quasi maximum likelihood",
         "robust": "robust",
     },
     "critical value": {
@@ -290,6 +294,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "quadrants": "quadrants of the Moran scatter plot",
     },
     "dynamic model": {
+        "gns": "Dynamic general nesting spatial model (GNS)",
         "ols": "Dynamic linear model",
         "sac": "Dynamic spatial autoregressive model with spatial errors (SAC)",
         "sar": "Dynamic spatial autoregressive model (SAR)",
@@ -314,6 +319,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     },
     "estimator": {
         "gs2sls": "generalised spatial two-stage least squares",
+        "m": "adjusted scores",
         "ml": "maximum likelihood",
     },
     "grade": {
@@ -364,6 +370,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "draws": "draws from the asymptotic distribution",
     },
     "model": {
+        "gns": "General nesting spatial model (GNS)",
         "ols": "Linear model",
         "sac": "Spatial autoregressive model with spatial errors (SAC)",
         "sar": "Spatial autoregressive model (SAR)",
@@ -380,6 +387,16 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "own": "unit moves",
         "stay": "no move",
         "together": "unit and neighbours move to the same side",
+    },
+    "path": {
+        "all paths": "all paths",
+        "mediated": "through the mediator",
+        "remainder": "past the mediator",
+        "x_i-m_i-y_i": "own x, own mediator",
+        "x_i-m_j-y_i": "own x, others' mediator",
+        "x_j-m_i-y_i": "others' x, own mediator",
+        "x_j-m_j-y_i": "others' x, their mediator",
+        "x_j-m_k-y_i": "others' x, a third region's mediator",
     },
     "period": {
         "beginning": "the years in which they begin",

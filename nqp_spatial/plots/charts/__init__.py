@@ -4,6 +4,7 @@ from nqp_spatial.plots.charts.composite import index_weights, rank_intervals
 from nqp_spatial.plots.charts.convergence import beta_scatter, sigma_lines
 from nqp_spatial.plots.charts.density import density_ridges, density_waterfall
 from nqp_spatial.plots.charts.effects import effects
+from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
 from nqp_spatial.plots.charts.inclusion import inclusion
@@ -29,6 +30,7 @@ __all__ = [
     "density_ridges",
     "density_waterfall",
     "effects",
+    "effects_at",
     "effects_matrix",
     "estimates",
     "inclusion",

@@ -20,6 +20,8 @@ from nqp_spatial.errors import OptionError, WeightsError, sample
 from nqp_spatial.regression._correction import resolve_correction
 from nqp_spatial.regression._demeaning import counts_of
 from nqp_spatial.regression._design import build_design
+from nqp_spatial.regression._effect_parameters import effect_parameters
+from nqp_spatial.regression._effect_rows import effect_rows
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
@@ -247,9 +249,10 @@ def average_weights(
         formula, panel, _mean_weights(candidates, shares[best]), model=model, effects=effects,
         durbin=list(data.spec.lagged) if draft.has_lags else None, functions=functions,
     )  # fmt: skip
+    rows = effect_rows(fitted, effect_parameters(fitted).names, None, terms=False)
     averaged = averaged_effects(
         data, posterior, determinants, shares,
-        lambda which: _mean_weights(candidates, shares[which]),
+        lambda which: _mean_weights(candidates, shares[which]), rows,
         draws=draws, level=level, seed=seed,
     )  # fmt: skip
     return AveragedWeights(
@@ -264,7 +267,7 @@ def average_weights(
             seed=seed, level=level,
         ),
         labels=dict(panel.labels),
-        notes=_notes(candidates, posterior),
+        notes=(*_notes(candidates, posterior), *rows.notes),
     )  # fmt: skip
 
 
