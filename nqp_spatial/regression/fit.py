@@ -334,6 +334,8 @@ def _result(
     if spec.keeps_intercept:
         total -= len(residuals) * float(estimate.projection.y.mean()) ** 2
     free = float(residual_df(data, count)) if spec.is_linear else np.inf
+    if data.dependence.clusters:
+        free = float(data.dependence.fewest - 1)
     notes = (*notes, *design.notes, *estimated.notes)
     if spec.correction == "bias" and terms.has_parts:
         notes = (*notes, BIAS_CORRECTED)

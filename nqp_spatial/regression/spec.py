@@ -190,14 +190,7 @@ def check_options(
 
 def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:
     """Raise `OptionError` for a covariance that is not valid in this model."""
-    kind, likelihood = spec.covariance, spec.estimator == "ml"
-    if likelihood and kind == "cluster" and (spec.has_rho or spec.has_lam):
-        raise OptionError(
-            f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
-            "score of rho and lam is quadratic in the errors, and its split by units depends on "
-            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster', or, by "
-            "likelihood, 'observed', 'robust' or 'driscoll-kraay'"
-        )
+    kind = spec.covariance
     if kind == "cluster" and n_units < 2:
         raise OptionError("covariance='cluster' needs two units or more, this panel has one")
     if kind == "driscoll-kraay" and n_periods < 3:

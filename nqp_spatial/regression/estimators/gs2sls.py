@@ -22,11 +22,17 @@ from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._error_dependence import ErrorDependence
 from nqp_spatial.regression._evaluation import evaluate_side
 from nqp_spatial.regression._formulas import Functions, names_in, quoted
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights, lag
 from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.dependent import (
+    positive,
+    small_sample_factor,
+    variance_of_sum,
+)
 from nqp_spatial.regression.covariance.heteroskedastic import heteroskedastic
 from nqp_spatial.regression.covariance.information import Estimate, inverted
 from nqp_spatial.regression.estimators.estimated import Estimated
@@ -100,8 +106,9 @@ def fit_gs2sls(
     first = _second_stage(data, h, 0.0)
     if not spec.has_lam:
         notes += _stability(first.estimate, terms)
+        cov, more = first.covariance()
         tests = {"J": first.overidentification(h)}
-        return Estimated(first.estimate, first.covariance(), notes=tuple(notes), tests=tests)
+        return Estimated(first.estimate, cov, notes=(*notes, *more), tests=tests)
     # Residuals, lam with equal weights, filtered regression, lam with the weights that it implies.
     lam = moments.minimum(first.estimate, np.eye(2))
     second = _second_stage(data, h, lam)
@@ -231,6 +238,7 @@ def score_variance(
     sigma2: float,
     spec: RegressionSpec,
     shape: tuple[int, int],
+    dependence: ErrorDependence,
 ) -> np.ndarray:
     """Return the variance of columns'e under ``spec.covariance``.
 
@@ -244,21 +252,22 @@ def score_variance(
     spec : RegressionSpec
     shape : tuple
         (n_units, n_periods).
+    dependence : ErrorDependence
+        Of clusters or near units, where the covariance allows for them.
 
     Returns
     -------
     ndarray
-        Shape (K, K).
+        Shape (K, K); without the factor of clusters.
     """
     n, t = shape
     if spec.covariance in ("observed", "expected"):
         return np.asarray(sigma2 * (columns.T @ columns))
     score = (columns * e[:, None]).reshape(n, t, -1)
     if spec.covariance == "driscoll-kraay":
-        return sandwich.over_periods(score.sum(axis=0))
-    if spec.covariance == "cluster":
-        by_unit = score.sum(axis=1)
-        return np.asarray(by_unit.T @ by_unit * n / (n - 1))
+        return sandwich.over_periods(score.sum(axis=0), spec.lags)
+    if spec.covariance in ("cluster", "conley"):
+        return variance_of_sum(score, dependence)
     plain = heteroskedastic(columns, e, spec, shape)
     return plain * n / (n - 1) if spec.sweeps_units and t == 2 else plain
 
@@ -279,6 +288,7 @@ class _Stage:
     spec : RegressionSpec
     shape : tuple
         (n_units, n_periods).
+    dependence : ErrorDependence
     """
 
     estimate: Estimate
@@ -287,16 +297,25 @@ class _Stage:
     bread: np.ndarray
     spec: RegressionSpec
     shape: tuple[int, int]
+    dependence: ErrorDependence
 
     def meat(self, columns: np.ndarray) -> np.ndarray:
         """Return the variance of columns'e under the requested covariance."""
         e = self.estimate.innovations
-        return score_variance(columns, e, self.estimate.sigma2, self.spec, self.shape)
+        variance = score_variance(
+            columns, e, self.estimate.sigma2, self.spec, self.shape, self.dependence
+        )
+        if self.spec.covariance not in ("cluster", "conley"):
+            return variance
+        k = self.fitted.shape[1]
+        return variance * small_sample_factor(self.dependence, self.spec, self.shape, k)
 
-    def covariance(self) -> np.ndarray:
-        """Return the covariance of (coefs, rho, sigma2)."""
-        cov = self.bread @ self.meat(self.fitted) @ self.bread
-        return _bordered(cov, self.estimate)
+    def covariance(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return the covariance of (coefs, rho, sigma2), and notes."""
+        cov, notes = self.bread @ self.meat(self.fitted) @ self.bread, ()
+        if self.spec.covariance in ("cluster", "conley"):
+            cov, notes = positive(cov, np.sqrt(self.estimate.sigma2 * np.diag(self.bread)))
+        return _bordered(cov, self.estimate), (*self.dependence.notes(self.spec), *notes)
 
     def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
         """Test the overidentifying restrictions, valid under the requested covariance."""
@@ -329,7 +348,7 @@ def _second_stage(data: ModelData, h: np.ndarray, lam: float) -> _Stage:
     bread = inverted(fitted.T @ fitted, "the cross-product of instrumented regressors")
     delta = bread @ (fitted.T @ y)
     estimate = replace(empty, coefs=delta[:k], rho=delta[k:] if spec.has_rho else empty.rho)
-    return _Stage(_with_variance(estimate), fitted, z, bread, spec, data.shape)
+    return _Stage(_with_variance(estimate), fitted, z, bread, spec, data.shape, data.dependence)
 
 
 def _with_variance(estimate: Estimate) -> Estimate:

@@ -13,6 +13,7 @@ from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.dependent import dependent_covariance
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.estimators.ols import heteroskedastic_covariance
@@ -121,7 +122,7 @@ def fit_ml(
     moments = _moments_of(data, likelihood, seed, notes)
     if spec.correction == "bias":
         estimate = _corrected(estimate, data, determinants, likelihood, moments)
-    cov = _covariance(estimate, data, likelihood, moments)
+    cov = _covariance(estimate, data, likelihood, moments, seed, notes)
     convergence, more = _convergence(best, likelihood)
     notes += [*more, *_stability(estimate, data)]
     return Estimated(estimate, cov, loglik, convergence, tuple(notes))
@@ -201,6 +202,8 @@ def _covariance(
     data: ModelData,
     likelihood: ConcentratedLikelihood,
     moments: Moments,
+    seed: int | None,
+    notes: list[str],
 ) -> np.ndarray:
     kind, logdets = data.spec.covariance, likelihood.logdets
     if kind == "expected":
@@ -209,9 +212,11 @@ def _covariance(
     if kind == "observed":
         return info.scaled_inverse(bread)
     if kind == "driscoll-kraay":
-        return sandwich.driscoll_kraay(bread, estimate, data.shape)
-    if kind == "cluster":
-        return sandwich.clustered(bread, estimate, data.shape)
+        return sandwich.driscoll_kraay(bread, estimate, data.shape, data.spec.lags)
+    if kind in ("cluster", "conley"):
+        cov, more = dependent_covariance(bread, estimate, data, seed)
+        notes += more
+        return cov
     if kind == "robust" and data.spec.model in ("ols", "slx"):  # dynamic: linear in the errors
         return heteroskedastic_covariance(estimate, data)
     trace_sums = moments(estimate, diagonal=True)

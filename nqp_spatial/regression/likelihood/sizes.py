@@ -10,6 +10,7 @@ __all__ = [
     "DENSE_CROSS_UP_TO",
     "DENSE_LOGDET_UP_TO",
     "DENSE_UP_TO",
+    "PAIR_PROBES",
     "PROBES",
     "SUM_PROBES",
     "probe_signs",
@@ -28,6 +29,8 @@ BLOCK = 500
 PROBES, SUM_PROBES = 200, 400
 #: And for traces with a second matrix, at each node.
 CROSS_PROBES = 100
+#: And for variances of quadratic forms, where each probe needs solves for all periods.
+PAIR_PROBES = 50
 
 
 def probe_signs(n: int, count: int, seed: int | None = 0) -> np.ndarray:
