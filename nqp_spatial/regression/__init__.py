@@ -11,6 +11,10 @@ from nqp_spatial.regression.diagnostics.posterior import (
     posterior_probabilities,
 )
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
+from nqp_spatial.regression.diagnostics.wild_bootstrap import (
+    WildBootstrapResult,
+    wild_bootstrap,
+)
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
@@ -26,12 +30,14 @@ __all__ = [
     "RegressionResult",
     "RegressionSpec",
     "RobustnessResult",
+    "WildBootstrapResult",
     "compare",
     "diagnostics",
     "fit",
     "log_determinant",
     "posterior_probabilities",
     "robustness",
+    "wild_bootstrap",
 ]
 
 

@@ -49,6 +49,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
     "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
+    "regression.wild_bootstrap": lambda w: _call(
+        "y ~ x1", w.panel, effects="unit", replications=99
+    ),
     # weights
     "weights.across": lambda w: _call(w.weights, w.region),
     "weights.bands": lambda w: _call(w.panel, edges_km=[0, 150, 300]),
