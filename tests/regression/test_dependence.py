@@ -357,6 +357,71 @@ def test_many_units_say_that_traces_are_estimated(small, monkeypatch):
     assert not any("probes" in note for note in exact.notes)
 
 
+# -- several rho -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"covariance": "cluster"},
+        {"covariance": "cluster", "cluster": ["zone", "year"]},
+        {"covariance": "conley", "cutoff_km": 120.0, "lags": 1},
+    ],
+)
+def test_groups_that_share_one_rho_are_the_plain_model(small, options):
+    """One coefficient for all links by the code for several gives the errors of `fit`."""
+    panel, w = small
+    group = pd.Series(np.where(np.arange(N) % 2, "a", "b"), panel.units)
+    res = nq.spillovers.partitioned(
+        "y ~ x", panel, w, group=group, rho="none", theta="none", beta="none", effects="unit",
+        **options,
+    )  # fmt: skip
+    plain = nq.fit("y ~ x", panel, w, effects="unit", **options)
+    np.testing.assert_allclose(res.params, plain.params, rtol=1e-6)
+    np.testing.assert_allclose(res.cov, plain.cov, rtol=1e-5, atol=1e-9)
+
+
+def test_blocks_have_clustered_errors_by_pairs(small):
+    """Two rho, F_k = W_k (I - sum rho_k W_k)^-1: the clustered score pair by pair."""
+    panel, w = small
+    group = pd.Series(np.where(np.arange(N) % 2, "a", "b"), panel.units)
+    res = nq.spillovers.partitioned(
+        "y ~ x", panel, w, group=group, rho="within-across", theta=None, beta="none",
+        effects="unit", covariance="cluster", cluster="province",
+    ).model  # fmt: skip
+    dense, y, x = w.sparse.toarray(), panel.values("y"), panel.values("x")
+    same = np.equal.outer(group.to_numpy(), group.to_numpy())
+    parts = {"within": dense * same, "across": dense * ~same}
+    names = [key[2] for key in res.params.index if key[0] == "spatial"]
+    at = np.append(res.params.to_numpy(), res.sigma2)
+
+    def swept(values):
+        return values - values.mean(axis=1, keepdims=True)
+
+    def pull(rho):
+        return sum(r * parts[name] for r, name in zip(rho, names, strict=True))
+
+    def loglik(p):
+        e = swept(y - pull(p[1:3]) @ y - p[0] * x)
+        det = np.linalg.slogdet(np.eye(N) - pull(p[1:3]))[1]
+        size = N * (T - 1)
+        return (T - 1) * det - size / 2 * np.log(2 * np.pi * p[3]) - (e**2).sum() / (2 * p[3])
+
+    e = swept(y - pull(at[1:3]) @ y - at[0] * x)
+    structural = y - pull(at[1:3]) @ y - e
+    inverse = np.linalg.inv(np.eye(N) - pull(at[1:3]))
+    forms = [parts[name] @ inverse for name in names]
+    linear = np.zeros((N, T, 4))
+    linear[:, :, 0] = swept(x) * e
+    for column, form in enumerate(forms, start=1):
+        linear[:, :, column] = swept(form @ structural) * e
+    linear[:, :, 3] = (e**2 - (e**2).mean()) / (2 * at[3])
+    meat = by_pairs(e, forms, [1, 2], linear / at[3], at[3], coded(panel, "province"))
+    bread = np.linalg.inv(-hessian(loglik, at, np.full(4, 1e-4)))
+    awaited = bread @ meat @ bread * factor(5, 3, "unit", True)
+    np.testing.assert_allclose(res.std_errors, np.sqrt(np.diag(awaited))[:3], rtol=5e-4)
+
+
 # -- options ---------------------------------------------------------------------------------------
 
 
