@@ -164,6 +164,18 @@ class RegressionSpec(Displayed):
             words.append(t("by GS2SLS"))
         return join(", ", words)
 
+    def covariance_words(self) -> Message:
+        """Return the covariance in words, with its clusters or its reach."""
+        if self.covariance == "cluster" and self.cluster:
+            columns = " x ".join(self.cluster)
+            return t("clustered by {columns}", columns=columns)
+        if self.covariance == "conley":
+            reach = [] if self.cutoff_km is None else [t("{km:g} km", km=self.cutoff_km)]
+            if self.lags:
+                reach.append(t("{lags} lags", lags=self.lags))
+            return t("Conley ({reach})", reach=join(", ", reach))
+        return label("covariance", self.covariance)
+
     def _blocks(self) -> list[Block]:
         return [
             self.describe(),

@@ -166,7 +166,7 @@ def _about(
     specs = [model.spec for model in models.values()]
     estimators = ["GS2SLS" if s.estimator == "gs2sls" else t("likelihood") for s in specs]
     corrections = [label("correction", spec.correction) for spec in specs]
-    covariances = [label("covariance", spec.covariance) for spec in specs]
+    covariances = [spec.covariance_words() for spec in specs]
     inference = [inference_of(effects) for effects in impacts.values()]
     kinds = same_or_each(spec.model.upper() for spec in specs)
     weights = same_or_each(spec.weights for spec in specs)
