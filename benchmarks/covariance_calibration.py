@@ -57,21 +57,26 @@ def places() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"id": units, "province": province}, geometry=points, crs=4326)
 
 
+def persistent(rng: np.random.Generator, count: int, periods: int) -> np.ndarray:
+    """Return autoregressions of variance one, with coefficient 0.7."""
+    series = rng.normal(size=(count, periods))
+    for now in range(1, periods):
+        series[:, now] = 0.7 * series[:, now - 1] + np.sqrt(1 - 0.49) * series[:, now]
+    return series
+
+
 def dependent(kind: str, rng: np.random.Generator, periods: int) -> np.ndarray:
     """Return a series by unit and period with dependence of a kind."""
     n = len(weights().units)
     province = places()["province"].to_numpy()
     e = rng.normal(size=(n, periods))
     if kind == "serial":
-        for now in range(1, periods):
-            e[:, now] = 0.7 * e[:, now - 1] + np.sqrt(1 - 0.49) * e[:, now]
-    elif kind == "province":
-        shocks = rng.normal(size=(province.max() + 1, periods)).cumsum(axis=1)
-        e = e + 0.7 * shocks[province]
-    elif kind == "two-way":
-        e = e + 0.7 * rng.normal(size=(province.max() + 1, periods)).cumsum(axis=1)[province]
+        e = persistent(rng, n, periods)
+    elif kind in ("province", "two-way"):
+        e = e + persistent(rng, province.max() + 1, periods)[province]
+    if kind == "two-way":
         e = e + 0.5 * rng.normal(size=(1, periods))
-    elif kind == "moving average":
+    if kind == "moving average":
         e = e + 0.9 * (weights().sparse @ e)
     return e
 
@@ -155,9 +160,10 @@ def designs() -> list[Design]:
     units = (("covariance", "cluster"),)
     province = (*units, ("cluster", "province"))
     two_way = (*units, ("cluster", ["province", "t"]))
-    # Moving averages of moving averages reach four steps, with a weight that falls fast.
-    conley = (("covariance", "conley"), ("cutoff_km", 4 * KM))
-    uniform = (*conley, ("kernel", "uniform"))
+    # Moving averages reach two steps, also diagonally; Bartlett's weights are near one there only
+    # if they end much farther away.
+    conley = (("covariance", "conley"), ("cutoff_km", 8 * KM))
+    uniform = (("covariance", "conley"), ("cutoff_km", 3 * KM), ("kernel", "uniform"))
     linear = [("ols", "ml"), ("slx", "ml"), ("sar", "gs2sls")]
     cells = []
     for model, estimator in linear:

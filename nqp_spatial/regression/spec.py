@@ -176,12 +176,21 @@ class RegressionSpec(Displayed):
             return t("Conley ({reach})", reach=join(", ", reach))
         return label("covariance", self.covariance)
 
+    @property
+    def covariance_name(self) -> str:
+        """Name of the covariance, with its options where they differ from the usual ones."""
+        details = [" x ".join(self.cluster)] if self.cluster else []
+        if self.covariance == "conley":
+            details += [f"{self.cutoff_km:g} km, {self.kernel}"] if self.cutoff_km else []
+        details += [] if self.lags is None else [f"{self.lags} lags"]
+        return f"{self.covariance} ({', '.join(details)})" if details else self.covariance
+
     def _blocks(self) -> list[Block]:
         return [
             self.describe(),
             f"Formula: {self.formula}",
             f"Weights: {self.weights or 'none'}",
-            f"Correction: {self.correction}   Covariance: {self.covariance}",
+            f"Correction: {self.correction}   Covariance: {self.covariance_name}",
         ]
 
 

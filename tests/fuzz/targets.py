@@ -284,6 +284,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "RegressionResult.predict": (lambda w: w.result, lambda w: _call()),
     "EstimatedModel.label": (lambda w: w.result, lambda w: _call("x1")),
     "RegressionSpec.describe": (lambda w: w.result.spec, lambda w: _call()),
+    "RegressionSpec.covariance_words": (lambda w: w.result.spec, lambda w: _call()),
 }  # fmt: skip
 
 TARGETS = {

@@ -14,8 +14,9 @@ from scipy import sparse
 from statsmodels.stats import sandwich_covariance as other
 
 import nqp_spatial as nq
+from nqp_spatial.core.text import translate
 from nqp_spatial.errors import ConvergenceError, GeometryError, MissingValuesError, OptionError
-from nqp_spatial.regression._error_dependence import Clusters, Nearness
+from nqp_spatial.regression._error_dependence import Clusters, Nearness, error_dependence
 from nqp_spatial.regression.covariance import dependent, quadratic_forms
 from nqp_spatial.regression.covariance.information import FilterPair
 from nqp_spatial.regression.spec import RegressionSpec
@@ -472,6 +473,40 @@ def test_a_variance_that_is_not_positive():
     assert len(notes) == 1
     same, none = dependent.positive(np.eye(2), np.ones(2))
     assert none == () and (same == np.eye(2)).all()
+
+
+def test_scores_by_observation_give_the_same_sandwich(small):
+    """What other estimators hand over: contributions of a linear model beside its own result."""
+    panel, _ = small
+    for options in (
+        {"covariance": "cluster", "cluster": "province"},
+        {"covariance": "conley", "cutoff_km": 120.0, "lags": 1},
+    ):
+        res = nq.fit("y ~ x", panel, model="ols", effects="none", **options)
+        x = panel.values("x")
+        z = np.stack([np.ones_like(x), x], axis=2)
+        e = res.resid.to_numpy().reshape(N, T)
+        inverse = np.linalg.inv(np.einsum("itk,itl->kl", z, z))
+        cov, notes = dependent.covariance_of_contributions(
+            inverse, z * e[:, :, None], error_dependence(panel, res.spec, T), res.spec
+        )
+        np.testing.assert_allclose(cov, res.cov, rtol=1e-9)
+        assert notes == res.notes
+
+
+def test_the_covariance_is_said_with_its_options(small):
+    panel, w = small
+    options = {"model": "ols", "effects": "none"}
+    two = ["province", "year"]
+    res = nq.fit("y ~ x", panel, covariance="cluster", cluster=two, **options)
+    assert "Covariance: cluster (province x year)" in repr(res)
+    assert res.spec.covariance_words() == "clustered by province x year"
+    res = nq.fit("y ~ x", panel, w, covariance="conley", cutoff_km=120, lags=1, **options)
+    assert "Covariance: conley (120 km, bartlett, 1 lags)" in repr(res)
+    assert translate(res.spec.covariance_words(), "zh") == "Conley（120 千米，滞后 1 期）"
+    usual = nq.fit("y ~ x", panel, **options)
+    assert "Covariance: observed\n" in repr(usual)
+    assert usual.spec.covariance_words() == "observed information"
 
 
 def test_lags_of_driscoll_and_kraay(states):

@@ -17,6 +17,7 @@ from nqp_spatial.regression.likelihood.sizes import PAIR_PROBES
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = [
+    "covariance_of_contributions",
     "dependent_covariance",
     "positive",
     "small_sample_factor",
@@ -51,6 +52,34 @@ def variance_of_sum(contributions: np.ndarray, dependence: ErrorDependence) -> n
         sums = clusters.sums(flat)
         total += sign * (sums.T @ sums)
     return total
+
+
+def covariance_of_contributions(
+    inverse: np.ndarray,
+    contributions: np.ndarray,
+    dependence: ErrorDependence,
+    spec: RegressionSpec,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the sandwich of an estimator whose score is a sum over units and periods, and notes.
+
+    Parameters
+    ----------
+    inverse : ndarray
+        Inverse of minus the derivative of the score, shape (K, K); it need not be symmetric.
+    contributions : ndarray
+        To the score, shape (n_units, n_periods, K), each of mean zero. Quadratic terms must be
+        split so that contributions of independent observations are uncorrelated, as martingale
+        differences are.
+    dependence : ErrorDependence
+    spec : RegressionSpec
+    """
+    meat = variance_of_sum(contributions, dependence)
+    shape = (contributions.shape[0], contributions.shape[1])
+    meat *= small_sample_factor(dependence, spec, shape, contributions.shape[2])
+    independent = np.einsum("itk,itl->kl", contributions, contributions)
+    scale = np.sqrt(np.diag(inverse @ independent @ inverse.T))
+    cov, notes = positive(inverse @ meat @ inverse.T, scale)
+    return cov, (*dependence.notes(spec), *notes)
 
 
 def small_sample_factor(

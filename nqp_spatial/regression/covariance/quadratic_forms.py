@@ -15,7 +15,7 @@ deviations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -72,7 +72,7 @@ class QuadraticForms:
 
     def doubled(self, which: int, x: np.ndarray) -> np.ndarray:
         """Return ``(F + F') x``."""
-        return self.pair.times(which, x) + self.pair.times(which, x, transposed=True)
+        return np.asarray(self.pair.times(which, x) + self.pair.times(which, x, transposed=True))
 
     @cached_property
     def diagonal(self) -> np.ndarray:
@@ -185,9 +185,8 @@ class QuadraticForms:
 
     # -- probes ------------------------------------------------------------------------------------
 
-    def _trace(self, kernel: object) -> np.ndarray:
+    def _trace(self, kernel: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return tr(C_k K C_l K) by probes; C = e S e has a block for each period."""
-        assert callable(kernel)
         values = []
         for signs in self._chunks(self.e.size, PAIR_PROBES):
             v = signs.reshape(*self.e.shape, -1)

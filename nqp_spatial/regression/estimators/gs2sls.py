@@ -312,7 +312,8 @@ class _Stage:
 
     def covariance(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Return the covariance of (coefs, rho, sigma2), and notes."""
-        cov, notes = self.bread @ self.meat(self.fitted) @ self.bread, ()
+        cov = self.bread @ self.meat(self.fitted) @ self.bread
+        notes: tuple[str, ...] = ()
         if self.spec.covariance in ("cluster", "conley"):
             cov, notes = positive(cov, np.sqrt(self.estimate.sigma2 * np.diag(self.bread)))
         return _bordered(cov, self.estimate), (*self.dependence.notes(self.spec), *notes)
