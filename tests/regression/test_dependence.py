@@ -382,6 +382,24 @@ def test_groups_that_share_one_rho_are_the_plain_model(small, options):
     np.testing.assert_allclose(res.cov, plain.cov, rtol=1e-5, atol=1e-9)
 
 
+def test_borders_and_bands_take_the_same_options(small):
+    panel, w = small
+    options = {"covariance": "cluster", "cluster": "province"}
+    group = pd.Series(np.where(np.arange(N) % 2, "a", "b"), panel.units)
+    border = nq.spillovers.barrier("y ~ x", panel, w, group=group, effects="unit", **options)
+    blocks = nq.spillovers.partitioned(
+        "y ~ x", panel, w, group=group, rho="within-across", theta="within-across", beta="none",
+        effects="unit", **options,
+    )  # fmt: skip
+    np.testing.assert_allclose(np.sort(border.std_errors), np.sort(blocks.std_errors), rtol=1e-5)
+    near = {"edges_km": [0, 120, 250], "effects": "unit"}
+    plain = nq.spillovers.reach("y ~ x", panel, **near)
+    bands = nq.spillovers.reach("y ~ x", panel, covariance="conley", cutoff_km=150.0, **near)
+    assert not np.allclose(plain.std_errors, bands.std_errors)
+    np.testing.assert_allclose(plain.params, bands.params)
+    assert (border.spec["covariance"], bands.spec["covariance"]) == ("cluster", "conley")
+
+
 def test_blocks_have_clustered_errors_by_pairs(small):
     """Two rho, F_k = W_k (I - sum rho_k W_k)^-1: the clustered score pair by pair."""
     panel, w = small
