@@ -157,6 +157,13 @@ class ErrorDependence:
                     "compare with estimator='gs2sls'"
                 )
             )
+        if between and spec.estimator == "gs2sls" and spec.has_lam:
+            notes.append(
+                t(
+                    "where errors of different units are correlated, the moment conditions do not "
+                    "estimate lam consistently; the other coefficients are consistent"
+                )
+            )
         return tuple(notes)
 
 

@@ -145,7 +145,7 @@ def fit(
         conditions that hold under heteroskedasticity (Kelejian and Prucha 2010). It is less
         efficient than maximum likelihood, but consistent under heteroskedasticity, where maximum
         likelihood is not; use it with ``covariance="robust"``. Fixed effects are removed by
-        demeaning. Not for dynamic models and random effects; lam with "observed" or "robust" only.
+        demeaning. Not for dynamic models and random effects; lam not with "driscoll-kraay".
     cluster : str or list of str, optional
         With ``covariance="cluster"``: a column whose values form the clusters, such as a province;
         the units by default. Two columns (also the units and the periods by name) allow for

@@ -312,6 +312,61 @@ def test_two_stages_by_dense_matrices(small, options):
     np.testing.assert_allclose(res.cov, awaited, rtol=1e-8)
 
 
+@pytest.mark.parametrize("model", ["sem", "sac"])
+def test_moments_of_lam_in_a_cross_section(columbus, model):
+    """Clusters of one observation are unequal variances: `robust`, with the small-sample factor."""
+    panel, w = columbus
+    options = {"model": model, "effects": "none", "estimator": "gs2sls"}
+    robust = nq.fit("CRIME ~ INC + HOVAL", panel, w, covariance="robust", **options)
+    units = nq.fit("CRIME ~ INC + HOVAL", panel, w, covariance="cluster", **options)
+    np.testing.assert_allclose(units.params, robust.params, rtol=1e-8)
+    k = len(robust.params)
+    # Coefficients are counted without lam, and with it in its own variance.
+    spatial = units.cov.loc[("spatial", "lam"), ("spatial", "lam")]
+    awaited = robust.cov.loc[("spatial", "lam"), ("spatial", "lam")]
+    assert spatial == pytest.approx(awaited * 49 / (49 - k))
+    np.testing.assert_allclose(
+        units.std_errors.iloc[:-1] ** 2, robust.std_errors.iloc[:-1] ** 2 * 49 / (49 - k + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"covariance": "cluster", "cluster": "province"},
+        {"covariance": "cluster", "cluster": "zone"},
+        {"covariance": "conley", "cutoff_km": 120.0, "lags": 1},
+    ],
+)
+def test_moments_of_lam_by_dense_matrices(small, options):
+    """Variance of lam: pairs of observations of ``e'A e``, all dense, and the delta method."""
+    panel, w = small
+    res = nq.fit("y ~ x", panel, w, model="sem", effects="none", estimator="gs2sls", **options)
+    dense, y, x = w.sparse.toarray(), panel.values("y"), panel.values("x")
+    lam = res.params["spatial", "lam"]
+    square = dense.T @ dense
+    forms = [square - np.diag(np.diag(square)), dense]
+    z = np.column_stack([np.ones(N * T) * (1 - lam), (x - lam * dense @ x).ravel()])
+    filtered = (y - lam * dense @ y).ravel()
+    coefs = res.params["x"].to_numpy()  # of the second step, in all that follows
+    u, e = y - coefs[0] - coefs[1] * x, (filtered - z @ coefs).reshape(N, T)
+    if options["covariance"] == "cluster":
+        zero = np.zeros((N, T, 2))
+        codes = coded(panel, options["cluster"])
+        variance = by_pairs(e, forms, [0, 1], zero, 1.0, codes)
+        scale = factor(5, 3, "none", True)
+    else:
+        k = dense_kernel(panel, 120.0, "bartlett", 1)
+        doubled = [np.outer(e.ravel(), e.ravel()) * np.kron(f + f.T, np.eye(T)) for f in forms]
+        variance = np.array([[np.trace(c @ k @ d @ k) / 2 for d in doubled] for c in doubled])
+        scale = (N * T - 1) / (N * T - 3)
+    lagged = dense @ u
+    slope = np.array([(-(lagged * ((f + f.T) @ (u - lam * lagged)))).sum() for f in forms])
+    awaited = scale / (slope @ np.linalg.inv(variance) @ slope)
+    assert res.cov.iloc[-1, -1] == pytest.approx(awaited, rel=1e-8)
+    assert any("do not estimate lam consistently" in note for note in res.notes)
+
+
 @pytest.mark.parametrize("model", ["sar", "sac"])
 def test_probes_agree_with_the_exact_sums(lattice, monkeypatch, model):
     """Many units take random probes: traces, clusters and diagonals beside the exact ones."""

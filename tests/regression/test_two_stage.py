@@ -225,7 +225,7 @@ def test_effects_and_unit_effects_come_with_it(moving):
         ({"effects": "random"}, "not offered for effects='random'"),
         ({"correction": "bias"}, "no incidental parameters"),
         ({"model": "slx"}, "has nothing to instrument"),
-        ({"model": "sac", "covariance": "cluster"}, "not offered for lam"),
+        ({"model": "sac", "covariance": "driscoll-kraay"}, "not offered for lam"),
         ({"estimator": "gmm"}, "estimator must be one of 'auto', 'ml', 'gs2sls', 'm', got 'gmm'"),
         ({"estimator": "ml", "instruments": "z"}, "are for estimator='gs2sls'"),
     ],

@@ -22,6 +22,7 @@ __all__ = [
     "positive",
     "small_sample_factor",
     "variance_of_sum",
+    "variance_with_forms",
 ]
 
 
@@ -148,10 +149,7 @@ def dependent_covariance(
         n_rows = (data.terms.y or data.terms.u)[0].matrix.shape[0]
         forms = QuadraticForms(pair, active, e.reshape(n_rows, -1), seed)
         columns = [k + which for which in active]
-        if dependence.nearness is None:
-            meat = _by_clusters(score, forms, columns, s2, dependence)
-        else:
-            meat = _by_nearness(score, forms, columns, s2, data)
+        meat = variance_with_forms(score.reshape(*data.shape, -1), forms, columns, s2, dependence)
         if forms.error:
             notes.append(
                 t(
@@ -220,6 +218,36 @@ def _mean_part(pair: FilterPair, estimate: Estimate, data: ModelData) -> np.ndar
     return np.column_stack([estimate.weighted(demean(part, data.spec).ravel()) for part in parts])
 
 
+def variance_with_forms(
+    score: np.ndarray,
+    forms: QuadraticForms,
+    columns: list[int],
+    scale: float,
+    dependence: ErrorDependence,
+) -> np.ndarray:
+    """Return the variance of ``sum score`` plus the quadratic forms over a scale.
+
+    Parameters
+    ----------
+    score : ndarray
+        What is linear in the errors, shape (n_units, n_periods, K).
+    forms : QuadraticForms
+    columns : list of int
+        Which of the K have a quadratic part, in the order of the forms.
+    scale : float
+    dependence : ErrorDependence
+
+    Returns
+    -------
+    ndarray
+        Shape (K, K).
+    """
+    if dependence.nearness is None:
+        flat = score.reshape(-1, score.shape[2])
+        return _by_clusters(flat, forms, columns, scale, dependence)
+    return _by_nearness(score, forms, columns, scale, dependence)
+
+
 def _by_clusters(
     score: np.ndarray,
     forms: QuadraticForms,
@@ -243,16 +271,21 @@ def _by_clusters(
 
 
 def _by_nearness(
-    score: np.ndarray, forms: QuadraticForms, columns: list[int], s2: float, data: ModelData
+    score: np.ndarray,
+    forms: QuadraticForms,
+    columns: list[int],
+    s2: float,
+    dependence: ErrorDependence,
 ) -> np.ndarray:
     """Return the variance of the scores by the kernel."""
-    nearness = data.dependence.nearness
+    nearness = dependence.nearness
     assert nearness is not None
+    score = score.copy()
     squares = forms.e**2 - (forms.e**2).mean()
     for column, diagonal in zip(columns, forms.diagonal.T, strict=True):
-        score[:, column] += (diagonal[:, None] * squares).ravel() / s2
-    meat = variance_of_sum(score.reshape(*data.shape, -1), data.dependence)
-    stacked = nearness.stacked(data.shape[1])
-    between = forms.by_nearness(nearness if len(forms.e) == data.shape[0] else stacked)
+        score[:, :, column] += (diagonal[:, None] * squares).reshape(score.shape[:2]) / s2
+    meat = variance_of_sum(score, dependence)
+    is_stacked = len(forms.e) != len(score)  # where links change over time
+    between = forms.by_nearness(nearness.stacked(score.shape[1]) if is_stacked else nearness)
     meat[np.ix_(columns, columns)] += between / s2**2
     return meat

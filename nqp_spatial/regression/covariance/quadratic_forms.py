@@ -31,10 +31,22 @@ from nqp_spatial.regression.likelihood.sizes import (
     probe_signs,
 )
 
-__all__ = ["QuadraticForms"]
+__all__ = ["QuadraticForms", "SparseForms"]
 
 # Sums of e S e between the clusters of one period: their codes, and one matrix for each form.
 _PairSums = tuple[np.ndarray, list[np.ndarray]]
+
+
+class SparseForms:
+    """Sparse matrices in the place of F and H, as in moment conditions."""
+
+    def __init__(self, matrices: Sequence[sparse.csr_array]) -> None:
+        self.matrices = matrices
+
+    def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+        """Return A x, or A'x."""
+        matrix = self.matrices[which]
+        return np.asarray((matrix.T if transposed else matrix) @ x)
 
 
 class QuadraticForms:
@@ -46,7 +58,7 @@ class QuadraticForms:
 
     Parameters
     ----------
-    pair : FilterPair
+    pair : FilterPair or SparseForms
         Products with F_k and H.
     active : sequence of int
         Which of them the model has; the last of the R + 1 is H.
@@ -57,7 +69,11 @@ class QuadraticForms:
     """
 
     def __init__(
-        self, pair: FilterPair, active: Sequence[int], e: np.ndarray, seed: int | None = 0
+        self,
+        pair: FilterPair | SparseForms,
+        active: Sequence[int],
+        e: np.ndarray,
+        seed: int | None = 0,
     ) -> None:
         self.pair, self.active, self.e, self.seed = pair, list(active), e, seed
         self.is_exact = len(e) <= DENSE_CROSS_UP_TO

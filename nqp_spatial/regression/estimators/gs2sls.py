@@ -32,9 +32,11 @@ from nqp_spatial.regression.covariance.dependent import (
     positive,
     small_sample_factor,
     variance_of_sum,
+    variance_with_forms,
 )
 from nqp_spatial.regression.covariance.heteroskedastic import heteroskedastic
 from nqp_spatial.regression.covariance.information import Estimate, inverted
+from nqp_spatial.regression.covariance.quadratic_forms import QuadraticForms, SparseForms
 from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of, weighted_sum
 from nqp_spatial.regression.spec import RegressionSpec
@@ -102,7 +104,7 @@ def fit_gs2sls(
         first_stage_strength(z[:, column], titles[column], h, exogenous)
         for column in np.flatnonzero(is_endogenous)
     ]
-    moments = _Moments(terms.matrix_u, spec, data.shape, bool(is_endogenous.any()))
+    moments = _Moments(terms.matrix_u, spec, data.shape, data.dependence, bool(is_endogenous.any()))
     first = _second_stage(data, h, 0.0)
     if not spec.has_lam:
         notes += _stability(first.estimate, terms)
@@ -117,7 +119,13 @@ def fit_gs2sls(
     # The coefficients stay those of the second step; their covariance uses the last filter.
     last = _second_stage(data, h, lam)
     last = replace(last, estimate=_with_variance(replace(second.estimate, lam=lam)))
-    cov, tests = moments.joined(last), {"J": second.overidentification(h)}
+    cov = moments.joined(last)
+    if spec.covariance in ("cluster", "conley"):
+        usual = np.sqrt(last.estimate.sigma2 * np.diag(last.bread))
+        scale = np.append(usual, np.sqrt(cov[-2, -2]))
+        cov[:-1, :-1], more = positive(cov[:-1, :-1], scale)
+        notes += [*data.dependence.notes(spec), *more]
+    tests = {"J": second.overidentification(h)}
     return Estimated(last.estimate, cov, notes=tuple(notes), tests=tests)
 
 
@@ -377,6 +385,7 @@ class _Moments:
     spec : RegressionSpec
     shape : tuple
         (n_units, n_periods).
+    dependence : ErrorDependence
     has_endogenous : bool
         Whether any regressor is endogenous, so that estimation errors of the coefficients enter the
         moments.
@@ -385,6 +394,7 @@ class _Moments:
     matrix: sparse.csr_array | None
     spec: RegressionSpec
     shape: tuple[int, int]
+    dependence: ErrorDependence
     has_endogenous: bool
 
     def doubled(self) -> tuple[sparse.csr_array, sparse.csr_array]:
@@ -445,6 +455,14 @@ class _Moments:
 
     def variance(self, stage: _Stage) -> np.ndarray:
         """Return the variance of sqrt(N) q, shape (2, 2)."""
+        if self.spec.covariance in ("cluster", "conley"):
+            variance = self._dependent(stage)[-2:, -2:] / len(stage.fitted)
+            if not np.linalg.det(variance) > 0 or not variance[0, 0] > 0:
+                raise ConvergenceError(
+                    "with this covariance the moments of lam have no positive variance; take one "
+                    "way of clustering, or a shorter cutoff_km= with kernel='bartlett'"
+                )
+            return variance
         diagonals, times = self._spread(stage)
         matrices, linear = self.doubled(), self._linear(stage)
         weight = np.broadcast_to(diagonals, self.shape).ravel()
@@ -454,6 +472,15 @@ class _Moments:
                 product = matrices[i].multiply(matrices[j])
                 values[i, j] += times / 2 * float((diagonals * (product @ diagonals)).sum())
         return np.asarray(values / len(weight))
+
+    def _dependent(self, stage: _Stage) -> np.ndarray:
+        """Return the joint variance of Zhat'e and N q for dependent errors."""
+        k, e = stage.fitted.shape[1], stage.estimate.innovations
+        columns = np.column_stack([stage.fitted, self._linear(stage)]) * e[:, None]
+        halves = [sparse.csr_array(matrix / 2) for matrix in self.doubled()]
+        forms = QuadraticForms(SparseForms(halves), [0, 1], e.reshape(self.shape))
+        score = columns.reshape(*self.shape, k + 2)
+        return variance_with_forms(score, forms, [k, k + 1], 1.0, self.dependence)
 
     def joined(self, stage: _Stage) -> np.ndarray:
         """Return the covariance of (coefs, rho, lam, sigma2)."""
@@ -468,4 +495,9 @@ class _Moments:
         cov[:size, :size] = stage.bread @ stage.meat(stage.fitted) @ stage.bread
         cov[:size, size] = cov[size, :size] = cross @ pull
         cov[size, size] = 1 / float(slope @ inverse @ slope) / count
+        if self.spec.covariance in ("cluster", "conley"):
+            factor = small_sample_factor(self.dependence, self.spec, self.shape, size + 1)
+            across = stage.bread @ self._dependent(stage)[:size, -2:] / count
+            cov[:size, size] = cov[size, :size] = factor * across @ pull
+            cov[size, size] *= factor
         return _bordered(cov, stage.estimate)
