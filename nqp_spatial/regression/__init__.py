@@ -11,6 +11,11 @@ from nqp_spatial.regression.diagnostics.posterior import (
     posterior_probabilities,
 )
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
+from nqp_spatial.regression.diagnostics.weights_averaging import AveragedWeights, average_weights
+from nqp_spatial.regression.diagnostics.weights_exogeneity import (
+    EndogenousWeights,
+    endogenous_weights,
+)
 from nqp_spatial.regression.diagnostics.wild_bootstrap import (
     WildBootstrapResult,
     wild_bootstrap,
@@ -22,17 +27,21 @@ from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = [
+    "AveragedWeights",
     "Comparison",
     "DiagnosticsResult",
     "EffectsResult",
+    "EndogenousWeights",
     "LogDet",
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
     "RobustnessResult",
     "WildBootstrapResult",
+    "average_weights",
     "compare",
     "diagnostics",
+    "endogenous_weights",
     "fit",
     "log_determinant",
     "posterior_probabilities",

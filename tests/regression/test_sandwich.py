@@ -97,9 +97,9 @@ def test_without_dependence_all_covariances_agree(lattice, simulate, model):
     panel = simulate(w, 12, theta=(0.0, 0.0))
     fits = {
         kind: nq.fit("y ~ x1 + x2", panel, w, model=model, covariance=kind).std_errors
-        for kind in ("observed", "robust")
+        for kind in ("observed", "qml")
     }
-    np.testing.assert_allclose(fits["robust"], fits["observed"], rtol=0.1)
+    np.testing.assert_allclose(fits["qml"], fits["observed"], rtol=0.1)
 
 
 INFORMATION = ({"covariance": "observed"}, {"covariance": "expected"})
@@ -113,13 +113,16 @@ DEPENDENCE = (
     {"covariance": "conley", "cutoff_km": 500.0, "kernel": "uniform", "lags": 2},
 )
 ROBUST = ({"covariance": "robust"},)
+QUASI = ({"covariance": "qml"},)
 OFFERED = [
     *(("ols", "ml", kind) for kind in (*INFORMATION, *ROBUST, *DEPENDENCE)),
     *(("slx", "ml", kind) for kind in (*ROBUST, *DEPENDENCE)),
-    *(("sdm", "ml", kind) for kind in (*INFORMATION, *ROBUST, *DEPENDENCE)),
-    *(("sac", "ml", kind) for kind in (*INFORMATION, *ROBUST, *DEPENDENCE)),
+    *(("sdm", "ml", kind) for kind in (*INFORMATION, *QUASI, *DEPENDENCE)),
+    *(("sac", "ml", kind) for kind in (*INFORMATION, *QUASI, *DEPENDENCE)),
     *(("sar", "gs2sls", kind) for kind in (*INFORMATION[:1], *ROBUST, *DEPENDENCE)),
     *(("sem", "gs2sls", kind) for kind in (*INFORMATION[:1], *ROBUST)),
+    *(("sdm", "m", kind) for kind in (*ROBUST, *DEPENDENCE[:1])),
+    *(("sac", "m", kind) for kind in (*ROBUST, *DEPENDENCE[:1])),
 ]
 
 
@@ -157,6 +160,17 @@ def test_a_cross_section_has_the_matrix_of_white_by_clusters(lattice):
     ours = nq.fit("y ~ x", panel, model="ols", effects="none", covariance="cluster")
     theirs = sm.OLS(frame["y"], sm.add_constant(frame["x"])).fit(cov_type="HC1")
     np.testing.assert_allclose(ours.std_errors, theirs.bse, rtol=1e-10)
+
+
+def test_names_of_covariances_that_are_not_the_likelihoods(states):
+    panel, w = states
+    for model in ("sar", "sem"):
+        with pytest.raises(OptionError, match=r"estimator='m'.*'gs2sls'.*covariance='qml'"):
+            nq.fit("lgsp ~ lpc", panel, w, model=model, covariance="robust", estimator="ml")
+    with pytest.raises(OptionError, match=r"'qml' is for estimator='ml'.*covariance='robust'"):
+        nq.fit("lgsp ~ lpc", panel, w, model="sar", covariance="qml", estimator="gs2sls")
+    with pytest.raises(OptionError, match=r"not normal, which here gives the classical matrix"):
+        nq.fit("lgsp ~ lpc", panel, w, model="slx", covariance="qml")
 
 
 def test_covariances_that_need_more_units_or_periods(states):
@@ -235,7 +249,7 @@ def test_driscoll_kraay_with_rho_by_brute_force(tiny):
 def test_the_qml_sandwich_by_brute_force(tiny, effects):
     """Variances of linear and quadratic forms of the errors, every matrix dense."""
     panel, w = tiny
-    res = nq.fit("y ~ x1", panel, w, effects=effects, covariance="robust")
+    res = nq.fit("y ~ x1", panel, w, effects=effects, covariance="qml")
     y, x, dense = panel.values("y"), panel.values("x1"), w.sparse.toarray()
     n, t = y.shape
     units, periods = effects in ("unit", "two-way"), effects in ("period", "two-way")

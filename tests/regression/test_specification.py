@@ -323,8 +323,8 @@ def test_options(lattice, simulate):
         nq.diagnostics("y ~ x1", panel, w, correction="bias")
     with pytest.raises(OptionError, match="level must be a number between 0 and 1"):
         nq.diagnostics("y ~ x1", panel, w, level=5)
-    with pytest.raises(OptionError, match="need weights whose rows add to one"):
-        nq.diagnostics("y ~ x1", panel, w.standardize("spectral"))
+    with pytest.raises(OptionError, match="needs weights whose rows add to one"):
+        nq.diagnostics("y ~ x1", panel, w.standardize("spectral"), correction="transformation")
 
 
 @pytest.mark.parametrize("effects", ["unit", "period", "two-way"])

@@ -2,7 +2,7 @@
 
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, long_run
 from nqp_spatial.regression.covariance.information import Estimate, expected, observed
-from nqp_spatial.regression.covariance.sandwich import driscoll_kraay, robust
+from nqp_spatial.regression.covariance.sandwich import driscoll_kraay, quasi_likelihood
 
 __all__ = [
     "Estimate",
@@ -11,5 +11,5 @@ __all__ = [
     "lag_parameters",
     "long_run",
     "observed",
-    "robust",
+    "quasi_likelihood",
 ]

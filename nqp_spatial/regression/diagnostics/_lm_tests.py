@@ -27,7 +27,9 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
 
     Where periods were transformed away, traces are over the n - 1 dimensions that remain, c is the
     mean of the score, ``m tr(J W) = -m``, and ``2 m / (n - 1)`` is subtracted from t, because the
-    scores are then correlated with that of sigma2; otherwise c is zero.
+    scores are then correlated with that of sigma2. Where rows do not add to one and the bias of
+    period dummies is corrected, traces are those of J W too, and c is -m times the mean row sum.
+    Otherwise c is zero.
 
     Parameters
     ----------
@@ -65,6 +67,13 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
         # With tr(J W) = -1 the scores are correlated with that of sigma2, which is subtracted.
         trace -= 2 / (shape[0] - 1)
         centre = -float(counts.n_logdets)
+    elif problem.spec.correction == "bias":
+        s2 *= shape[0] / (shape[0] - 1)
+        rows, columns = (np.asarray(matrix.sum(axis=axis)).ravel() for axis in (1, 0))
+        mean = float(rows.mean())
+        trace += 2 * mean**2 - float(((rows + columns) ** 2).sum()) / shape[0]
+        trace -= 2 * mean**2 / (shape[0] - 1)
+        centre = -counts.n_logdets * mean
     # With two or three units no dimension remains.
     trace = counts.n_logdets * trace if trace > 0 else np.nan
     j = trace + float(unexplained @ unexplained) / s2

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
@@ -15,7 +16,7 @@ from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import CollinearityError, DomainError, NqpError, OptionError
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import build_model_data
-from nqp_spatial.regression._term_weights import TermWeights, row_sum_advice
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
 from nqp_spatial.regression.diagnostics._criteria import criteria_of
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
@@ -192,13 +193,10 @@ def diagnostics(
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
     w = as_weights(weights).reordered(panel.units)
-    if not w.rows_add_to_one and effects in ("period", "two-way"):
-        raise OptionError(
-            f"diagnostics with {effects} effects need weights whose rows add to one, because they "
-            f"fit error models; {row_sum_advice(w)}"
-        )
     models, notes = _fit_models(formula, panel, w, effects, correction, functions)
-    draft = RegressionSpec(formula, "", (), (), "ols", effects, models["ols"].spec.correction)
+    has_dummies = _has_period_dummies(w, effects, correction)
+    used: Correction = "bias" if has_dummies else models["ols"].spec.correction
+    draft = RegressionSpec(formula, "", (), (), "ols", effects, used)
     problem = build_model_data(panel, draft, TermWeights(), functions=functions)
     shape = (panel.n_units, panel.n_periods)
     residuals = models["ols"].resid.to_numpy().reshape(shape)
@@ -236,7 +234,7 @@ def diagnostics(
             formula=formula,
             weights=w,
             effects=effects,
-            correction=models["ols"].spec.correction,
+            correction=used,
             level=level,
         ),
         recommendation=recommendation,
@@ -252,6 +250,24 @@ def diagnostics(
     )
 
 
+def _has_period_dummies(w: SpatialWeights, effects: Effects, correction: Correction) -> bool:
+    """Whether unit effects are transformed away while periods stay dummies, in all models."""
+    return effects in ("period", "two-way") and correction == "auto" and not w.rows_add_to_one
+
+
+def _with_period_dummies(model: RegressionResult) -> RegressionResult:
+    """Return a linear model, fitted with dummies, with its unit effects transformed away.
+
+    Its log-likelihood then compares with those of the spatial models.
+    """
+    if model.spec.effects != "two-way":
+        return model
+    share = (model.n_periods - 1) / model.n_periods
+    sigma2 = model.sigma2 / share
+    loglik = -model.nobs * share / 2 * (np.log(2 * np.pi * sigma2) + 1)
+    return replace(model, sigma2=sigma2, loglik=float(loglik))
+
+
 def _fit_models(
     formula: str,
     panel: SpatialPanel,
@@ -263,12 +279,16 @@ def _fit_models(
     """Fit the models, and note those that these data do not allow; the linear model is required."""
     models: dict[Model, RegressionResult] = {}
     notes = []
+    has_dummies = _has_period_dummies(w, effects, correction)
     for name in _FITTED:
+        linear = has_dummies and name in ("ols", "slx")
         try:
             models[name] = fit(
-                formula, panel, w, model=name, effects=effects, correction=correction,
-                functions=functions,
+                formula, panel, w, model=name, effects=effects,
+                correction="none" if linear else correction, functions=functions,
             )  # fmt: skip
+            if linear:
+                models[name] = _with_period_dummies(models[name])
         except (ArithmeticError, CollinearityError, DomainError) as error:
             if name == "ols" or not isinstance(error, NqpError):
                 raise

@@ -41,7 +41,13 @@ from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of, weighted_sum
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["first_stage_strength", "fit_gs2sls", "orthonormal_basis", "score_variance"]
+__all__ = [
+    "bordered",
+    "first_stage_strength",
+    "fit_gs2sls",
+    "orthonormal_basis",
+    "score_variance",
+]
 
 
 def fit_gs2sls(
@@ -202,7 +208,7 @@ def _instruments(
             blocks += [lag(matrix, passed) for matrix in matrices]
             passed = lag(summed, passed)
     stacked = demean(np.concatenate(blocks, axis=2), spec)
-    stacked = stacked.reshape(-1, stacked.shape[2])
+    stacked = stacked.reshape(design.y.size, stacked.shape[2])
     return orthonormal_basis(stacked), orthonormal_basis(stacked[:, : exogenous_z.shape[2]])
 
 
@@ -324,7 +330,7 @@ class _Stage:
         notes: tuple[str, ...] = ()
         if self.spec.covariance in ("cluster", "conley"):
             cov, notes = positive(cov, np.sqrt(self.estimate.sigma2 * np.diag(self.bread)))
-        return _bordered(cov, self.estimate), (*self.dependence.notes(self.spec), *notes)
+        return bordered(cov, self.estimate), (*self.dependence.notes(self.spec), *notes)
 
     def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
         """Test the overidentifying restrictions, valid under the requested covariance."""
@@ -365,7 +371,7 @@ def _with_variance(estimate: Estimate) -> Estimate:
     return replace(estimate, sigma2=float(e @ e) / estimate.counts.observations)
 
 
-def _bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
+def bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
     """Return the covariance with sigma2, a mean of squares, as last row and column."""
     squares = estimate.innovations**2
     full = np.zeros((len(cov) + 1, len(cov) + 1))
@@ -500,4 +506,4 @@ class _Moments:
             across = stage.bread @ self._dependent(stage)[:size, -2:] / count
             cov[:size, size] = cov[size, :size] = factor * across @ pull
             cov[size, size] *= factor
-        return _bordered(cov, stage.estimate)
+        return bordered(cov, stage.estimate)
