@@ -1,4 +1,4 @@
-"""Run the Monte Carlo of models, spillovers and dynamics and write their tables."""
+"""Run the Monte Carlo of models, covariances, spillovers and dynamics and write their tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import (
+    covariance_calibration,
     dynamics_calibration,
     mediation_calibration,
     short_panel_calibration,
@@ -15,6 +16,7 @@ from benchmarks import (
 from benchmarks.calibration import designs, estimate, p_values, run, sizes, summarise
 
 PARTS = {
+    "covariances": covariance_calibration.run,
     "dynamics": dynamics_calibration.run,
     "mediation": mediation_calibration.run,
     "short-panels": short_panel_calibration.run,

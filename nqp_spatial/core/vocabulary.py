@@ -277,6 +277,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     },
     "covariance": {
         "cluster": "clustered by unit",
+        "conley": "Conley",
         "driscoll-kraay": "Driscoll and Kraay",
         "expected": "expected information",
         "observed": "observed information",

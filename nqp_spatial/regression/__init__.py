@@ -16,6 +16,10 @@ from nqp_spatial.regression.diagnostics.weights_exogeneity import (
     EndogenousWeights,
     endogenous_weights,
 )
+from nqp_spatial.regression.diagnostics.wild_bootstrap import (
+    WildBootstrapResult,
+    wild_bootstrap,
+)
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.interactive_effects import (
@@ -38,6 +42,7 @@ __all__ = [
     "RegressionResult",
     "RegressionSpec",
     "RobustnessResult",
+    "WildBootstrapResult",
     "average_weights",
     "compare",
     "diagnostics",
@@ -47,6 +52,7 @@ __all__ = [
     "log_determinant",
     "posterior_probabilities",
     "robustness",
+    "wild_bootstrap",
 ]
 
 

@@ -111,10 +111,10 @@ def check_estimator(
             "two-stage least squares has no incidental parameters to correct for; leave "
             f"correction='auto', not {correction!r}"
         )
-    if spec.has_lam and spec.covariance not in ("observed", "expected", "robust"):
+    if spec.has_lam and spec.covariance == "driscoll-kraay":
         raise OptionError(
             f"covariance={spec.covariance!r} is not offered for lam by estimator='gs2sls'; use "
-            "'observed' or 'robust'"
+            "'observed', 'robust', 'cluster' or 'conley'"
         )
     if spec.model in ("ols", "slx") and not endogenous:
         raise OptionError(

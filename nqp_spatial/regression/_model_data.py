@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +25,7 @@ from nqp_spatial.regression._design import (
     is_common,
     lagged_names,
 )
+from nqp_spatial.regression._error_dependence import ErrorDependence, error_dependence
 from nqp_spatial.regression._filtered_periods import FilteredPeriods
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._term_weights import TermWeights, lag, matrices_by_name
@@ -52,6 +53,8 @@ class ModelData:
         matrices change.
     regimes : mapping of ndarray
         By name, the units that have their own coefficients on X, where terms have parts.
+    dependence : ErrorDependence
+        Which errors the covariance takes as correlated.
     """
 
     spec: RegressionSpec
@@ -59,6 +62,7 @@ class ModelData:
     terms: TermWeights
     plain: Design
     regimes: Mapping[str, np.ndarray]
+    dependence: ErrorDependence = field(default_factory=ErrorDependence)
 
     @cached_property
     def projection(self) -> Projection:
@@ -149,7 +153,8 @@ def build_model_data(
         with_means=draft.effects == "correlated-random",
         functions=functions,
     )
-    data = ModelData(_completed(draft, design), design, terms, design, {})
+    dependence = error_dependence(panel, draft, design.y.shape[1])
+    data = ModelData(_completed(draft, design), design, terms, design, {}, dependence)
     _ = data.projection  # errors in the data are raised here
     return data
 
@@ -186,7 +191,8 @@ def build_parts_data(
     )
     regimes = regimes or {ALL: np.ones(panel.n_units, dtype=bool)}
     design = _in_parts(plain, terms, regimes, lagged)
-    return ModelData(_completed(draft, design), design, terms, plain, regimes)
+    dependence = error_dependence(panel, draft, design.y.shape[1])
+    return ModelData(_completed(draft, design), design, terms, plain, regimes, dependence)
 
 
 def _completed(draft: RegressionSpec, design: Design) -> RegressionSpec:

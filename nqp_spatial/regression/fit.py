@@ -145,20 +145,23 @@ def fit(
         93 % of samples with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five
         periods and tau = 0.7; with thirty periods in 93 to 95 %
         (benchmarks/calibration_estimates.csv).
-    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay"}
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay", "conley"}
         Inverse of the observed (default) or expected information. ``qml`` is the sandwich of the
         likelihood, valid when the errors are not normal (Lee 2004), but not under
         heteroskedasticity, which biases rho itself (Lin and Lee 2010). ``robust`` is valid under
-        heteroskedasticity, with "m" (which "auto" then takes for rho and lam) and "gs2sls".
-        ``cluster`` is valid when errors are correlated over time within a unit or differ in
-        variance; it needs many units, and is available with "m" and "gs2sls", and for ``ols`` and
-        ``slx``, where with one period it is the heteroskedasticity-robust matrix (times
-        n / (n - 1)). ``driscoll-kraay`` (1998) is valid when errors are also correlated across
-        units; it needs many periods, about thirty. ``ols`` and ``slx`` have the least-squares
-        covariance (with degrees of freedom) and no "qml": that would be the same matrix. With
-        adjusted scores ("m") of a dynamic model ``observed`` is the covariance of their martingale
-        differences, valid when errors are not normal, and ``robust`` estimates by scores that have
-        mean zero whatever the variances of the errors (Li and Yang 2020); there are no others.
+        heteroskedasticity, with "m" (which "auto" then takes for rho and lam) and "gs2sls"; for
+        ``ols`` and ``slx`` it is HC1, after removal of unit effects that of Stock and Watson
+        (2008). ``cluster`` is valid when errors are correlated within clusters, by default the
+        units: over time, or in any way. ``conley`` (1999) is valid when the correlation ends at a
+        distance, or after some periods. ``driscoll-kraay`` (1998) is valid when errors are
+        correlated across all units; it needs many periods, about thirty. Where errors of different
+        units are correlated, rho and lam by maximum likelihood are not consistent, and a note says
+        so. ``ols`` and ``slx`` have the least-squares covariance (with degrees of freedom) and no
+        "qml": that would be the same matrix. With adjusted scores ("m") of a dynamic model
+        ``observed`` is the covariance of their martingale differences, valid when errors are not
+        normal, and ``robust`` estimates by scores that have mean zero whatever the variances of the
+        errors (Li and Yang 2020); there are no others. In static models "m" has "robust" and
+        "cluster" (by unit) only, and "gs2sls" has lam not with "driscoll-kraay".
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
     estimator : {"auto", "ml", "gs2sls", "m"}
@@ -178,12 +181,21 @@ def fit(
         scores have no root and come near none, ``auto`` takes "ml" and says so in a note, and "m"
         raises ConvergenceError. Adjusted scores have no log-likelihood.
     cluster : str or list of str, optional
-        With ``covariance="cluster"``: one or two columns whose values form the clusters; the units
-        by default.
-    cutoff_km, kernel, lags : optional
-        With ``covariance="conley"``: the distance from which errors are uncorrelated, how their
-        correlation falls with distance until there, and the number of periods over which errors of
-        one unit are correlated.
+        With ``covariance="cluster"``: a column whose values form the clusters, such as a province;
+        the units by default. Two columns (also the units and the periods by name) allow for
+        correlation within either (Cameron, Gelbach and Miller 2011). Variances have the factor
+        ``G / (G - 1) (N - 1) / (N - K)`` and t tests G - 1 degrees of freedom, with G the smaller
+        number of clusters; K counts the fixed effects, as one where they are nested in clusters.
+    cutoff_km : float, optional
+        With ``covariance="conley"``: the distance in kilometres from which errors of one period
+        are uncorrelated; between points, or centroids of polygons, as for weights. Variances have
+        the factor ``(N - 1) / (N - K)``.
+    kernel : {"bartlett", "uniform"}
+        How the weight of a pair falls from one to zero until there: linearly, or not at all.
+    lags : int, optional
+        With "conley": periods over which errors of one unit are correlated, with weights ``1 - h /
+        (lags + 1)`` (none by default). With "driscoll-kraay": as there (by default ``4 (T /
+        100)^(2/9)``).
     endogenous : str or list of str
         With "gs2sls": regressors of the formula that are correlated with the errors.
     instruments : str or list of str, optional
@@ -236,6 +248,12 @@ def fit(
     quarter of a standard error too low; the bias of effects is below a tenth, and intervals have
     the right coverage.
 
+    Scores of rho and lam are quadratic in the errors: for ``cluster`` and ``conley`` their variance
+    is taken over unordered pairs of observations, so that it does not depend on the order of units.
+    Above 1 000 units some traces of it are means over random probes; a note states their error. A
+    covariance that is not positive semi-definite, as two ways of clustering and kernels of distance
+    may give, is changed to the nearest that is, and a note says so.
+
     Sources: Elhorst (2014), chapter 3; Lee and Yu (2010), Journal of Econometrics 154, 165-185;
     Lee (2004), Econometrica 72, 1899-1925; Yu, de Jong and Lee (2008), Journal of Econometrics
     146, 118-134; Yang (2018), Journal of Econometrics 205; Lee and Yu (2010b), Econometric Theory
@@ -260,7 +278,7 @@ def fit(
         require_even_steps(panel.periods, "covariance='driscoll-kraay'")
     draft = RegressionSpec(
         formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
-        cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
+        cluster=_columns_of(cluster),
         cutoff_km=cutoff_km, kernel=kernel, lags=lags, random_errors=random_errors, serial=serial,
     )  # fmt: skip
     check_error_components(draft, estimator, panel)
@@ -308,6 +326,10 @@ def parts_data(
     correction: Literal["auto", "none"] = "auto",
     covariance: Covariance = "observed",
     estimator: Estimator = "ml",
+    cluster: str | Iterable[str] | None = None,
+    cutoff_km: float | None = None,
+    kernel: Kernel = "bartlett",
+    lags: int | None = None,
     functions: Functions | None = None,
 ) -> ModelData:
     """Return the data of a model with several named matrices W in a term.
@@ -318,6 +340,8 @@ def parts_data(
     Parameters
     ----------
     formula, panel, effects, durbin, covariance, estimator, functions
+        As in `fit`.
+    cluster, cutoff_km, kernel, lags
         As in `fit`.
     terms : TermWeights
         Made by `TermWeights.in_parts`.
@@ -339,7 +363,8 @@ def parts_data(
         chosen = "bias"
     draft = RegressionSpec(
         formula, "", (), (), "sdm" if terms.x else "sar", effects, chosen, covariance,
-        estimator=estimator,
+        estimator=estimator, cluster=_columns_of(cluster), cutoff_km=cutoff_km, kernel=kernel,
+        lags=lags,
     )  # fmt: skip
     check_covariance(draft, panel.n_units, panel.n_periods)
     return build_parts_data(panel, draft, terms, regimes, durbin, functions)
@@ -351,6 +376,10 @@ def fit_parts(panel: SpatialPanel, data: ModelData) -> RegressionResult:
     if data.spec.estimator == "gs2sls":
         return _result(panel, data, fit_gs2sls(data, panel), determinants, ())
     return _result(panel, data, fit_ml(data, determinants), determinants, ())
+
+
+def _columns_of(cluster: str | Iterable[str] | None) -> tuple[str, ...]:
+    return (cluster,) if isinstance(cluster, str) else tuple(cluster or ())
 
 
 def _check_shape(panel: SpatialPanel, effects: str, *, dynamic: bool) -> None:
@@ -401,6 +430,8 @@ def _result(
     if spec.keeps_intercept:
         total -= len(residuals) * float(estimate.projection.y.mean()) ** 2
     free = float(residual_df(data, count)) if spec.is_linear else np.inf
+    if data.dependence.clusters and spec.estimator != "m":
+        free = float(data.dependence.fewest - 1)
     notes = (*notes, *design.notes, *estimated.notes)
     if spec.has_lags and not design.lagged and not terms.has_parts:
         notes = (*notes, NOTHING_TO_LAG)

@@ -192,12 +192,33 @@ class RegressionSpec(Displayed):
             )
         return join(", ", words)
 
+    def covariance_words(self) -> Message:
+        """Return the covariance in words, with its clusters or its reach."""
+        if self.covariance == "cluster" and self.cluster:
+            columns = " x ".join(self.cluster)
+            return t("clustered by {columns}", columns=columns)
+        if self.covariance == "conley":
+            reach = [] if self.cutoff_km is None else [t("{km:g} km", km=self.cutoff_km)]
+            if self.lags:
+                reach.append(t("{lags} lags", lags=self.lags))
+            return t("Conley ({reach})", reach=join(", ", reach))
+        return label("covariance", self.covariance)
+
+    @property
+    def covariance_name(self) -> str:
+        """Name of the covariance, with its options where they differ from the usual ones."""
+        details = [" x ".join(self.cluster)] if self.cluster else []
+        if self.covariance == "conley":
+            details += [f"{self.cutoff_km:g} km, {self.kernel}"] if self.cutoff_km else []
+        details += [] if self.lags is None else [f"{self.lags} lags"]
+        return f"{self.covariance} ({', '.join(details)})" if details else self.covariance
+
     def _blocks(self) -> list[Block]:
         return [
             self.describe(),
             f"Formula: {self.formula}",
             f"Weights: {self.weights or 'none'}",
-            f"Correction: {self.correction_in_words}   Covariance: {self.covariance}",
+            f"Correction: {self.correction_in_words}   Covariance: {self.covariance_name}",
         ]
 
 
@@ -228,14 +249,6 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
             "estimates of rho and lam are themselves biased where variances differ; use "
             "estimator='m' (adjusted scores) or 'gs2sls' with covariance='robust', or, for errors "
             "of equal variance that are not normal, covariance='qml'"
-        )
-    if likelihood and kind == "cluster" and (spec.has_rho or spec.has_lam):
-        raise OptionError(
-            f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
-            "score of rho and lam is quadratic in the errors, and its split by units depends on "
-            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster' (or, where "
-            "each term has one W, estimator='m'), or, by likelihood, 'observed', 'qml' or "
-            "'driscoll-kraay'"
         )
     if kind == "cluster" and n_units < 2:
         raise OptionError("covariance='cluster' needs two units or more, this panel has one")

@@ -30,6 +30,7 @@ from nqp_spatial.regression.estimators import profile_loglik
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.several_lags import weighted_sum
 from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.regression.spec import Covariance, Kernel
 from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL
 from nqp_spatial.spillovers._link_effects import LinkEffects
@@ -347,6 +348,11 @@ def barrier(
     effects: FixedEffects = "two-way",
     durbin: str | Iterable[str] | None = None,
     lag_regressors: bool = True,
+    covariance: Covariance = "observed",
+    cluster: str | Iterable[str] | None = None,
+    cutoff_km: float | None = None,
+    kernel: Kernel = "bartlett",
+    lags: int | None = None,
     functions: Functions | None = None,
 ) -> BarrierResult:
     """Estimate spillovers within and across groups, and the share lost at borders.
@@ -370,6 +376,8 @@ def barrier(
         The regressors to lag, if not all.
     lag_regressors : bool
         Whether W X is in the model.
+    covariance, cluster, cutoff_km, kernel, lags : optional
+        As in `fit`.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 
@@ -416,11 +424,20 @@ def barrier(
     parts = _parts(w, groups)
     words = w.spec.words
     terms = TermWeights.in_parts(parts, parts if lag_regressors else {}, words)
-    data = parts_data(formula, panel, terms, effects=effects, durbin=durbin, functions=functions)
+    data = parts_data(
+        formula, panel, terms, effects=effects, durbin=durbin, covariance=covariance,
+        cluster=cluster, cutoff_km=cutoff_km, kernel=kernel, lags=lags, functions=functions,
+    )  # fmt: skip
     model = fit_parts(panel, data)
     return BarrierResult(
         model=model,
-        spec=Spec(formula=formula, weights=words, effects=effects, lag_regressors=lag_regressors),
+        spec=Spec(
+            formula=formula,
+            weights=words,
+            effects=effects,
+            lag_regressors=lag_regressors,
+            covariance=covariance,
+        ),
         groups=groups,
         notes=(
             t("shares lost compare links of equal weight; distance beyond the weights is ignored"),

@@ -28,6 +28,7 @@ from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.regression.spec import Covariance, Kernel
 from nqp_spatial.spillovers._blocks import ALL
 from nqp_spatial.spillovers._link_effects import LinkEffects
 from nqp_spatial.spillovers.partition import FixedEffects
@@ -148,6 +149,11 @@ def reach(
     power: Nonnegative = 0.0,
     durbin: str | Iterable[str] | None = None,
     level: Level = 0.95,
+    covariance: Covariance = "observed",
+    cluster: str | Iterable[str] | None = None,
+    cutoff_km: float | None = None,
+    kernel: Kernel = "bartlett",
+    lags: int | None = None,
     functions: Functions | None = None,
     seed: Seed = 0,
 ) -> ReachResult:
@@ -174,6 +180,8 @@ def reach(
         The regressors to lag, if not all.
     level : float
         Confidence level of the intervals.
+    covariance, cluster, cutoff_km, kernel, lags : optional
+        As in `fit`.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
@@ -220,7 +228,10 @@ def reach(
     terms = TermWeights.in_parts(
         x_parts if outcome_lags == "bands" else {ALL: disc}, x_parts, words
     )
-    data = parts_data(formula, panel, terms, effects=effects, durbin=durbin, functions=functions)
+    data = parts_data(
+        formula, panel, terms, effects=effects, durbin=durbin, covariance=covariance,
+        cluster=cluster, cutoff_km=cutoff_km, kernel=kernel, lags=lags, functions=functions,
+    )  # fmt: skip
     model = fit_parts(panel, data)
     if not model.spec.regressors:
         raise OptionError(f"{formula!r} has no regressor whose effects could have a reach")
@@ -251,7 +262,7 @@ def reach(
         spec=Spec(
             design=t("Indirect effects by band of distance, from one model"), formula=formula,
             weights=words, effects=effects, outcome_lags=outcome_lags, power=power, level=level,
-            seed=seed,
+            seed=seed, covariance=covariance,
         ),
         model=model,
         notes=(*model.notes, *data.plain.notes_on_terms),

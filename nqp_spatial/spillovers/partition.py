@@ -32,7 +32,7 @@ from nqp_spatial.regression.estimators import profile_loglik
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of
 from nqp_spatial.regression.results import RegressionResult
-from nqp_spatial.regression.spec import Covariance
+from nqp_spatial.regression.spec import Covariance, Kernel
 from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL, TiePattern, block_name, split_matrices
 from nqp_spatial.spillovers._link_effects import LinkEffects
@@ -410,6 +410,10 @@ def partitioned(
     correction: Literal["auto", "none"] = "auto",
     estimator: Literal["ml", "gs2sls"] = "ml",
     covariance: Covariance = "observed",
+    cluster: str | Iterable[str] | None = None,
+    cutoff_km: float | None = None,
+    kernel: Kernel = "bartlett",
+    lags: int | None = None,
     functions: Functions | None = None,
 ) -> PartitionedResult:
     """Estimate a Durbin model whose spillovers differ by the groups of receiver and sender.
@@ -443,8 +447,10 @@ def partitioned(
     estimator : {"ml", "gs2sls"}
         Maximum likelihood; or two-stage least squares, with W X, W^2 X and W^3 X by block as
         instruments, which is less efficient, but consistent also under heteroskedasticity.
-    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay"}
-        As in `fit`: "qml" with "ml", "robust" and "cluster" with "gs2sls" only.
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay", "conley"}
+        As in `fit`: "qml" with "ml", "robust" with "gs2sls" only.
+    cluster, cutoff_km, kernel, lags : optional
+        As in `fit`.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 
@@ -490,7 +496,8 @@ def partitioned(
     terms = TermWeights.in_parts(split_matrices(w, groups, rho, "rho"), x_parts, w.spec.words)
     data = parts_data(
         formula, panel, terms, regimes=regimes, effects=effects, durbin=durbin,
-        correction=correction, covariance=covariance, estimator=estimator, functions=functions,
+        correction=correction, covariance=covariance, estimator=estimator, cluster=cluster,
+        cutoff_km=cutoff_km, kernel=kernel, lags=lags, functions=functions,
     )  # fmt: skip
     model = fit_parts(panel, data)
     return PartitionedResult(

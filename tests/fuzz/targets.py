@@ -56,6 +56,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
     "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
+    "regression.wild_bootstrap": lambda w: _call(
+        "y ~ x1", w.panel, effects="unit", replications=99
+    ),
     # weights
     "weights.across": lambda w: _call(w.weights, w.region),
     "weights.bands": lambda w: _call(w.panel, edges_km=[0, 150, 300]),
@@ -293,6 +296,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "RegressionResult.predict": (lambda w: w.result, lambda w: _call()),
     "EstimatedModel.label": (lambda w: w.result, lambda w: _call("x1")),
     "RegressionSpec.describe": (lambda w: w.result.spec, lambda w: _call()),
+    "RegressionSpec.covariance_words": (lambda w: w.result.spec, lambda w: _call()),
 }  # fmt: skip
 
 TARGETS = {

@@ -13,6 +13,7 @@ import nqp_spatial as nq
 from nqp_spatial.regression import log_determinant
 from nqp_spatial.regression._demeaning import counts_of
 from nqp_spatial.regression._design import is_common
+from nqp_spatial.regression._error_dependence import Clusters, ErrorDependence
 from nqp_spatial.regression.covariance.dynamic_bias import long_run
 from nqp_spatial.regression.estimators import gs2sls as two_stage
 from nqp_spatial.regression.estimators import ml
@@ -171,7 +172,8 @@ def test_error_of_sigma2(lattice, simulate):
     e = clustered.resid.to_numpy().reshape(n, t)
     score = ((e**2 - (e**2).mean()) / (2 * clustered.sigma2**2)).sum(axis=1)
     # the information of sigma2 at the maximum is N / (2 sigma^4)
-    variance = (score @ score) * n / (n - 1) / (n * t / (2 * clustered.sigma2**2)) ** 2
+    factor = n / (n - 1) * (n * t - 1) / (n * t - 2)
+    variance = (score @ score) * factor / (n * t / (2 * clustered.sigma2**2)) ** 2
     assert clustered.sigma2_std_error == pytest.approx(np.sqrt(variance))
     for effects, count in (("none", n * t), ("unit", n * (t - 1))):
         res = nq.fit("y ~ x1", panel, w, model="sar", effects=effects, estimator="gs2sls")
@@ -222,7 +224,8 @@ def test_variance_of_scores_by_loops(effects, covariance, t):
     if effects == "unit":
         x, e = x - x.mean(axis=1, keepdims=True), e - e.mean(axis=1, keepdims=True)
     spec = RegressionSpec("y ~ x", "", (), (), "sar", effects, "none", covariance)
-    result = two_stage.score_variance(x.reshape(-1, 2), e.ravel(), 0.7, spec, (n, t))
+    by_unit = ErrorDependence((Clusters(np.tile(np.arange(n)[:, None], (1, t))),))
+    result = two_stage.score_variance(x.reshape(-1, 2), e.ravel(), 0.7, spec, (n, t), by_unit)
     total = np.zeros((2, 2))
     if covariance == "observed":
         total = 0.7 * np.einsum("itk,itl->kl", x, x)
@@ -236,7 +239,7 @@ def test_variance_of_scores_by_loops(effects, covariance, t):
     elif covariance == "cluster" or (effects == "unit" and t == 2):
         for i in range(n):
             s = (x[i] * e[i][:, None]).sum(axis=0)
-            total += np.outer(s, s) * n / (n - 1)
+            total += np.outer(s, s) * (1 if covariance == "cluster" else n / (n - 1))
     else:
         for i in range(n):
             variance = (e[i] ** 2).sum() / (t - 1)

@@ -145,7 +145,9 @@ def test_effects_are_dummies_for_linearmodels(moving, effects, covariance):
     model = iv.IV2SLS(table["y"].ravel(), exogenous, endogenous, excluded)
     if covariance == "cluster":
         peer = model.fit(cov_type="clustered", clusters=np.repeat(np.arange(n), t), debiased=False)
-        scale = n / (n - 1)
+        # Unit effects are nested in the clusters: with the constant they count as one.
+        k = 3 + (t if effects in ("period", "two-way") else 1)
+        scale = n / (n - 1) * (n * t - 1) / (n * t - k)
     else:
         peer = model.fit(cov_type="unadjusted", debiased=False)
         remaining = (n - 1 if effects in ("period", "two-way") else n) * (
@@ -223,7 +225,7 @@ def test_effects_and_unit_effects_come_with_it(moving):
         ({"effects": "random"}, "not offered for effects='random'"),
         ({"correction": "bias"}, "no incidental parameters"),
         ({"model": "slx"}, "has nothing to instrument"),
-        ({"model": "sac", "covariance": "cluster"}, "not offered for lam"),
+        ({"model": "sac", "covariance": "driscoll-kraay"}, "not offered for lam"),
         ({"estimator": "gmm"}, "estimator must be one of 'auto', 'ml', 'gs2sls', 'm', got 'gmm'"),
         ({"estimator": "ml", "instruments": "z"}, "are for estimator='gs2sls'"),
     ],

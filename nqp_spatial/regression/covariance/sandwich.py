@@ -7,7 +7,7 @@ import numpy as np
 from nqp_spatial.regression.covariance.information import Estimate, TraceMoments, scaled_inverse
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["clustered", "driscoll_kraay", "over_periods", "quasi_likelihood"]
+__all__ = ["driscoll_kraay", "over_periods", "quasi_likelihood"]
 
 
 def quasi_likelihood(
@@ -97,35 +97,6 @@ def _error_moments(
     return third, fourth
 
 
-def clustered(bread: np.ndarray, estimate: Estimate, shape: tuple[int, int]) -> np.ndarray:
-    """Return the sandwich for errors that are correlated over time within a unit.
-
-    Scores of a model without rho and lam are linear in the errors, and are summed over time in each
-    unit before they are squared. A factor n / (n - 1) corrects for the number of units.
-
-    Parameters
-    ----------
-    bread : ndarray
-        Information that is inverted.
-    estimate : Estimate
-    shape : tuple
-        (n_units, n_periods).
-
-    Returns
-    -------
-    ndarray
-    """
-    n, t = shape
-    k, s2 = len(estimate.coefs), estimate.sigma2
-    e = estimate.residuals.reshape(n, t)
-    score = np.zeros((n, t, k + len(estimate.rho) + 3))
-    score[:, :, :k] = estimate.filtered[0].reshape(n, t, k) * e[:, :, None] / s2
-    score[:, :, -1] = (e**2 - (e**2).mean()) / (2 * s2**2)
-    by_unit = score.sum(axis=1)[:, estimate.kept]
-    inverse = scaled_inverse(bread)
-    return np.asarray(inverse @ (by_unit.T @ by_unit) @ inverse * n / (n - 1))
-
-
 def driscoll_kraay(
     bread: np.ndarray,
     estimate: Estimate,
@@ -140,8 +111,11 @@ def driscoll_kraay(
 
     Parameters
     ----------
-    bread, estimate, shape
-        As in `clustered`.
+    bread : ndarray
+        Information that is inverted.
+    estimate : Estimate
+    shape : tuple
+        (n_units, n_periods).
     lags : int, optional
         By default ``floor(4 (T / 100)^(2/9))`` (Newey and West 1994).
 

@@ -22,13 +22,21 @@ from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError, OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._error_dependence import ErrorDependence
 from nqp_spatial.regression._evaluation import evaluate_side
 from nqp_spatial.regression._formulas import Functions, names_in, quoted
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights, lag
 from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.dependent import (
+    positive,
+    small_sample_factor,
+    variance_of_sum,
+    variance_with_forms,
+)
 from nqp_spatial.regression.covariance.heteroskedastic import heteroskedastic
 from nqp_spatial.regression.covariance.information import Estimate, inverted
+from nqp_spatial.regression.covariance.quadratic_forms import QuadraticForms, SparseForms
 from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of, weighted_sum
 from nqp_spatial.regression.spec import RegressionSpec
@@ -102,12 +110,13 @@ def fit_gs2sls(
         first_stage_strength(z[:, column], titles[column], h, exogenous)
         for column in np.flatnonzero(is_endogenous)
     ]
-    moments = _Moments(terms.matrix_u, spec, data.shape, bool(is_endogenous.any()))
+    moments = _Moments(terms.matrix_u, spec, data.shape, data.dependence, bool(is_endogenous.any()))
     first = _second_stage(data, h, 0.0)
     if not spec.has_lam:
         notes += _stability(first.estimate, terms)
+        cov, more = first.covariance()
         tests = {"J": first.overidentification(h)}
-        return Estimated(first.estimate, first.covariance(), notes=tuple(notes), tests=tests)
+        return Estimated(first.estimate, cov, notes=(*notes, *more), tests=tests)
     # Residuals, lam with equal weights, filtered regression, lam with the weights that it implies.
     lam = moments.minimum(first.estimate, np.eye(2))
     second = _second_stage(data, h, lam)
@@ -116,7 +125,13 @@ def fit_gs2sls(
     # The coefficients stay those of the second step; their covariance uses the last filter.
     last = _second_stage(data, h, lam)
     last = replace(last, estimate=_with_variance(replace(second.estimate, lam=lam)))
-    cov, tests = moments.joined(last), {"J": second.overidentification(h)}
+    cov = moments.joined(last)
+    if spec.covariance in ("cluster", "conley"):
+        usual = np.sqrt(last.estimate.sigma2 * np.diag(last.bread))
+        scale = np.append(usual, np.sqrt(cov[-2, -2]))
+        cov[:-1, :-1], more = positive(cov[:-1, :-1], scale)
+        notes += [*data.dependence.notes(spec), *more]
+    tests = {"J": second.overidentification(h)}
     return Estimated(last.estimate, cov, notes=tuple(notes), tests=tests)
 
 
@@ -237,6 +252,7 @@ def score_variance(
     sigma2: float,
     spec: RegressionSpec,
     shape: tuple[int, int],
+    dependence: ErrorDependence,
 ) -> np.ndarray:
     """Return the variance of columns'e under ``spec.covariance``.
 
@@ -250,21 +266,22 @@ def score_variance(
     spec : RegressionSpec
     shape : tuple
         (n_units, n_periods).
+    dependence : ErrorDependence
+        Of clusters or near units, where the covariance allows for them.
 
     Returns
     -------
     ndarray
-        Shape (K, K).
+        Shape (K, K); without the factor of clusters.
     """
     n, t = shape
     if spec.covariance in ("observed", "expected"):
         return np.asarray(sigma2 * (columns.T @ columns))
     score = (columns * e[:, None]).reshape(n, t, -1)
     if spec.covariance == "driscoll-kraay":
-        return sandwich.over_periods(score.sum(axis=0))
-    if spec.covariance == "cluster":
-        by_unit = score.sum(axis=1)
-        return np.asarray(by_unit.T @ by_unit * n / (n - 1))
+        return sandwich.over_periods(score.sum(axis=0), spec.lags)
+    if spec.covariance in ("cluster", "conley"):
+        return variance_of_sum(score, dependence)
     plain = heteroskedastic(columns, e, spec, shape)
     return plain * n / (n - 1) if spec.sweeps_units and t == 2 else plain
 
@@ -285,6 +302,7 @@ class _Stage:
     spec : RegressionSpec
     shape : tuple
         (n_units, n_periods).
+    dependence : ErrorDependence
     """
 
     estimate: Estimate
@@ -293,16 +311,26 @@ class _Stage:
     bread: np.ndarray
     spec: RegressionSpec
     shape: tuple[int, int]
+    dependence: ErrorDependence
 
     def meat(self, columns: np.ndarray) -> np.ndarray:
         """Return the variance of columns'e under the requested covariance."""
         e = self.estimate.innovations
-        return score_variance(columns, e, self.estimate.sigma2, self.spec, self.shape)
+        variance = score_variance(
+            columns, e, self.estimate.sigma2, self.spec, self.shape, self.dependence
+        )
+        if self.spec.covariance not in ("cluster", "conley"):
+            return variance
+        k = self.fitted.shape[1]
+        return variance * small_sample_factor(self.dependence, self.spec, self.shape, k)
 
-    def covariance(self) -> np.ndarray:
-        """Return the covariance of (coefs, rho, sigma2)."""
+    def covariance(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return the covariance of (coefs, rho, sigma2), and notes."""
         cov = self.bread @ self.meat(self.fitted) @ self.bread
-        return bordered(cov, self.estimate)
+        notes: tuple[str, ...] = ()
+        if self.spec.covariance in ("cluster", "conley"):
+            cov, notes = positive(cov, np.sqrt(self.estimate.sigma2 * np.diag(self.bread)))
+        return bordered(cov, self.estimate), (*self.dependence.notes(self.spec), *notes)
 
     def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
         """Test the overidentifying restrictions, valid under the requested covariance."""
@@ -335,7 +363,7 @@ def _second_stage(data: ModelData, h: np.ndarray, lam: float) -> _Stage:
     bread = inverted(fitted.T @ fitted, "the cross-product of instrumented regressors")
     delta = bread @ (fitted.T @ y)
     estimate = replace(empty, coefs=delta[:k], rho=delta[k:] if spec.has_rho else empty.rho)
-    return _Stage(_with_variance(estimate), fitted, z, bread, spec, data.shape)
+    return _Stage(_with_variance(estimate), fitted, z, bread, spec, data.shape, data.dependence)
 
 
 def _with_variance(estimate: Estimate) -> Estimate:
@@ -363,6 +391,7 @@ class _Moments:
     spec : RegressionSpec
     shape : tuple
         (n_units, n_periods).
+    dependence : ErrorDependence
     has_endogenous : bool
         Whether any regressor is endogenous, so that estimation errors of the coefficients enter the
         moments.
@@ -371,6 +400,7 @@ class _Moments:
     matrix: sparse.csr_array | None
     spec: RegressionSpec
     shape: tuple[int, int]
+    dependence: ErrorDependence
     has_endogenous: bool
 
     def doubled(self) -> tuple[sparse.csr_array, sparse.csr_array]:
@@ -431,6 +461,14 @@ class _Moments:
 
     def variance(self, stage: _Stage) -> np.ndarray:
         """Return the variance of sqrt(N) q, shape (2, 2)."""
+        if self.spec.covariance in ("cluster", "conley"):
+            variance = self._dependent(stage)[-2:, -2:] / len(stage.fitted)
+            if not np.linalg.det(variance) > 0 or not variance[0, 0] > 0:
+                raise ConvergenceError(
+                    "with this covariance the moments of lam have no positive variance; take one "
+                    "way of clustering, or a shorter cutoff_km= with kernel='bartlett'"
+                )
+            return variance
         diagonals, times = self._spread(stage)
         matrices, linear = self.doubled(), self._linear(stage)
         weight = np.broadcast_to(diagonals, self.shape).ravel()
@@ -440,6 +478,15 @@ class _Moments:
                 product = matrices[i].multiply(matrices[j])
                 values[i, j] += times / 2 * float((diagonals * (product @ diagonals)).sum())
         return np.asarray(values / len(weight))
+
+    def _dependent(self, stage: _Stage) -> np.ndarray:
+        """Return the joint variance of Zhat'e and N q for dependent errors."""
+        k, e = stage.fitted.shape[1], stage.estimate.innovations
+        columns = np.column_stack([stage.fitted, self._linear(stage)]) * e[:, None]
+        halves = [sparse.csr_array(matrix / 2) for matrix in self.doubled()]
+        forms = QuadraticForms(SparseForms(halves), [0, 1], e.reshape(self.shape))
+        score = columns.reshape(*self.shape, k + 2)
+        return variance_with_forms(score, forms, [k, k + 1], 1.0, self.dependence)
 
     def joined(self, stage: _Stage) -> np.ndarray:
         """Return the covariance of (coefs, rho, lam, sigma2)."""
@@ -454,4 +501,9 @@ class _Moments:
         cov[:size, :size] = stage.bread @ stage.meat(stage.fitted) @ stage.bread
         cov[:size, size] = cov[size, :size] = cross @ pull
         cov[size, size] = 1 / float(slope @ inverse @ slope) / count
+        if self.spec.covariance in ("cluster", "conley"):
+            factor = small_sample_factor(self.dependence, self.spec, self.shape, size + 1)
+            across = stage.bread @ self._dependent(stage)[:size, -2:] / count
+            cov[:size, size] = cov[size, :size] = factor * across @ pull
+            cov[size, size] *= factor
         return bordered(cov, stage.estimate)

@@ -14,6 +14,7 @@ from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.dependent import dependent_covariance
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.estimators.ols import heteroskedastic_covariance
@@ -138,9 +139,8 @@ def fit_ml(
         estimate = adjusted[0]
     elif spec.correction == "bias":
         estimate = _corrected(estimate, data, determinants, likelihood, moments)
-    cov = _covariance(
-        estimate, data, likelihood, moments, None if adjusted is None else adjusted[1]
-    )
+    derivative = None if adjusted is None else adjusted[1]
+    cov = _covariance(estimate, data, likelihood, moments, derivative, seed, notes)
     convergence, more = _convergence(best, likelihood)
     notes += [*more, *stability_notes(estimate, data), *_weakly_identified(estimate, cov)]
     return Estimated(estimate, cov, loglik, convergence, tuple(notes))
@@ -274,7 +274,9 @@ def _covariance(
     data: ModelData,
     likelihood: ConcentratedLikelihood,
     moments: Moments,
-    adjustment: np.ndarray | None = None,
+    adjustment: np.ndarray | None,
+    seed: int | None,
+    notes: list[str],
 ) -> np.ndarray:
     """Return the covariance; `adjustment` is the derivative of what corrects the score."""
     kind, logdets = data.spec.covariance, likelihood.logdets
@@ -287,9 +289,11 @@ def _covariance(
     if kind == "observed":
         return info.scaled_inverse(bread)
     if kind == "driscoll-kraay":
-        return sandwich.driscoll_kraay(bread, estimate, data.shape)
-    if kind == "cluster":
-        return sandwich.clustered(bread, estimate, data.shape)
+        return sandwich.driscoll_kraay(bread, estimate, data.shape, data.spec.lags)
+    if kind in ("cluster", "conley"):
+        cov, more = dependent_covariance(bread, estimate, data, seed)
+        notes += more
+        return cov
     if kind == "robust" and data.spec.model in ("ols", "slx"):  # dynamic: linear in the errors
         return heteroskedastic_covariance(estimate, data)
     trace_sums = moments(estimate, diagonal=True)

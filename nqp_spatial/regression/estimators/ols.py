@@ -7,6 +7,7 @@ import numpy as np
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.dependent import dependent_covariance
 from nqp_spatial.regression.covariance.heteroskedastic import (
     heteroskedastic,
     heteroskedastic_factor,
@@ -40,19 +41,20 @@ def fit_ols(data: ModelData) -> Estimated:
             f"the model {spec.formula!r} with effects={spec.effects!r} has no coefficients to "
             "estimate; name regressors, or take a spatial model"
         )
+    notes: tuple[str, ...] = ()
     cov = np.zeros((k + 1, k + 1))
     cov[:k, :k] = squares / residual_df(data, k) * projection.gram_inverse
     cov[k, k] = 2 * sigma2**2 / counts.observations
-    if spec.covariance in ("cluster", "driscoll-kraay"):
+    if spec.covariance in ("cluster", "conley", "driscoll-kraay"):
         bread = observed(estimate, (None, None))
-        if spec.covariance == "cluster":
-            cov = sandwich.clustered(bread, estimate, data.shape)
+        if spec.covariance == "driscoll-kraay":
+            cov = sandwich.driscoll_kraay(bread, estimate, data.shape, spec.lags)
         else:
-            cov = sandwich.driscoll_kraay(bread, estimate, data.shape)
+            cov, notes = dependent_covariance(bread, estimate, data)
     if spec.covariance == "robust":
         cov = heteroskedastic_covariance(estimate, data)
     loglik = -counts.observations / 2 * (np.log(2 * np.pi * sigma2) + 1)
-    return Estimated(estimate, cov, float(loglik))
+    return Estimated(estimate, cov, float(loglik), notes=notes)
 
 
 def heteroskedastic_covariance(estimate: Estimate, data: ModelData) -> np.ndarray:

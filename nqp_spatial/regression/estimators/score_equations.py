@@ -213,7 +213,10 @@ class AdjustedScores:
         structural = self.data.design.y - score.point[0] * self.data.design.lag_y[:, :, 0]
         structural = structural - self.estimate(score).disturbances.reshape(n, t)
         linear[:, :, k] = demean(score.pair.filtered_spill(structural)[0], self.spec)
-        omega = score_variance(linear.reshape(n * t, -1), r.ravel(), 0.0, self.spec, self.shape)
+        columns = linear.reshape(n * t, -1)
+        omega = score_variance(columns, r.ravel(), 0.0, self.spec, self.shape, self.data.dependence)
+        if self.spec.covariance == "cluster":
+            omega *= n / (n - 1)
         variances = None
         if self.spec.covariance == "robust":
             variances = error_variances(r, demeaned=self.spec.sweeps_units)

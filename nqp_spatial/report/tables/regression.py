@@ -169,7 +169,7 @@ def _about(
     names = {"gs2sls": "GS2SLS", "m": t("adjusted scores"), "ml": t("likelihood")}
     estimators = [names[spec.estimator] for spec in specs]
     corrections = [label("correction", spec.correction) for spec in specs]
-    covariances = [label("covariance", spec.covariance) for spec in specs]
+    covariances = [spec.covariance_words() for spec in specs]
     inference = [inference_of(effects) for effects in impacts.values()]
     kinds = same_or_each(spec.model.upper() for spec in specs)
     weights = same_or_each(spec.weights for spec in specs)
