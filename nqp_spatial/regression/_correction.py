@@ -30,6 +30,8 @@ def resolve_correction(
         )
     if spec.keeps_intercept:
         return "none", ()
+    if spec.estimator == "m":
+        return ("none" if spec.is_dynamic else "transformation"), ()  # the scores are adjusted
     if spec.estimator == "gs2sls":
         return "transformation", ()  # of sigma2 only: divided by the observations after demeaning
     if spec.is_dynamic and spec.sweeps_units:

@@ -14,7 +14,7 @@ from nqp_spatial.core.options import Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._correction import BIAS_CORRECTED, NOTHING_TO_LAG, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
 from nqp_spatial.regression._error_components import check_error_components
@@ -26,13 +26,16 @@ from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
 from nqp_spatial.regression.covariance.information import Estimate
 from nqp_spatial.regression.estimators import (
     Estimated,
+    fit_adjusted_score,
     fit_error_components,
     fit_gs2sls,
     fit_ml,
     fit_ols,
+    fit_short_panel,
 )
 from nqp_spatial.regression.estimators.ml import LogDeterminants, log_determinants
 from nqp_spatial.regression.estimators.ols import residual_df
+from nqp_spatial.regression.estimators.short_panel import NO_ROOT
 from nqp_spatial.regression.likelihood.log_determinant import LogDetMethod
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import (
@@ -141,26 +144,31 @@ def fit(
         93 % of samples with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five
         periods and tau = 0.7; with thirty periods in 93 to 95 %
         (benchmarks/calibration_estimates.csv).
-    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        Inverse of the observed (default) or expected information. ``robust`` is, with "ml", the
-        QML sandwich, valid when the errors are not normal (Lee 2004), but not under
-        heteroskedasticity, which biases rho itself (Lin and Lee 2010); with "gs2sls" it is valid
-        under heteroskedasticity. ``cluster`` is valid when errors are correlated over time within a
-        unit or differ in variance; it needs many units, and is available for ``ols`` and ``slx``,
-        where with one period it is the heteroskedasticity-robust matrix (times n / (n - 1)), and
-        with "gs2sls". ``driscoll-kraay`` (1998) is valid when errors are also correlated across
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay"}
+        Inverse of the observed (default) or expected information. ``qml`` is the sandwich of the
+        likelihood, valid when the errors are not normal (Lee 2004), but not under
+        heteroskedasticity, which biases rho itself (Lin and Lee 2010). ``robust`` is valid under
+        heteroskedasticity, with "m" (which "auto" then takes for rho and lam) and "gs2sls".
+        ``cluster`` is valid when errors are correlated over time within a unit or differ in
+        variance; it needs many units, and is available with "m" and "gs2sls", and for ``ols`` and
+        ``slx``, where with one period it is the heteroskedasticity-robust matrix (times
+        n / (n - 1)). ``driscoll-kraay`` (1998) is valid when errors are also correlated across
         units; it needs many periods, about thirty. ``ols`` and ``slx`` have the least-squares
-        covariance (with degrees of freedom) and no "robust": by maximum likelihood that would be
-        the same matrix.
+        covariance (with degrees of freedom) and no "qml": that would be the same matrix.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
     estimator : {"auto", "ml", "gs2sls", "m"}
-        Maximum likelihood, or generalised spatial two-stage least squares: W y is instrumented by
+        Maximum likelihood; generalised spatial two-stage least squares: W y is instrumented by
         W X and W^2 X (W^2 X and W^3 X where W X is in the model), and lam is estimated from moment
-        conditions that hold under heteroskedasticity (Kelejian and Prucha 2010). It is less
-        efficient than maximum likelihood, but consistent under heteroskedasticity, where maximum
-        likelihood is not; use it with ``covariance="robust"``. Fixed effects are removed by
-        demeaning. Not for dynamic models and random effects; lam with "observed" or "robust" only.
+        conditions that hold under heteroskedasticity (Kelejian and Prucha 2010); or adjusted
+        scores: the scores of rho and lam without the diagonals of their quadratic forms (Lin and
+        Lee 2010; Liu and Yang 2015, 2020). Both are consistent under heteroskedasticity, where
+        maximum likelihood is not; use them with ``covariance="robust"``. "m" is usually the more
+        precise of the two; its errors may differ in variance between units and over time, and be
+        correlated over time within a unit. "gs2sls" allows for endogenous regressors. ``auto``
+        takes "m" where "robust" is asked for in a model with rho or lam, else "ml". Neither is for
+        dynamic models and random effects; "gs2sls" has lam with "observed" or "robust" only, "m"
+        has "robust" and "cluster" only.
     cluster : str or list of str, optional
         With ``covariance="cluster"``: one or two columns whose values form the clusters; the units
         by default.
@@ -247,7 +255,8 @@ def fit(
         cutoff_km=cutoff_km, kernel=kernel, lags=lags, random_errors=random_errors, serial=serial,
     )  # fmt: skip
     check_error_components(draft, estimator, panel)
-    draft = replace(draft, estimator=resolve_estimator(estimator, draft, panel.n_periods))
+    chosen_estimator = resolve_estimator(estimator, draft, panel.n_periods, correction)
+    draft = replace(draft, estimator=chosen_estimator)
     check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = match_term_weights(weights, panel, needed, model)
@@ -257,8 +266,21 @@ def fit(
     if data.spec.is_linear:
         return _result(panel, data, fit_ols(data), LogDeterminants(None), notes)
     determinants = log_determinants(terms, logdet, seed)
-    if estimator == "gs2sls":
+    if data.spec.estimator == "gs2sls":
         estimated = fit_gs2sls(data, panel, endogenous, instruments, functions)
+    elif data.spec.estimator == "m" and data.spec.is_dynamic:
+        try:
+            estimated = fit_short_panel(data, determinants, seed)
+        except ConvergenceError:
+            if estimator == "m":
+                raise
+            # ``auto``: the bias-corrected likelihood, and a note that says so.
+            likely = replace(data.spec, estimator="ml")
+            chosen, notes = resolve_correction(correction, likely, terms)
+            data = replace(data, spec=replace(likely, correction=chosen))
+            estimated, notes = fit_ml(data, determinants, seed), (NO_ROOT, *notes)
+    elif data.spec.estimator == "m":
+        estimated = fit_adjusted_score(data, determinants, seed)
     elif data.spec.has_error_components:
         estimated = fit_error_components(data, determinants)
     else:
@@ -296,6 +318,11 @@ def parts_data(
         Unit effects are transformed away. ``auto`` subtracts the bias due to period dummies.
     """
     _check_shape(panel, effects, dynamic=False)
+    if covariance == "robust" and estimator == "ml":
+        raise OptionError(
+            "covariance='robust' is not offered by likelihood, which is biased where variances "
+            "differ; use estimator='gs2sls', or covariance='qml' for errors that are not normal"
+        )
     if covariance == "driscoll-kraay":
         require_even_steps(panel.periods, "covariance='driscoll-kraay'")
     chosen: Correction = "transformation" if effects == "unit" or estimator == "gs2sls" else "none"

@@ -180,6 +180,10 @@ class RegressionSpec(Displayed):
             words.append(t("serially correlated errors"))
         if self.estimator == "gs2sls":
             words.append(t("by GS2SLS"))
+        if self.estimator == "m":
+            words.append(
+                t("by adjusted scores (Yang 2018)") if self.is_dynamic else t("by adjusted scores")
+            )
         return join(", ", words)
 
     def _blocks(self) -> list[Block]:
@@ -209,19 +213,22 @@ def check_options(
 def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:
     """Raise `OptionError` for a covariance that is not valid in this model."""
     kind, likelihood = spec.covariance, spec.estimator == "ml"
-    if likelihood and kind == "robust" and spec.model in ("ols", "slx"):
+    if kind == "qml":
+        _check_quasi_likelihood(spec)
+    linear = spec.model in ("ols", "slx")
+    if likelihood and kind == "robust" and not (linear or spec.has_phi):
         raise OptionError(
-            f"covariance='robust' is not offered for model {spec.model!r}: by likelihood it allows "
-            "for errors that are not normal, which here gives the classical matrix, and not for "
-            "unequal variances; use covariance='cluster' (with one period that is the "
-            "heteroskedasticity-robust matrix) or 'driscoll-kraay'"
+            f"covariance='robust' is not offered for model {spec.model!r} by likelihood, whose "
+            "estimates of rho and lam are themselves biased where variances differ; use "
+            "estimator='m' (adjusted scores) or 'gs2sls' with covariance='robust', or, for errors "
+            "of equal variance that are not normal, covariance='qml'"
         )
     if likelihood and kind == "cluster" and (spec.has_rho or spec.has_lam):
         raise OptionError(
             f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
             "score of rho and lam is quadratic in the errors, and its split by units depends on "
-            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster', or, by "
-            "likelihood, 'observed', 'robust' or 'driscoll-kraay'"
+            "their order; use estimator='gs2sls' or 'm' with covariance='robust' or 'cluster', or, "
+            "by likelihood, 'observed', 'qml' or 'driscoll-kraay'"
         )
     if kind == "cluster" and n_units < 2:
         raise OptionError("covariance='cluster' needs two units or more, this panel has one")
@@ -229,4 +236,18 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
         raise OptionError(
             "covariance='driscoll-kraay' adds up over periods and needs many of them, some thirty; "
             f"this panel has {n_periods}"
+        )
+
+
+def _check_quasi_likelihood(spec: RegressionSpec) -> None:
+    """Refuse the covariance of quasi maximum likelihood where it is not one."""
+    if spec.estimator != "ml":
+        raise OptionError(
+            "covariance='qml' is for estimator='ml'; with estimator="
+            f"{spec.estimator!r} use covariance='robust'"
+        )
+    if spec.model in ("ols", "slx"):
+        raise OptionError(
+            f"covariance='qml' is not offered for model {spec.model!r}: it allows for errors that "
+            "are not normal, which here gives the classical matrix; use covariance='observed'"
         )

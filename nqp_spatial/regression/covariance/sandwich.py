@@ -7,10 +7,10 @@ import numpy as np
 from nqp_spatial.regression.covariance.information import Estimate, TraceMoments, scaled_inverse
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["clustered", "driscoll_kraay", "over_periods", "robust"]
+__all__ = ["clustered", "driscoll_kraay", "over_periods", "quasi_likelihood"]
 
 
-def robust(
+def quasi_likelihood(
     bread: np.ndarray,
     information: np.ndarray,
     estimate: Estimate,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nqp_spatial.core.text import t
+from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression._estimated import Convergence
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
@@ -15,6 +16,7 @@ from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.covariance import sandwich
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.estimators.estimated import Estimated
+from nqp_spatial.regression.estimators.ols import heteroskedastic_covariance
 from nqp_spatial.regression.estimators.period_dummies import adjusted_estimate
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import (
@@ -29,9 +31,12 @@ from nqp_spatial.regression.likelihood.several_lags import LagMatrices, lag_matr
 __all__ = [
     "LogDeterminants",
     "concentrated_likelihood",
+    "corrected_estimate",
     "fit_ml",
+    "likelihood_maximum",
     "log_determinants",
     "profile_loglik",
+    "stability_notes",
 ]
 
 # Correlation of the estimates of rho and lam from which a note warns.
@@ -112,7 +117,7 @@ def fit_ml(
     if terms.has_parts:
         best = maximize_from(likelihood, starts or _starts(likelihood, terms.names_y))
     else:
-        best, likelihood = _maximum(likelihood, terms)
+        best, likelihood = likelihood_maximum(likelihood, terms)
         if spec.has_phi and not likelihood.counts.units:
             notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
     if best.n_maxima > 1:
@@ -137,7 +142,7 @@ def fit_ml(
         estimate, data, likelihood, moments, None if adjusted is None else adjusted[1]
     )
     convergence, more = _convergence(best, likelihood)
-    notes += [*more, *_stability(estimate, data), *_weakly_identified(estimate, cov)]
+    notes += [*more, *stability_notes(estimate, data), *_weakly_identified(estimate, cov)]
     return Estimated(estimate, cov, loglik, convergence, tuple(notes))
 
 
@@ -166,13 +171,32 @@ def _weakly_identified(estimate: info.Estimate, cov: np.ndarray) -> list[str]:
     ]
 
 
+def corrected_estimate(
+    data: ModelData, determinants: LogDeterminants, seed: int | None = 0
+) -> info.Estimate:
+    """Return the bias-corrected maximum of a dynamic model, without its covariance.
+
+    Where the uncorrected estimate is not stable the bias has no formula, and it is returned itself.
+    """
+    likelihood = concentrated_likelihood(data, determinants)
+    best, likelihood = likelihood_maximum(likelihood, data.terms)
+    estimate = info.estimate_at(best.parameters, data.projection, likelihood)
+    if data.spec.correction != "bias":
+        return estimate
+    moments = _moments_of(data, likelihood, seed, [])
+    try:
+        return _corrected(estimate, data, determinants, likelihood, moments)
+    except ConvergenceError:
+        return estimate
+
+
 def profile_loglik(data: ModelData) -> float:
     """Return only the maximised log-likelihood of a model with several matrices W."""
     likelihood = concentrated_likelihood(data, log_determinants(data.terms))
     return maximize_from(likelihood, _starts(likelihood, data.terms.names_y)).loglik
 
 
-def _maximum(
+def likelihood_maximum(
     likelihood: ConcentratedLikelihood, terms: TermWeights
 ) -> tuple[Maximum, ConcentratedLikelihood]:
     """Return the maximum, and the likelihood, without phi if phi is at its bound."""
@@ -266,9 +290,13 @@ def _covariance(
         return sandwich.driscoll_kraay(bread, estimate, data.shape)
     if kind == "cluster":
         return sandwich.clustered(bread, estimate, data.shape)
+    if kind == "robust" and data.spec.model in ("ols", "slx"):  # dynamic: linear in the errors
+        return heteroskedastic_covariance(estimate, data)
     trace_sums = moments(estimate, diagonal=True)
     information = info.expected(estimate, trace_sums)
-    return sandwich.robust(bread, information, estimate, trace_sums, data.spec, data.shape)
+    return sandwich.quasi_likelihood(
+        bread, information, estimate, trace_sums, data.spec, data.shape
+    )
 
 
 def _convergence(
@@ -307,7 +335,8 @@ def _convergence(
     return convergence, [note]
 
 
-def _stability(estimate: info.Estimate, data: ModelData) -> list[str]:
+def stability_notes(estimate: info.Estimate, data: ModelData) -> list[str]:
+    """Return in words whether a dynamic model is stable."""
     if not data.spec.is_dynamic:
         return []
     tau, eta = lag_parameters(estimate.coefs, data.spec)

@@ -166,7 +166,8 @@ def _about(
 ) -> list[str]:
     """Return the description of the numbers, each fact once if all columns share it."""
     specs = [model.spec for model in models.values()]
-    estimators = ["GS2SLS" if s.estimator == "gs2sls" else t("likelihood") for s in specs]
+    names = {"gs2sls": "GS2SLS", "m": t("adjusted scores"), "ml": t("likelihood")}
+    estimators = [names[spec.estimator] for spec in specs]
     corrections = [label("correction", spec.correction) for spec in specs]
     covariances = [label("covariance", spec.covariance) for spec in specs]
     inference = [inference_of(effects) for effects in impacts.values()]
