@@ -24,10 +24,8 @@ from benchmarks.cases import lattice
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
-from nqp_spatial.regression.diagnostics._model_tests import (
-    random_effects_tests,
-    simplification_tests,
-)
+from nqp_spatial.regression.diagnostics._model_tests import simplification_tests
+from nqp_spatial.regression.diagnostics._random_effects_tests import random_effects_tests
 from nqp_spatial.regression.diagnostics._residual_tests import pesaran_cd
 from nqp_spatial.regression.spec import RegressionSpec
 

@@ -23,7 +23,7 @@ from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.covariance import sandwich
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
-from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
+from nqp_spatial.regression.diagnostics._random_effects_tests import random_effects_tests
 from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import log_marginal, posterior_probabilities
 from nqp_spatial.regression.spec import RegressionSpec

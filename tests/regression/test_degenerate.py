@@ -208,7 +208,7 @@ def test_diagnostics_without_regressors(plain):
 
 
 def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
-    from nqp_spatial.regression.diagnostics import _model_tests
+    from nqp_spatial.regression.diagnostics import _model_tests, _random_effects_tests
     from nqp_spatial.regression.diagnostics import specification_search as specification
 
     panel, w = plain
@@ -218,7 +218,7 @@ def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
             raise BoundaryError("rho runs to the edge")
         return nq.fit(*args, model=model, **options)
 
-    for module in (specification, _model_tests):
+    for module in (specification, _model_tests, _random_effects_tests):
         monkeypatch.setattr(module, "fit", fails)
     result = nq.diagnostics("y ~ x1 + x2", panel, w)
     assert result.notes == (

@@ -9,7 +9,7 @@ from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
+from nqp_spatial.regression.diagnostics._random_effects_tests import random_effects_tests
 from tests.regression.test_family import MODELS, numerical_hessian, weights_for
 
 TRUTH = {"rho": 0.35, "lam": 0.3}

@@ -21,9 +21,9 @@ from nqp_spatial.regression.diagnostics._criteria import criteria_of
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
 from nqp_spatial.regression.diagnostics._model_tests import (
     fixed_effects_tests,
-    random_effects_tests,
     simplification_tests,
 )
+from nqp_spatial.regression.diagnostics._random_effects_tests import random_effects_tests
 from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import (
     PosteriorResult,
