@@ -393,7 +393,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     },
     "test group": {
         "effects": "Fixed effects (SDM, dummy variables)",
-        "random-effects": "Random or fixed unit effects (SDM)",
+        "random-effects": "Random or fixed unit effects",
         "residuals": "Residuals of the linear model",
         "score": "LM tests of the linear model",
         "simplification": "Simplifications of the Durbin model",

@@ -311,7 +311,7 @@ def test_dependence_is_of_residuals_before_period_effects(lattice, simulate, eff
     assert result.tests["Pesaran CD"].statistic == checks.pesaran_cd(loose).statistic
     assert result.tests["LR: period effects"].df == 3
     assert ("LR: unit effects" in result.tests) == (effects == "two-way")
-    assert ("Hausman" in result.tests) == (effects == "two-way")
+    assert ("Hausman: SDM" in result.tests) == (effects == "two-way")
 
 
 def test_two_periods_have_no_measure_of_dependence():
@@ -335,15 +335,15 @@ def test_hausman_and_mundlak_by_hand(lattice, simulate):
     gap = (fixed.params[keys] - random.params[keys]).to_numpy()
     V = fixed.cov.loc[keys, keys] * random.sigma2 / fixed.sigma2 - random.cov.loc[keys, keys]
     statistic = gap @ np.linalg.solve(V.to_numpy(), gap)
-    assert result["Hausman"].statistic == pytest.approx(statistic)
-    assert result["Hausman"].df == 4
+    assert result["Hausman: SDM"].statistic == pytest.approx(statistic)
+    assert result["Hausman: SDM"].df == 4
     subset = [key for key in means.params.index if key[0] in ("mean", "wmean")]
     assert len(subset) == 4
     values, V = means.params[subset].to_numpy(), means.cov.loc[subset, subset].to_numpy()
     # beta, theta, their means, and the constant: nine coefficients told by 36 averages
     statistic = values @ np.linalg.solve(V, values) * (1 - 9 / 36)
-    assert result["Mundlak"].statistic == pytest.approx(statistic)
-    assert result["Mundlak"].df == 4
+    assert result["Mundlak: SDM"].statistic == pytest.approx(statistic)
+    assert result["Mundlak: SDM"].df == 4
 
 
 def test_level_of_diagnostics_lies_inside(lattice, simulate):
