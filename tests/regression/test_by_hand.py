@@ -6,7 +6,6 @@ import itertools
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import integrate, stats
 from scipy.special import gammaln, logsumexp
@@ -191,25 +190,6 @@ def test_probabilities_of_residual_tests():
     result = checks.pesaran_cd(constant).statistic
     # n enters as the number of units, and the missing unit's own length as zero
     assert result == pytest.approx(np.sqrt(2 * 6 / (14 * 13)) * (pairs - 0.5))
-
-
-def test_moran_of_residuals_by_hand(neighbours):
-    w = neighbours(15, 4, seed=6)
-    W = w.sparse.toarray()
-    e = np.random.default_rng(6).normal(size=(15, 2))
-    result = checks.moran_by_period(e, w.sparse, pd.Index([1, 2]))
-    n, s0 = 15, W.sum()
-    s1 = ((W + W.T) ** 2).sum() / 2
-    s2 = ((W.sum(axis=0) + W.sum(axis=1)) ** 2).sum()
-    variance = (n**2 * s1 - n * s2 + 3 * s0**2) / ((n**2 - 1) * s0**2) - 1 / 14**2
-    for t in (0, 1):
-        z = e[:, t] - e[:, t].mean()
-        moran = n / s0 * (z @ W @ z) / (z @ z)
-        score = (moran + 1 / 14) / np.sqrt(variance)
-        row = result.iloc[t]
-        assert row.tolist() == pytest.approx(
-            [moran, -1 / 14, score, 2 * (1 - stats.norm.cdf(abs(score)))]
-        )
 
 
 def test_exponent_of_more_units_than_a_block():

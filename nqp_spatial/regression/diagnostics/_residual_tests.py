@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
-from scipy import sparse, stats
+from scipy import stats
 
 from nqp_spatial.core.inference import (
     HypothesisTest,
@@ -18,62 +17,10 @@ from nqp_spatial.core.text import t
 __all__ = [
     "cross_section_exponent",
     "heteroskedasticity_test",
-    "moran_by_period",
     "normality_test",
     "pesaran_cd",
     "residual_tests",
 ]
-
-
-def moran_by_period(
-    residuals: np.ndarray, matrix: sparse.csr_array, periods: pd.Index
-) -> pd.DataFrame:
-    """Compute Moran's I of residuals in each period.
-
-    Parameters
-    ----------
-    residuals : ndarray
-        Shape (n, T).
-    matrix : csr_array
-        W.
-    periods : Index
-
-    Returns
-    -------
-    DataFrame
-        By period: ``moran_i``, ``expected``, ``z``, ``p_value`` (two-sided), under normality.
-
-    Notes
-    -----
-    The moments are those of a variable, not of residuals: they are approximate because regressors
-    and effects were removed. The score tests account for this. Source: Cliff and Ord (1981), p. 21.
-
-    Examples
-    --------
-    >>> w = sparse.csr_array(np.array([[0.0, 1], [1, 0]]))
-    >>> moran_by_period(np.array([[1.0], [-1.0]]), w, pd.Index([2020]))["moran_i"].tolist()
-    [-1.0]
-    """
-    z = residuals - residuals.mean(axis=0)
-    n = len(z)
-    s0 = float(matrix.sum())
-    s1 = float((matrix + matrix.T).power(2).sum()) / 2
-    s2 = float(((matrix.sum(axis=0) + matrix.sum(axis=1)) ** 2).sum())
-    moran = n / s0 * (z * (matrix @ z)).sum(axis=0) / (z**2).sum(axis=0)
-    expected = -1 / (n - 1)
-    variance = (n**2 * s1 - n * s2 + 3 * s0**2) / ((n**2 - 1) * s0**2) - expected**2
-    z_scores = np.full_like(moran, np.nan)
-    if variance > 0:
-        z_scores = (moran - expected) / np.sqrt(variance)
-    return pd.DataFrame(
-        {
-            "moran_i": moran,
-            "expected": expected,
-            "z": z_scores,
-            "p_value": two_sided_p(z_scores),
-        },
-        index=periods,
-    )
 
 
 def pesaran_cd(residuals: np.ndarray) -> HypothesisTest | NotApplicable:

@@ -23,6 +23,7 @@ from nqp_spatial.regression.diagnostics._model_tests import (
     fixed_effects_tests,
     simplification_tests,
 )
+from nqp_spatial.regression.diagnostics._moran_tests import moran_by_period, moran_test
 from nqp_spatial.regression.diagnostics._random_effects_tests import random_effects_tests
 from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import (
@@ -64,7 +65,10 @@ class DiagnosticsResult(Displayed):
     posterior : DataFrame
         Posterior probabilities of SLX, SDM and SDEM.
     moran : DataFrame
-        Moran's I of the least-squares residuals by period.
+        Moran's I of the least-squares residuals by period: ``moran_i, expected, z, p_value``, with
+        the moments of residuals. Exact under normality for a cross-section, approximate by period
+        in a panel; the test "Moran's I" of all periods together is exact. Neither is valid for
+        residuals of a model with rho or lam, whose estimation changes the moments.
     exponent : float
         Exponent of cross-sectional dependence of the least-squares residuals before removal of
         period effects; missing for one or two periods.
@@ -215,7 +219,15 @@ def diagnostics(
         "simplification": simplification_tests(models),
         "effects": fixed_effects_tests(*arguments),
         "random-effects": random_effects_tests(*arguments),
-        "residuals": checks.residual_tests(residuals, with_period_effects, problem.projection.z),
+        "residuals": {
+            test.name: test
+            for test in (
+                moran_test(problem, w.sparse),
+                *checks.residual_tests(
+                    residuals, with_period_effects, problem.projection.z
+                ).values(),
+            )
+        },
     }
     tests = TestSet([test for group in groups.values() for test in group.values()])
     frame = tests.frame
@@ -244,7 +256,7 @@ def diagnostics(
         models=dict(models),
         criteria=criteria_of(models),
         posterior=posterior,
-        moran=checks.moran_by_period(residuals, w.sparse, panel.periods),
+        moran=moran_by_period(problem, w.sparse, panel.periods),
         exponent=(
             checks.cross_section_exponent(with_period_effects) if measurable else float("nan")
         ),
