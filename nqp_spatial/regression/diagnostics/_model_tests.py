@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from nqp_spatial.core.inference import (
@@ -13,8 +15,8 @@ from nqp_spatial.core.inference import (
 )
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import NqpError
 from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression.diagnostics._fitted_models import attempted
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
@@ -109,13 +111,19 @@ def fixed_effects_tests(
         if effects not in (kind, "two-way"):
             continue
         remaining: Effects = other if effects == "two-way" else "none"
-        try:
+        pair = (cast(Effects, effects), remaining)
+
+        def ratio(
+            name: str = name, null: str = null, df: int = df, pair: tuple[Effects, Effects] = pair
+        ) -> HypothesisTest | NotApplicable:
             larger, smaller = (
-                fit(formula, panel, w, effects=chosen, correction="none", functions=functions)  # type: ignore[arg-type]
-                for chosen in (effects, remaining)
-            )
-        except NqpError as error:
-            tests.append(NotApplicable(name, null, str(error)))
-            continue
-        tests.append(chi2_test(name, null, 2 * (larger.loglik - smaller.loglik), df))
+                fit(
+                    formula, panel, w, effects=kind, correction="none", estimator="ml",
+                    functions=functions,
+                )
+                for kind in pair
+            )  # fmt: skip
+            return chi2_test(name, null, 2 * (larger.loglik - smaller.loglik), df)
+
+        tests.append(attempted(name, null, ratio))
     return TestSet(tests)

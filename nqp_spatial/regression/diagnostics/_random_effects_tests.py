@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 import numpy as np
@@ -12,10 +11,10 @@ import numpy as np
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet, chi2_test
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import NqpError
 from nqp_spatial.regression._design import is_common
 from nqp_spatial.regression._evaluation import evaluate
 from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression.diagnostics._fitted_models import attempted
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
@@ -72,10 +71,13 @@ def random_effects_tests(
     if effects not in ("unit", "two-way"):
         return TestSet()
     hausman, mundlak = [], []
+    null = t("unit effects are uncorrelated with the regressors")
     for model in _TESTED:
-        pair = _EffectsModels(formula, panel, w, model, cast(Effects, effects), functions)
-        hausman.append(_attempted(t("Hausman: {model}", model=model.upper()), pair, _hausman))
-        mundlak.append(_attempted(t("Mundlak: {model}", model=model.upper()), pair, _mundlak))
+        models = _EffectsModels(formula, panel, w, model, cast(Effects, effects), functions)
+        name = t("Hausman: {model}", model=model.upper())
+        hausman.append(attempted(name, null, partial(_hausman, name, null, models)))
+        name = t("Mundlak: {model}", model=model.upper())
+        mundlak.append(attempted(name, null, partial(_mundlak, name, null, models)))
     return TestSet([*hausman, *mundlak])
 
 
@@ -126,21 +128,6 @@ class _EffectsModels:
             formula, panel, self.w, model=self.model, effects=effects, functions=self.functions,
             **options,
         )  # fmt: skip
-
-
-def _attempted(
-    name: str,
-    models: _EffectsModels,
-    test: Callable[[str, str, _EffectsModels], HypothesisTest | NotApplicable],
-) -> HypothesisTest | NotApplicable:
-    """Return the test, or the reason why it cannot be computed."""
-    null = t("unit effects are uncorrelated with the regressors")
-    try:
-        return test(name, null, models)
-    except NqpError as error:
-        return NotApplicable(name, null, str(error))
-    except np.linalg.LinAlgError:
-        return NotApplicable(name, null, t("the covariance of the estimates is singular"))
 
 
 def _hausman(name: str, null: str, models: _EffectsModels) -> HypothesisTest | NotApplicable:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
@@ -12,12 +13,13 @@ from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import label, t
-from nqp_spatial.errors import CollinearityError, DomainError, NqpError, OptionError
+from nqp_spatial.errors import NqpError, OptionError
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import build_model_data
-from nqp_spatial.regression._term_weights import TermWeights, row_sum_advice
+from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
 from nqp_spatial.regression.diagnostics._criteria import criteria_of
+from nqp_spatial.regression.diagnostics._fitted_models import fit_models
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
 from nqp_spatial.regression.diagnostics._model_tests import (
     fixed_effects_tests,
@@ -30,14 +32,11 @@ from nqp_spatial.regression.diagnostics.posterior import (
     PosteriorResult,
     posterior_probabilities,
 )
-from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
-from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 __all__ = ["DiagnosticsResult", "diagnostics"]
-
-_FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -196,23 +195,24 @@ def diagnostics(
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
     w = as_weights(weights).reordered(panel.units)
-    if not w.rows_add_to_one and effects in ("period", "two-way"):
-        raise OptionError(
-            f"diagnostics with {effects} effects need weights whose rows add to one, because they "
-            f"fit error models; {row_sum_advice(w)}"
-        )
-    models, notes = _fit_models(formula, panel, w, effects, correction, functions)
-    draft = RegressionSpec(formula, "", (), (), "ols", effects, models["ols"].spec.correction)
+    by_dummies = not w.rows_add_to_one and effects in ("period", "two-way")
+    # One correction for all models, or their likelihoods would not compare.
+    common: Correction = "none" if correction == "auto" and by_dummies else correction
+    models, notes = fit_models(formula, panel, w, effects, common, functions)
+    swept: Correction = "none" if effects == "none" else "transformation"
+    draft = RegressionSpec(
+        formula, "", (), (), "ols", effects, "none" if correction == "none" else swept
+    )
     problem = build_model_data(panel, draft, TermWeights(), functions=functions)
-    shape = (panel.n_units, panel.n_periods)
-    residuals = models["ols"].resid.to_numpy().reshape(shape)
+    residuals = problem.projection.left_y.reshape(problem.shape)
     # Period effects are themselves dependence across units, and residuals without them add to zero
     # in every period, which drives CD to minus infinity and makes the exponent meaningless.
     before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
     with_period_effects = residuals
     if effects in before:
-        plain = fit(formula, panel, model="ols", effects=before[effects], functions=functions)
-        with_period_effects = plain.resid.to_numpy().reshape(shape)
+        draft = replace(draft, effects=before[effects])
+        plain = build_model_data(panel, draft, TermWeights(), functions=functions)
+        with_period_effects = plain.projection.left_y.reshape(problem.shape)
     arguments = (formula, panel, w, effects, functions)
     groups = {
         "score": lm_tests(problem, w),
@@ -233,11 +233,13 @@ def diagnostics(
     frame = tests.frame
     frame.insert(0, "group", [name for name, group in groups.items() for _ in group])
     model, recommendation = recommend(tests, level)
+    # Filtered period dummies are dummies no more where rows of W do not add to one.
+    compared: tuple[Model, ...] = ("slx", "sdm") if by_dummies else ("slx", "sdm", "sdem")
     try:
         posterior = posterior_probabilities(
-            formula, panel, w, effects=effects, functions=functions
+            formula, panel, w, models=compared, effects=effects, functions=functions
         ).frame
-    except NqpError as error:
+    except (NqpError, np.linalg.LinAlgError) as error:
         posterior = pd.DataFrame(columns=["model", "log_marginal", "probability"])
         notes = (*notes, t("no posterior probabilities: {reason}", reason=str(error)))
     measurable = panel.n_periods > 2 and panel.n_units > 1
@@ -248,7 +250,7 @@ def diagnostics(
             formula=formula,
             weights=w,
             effects=effects,
-            correction=models["ols"].spec.correction,
+            correction=next((model.spec.correction for model in models.values()), "none"),
             level=level,
         ),
         recommendation=recommendation,
@@ -262,29 +264,3 @@ def diagnostics(
         ),
         notes=notes,
     )
-
-
-def _fit_models(
-    formula: str,
-    panel: SpatialPanel,
-    w: SpatialWeights,
-    effects: Effects,
-    correction: Correction,
-    functions: Functions | None,
-) -> tuple[dict[Model, RegressionResult], tuple[str, ...]]:
-    """Fit the models, and note those that these data do not allow; the linear model is required."""
-    models: dict[Model, RegressionResult] = {}
-    notes = []
-    for name in _FITTED:
-        try:
-            models[name] = fit(
-                formula, panel, w, model=name, effects=effects, correction=correction,
-                functions=functions,
-            )  # fmt: skip
-        except (ArithmeticError, CollinearityError, DomainError) as error:
-            if name == "ols" or not isinstance(error, NqpError):
-                raise
-            notes.append(
-                t("{model} could not be fitted: {reason}", model=name.upper(), reason=str(error))
-            )
-    return models, tuple(notes)

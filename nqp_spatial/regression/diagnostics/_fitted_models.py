@@ -1,0 +1,93 @@
+"""The models that the specification path compares, and what cannot be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t
+from nqp_spatial.errors import NqpError
+from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._evaluation import evaluate
+from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression.fit import fit
+from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.regression.spec import Correction, Effects, Model
+from nqp_spatial.weights.spatial_weights import SpatialWeights
+
+__all__ = ["attempted", "fit_models"]
+
+_SWEPT = ("unit", "period", "two-way")
+_FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
+
+
+def attempted(
+    name: str, null: str, test: Callable[[], HypothesisTest | NotApplicable]
+) -> HypothesisTest | NotApplicable:
+    """Return a test, or the reason why it cannot be computed.
+
+    Parameters
+    ----------
+    name, null : str
+        Of the test.
+    test : callable
+        Computes it.
+
+    Returns
+    -------
+    HypothesisTest or NotApplicable
+    """
+    try:
+        return test()
+    except NqpError as error:
+        return NotApplicable(name, null, str(error))
+    except np.linalg.LinAlgError:
+        return NotApplicable(name, null, t("the covariance of the estimates is singular"))
+
+
+def fit_models(
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: Effects,
+    correction: Correction,
+    functions: Functions | None,
+) -> tuple[dict[Model, RegressionResult], tuple[str, ...]]:
+    """Fit the models, and note those that these data do not allow.
+
+    Parameters
+    ----------
+    formula, panel, effects, correction, functions
+        As in `fit`.
+    w : SpatialWeights
+
+    Returns
+    -------
+    dict of RegressionResult
+    tuple of str
+
+    Raises
+    ------
+    NqpError
+        If the linear model has coefficients and cannot be fitted.
+    """
+    regressors = [str(name) for name in evaluate(formula, panel, functions)[1].columns]
+    models: dict[Model, RegressionResult] = {}
+    notes = []
+    for name in _FITTED:
+        try:
+            models[name] = fit(
+                formula, panel, w, model=name, effects=effects, correction=correction,
+                estimator="ml", functions=functions,
+            )  # fmt: skip
+        except (NqpError, np.linalg.LinAlgError) as error:
+            # Without regressors there is no linear model with fixed effects, but a spatial one.
+            if name == "ols" and (effects not in _SWEPT or set(regressors) != {INTERCEPT}):
+                raise
+            notes.append(
+                t("{model} could not be fitted: {reason}", model=name.upper(), reason=str(error))
+            )
+    return models, tuple(notes)
