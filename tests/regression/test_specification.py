@@ -181,6 +181,7 @@ def test_the_path_finds_what_made_the_data(lattice, simulate, truth, recommended
         "simplification",
         "effects",
         "random-effects",
+        "components",
         "residuals",
     ]
     assert len(result.moran) == 6
@@ -360,7 +361,7 @@ def test_joint_tests_of_effects_by_dummies(lattice, simulate, effects):
 
 KNOWN = {"LM", "LR", "lag", "error", "SDM", "SDEM", "SAR", "SEM", "SLX", "Elhorst", "Wald", "Wy",
          "Wu", "WX", "p", "Hausman", "Mundlak", "Pesaran", "CD", "Jarque", "Bera", "Koenker",
-         "Bassett", "Moran", "s", "I"}  # fmt: skip
+         "Bassett", "Moran", "s", "I", "BSK", "BSJK"}  # fmt: skip
 
 
 def english_in(text):
@@ -409,5 +410,5 @@ def test_what_the_tests_say_has_its_chinese(lattice, simulate):
     # The frame keeps the messages too.
     assert translate(result.frame["name"].iloc[0], "zh") == "LM-lag 检验"
     groups = {translate(label("test group", group), "zh") for group in result.frame["group"]}
-    assert len(groups) == 5
+    assert len(groups) == 6
     assert not english_in("".join(groups))

@@ -18,7 +18,7 @@ from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Correction, Effects, Model
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["attempted", "fit_models"]
+__all__ = ["attempted", "fit_models", "with_period_dummies"]
 
 _SWEPT = ("unit", "period", "two-way")
 _FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
@@ -46,6 +46,26 @@ def attempted(
         return NotApplicable(name, null, str(error))
     except np.linalg.LinAlgError:
         return NotApplicable(name, null, t("the covariance of the estimates is singular"))
+
+
+def with_period_dummies(formula: str, panel: SpatialPanel) -> tuple[str, SpatialPanel]:
+    """Return a formula with a dummy variable of each period, and a panel with the column it needs.
+
+    Parameters
+    ----------
+    formula : str
+    panel : SpatialPanel
+
+    Returns
+    -------
+    str
+    SpatialPanel
+    """
+    name, names = "period_", {str(column) for column in panel.frame.columns}
+    while name in names:
+        name += "_"
+    codes = np.tile(np.arange(panel.n_periods), panel.n_units)
+    return f"{formula} + C({name})", panel.assign(**{name: codes})
 
 
 def fit_models(

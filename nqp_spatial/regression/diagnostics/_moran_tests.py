@@ -13,7 +13,7 @@ from nqp_spatial.core.text import t
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._model_data import ModelData
 
-__all__ = ["QuadraticForm", "moran_by_period", "moran_test"]
+__all__ = ["QuadraticForm", "basis_of", "form_of", "moran_by_period", "moran_score", "moran_test"]
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,7 @@ def moran_test(data: ModelData, matrix: sparse.csr_array) -> HypothesisTest | No
     total = float(matrix.sum())
     if total <= 0:
         return NotApplicable(name, null, t("no unit has a neighbour"))
-    e = data.projection.left_y
-    form = _pooled_form(data, _symmetric(matrix))
-    lagged = (matrix @ e.reshape(data.shape)).ravel()
-    ratio = float(e @ lagged) / float(e @ e)
+    ratio, form = _ratio_and_form(data, matrix)
     z = form.score(ratio)
     if np.isnan(z):
         return NotApplicable(name, null, t("the data do not determine the statistic"))
@@ -94,6 +91,18 @@ def moran_test(data: ModelData, matrix: sparse.csr_array) -> HypothesisTest | No
     return HypothesisTest(name, null, z, "normal", None, float(two_sided_p(z)), rule)
 
 
+def moran_score(data: ModelData, matrix: sparse.csr_array) -> float:
+    """Return only the standardised Moran's I of `moran_test`."""
+    ratio, form = _ratio_and_form(data, matrix)
+    return form.score(ratio)
+
+
+def _ratio_and_form(data: ModelData, matrix: sparse.csr_array) -> tuple[float, QuadraticForm]:
+    e = data.projection.left_y
+    lagged = (matrix @ e.reshape(data.shape)).ravel()
+    return float(e @ lagged) / float(e @ e), _pooled_form(data, _symmetric(matrix))
+
+
 def _symmetric(matrix: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array((matrix + matrix.T) / 2)
 
@@ -101,28 +110,43 @@ def _symmetric(matrix: sparse.csr_array) -> sparse.csr_array:
 def _pooled_form(data: ModelData, symmetric: sparse.csr_array) -> QuadraticForm:
     """Return the traces of ``D = A x I_T``, A symmetric, after effects and regressors."""
     n, periods = data.shape
-    spec = data.spec
-    q = _basis(data)
     squares = float(symmetric.power(2).sum())
     first = float(symmetric.diagonal().sum())
-    if spec.sweeps_periods:
+    if data.spec.sweeps_periods:
         sums = np.asarray(symmetric.sum(axis=1)).ravel()
         total = float(sums.sum()) / n
         first, squares = first - total, squares - 2 * float(sums @ sums) / n + total**2
-    repeats = periods - 1 if spec.sweeps_units else periods
-    lagged = symmetric @ q.reshape(n, -1)
-    product = q.T @ lagged.reshape(q.shape)
+    repeats = periods - 1 if data.spec.sweeps_units else periods
+    lagged = symmetric @ basis_of(data).reshape(n, -1)
+    return form_of(data, lagged, repeats * first, repeats * squares)
+
+
+def form_of(data: ModelData, images: np.ndarray, first: float, second: float) -> QuadraticForm:
+    """Return the traces of a symmetric D after effects and regressors are removed.
+
+    Parameters
+    ----------
+    data : ModelData
+        A linear model.
+    images : ndarray
+        D times the orthonormal basis of the demeaned regressors, N K values.
+    first, second : float
+        ``tr(S D)`` and ``tr(S D S D)``, S the projection off the effects.
+    """
+    n, periods = data.shape
+    q, spec = basis_of(data), data.spec
+    product = q.T @ images.reshape(q.shape)
     # q is in the space that demeaning leaves, so that q'D S D q needs D q demeaned once.
-    swept = demean(lagged.reshape(n, periods, -1), spec).reshape(q.shape)
-    freedom = (n - spec.sweeps_periods) * repeats - q.shape[1]
+    swept = demean(images.reshape(n, periods, -1), spec).reshape(q.shape)
+    repeats = periods - 1 if spec.sweeps_units else periods
     return QuadraticForm(
-        repeats * first - float(np.trace(product)),
-        repeats * squares - 2 * float((swept * swept).sum()) + float((product**2).sum()),
-        float(freedom),
+        first - float(np.trace(product)),
+        second - 2 * float((swept * swept).sum()) + float((product**2).sum()),
+        float((n - spec.sweeps_periods) * repeats - q.shape[1]),
     )
 
 
-def _basis(data: ModelData) -> np.ndarray:
+def basis_of(data: ModelData) -> np.ndarray:
     """Return an orthonormal basis of the demeaned regressors, shape (N, K)."""
     projection = data.projection
     return np.asarray(projection.z @ projection.unscale)
@@ -177,7 +201,7 @@ def moran_by_period(data: ModelData, matrix: sparse.csr_array, periods: pd.Index
 def _forms_by_period(data: ModelData, symmetric: sparse.csr_array) -> list[QuadraticForm]:
     """Return the traces of S_t and A, with ``S_t = a J - R R'``, J removing the mean of units."""
     n, periods = data.shape
-    q = _basis(data).reshape(n, periods, -1)
+    q = basis_of(data).reshape(n, periods, -1)
     q = q - q.mean(axis=0)
     a = 1 - 1 / periods if data.spec.sweeps_units else 1.0
     sums = np.asarray(symmetric.sum(axis=1)).ravel()

@@ -14,7 +14,7 @@ from nqp_spatial.core.text import t
 from nqp_spatial.regression._design import is_common
 from nqp_spatial.regression._evaluation import evaluate
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression.diagnostics._fitted_models import attempted
+from nqp_spatial.regression.diagnostics._fitted_models import attempted, with_period_dummies
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
@@ -96,21 +96,9 @@ class _EffectsModels:
         """Fit the model with these unit effects, and dummies of the periods if there are any."""
         if self.effects == "unit":
             return self._fit(self.formula, self.panel, kind, None)
-        name = self.period_column
-        codes = np.tile(np.arange(self.panel.n_periods), self.panel.n_units)
+        formula, panel = with_period_dummies(self.formula, self.panel)
         # Period dummies are not lagged, whether or not rows of W add to one.
-        lagged = self.varying if self.model == "sdm" else None
-        return self._fit(
-            f"{self.formula} + C({name})", self.panel.assign(**{name: codes}), kind, lagged
-        )
-
-    @property
-    def period_column(self) -> str:
-        """A name that the panel does not have."""
-        name, names = "period_", {str(column) for column in self.panel.frame.columns}
-        while name in names:
-            name += "_"
-        return name
+        return self._fit(formula, panel, kind, self.varying if self.model == "sdm" else None)
 
     @cached_property
     def varying(self) -> list[str]:

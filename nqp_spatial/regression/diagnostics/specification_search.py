@@ -18,6 +18,7 @@ from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
+from nqp_spatial.regression.diagnostics._component_tests import component_tests
 from nqp_spatial.regression.diagnostics._criteria import criteria_of
 from nqp_spatial.regression.diagnostics._fitted_models import fit_models
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
@@ -47,7 +48,7 @@ class DiagnosticsResult(Displayed):
     ----------
     frame : DataFrame
         One row per test: ``group, name, null, statistic, distribution, df, p_value, rule``. Groups
-        are "score", "simplification", "effects", "random-effects" and "residuals".
+        are "score", "simplification", "effects", "random-effects", "components" and "residuals".
     tests : TestSet
         The tests themselves, by name.
     spec : Spec
@@ -134,9 +135,11 @@ def diagnostics(
 
     Score tests for a spatial lag and a spatial error in the model without either; likelihood ratio
     and Wald tests of the Durbin model against its special cases; joint tests of unit and
-    period effects; random against fixed unit effects (Hausman; Mundlak; both without period
-    effects); dependence, normality and heteroskedasticity of residuals; information criteria;
-    posterior probabilities.
+    period effects; random against fixed unit effects (Hausman and Mundlak, in SAR, SEM and SDM);
+    score tests of random effects, spatial errors and serial correlation in the pooled model;
+    dependence, normality and heteroskedasticity of residuals; information criteria; posterior
+    probabilities. A test or model that these data do not allow has a reason in its place, and the
+    others are computed.
 
     Parameters
     ----------
@@ -219,6 +222,7 @@ def diagnostics(
         "simplification": simplification_tests(models),
         "effects": fixed_effects_tests(*arguments),
         "random-effects": random_effects_tests(*arguments),
+        "components": component_tests(*arguments),
         "residuals": {
             test.name: test
             for test in (
