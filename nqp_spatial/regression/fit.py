@@ -190,6 +190,9 @@ def fit(
     ``sigma2`` is the sum of squares divided by N T, or by the observations after the
     transformation: N (T-1), (N-1) T, (N-1)(T-1).
 
+    The log-likelihood has all constants, and AIC and BIC do not count fixed effects; see
+    `RegressionResult` for conversion into what R and Stata print.
+
     In samples of about 500 observations maximum likelihood estimates rho and lam a tenth to a
     quarter of a standard error too low; the bias of effects is below a tenth, and intervals have
     the right coverage.
