@@ -8,7 +8,7 @@ information, ``tr(V^-1 V_a V^-1 V_b) / 2`` with V_a the derivatives of the covar
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from scipy import sparse, stats
@@ -82,7 +82,8 @@ def component_tests(
         return TestSet()
     if effects in ("period", "two-way"):
         formula, panel = with_period_dummies(formula, panel)
-    pooled = partial(_pooled, formula, panel, functions)
+    pooled = cache(partial(_data, formula, panel, functions, "ols", "none"))
+    random = cache(partial(_random_effects, formula, panel, functions))
     matrix = w.sparse
     no_random, no_spatial = t("no random unit effects"), t("no spatial errors")
     no_serial = t("no serial correlation of errors")
@@ -93,13 +94,13 @@ def component_tests(
         (t("BSK LM1"), no_random, lambda *names: _honda(*names, pooled())),
         (t("BSK LM2"), no_spatial, lambda *names: _moran(*names, pooled(), matrix)),
         (t("BSK LM-mu"), no_random, partial(_given_spatial, formula, panel, functions, w)),
-        (t("BSK LM-lambda"), no_spatial, partial(_spatial, formula, panel, functions, matrix)),
+        (t("BSK LM-lambda"), no_spatial, lambda *names: _spatial(*names, *random(), matrix)),
         (
             t("BSJK joint"),
             nothing,
             lambda *names: _with_serial(*names, panel, pooled(), matrix),
         ),
-        (t("BSJK serial"), no_serial, partial(_serial, formula, panel, functions)),
+        (t("BSJK serial"), no_serial, lambda *names: _serial(*names, panel, *random())),
     )
     return TestSet([attempted(name, null, partial(test, name, null)) for name, null, test in cases])
 
@@ -114,10 +115,6 @@ def _data(
 ) -> ModelData:
     draft = RegressionSpec(formula, "", (), (), model, effects, "none")
     return build_model_data(panel, draft, TermWeights.of(None, None, w), functions=functions)
-
-
-def _pooled(formula: str, panel: SpatialPanel, functions: Functions | None) -> ModelData:
-    return _data(formula, panel, functions, "ols", "none")
 
 
 # -- without other components ----------------------------------------------------------------------
@@ -185,14 +182,8 @@ def _random_effects(
 
 
 def _spatial(
-    formula: str,
-    panel: SpatialPanel,
-    functions: Functions | None,
-    matrix: sparse.csr_array,
-    name: str,
-    null: str,
+    name: str, null: str, u: np.ndarray, s2: float, between: float, matrix: sparse.csr_array
 ) -> HypothesisTest | NotApplicable:
-    u, s2, between = _random_effects(formula, panel, functions)
     means = np.broadcast_to(u.mean(axis=1, keepdims=True), u.shape)
     weighted = (u - means) / s2 + means * (s2 / between) / between
     # u'V^-1 V_lam V^-1 u / 2 with V_lam = s2 (W + W'); parts within and between units do not mix.
@@ -204,12 +195,11 @@ def _spatial(
 
 
 def _serial(
-    formula: str, panel: SpatialPanel, functions: Functions | None, name: str, null: str
+    name: str, null: str, panel: SpatialPanel, u: np.ndarray, s2: float, between: float
 ) -> HypothesisTest | NotApplicable:
     require_even_steps(panel.periods, "a test of serial correlation")
     if panel.n_periods < 3:
         return NotApplicable(name, null, _three_periods(panel.n_periods))
-    u, s2, between = _random_effects(formula, panel, functions)
     variance = (between - s2) / u.shape[1]
     scores, information = _time_scores(u, variance, s2)
     if variance <= 0:  # at its bound the variance of the unit effects is not estimated
