@@ -8,6 +8,7 @@ information, ``tr(V^-1 V_a V^-1 V_b) / 2`` with V_a the derivatives of the covar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -34,6 +35,9 @@ from nqp_spatial.regression.spec import Effects, Model, RegressionSpec
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["component_tests"]
+
+#: A test, from its name and null hypothesis.
+_Test = Callable[[str, str], HypothesisTest | NotApplicable]
 
 
 def component_tests(
@@ -89,18 +93,22 @@ def component_tests(
     no_serial = t("no serial correlation of errors")
     neither = t("neither random unit effects nor spatial errors")
     nothing = t("neither random unit effects nor spatial errors nor serial correlation")
-    cases = (
-        (t("BSK joint"), neither, lambda *names: _joint(*names, pooled(), matrix)),
-        (t("BSK LM1"), no_random, lambda *names: _honda(*names, pooled())),
-        (t("BSK LM2"), no_spatial, lambda *names: _moran(*names, pooled(), matrix)),
+    cases: tuple[tuple[str, str, _Test], ...] = (
+        (t("BSK joint"), neither, lambda name, null: _joint(name, null, pooled(), matrix)),
+        (t("BSK LM1"), no_random, lambda name, null: _honda(name, null, pooled())),
+        (t("BSK LM2"), no_spatial, lambda name, null: _moran(name, null, pooled(), matrix)),
         (t("BSK LM-mu"), no_random, partial(_given_spatial, formula, panel, functions, w)),
-        (t("BSK LM-lambda"), no_spatial, lambda *names: _spatial(*names, *random(), matrix)),
+        (
+            t("BSK LM-lambda"),
+            no_spatial,
+            lambda name, null: _spatial(name, null, *random(), matrix),
+        ),
         (
             t("BSJK joint"),
             nothing,
-            lambda *names: _with_serial(*names, panel, pooled(), matrix),
+            lambda name, null: _with_serial(name, null, panel, pooled(), matrix),
         ),
-        (t("BSJK serial"), no_serial, lambda *names: _serial(*names, panel, *random())),
+        (t("BSJK serial"), no_serial, lambda name, null: _serial(name, null, panel, *random())),
     )
     return TestSet([attempted(name, null, partial(test, name, null)) for name, null, test in cases])
 

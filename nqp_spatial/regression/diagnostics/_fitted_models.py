@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,8 @@ def with_period_dummies(formula: str, panel: SpatialPanel) -> tuple[str, Spatial
     while name in names:
         name += "_"
     codes = np.tile(np.arange(panel.n_periods), panel.n_units)
-    return f"{formula} + C({name})", panel.assign(**{name: codes})
+    columns: dict[str, Any] = {name: codes}
+    return f"{formula} + C({name})", panel.assign(**columns)
 
 
 def fit_models(
