@@ -95,8 +95,9 @@ def fit(
         Fixed effects; or random unit effects, and these with the unit means of the regressors
         (Mundlak 1978), which makes the coefficients those of fixed effects where the means capture
         all of the correlation. Period effects besides random unit effects go into the formula,
-        ``C(year)``. With spatial errors the unit effects follow the same spatial process as the
-        errors (Kapoor, Kelejian and Prucha 2007). A cross-section takes "none".
+        ``C(year)``; their unit means, which are equal for all units, are left out. With spatial
+        errors the unit effects follow the same spatial process as the errors (Kapoor, Kelejian and
+        Prucha 2007). A cross-section takes "none".
     durbin : str or list of str, optional
         The regressors to lag, if not all: a column, a list, or the right side of a formula.
     time_lag, space_time_lag : bool

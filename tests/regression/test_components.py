@@ -140,12 +140,16 @@ def test_marginal_tests_by_dense_projections(world, effects):
 
 
 def test_negative_variance_does_not_count(world):
-    panel, w, *_ = world
+    panel, w, W, _, x = world
     within = panel.assign(y=lambda d: d["y"] - 1.2 * d.groupby("unit")["y"].transform("mean"))
     tests = component_tests("y ~ x", within, w, "none")
     assert tests["BSK LM1"].statistic < 0
     assert tests["BSK joint"].statistic == pytest.approx(tests["BSK LM2"].statistic ** 2)
-    assert tests["BSJK serial"].applicable  # with the variance of the unit effects at zero
+    # The variance of the unit effects is at its bound, zero, and is not estimated.
+    y, z = within.values("y").ravel(), regressors(x, "none")
+    e = y - z @ np.linalg.lstsq(z, y, rcond=None)[0]
+    z_serial = statistic([0.0, 0.0, 0.0, e @ e / (N * T)], y, z, W, [2], [3])
+    assert tests["BSJK serial"].statistic == pytest.approx(z_serial, rel=1e-5)
 
 
 def test_what_short_panels_have(world):
