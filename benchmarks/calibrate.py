@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import dynamics_calibration, spillover_calibration
+from benchmarks import dynamics_calibration, short_panel_calibration, spillover_calibration
 from benchmarks.calibration import designs, estimate, p_values, run, sizes, summarise
 
 
@@ -14,7 +14,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replications", type=int, default=2000)
     parser.add_argument(
-        "--part", choices=["all", "models", "spillovers", "dynamics"], default="all"
+        "--part",
+        choices=["all", "models", "short-panels", "spillovers", "dynamics"],
+        default="all",
     )
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
@@ -25,6 +27,8 @@ def main() -> None:
         estimators, tests = designs()
         run(p_values, sizes, tests, given.output / "calibration_tests.csv", **options)
         run(estimate, summarise, estimators, given.output / "calibration_estimates.csv", **options)
+    if given.part in ("all", "short-panels"):
+        short_panel_calibration.run(given.output, **options)
     if given.part in ("all", "dynamics"):
         dynamics_calibration.run(given.output, **options)
     if given.part in ("all", "spillovers"):
