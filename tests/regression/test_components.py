@@ -14,6 +14,7 @@ from scipy.optimize import minimize_scalar
 
 import nqp_spatial as nq
 from nqp_spatial.regression.diagnostics._component_tests import component_tests
+from nqp_spatial.regression.diagnostics._residual_tests import serial_correlation_test
 
 N, T = 11, 4
 
@@ -196,3 +197,47 @@ def test_tests_hold_their_size(lattice, effects):
     rates = {name: np.mean(values) for name, values in names.items()}
     bound = 3.5 * np.sqrt(0.05 * 0.95 / 200)
     assert all(abs(rate - 0.05) < bound for rate in rates.values()), rates
+
+
+# -- serial correlation after unit effects ---------------------------------------------------------
+
+
+def test_wooldridge_by_statsmodels(world):
+    import statsmodels.api as sm
+
+    panel, w, *_ = world
+    res = nq.fit("y ~ x", panel, model="ols", effects="unit")
+    e = res.resid.to_numpy().reshape(N, T)
+    units = np.repeat(np.arange(N), T - 1)
+    regression = sm.OLS(e[:, 1:].ravel(), e[:, :-1].ravel()).fit(
+        cov_type="cluster", cov_kwds={"groups": units, "use_correction": False}
+    )
+    z = (regression.params[0] + 1 / (T - 1)) / (regression.bse[0] * np.sqrt(N / (N - 1)))
+    test = nq.diagnostics("y ~ x", panel, w, effects="unit").tests["Wooldridge"]
+    assert test.statistic == pytest.approx(z)
+    assert test.p_value == pytest.approx(2 * stats.norm.sf(abs(z)))
+    assert "Wooldridge" not in nq.diagnostics("y ~ x", panel, w, effects="period").tests
+
+
+def test_wooldridge_holds_its_size_and_finds_correlation():
+    rng = np.random.default_rng(0)
+    periods = pd.RangeIndex(6)
+    p_values = {0.0: [], 0.3: []}
+    for _ in range(600):
+        noise = rng.normal(size=(60, 6))
+        for r, values in p_values.items():
+            e = noise.copy()
+            for period in range(1, 6):
+                e[:, period] += r * e[:, period - 1]
+            e = e - e.mean(axis=1, keepdims=True)
+            values.append(serial_correlation_test(e, periods).p_value)
+    size, power = (np.mean(np.array(values) < 0.05) for values in p_values.values())
+    assert abs(size - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 600)
+    assert power > 0.8
+
+
+def test_wooldridge_needs_three_even_periods():
+    e = np.random.default_rng(0).normal(size=(9, 3))
+    assert "needs 2 units" in serial_correlation_test(e[:, :2], pd.RangeIndex(2)).reason
+    uneven = serial_correlation_test(e, pd.Index([2010, 2011, 2015]))
+    assert "a test of serial correlation" in uneven.reason

@@ -361,7 +361,7 @@ def test_joint_tests_of_effects_by_dummies(lattice, simulate, effects):
 
 KNOWN = {"LM", "LR", "lag", "error", "SDM", "SDEM", "SAR", "SEM", "SLX", "Elhorst", "Wald", "Wy",
          "Wu", "WX", "p", "Hausman", "Mundlak", "Pesaran", "CD", "Jarque", "Bera", "Koenker",
-         "Bassett", "Moran", "s", "I", "BSK", "BSJK"}  # fmt: skip
+         "Bassett", "Moran", "Wooldridge", "s", "I", "BSK", "BSJK"}  # fmt: skip
 
 
 def english_in(text):

@@ -183,6 +183,10 @@ def diagnostics(
     test (7 to 8 % at the 5 % level, benchmarks/calibration_tests.csv); Mundlak's test, which
     accounts for the number of coefficients relative to units, has the correct size.
 
+    Hausman tests compare the slopes of W X and X only, and their number is the degrees of freedom
+    (Mutl and Pfaffermayr 2011; Elhorst counts rho too). With two-way effects both models have
+    period dummies. "Moran's I" and the score tests are of least-squares residuals.
+
     Sources: Elhorst (2010), Spatial Economic Analysis 5, 9-28; Elhorst (2014), section 3.4;
     Burridge (1981) for the common factor.
 
@@ -217,21 +221,19 @@ def diagnostics(
         plain = build_model_data(panel, draft, TermWeights(), functions=functions)
         with_period_effects = plain.projection.left_y.reshape(problem.shape)
     arguments = (formula, panel, w, effects, functions)
+    of_residuals = [moran_test(problem, w.sparse)]
+    if problem.spec.sweeps_units:
+        of_residuals.append(checks.serial_correlation_test(residuals, panel.periods))
+    of_residuals += checks.residual_tests(
+        residuals, with_period_effects, problem.projection.z
+    ).values()
     groups = {
         "score": lm_tests(problem, w),
         "simplification": simplification_tests(models),
         "effects": fixed_effects_tests(*arguments),
         "random-effects": random_effects_tests(*arguments),
         "components": component_tests(*arguments),
-        "residuals": {
-            test.name: test
-            for test in (
-                moran_test(problem, w.sparse),
-                *checks.residual_tests(
-                    residuals, with_period_effects, problem.projection.z
-                ).values(),
-            )
-        },
+        "residuals": TestSet(of_residuals),
     }
     tests = TestSet([test for group in groups.values() for test in group.values()])
     frame = tests.frame
