@@ -231,7 +231,7 @@ def p_values(design: Design, replication: int) -> dict[str, float]:
     try:
         if design.effects == "random":
             tests = random_effects_tests(FORMULA, panel, w, "unit")
-            return {name: test.p_value for name, test in tests.items()}
+            return {name: test.p_value for name, test in tests.items() if "SDM" in name}
         models = {
             name: nq.fit(FORMULA, panel, w, model=name, effects=design.effects)
             for name in ("ols", "slx", "sar", "sem", "sdm", "sdem")

@@ -212,9 +212,9 @@ def _serial(
     scores, information = _time_scores(u, variance, s2)
     if variance <= 0:  # at its bound the variance of the unit effects is not estimated
         scores, information = scores[1:], information[1:, 1:]
-    # The last parameter is r; the scores of the others are zero at the estimates.
-    left = np.linalg.inv(information)[-2, -2]
-    return _two_sided(name, null, float(scores[-2] * np.sqrt(left)))
+    # The scores of sm2 and s2 are zero at the estimates.
+    inverse = np.linalg.inv(information)
+    return _two_sided(name, null, float(scores[-2] * np.sqrt(inverse[-2, -2])))
 
 
 def _time_scores(u: np.ndarray, variance: float, s2: float) -> tuple[np.ndarray, np.ndarray]:
