@@ -15,7 +15,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import NqpError, OptionError
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._model_data import ModelData, build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
 from nqp_spatial.regression.diagnostics._component_tests import component_tests
@@ -35,7 +35,7 @@ from nqp_spatial.regression.diagnostics.posterior import (
 )
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
-from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 __all__ = ["DiagnosticsResult", "diagnostics"]
 
@@ -206,48 +206,24 @@ def diagnostics(
     # One correction for all models, or their likelihoods would not compare.
     common: Correction = "none" if correction == "auto" and by_dummies else correction
     models, notes = fit_models(formula, panel, w, effects, common, functions)
-    swept: Correction = "none" if effects == "none" else "transformation"
-    draft = RegressionSpec(
-        formula, "", (), (), "ols", effects, "none" if correction == "none" else swept
-    )
+    swept: Correction = "none" if "none" in (effects, correction) else "transformation"
+    draft = RegressionSpec(formula, "", (), (), "ols", effects, swept)
     problem = build_model_data(panel, draft, TermWeights(), functions=functions)
-    residuals = problem.projection.left_y.reshape(problem.shape)
-    # Period effects are themselves dependence across units, and residuals without them add to zero
-    # in every period, which drives CD to minus infinity and makes the exponent meaningless.
-    before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
-    with_period_effects = residuals
-    if effects in before:
-        draft = replace(draft, effects=before[effects])
-        plain = build_model_data(panel, draft, TermWeights(), functions=functions)
-        with_period_effects = plain.projection.left_y.reshape(problem.shape)
+    with_period_effects = _residuals_with_period_effects(panel, problem, functions)
     arguments = (formula, panel, w, effects, functions)
-    of_residuals = [moran_test(problem, w.sparse)]
-    if problem.spec.sweeps_units:
-        of_residuals.append(checks.serial_correlation_test(residuals, panel.periods))
-    of_residuals += checks.residual_tests(
-        residuals, with_period_effects, problem.projection.z
-    ).values()
     groups = {
         "score": lm_tests(problem, w),
         "simplification": simplification_tests(models),
         "effects": fixed_effects_tests(*arguments),
         "random-effects": random_effects_tests(*arguments),
         "components": component_tests(*arguments),
-        "residuals": TestSet(of_residuals),
+        "residuals": _tests_of_residuals(problem, with_period_effects, panel, w),
     }
     tests = TestSet([test for group in groups.values() for test in group.values()])
     frame = tests.frame
     frame.insert(0, "group", [name for name, group in groups.items() for _ in group])
     model, recommendation = recommend(tests, level)
-    # Filtered period dummies are dummies no more where rows of W do not add to one.
-    compared: tuple[Model, ...] = ("slx", "sdm") if by_dummies else ("slx", "sdm", "sdem")
-    try:
-        posterior = posterior_probabilities(
-            formula, panel, w, models=compared, effects=effects, functions=functions
-        ).frame
-    except (NqpError, np.linalg.LinAlgError) as error:
-        posterior = pd.DataFrame(columns=["model", "log_marginal", "probability"])
-        notes = (*notes, t("no posterior probabilities: {reason}", reason=str(error)))
+    posterior, reasons = _posterior(formula, panel, w, effects, functions, by_dummies=by_dummies)
     measurable = panel.n_periods > 2 and panel.n_units > 1
     return DiagnosticsResult(
         frame=frame,
@@ -268,5 +244,53 @@ def diagnostics(
         exponent=(
             checks.cross_section_exponent(with_period_effects) if measurable else float("nan")
         ),
-        notes=notes,
+        notes=(*notes, *reasons),
     )
+
+
+def _residuals_with_period_effects(
+    panel: SpatialPanel, problem: ModelData, functions: Functions | None
+) -> np.ndarray:
+    """Return least-squares residuals from which period effects are not removed, shape (n, T).
+
+    Period effects are themselves dependence across units, and residuals without them add to zero in
+    every period, which drives CD to minus infinity and makes the exponent meaningless.
+    """
+    before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
+    if problem.spec.effects in before:
+        draft = replace(problem.spec, effects=before[problem.spec.effects])
+        problem = build_model_data(panel, draft, TermWeights(), functions=functions)
+    return problem.projection.left_y.reshape(problem.shape)
+
+
+def _tests_of_residuals(
+    problem: ModelData, with_period_effects: np.ndarray, panel: SpatialPanel, w: SpatialWeights
+) -> TestSet:
+    residuals = problem.projection.left_y.reshape(problem.shape)
+    tests = [moran_test(problem, w.sparse)]
+    if problem.spec.sweeps_units:
+        tests.append(checks.serial_correlation_test(residuals, panel.periods))
+    others = checks.residual_tests(residuals, with_period_effects, problem.projection.z)
+    return TestSet([*tests, *others.values()])
+
+
+def _posterior(
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: Effects,
+    functions: Functions | None,
+    *,
+    by_dummies: bool,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return posterior probabilities, or an empty frame and the reason why there are none."""
+    # Filtered period dummies are dummies no more where rows of W do not add to one.
+    compared: tuple[Model, ...] = ("slx", "sdm") if by_dummies else ("slx", "sdm", "sdem")
+    try:
+        result = posterior_probabilities(
+            formula, panel, w, models=compared, effects=effects, functions=functions
+        )
+    except (NqpError, np.linalg.LinAlgError) as error:
+        reason = t("no posterior probabilities: {reason}", reason=str(error))
+        return pd.DataFrame(columns=["model", "log_marginal", "probability"]), (reason,)
+    return result.frame, ()
