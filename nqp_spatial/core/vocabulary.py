@@ -392,7 +392,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "spectral": "divided by the spectral radius",
     },
     "test group": {
-        "components": "Random effects and serial correlation (LM, pooled model)",
+        "components": "Variance components (LM, pooled)",
         "effects": "Fixed effects (SDM, dummy variables)",
         "random-effects": "Random or fixed unit effects",
         "residuals": "Residuals of the linear model",
