@@ -6,6 +6,7 @@ import time
 import pandas as pd
 
 from benchmarks import (
+    averaging,
     clubs,
     durbin,
     inequality,
@@ -16,6 +17,7 @@ from benchmarks import (
 )
 
 TABLES = {
+    "averaging": averaging.rows,
     "clubs": clubs.rows,
     "durbin": durbin.rows,
     "inequality": inequality.rows,

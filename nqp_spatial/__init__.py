@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     )
     from nqp_spatial.core.panel import SpatialPanel
     from nqp_spatial.io import read_panel
-    from nqp_spatial.regression import compare, diagnostics, fit
+    from nqp_spatial.regression import (
+        average_weights,
+        compare,
+        diagnostics,
+        endogenous_weights,
+        fit,
+    )
 
 __version__ = "0.2.0"
 
@@ -47,20 +53,24 @@ _FOLDERS = (
 )
 _NAMES = {
     "SpatialPanel": "nqp_spatial.core.panel",
+    "average_weights": "nqp_spatial.regression",
     "compare": "nqp_spatial.regression",
     "diagnostics": "nqp_spatial.regression",
+    "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
 }
 
 __all__ = [
     "SpatialPanel",
+    "average_weights",
     "compare",
     "composite",
     "convergence",
     "datasets",
     "diagnostics",
     "dynamics",
+    "endogenous_weights",
     "errors",
     "esda",
     "fit",

@@ -140,7 +140,7 @@ def beta(
         For spatial models.
     controls : sequence of str
         Columns with their values at the start of the growth period, for conditional convergence.
-    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac"}
+    model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac", "gns"}
         As in `nqp_spatial.fit`.
     kind : {"cross-section", "panel"}
         Growth from the first to the last period; or over consecutive intervals of `step` periods.

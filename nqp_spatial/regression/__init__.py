@@ -11,6 +11,11 @@ from nqp_spatial.regression.diagnostics.posterior import (
     posterior_probabilities,
 )
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
+from nqp_spatial.regression.diagnostics.weights_averaging import AveragedWeights, average_weights
+from nqp_spatial.regression.diagnostics.weights_exogeneity import (
+    EndogenousWeights,
+    endogenous_weights,
+)
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
@@ -18,16 +23,20 @@ from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = [
+    "AveragedWeights",
     "Comparison",
     "DiagnosticsResult",
     "EffectsResult",
+    "EndogenousWeights",
     "LogDet",
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
     "RobustnessResult",
+    "average_weights",
     "compare",
     "diagnostics",
+    "endogenous_weights",
     "fit",
     "log_determinant",
     "posterior_probabilities",

@@ -7,9 +7,15 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._term_weights import TermWeights, row_sum_advice
 from nqp_spatial.regression.spec import Correction, RegressionSpec
 
-__all__ = ["BIAS_CORRECTED", "resolve_correction"]
+__all__ = ["BIAS_CORRECTED", "NOTHING_TO_LAG", "resolve_correction"]
 
 BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the uncorrected one")
+NOTHING_TO_LAG = t("no regressors have a spatial lag: the model has no W X")
+_PERIOD_DUMMIES = t(
+    "rows of W do not add to one, so period effects cannot be transformed away: they are dummy "
+    "variables, and their bias of order 1/n is subtracted; the log-likelihood is the maximum of "
+    "the uncorrected one"
+)
 
 
 def resolve_correction(
@@ -17,11 +23,6 @@ def resolve_correction(
 ) -> tuple[Correction, tuple[str, ...]]:
     """Return the correction to use, and notes about it."""
     stochastic = terms.rows_add_to_one
-    if terms.weights_u is not None and spec.sweeps_periods and not terms.weights_u.rows_add_to_one:
-        raise OptionError(
-            f"spatial errors with {spec.effects} effects need weights whose rows add to one, or "
-            f"the filtered period dummies are dummies no more; {row_sum_advice(terms.weights_u)}"
-        )
     if spec.has_phi and spec.covariance not in ("observed", "expected"):
         raise OptionError(
             f"covariance={spec.covariance!r} is not offered with random effects; use 'observed' or "
@@ -29,6 +30,8 @@ def resolve_correction(
         )
     if spec.keeps_intercept:
         return "none", ()
+    if spec.estimator == "m":
+        return ("none" if spec.is_dynamic else "transformation"), ()  # the scores are adjusted
     if spec.estimator == "gs2sls":
         return "transformation", ()  # of sigma2 only: divided by the observations after demeaning
     if spec.is_dynamic and spec.sweeps_units:
@@ -36,16 +39,11 @@ def resolve_correction(
     if correction == "auto":
         if spec.effects == "unit" or stochastic:
             return "transformation", ()
-        return "none", (
-            t(
-                "rows of W do not add to one, so period effects cannot be transformed away: "
-                "dummy-variable likelihood, rho biased by order 1/n"
-            ),
-        )
-    if correction in ("transformation", "bias") and spec.effects != "unit":
+        return "bias", (_PERIOD_DUMMIES,)
+    if correction == "transformation" and spec.effects != "unit":
         _require_stochastic(correction, spec, terms)
-        if correction == "bias" and (spec.has_rho or spec.has_lam):
-            return "bias", (BIAS_CORRECTED,)
+    if correction == "bias" and spec.effects != "unit" and (spec.has_rho or spec.has_lam):
+        return "bias", (BIAS_CORRECTED if stochastic else _PERIOD_DUMMIES,)
     if correction == "bias":
         # Unit effects alone bias sigma2 only, and models without rho have nothing else to correct:
         # the transformation is the exact form of that correction.
@@ -64,15 +62,8 @@ def _resolve_dynamic(
         )
     if correction == "none":
         return "none", (t("not corrected: unit effects bias tau, eta and rho by order 1/T"),)
-    if spec.effects == "two-way" and not terms.rows_add_to_one and correction == "auto":
-        return "none", (
-            t(
-                "rows of W do not add to one, so period effects cannot be transformed away and the "
-                "dynamic bias is not corrected: of order 1/T in tau, eta and rho"
-            ),
-        )
-    if spec.effects == "two-way":
-        _require_stochastic(correction, spec, terms)
+    if spec.effects == "two-way" and not terms.rows_add_to_one:
+        return "bias", (_PERIOD_DUMMIES,)
     return "bias", (BIAS_CORRECTED,)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -10,6 +10,7 @@ from scipy import sparse
 
 from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, DomainError, sample
 from nqp_spatial.regression._design import Design
+from nqp_spatial.regression._filtered_periods import FilteredPeriods
 from nqp_spatial.regression._term_weights import lag
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -60,7 +61,9 @@ class LikelihoodCounts:
     units: int = 0
 
 
-def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> LikelihoodCounts:
+def counts_of(
+    spec: RegressionSpec, n_units: int, n_periods: int, *, rows_add_to_one: bool = True
+) -> LikelihoodCounts:
     """Return the counts of the dummy-variable or the transformed likelihood.
 
     The orthonormal transformation (Lee and Yu 2010, sections 2 and 4) turns T periods into T - 1
@@ -69,13 +72,14 @@ def counts_of(spec: RegressionSpec, n_units: int, n_periods: int) -> LikelihoodC
     the unit effects transformed away and the period effects left as dummies.
 
     In a dynamic model the unit effects stay dummies, because the transformation would mix past and
-    present values: only the period effects can be transformed away (Lee and Yu 2010b).
+    present values: only the period effects can be transformed away (Lee and Yu 2010b), and these
+    only where rows of W add to one.
     """
     n, t, drops_unit_root = n_units, n_periods, 0
     transforms = spec.correction in ("transformation", "bias")
     if transforms and spec.sweeps_units and not spec.is_dynamic:
         t -= 1
-    bias_of_units = spec.correction == "bias" and spec.is_dynamic
+    bias_of_units = spec.correction == "bias" and spec.is_dynamic and rows_add_to_one
     if spec.sweeps_periods and (spec.correction == "transformation" or bias_of_units):
         n -= 1
         drops_unit_root = 1
@@ -142,8 +146,12 @@ class Projection:
     unscale : ndarray
         ``r^-1`` of ``z = q r`` with orthonormal q: converts coefficients of q into those of z.
     by_u : tuple of ndarray or None
-        ``W_u z, W_u y, W_u W_k y``, demeaned after the lag, where errors are spatial.
+        ``W_u z, W_u y, W_u W_k y``, demeaned after the lag, where errors are spatial; where period
+        effects are filtered, the lags of the demeaned series.
     periods : int
+    filtered_periods : FilteredPeriods or None
+        Period dummies that are still to be removed from filtered series, where rows of W_u do not
+        add to one.
     """
 
     z: np.ndarray
@@ -156,6 +164,22 @@ class Projection:
     unscale: np.ndarray
     by_u: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     periods: int = 1
+    filtered_periods: FilteredPeriods | None = None
+
+    def net_of_periods(self, lam: float) -> Projection:
+        """Return the series less what filtered period dummies explain of them at lam."""
+        dummies = self.filtered_periods
+        if dummies is None or self.by_u is None:
+            return self
+        plain, lagged = [], []
+        for series, by_u in zip((self.z, self.y, self.lag_y), self.by_u, strict=True):
+            on_dummies = dummies.on_dummies(series - lam * by_u, lam)
+            ones = np.ones(len(dummies.sums))
+            plain.append(series - np.multiply.outer(ones, on_dummies).reshape(series.shape))
+            removed = np.multiply.outer(dummies.sums, on_dummies).reshape(series.shape)
+            lagged.append(by_u - removed)
+        z, y, lag_y = plain
+        return replace(self, z=z, y=y, lag_y=lag_y, by_u=(lagged[0], lagged[1], lagged[2]))
 
     @property
     def gram_inverse(self) -> np.ndarray:
@@ -164,7 +188,10 @@ class Projection:
 
 
 def project(
-    design: Design, spec: RegressionSpec, errors: sparse.csr_array | None = None
+    design: Design,
+    spec: RegressionSpec,
+    errors: sparse.csr_array | None = None,
+    filtered_periods: FilteredPeriods | None = None,
 ) -> Projection:
     """Remove the effects and project y and W y on the regressors.
 
@@ -174,6 +201,8 @@ def project(
     spec : RegressionSpec
     errors : csr_array, optional
         W of the errors.
+    filtered_periods : FilteredPeriods, optional
+        Where rows of this W do not add to one and there are period effects.
 
     Returns
     -------
@@ -203,7 +232,16 @@ def project(
             f"{_EFFECT_WORDS[spec.effects]} taken out; leave them out or change effects="
         )
     _require_freedom(design, spec)
-    by_u = None if errors is None else _lagged_by(errors, design, spec)
+    by_u = None
+    if errors is not None and filtered_periods is None:
+        by_u = _lagged_by(errors, design, spec)
+    elif errors is not None:
+        shape = design.y.shape
+        z_u, y_u, lag_y_u = (
+            lag(errors, series.reshape(*shape, *series.shape[1:])).reshape(series.shape)
+            for series in (z, y, lag_y)
+        )
+        by_u = (z_u, y_u, lag_y_u)
     if not names:
         empty = np.empty(0)
         if spec.has_rho:
@@ -219,6 +257,7 @@ def project(
             np.empty((0, 0)),
             by_u,
             design.y.shape[1],
+            filtered_periods,
         )
     q, r = scipy.linalg.qr(z / norms, mode="economic", check_finite=False)
     _require_independent(r, names)
@@ -241,6 +280,7 @@ def project(
         inverse,
         by_u,
         design.y.shape[1],
+        filtered_periods,
     )
 
 

@@ -71,6 +71,21 @@ class EffectParameters:
         divisor = 1 - self.value(values, "tau")
         return (rho + self.value(values, "eta")) / divisor, divisor
 
+    def denominator(self, horizon: str, high: float) -> tuple[float, np.ndarray]:
+        """Return what becomes zero where effects grow without end, and its derivatives.
+
+        ``1 - rho / high``, and ``1 - tau - (rho + eta) / high`` in the long run, high the end of
+        the admissible interval: one where rows add to one.
+        """
+        slopes = np.zeros(len(self.estimates))
+        names = {"rho": 1 / high}
+        if horizon == "long-run":
+            names |= {"eta": 1 / high, "tau": 1.0}
+        for name, slope in names.items():
+            if (position := self.position(name)) is not None:
+                slopes[position] = -slope
+        return float(1 + slopes @ self.estimates), slopes
+
     def require_stable(self, interval: tuple[float, float], horizon: str) -> None:
         """Raise `OptionError` if the estimate has no effects at a horizon."""
         x, divisor = self.argument(self.estimates, horizon)

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.errors import OptionError, StabilityWarning
+from nqp_spatial.regression._effect_inference import Inference
 from nqp_spatial.regression._effect_parameters import EffectParameters, draw_parameters
+from nqp_spatial.regression._effect_rows import EffectRows, at_columns
+from nqp_spatial.regression._mean_responses import MeanResponses
 from nqp_spatial.regression._term_weights import TermWeights
-from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.likelihood.factorization import factorize
 
 __all__ = ["KINDS", "effect_values"]
@@ -21,46 +22,61 @@ KINDS = ("direct", "indirect", "total")
 
 
 def effect_values(
-    x: np.ndarray, divisor: np.ndarray, beta: np.ndarray, theta: np.ndarray, traces: np.ndarray
+    rows: EffectRows,
+    divisor: np.ndarray,
+    beta: np.ndarray,
+    theta: np.ndarray,
+    responses: np.ndarray,
 ) -> np.ndarray:
     """Return direct, indirect and total effects.
 
     Parameters
     ----------
-    x, divisor : ndarray
+    rows : EffectRows
+        R rows of P pieces.
+    divisor : ndarray
         From `EffectParameters.argument`, shape () or (draws,).
     beta, theta : ndarray
         Shape (K,) or (draws, K).
-    traces : ndarray
-        From `TraceFunctions.values` at x, shape (4,) or (4, draws).
+    responses : ndarray
+        From `MeanResponses.values`, shape (4, P) or (4, P, draws).
 
     Returns
     -------
     ndarray
-        Shape (..., K, 3).
+        Shape (..., R, 3).
     """
-    x, divisor = np.asarray(x)[..., None], np.asarray(divisor)[..., None]
-    g, s, g_x, s_x = (np.asarray(part)[..., None] for part in traces)
-    direct = (beta * (1 + x * g) + theta * g_x) / divisor
-    total = (beta * (1 + x * s) + theta * s_x) / divisor
+    divisor = np.asarray(divisor)[..., None]
+    own, lagged = beta[..., rows.column], theta[..., rows.column]
+    a, b, c, d = (np.moveaxis(part, 0, -1) for part in responses)
+    direct = rows.sums(own * a + lagged * b) / divisor
+    total = rows.sums(own * c + lagged * d) / divisor
     return np.stack([direct, total - direct, total], axis=-1)
 
 
 def delta_gradient(
-    parameters: EffectParameters, horizon: str, traces: TraceFunctions
+    parameters: EffectParameters, horizon: str, responses: MeanResponses
 ) -> np.ndarray:
-    """Return derivatives of effects with respect to parameters, shape (K, 3, parameters)."""
+    """Return derivatives of effects with respect to parameters, shape (R, 3, parameters)."""
     beta, theta = parameters.coefficients(parameters.estimates)
     x, divisor = (float(part) for part in parameters.argument(parameters.estimates, horizon))
-    values, slopes = traces.derivatives(x)
-    k, lags = len(parameters.names), len(parameters.lagged)
-    gradient = np.zeros((k, 3, len(parameters.estimates)))
-    for kind, (of_y, of_x) in {0: (0, 2), 2: (1, 3)}.items():
-        variables = np.arange(k)
-        gradient[variables, kind, variables] = (1 + x * values[of_y]) / divisor
-        gradient[parameters.lagged, kind, k + np.arange(lags)] = values[of_x] / divisor
-        effect = (beta * (1 + x * values[of_y]) + theta * values[of_x]) / divisor
-        by_x = (beta * (values[of_y] + x * slopes[of_y]) + theta * slopes[of_x]) / divisor
+    values, slopes = responses.derivatives(x)
+    rows, k = responses.rows, len(parameters.names)
+    of_theta = np.full(k, -1)
+    of_theta[parameters.lagged] = k + np.arange(len(parameters.lagged))
+    own, lagged = beta[rows.column], theta[rows.column]
+    gradient = np.zeros((len(rows.names), 3, len(parameters.estimates)))
+    for kind, (first, second) in {0: (0, 1), 2: (2, 3)}.items():
+        place = gradient[:, kind]
+        np.add.at(place, (rows.row, rows.column), values[first] / divisor)
+        has_theta = of_theta[rows.column] >= 0
+        np.add.at(
+            place,
+            (rows.row[has_theta], of_theta[rows.column][has_theta]),
+            values[second][has_theta] / divisor,
+        )
+        effect = rows.sums(own * values[first] + lagged * values[second]) / divisor
+        by_x = rows.sums(own * slopes[first] + lagged * slopes[second]) / divisor
         if (rho := parameters.position("rho")) is not None:
             gradient[:, kind, rho] = by_x / divisor
         if horizon == "long-run":
@@ -75,7 +91,7 @@ def delta_gradient(
 def simulate(
     parameters: EffectParameters,
     horizons: list[str],
-    traces: TraceFunctions,
+    responses: MeanResponses,
     *,
     draws: int,
     seed: int | None,
@@ -87,19 +103,19 @@ def simulate(
     parameters : EffectParameters
     horizons : list of str
         "static", "short-run", "long-run".
-    traces : TraceFunctions
+    responses : MeanResponses
     draws, seed
         Number of draws and their seed.
 
     Returns
     -------
     dict of ndarray
-        For each horizon, shape (stable draws, K, 3).
+        For each horizon, shape (stable draws, R, 3).
     ndarray
         The stable draws: those whose arguments lie in the admissible interval at every horizon.
     """
     sample = draw_parameters(parameters, draws, seed)
-    low, high = traces.interval
+    low, high = responses.traces.interval
     stable = np.ones(draws, dtype=bool)
     for horizon in horizons:
         x, divisor = parameters.argument(sample, horizon)
@@ -114,33 +130,32 @@ def simulate(
     effects = {}
     for horizon in horizons:
         x, divisor = parameters.argument(sample, horizon)
-        effects[horizon] = effect_values(x, divisor, beta, theta, traces.values(x))
+        effects[horizon] = effect_values(responses.rows, divisor, beta, theta, responses.values(x))
     return effects, sample
 
 
 def effects_frame(
-    names: list[str],
-    horizon: str | int,
-    point: np.ndarray,
-    std_errors: np.ndarray,
-    intervals: tuple[np.ndarray, np.ndarray],
+    rows: EffectRows, horizon: str | int, point: np.ndarray, inference: Inference
 ) -> pd.DataFrame:
-    """Return the tidy frame of effects at a horizon; all arrays of shape (K, 3)."""
-    statistic = np.divide(point, std_errors, out=np.full_like(point, np.nan), where=std_errors > 0)
-    count = len(names)
-    return pd.DataFrame(
+    """Return the tidy frame of effects at a horizon; the point of shape (R, 3)."""
+    errors = inference.std_errors
+    statistic = np.divide(point, errors, out=np.full_like(point, np.nan), where=errors > 0)
+    count = len(rows.names)
+    frame = pd.DataFrame(
         {
-            "variable": np.repeat(np.array(names, dtype=object), 3),
+            "variable": np.repeat(np.array(rows.names, dtype=object), 3),
             "horizon": np.repeat(np.array([horizon], dtype=object), 3 * count),
             "effect": list(KINDS) * count,
-            "estimate": point.ravel(),
-            "std_error": std_errors.ravel(),
-            "statistic": statistic.ravel(),
-            "p_value": two_sided_p(statistic).ravel(),
-            "conf_low": intervals[0].ravel(),
-            "conf_high": intervals[1].ravel(),
         }
     )
+    stated = at_columns(rows.at)
+    for name in stated.columns:
+        frame[name] = stated[name].repeat(3).to_numpy()
+    numbers = {
+        "estimate": point, "std_error": errors, "statistic": statistic,
+        "p_value": inference.p_values, "conf_low": inference.low, "conf_high": inference.high,
+    }  # fmt: skip
+    return frame.assign(**{name: values.ravel() for name, values in numbers.items()})
 
 
 def warn_discarded(discarded: int, draws: int) -> None:
@@ -155,7 +170,12 @@ def warn_discarded(discarded: int, draws: int) -> None:
 
 
 def unit_effects(
-    terms: TermWeights, x: float, divisor: float, beta: float, theta: float, units: pd.Index
+    terms: TermWeights,
+    x: float,
+    divisor: float,
+    own: np.ndarray | float,
+    lagged: np.ndarray | float,
+    units: pd.Index,
 ) -> pd.DataFrame:
     """Return the effects of a change of x for each unit: own, received, sent.
 
@@ -164,8 +184,9 @@ def unit_effects(
     terms : TermWeights
     x, divisor : float
         From `EffectParameters.argument`.
-    beta, theta : float
-        Parameters of one regressor.
+    own, lagged : ndarray or float
+        f and g, derivatives of ``X beta`` and of ``X theta`` of each unit, shape (n,) or one for
+        all.
     units : Index
         Ids.
 
@@ -178,9 +199,10 @@ def unit_effects(
         ``received`` (or ``sent``) are the direct and the indirect effect.
     """
     n = len(units)
-    impulse = sparse.csr_array(beta / divisor * sparse.eye_array(n))
+    f, g = (np.broadcast_to(np.asarray(part, dtype=float) / divisor, n) for part in (own, lagged))
+    impulse = sparse.csr_array(sparse.diags_array(f))
     if terms.weights_x is not None:
-        impulse = sparse.csr_array(impulse + theta / divisor * terms.weights_x.sparse)
+        impulse = sparse.csr_array(impulse + terms.weights_x.sparse @ sparse.diags_array(g))
     if terms.weights_y is None or x == 0:
         rows = np.asarray(impulse.sum(axis=1)).ravel()
         columns = np.asarray(impulse.sum(axis=0)).ravel()

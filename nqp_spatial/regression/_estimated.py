@@ -36,7 +36,8 @@ class Convergence:
     interval : tuple of float
         Admissible interval of rho.
     n_maxima : int
-        Number of different maxima reached from the starting values, where there are several rho.
+        Number of different maxima reached from the starting values, where there are several
+        parameters rho, lam and phi.
     """
 
     iterations: int

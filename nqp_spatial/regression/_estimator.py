@@ -9,12 +9,78 @@ from nqp_spatial.regression.spec import Estimator, RegressionSpec
 
 __all__ = ["check_estimator", "resolve_estimator"]
 
+#: Periods after the first from which ``auto`` is maximum likelihood with its bias corrected.
+_LONG = 15
 
-def resolve_estimator(estimator: Estimator, spec: RegressionSpec, n_periods: int) -> Estimator:
+
+def resolve_estimator(
+    estimator: Estimator, spec: RegressionSpec, n_periods: int, correction: str = "auto"
+) -> Estimator:
     """Return the estimator of a model: the one asked for, or the one that ``auto`` takes."""
-    if estimator == "m":
-        raise OptionError("estimator='m' is not offered for this model; use estimator='ml'")
-    return "ml" if estimator == "auto" else estimator
+    short = spec.is_dynamic and spec.sweeps_units
+    static = not (spec.is_dynamic or spec.has_phi)
+    spatial = spec.has_rho or spec.has_lam
+    if estimator == "m" and not short:
+        _check_adjusted_score(spec, static=static, spatial=spatial)
+    if estimator != "auto":
+        return estimator
+    if short and correction == "auto" and spec.covariance == "robust":
+        return "m"
+    if short and correction == "auto" and spec.covariance == "observed" and n_periods - 1 < _LONG:
+        return "m"
+    return "m" if spec.covariance == "robust" and static and spatial else "ml"
+
+
+def _check_adjusted_score(spec: RegressionSpec, *, static: bool, spatial: bool) -> None:
+    """Refuse models and covariances that the adjusted-score estimator does not have."""
+    if not static:
+        kind = (
+            "dynamic models without unit effects"
+            if spec.is_dynamic
+            else f"effects={spec.effects!r}"
+        )
+        raise OptionError(f"estimator='m' is not offered for {kind}; use estimator='ml'")
+    if not spatial:
+        raise OptionError(
+            f"model {spec.model!r} has no rho or lam, whose scores estimator='m' adjusts; use "
+            "estimator='ml', which is least squares here"
+        )
+    if spec.covariance not in ("robust", "cluster"):
+        raise OptionError(
+            f"covariance={spec.covariance!r} is not offered by estimator='m', which allows for "
+            "unequal variances; use covariance='robust' or 'cluster', or, for errors of one "
+            "variance, estimator='ml'"
+        )
+    if spec.cluster:
+        raise OptionError(
+            "the errors of estimator='m' are independent between units, so that its clusters are "
+            "the units; leave cluster= out, or use estimator='gs2sls'"
+        )
+
+
+def _check_short_panel(
+    spec: RegressionSpec,
+    correction: str,
+    endogenous: str | Iterable[str],
+    instruments: str | Iterable[str] | None,
+) -> None:
+    """Refuse what adjusted scores of a dynamic panel have no meaning for."""
+    if correction not in ("auto", "none"):
+        raise OptionError(
+            "adjusted scores have no bias left to correct; leave correction='auto', or use "
+            f"estimator='ml' with correction={correction!r}"
+        )
+    if endogenous or instruments is not None:
+        raise OptionError(
+            "endogenous regressors and instruments are for estimator='gs2sls'; adjusted scores "
+            "take all regressors as exogenous"
+        )
+    if spec.covariance not in ("observed", "robust"):
+        raise OptionError(
+            f"covariance={spec.covariance!r} is not offered for adjusted scores; 'observed' is "
+            "valid for errors that are not normal, 'robust' also where their variances differ; or "
+            "use estimator='ml'"
+        )
 
 
 def check_estimator(
@@ -23,13 +89,19 @@ def check_estimator(
     endogenous: str | Iterable[str],
     instruments: str | Iterable[str] | None,
 ) -> None:
-    """Refuse options that two-stage least squares does not support, and instruments without it."""
+    """Refuse options that an estimator does not support, and instruments where it has none."""
+    if spec.estimator == "m" and spec.is_dynamic:
+        _check_short_panel(spec, correction, endogenous, instruments)
+        return
     if spec.estimator == "ml":
         if endogenous or instruments is not None:
             raise OptionError(
                 "endogenous regressors and instruments are for estimator='gs2sls'; likelihood "
                 "takes all regressors as exogenous"
             )
+        return
+    if spec.estimator == "m":
+        _check_options_of_adjusted_score(correction, endogenous, instruments)
         return
     if spec.is_dynamic or spec.has_phi:
         kind = "dynamic models" if spec.is_dynamic else f"effects={spec.effects!r}"
@@ -48,4 +120,20 @@ def check_estimator(
         raise OptionError(
             f"model {spec.model!r} has nothing to instrument; name endogenous regressors, or use "
             "estimator='ml', which is least squares here"
+        )
+
+
+def _check_options_of_adjusted_score(
+    correction: str, endogenous: str | Iterable[str], instruments: str | Iterable[str] | None
+) -> None:
+    if endogenous or instruments is not None:
+        raise OptionError(
+            "endogenous regressors and instruments are for estimator='gs2sls'; adjusted scores "
+            "(estimator='m', which covariance='robust' takes for rho and lam) treat all regressors "
+            "as exogenous"
+        )
+    if correction not in ("auto", "none"):
+        raise OptionError(
+            "adjusted scores have mean zero with any fixed effects and need no correction; leave "
+            f"correction='auto', not {correction!r}"
         )

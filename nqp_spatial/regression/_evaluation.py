@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from nqp_spatial.errors import DomainError, OptionError, PanelError, UnknownColu
 from nqp_spatial.regression._formula_names import advice, uncoloured
 from nqp_spatial.regression._formulas import Functions, ReadFormula, read_formula
 
-__all__ = ["FormulaSide", "evaluate", "evaluate_side", "evaluated_with"]
+__all__ = ["FormulaSide", "evaluate", "evaluate_side", "evaluated_with", "model_matrix"]
 
 _LARGEST = 1e100
 
@@ -30,10 +31,13 @@ class FormulaSide:
     spec : formulaic.ModelSpec
         With the levels, centres and knots of the estimation sample.
     read : ReadFormula
+    data : DataFrame
+        The columns of the estimation sample that the formula uses, one row per unit and period.
     """
 
     spec: Any
     read: ReadFormula
+    data: pd.DataFrame
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -78,7 +82,8 @@ def evaluate(
 ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[FormulaSide, FormulaSide]]:
     """Return both sides of a formula as columns, and how to build them from other data."""
     read = read_formula(formula, functions, known=panel.frame.columns)
-    matrices = _materialized(read.parsed, panel, read, read.columns)
+    data = _data(panel, read, read.columns, complete=True)
+    matrices = model_matrix(read.parsed, data, read)
     y, x = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
     for side in (y, x):
         _require_finite(side, panel, formula)
@@ -89,7 +94,10 @@ def evaluate(
     return (
         y,
         x,
-        (FormulaSide(matrices.lhs.model_spec, read), FormulaSide(matrices.rhs.model_spec, read)),
+        (
+            FormulaSide(matrices.lhs.model_spec, read, data),
+            FormulaSide(matrices.rhs.model_spec, read, data),
+        ),
     )
 
 
@@ -134,15 +142,37 @@ def _materialized(
     *,
     complete: bool = True,
 ) -> Any:
+    return model_matrix(spec, _data(panel, read, needed, complete=complete), read)
+
+
+def model_matrix(
+    spec: Any, data: pd.DataFrame, read: ReadFormula, context: Mapping[str, Any] | None = None
+) -> Any:
+    """Return the columns of a formula from its variables.
+
+    Parameters
+    ----------
+    spec : formulaic.Formula or ModelSpec
+    data : DataFrame
+        The variables, by name.
+    read : ReadFormula
+    context : mapping, optional
+        Functions by name, if not those of the formula.
+
+    Raises
+    ------
+    PanelError
+        If the formula cannot be evaluated, or meets categories that are not known.
+    """
     from formulaic.errors import DataMismatchWarning, FormulaicError
 
-    data = _data(panel, read, needed, complete=complete)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             warnings.simplefilter("error", DataMismatchWarning)  # categories that became missing
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            return spec.get_model_matrix(data, context=read.context, na_action="ignore")
+            names = read.context if context is None else dict(context)
+            return spec.get_model_matrix(data, context=names, na_action="ignore")
     except DataMismatchWarning as error:
         unknown = uncoloured(error).split(":")[-1].split(". They")[0].strip(" {}")
         raise PanelError(

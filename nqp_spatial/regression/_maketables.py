@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nqp_spatial.regression._estimated import EstimatedModel
+from nqp_spatial.regression._fit_measures import full_rsquared, squared_correlation_of
 
 __all__ = ["MaketablesPlugin", "flat_name"]
 
@@ -55,19 +56,28 @@ class MaketablesPlugin(EstimatedModel):
 
     @property
     def __maketables_stat_labels__(self) -> dict[str, str]:
-        return {"sigma2": "σ²", "ll": "Log-likelihood", "r2_within": "R² within"}
+        return {
+            "sigma2": "σ²",
+            "ll": "Log-likelihood",
+            "r2": "R²",
+            "r2_within": "R² within",
+            "corr2": "corr²",
+        }
 
     @property
     def __maketables_default_stat_keys__(self) -> list[str]:
         return ["N", "ll", "sigma2", "r2_within"]
 
     def __maketables_stat__(self, key: str) -> Any:
+        if key == "corr2":
+            return squared_correlation_of(self)
         statistics = {
             "N": self.nobs,
             "ll": self.loglik,
             "aic": self.aic,
             "bic": self.bic,
             "sigma2": self.sigma2,
+            "r2": full_rsquared(self),
             "r2_within": self.rsquared_within,
             "se_type": self.spec.covariance,
         }

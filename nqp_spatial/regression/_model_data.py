@@ -25,6 +25,7 @@ from nqp_spatial.regression._design import (
     is_common,
     lagged_names,
 )
+from nqp_spatial.regression._filtered_periods import FilteredPeriods
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._term_weights import TermWeights, lag, matrices_by_name
 from nqp_spatial.regression.spec import RegressionSpec
@@ -62,7 +63,12 @@ class ModelData:
     @cached_property
     def projection(self) -> Projection:
         """The outcome and its lags regressed on the regressors, after removal of the effects."""
-        projection = project(self.design, self.spec, self.terms.matrix_u)
+        matrix, dummies = self.terms.matrix_u, None
+        errors = self.terms.weights_u
+        if errors is not None and self.spec.sweeps_periods and not errors.rows_add_to_one:
+            sums = np.asarray(errors.sparse.sum(axis=1)).ravel()
+            dummies = FilteredPeriods(sums, self.shape[1])
+        projection = project(self.design, self.spec, matrix, dummies)
         if self.spec.has_rho:
             for column in projection.lag_y.T:
                 require_lag(self.design, self.spec, column)
@@ -74,7 +80,7 @@ class ModelData:
         n, t = self.shape
         if self.terms.has_parts:
             return counts_in_parts(self.spec, n, t, self.terms.y[0].matrix.shape[0] // n)
-        return counts_of(self.spec, n, t)
+        return counts_of(self.spec, n, t, rows_add_to_one=self.terms.rows_add_to_one)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -38,7 +38,7 @@ from nqp_spatial.regression.likelihood.factorization import factorize_system
 from nqp_spatial.regression.likelihood.several_lags import system_of, weighted_sum
 from nqp_spatial.weights.spatial_weights import WeightsLike
 
-__all__ = ["Kind", "predict"]
+__all__ = ["Kind", "accumulated_errors", "predict", "solve_system", "systems"]
 
 Kind = Literal["trend", "direct", "blup"]
 
@@ -102,7 +102,7 @@ def _terms_in_parts(model: EstimatedModel, panel: SpatialPanel, weights: Any) ->
     return model.terms
 
 
-def _systems(
+def systems(
     model: EstimatedModel, terms: TermWeights, n: int
 ) -> tuple[sparse.csc_array, sparse.csc_array]:
     """Return A and B for n units; for n T where links change over time."""
@@ -123,7 +123,7 @@ def _coefficients(model: EstimatedModel, name: str) -> np.ndarray:
     return np.asarray(model.params.to_numpy()[chosen])
 
 
-def _solve(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
+def solve_system(system: sparse.csc_array, right: np.ndarray) -> np.ndarray:
     """Solve with a system of n or of n T, the right side of units by periods."""
     factor = factorize_system(system)
     if system.shape[0] == len(right):
@@ -138,14 +138,26 @@ def _in_sample(model: EstimatedModel, kind: Kind) -> np.ndarray:
     fitted = model.fitted.to_numpy().reshape(shape)
     if kind == "direct":
         return np.asarray(fitted)
-    a, b = _systems(model, model.terms, model.n_units)
+    a, b = systems(model, model.terms, model.n_units)
     if kind == "trend":
-        return np.asarray(fitted + e - _solve(a, _solve(b, e)))
+        return np.asarray(
+            fitted + e - solve_system(a, solve_system(b, accumulated_errors(model, e)))
+        )
     filters = sparse.csc_array(b @ a)
     precision = np.asarray(filters.power(2).sum(axis=0)).ravel()
     if len(precision) != len(e):
         return np.asarray(fitted + e - ((filters.T @ e.ravel()) / precision).reshape(shape))
     return np.asarray(fitted + e - (filters.T @ e) / precision[:, None])
+
+
+def accumulated_errors(model: EstimatedModel, innovations: np.ndarray) -> np.ndarray:
+    """Return the errors ``e_t = psi e_(t-1) + v_t``."""
+    if not model.spec.serial:
+        return innovations
+    errors, psi = innovations.copy(), float(model.params["random", "psi"])
+    for now in range(1, errors.shape[1]):
+        errors[:, now] += psi * errors[:, now - 1]
+    return errors
 
 
 def _out_of_sample(
@@ -180,8 +192,14 @@ def _out_of_sample(
     values = x.to_numpy(dtype=float).reshape(*shape, len(spec.regressors))
     eta = np.zeros(shape) + _structural(model, terms, values)
     y = _outcomes(model, panel)
-    a, b = _systems(model, terms, panel.n_units)
-    inner = b if spec.has_phi and spec.has_lam else None
+    a, b = systems(model, terms, panel.n_units)
+    is_spatial = spec.has_phi and spec.has_lam and spec.random_errors == "kkp"
+    inner = b if is_spatial else None
+    if spec.serial and kind != "trend":
+        raise OptionError(
+            "with serial=True another panel is predicted by kind='trend' only; within the sample "
+            "the other kinds use the errors of the previous period"
+        )
     eta += _effects(model, panel, period_effects, inner)
     past_lag = matrix_of(terms.weights_y)
     solve = factorize_system(a).solve

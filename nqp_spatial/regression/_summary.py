@@ -7,6 +7,7 @@ import pandas as pd
 
 from nqp_spatial.core.display import Block, notes_of
 from nqp_spatial.regression._estimated import EstimatedModel
+from nqp_spatial.regression._fit_measures import full_rsquared, squared_correlation_of
 
 __all__ = ["Summary", "summary_blocks"]
 
@@ -27,7 +28,8 @@ def summary_blocks(model: EstimatedModel) -> list[Block]:
     part = ["part"] if model.terms.has_parts else []
     headings = ["", "variable", *part, "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
     table.columns = pd.Index(headings)
-    fit = f"sigma2: {model.sigma2:.6g}   R2 within: {model.rsquared_within:.4f}"
+    fit = f"sigma2: {model.sigma2:.6g}   R2: {full_rsquared(model):.4f}   R2 within: "
+    fit += f"{model.rsquared_within:.4f}   corr2: {squared_correlation_of(model):.4f}"
     if np.isfinite(model.loglik):
         criteria = f"AIC: {model.aic:.2f}   BIC: {model.bic:.2f}"
         fit = f"{fit}\nLog-likelihood: {model.loglik:.4f}   {criteria}"

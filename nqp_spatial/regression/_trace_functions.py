@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nqp_spatial.regression._effect_parameters import EffectParameters
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.factorization import factorize
-from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet, log_determinant
+from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet
 from nqp_spatial.regression.likelihood.sizes import CROSS_PROBES, DENSE_CROSS_UP_TO, probe_signs
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["EigenDecomposition", "TraceFunctions"]
+__all__ = ["TraceFunctions", "radius_of"]
 
 
 class TraceFunctions:
@@ -97,7 +96,7 @@ def _row_sum_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: f
             [factorize(w.sparse, float(x)).solve(start).mean() for x in points.ravel()]
         ).reshape(points.shape)
 
-    return Curve(mean_row_sum, low, high, radius=_radius(w), strip=np.pi / 4)
+    return Curve(mean_row_sum, low, high, radius=radius_of(w), strip=np.pi / 4)
 
 
 def _cross_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: float) -> Curve:
@@ -121,71 +120,14 @@ def _cross_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: flo
             ]
         ).reshape(points.shape)
 
-    return Curve(mean_diagonal, low, high, radius=_radius(w), strip=np.pi / 4)
+    return Curve(mean_diagonal, low, high, radius=radius_of(w), strip=np.pi / 4)
 
 
-def _radius(w: SpatialWeights) -> float:
+def radius_of(w: SpatialWeights) -> float:
+    """Return the spectral radius of W, or a bound."""
     from nqp_spatial.weights._spectrum import spectral_radius
 
     if w.rows_add_to_one:
         return 1.0
     radius = spectral_radius(w.sparse)
     return radius if radius else max(float(abs(w.sparse).sum(axis=1).max()), 1e-12)
-
-
-class EigenDecomposition:
-    """Nodes and weights with ``tr f(W) = sum_j c_j f(w_j)``, for functions not given by L.
-
-    Parameters
-    ----------
-    weights : SpatialWeights
-        Rows add to one, so that row sums of f(W) are f(1).
-    """
-
-    def __init__(self, weights: SpatialWeights) -> None:
-        small = weights.n_units <= 2000
-        logdet = log_determinant(weights, "exact" if small else "lanczos")
-        nodes = np.asarray(logdet.nodes)  # type: ignore[attr-defined]
-        shares = logdet.node_weights * logdet.probe_weights[:, None]  # type: ignore[attr-defined]
-        ones = logdet.known_ones  # type: ignore[attr-defined]
-        self.nodes = np.concatenate([nodes.ravel(), np.ones(min(ones, 1))])
-        self.shares = np.concatenate([shares.ravel(), np.full(min(ones, 1), float(ones))])
-        self.n = weights.n_units
-
-    def paths(
-        self, parameters: EffectParameters, draws: np.ndarray, horizons: list[int]
-    ) -> dict[int, np.ndarray]:
-        """Return effects on y, h periods after a change in x that lasts one period.
-
-        ``f_h(w) = ((tau + eta w) / (1 - rho w))^h (beta + theta w) / (1 - rho w)``.
-
-        Parameters
-        ----------
-        parameters : EffectParameters
-        draws : ndarray
-            Shape (draws, parameters).
-        horizons : list of int
-
-        Returns
-        -------
-        dict of ndarray
-            For each horizon, shape (draws, K, 3).
-        """
-        rho, tau, eta = (parameters.value(draws, name)[:, None] for name in ("rho", "tau", "eta"))
-        beta, theta = parameters.coefficients(draws)
-        effects = {h: np.empty((len(draws), beta.shape[1], 3)) for h in horizons}
-        batch = max(1, 2_000_000 // len(self.nodes))
-        for start in range(0, len(draws), batch):
-            part = slice(start, start + batch)
-            w = np.concatenate([self.nodes, [1.0]])[None, :]
-            inverse = 1 / (1 - rho[part] * w)
-            ratio = (tau[part] + eta[part] * w) * inverse
-            for h in horizons:
-                factor = ratio**h * inverse
-                mean = (factor[:, :-1] @ self.shares).real / self.n
-                mean_w = (factor[:, :-1] @ (self.shares * self.nodes)).real / self.n
-                sums = factor[:, -1].real
-                direct = beta[part] * mean[:, None] + theta[part] * mean_w[:, None]
-                total = (beta[part] + theta[part]) * sums[:, None]
-                effects[h][part] = np.stack([direct, total - direct, total], axis=-1)
-        return effects

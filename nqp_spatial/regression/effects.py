@@ -11,28 +11,40 @@ and indirect is the difference. Both g and s are smooth functions of rho alone, 
 where rows add to one, ``s = 1/(1 - rho)``: no draw requires a matrix inverse. Long-run effects of a
 dynamic model are the same functions at ``r = (rho + eta) / (1 - tau)``, divided by 1 - tau
 (Debarsy, Ertur and LeSage 2012). Where W X has its own matrix, theta has its own functions.
+
+The effect of a variable is that of all its terms: see `_effect_rows`. Where derivatives differ
+between units, `_mean_responses` has the functions of rho.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import TestSet, critical_value
+from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import checked
-from nqp_spatial.core.text import join
+from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.regression import _effect_values as numerics
+from nqp_spatial.regression._effect_inference import Inference, by_delta, by_draws, by_fieller
 from nqp_spatial.regression._effect_parameters import EffectParameters, effect_parameters
+from nqp_spatial.regression._effect_paths import EigenDecomposition
+from nqp_spatial.regression._effect_rows import at_columns, effect_rows, rows_of_terms
+from nqp_spatial.regression._effect_values import KINDS
 from nqp_spatial.regression._estimated import EstimatedModel
-from nqp_spatial.regression._trace_functions import EigenDecomposition, TraceFunctions
+from nqp_spatial.regression._mean_responses import MeanResponses
+from nqp_spatial.regression._trace_functions import TraceFunctions
 
-__all__ = ["EffectsResult", "effects_of", "unit_effects_of"]
+__all__ = ["EffectsResult", "Method", "effects_of", "unit_effects_of"]
+
+Method = Literal["draws", "delta", "fieller"]
+_METHODS = {"delta": "delta method", "fieller": "inverted test (Fieller)"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,18 +57,24 @@ class EffectsResult(Displayed):
         One row per variable, horizon and effect: ``variable, horizon, effect, estimate, std_error,
         statistic, p_value, conf_low, conf_high``. Units: those of y per unit of x. ``horizon`` is
         "static", or "short-run" and "long-run" (of a permanent change in x), or a number of periods
-        h (effect on y, h periods after a change in x that lasts one period).
+        h (effect on y, h periods after a change in x that lasts one period). Effects at stated
+        values have a column for each moderator, after ``effect``, with its name (``at estimate``
+        for a variable that has the name of another column).
     spec : Spec
-        ``model`` and ``weights`` in words; ``method`` ("draws" or "delta"), ``draws`` (0 for the
-        delta method), ``seed`` (None for the delta method), ``level`` of the intervals.
+        ``model`` and ``weights`` in words; ``method`` ("draws", "delta" or "fieller"), ``draws``
+        (0 if there are none), ``seed`` (None if there are no draws), ``level`` of the intervals,
+        ``at`` (the stated values) and ``terms``.
     labels : mapping
         Display labels of variables.
     discarded : int
         Draws outside the stable region, which were not used.
     notes : tuple of str
-        Variables that enter in several terms, so that no single row is the effect of the variable.
+        Variables whose effect is that of several terms, terms that are not variables, and intervals
+        that are unbounded.
     tests : TestSet
         Empty.
+    moderators : tuple of str
+        Columns of `frame` with the stated values.
 
     Examples
     --------
@@ -75,6 +93,7 @@ class EffectsResult(Displayed):
     discarded: int = 0
     notes: tuple[str, ...] = ()
     tests: TestSet = field(default_factory=TestSet)
+    moderators: tuple[str, ...] = ()
 
     @property
     def level(self) -> float:
@@ -88,17 +107,29 @@ class EffectsResult(Displayed):
 
     def _blocks(self) -> list[Block]:
         draws, seed = self.spec["draws"], self.spec["seed"]
-        method = f"{draws} draws, seed {seed}" if draws else "delta method"
+        method = f"{draws} draws, seed {seed}" if draws else _METHODS[self.spec["method"]]
         discarded = f", {self.discarded} unstable draws discarded" if self.discarded else ""
         table = self.frame
         if set(table["horizon"]) == {"static"}:
             table = table.drop(columns="horizon")
+        if self.moderators:  # so that rows fit into a line
+            table = table.drop(columns="statistic")
         return [
             f"Effects. {self.title}",
             table.reset_index(drop=True),
             f"Inference: {method}{discarded}; level {self.level:g}",
             *notes_of(self.notes),
         ]
+
+    def plot(self, **options: Any) -> Any:
+        """Draw `plots.effects`, or `plots.effects_at` where there are stated values.
+
+        Returns
+        -------
+        Figure
+        """
+        name = "effects_at" if self.moderators else "effects"
+        return getattr(import_module("nqp_spatial.plots"), name)(self, **options)
 
     @checked
     def at(self, horizon: str | int) -> EffectsResult:
@@ -121,7 +152,7 @@ class EffectsResult(Displayed):
         return replace(self, frame=rows.reset_index(drop=True))
 
     def wide(self) -> pd.DataFrame:
-        """Return estimates with one row per variable (and horizon) and one column per effect.
+        """Return estimates, one row per variable (horizon, stated values), one column per effect.
 
         Examples
         --------
@@ -131,14 +162,15 @@ class EffectsResult(Displayed):
         >>> res.effects(method="delta").wide().columns.tolist()
         ['direct', 'indirect', 'total']
         """
-        variables = list(dict.fromkeys(self.frame["variable"]))
-        horizons = list(dict.fromkeys(self.frame["horizon"]))
-        keys = ["variable", "horizon"] if len(horizons) > 1 else ["variable"]
-        table = self.frame.set_index([*keys, "effect"])["estimate"].unstack()
-        rows = variables
-        if keys[1:]:
-            rows = pd.MultiIndex.from_product([variables, horizons], names=keys)
-        return table.loc[rows, list(numerics.KINDS)]
+        several = len(dict.fromkeys(self.frame["horizon"])) > 1
+        keys = ["variable", *(["horizon"] if several else []), *self.moderators]
+        names = list(dict.fromkeys(self.frame["variable"]))
+        by_effect = dict(list(self.frame.groupby("effect")))
+        order = np.argsort(by_effect[KINDS[0]]["variable"].map(names.index), kind="stable")
+        table = pd.DataFrame(
+            {kind: by_effect[kind].set_index(keys)["estimate"].iloc[order] for kind in KINDS}
+        )
+        return table.rename_axis(columns="effect")
 
 
 def effects_of(
@@ -147,15 +179,17 @@ def effects_of(
     draws: int,
     horizons: Sequence[int],
     seed: int | None,
-    method: Literal["draws", "delta"],
+    method: Method,
     level: float,
+    at: Mapping[str, object] | None,
+    terms: bool,
 ) -> EffectsResult:
     """Return the effects of a model; see `RegressionResult.effects`.
 
     Parameters
     ----------
     model : EstimatedModel
-    draws, horizons, seed, method, level
+    draws, horizons, seed, method, level, at, terms
         As in `RegressionResult.effects`.
 
     Returns
@@ -167,55 +201,121 @@ def effects_of(
     names = ["short-run", "long-run"] if model.spec.is_dynamic else ["static"]
     for name in names:
         parameters.require_stable(traces.interval, name)
-    linear = not (model.spec.has_rho or model.spec.is_dynamic)
-    simulated = method == "draws" and not linear
+    rows = effect_rows(model, parameters.names, at, terms=terms)
+    responses = MeanResponses(rows, traces)
+    used: Method = "delta" if not (model.spec.has_rho or model.spec.is_dynamic) else method
     discarded = 0
     simulations: dict[str, np.ndarray] = {}
-    if simulated or len(horizons):
-        simulations, stable = numerics.simulate(parameters, names, traces, draws=draws, seed=seed)
+    if used == "draws" or len(horizons):
+        simulations, stable = numerics.simulate(
+            parameters, names, responses, draws=draws, seed=seed
+        )
         discarded = draws - len(stable)
         numerics.warn_discarded(discarded, draws)
     frames = []
     for name in names:
-        beta, theta = parameters.coefficients(parameters.estimates)
-        x, divisor = parameters.argument(parameters.estimates, name)
-        values = traces.values(np.atleast_1d(x))[:, 0]
-        point = numerics.effect_values(x, divisor, beta, theta, values)
-        if simulated:
-            frames.append(_from_draws(parameters.names, name, point, simulations[name], level))
-            continue
-        gradient = numerics.delta_gradient(parameters, name, traces)
-        errors = np.sqrt(np.einsum("kep,pq,keq->ke", gradient, parameters.cov, gradient))
-        reach = critical_value(level, model.df_resid) * errors
-        limits = (point - reach, point + reach)
-        frames.append(numerics.effects_frame(parameters.names, name, point, errors, limits))
+        point = _point(parameters, name, responses)
+        if used == "draws":
+            inference = by_draws(simulations[name], level)
+        else:
+            inference = _linearised(model, parameters, name, responses, point, used, level)
+        frames.append(numerics.effects_frame(rows, name, point, inference))
     if len(horizons):
-        frames += _paths(model, parameters, stable, horizons, level)
-    sides = model.model_specs
+        frames += _paths(model, parameters, responses, stable, horizons, level)
+    frame = pd.concat(frames, ignore_index=True)
+    notes = (
+        *rows.notes,
+        *_notes_on_intervals(frame, used),
+        *_notes_on_probes(parameters, responses, names, frame),
+    )
     return EffectsResult(
-        frame=pd.concat(frames, ignore_index=True),
+        frame=frame,
         spec=Spec(
             model=model.spec.describe(),
             weights=model.spec.weights,
-            method="draws" if simulated else "delta",
-            draws=draws if simulated else 0,
-            seed=seed if simulated else None,
+            method=used,
+            draws=draws if used == "draws" else 0,
+            seed=seed if used == "draws" else None,
             level=level,
+            at={name: list(dict.fromkeys(rows.at[name])) for name in rows.at.columns},
+            terms=terms,
         ),
         labels=model.labels,
         discarded=discarded,
-        notes=() if sides is None else sides[1].notes_on_terms(),
+        notes=notes,
+        moderators=tuple(at_columns(rows.at).columns),
     )
 
 
-def _from_draws(
-    names: list[str], horizon: str | int, point: np.ndarray, draws: np.ndarray, level: float
-) -> pd.DataFrame:
-    """Return the frame of effects with inference from draws, shape (draws, K, 3)."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
-    errors = draws.std(axis=0, ddof=1)
-    return numerics.effects_frame(names, horizon, point, errors, (low, high))
+def _point(parameters: EffectParameters, horizon: str, responses: MeanResponses) -> np.ndarray:
+    """Return effects at the estimates, shape (R, 3)."""
+    beta, theta = parameters.coefficients(parameters.estimates)
+    x, divisor = parameters.argument(parameters.estimates, horizon)
+    values = responses.values(np.atleast_1d(x))[:, :, 0]
+    return numerics.effect_values(responses.rows, divisor, beta, theta, values)
+
+
+def _linearised(
+    model: EstimatedModel,
+    parameters: EffectParameters,
+    horizon: str,
+    responses: MeanResponses,
+    point: np.ndarray,
+    method: Method,
+    level: float,
+) -> Inference:
+    """Return inference by the delta method or by an inverted test."""
+    gradient = numerics.delta_gradient(parameters, horizon, responses)
+    if method == "delta":
+        return by_delta(point, gradient, parameters.cov, level, model.df_resid)
+    denominator, slopes = parameters.denominator(horizon, responses.traces.interval[1])
+    return by_fieller(point, gradient, denominator, slopes, parameters.cov, level)
+
+
+def _notes_on_intervals(frame: pd.DataFrame, method: Method) -> list[str]:
+    """Say which intervals are unbounded, and why."""
+    unbounded = frame[np.isinf(frame["conf_low"])]
+    if unbounded.empty:
+        return []
+    horizons = ", ".join(map(str, dict.fromkeys(unbounded["horizon"])))
+    if method == "fieller":
+        return [
+            t(
+                "intervals at horizon {horizons} are unbounded: the denominator of effects is not "
+                "significantly different from zero at this level",
+                horizons=horizons,
+            )
+        ]
+    return [t("so few draws determine no interval of this level; pass more draws")]
+
+
+def _notes_on_probes(
+    parameters: EffectParameters, responses: MeanResponses, horizons: list[str], frame: pd.DataFrame
+) -> list[str]:
+    """Say how large the error of random probes is, where it is not negligible."""
+    if not responses.is_estimated:
+        return []
+    beta, theta = parameters.coefficients(parameters.estimates)
+    rows, pieces, largest = responses.rows, responses.pieces, 0.0
+    for horizon in horizons:
+        x, divisor = (float(part) for part in parameters.argument(parameters.estimates, horizon))
+        own, lagged = responses.probe_values(x)
+        column = rows.column[pieces]
+        each = np.zeros((own.shape[1], len(rows.row)))
+        each[:, pieces] = (beta[column][:, None] * own + theta[column][:, None] * lagged).T
+        errors = rows.sums(each).std(axis=0, ddof=1) / np.sqrt(own.shape[1]) / divisor
+        direct = (frame["effect"] == "direct") & (frame["horizon"] == horizon)
+        largest = max(largest, float((errors / frame.loc[direct, "std_error"]).max()))
+    if largest < 0.01:
+        return []
+    return [
+        t(
+            "direct effects that differ between units rest on {count} random probes, whose error "
+            "is up to {share:.2f} standard errors; at= has none",
+            count=own.shape[1],
+            share=largest,
+        )
+    ]
 
 
 def _require_horizons(model: EstimatedModel, horizons: Sequence[int]) -> None:
@@ -240,6 +340,7 @@ def _require_horizons(model: EstimatedModel, horizons: Sequence[int]) -> None:
 def _paths(
     model: EstimatedModel,
     parameters: EffectParameters,
+    responses: MeanResponses,
     draws: np.ndarray,
     horizons: Sequence[int],
     level: float,
@@ -249,9 +350,12 @@ def _paths(
     assert w is not None
     eigen = EigenDecomposition(w)
     steps = [int(h) for h in horizons]
-    points = eigen.paths(parameters, parameters.estimates[None, :], steps)
-    simulations = eigen.paths(parameters, draws, steps)
-    return [_from_draws(parameters.names, h, points[h][0], simulations[h], level) for h in steps]
+    points = eigen.paths(parameters, parameters.estimates[None, :], steps, responses)
+    simulations = eigen.paths(parameters, draws, steps, responses)
+    return [
+        numerics.effects_frame(responses.rows, h, points[h][0], by_draws(simulations[h], level))
+        for h in steps
+    ]
 
 
 def unit_effects_of(model: EstimatedModel, variable: str, horizon: str | None) -> pd.DataFrame:
@@ -268,10 +372,12 @@ def unit_effects_of(model: EstimatedModel, variable: str, horizon: str | None) -
     DataFrame
     """
     parameters = effect_parameters(model)
-    if variable not in parameters.names:
+    rows = effect_rows(model, parameters.names, None, terms=False)
+    if variable not in rows.names and variable in parameters.names:
+        rows = rows_of_terms(parameters.names)
+    if variable not in rows.names:
         raise UnknownColumnError(
-            f"{variable!r} is not a regressor of this model; they are "
-            f"{sample(parameters.names, 20)}"
+            f"{variable!r} is not a regressor of this model; they are {sample(rows.names, 20)}"
         )
     known = ("short-run", "long-run") if model.spec.is_dynamic else ("static",)
     name = known[0] if horizon is None else horizon
@@ -279,13 +385,9 @@ def unit_effects_of(model: EstimatedModel, variable: str, horizon: str | None) -
         raise OptionError(f"horizon must be one of {', '.join(known)}, got {horizon!r}")
     parameters.require_stable(TraceFunctions(model.terms, model.logdet).interval, name)
     beta, theta = parameters.coefficients(parameters.estimates)
-    column = parameters.names.index(variable)
+    slopes = rows.slopes(rows.names.index(variable), model.n_units)
+    own = sum((beta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
+    lagged = sum((theta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
     x, divisor = parameters.argument(parameters.estimates, name)
-    return numerics.unit_effects(
-        model.terms,
-        float(x),
-        float(divisor),
-        float(beta[column]),
-        float(theta[column]),
-        model.resid.index.levels[0],
-    )
+    units = model.resid.index.levels[0]
+    return numerics.unit_effects(model.terms, float(x), float(divisor), own, lagged, units)

@@ -14,18 +14,28 @@ from nqp_spatial.core.options import Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import OptionError
-from nqp_spatial.regression._correction import BIAS_CORRECTED, resolve_correction
+from nqp_spatial.errors import ConvergenceError, OptionError
+from nqp_spatial.regression._correction import BIAS_CORRECTED, NOTHING_TO_LAG, resolve_correction
 from nqp_spatial.regression._demeaning import unit_means
+from nqp_spatial.regression._error_components import check_error_components
 from nqp_spatial.regression._estimated import FixedEffects
 from nqp_spatial.regression._estimator import check_estimator, resolve_estimator
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
 from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
 from nqp_spatial.regression.covariance.information import Estimate
-from nqp_spatial.regression.estimators import Estimated, fit_gs2sls, fit_ml, fit_ols
+from nqp_spatial.regression.estimators import (
+    Estimated,
+    fit_adjusted_score,
+    fit_error_components,
+    fit_gs2sls,
+    fit_ml,
+    fit_ols,
+    fit_short_panel,
+)
 from nqp_spatial.regression.estimators.ml import LogDeterminants, log_determinants
 from nqp_spatial.regression.estimators.ols import residual_df
+from nqp_spatial.regression.estimators.short_panel import NO_ROOT
 from nqp_spatial.regression.likelihood.log_determinant import LogDetMethod
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import (
@@ -35,6 +45,7 @@ from nqp_spatial.regression.spec import (
     Estimator,
     Kernel,
     Model,
+    RandomErrors,
     RegressionSpec,
     check_covariance,
     check_options,
@@ -66,6 +77,8 @@ def fit(
     endogenous: str | Iterable[str] = (),
     instruments: str | Iterable[str] | None = None,
     functions: Functions | None = None,
+    random_errors: RandomErrors = "kkp",
+    serial: bool = False,
     seed: Seed = 0,
 ) -> RegressionResult:
     """Estimate a spatial regression, by maximum likelihood or two-stage least squares.
@@ -79,7 +92,8 @@ def fit(
         ``"y ~ x1 + log(x2)"`` in the syntax of formulaic: columns, operators and the functions log,
         log1p, log2, log10, exp, expm1, sqrt, abs, sign, arcsinh, minimum, maximum, clip (these also
         as ``np.log`` and so on), I, C, center, scale, poly, bs, cs, cc, cr. Anything else is
-        refused before it is evaluated. Units and periods have the names of their original columns;
+        refused before it is evaluated. ``"y ~ 1"`` has no regressors: with fixed effects rho (lam)
+        alone is estimated. Units and periods have the names of their original columns;
         names with brackets, spaces or other special characters are written in backticks. With fixed
         effects the intercept is omitted.
     panel : SpatialPanel
@@ -96,8 +110,8 @@ def fit(
         (Mundlak 1978), which makes the coefficients those of fixed effects where the means capture
         all of the correlation. Period effects besides random unit effects go into the formula,
         ``C(year)``; their unit means, which are equal for all units, are left out. With spatial
-        errors the unit effects follow the same spatial process as the errors (Kapoor, Kelejian and
-        Prucha 2007). A cross-section takes "none".
+        errors see `random_errors`. The parameter ("random", "phi") is the weight of the unit means:
+        ``phi^2 = sigma2 / (sigma2 + T sigma2_mu)``. A cross-section takes "none".
     durbin : str or list of str, optional
         The regressors to lag, if not all: a column, a list, or the right side of a formula.
     time_lag, space_time_lag : bool
@@ -106,18 +120,20 @@ def fit(
     correction : {"auto", "none", "transformation", "bias"}
         How to correct for the incidental parameters (Lee and Yu 2010). ``none`` is the
         dummy-variable likelihood: sigma2 is too small by (T-1)/T with unit effects, and with
-        period effects rho is biased by order 1/n. ``transformation`` removes the effects by
-        orthonormal transformations; with period effects it requires that rows of W add to one.
-        ``bias`` subtracts the bias due to period dummies, after unit effects are transformed away.
-        ``auto``:
+        period effects rho and lam are biased by order 1/n. ``transformation`` removes the effects
+        by orthonormal transformations; with period effects it requires that rows of W add to one.
+        ``bias`` subtracts the bias due to period dummies, after unit effects are transformed away,
+        for any W. Where W is dense (inverse distances without a cutoff) this bias is large: with
+        50 units and 6 periods 95 % intervals of rho contained the true value in 83 % of samples
+        without the correction and in 96 % with it. ``auto``:
 
         ==================  =======================  ===========================
         effects             rows of W add to one     rows of W do not add to one
         ==================  =======================  ===========================
         none                none                     none
         unit                transformation           transformation
-        period              transformation           none
-        two-way             transformation           none
+        period              transformation           bias
+        two-way             transformation           bias
         ==================  =======================  ===========================
 
         In a dynamic model unit effects bias tau, eta and rho by order 1/T. ``bias``, which is also
@@ -127,26 +143,31 @@ def fit(
         93 % of samples with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five
         periods and tau = 0.7; with thirty periods in 93 to 95 %
         (benchmarks/calibration_estimates.csv).
-    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        Inverse of the observed (default) or expected information. ``robust`` is, with "ml", the
-        QML sandwich, valid when the errors are not normal (Lee 2004), but not under
-        heteroskedasticity, which biases rho itself (Lin and Lee 2010); with "gs2sls" it is valid
-        under heteroskedasticity. ``cluster`` is valid when errors are correlated over time within a
-        unit or differ in variance; it needs many units, and is available for ``ols`` and ``slx``,
-        where with one period it is the heteroskedasticity-robust matrix (times n / (n - 1)), and
-        with "gs2sls". ``driscoll-kraay`` (1998) is valid when errors are also correlated across
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay"}
+        Inverse of the observed (default) or expected information. ``qml`` is the sandwich of the
+        likelihood, valid when the errors are not normal (Lee 2004), but not under
+        heteroskedasticity, which biases rho itself (Lin and Lee 2010). ``robust`` is valid under
+        heteroskedasticity, with "m" (which "auto" then takes for rho and lam) and "gs2sls".
+        ``cluster`` is valid when errors are correlated over time within a unit or differ in
+        variance; it needs many units, and is available with "m" and "gs2sls", and for ``ols`` and
+        ``slx``, where with one period it is the heteroskedasticity-robust matrix (times
+        n / (n - 1)). ``driscoll-kraay`` (1998) is valid when errors are also correlated across
         units; it needs many periods, about thirty. ``ols`` and ``slx`` have the least-squares
-        covariance (with degrees of freedom) and no "robust": by maximum likelihood that would be
-        the same matrix.
+        covariance (with degrees of freedom) and no "qml": that would be the same matrix.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
     estimator : {"auto", "ml", "gs2sls", "m"}
-        Maximum likelihood, or generalised spatial two-stage least squares: W y is instrumented by
+        Maximum likelihood; generalised spatial two-stage least squares: W y is instrumented by
         W X and W^2 X (W^2 X and W^3 X where W X is in the model), and lam is estimated from moment
-        conditions that hold under heteroskedasticity (Kelejian and Prucha 2010). It is less
-        efficient than maximum likelihood, but consistent under heteroskedasticity, where maximum
-        likelihood is not; use it with ``covariance="robust"``. Fixed effects are removed by
-        demeaning. Not for dynamic models and random effects; lam with "observed" or "robust" only.
+        conditions that hold under heteroskedasticity (Kelejian and Prucha 2010); or adjusted
+        scores: the scores of rho and lam without the diagonals of their quadratic forms (Lin and
+        Lee 2010; Liu and Yang 2015, 2020). Both are consistent under heteroskedasticity, where
+        maximum likelihood is not; use them with ``covariance="robust"``. "m" is usually the more
+        precise of the two; its errors may differ in variance between units and over time, and be
+        correlated over time within a unit. "gs2sls" allows for endogenous regressors. ``auto``
+        takes "m" where "robust" is asked for in a model with rho or lam, else "ml". Neither is for
+        dynamic models and random effects; "gs2sls" has lam with "observed" or "robust" only, "m"
+        has "robust" and "cluster" only.
     cluster : str or list of str, optional
         With ``covariance="cluster"``: one or two columns whose values form the clusters; the units
         by default.
@@ -162,6 +183,15 @@ def fit(
     functions : mapping, optional
         Functions of your own that the formula may call, by name: ``{"f": f}`` for
         ``"y ~ f(x)"``. They take columns and return columns.
+    random_errors : {"kkp", "bsk"}
+        With random effects and spatial errors: ``kkp`` has unit effects that follow the spatial
+        process of the errors, ``u_t = B^-1 (mu + e_t)``, ``B = I - lam W`` (Kapoor, Kelejian and
+        Prucha 2007); ``bsk`` has effects that do not, ``u_t = mu + B^-1 e_t`` (Baltagi, Song and
+        Koh 2003).
+    serial : bool
+        Whether the errors follow their past, ``e_t = psi e_(t-1) + v_t`` (Baltagi, Song, Jung and
+        Koh 2007), with random effects or none. The parameter is ("random", "psi"), and sigma2 the
+        variance of v.
     seed : int, optional
         Seed of the random probes, if any.
 
@@ -187,7 +217,9 @@ def fit(
     Notes
     -----
     Wy is formed first and then demeaned. With period or two-way effects the other order, which
-    some programs use, is not the dummy-variable likelihood unless W is doubly stochastic.
+    some programs use, is not the dummy-variable likelihood unless W is doubly stochastic. With
+    spatial errors the dummy of a period becomes ``p = (I - lam W) 1``, and series are projected on
+    it in each period; where rows of W add to one this is demeaning.
     ``sigma2`` is the sum of squares divided by N T, or by the observations after the
     transformation: N (T-1), (N-1) T, (N-1)(T-1).
 
@@ -222,9 +254,11 @@ def fit(
     draft = RegressionSpec(
         formula, "", (), (), model, effects, "none", covariance, time_lag, space_time_lag,
         cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
-        cutoff_km=cutoff_km, kernel=kernel, lags=lags,
+        cutoff_km=cutoff_km, kernel=kernel, lags=lags, random_errors=random_errors, serial=serial,
     )  # fmt: skip
-    draft = replace(draft, estimator=resolve_estimator(estimator, draft, panel.n_periods))
+    check_error_components(draft, estimator, panel)
+    chosen_estimator = resolve_estimator(estimator, draft, panel.n_periods, correction)
+    draft = replace(draft, estimator=chosen_estimator)
     check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = match_term_weights(weights, panel, needed, model)
@@ -234,8 +268,23 @@ def fit(
     if data.spec.is_linear:
         return _result(panel, data, fit_ols(data), LogDeterminants(None), notes)
     determinants = log_determinants(terms, logdet, seed)
-    if estimator == "gs2sls":
+    if data.spec.estimator == "gs2sls":
         estimated = fit_gs2sls(data, panel, endogenous, instruments, functions)
+    elif data.spec.estimator == "m" and data.spec.is_dynamic:
+        try:
+            estimated = fit_short_panel(data, determinants, seed)
+        except ConvergenceError:
+            if estimator == "m":
+                raise
+            # ``auto``: the bias-corrected likelihood, and a note that says so.
+            likely = replace(data.spec, estimator="ml")
+            chosen, notes = resolve_correction(correction, likely, terms)
+            data = replace(data, spec=replace(likely, correction=chosen))
+            estimated, notes = fit_ml(data, determinants, seed), (NO_ROOT, *notes)
+    elif data.spec.estimator == "m":
+        estimated = fit_adjusted_score(data, determinants, seed)
+    elif data.spec.has_error_components:
+        estimated = fit_error_components(data, determinants)
     else:
         estimated = fit_ml(data, determinants, seed)
     return _result(panel, data, estimated, determinants, notes)
@@ -271,6 +320,11 @@ def parts_data(
         Unit effects are transformed away. ``auto`` subtracts the bias due to period dummies.
     """
     _check_shape(panel, effects, dynamic=False)
+    if covariance == "robust" and estimator == "ml":
+        raise OptionError(
+            "covariance='robust' is not offered by likelihood, which is biased where variances "
+            "differ; use estimator='gs2sls', or covariance='qml' for errors that are not normal"
+        )
     if covariance == "driscoll-kraay":
         require_even_steps(panel.periods, "covariance='driscoll-kraay'")
     chosen: Correction = "transformation" if effects == "unit" or estimator == "gs2sls" else "none"
@@ -327,7 +381,9 @@ def _result(
     index, values = _parameters(data, estimate)
     count = len(values)
     residuals = estimate.innovations
-    if spec.has_phi:
+    if estimated.residuals is not None:
+        residuals = estimated.residuals
+    elif spec.has_phi:
         # Minus the best linear unbiased prediction of the unit effects.
         residuals = residuals - (1 - estimate.phi**2) * unit_means(residuals, design.y.shape[1])
     shape = (panel.n_units, panel.n_periods)
@@ -339,6 +395,8 @@ def _result(
         total -= len(residuals) * float(estimate.projection.y.mean()) ** 2
     free = float(residual_df(data, count)) if spec.is_linear else np.inf
     notes = (*notes, *design.notes, *estimated.notes)
+    if spec.has_lags and not design.lagged and not terms.has_parts:
+        notes = (*notes, NOTHING_TO_LAG)
     if spec.correction == "bias" and terms.has_parts:
         notes = (*notes, BIAS_CORRECTED)
     for w in terms.given:
@@ -362,7 +420,7 @@ def _result(
         df_resid=free,
         resid=pd.Series(residuals, index=rows, name="resid"),
         fitted=pd.Series(design.y.ravel() - residuals, index=rows, name="fitted"),
-        fixed_effects=_fixed_effects(panel, data, estimate),
+        fixed_effects=_fixed_effects(panel, data, estimated),
         rsquared_within=1 - float(residuals @ residuals) / total,
         convergence=estimated.convergence,
         notes=notes,
@@ -383,17 +441,21 @@ def _parameters(data: ModelData, estimate: Estimate) -> tuple[pd.MultiIndex, np.
     names_of_others: list[tuple[str, ...]] = [("spatial", "rho")]
     if terms.has_parts:
         names_of_others = [("spatial", "rho", part) for part in terms.names_y]
-    names_of_others += [("spatial", "lam"), ("random", "phi")]
+    names_of_others += [("spatial", "lam"), ("random", "phi"), ("random", "psi")]
     keys += [names_of_others[which] for which in estimate.active]
-    others = np.array([*estimate.rho, estimate.lam, estimate.phi])
+    others = np.array([*estimate.rho, estimate.lam, estimate.phi, estimate.psi])
     values = np.concatenate([estimate.coefs, others[list(estimate.active)]])
     if not keys:
         return pd.MultiIndex.from_arrays([[]] * len(names), names=names), values
     return pd.MultiIndex.from_tuples(keys, names=names), values
 
 
-def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> FixedEffects:
-    design, spec, terms = data.design, data.spec, data.terms
+def _fixed_effects(panel: SpatialPanel, data: ModelData, estimated: Estimated) -> FixedEffects:
+    design, spec, terms, estimate = data.design, data.spec, data.terms, estimated.estimate
+    if estimated.unit_effects is not None:
+        predicted = estimated.unit_effects
+        unit = pd.Series(predicted.values, panel.units, name="unit")
+        return FixedEffects(unit=unit, variance=predicted.variance)
     if spec.has_phi:
         shape = design.y.shape
         means = estimate.innovations.reshape(shape).mean(axis=1)
@@ -409,11 +471,12 @@ def _fixed_effects(panel: SpatialPanel, data: ModelData, estimate: Estimate) -> 
         unit = pd.Series(by_unit - gap.mean(), index=panel.units, name="unit")
     constant = float(gap.mean())
     if spec.sweeps_periods:
-        # Where errors are spatial, their innovations add to zero in each period.
-        weights = np.full(len(gap), 1 / len(gap))
+        # Where errors are spatial, the filtered dummies p are orthogonal to their innovations.
+        weights = np.ones(len(gap))
         if terms.matrix_u is not None:
+            weights = weights - estimate.lam * (terms.matrix_u @ weights)
             weights = weights - estimate.lam * (terms.matrix_u.T @ weights)
-            weights /= weights.sum()
+        weights /= weights.sum()
         by_period = weights @ (gap - by_unit[:, None])
         if not spec.sweeps_units:
             constant = float(by_period.mean())

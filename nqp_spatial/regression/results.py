@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from nqp_spatial.core.options import Level, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.regression._estimated import Convergence, FixedEffects
 from nqp_spatial.regression._evaluation import FormulaSide
+from nqp_spatial.regression._fit_measures import full_rsquared, squared_correlation_of
 from nqp_spatial.regression._maketables import MaketablesPlugin
 from nqp_spatial.regression._prediction import Kind, predict
 from nqp_spatial.regression._summary import Summary, summary_blocks
@@ -65,7 +67,9 @@ class RegressionResult(MaketablesPlugin, Displayed):
         ``constant``, ``unit`` and ``period``, where the model has them; effects add to zero. With
         random effects, their predictions, ``unit``, and their ``variance``.
     rsquared_within : float
-        Share of the variance of y, without the effects, that the regressors explain.
+        Share of the variance of y, without the effects, that the regressors and the outcomes of
+        neighbours explain. ``rsquared`` counts the effects as well, ``squared_correlation`` neither
+        of them.
     convergence : Convergence or None
     notes : tuple of str
     labels : dict
@@ -139,6 +143,27 @@ class RegressionResult(MaketablesPlugin, Displayed):
         """Weights of W y, or else of W X or W u; None where the model has none."""
         return self.terms.weights_y or self.terms.weights_x or self.terms.weights_u
 
+    @property
+    def rsquared(self) -> float:
+        """Share of the variance of y explained with the effects: ``1 - e'e / sum (y - mean y)^2``.
+
+        ``e`` are the innovations ``resid``, so that fixed (or predicted random) effects, outcomes
+        of neighbours and past outcomes count as explanations (Elhorst 2014, section 3.3).
+        """
+        return full_rsquared(self)
+
+    @cached_property
+    def squared_correlation(self) -> float:
+        """Squared correlation of y and its expectation, both without fixed effects.
+
+        The expectation is ``(I - rho W)^-1 (X beta + W X theta)``, and y and this are demeaned over
+        units, periods or both as in estimation. Unlike ``rsquared`` it counts neither the effects
+        nor the outcomes of neighbours as explanations (Elhorst 2014, section 3.3; Verbeek 2000,
+        p. 21). In dynamic models the expectation is given the past; with serial correlation it is
+        not. Missing where there are no regressors.
+        """
+        return squared_correlation_of(self)
+
     # -- effects -----------------------------------------------------------------------------------
 
     @checked
@@ -148,15 +173,25 @@ class RegressionResult(MaketablesPlugin, Displayed):
         *,
         horizons: Sequence[int] = (),
         seed: Seed = 0,
-        method: Literal["draws", "delta"] = "draws",
+        method: Literal["draws", "delta", "fieller"] = "draws",
         level: Level = 0.95,
+        at: Mapping[str, object] | None = None,
+        terms: bool = False,
     ) -> EffectsResult:
-        """Return direct, indirect and total effects with inference.
+        """Return direct, indirect and total effects of variables with inference.
 
-        ``S_k = (I - rho W)^-1 (beta_k I + theta_k W)``; direct is its mean diagonal, total its mean
-        row sum, indirect the difference, for any W. Estimates are at the point estimate. A dynamic
-        model has short-run effects, which are these, and long-run effects, ``((1 - tau) I - (rho +
-        eta) W)^-1 (beta_k I + theta_k W)``.
+        ``S_x = (I - rho W)^-1 (diag(f_x) + W diag(g_x))``, with ``f_x = sum_k beta_k dX_k/dx`` and
+        ``g_x = sum_k theta_k dX_k/dx`` over all terms that contain x. Direct is its mean diagonal,
+        total its mean row sum, indirect the difference, for any W. Estimates are at the point
+        estimate. A dynamic model has short-run effects, which are these, and long-run effects, with
+        ``((1 - tau) I - (rho + eta) W)^-1``.
+
+        For a variable that is a term of its own f_x is beta and g_x is theta. In squares, products,
+        polynomials and splines the derivatives depend on the values of the variables: effects are
+        averaged over units and periods, or are at values stated in `at`. In the lag of a product
+        the moderator is the sender's. A variable that enters only as one transformed term, such as
+        ``log(x)``, has the row of that term, the effect of a unit change of ``log(x)``. Of a
+        category there are contrasts with its base. Notes say which of these a table contains.
 
         Parameters
         ----------
@@ -167,12 +202,26 @@ class RegressionResult(MaketablesPlugin, Displayed):
             change in x that lasts one period, for each h. They add up to the long-run effect.
         seed : int, optional
             Seed of the draws.
-        method : {"draws", "delta"}
-            Standard errors and quantiles of the draws, or the delta method. Static models without
-            rho are linear, so that the delta method is exact and always used. Effects at horizons
-            always use draws.
+        method : {"draws", "delta", "fieller"}
+            Standard errors and quantiles of the draws; the delta method; or the interval of all
+            values c for which ``effect * d - c * d = 0`` is not rejected. The denominator d is
+            ``1 - rho``, in the long run ``1 - tau - rho - eta`` (rho and eta divided by the upper
+            end of the admissible interval where rows of W do not add to one). This is Fieller's
+            (1954) interval of a ratio: the total effect of a variable is ``(beta + theta) / d``,
+            and other effects have the same denominator, with a numerator that is linearised. It is
+            unbounded, as a note says, where d is not significantly different from zero; its
+            standard errors are those of the delta method. Static models without rho are linear, so
+            that the delta method is exact and always used. Effects at horizons always use draws.
         level : float
-            Confidence level.
+            Confidence level. The p-value is below 1 - level exactly where the interval excludes
+            zero: with draws it is twice the smaller share of draws on either side of zero, at least
+            2 / (draws + 1), and otherwise that of the test that the interval inverts.
+        at : mapping, optional
+            Values of variables at which effects are wanted, ``{"unemp": [4, 6.6, 10]}``; other
+            variables keep their observed values. Each combination of values has its rows, and each
+            variable a column of the frame. Not for the models of `spillovers`.
+        terms : bool
+            Effects of single terms: of x with its square unchanged.
 
         Returns
         -------
@@ -181,12 +230,21 @@ class RegressionResult(MaketablesPlugin, Displayed):
         Raises
         ------
         OptionError
-            If an option is out of range, or no draw is stable.
+            If an option is out of range, no draw is stable, or no effect depends on a variable of
+            `at`.
+        UnknownColumnError
+            If `at` names a variable that the formula does not have.
 
         Notes
         -----
+        Derivatives of products, powers and numeric functions are exact, those of splines,
+        polynomials and functions of your own by five-point differences. Jumps, as of ``I(x > 0)``,
+        count for nothing in derivatives. Beyond 600 units direct effects that differ between
+        units rest on random probes, and a note states their error if it is not negligible.
+
         Sources: LeSage and Pace (2009), section 2.7 and equation 5.44 for the draws; Debarsy, Ertur
-        and LeSage (2012) for horizons.
+        and LeSage (2012) for horizons; Fieller (1954), Journal of the Royal Statistical Society B
+        16, 175-185.
 
         Examples
         --------
@@ -195,19 +253,24 @@ class RegressionResult(MaketablesPlugin, Displayed):
         >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
         >>> res.effects(seed=1).frame["effect"].tolist()[:3]
         ['direct', 'indirect', 'total']
+        >>> product = nq.fit("lgsp ~ lpc * unemp", panel, nq.weights.contiguity(panel))
+        >>> product.effects(at={"unemp": [4, 10]}).frame["unemp"].unique().tolist()
+        [4, 10]
         """
         return effects_of(
-            self, draws=draws, horizons=horizons, seed=seed, method=method, level=level
-        )
+            self, draws=draws, horizons=horizons, seed=seed, method=method, level=level, at=at,
+            terms=terms,
+        )  # fmt: skip
 
     @checked
     def unit_effects(self, variable: str, *, horizon: str | None = None) -> pd.DataFrame:
-        """Return the effects of a change of one regressor for each unit: own, received, sent.
+        """Return the effects of a change of one variable for each unit: own, received, sent.
 
         Parameters
         ----------
         variable : str
-            One of the regressors.
+            One of the variables of `effects`, through all its terms at observed values, averaged
+            over periods; or one of the terms.
         horizon : {"short-run", "long-run"}, optional
             For a dynamic model; the short run by default.
 

@@ -16,6 +16,7 @@ __all__ = [
     "Estimator",
     "Kernel",
     "Model",
+    "RandomErrors",
     "RegressionSpec",
     "check_covariance",
     "check_options",
@@ -27,6 +28,7 @@ Correction = Literal["auto", "none", "transformation", "bias"]
 Covariance = Literal["observed", "expected", "qml", "robust", "cluster", "driscoll-kraay", "conley"]
 Estimator = Literal["auto", "ml", "gs2sls", "m"]
 Kernel = Literal["bartlett", "uniform"]
+RandomErrors = Literal["kkp", "bsk"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,6 +81,10 @@ class RegressionSpec(Displayed):
         Of distance, for ``conley``.
     lags : int or None
         Periods over which errors of a unit are correlated, for ``conley`` and ``driscoll-kraay``.
+    random_errors : {"kkp", "bsk"}
+        Whether random unit effects follow the spatial process of the errors, or not.
+    serial : bool
+        Whether errors follow their past, ``e_t = psi e_(t-1) + v_t``.
 
     Examples
     --------
@@ -102,6 +108,8 @@ class RegressionSpec(Displayed):
     cutoff_km: float | None = None
     kernel: Kernel = "bartlett"
     lags: int | None = None
+    random_errors: RandomErrors = "kkp"
+    serial: bool = False
 
     @property
     def has_rho(self) -> bool:
@@ -137,7 +145,13 @@ class RegressionSpec(Displayed):
     def is_linear(self) -> bool:
         """Whether the estimator is least squares, with its exact t distribution."""
         spatial = self.has_rho or self.has_lam
-        return not (spatial or self.is_dynamic or self.has_phi or self.estimator == "gs2sls")
+        other = self.is_dynamic or self.has_phi or self.serial or self.estimator == "gs2sls"
+        return not (spatial or other)
+
+    @property
+    def has_error_components(self) -> bool:
+        """Whether the errors need the likelihood of Baltagi, Song, Jung and Koh (2007)."""
+        return self.serial or (self.random_errors == "bsk" and self.has_phi and self.has_lam)
 
     @property
     def dynamics(self) -> tuple[str, ...]:
@@ -160,8 +174,16 @@ class RegressionSpec(Displayed):
             label("dynamic model" if self.is_dynamic else "model", self.model),
             label("effects", self.effects),
         ]
+        if self.random_errors == "bsk" and self.has_phi and self.has_lam:
+            words.append(t("unit effects not spatial (Baltagi, Song and Koh)"))
+        if self.serial:
+            words.append(t("serially correlated errors"))
         if self.estimator == "gs2sls":
             words.append(t("by GS2SLS"))
+        if self.estimator == "m":
+            words.append(
+                t("by adjusted scores (Yang 2018)") if self.is_dynamic else t("by adjusted scores")
+            )
         return join(", ", words)
 
     def _blocks(self) -> list[Block]:
@@ -191,19 +213,22 @@ def check_options(
 def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None:
     """Raise `OptionError` for a covariance that is not valid in this model."""
     kind, likelihood = spec.covariance, spec.estimator == "ml"
-    if likelihood and kind == "robust" and spec.model in ("ols", "slx"):
+    if kind == "qml":
+        _check_quasi_likelihood(spec)
+    linear = spec.model in ("ols", "slx")
+    if likelihood and kind == "robust" and not (linear or spec.has_phi):
         raise OptionError(
-            f"covariance='robust' is not offered for model {spec.model!r}: by likelihood it allows "
-            "for errors that are not normal, which here gives the classical matrix, and not for "
-            "unequal variances; use covariance='cluster' (with one period that is the "
-            "heteroskedasticity-robust matrix) or 'driscoll-kraay'"
+            f"covariance='robust' is not offered for model {spec.model!r} by likelihood, whose "
+            "estimates of rho and lam are themselves biased where variances differ; use "
+            "estimator='m' (adjusted scores) or 'gs2sls' with covariance='robust', or, for errors "
+            "of equal variance that are not normal, covariance='qml'"
         )
     if likelihood and kind == "cluster" and (spec.has_rho or spec.has_lam):
         raise OptionError(
             f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
             "score of rho and lam is quadratic in the errors, and its split by units depends on "
-            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster', or, by "
-            "likelihood, 'observed', 'robust' or 'driscoll-kraay'"
+            "their order; use estimator='gs2sls' or 'm' with covariance='robust' or 'cluster', or, "
+            "by likelihood, 'observed', 'qml' or 'driscoll-kraay'"
         )
     if kind == "cluster" and n_units < 2:
         raise OptionError("covariance='cluster' needs two units or more, this panel has one")
@@ -211,4 +236,18 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
         raise OptionError(
             "covariance='driscoll-kraay' adds up over periods and needs many of them, some thirty; "
             f"this panel has {n_periods}"
+        )
+
+
+def _check_quasi_likelihood(spec: RegressionSpec) -> None:
+    """Refuse the covariance of quasi maximum likelihood where it is not one."""
+    if spec.estimator != "ml":
+        raise OptionError(
+            "covariance='qml' is for estimator='ml'; with estimator="
+            f"{spec.estimator!r} use covariance='robust'"
+        )
+    if spec.model in ("ols", "slx"):
+        raise OptionError(
+            f"covariance='qml' is not offered for model {spec.model!r}: it allows for errors that "
+            "are not normal, which here gives the classical matrix; use covariance='observed'"
         )

@@ -1,4 +1,4 @@
-"""Spillovers by group, direction, border and distance."""
+"""Spillovers by group, direction, border and distance, and through other variables."""
 
 from nqp_spatial.spillovers.borders import BarrierResult, BorderDecay, barrier
 from nqp_spatial.spillovers.distances import (
@@ -9,6 +9,7 @@ from nqp_spatial.spillovers.distances import (
     reach_links_beyond,
     reach_links_within,
 )
+from nqp_spatial.spillovers.mediation import MediationResult, mediation
 from nqp_spatial.spillovers.partition import EffectsMatrix, PartitionedResult, partitioned
 from nqp_spatial.spillovers.thresholds import SecondThreshold, ThresholdResult, threshold
 
@@ -17,12 +18,14 @@ __all__ = [
     "BorderDecay",
     "DistanceDecay",
     "EffectsMatrix",
+    "MediationResult",
     "PartitionedResult",
     "ReachResult",
     "SecondThreshold",
     "ThresholdResult",
     "barrier",
     "distance_decay",
+    "mediation",
     "partitioned",
     "reach",
     "reach_links_beyond",

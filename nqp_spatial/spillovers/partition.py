@@ -32,7 +32,7 @@ from nqp_spatial.regression.estimators import profile_loglik
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of
 from nqp_spatial.regression.results import RegressionResult
-from nqp_spatial.regression.spec import Covariance, Estimator
+from nqp_spatial.regression.spec import Covariance
 from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL, TiePattern, block_name, split_matrices
 from nqp_spatial.spillovers._link_effects import LinkEffects
@@ -408,7 +408,7 @@ def partitioned(
     beta: Literal["group", "none"] = "group",
     durbin: str | Iterable[str] | None = None,
     correction: Literal["auto", "none"] = "auto",
-    estimator: Estimator = "ml",
+    estimator: Literal["ml", "gs2sls"] = "ml",
     covariance: Covariance = "observed",
     functions: Functions | None = None,
 ) -> PartitionedResult:
@@ -443,8 +443,8 @@ def partitioned(
     estimator : {"ml", "gs2sls"}
         Maximum likelihood; or two-stage least squares, with W X, W^2 X and W^3 X by block as
         instruments, which is less efficient, but consistent also under heteroskedasticity.
-    covariance : {"observed", "expected", "robust", "cluster", "driscoll-kraay"}
-        As in `fit`: "cluster" with "gs2sls" only.
+    covariance : {"observed", "expected", "qml", "robust", "cluster", "driscoll-kraay"}
+        As in `fit`: "qml" with "ml", "robust" and "cluster" with "gs2sls" only.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 

@@ -46,6 +46,12 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "fit": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "diagnostics": lambda w: _call("y ~ x1 + x2", w.panel, w.weights, effects="unit"),
     "compare": lambda w: _call({"a": w.result, "b": w.result}, draws=20),
+    "regression.average_weights": lambda w: _call(
+        "y ~ x1", w.panel, {"queen": w.weights, "near": w.weights}, model="sar", draws=50
+    ),
+    "regression.endogenous_weights": lambda w: _call(
+        "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
+    ),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
     "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
@@ -156,6 +162,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     # spillovers
     "spillovers.barrier": lambda w: _call("y ~ x1", w.panel, w.weights, group="region"),
     "spillovers.distance_decay": lambda w: _call("y ~ x1", w.panel, cutoff_km=400),
+    "spillovers.mediation": lambda w: _call(
+        "y ~ x1 + x2", "x1 ~ x2", w.panel, w.weights, draws=99
+    ),
     "spillovers.partitioned": lambda w: _call("y ~ x1", w.panel, w.weights, group="core"),
     "spillovers.reach": lambda w: _call("y ~ x1", w.panel, edges_km=[0, 130, 260]),
     "spillovers.reach_links_beyond": lambda w: _call(
@@ -179,6 +188,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.effects_arrows": lambda w: _call(
         w.partitioned.effects_matrix("x1"), w.panel, "core"
     ),
+    "plots.effects_at": lambda w: _call(w.effects_at),
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
     "plots.estimates": lambda w: _call(w.effects),
     "plots.index_weights": lambda w: _call(w.index),
@@ -265,6 +275,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "EffectsMatrix.matrix": (
         lambda w: w.partitioned.effects_matrix("x1"), lambda w: _call("total"),
     ),
+    "MediationResult.wide": (lambda w: w.mediation, lambda w: _call("x2")),
     "ReachResult.conf_int": (lambda w: w.reach, lambda w: _call()),
     "PartitionedResult.effects_matrix": (lambda w: w.partitioned, lambda w: _call("x1")),
     "PartitionedResult.lr_tests": (lambda w: w.partitioned, lambda w: _call()),

@@ -125,6 +125,11 @@ class World:
         return self.result.effects(draws=50)
 
     @cached_property
+    def effects_at(self) -> Any:
+        product = nq.fit("y ~ x1 * x2", self.panel, self.weights)
+        return product.effects(draws=50, at={"x2": [0, 1]})
+
+    @cached_property
     def lisa(self) -> Any:
         return nq.esda.lisa(self.panel, "x1", self.weights, period=2017, permutations=19, seed=0)
 
@@ -147,6 +152,10 @@ class World:
     @cached_property
     def partitioned(self) -> Any:
         return nq.spillovers.partitioned("y ~ x1", self.panel, self.weights, group="core")
+
+    @cached_property
+    def mediation(self) -> Any:
+        return nq.spillovers.mediation("y ~ x1 + x2", "x1 ~ x2", self.panel, self.weights, draws=99)
 
     @cached_property
     def barrier(self) -> Any:

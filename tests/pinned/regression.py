@@ -118,16 +118,17 @@ def _() -> Numbers:
     numbers: Numbers = {}
     for model, covariance in (
         ("sdm", "expected"),
-        ("sdm", "robust"),
+        ("sdm", "qml"),
         ("sdm", "driscoll-kraay"),
         ("sem", "expected"),
-        ("sem", "robust"),
-        ("sac", "robust"),
+        ("sem", "qml"),
+        ("sac", "qml"),
         ("sac", "driscoll-kraay"),
     ):
         for effects in ("unit", "two-way"):
             result = fitted(model, effects=effects, covariance=covariance)
-            label = f"{model}, {effects}, {covariance}"
+            was = "robust" if covariance == "qml" else covariance  # its name in 0.1.0
+            label = f"{model}, {effects}, {was}"
             numbers |= digest(label, result.std_errors)
             numbers |= digest(f"{label}, off the diagonal too", np.tril(result.cov))
     result = fitted("sdm", effects="random", covariance="expected")
@@ -174,7 +175,7 @@ def _() -> Numbers:
     two = nq.fit(FORMULA, states(), {"y": queen(), "u": nearest()}, model="sac", effects="unit")
     lagged = fitted(durbin=["lpc"], effects="unit")
     spectral = nq.weights.inverse_distance(states(), power=2, standardize="spectral")
-    other = nq.fit(FORMULA, states(), spectral, effects="two-way")
+    other = nq.fit(FORMULA, states(), spectral, effects="two-way", correction="none")
     year = states().select(periods=[1980])
     section = nq.fit(FORMULA, year, queen(), model="sdem", effects="none")
     return (
@@ -273,8 +274,9 @@ def _() -> Numbers:
 @case("effects: dynamic", 1e-11, SEARCH)
 def _() -> Numbers:
     result = nq.fit(
-        "y ~ x + p", drawn_long(), ring(), effects="unit", time_lag=True, space_time_lag=True
-    )
+        "y ~ x + p", drawn_long(), ring(), effects="unit", time_lag=True, space_time_lag=True,
+        estimator="ml",
+    )  # fmt: skip
     numbers = fit_numbers(result)
     for method in ("delta", "draws"):
         effects = result.effects(200, horizons=[1, 3], seed=3, method=method)
@@ -298,7 +300,7 @@ def _() -> Numbers:
         numbers |= digest(f"{model}, ahead", result.predict(late, period_effects=ahead))
         numbers |= {f"{model}: residuals": float(np.linalg.norm(result.resid))}
         numbers |= {f"{model}: effects of units": float(np.linalg.norm(result.fixed_effects.unit))}
-    past = nq.fit(FORMULA, early, queen(), effects="unit", time_lag=True)
+    past = nq.fit(FORMULA, early, queen(), effects="unit", time_lag=True, estimator="ml")
     return numbers | digest("dynamic", past.predict(kind="trend"))
 
 

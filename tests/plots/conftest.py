@@ -19,13 +19,14 @@ def _closed():
 def figures():
     """Every figure, from results whose labels are Chinese: function, arguments, options."""
     capital = nq.datasets.us_public_capital()
-    names = {"lgsp": "产出", "lpc": "私人资本", "lpcap": "公共资本"}
+    names = {"lgsp": "产出", "lpc": "私人资本", "lpcap": "公共资本", "unemp": "失业率"}
     panel = capital.assign(labels=names, lgsp=capital.frame["lgsp"])
     w = nq.weights.contiguity(panel)
     south = panel.units.to_series().isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"])
     south = south.map({True: "南方", False: "其他"})
     panel = panel.assign(south=south.reindex(panel.frame.index.get_level_values("unit")).to_numpy())
     result = nq.fit("lgsp ~ lpc", panel, w, effects="unit")
+    product = nq.fit("lgsp ~ lpc * unemp", panel, w, effects="unit")
     moran = nq.esda.moran(panel, "lgsp", w, permutations=99, seed=0)
     split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
     matrix = split.effects_matrix("lpc")
@@ -49,6 +50,8 @@ def figures():
     dagum = nq.inequality.dagum(panel, "lgsp", group="south", replications=20, seed=0)
     ranks = nq.composite.rank_intervals(index, period=1986, draws=20, seed=0)
     posterior = nq.regression.posterior_probabilities("lgsp ~ lpc", panel, w, effects="unit")
+    candidates = {"后": w, "四邻": nq.weights.knn(panel, k=4)}
+    averaged = nq.average_weights("lgsp ~ lpc", panel, candidates, model="sar", draws=50)
     joins = nq.esda.join_counts(panel, "south", w, period=1986, permutations=19)
     modes = nq.dynamics.modality(panel, "lgsp", periods=[1970, 1986], max_modes=2, replications=19)
     p = nq.plots
@@ -63,10 +66,12 @@ def figures():
         "density_ridges": (p.density_ridges, [density]),
         "density_waterfall": (p.density_waterfall, [density]),
         "effects": (p.effects, [result.effects(draws=50, seed=0)]),
+        "effects_at": (p.effects_at, [product.effects(draws=50, seed=0, at={"unemp": [4, 7, 10]})]),
         "estimates": (p.estimates, [result.effects(draws=50, seed=0)]),
         "over_periods": (p.over_periods, [moran, ["moran_i", "expected"]]),
         "effects_arrows": (p.effects_arrows, [matrix, panel, south], {"label": "私人资本"}),
         "effects_matrix": (p.effects_matrix, [matrix], {"label": "私人资本"}),
+        "inclusion": (p.inclusion, [averaged]),
         "index_weights": (p.index_weights, [index], {"labels": index_names}),
         "join_counts": (p.join_counts, [joins]),
         "log_t": (p.log_t, [nq.convergence.log_t(panel, "lgsp")]),

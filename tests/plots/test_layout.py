@@ -17,7 +17,7 @@ NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save"})
 LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]
-PANELS = ["choropleth_periods", "effects", "lisa_maps", "transitions"]
+PANELS = ["choropleth_periods", "effects", "effects_at", "lisa_maps", "transitions"]
 TICK = 0.02  # inches: half a stroke, or a letter that leans out of its box
 
 

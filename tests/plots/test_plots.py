@@ -560,3 +560,38 @@ def test_periods_with_gaps_and_categories(grid):
     empty = panel.assign(x=np.nan)
     with pytest.raises(PanelError, match="no finite value of 'x'"):
         nq.plots.choropleth_periods(empty, "x")
+
+
+def test_effects_over_a_moderator(states):
+    panel, w = states
+    panel = panel.assign(late=np.where(np.arange(len(panel.frame)) % 17 % 3 == 0, "a", "b"))
+    res = nq.fit("lgsp ~ lpc * unemp * C(late) + lemp", panel, w, effects="unit")
+    effects = res.effects(draws=50, at={"unemp": [10, 4, 7], "late": ["a", "b"]})
+    figure = effects.plot(variables=["lpc"])
+    axes = np.array(figure.axes).reshape(2, 3)
+    for row, value in zip(axes, ["a", "b"], strict=True):
+        for ax, kind in zip(row, ["direct", "indirect", "total"], strict=True):
+            keys = effects.frame[["variable", "effect", "late"]]
+            rows = effects.frame[(keys == ["lpc", kind, value]).all(axis=1)].sort_values("unemp")
+            assert ax.lines[0].get_xdata().tolist() == [4, 7, 10]
+            np.testing.assert_array_equal(ax.lines[0].get_ydata(), rows["estimate"])
+            heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+            assert heights.min() == rows["conf_low"].min()
+            assert heights.max() == rows["conf_high"].max()
+        assert f"late = {value}" in row[0].get_ylabel()
+    assert len({ax.get_ylim() for ax in figure.axes}) == 1
+    # The effect of lemp depends on no value; the contrast of late does not depend on late.
+    rows_of = [ax.get_ylabel() for ax in effects.plot().axes if ax.get_ylabel()]
+    assert len(rows_of) == 3
+    points = effects.plot(moderator="late", variables=["lpc"], effects=["total"])
+    assert [text.get_text() for text in points.axes[0].get_xticklabels()] == ["a", "b"]
+    for wrong in ({"moderator": "lpc"}, {"variables": ["z"]}, {"effects": []}):
+        with pytest.raises(OptionError, match="must be among"):
+            effects.plot(**wrong)
+    with pytest.raises(OptionError, match=r"plots\.effects_at"):
+        nq.plots.effects(effects)
+    with pytest.raises(OptionError, match="at stated values"):
+        nq.plots.effects_at(res.effects(draws=50))
+    many = res.effects(draws=50, at={"late": ["a"], "unemp": range(3, 12)})
+    with pytest.raises(OptionError, match="panels"):
+        many.plot(moderator="late", variables=["lpc"])

@@ -222,6 +222,16 @@ def test_probabilities_are_bars_that_add_up():
         nq.plots.probabilities(table.drop(columns="probability"))
 
 
+def test_inclusion_draws_two_bars_for_each_matrix():
+    table = pd.DataFrame({"weights": ["q", "k"], "inclusion": [0.9, 0.3], "alone": [0.8, 0.2]})
+    ax = nq.plots.inclusion(table)
+    widths = [bar.get_width() for bar in ax.patches]
+    np.testing.assert_allclose(widths, [0.9, 0.3, 0.8, 0.2])
+    assert entries_of(ax) == ["in any subset", "alone"]
+    with pytest.raises(OptionError, match="must have weights, inclusion, alone"):
+        nq.plots.inclusion(table.drop(columns="alone"))
+
+
 def test_columns_of_another_size_are_left_out():
     frame = pd.DataFrame({"mine": [1.0, 2, 3], "yours": [90.0, 80, 70], "expected": 0.1}, PERIODS)
     assert entries_of(nq.plots.over_periods(frame)) == ["mine", "Expected value"]

@@ -17,6 +17,8 @@ from nqp_spatial.regression import _effect_values as impacts
 from nqp_spatial.regression import robustness
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._effect_parameters import effect_parameters
+from nqp_spatial.regression._effect_rows import rows_of_terms
+from nqp_spatial.regression._mean_responses import MeanResponses
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
@@ -67,14 +69,14 @@ def test_moments_of_errors_from_swept_residuals(effects):
 
 @pytest.mark.parametrize("effects", ["none", "unit"])
 @pytest.mark.parametrize("model", ["sar", "sem", "sac"])
-def test_robust_covariance_by_dense_forms(neighbours, simulate, effects, model):
+def test_qml_covariance_by_dense_forms(neighbours, simulate, effects, model):
     """Scores are a'e + e'Be: their covariance with third and fourth moments, for any errors."""
     n, t = 18, 5
     w = neighbours(n, 4)
     W = w.sparse.toarray()
     panel = simulate(w, t, theta=(0.0, 0.0), errors=skewed, seed=3)
     options = {"model": model, "effects": effects}
-    res = nq.fit("y ~ x1 + x2", panel, w, covariance="robust", **options)
+    res = nq.fit("y ~ x1 + x2", panel, w, covariance="qml", **options)
     bread = np.linalg.inv(nq.fit("y ~ x1 + x2", panel, w, covariance="observed", **options).cov)
     rho = res.params.get(("spatial", "rho"), 0.0)
     lam = res.params.get(("spatial", "lam"), 0.0)
@@ -437,7 +439,7 @@ def test_one_matrix_that_does_not_add_to_one_leaves_all_untransformed(
         "y ~ x1", panel, {"a": first, "b": other}, models=["sdm"]
     ).frame
     for position, w in enumerate((first, other)):
-        spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "none")
+        spec = RegressionSpec("y ~ x1", "", (), (), "sdm", "two-way", "bias")
         value = log_marginal(build_model_data(panel, spec, TermWeights.of(w, w, None)))
         assert result["log_marginal"].iloc[position] == pytest.approx(value)
 
@@ -457,8 +459,11 @@ def test_table_of_effects_at_a_level(lattice, simulate, level):
     np.testing.assert_allclose(delta["statistic"], ratio)
     np.testing.assert_allclose(delta["p_value"], 2 * stats.norm.cdf(-ratio.abs()), atol=1e-14)
     draws = res.effects(draws=300, seed=1, level=level)
-    parameters, traces = effect_parameters(res), TraceFunctions(res.terms, res.logdet)
-    simulated, sample = impacts.simulate(parameters, ["static"], traces, draws=300, seed=1)
+    parameters = effect_parameters(res)
+    responses = MeanResponses(
+        rows_of_terms(parameters.names), TraceFunctions(res.terms, res.logdet)
+    )
+    simulated, sample = impacts.simulate(parameters, ["static"], responses, draws=300, seed=1)
     assert len(sample) == 300 - draws.discarded
     for end, q in (("conf_low", (1 - level) / 2), ("conf_high", (1 + level) / 2)):
         np.testing.assert_allclose(

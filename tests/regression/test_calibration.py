@@ -84,7 +84,7 @@ def coverage(w, simulate, replications, periods, **options):
     [
         ("transformation", "observed"),
         ("transformation", "expected"),
-        ("transformation", "robust"),
+        ("transformation", "qml"),
         ("bias", "observed"),
     ],
 )

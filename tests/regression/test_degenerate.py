@@ -185,17 +185,15 @@ def test_diagnostics_with_an_island_names_it(plain):
     matrix = w.raw.toarray()
     matrix[0] = matrix[:, 0] = 0
     alone = nq.weights.from_dense(matrix, panel.units, islands="keep").standardize("row")
-    result = nq.diagnostics("y ~ x1 + x2", panel, alone)
-    assert set(result.models) >= {"ols", "slx", "sar", "sdm"}
-    reasons = [note for note in result.notes if note.startswith("SEM")]
-    assert not reasons or "units 0 have no neighbours" in reasons[0]
-    with pytest.raises(OptionError, match="units 0 have no neighbours"):
-        nq.fit("y ~ x1", panel, alone, model="sem")
-    with pytest.raises(OptionError, match="units 0 have no neighbours"):
+    with pytest.raises(OptionError, match=r"units 0 have no neighbours.*islands='nearest'.*unit"):
         nq.fit("y ~ x1", panel, alone, correction="transformation")
-    assert nq.diagnostics("y ~ x1 + x2", panel, alone, effects="unit").model
+    assert "1 units have no neighbours" in " ".join(nq.fit("y ~ x1", panel, alone).notes)
+    for effects in ("unit", "two-way"):
+        assert nq.diagnostics("y ~ x1 + x2", panel, alone, effects=effects).model
     raw = nq.weights.from_dense(w.raw.toarray(), panel.units)
     assert nq.diagnostics("y ~ x1", panel, raw).tests["LM lag"].applicable
+    with pytest.raises(OptionError, match="standardise them with"):
+        nq.fit("y ~ x1", panel, raw, correction="transformation")
 
 
 def test_diagnostics_without_regressors(plain):
@@ -246,21 +244,26 @@ def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("formula", "note"),
+    ("formula", "terms"),
     [
-        ("y ~ x1 + I(x1 ** 2) + x2", "not of x1, which enters in x1, I(x1 ** 2)"),
-        ("y ~ x1 + x2 + x1:x2", "not of x1, which enters in x1, x1:x2"),
-        ("y ~ x1:x2", "not of x1, which enters in x1:x2"),
-        ("y ~ poly(x1, 2)", "not of x1, which enters in poly(x1, 2)"),
-        ("y ~ log(z) + z", "not of z, which enters in log(z), z"),
+        ("y ~ x1 + I(x1 ** 2) + x2", "x1, I(x1 ** 2)"),
+        ("y ~ x1 + x2 + x1:x2", "x1, x1:x2"),
+        ("y ~ x1:x2", "x1:x2"),
+        ("y ~ poly(x1, 2)", "poly(x1, 2)"),
+        ("y ~ log(z) + z", "log(z), z"),
     ],
 )
-def test_effects_of_terms_are_said_to_be_that(plain, formula, note):
+def test_effects_of_terms_are_said_to_be_that(plain, formula, terms):
     panel, w = plain
     panel = panel.assign(z=lambda d: np.exp(d["x1"]))
-    effects = nq.fit(formula, panel, w).effects(draws=50)
-    assert any(note in words for words in effects.notes)
-    assert note.split(",")[0] in " ".join(str(effects).split())
+    res = nq.fit(formula, panel, w)
+    name = "z" if "z" in formula else "x1"
+    together = f"the effect of {name} is that of {terms} together"
+    effects = res.effects(draws=50)
+    assert any(together in words for words in effects.notes)
+    assert together.split(" is ")[0] in " ".join(str(effects).split())
+    note = f"not of {name}, which enters in {terms}"
+    assert any(note in words for words in res.effects(draws=50, terms=True).notes)
     half = pd.Series(np.arange(16) % 2, panel.units)
     part = nq.spillovers.partitioned(formula, panel, w, group=half, effects="unit")
     assert any(note in words for words in part.notes)
@@ -269,8 +272,13 @@ def test_effects_of_terms_are_said_to_be_that(plain, formula, note):
 def test_effects_of_plain_variables_have_no_note(plain):
     panel, w = plain
     panel = panel.assign(side=lambda d: np.where(d["x2"] > 0, "p", "q"))
-    for formula in ("y ~ x1 + x2", "y ~ x1 + C(side)", "y ~ exp(x1) + side"):
+    for formula in ("y ~ x1 + x2", "y ~ x1 + C(side)", "y ~ x1 + side"):
         assert nq.fit(formula, panel, w).effects(draws=50).notes == ()
+    effects = nq.fit("y ~ exp(x1) + side", panel, w).effects(draws=50)
+    assert effects.notes == (
+        "rows of exp(x1) are effects of a unit change of that term, not of x1",
+    )
+    assert effects.wide().index.tolist() == ["exp(x1)", "side[T.q]"]
 
 
 def test_draws_of_none_name_the_delta_method(plain):

@@ -8,7 +8,9 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, StabilityWarning, UnknownColumnError
 from nqp_spatial.regression._effect_parameters import effect_parameters
+from nqp_spatial.regression._effect_rows import rows_of_terms
 from nqp_spatial.regression._effect_values import delta_gradient, effect_values
+from nqp_spatial.regression._mean_responses import MeanResponses
 from nqp_spatial.regression._trace_functions import TraceFunctions
 
 
@@ -67,12 +69,16 @@ def test_draws_equal_brute_force_draws(neighbours, simulate):
 
 def gradient_by_differences(res, horizon):
     """Analytic derivatives of effects, and those by central differences."""
-    parameters, traces = effect_parameters(res), TraceFunctions(res.terms, res.logdet)
+    parameters = effect_parameters(res)
+    rows = rows_of_terms(parameters.names)
+    responses = MeanResponses(rows, TraceFunctions(res.terms, res.logdet))
 
     def effects_at(values):
         beta, theta = parameters.coefficients(values)
         x, divisor = parameters.argument(values, horizon)
-        return effect_values(x, divisor, beta, theta, traces.values(np.atleast_1d(x))[:, 0])
+        return effect_values(
+            rows, divisor, beta, theta, responses.values(np.atleast_1d(x))[:, :, 0]
+        )
 
     numerical = []
     for j in range(len(parameters.estimates)):
@@ -80,7 +86,7 @@ def gradient_by_differences(res, horizon):
         step[j] = 1e-5
         up, down = effects_at(parameters.estimates + step), effects_at(parameters.estimates - step)
         numerical.append((up - down) / 2e-5)
-    return delta_gradient(parameters, horizon, traces), np.stack(numerical, axis=-1)
+    return delta_gradient(parameters, horizon, responses), np.stack(numerical, axis=-1)
 
 
 def test_delta_gradient_equals_numerical_derivatives(fitted):

@@ -167,7 +167,7 @@ def test_the_transformation_needs_rows_that_add_to_one(small):
     with pytest.raises(OptionError, match=r"standardize\('row'\)"):
         nq.fit("y ~ x1", panel, spectral, correction="transformation")
     res = nq.fit("y ~ x1", panel, spectral)
-    assert res.spec.correction == "none"
+    assert res.spec.correction == "bias"
     assert "do not add to one" in res.notes[0]
 
 

@@ -258,7 +258,7 @@ def test_probes_agree_with_exact_traces(lattice, monkeypatch):
     monkeypatch.setattr(info, "DENSE_UP_TO", 10)
     probed = nq.fit("y ~ x1 + x2", panel, w, model="sac", covariance="expected")
     np.testing.assert_allclose(probed.std_errors, exact.std_errors, rtol=0.05)
-    assert "traces of squares estimated from 200 probes" in probed.notes[-1]
+    assert any("traces of squares estimated from 200 probes" in note for note in probed.notes)
 
 
 def test_columbus_error_model(columbus, reference):
@@ -475,8 +475,9 @@ def test_the_dynamic_bias_by_dense_matrices(lattice, model, effects):
     w = lattice(5, 6)
     panel = simulated(model, w, w, w, 8, seed=1, tau=0.3, eta=0.1)
     res = nq.fit(
-        "y ~ x1 + x2", panel, w, model=model, effects=effects, time_lag=True, space_time_lag=True
-    )
+        "y ~ x1 + x2", panel, w, model=model, effects=effects, time_lag=True, space_time_lag=True,
+        estimator="ml",
+    )  # fmt: skip
     estimate = _estimate_of(res, panel, w, w)
     ours = score_bias_of_units(
         estimate,
@@ -612,14 +613,16 @@ def test_options_of_the_family(lattice):
         nq.fit("y ~ x1", panel, {"y": w})
     with pytest.raises(OptionError, match=r"has weights of u; got them for y, u"):
         nq.fit("y ~ x1", panel, {"y": w, "u": w}, model="sem")
-    with pytest.raises(OptionError, match="filtered period dummies are dummies no more"):
-        nq.fit("y ~ x1", panel, w.standardize("spectral"), model="sem")
+    with pytest.raises(OptionError, match="needs weights whose rows add to one"):
+        nq.fit("y ~ x1", panel, w.standardize("spectral"), correction="transformation")
     with pytest.raises(OptionError, match="horizons are of dynamic models"):
         nq.fit("y ~ x1", panel, w).effects(horizons=[1])
     res = nq.fit("y ~ x1 + x2", panel, w, time_lag=True)
     with pytest.raises(OptionError, match="horizons must be whole numbers from 0"):
         res.effects(horizons=[-1])
-    spectral = nq.fit("y ~ x1", panel, w.standardize("spectral"), time_lag=True, effects="unit")
+    spectral = nq.fit(
+        "y ~ x1", panel, w.standardize("spectral"), time_lag=True, effects="unit", estimator="ml"
+    )
     with pytest.raises(OptionError, match="need one W whose rows add to one"):
         spectral.effects(horizons=[1])
     with pytest.raises(OptionError, match="horizon must be one of short-run, long-run"):
@@ -630,4 +633,7 @@ def test_an_explosive_panel_cannot_be_corrected(lattice):
     w = lattice(5, 5)
     panel = simulated("sdm", w, w, w, 8, tau=0.7, eta=0.1, burn=30)
     with pytest.raises(ConvergenceError, match="does not return to where it was"):
-        nq.fit("y ~ x1 + x2", panel, w, time_lag=True, space_time_lag=True, effects="unit")
+        nq.fit(
+            "y ~ x1 + x2", panel, w, time_lag=True, space_time_lag=True, effects="unit",
+            estimator="ml",
+        )  # fmt: skip

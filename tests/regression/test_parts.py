@@ -297,7 +297,7 @@ def test_stability_of_a_dynamic_model(monkeypatch):
             coefs = np.array([1.0, tau, eta])
 
         At.rho = np.array([rho])
-        (note,) = ml._stability(At, SimpleNamespace(spec=spec))
+        (note,) = ml.stability_notes(At, SimpleNamespace(spec=spec))
         assert note.startswith(f"tau + rho + eta = {tau + rho + eta:.4f}: ")
         assert ("not stable" not in note) == stable
     assert long_run(0.3, 0.5, 0.1) == pytest.approx(0.4 / 0.5)

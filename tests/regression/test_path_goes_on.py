@@ -110,8 +110,13 @@ def test_all_models_have_one_correction(lattice, simulate):
     rows = nq.diagnostics("y ~ x1", panel, w)
     raw = nq.diagnostics("y ~ x1", panel, w.standardize("spectral"))
     assert {model.spec.correction for model in rows.models.values()} == {"transformation"}
-    assert {model.spec.correction for model in raw.models.values()} == {"none"}
-    assert list(raw.posterior["model"]) == ["slx", "sdm"]
+    # Unit effects are transformed away in all of them, and periods are dummies.
+    spatial = {raw.models[name].spec.correction for name in ("sar", "sem", "sdm", "sdem")}
+    assert spatial == {raw.spec["correction"]} == {"bias"}
+    linear = nq.fit("y ~ x1", panel, model="ols", effects="two-way", correction="none")
+    squares, size = linear.sigma2 * 100, 25 * 3
+    loglik = -size / 2 * (np.log(2 * np.pi * squares / size) + 1)
+    assert raw.models["ols"].loglik == pytest.approx(loglik)
 
 
 # -- LM tests where rows do not add to one ---------------------------------------------------------

@@ -141,7 +141,7 @@ def test_new_periods_step_by_step(states):
     """A dynamic model goes on from what it predicts; by recursion with dense matrices."""
     panel, w = states
     past = panel.select(periods=panel.periods[:12])
-    res = nq.fit("unemp ~ lpc", past, w, model="sar", effects="unit", time_lag=True)
+    res = nq.fit("unemp ~ lpc", past, w, model="sar", effects="unit", time_lag=True, estimator="ml")
     ahead = panel.select(periods=panel.periods[11:])
     known = ahead.frame.index.get_level_values("period") == panel.periods[11]
     holes = ahead.assign(unemp=ahead.frame["unemp"].where(known))

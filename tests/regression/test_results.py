@@ -94,23 +94,23 @@ def test_maketables_reads_the_result(result):
     assert result.__maketables_fixef_string__ == "unit+period"
 
 
-def test_robust_covariance_under_normal_errors_is_the_usual_one(lattice, simulate):
+def test_qml_covariance_under_normal_errors_is_the_usual_one(lattice, simulate):
     w = lattice(20, 20)
     panel = simulate(w, 10)
     usual = nq.fit("y ~ x1 + x2", panel, w).std_errors
-    robust = nq.fit("y ~ x1 + x2", panel, w, covariance="robust").std_errors
-    np.testing.assert_allclose(robust, usual, rtol=0.05)
+    qml = nq.fit("y ~ x1 + x2", panel, w, covariance="qml").std_errors
+    np.testing.assert_allclose(qml, usual, rtol=0.05)
 
 
 @pytest.mark.parametrize("effects", ["none", "two-way"])
-def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(lattice, simulate, effects):
+def test_qml_covariance_knows_the_spread_of_sigma2_under_heavy_tails(lattice, simulate, effects):
     """With exponential errors sigma2 varies twice as much as under normality; rho hardly."""
     w = lattice(10, 10)
 
     def errors(rng, shape):
         return rng.exponential(size=shape) - 1  # skewness 2, kurtosis 9
 
-    outcome, usual, robust = [], [], []
+    outcome, usual, qml = [], [], []
     for seed in range(150):
         panel = simulate(w, 6, seed=seed, errors=errors, beta=(1.0,), theta=(0.5,))
         formula = "y ~ x1"
@@ -122,13 +122,13 @@ def test_robust_covariance_knows_the_spread_of_sigma2_under_heavy_tails(lattice,
             y = np.linalg.solve(np.eye(100) - 0.4 * w.sparse.toarray(), right)
             panel = panel.assign(y=y.ravel())
         plain = nq.fit(formula, panel, w, effects=effects)
-        two = nq.fit(formula, panel, w, effects=effects, covariance="robust")
+        two = nq.fit(formula, panel, w, effects=effects, covariance="qml")
         outcome.append(plain.sigma2)
         usual.append(plain.sigma2_std_error)
-        robust.append(two.sigma2_std_error)
+        qml.append(two.sigma2_std_error)
     std_dev = np.std(outcome, ddof=1)
     assert np.mean(usual) < 0.65 * std_dev
-    assert np.mean(robust) == pytest.approx(std_dev, rel=0.15)
+    assert np.mean(qml) == pytest.approx(std_dev, rel=0.15)
 
 
 def test_cross_section_without_periods(columbus):

@@ -94,18 +94,23 @@ def test_without_dependence_all_covariances_agree(lattice, simulate, model):
     panel = simulate(w, 12, theta=(0.0, 0.0))
     fits = {
         kind: nq.fit("y ~ x1 + x2", panel, w, model=model, covariance=kind).std_errors
-        for kind in ("observed", "robust")
+        for kind in ("observed", "qml")
     }
-    np.testing.assert_allclose(fits["robust"], fits["observed"], rtol=0.1)
+    np.testing.assert_allclose(fits["qml"], fits["observed"], rtol=0.1)
 
 
 OFFERED = [
-    *(("ols", "ml", kind) for kind in ("observed", "expected", "cluster", "driscoll-kraay")),
-    *(("slx", "ml", kind) for kind in ("observed", "cluster", "driscoll-kraay")),
-    *(("sdm", "ml", kind) for kind in ("observed", "expected", "robust", "driscoll-kraay")),
-    *(("sac", "ml", kind) for kind in ("observed", "expected", "robust", "driscoll-kraay")),
+    *(
+        ("ols", "ml", kind)
+        for kind in ("observed", "expected", "robust", "cluster", "driscoll-kraay")
+    ),
+    *(("slx", "ml", kind) for kind in ("observed", "robust", "cluster", "driscoll-kraay")),
+    *(("sdm", "ml", kind) for kind in ("observed", "expected", "qml", "driscoll-kraay")),
+    *(("sac", "ml", kind) for kind in ("observed", "expected", "qml", "driscoll-kraay")),
     *(("sar", "gs2sls", kind) for kind in ("observed", "robust", "cluster", "driscoll-kraay")),
     *(("sem", "gs2sls", kind) for kind in ("observed", "robust")),
+    *(("sdm", "m", kind) for kind in ("robust", "cluster")),
+    *(("sac", "m", kind) for kind in ("robust", "cluster")),
 ]
 
 
@@ -143,11 +148,15 @@ def test_a_cross_section_has_the_matrix_of_white_by_clusters(lattice):
     np.testing.assert_allclose(ours.std_errors**2, theirs.bse**2 * 60 / 59, rtol=1e-10)
 
 
-@pytest.mark.parametrize("model", ["ols", "slx"])
-def test_robust_of_least_squares_is_refused_with_the_reason(states, model):
+def test_names_of_covariances_that_are_not_the_likelihoods(states):
     panel, w = states
-    with pytest.raises(OptionError, match=r"classical matrix.*use covariance='cluster'"):
-        nq.fit("lgsp ~ lpc", panel, w, model=model, covariance="robust")
+    for model in ("sar", "sem"):
+        with pytest.raises(OptionError, match=r"estimator='m'.*'gs2sls'.*covariance='qml'"):
+            nq.fit("lgsp ~ lpc", panel, w, model=model, covariance="robust", estimator="ml")
+    with pytest.raises(OptionError, match=r"'qml' is for estimator='ml'.*covariance='robust'"):
+        nq.fit("lgsp ~ lpc", panel, w, model="sar", covariance="qml", estimator="gs2sls")
+    with pytest.raises(OptionError, match=r"not normal, which here gives the classical matrix"):
+        nq.fit("lgsp ~ lpc", panel, w, model="slx", covariance="qml")
 
 
 @pytest.mark.parametrize("model", ["sar", "sem", "sdm", "sdem", "sac"])
@@ -233,7 +242,7 @@ def test_driscoll_kraay_with_rho_by_brute_force(tiny):
 def test_the_qml_sandwich_by_brute_force(tiny, effects):
     """Variances of linear and quadratic forms of the errors, every matrix dense."""
     panel, w = tiny
-    res = nq.fit("y ~ x1", panel, w, effects=effects, covariance="robust")
+    res = nq.fit("y ~ x1", panel, w, effects=effects, covariance="qml")
     y, x, dense = panel.values("y"), panel.values("x1"), w.sparse.toarray()
     n, t = y.shape
     units, periods = effects in ("unit", "two-way"), effects in ("period", "two-way")

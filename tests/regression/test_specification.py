@@ -315,6 +315,10 @@ def test_options(lattice, simulate):
         nq.diagnostics("y ~ x1", panel, w, correction="bias")
     with pytest.raises(OptionError, match="level must be a number between 0 and 1"):
         nq.diagnostics("y ~ x1", panel, w, level=5)
+    raw = w.standardize("spectral")
+    result = nq.diagnostics("y ~ x1", panel, raw, correction="transformation")
+    assert set(result.models) == {"ols", "slx"}
+    assert "needs weights whose rows add to one" in result.notes[0]
 
 
 @pytest.mark.parametrize("effects", ["unit", "period", "two-way"])

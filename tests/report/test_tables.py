@@ -171,3 +171,18 @@ def test_regressors_with_one_label_have_rows_of_their_own(states, tmp_path):
             assert f"{res.params[block, name]:.6f}" in text
         for estimate in res.effects(seed=0).frame.set_index("variable").loc[name, "estimate"]:
             assert f"{estimate:.6f}" in text
+
+
+def test_effects_at_stated_values_have_rows_of_their_own(states, tmp_path):
+    panel, w = states
+    res = nq.fit("lgsp ~ lpc * unemp", panel, w)
+    effects = res.effects(method="delta", at={"unemp": [4, 10]})
+    text = text_of(nq.report.effects_table(effects, tmp_path / "e.html", digits=4))
+    for row in effects.frame.itertuples():
+        assert f"{abs(row.estimate):.4f}" in text
+    for value in (4, 10):
+        assert f"{res.label('lpc')} ({res.label('unemp')} = {value})" in text
+    ratios = nq.report.regression_table(
+        {"a": res}, tmp_path / "m.html", effects={"a": res.effects(method="fieller")}, statistic="t"
+    )
+    assert "Inference on effects by inverted tests (Fieller)" in text_of(ratios)

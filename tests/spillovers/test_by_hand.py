@@ -76,7 +76,9 @@ def small(n=12, seed=0):
 
 def likelihood_of(lags, columns):
     """The likelihood of five periods of twelve units, from residuals of y and its lags."""
-    residuals = SimpleNamespace(left_y=columns[:, 0], left_lag=columns[:, 1:], by_u=None)
+    residuals = SimpleNamespace(
+        left_y=columns[:, 0], left_lag=columns[:, 1:], by_u=None, filtered_periods=None
+    )
     counts = LikelihoodCounts(60, 5.0, 0)
     return ConcentratedLikelihood(counts, CrossProducts(residuals), (lags, None))
 

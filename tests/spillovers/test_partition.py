@@ -43,7 +43,7 @@ def test_all_blocks_tied_is_the_plain_durbin_model(states, south, effects):
             )
 
 
-@pytest.mark.parametrize("covariance", ["observed", "expected", "robust", "driscoll-kraay"])
+@pytest.mark.parametrize("covariance", ["observed", "expected", "qml", "driscoll-kraay"])
 def test_all_blocks_tied_has_the_covariances_of_the_plain_model(states, south, covariance):
     panel, w = states
     options = {"effects": "unit", "covariance": covariance}
@@ -52,10 +52,10 @@ def test_all_blocks_tied_has_the_covariances_of_the_plain_model(states, south, c
     np.testing.assert_allclose(mine.std_errors, plain.std_errors, rtol=1e-7)
 
 
-def test_the_robust_covariance_does_not_depend_on_how_links_are_named(states, south):
+def test_the_qml_covariance_does_not_depend_on_how_links_are_named(states, south):
     """Two named halves of W with coefficients of their own: F_k, H and diagonals of each."""
     panel, w = states
-    options = {"effects": "unit", "beta": "none", "covariance": "robust"}
+    options = {"effects": "unit", "beta": "none", "covariance": "qml"}
     ties = {"rho": "within-across", "theta": "within-across"}
     other = {(a, b): "q" if a == b else "p" for a in ("rest", "south") for b in ("rest", "south")}
     one = partitioned("lgsp ~ lpc", panel, w, group=south, **options, **ties)

@@ -4,8 +4,10 @@ from nqp_spatial.plots.charts.composite import index_weights, rank_intervals
 from nqp_spatial.plots.charts.convergence import beta_scatter, sigma_lines
 from nqp_spatial.plots.charts.density import density_ridges, density_waterfall
 from nqp_spatial.plots.charts.effects import effects
+from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
+from nqp_spatial.plots.charts.inclusion import inclusion
 from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.join_counts import join_counts
 from nqp_spatial.plots.charts.log_t import log_t
@@ -28,8 +30,10 @@ __all__ = [
     "density_ridges",
     "density_waterfall",
     "effects",
+    "effects_at",
     "effects_matrix",
     "estimates",
+    "inclusion",
     "index_weights",
     "join_counts",
     "kernel_contour",

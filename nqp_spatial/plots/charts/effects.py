@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["effects"]
+__all__ = ["at_one_horizon", "effects"]
 
 _STYLES = {
     "direct": (PALETTE[0], "o"),
@@ -66,7 +68,8 @@ def effects(
     Raises
     ------
     OptionError
-        If a variable has no effects here, or the result has several horizons.
+        If a variable has no effects here, or the result has several horizons or stated values
+        of moderators.
 
     Examples
     --------
@@ -75,12 +78,11 @@ def effects(
     >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
     >>> figure = nq.plots.effects(res.effects(seed=0))
     """
-    frame = result.frame
-    horizons = list(dict.fromkeys(frame["horizon"]))
-    if len(horizons) > 1:
+    frame = at_one_horizon(result)
+    if result.moderators:
         raise OptionError(
-            f"the effects are at {len(horizons)} horizons ({', '.join(map(str, horizons[:4]))}): "
-            f"draw one, as in result.at({horizons[0]!r})"
+            f"the effects are at stated values of {', '.join(result.moderators)}: draw them with "
+            "plots.effects_at"
         )
     names = list(dict.fromkeys(frame["variable"])) if variables is None else list(variables)
     unknown = [name for name in names if name not in set(frame["variable"])]
@@ -115,6 +117,17 @@ def effects(
         if title:
             axes[0, 0].set_title(wrapped(title, 0.9 * width))
     return figure_of(figure)
+
+
+def at_one_horizon(result: EffectsResult) -> pd.DataFrame:
+    """Return the frame of effects, which must be at one horizon."""
+    horizons = list(dict.fromkeys(result.frame["horizon"]))
+    if len(horizons) > 1:
+        raise OptionError(
+            f"the effects are at {len(horizons)} horizons ({', '.join(map(str, horizons[:4]))}): "
+            f"draw one, as in result.at({horizons[0]!r})"
+        )
+    return result.frame
 
 
 def _draw_effects(

@@ -2,7 +2,7 @@
 
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, long_run
 from nqp_spatial.regression.covariance.information import Estimate, expected, observed
-from nqp_spatial.regression.covariance.sandwich import clustered, driscoll_kraay, robust
+from nqp_spatial.regression.covariance.sandwich import clustered, driscoll_kraay, quasi_likelihood
 
 __all__ = [
     "Estimate",
@@ -12,5 +12,5 @@ __all__ = [
     "lag_parameters",
     "long_run",
     "observed",
-    "robust",
+    "quasi_likelihood",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -51,11 +52,11 @@ class Estimate:
         Coefficients of the columns of z, shape (K,).
     rho : ndarray
         Shape (R,); one zero where the model has no rho.
-    lam, phi, sigma2 : float
+    lam, phi, psi, sigma2 : float
     projection : Projection
     counts : LikelihoodCounts
     active : tuple of int
-        Which of the R + 2 parameters (rho, lam, phi) the model has.
+        Which of the R + 3 parameters (rho, lam, phi, psi) the model has.
     """
 
     coefs: np.ndarray
@@ -66,6 +67,7 @@ class Estimate:
     counts: LikelihoodCounts
     active: tuple[int, ...] = ()
     phi: float = 1.0
+    psi: float = 0.0
 
     def weighted(self, array: np.ndarray) -> np.ndarray:
         """Return a series with its unit means weighted by phi, shape (N, ...)."""
@@ -73,26 +75,31 @@ class Estimate:
             return array
         return array - (1 - self.phi) * unit_means(array, self.projection.periods)
 
+    @cached_property
+    def series(self) -> Projection:
+        """The series of the projection, without what filtered period dummies explain of them."""
+        return self.projection.net_of_periods(self.lam)
+
     @property
     def disturbances(self) -> np.ndarray:
         """Demeaned u, shape (N,)."""
-        p = self.projection
+        p = self.series
         return np.asarray(p.y - p.lag_y @ self.rho - p.z @ self.coefs)
 
     @property
     def lagged_disturbances(self) -> np.ndarray:
         """Demeaned and weighted W_u u, shape (N,); zeros where errors are not spatial."""
-        if self.projection.by_u is None:
-            return np.zeros_like(self.projection.y)
-        z, y, lag_y = self.projection.by_u
+        if self.series.by_u is None:
+            return np.zeros_like(self.series.y)
+        z, y, lag_y = self.series.by_u
         return self.weighted(y - lag_y @ self.rho - z @ self.coefs)
 
     @property
     def innovations(self) -> np.ndarray:
         """Demeaned and filtered residuals, including random effects, shape (N,)."""
         filtered_u = self.disturbances
-        if self.projection.by_u is not None:
-            z, y, lag_y = self.projection.by_u
+        if self.series.by_u is not None:
+            z, y, lag_y = self.series.by_u
             filtered_u = filtered_u - self.lam * (y - lag_y @ self.rho - z @ self.coefs)
         return np.asarray(filtered_u)
 
@@ -104,7 +111,7 @@ class Estimate:
     @property
     def filtered(self) -> tuple[np.ndarray, np.ndarray]:
         """Demeaned, filtered and weighted z and W_k y, shapes (N, K) and (N, R)."""
-        p = self.projection
+        p = self.series
         if p.by_u is None:
             return self.weighted(p.z), self.weighted(p.lag_y)
         return (
@@ -156,11 +163,17 @@ def observed(
     h[:k, last] = z.T @ e / s2**2
     h[rho, rho] = m * traces[0] + lag_y.T @ lag_y / s2
     h[rho, last] = lag_y.T @ e / s2**2
-    if estimate.projection.by_u is not None:
-        z_u, _, lag_y_u = (estimate.weighted(part) for part in estimate.projection.by_u)
+    if estimate.series.by_u is not None:
+        z_u, _, lag_y_u = (estimate.weighted(part) for part in estimate.series.by_u)
         h[:k, lam] = (z_u.T @ e + z.T @ q) / s2
         h[rho, lam] = (lag_y_u.T @ e + lag_y.T @ q) / s2
         h[lam, lam] = m * traces[1][0, 0] + q @ q / s2
+        dummies = estimate.series.filtered_periods
+        if dummies is not None:
+            # The effects of the periods move with lam.
+            moved = dummies.on_dummies(q, estimate.lam) * dummies.square(estimate.lam)[0]
+            moved = moved + dummies.sums @ e.reshape(-1, dummies.periods)
+            h[lam, lam] -= moved @ moved / (dummies.square(estimate.lam)[0] * s2)
         h[lam, last] = q @ e / s2**2
     if counts.units:
         # The unit means enter e multiplied by phi: the derivative with respect to phi is these
@@ -239,8 +252,10 @@ def trace_moments(
         traces[term], products[term, term] = -first, -second
     crossed = all(logdet is not None for logdet in logdets)
     note, diagonals = "", np.zeros((n, r + 1))
+    dummies = estimate.projection.filtered_periods
+    direction = np.ones(n) if dummies is None else dummies.direction(estimate.lam)
     ones = np.column_stack(
-        [pair.times(which, np.ones(n), transposed=True) for which in range(r + 1)]
+        [pair.times(which, direction, transposed=True) for which in range(r + 1)]
     )
     if n <= DENSE_UP_TO or diagonal:
         for start in range(0, n, BLOCK):
@@ -276,14 +291,25 @@ def trace_moments(
             gaps[:r, r] += 1 / ((1 - estimate.rho) * (1 - estimate.lam))
         products -= np.triu(gaps)
     if spec.sweeps_periods:
-        diagonals -= ones / n  # 1'P, the column sums
-    spilled = [
-        estimate.weighted(demean(part, spec).ravel()) for part in pair.filtered_spill(structural)
-    ]
+        # p p'P / p'p, where p is mostly one, so that p'P are the column sums.
+        diagonals -= direction[:, None] * ones / float(direction @ direction)
+        if dummies is not None:
+            diagonals[:, r] -= dummies.slope_of_diagonal(estimate.lam) / 2
+    spilled = [_mean_of_score(estimate, part, spec) for part in pair.filtered_spill(structural)]
     return TraceMoments(
         traces, np.triu(products) + np.triu(products, 1).T, np.column_stack(spilled),
         diagonals if diagonal else None, note,
     )  # fmt: skip
+
+
+def _mean_of_score(estimate: Estimate, part: np.ndarray, spec: RegressionSpec) -> np.ndarray:
+    """Return ``B G_k eta`` without the effects, shape (N,)."""
+    demeaned = demean(part, spec).ravel()
+    dummies = estimate.projection.filtered_periods
+    if dummies is None:
+        return estimate.weighted(demeaned)
+    only_units = part - part.mean(axis=1, keepdims=True) * spec.sweeps_units
+    return dummies.swept(only_units.ravel(), estimate.lam)
 
 
 def _cross_sums(images: Sequence[np.ndarray]) -> np.ndarray:
@@ -402,30 +428,44 @@ def bias_corrected(estimate: Estimate, information: np.ndarray, score: np.ndarra
 
 
 def score_bias_of_periods(
-    estimate: Estimate, matrices: Sequence[sparse.csr_array] = ()
+    estimate: Estimate,
+    matrices: Sequence[sparse.csr_array] = (),
+    error: sparse.csr_array | None = None,
 ) -> np.ndarray:
     """Return minus the mean of the score where period effects are dummies.
 
     With m log-determinants it is ``m (0, 1'G_k 1 / n, 1 / (1 - lam), 1 / (2 sigma2))``, because
     ``tr(J G) = tr G - 1'G 1 / n``, which is ``1 / (1 - rho)`` where rows of one W add to one (Lee
-    and Yu 2010, section 4).
+    and Yu 2010, section 4). In general it is ``m (0, p'B G_k 1 / p'p, p'W_u 1 / p'p, 1 / (2
+    sigma2))`` with ``p = B 1``, because ``J = I - p p' / p'p`` removes the filtered dummies.
 
     Parameters
     ----------
     estimate : Estimate
     matrices : sequence of csr_array, optional
-        The W_k, where there are several, or where they have a block for each period.
+        The W_k, where there are several, where they have a block for each period, or where rows do
+        not add to one.
+    error : csr_array, optional
+        W_u, where rows of W_u or of W_k do not add to one.
     """
     score = np.zeros(len(estimate.coefs) + len(estimate.rho) + 3)
-    by_rho = 1 / (1 - estimate.rho)
+    by_rho, by_lam = 1 / (1 - estimate.rho), 1 / (1 - estimate.lam)
     if matrices:
         size = matrices[0].shape[0]
         reached = factorize_system(system_of(matrices, estimate.rho)).solve(np.ones(size))
         n = len(estimate.projection.y) // estimate.projection.periods
         by_rho = np.array([float((matrix @ reached).sum()) / n for matrix in matrices])
+    if error is not None:
+        sums = np.asarray(error.sum(axis=1)).ravel()
+        direction = 1 - estimate.lam * sums
+        square = float(direction @ direction)
+        by_lam = float(direction @ sums) / square
+        if matrices:
+            weights = direction - estimate.lam * (error.T @ direction)
+            by_rho = np.array([float(weights @ (matrix @ reached)) for matrix in matrices]) / square
     score[len(estimate.coefs) :] = (
         *by_rho,
-        1 / (1 - estimate.lam),
+        by_lam,
         0.0,
         1 / (2 * estimate.sigma2),
     )

@@ -7,10 +7,10 @@ import numpy as np
 from nqp_spatial.regression.covariance.information import Estimate, TraceMoments, scaled_inverse
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["clustered", "driscoll_kraay", "over_periods", "robust"]
+__all__ = ["clustered", "driscoll_kraay", "over_periods", "quasi_likelihood"]
 
 
-def robust(
+def quasi_likelihood(
     bread: np.ndarray,
     information: np.ndarray,
     estimate: Estimate,
@@ -44,7 +44,9 @@ def robust(
     n, t = shape
     s2, k, r = estimate.sigma2, len(estimate.coefs), len(estimate.rho)
     z = estimate.filtered[0]
-    third, fourth = _error_moments(estimate.residuals, spec, n, t)
+    dummies = estimate.projection.filtered_periods
+    p = None if dummies is None else dummies.direction(estimate.lam)
+    third, fourth = _error_moments(estimate.residuals, spec, n, t, p)
     shrink = (1 - 1 / t) if spec.sweeps_units else 1.0
     assert moments.diagonals is not None
     linear = np.zeros((n * t, k + r + 3))
@@ -52,7 +54,10 @@ def robust(
     linear[:, k : k + r] = moments.mean_part / s2
     square = np.zeros((n * t, k + r + 3))
     square[:, k : k + r + 1] = np.repeat(shrink * moments.diagonals, t, axis=0) / s2
-    square[:, -1] = shrink * ((1 - 1 / n) if spec.sweeps_periods else 1.0) / (2 * s2**2)
+    remaining = np.full(n, 1 - 1 / n if spec.sweeps_periods else 1.0)
+    if p is not None:
+        remaining = 1 - p**2 / float(p @ p)
+    square[:, -1] = np.repeat(shrink * remaining, t) / (2 * s2**2)
     linear, square = linear[:, estimate.kept], square[:, estimate.kept]
     skew = third * (linear.T @ square)
     extra = skew + skew.T + (fourth - 3 * s2**2) * (square.T @ square)
@@ -61,20 +66,28 @@ def robust(
 
 
 def _error_moments(
-    residuals: np.ndarray, spec: RegressionSpec, n: int, t: int
+    residuals: np.ndarray, spec: RegressionSpec, n: int, t: int, p: np.ndarray | None = None
 ) -> tuple[float, float]:
     """Return third and fourth moments of the errors from those of the demeaned residuals.
 
     A demeaned residual is a weighted sum of errors with weights from a row of M; sums of powers of
-    the weights have a closed form because M is a Kronecker product of centring matrices.
+    the weights have a closed form because M is a Kronecker product of the centring matrix of T
+    periods and of ``I - p p' / p'p``, p mostly one.
     """
 
     def power_sum(size: int, power: int) -> float:
         return float((1 - 1 / size) ** power + (size - 1) * (-1 / size) ** power)
 
+    def power_sum_over_units(power: int) -> float:
+        if p is None:
+            return power_sum(n, power)
+        root = p / np.sqrt(p @ p)
+        others = ((-root) ** power).sum() - (-root) ** power
+        return float(((1 - root**2) ** power + root**power * others).mean())
+
     powers = {
         power: (power_sum(t, power) if spec.sweeps_units else 1.0)
-        * (power_sum(n, power) if spec.sweeps_periods else 1.0)
+        * (power_sum_over_units(power) if spec.sweeps_periods else 1.0)
         for power in (2, 3, 4)
     }
     second = float((residuals**2).mean()) / powers[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,12 +100,17 @@ def fit_models(
     regressors = [str(name) for name in evaluate(formula, panel, functions)[1].columns]
     models: dict[Model, RegressionResult] = {}
     notes = []
+    # Where rows do not add to one, periods stay dummies while unit effects are transformed away.
+    dummies = effects in ("period", "two-way") and correction == "auto" and not w.rows_add_to_one
     for name in _FITTED:
+        linear = dummies and name in ("ols", "slx")
         try:
             models[name] = fit(
-                formula, panel, w, model=name, effects=effects, correction=correction,
-                estimator="ml", functions=functions,
+                formula, panel, w, model=name, effects=effects,
+                correction="none" if linear else correction, estimator="ml", functions=functions,
             )  # fmt: skip
+            if linear:
+                models[name] = _without_unit_effects(models[name])
         except (NqpError, np.linalg.LinAlgError) as error:
             # Without regressors there is no linear model with fixed effects, but a spatial one.
             if name == "ols" and (effects not in _SWEPT or set(regressors) != {INTERCEPT}):
@@ -113,3 +119,16 @@ def fit_models(
                 t("{model} could not be fitted: {reason}", model=name.upper(), reason=str(error))
             )
     return models, tuple(notes)
+
+
+def _without_unit_effects(model: RegressionResult) -> RegressionResult:
+    """Return a linear model, fitted with dummies, with its unit effects transformed away.
+
+    Its log-likelihood then compares with those of the spatial models.
+    """
+    if model.spec.effects != "two-way":
+        return model
+    share = (model.n_periods - 1) / model.n_periods
+    sigma2 = model.sigma2 / share
+    loglik = -model.nobs * share / 2 * (np.log(2 * np.pi * sigma2) + 1)
+    return replace(model, sigma2=sigma2, loglik=float(loglik))

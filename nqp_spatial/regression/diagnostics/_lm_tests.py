@@ -26,10 +26,10 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
     - robust LM error: ``(d_err - t/J d_lag)^2 / (t (1 - t/J))``;
     - LM both: the sum of LM error and robust LM lag.
 
-    Where periods were transformed away, traces are of ``K = J W J``, J removing the mean of units,
-    c is the mean of the score, ``m tr(K)`` (-m where rows of W add to one), and ``2 m tr(K)^2``
-    divided by n - 1 is subtracted from t, because the scores are then correlated with that of
-    sigma2; otherwise c is zero.
+    Where periods were transformed away, or are dummies whose bias is corrected, traces are of ``K =
+    J W J``, J removing the mean of units, c is the mean of the score, ``m tr(K)`` (-m where rows of
+    W add to one), and ``2 m tr(K)^2`` divided by n - 1 is subtracted from t, because the scores are
+    then correlated with that of sigma2; otherwise c is zero.
 
     Parameters
     ----------
@@ -61,7 +61,9 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
     unexplained = lag_fit - q @ (q.T @ lag_fit)
     trace = float(matrix.multiply(matrix.T).sum() + matrix.power(2).sum())
     centre = 0.0
-    if counts.drops_unit_root:
+    dummies = problem.spec.correction == "bias" and not counts.drops_unit_root
+    if counts.drops_unit_root or dummies:
+        s2 *= shape[0] / (shape[0] - 1) if dummies else 1.0
         trace, mean = _without_periods(matrix, trace)
         # Scores with a mean are correlated with that of sigma2, which is subtracted.
         trace -= 2 * mean**2 / (shape[0] - 1)

@@ -19,9 +19,10 @@ from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.concentrated import CrossProducts
-from nqp_spatial.regression.likelihood.log_determinant import log_determinant
+from nqp_spatial.regression.likelihood.factorization import factorize
+from nqp_spatial.regression.likelihood.log_determinant import Curve, log_determinant
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
-from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
+from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 __all__ = ["PosteriorResult", "posterior_probabilities"]
 
@@ -100,7 +101,9 @@ def posterior_probabilities(
     models : iterable of str
         Among "slx", "sdm", "sdem".
     effects : {"none", "unit", "period", "two-way"}
-        Effects to remove (by orthonormal transformation where rows of W add to one).
+        Effects to remove, by orthonormal transformation. Where rows of W do not add to one, period
+        effects are dummy variables, integrated out with a diffuse prior on their mean effect on
+        the outcome.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 
@@ -141,9 +144,9 @@ def posterior_probabilities(
     stochastic = all(w.rows_add_to_one for w in matched.values())
     rows = []
     for name, w in matched.items():
-        correction: Correction = (
-            "transformation" if effects != "none" and (effects == "unit" or stochastic) else "none"
-        )
+        correction: Correction = "none" if effects == "none" else "transformation"
+        if effects in ("period", "two-way") and not stochastic:
+            correction = "bias"  # the counts of dummies for periods only
         for model in chosen:
             draft = RegressionSpec(formula, "", (), (), model, effects, correction)
             terms = TermWeights.of(w if model == "sdm" else None, w, w if model == "sdem" else None)
@@ -163,7 +166,9 @@ def log_marginal(problem: ModelData) -> float:
     """Return the log of the marginal likelihood of a model, up to a constant common to all."""
     projection, counts, spec = problem.projection, problem.counts, problem.spec
     k = projection.z.shape[1]
-    freedom = (counts.observations - k) / 2
+    has_dummies = spec.correction == "bias"
+    observations = counts.observations - has_dummies * counts.n_logdets
+    freedom = (observations - k) / 2
     # |z'z|^(-1/2) from the triangular factor; the other terms depend only on N - K.
     constant = float(np.log(np.abs(np.diag(projection.unscale))).sum())
     constant += float(gammaln(freedom)) - freedom * np.log(np.pi)
@@ -181,6 +186,14 @@ def log_marginal(problem: ModelData) -> float:
     logs = counts.n_logdets * np.asarray(logdet.value(x))
     if counts.drops_unit_root:
         logs = logs - counts.n_logdets * np.log1p(-x)
+    elif has_dummies and which == 1:
+        direction = 1 - np.outer(x, np.asarray(weights.sparse.sum(axis=1)))
+        logs = logs - counts.n_logdets / 2 * np.log((direction**2).mean(axis=1))
+    elif has_dummies:
+        reach = Curve(
+            lambda at: _mean_row_sum(weights, at), x[0], x[-1], radius=radius, strip=np.pi / 4
+        )
+        logs = logs + counts.n_logdets * np.log(np.abs(reach.value(x)))
     for position, value in enumerate(x):
         pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
         logs[position] -= freedom * np.log(products.derivatives(pair)[0])
@@ -188,3 +201,10 @@ def log_marginal(problem: ModelData) -> float:
             logs[position] -= products.log_volume(float(value)) / 2
     logs += np.log(1 - np.tanh(u) ** 2) - np.log(2)  # dx / length of the interval
     return float(constant + logsumexp(logs + np.log(u[1] - u[0])))
+
+
+def _mean_row_sum(weights: SpatialWeights, points: np.ndarray) -> np.ndarray:
+    """Return the mean row sum of ``(I - x W)^-1``: how a period effect moves the mean outcome."""
+    ones = np.ones(weights.n_units)
+    sums = [factorize(weights.sparse, float(x)).solve(ones).mean() for x in points.ravel()]
+    return np.array(sums).reshape(points.shape)

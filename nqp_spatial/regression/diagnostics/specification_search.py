@@ -202,10 +202,7 @@ def diagnostics(
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
     w = as_weights(weights).reordered(panel.units)
-    by_dummies = not w.rows_add_to_one and effects in ("period", "two-way")
-    # One correction for all models, or their likelihoods would not compare.
-    common: Correction = "none" if correction == "auto" and by_dummies else correction
-    models, notes = fit_models(formula, panel, w, effects, common, functions)
+    models, notes = fit_models(formula, panel, w, effects, correction, functions)
     swept: Correction = "none" if "none" in (effects, correction) else "transformation"
     draft = RegressionSpec(formula, "", (), (), "ols", effects, swept)
     problem = build_model_data(panel, draft, TermWeights(), functions=functions)
@@ -223,7 +220,9 @@ def diagnostics(
     frame = tests.frame
     frame.insert(0, "group", [name for name, group in groups.items() for _ in group])
     model, recommendation = recommend(tests, level)
-    posterior, reasons = _posterior(formula, panel, w, effects, functions, by_dummies=by_dummies)
+    posterior, reasons = _posterior(formula, panel, w, effects, functions)
+    fitted = models.get("sdm") or next(iter(models.values()), None)
+    used: Correction = "none" if fitted is None else fitted.spec.correction
     measurable = panel.n_periods > 2 and panel.n_units > 1
     return DiagnosticsResult(
         frame=frame,
@@ -232,7 +231,7 @@ def diagnostics(
             formula=formula,
             weights=w,
             effects=effects,
-            correction=next((model.spec.correction for model in models.values()), "none"),
+            correction=used,
             level=level,
         ),
         recommendation=recommendation,
@@ -280,16 +279,10 @@ def _posterior(
     w: SpatialWeights,
     effects: Effects,
     functions: Functions | None,
-    *,
-    by_dummies: bool,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return posterior probabilities, or an empty frame and the reason why there are none."""
-    # Filtered period dummies are dummies no more where rows of W do not add to one.
-    compared: tuple[Model, ...] = ("slx", "sdm") if by_dummies else ("slx", "sdm", "sdem")
     try:
-        result = posterior_probabilities(
-            formula, panel, w, models=compared, effects=effects, functions=functions
-        )
+        result = posterior_probabilities(formula, panel, w, effects=effects, functions=functions)
     except (NqpError, np.linalg.LinAlgError) as error:
         reason = t("no posterior probabilities: {reason}", reason=str(error))
         return pd.DataFrame(columns=["model", "log_marginal", "probability"]), (reason,)

@@ -27,12 +27,19 @@ from nqp_spatial.regression._formulas import Functions, names_in, quoted
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights, lag
 from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.heteroskedastic import heteroskedastic
 from nqp_spatial.regression.covariance.information import Estimate, inverted
 from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of, weighted_sum
 from nqp_spatial.regression.spec import RegressionSpec
 
-__all__ = ["first_stage_strength", "fit_gs2sls", "orthonormal_basis", "score_variance"]
+__all__ = [
+    "bordered",
+    "first_stage_strength",
+    "fit_gs2sls",
+    "orthonormal_basis",
+    "score_variance",
+]
 
 
 def fit_gs2sls(
@@ -186,7 +193,7 @@ def _instruments(
             blocks += [lag(matrix, passed) for matrix in matrices]
             passed = lag(summed, passed)
     stacked = demean(np.concatenate(blocks, axis=2), spec)
-    stacked = stacked.reshape(-1, stacked.shape[2])
+    stacked = stacked.reshape(design.y.size, stacked.shape[2])
     return orthonormal_basis(stacked), orthonormal_basis(stacked[:, : exogenous_z.shape[2]])
 
 
@@ -255,18 +262,11 @@ def score_variance(
     score = (columns * e[:, None]).reshape(n, t, -1)
     if spec.covariance == "driscoll-kraay":
         return sandwich.over_periods(score.sum(axis=0))
-    if spec.covariance == "cluster" or (spec.sweeps_units and t == 2):
+    if spec.covariance == "cluster":
         by_unit = score.sum(axis=1)
         return np.asarray(by_unit.T @ by_unit * n / (n - 1))
-    plain = np.einsum("itk,itl->kl", score, score)
-    if not spec.sweeps_units:
-        return np.asarray(plain)
-    # A squared demeaned error contains the variances of all periods of its unit; those of the
-    # others are subtracted (Stock and Watson 2008, Econometrica 76, equation 6).
-    x = columns.reshape(n, t, -1)
-    variances = (e.reshape(n, t) ** 2).sum(axis=1) / (t - 1)
-    mixed = np.einsum("itk,itl,i->kl", x, x, variances)
-    return np.asarray((t * plain - mixed) / (t - 2))
+    plain = heteroskedastic(columns, e, spec, shape)
+    return plain * n / (n - 1) if spec.sweeps_units and t == 2 else plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,7 +302,7 @@ class _Stage:
     def covariance(self) -> np.ndarray:
         """Return the covariance of (coefs, rho, sigma2)."""
         cov = self.bread @ self.meat(self.fitted) @ self.bread
-        return _bordered(cov, self.estimate)
+        return bordered(cov, self.estimate)
 
     def overidentification(self, h: np.ndarray) -> HypothesisTest | NotApplicable:
         """Test the overidentifying restrictions, valid under the requested covariance."""
@@ -343,7 +343,7 @@ def _with_variance(estimate: Estimate) -> Estimate:
     return replace(estimate, sigma2=float(e @ e) / estimate.counts.observations)
 
 
-def _bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
+def bordered(cov: np.ndarray, estimate: Estimate) -> np.ndarray:
     """Return the covariance with sigma2, a mean of squares, as last row and column."""
     squares = estimate.innovations**2
     full = np.zeros((len(cov) + 1, len(cov) + 1))
@@ -454,4 +454,4 @@ class _Moments:
         cov[:size, :size] = stage.bread @ stage.meat(stage.fitted) @ stage.bread
         cov[:size, size] = cov[size, :size] = cross @ pull
         cov[size, size] = 1 / float(slope @ inverse @ slope) / count
-        return _bordered(cov, stage.estimate)
+        return bordered(cov, stage.estimate)

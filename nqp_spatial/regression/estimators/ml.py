@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nqp_spatial.core.text import t
+from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression._estimated import Convergence
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
@@ -15,6 +16,7 @@ from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.covariance import sandwich
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.estimators.estimated import Estimated
+from nqp_spatial.regression.estimators.ols import heteroskedastic_covariance
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import (
     LogDet,
@@ -28,10 +30,16 @@ from nqp_spatial.regression.likelihood.several_lags import LagMatrices, lag_matr
 __all__ = [
     "LogDeterminants",
     "concentrated_likelihood",
+    "corrected_estimate",
     "fit_ml",
+    "likelihood_maximum",
     "log_determinants",
     "profile_loglik",
+    "stability_notes",
 ]
+
+# Correlation of the estimates of rho and lam from which a note warns.
+_SUBSTITUTES = 0.85
 
 Moments = Callable[..., info.TraceMoments]
 
@@ -107,14 +115,14 @@ def fit_ml(
     likelihood = concentrated_likelihood(data, determinants)
     if terms.has_parts:
         best = maximize_from(likelihood, starts or _starts(likelihood, terms.names_y))
-        if best.n_maxima > 1:
-            notes.append(
-                t("{count} different maxima were found; this is the highest", count=best.n_maxima)
-            )
     else:
-        best, likelihood = _maximum(likelihood, terms)
+        best, likelihood = likelihood_maximum(likelihood, terms)
         if spec.has_phi and not likelihood.counts.units:
             notes.append(t("the variance of the unit effects is estimated as zero: phi = 1"))
+    if best.n_maxima > 1:
+        notes.append(
+            t("{count} different maxima were found; this is the highest", count=best.n_maxima)
+        )
     estimate = info.estimate_at(best.parameters, data.projection, likelihood)
     loglik = best.loglik if terms.has_parts else likelihood.value(best.parameters)
     moments = _moments_of(data, likelihood, seed, notes)
@@ -122,8 +130,44 @@ def fit_ml(
         estimate = _corrected(estimate, data, determinants, likelihood, moments)
     cov = _covariance(estimate, data, likelihood, moments)
     convergence, more = _convergence(best, likelihood)
-    notes += [*more, *_stability(estimate, data)]
+    notes += [*more, *stability_notes(estimate, data), *_weakly_identified(estimate, cov)]
     return Estimated(estimate, cov, loglik, convergence, tuple(notes))
+
+
+def _weakly_identified(estimate: info.Estimate, cov: np.ndarray) -> list[str]:
+    """Return a note where rho and lam substitute for each other."""
+    if len(estimate.rho) > 1 or estimate.active[:2] != (0, 1):
+        return []
+    rho = len(estimate.coefs)
+    correlation = float(cov[rho, rho + 1] / np.sqrt(cov[rho, rho] * cov[rho + 1, rho + 1]))
+    if abs(correlation) < _SUBSTITUTES:
+        return []
+    return [
+        t(
+            "rho and lam are hardly identified separately: their estimates have a correlation of "
+            "{correlation:.2f}; compare models with one of them",
+            correlation=correlation,
+        )
+    ]
+
+
+def corrected_estimate(
+    data: ModelData, determinants: LogDeterminants, seed: int | None = 0
+) -> info.Estimate:
+    """Return the bias-corrected maximum of a dynamic model, without its covariance.
+
+    Where the uncorrected estimate is not stable the bias has no formula, and it is returned itself.
+    """
+    likelihood = concentrated_likelihood(data, determinants)
+    best, likelihood = likelihood_maximum(likelihood, data.terms)
+    estimate = info.estimate_at(best.parameters, data.projection, likelihood)
+    if data.spec.correction != "bias":
+        return estimate
+    moments = _moments_of(data, likelihood, seed, [])
+    try:
+        return _corrected(estimate, data, determinants, likelihood, moments)
+    except ConvergenceError:
+        return estimate
 
 
 def profile_loglik(data: ModelData) -> float:
@@ -132,7 +176,7 @@ def profile_loglik(data: ModelData) -> float:
     return maximize_from(likelihood, _starts(likelihood, data.terms.names_y)).loglik
 
 
-def _maximum(
+def likelihood_maximum(
     likelihood: ConcentratedLikelihood, terms: TermWeights
 ) -> tuple[Maximum, ConcentratedLikelihood]:
     """Return the maximum, and the likelihood, without phi if phi is at its bound."""
@@ -190,9 +234,19 @@ def _corrected(
         score = score_bias_of_units(
             estimate, spec, data.shape[0], determinants.one, likelihood.logdets[1]
         )
+        if spec.sweeps_periods and not terms.rows_add_to_one:
+            score = score + _score_bias_of_dummies(estimate, terms)
     else:
-        score = info.score_bias_of_periods(estimate)
+        score = _score_bias_of_dummies(estimate, terms)
     return info.bias_corrected(estimate, information, score)
+
+
+def _score_bias_of_dummies(estimate: info.Estimate, terms: TermWeights) -> np.ndarray:
+    """Return minus the mean of the score that period dummies cause, for one W in each term."""
+    if terms.rows_add_to_one:
+        return info.score_bias_of_periods(estimate)
+    outcome = terms.matrices_y if estimate.active[0] == 0 else ()
+    return info.score_bias_of_periods(estimate, outcome, terms.matrix_u)
 
 
 def _covariance(
@@ -211,9 +265,13 @@ def _covariance(
         return sandwich.driscoll_kraay(bread, estimate, data.shape)
     if kind == "cluster":
         return sandwich.clustered(bread, estimate, data.shape)
+    if kind == "robust" and data.spec.model in ("ols", "slx"):  # dynamic: linear in the errors
+        return heteroskedastic_covariance(estimate, data)
     trace_sums = moments(estimate, diagonal=True)
     information = info.expected(estimate, trace_sums)
-    return sandwich.robust(bread, information, estimate, trace_sums, data.spec, data.shape)
+    return sandwich.quasi_likelihood(
+        bread, information, estimate, trace_sums, data.spec, data.shape
+    )
 
 
 def _convergence(
@@ -241,7 +299,7 @@ def _convergence(
     )
     convergence = Convergence(
         best.iterations, best.slope, "" if first is None else first.method, noise,
-        (-np.inf, np.inf) if first is None else first.interval,
+        (-np.inf, np.inf) if first is None else first.interval, best.n_maxima,
     )  # fmt: skip
     if noise <= 0.1:
         return convergence, []
@@ -252,7 +310,8 @@ def _convergence(
     return convergence, [note]
 
 
-def _stability(estimate: info.Estimate, data: ModelData) -> list[str]:
+def stability_notes(estimate: info.Estimate, data: ModelData) -> list[str]:
+    """Return in words whether a dynamic model is stable."""
     if not data.spec.is_dynamic:
         return []
     tau, eta = lag_parameters(estimate.coefs, data.spec)

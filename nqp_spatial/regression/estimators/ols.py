@@ -7,10 +7,14 @@ import numpy as np
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression.covariance import sandwich
+from nqp_spatial.regression.covariance.heteroskedastic import (
+    heteroskedastic,
+    heteroskedastic_factor,
+)
 from nqp_spatial.regression.covariance.information import Estimate, observed
 from nqp_spatial.regression.estimators.estimated import Estimated
 
-__all__ = ["fit_ols", "residual_df"]
+__all__ = ["fit_ols", "heteroskedastic_covariance", "residual_df"]
 
 
 def fit_ols(data: ModelData) -> Estimated:
@@ -45,8 +49,23 @@ def fit_ols(data: ModelData) -> Estimated:
             cov = sandwich.clustered(bread, estimate, data.shape)
         else:
             cov = sandwich.driscoll_kraay(bread, estimate, data.shape)
+    if spec.covariance == "robust":
+        cov = heteroskedastic_covariance(estimate, data)
     loglik = -counts.observations / 2 * (np.log(2 * np.pi * sigma2) + 1)
     return Estimated(estimate, cov, float(loglik))
+
+
+def heteroskedastic_covariance(estimate: Estimate, data: ModelData) -> np.ndarray:
+    """Return HC1 of the coefficients, with the variance of the mean of squares for sigma2."""
+    k, projection = len(estimate.coefs), data.projection
+    e = estimate.residuals
+    meat = heteroskedastic(projection.z, e, data.spec, data.shape)
+    meat *= heteroskedastic_factor(data.spec, data.shape, residual_df(data, k))
+    cov = np.zeros((k + 1, k + 1))
+    cov[:k, :k] = projection.gram_inverse @ meat @ projection.gram_inverse
+    squares = e**2 - (e**2).mean()
+    cov[k, k] = float(squares @ squares) / estimate.counts.observations**2
+    return cov
 
 
 def residual_df(data: ModelData, k: int) -> int:

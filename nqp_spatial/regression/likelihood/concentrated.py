@@ -48,6 +48,7 @@ class CrossProducts:
         self.plain = residuals.T @ residuals
         self.n_rho = int(p.left_lag.shape[1])
         self.filtered = p.by_u is not None or random
+        self._dummies, self._on_dummies = p.filtered_periods, np.empty(0)
         if not self.filtered:
             return
         series = np.column_stack([residuals, p.z @ p.unscale])
@@ -63,6 +64,8 @@ class CrossProducts:
             between = _grams(unit_means(series, p.periods), unit_means(lagged, p.periods))
         # Powers of lam, within and between units.
         self._within, self._between = everything - between, between
+        if self._dummies is not None:
+            self._on_dummies = self._dummies.polynomials(series, lagged)
 
     def parts(
         self, lam: float, phi: float
@@ -75,6 +78,9 @@ class CrossProducts:
         orders = [np.array([1, -lam, lam**2]), np.array([0, -1, 2 * lam]), np.array([0, 0, 2.0])]
         within = [np.tensordot(order, self._within, axes=1) for order in orders]
         between = [np.tensordot(order, self._between, axes=1) for order in orders]
+        if self._dummies is not None:
+            explained = self._dummies.explained(self._on_dummies, lam)
+            within = [total - part for total, part in zip(within, explained, strict=True)]
         full = within[0] + phi**2 * between[0]
         first = [within[1] + phi**2 * between[1], 2 * phi * between[0]]
         second = [
@@ -97,9 +103,11 @@ class CrossProducts:
         return out.T @ full @ out, [out.T @ part for part in turned], bends, coefs
 
     def log_volume(self, lam: float) -> float:
-        """Return ``ln|z'B'B z| - ln|z'z|``."""
+        """Return ``ln|z'B'B z| - ln|z'z|``, without filtered period dummies."""
         order = np.array([1, -lam, lam**2])
         gram = np.tensordot(order, self._within + self._between, axes=1)
+        if self._dummies is not None:
+            gram = gram - self._dummies.explained(self._on_dummies, lam)[0]
         return float(np.linalg.slogdet(gram[self.n_rho + 1 :, self.n_rho + 1 :])[1])
 
     def derivatives(self, at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

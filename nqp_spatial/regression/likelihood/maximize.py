@@ -274,11 +274,7 @@ def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarra
         assert failed is not None
         raise failed
     best = max(ends, key=lambda maximum: maximum.loglik)
-    different: list[Maximum] = []
-    for end in ends:
-        if all(np.abs(end.rho - other.rho).max() > 1e-4 for other in different):
-            different.append(end)
-    return replace(best, n_maxima=len(different))
+    return replace(best, n_maxima=_different([end.rho for end in ends]))
 
 
 def _maximum_in(region: OpenRegion, start: np.ndarray, known: Sequence[Maximum]) -> Maximum:
@@ -328,9 +324,8 @@ def maximize(
     cheap = (rough[0] or likelihood.logdets[0], rough[1] or likelihood.logdets[1])
     first = replace(likelihood, logdets=cheap)
     coordinates = BoundedCoordinates(likelihood)
-    best: Maximum | None = None
+    ends: list[Maximum] = []
     failed: ConvergenceError | None = None
-    top = -np.inf
     starts = _search(first, coordinates)
     for start in starts:
         try:
@@ -338,13 +333,25 @@ def maximize(
         except ConvergenceError as error:
             failed = error
             continue
-        height = likelihood.value(end.parameters) if len(starts) > 1 else 0.0
-        if height > top:
-            best, top = end, height
-    if best is None:
+        height = likelihood.value(end.parameters) if len(starts) > 1 else end.loglik
+        ends.append(replace(end, loglik=height))
+    if not ends:
         assert failed is not None
         raise failed
-    return best
+    # Before any comparison: the first of equal maxima.
+    best = ends[0]
+    for end in ends[1:]:
+        best = end if end.loglik > best.loglik else best
+    return replace(best, n_maxima=_different([end.parameters for end in ends]))
+
+
+def _different(points: Sequence[np.ndarray]) -> int:
+    """Return how many points differ."""
+    different: list[np.ndarray] = []
+    for point in points:
+        if all(np.abs(point - other).max() > 1e-4 for other in different):
+            different.append(point)
+    return len(different)
 
 
 def _focused_climb(

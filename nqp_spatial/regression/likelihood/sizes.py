@@ -8,9 +8,14 @@ __all__ = [
     "BLOCK",
     "CROSS_PROBES",
     "DENSE_CROSS_UP_TO",
+    "DENSE_DIAGONALS_UP_TO",
     "DENSE_LOGDET_UP_TO",
     "DENSE_UP_TO",
+    "EFFECT_PROBES",
+    "EXACT_EFFECTS_UP_TO",
+    "PAIR_PROBES",
     "PROBES",
+    "SQUARED_LINKS_UP_TO",
     "SUM_PROBES",
     "probe_signs",
 ]
@@ -21,6 +26,10 @@ DENSE_LOGDET_UP_TO = 700
 DENSE_UP_TO = 4000
 #: Units up to which traces with a second matrix are exact, with one factorisation at each node.
 DENSE_CROSS_UP_TO = 1000
+#: Units up to which the diagonals and pairs of adjusted scores come from dense matrices.
+DENSE_DIAGONALS_UP_TO = 1000
+#: Products that the square of W may need, for the exact diagonals of its powers.
+SQUARED_LINKS_UP_TO = 200_000_000
 #: Columns that are solved for at once, so that memory stays linear in n.
 BLOCK = 500
 #: Random probes beyond these sizes, for the information and for effects summed over groups or
@@ -28,6 +37,10 @@ BLOCK = 500
 PROBES, SUM_PROBES = 200, 400
 #: And for traces with a second matrix, at each node.
 CROSS_PROBES = 100
+#: And for sums over pairs of units, each of which averages over units as well.
+PAIR_PROBES = 50
+#: Units up to which effects that differ between units are exact; and the probes beyond.
+EXACT_EFFECTS_UP_TO, EFFECT_PROBES = 600, 32
 
 
 def probe_signs(n: int, count: int, seed: int | None = 0) -> np.ndarray:

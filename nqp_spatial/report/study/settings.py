@@ -274,7 +274,7 @@ class Model(Table):
     """[model]."""
 
     formula: Text | None = Field(None, description='such as "y ~ x1 + x2"; no models if left out')
-    model: Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac"] = Field(
+    model: Literal["ols", "slx", "sar", "sem", "sdm", "sdem", "sac", "gns"] = Field(
         "sdm", description="of the main table"
     )
     effects: Literal["none", "unit", "period", "two-way"] = Field(

@@ -90,15 +90,22 @@ def effect_cells(
     panels = product(dict.fromkeys(frame["horizon"]), ("direct", "indirect", "total"))
     for horizon, effect in panels:
         heading = translate(_heading(horizon, effect))
-        for row in frame[(frame["horizon"] == horizon) & (frame["effect"] == effect)].itertuples():
-            name = row_label(row.variable, effects.labels, shared)
-            mark = stars(row.p_value)
+        rows = frame[(frame["horizon"] == horizon) & (frame["effect"] == effect)]
+        for row in rows.to_dict("records"):
+            name = row_label(row["variable"], effects.labels, shared) + _stated(row, effects)
+            estimate, error, mark = row["estimate"], row["std_error"], stars(row["p_value"])
             if statistic == "se":
-                cells[heading, name] = with_error(row.estimate, row.std_error, digits, mark)
+                cells[heading, name] = with_error(estimate, error, digits, mark)
             else:
-                ratio = row.estimate / row.std_error if row.std_error > 0 else float("nan")
-                cells[heading, name] = with_error(row.estimate, ratio, digits, mark, 2)
+                ratio = estimate / error if error > 0 else float("nan")
+                cells[heading, name] = with_error(estimate, ratio, digits, mark, 2)
     return cells
+
+
+def _stated(row: Mapping[Any, Any], effects: EffectsResult) -> str:
+    """Return the stated values of moderators at which an effect is."""
+    values = [f"{effects.labels.get(name, name)} = {row[name]}" for name in effects.moderators]
+    return f" ({', '.join(values)})" if values else ""
 
 
 def _heading(horizon: object, effect: str) -> Message:
@@ -119,4 +126,6 @@ def inference_of(effects: EffectsResult) -> Message:
     draws = effects.spec["draws"]
     if draws:
         return t("{count} draws from the asymptotic distribution", count=draws)
+    if effects.spec["method"] == "fieller":
+        return t("inverted tests (Fieller)")
     return t("the delta method")

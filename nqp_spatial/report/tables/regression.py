@@ -19,7 +19,7 @@ from nqp_spatial.report.tables.effects import effect_cells, inference_of
 
 __all__ = ["regression_table"]
 
-_GREEK = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ"}
+_GREEK = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ", "psi": "ψ"}
 
 
 @checked
@@ -140,7 +140,7 @@ def _estimate(row: Any, statistic: str, digits: int) -> str:
 
 
 def _facts(model: RegressionResult, digits: int) -> dict[tuple[str, str], str]:
-    spec, likely = model.spec, np.isfinite(model.loglik)
+    spec, likely, fit = model.spec, np.isfinite(model.loglik), model.squared_correlation
     unit = t("random") if spec.has_phi else _yes_or_no(spec.sweeps_units)
     facts = {
         t("Unit effects"): translate(unit),
@@ -149,7 +149,9 @@ def _facts(model: RegressionResult, digits: int) -> dict[tuple[str, str], str]:
         t("Log-likelihood"): f"{model.loglik:,.{digits}f}" if likely else "",
         "AIC": f"{model.aic:,.{digits}f}" if likely else "",
         "σ²": f"{model.sigma2:.{digits + 1}g}",
+        "R²": f"{model.rsquared:.{digits}f}",
         t("R² within"): f"{model.rsquared_within:.{digits}f}",
+        "corr²": f"{fit:.{digits}f}" if np.isfinite(fit) else "",
     }
     panel = translate(t("Model"))
     return {(panel, translate(name)): value for name, value in facts.items()}
@@ -164,7 +166,8 @@ def _about(
 ) -> list[str]:
     """Return the description of the numbers, each fact once if all columns share it."""
     specs = [model.spec for model in models.values()]
-    estimators = ["GS2SLS" if s.estimator == "gs2sls" else t("likelihood") for s in specs]
+    names = {"gs2sls": "GS2SLS", "m": t("adjusted scores"), "ml": t("likelihood")}
+    estimators = [names[spec.estimator] for spec in specs]
     corrections = [label("correction", spec.correction) for spec in specs]
     covariances = [label("covariance", spec.covariance) for spec in specs]
     inference = [inference_of(effects) for effects in impacts.values()]
