@@ -80,7 +80,7 @@ def component_tests(
     conditional statistics; their joint test is one-sided in lam too); Baltagi, Song, Jung and Koh
     (2007), Journal of Econometrics 140, 5-51; Baltagi and Li (1995) for serial correlation given
     random effects. splm has them as ``bsktest`` and ``bsjktest``. Random effects are not spatially
-    correlated here, otherwise than in `fit`.
+    correlated here, as in `fit` with ``random_errors="bsk"``.
     """
     if panel.n_periods < 2:
         return TestSet()
