@@ -30,7 +30,7 @@ from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, join, t
-from nqp_spatial.errors import OptionError, plain
+from nqp_spatial.errors import NqpError, OptionError, plain
 
 __all__ = ["ClubsResult", "club_name", "clubs"]
 
@@ -163,7 +163,9 @@ def clubs(
     variable : str
         A positive column.
     discard, hac, detrend, smoothing, logs
-        As in `log_t`. The default does not detrend: pass ``"hp"`` for series with a business cycle.
+        As in `log_t`, except that the default does not detrend: pass ``"hp"`` for series with a
+        business cycle. t of a club is then that of ``log_t(..., detrend=None)`` for its members. A
+        note names clubs about which `log_t` with its default trend concludes otherwise.
     critical : {"fixed", "increasing"}
         c* = 0; or raised from 0 in steps of 0.1 until the club passes. If no value up to 3
         suffices, the club is its core.
@@ -252,7 +254,11 @@ def clubs(
         variable=variable,
         description=data.description,
         spec=spec,
-        notes=(*notes, *_notes_of_clubs(frame)),
+        notes=(
+            *notes,
+            *_notes_of_clubs(frame),
+            *_note_of_trend(panel, variable, merged, order, rule, spec),
+        ),
     )
 
 
@@ -303,6 +309,43 @@ def _notes_of_clubs(frame: pd.DataFrame) -> list[Message]:
             "clubs {clubs} have t below -1.65: their units converge with the core one by one, but "
             "not together; critical='increasing' requires that",
             clubs=failing,
+        )
+    ]
+
+
+def _note_of_trend(
+    panel: SpatialPanel,
+    variable: str,
+    clubs: list[Club],
+    order: np.ndarray,
+    rule: LogTRule,
+    spec: Spec,
+) -> list[Message]:
+    """Note clubs about which the test of trends, the default of `log_t`, concludes otherwise."""
+    if spec["detrend"] is not None:
+        return []
+    try:
+        data = path_data(
+            panel, variable, detrend="hp", smoothing=spec["smoothing"], logs=spec["logs"]
+        )
+    except NqpError:  # no trend of these data
+        return []
+    changed = []
+    for number, club in enumerate(clubs, start=1):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            h = dispersion(data.values[order[club.members]])
+            b, error = (float(estimates[0]) for estimates in rule.statistics(h))
+        if error > 0 and (b / error > T_CRITICAL) != (club.statistic > T_CRITICAL):
+            changed.append(
+                t("club {number}: t = {statistic:.2f}", number=number, statistic=b / error)
+            )
+    if not changed:
+        return []
+    return [
+        t(
+            "not detrended; of Hodrick-Prescott trends, the default of log_t, the test concludes "
+            "otherwise: {clubs}",
+            clubs=join("; ", changed),
         )
     ]
 

@@ -162,7 +162,8 @@ def log_t(
         Standard error from the long-run variance of the residuals, as in Phillips and Sul's
         program, or from the scores, as in R's sandwich.
     detrend : {"hp", None}
-        Whether to remove the business cycle first by the Hodrick-Prescott filter.
+        Whether to remove the business cycle first by the Hodrick-Prescott filter. `clubs` does not
+        by default: its statistics of clubs are those with None.
     smoothing : float
         Parameter of that filter; for annual data Phillips and Sul use 400, Ravn and Uhlig 6.25;
         1600 is usual for quarterly data.

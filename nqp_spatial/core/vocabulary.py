@@ -416,8 +416,9 @@ VOCABULARY: dict[str, dict[str, str]] = {
         "spectral": "divided by the spectral radius",
     },
     "test group": {
+        "components": "Variance components (LM, pooled)",
         "effects": "Fixed effects (SDM, dummy variables)",
-        "random-effects": "Random or fixed unit effects (SDM)",
+        "random-effects": "Random or fixed unit effects",
         "residuals": "Residuals of the linear model",
         "score": "LM tests of the linear model",
         "simplification": "Simplifications of the Durbin model",

@@ -138,12 +138,17 @@ def build_design(
         keys = [("mean", name) for name in names] + [("wmean", name) for name in lagged]
         average = z.mean(axis=1, keepdims=True)
         size = 1e-10 * np.abs(z).max(axis=(0, 1))
-        vary = np.flatnonzero(
-            # Unit means that are equal for all units, as of period dummies, duplicate the
-            # intercept.
-            (np.abs(z - average).max(axis=(0, 1)) > size)
-            & (np.ptp(average, axis=0).max(axis=0) > size)
-        )
+        within = np.abs(z - average).max(axis=(0, 1)) > size
+        # Unit means that are equal for all units, as of period dummies, duplicate the intercept.
+        between = np.ptp(average, axis=0).max(axis=0) > size
+        vary = np.flatnonzero(within & between)
+        if equal := [titles[column] for column in np.flatnonzero(within & ~between)]:
+            note = t(
+                "the unit means of {count} regressors are equal for all units and left out, among "
+                "them {name}",
+                count=len(equal), name=equal[0],
+            )  # fmt: skip
+            notes = (*notes, note)
         means = [keys[column] for column in vary]
         titles += [f"unit mean of {titles[column]}" for column in vary]
         z = np.concatenate([z, np.repeat(average[:, :, vary], z.shape[1], axis=1)], axis=2)

@@ -100,12 +100,12 @@ class EstimatedModel(CoefficientTable):
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion; fixed effects are not counted as parameters."""
+        """Akaike's criterion, ``2 n_params - 2 loglik``; fixed effects are not counted."""
         return 2 * self.n_params - 2 * self.loglik
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion; fixed effects are not counted as parameters."""
+        """Schwarz's criterion, ``ln(nobs) n_params - 2 loglik``; fixed effects not counted."""
         return float(np.log(self.nobs)) * self.n_params - 2 * self.loglik
 
     @checked

@@ -109,9 +109,9 @@ def fit(
         Fixed effects; or random unit effects, and these with the unit means of the regressors
         (Mundlak 1978), which makes the coefficients those of fixed effects where the means capture
         all of the correlation. Period effects besides random unit effects go into the formula,
-        ``C(year)``. With spatial errors see `random_errors`. The parameter ("random", "phi") is the
-        weight of the unit means: ``phi^2 = sigma2 / (sigma2 + T sigma2_mu)``. A cross-section takes
-        "none".
+        ``C(year)``; their unit means, which are equal for all units, are left out. With spatial
+        errors see `random_errors`. The parameter ("random", "phi") is the weight of the unit means:
+        ``phi^2 = sigma2 / (sigma2 + T sigma2_mu)``. A cross-section takes "none".
     durbin : str or list of str, optional
         The regressors to lag, if not all: a column, a list, or the right side of a formula.
     time_lag, space_time_lag : bool
@@ -243,6 +243,9 @@ def fit(
     it in each period; where rows of W add to one this is demeaning.
     ``sigma2`` is the sum of squares divided by N T, or by the observations after the
     transformation: N (T-1), (N-1) T, (N-1)(T-1).
+
+    The log-likelihood has all constants, and AIC and BIC do not count fixed effects; see
+    `RegressionResult` for conversion into what R and Stata print.
 
     In samples of about 500 observations maximum likelihood estimates rho and lam a tenth to a
     quarter of a standard error too low; the bias of effects is below a tenth, and intervals have

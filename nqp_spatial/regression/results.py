@@ -54,7 +54,8 @@ class RegressionResult(MaketablesPlugin, Displayed):
         (`LikelihoodCounts`).
     sigma2_std_error : float
     loglik : float
-        Maximised log-likelihood; missing, as are AIC and BIC, if the estimator has none.
+        Maximised log-likelihood with all constants; missing, as are AIC and BIC, if the estimator
+        has none. See Notes.
     nobs, n_units, n_periods : int
     df_resid : float
         Degrees of freedom of t tests; infinite (normal) except for static ``ols`` and
@@ -84,6 +85,23 @@ class RegressionResult(MaketablesPlugin, Displayed):
     regimes : dict of ndarray
         By part, the units that have their own coefficients on X, where terms have several matrices
         W.
+
+    Notes
+    -----
+    Log-likelihood and criteria, beside other programs:
+
+    - ``loglik`` has the terms ``-(N/2) (ln 2 pi + 1)``. Without fixed effects it is R's ``logLik``.
+      With fixed effects and ``correction="none"`` it is that of the model with dummy variables:
+      R's ``lm`` with factors, Stata's ``xtreg, fe`` and Elhorst's tables.
+    - With ``correction="transformation"`` it is the likelihood of the N (T-1), (N-1) T or
+      (N-1)(T-1) transformed observations, as in Lee and Yu (2010) and Stata's ``spxtregress, fe``.
+      It has no conversion into the other: fit with ``correction="none"`` for tables that are to
+      compare.
+    - With ``correction="bias"`` it is the maximum of the uncorrected likelihood.
+    - ``aic`` and ``bic`` count coefficients, rho, lam, phi and sigma2 (as spatialreg does), and
+      take ``ln(nobs)`` of all observations before a transformation. They do not count fixed
+      effects. For R's AIC of a model with factors add 2 N (unit effects), 2 T (period effects) or
+      2 (N+T-1) (two-way effects) to ``aic``, and ``ln(nobs) / 2`` times this to ``bic``.
 
     Examples
     --------

@@ -357,3 +357,23 @@ def test_units_may_come_in_any_order():
     renamed = nq.convergence.clubs(panel_of(x[order], names), "y")
     same = pd.Series(renamed.membership.to_numpy(), names[order]).reindex(names)
     assert row.membership.astype(int).tolist() == same.astype(int).tolist()
+
+
+def test_statistics_of_clubs_are_those_of_log_t_without_trend():
+    rng = np.random.default_rng(33)
+    t = np.arange(1, 21)
+    x = rng.choice([1.0, 1.4], 12)[:, None] + 0.15 * rng.normal(size=(12, 1)) / np.sqrt(t)
+    panel = panel_of(x + 0.02 * rng.normal(size=(12, 20)))
+    result = nq.convergence.clubs(panel, "y")
+    members = panel.select(units=result.members(1))
+    plain = nq.convergence.log_t(members, "y", detrend=None)
+    assert result.frame.loc[1, "statistic"] == pytest.approx(plain.statistic)
+    # Of trends of all units, the same members converge.
+    trends = panel.assign(y=lambda d: trend(panel.values("y"), 400.0).ravel())
+    other = nq.convergence.log_t(trends.select(units=result.members(1)), "y", detrend=None)
+    assert plain.statistic < -1.65 < other.statistic
+    note = result.notes[-1]
+    assert "Hodrick-Prescott trends" in note
+    assert f"club 1: t = {other.statistic:.2f}" in note
+    detrended = nq.convergence.clubs(panel, "y", detrend="hp")
+    assert not any("Hodrick-Prescott" in note for note in detrended.notes)

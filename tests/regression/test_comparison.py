@@ -59,6 +59,52 @@ def test_what_does_not_compare_is_said(states):
         nq.compare({"wrong": 1.0})
 
 
+def test_what_likelihoods_compare_is_said(states):
+    panel, w = states
+    options = {"model": "sar", "effects": "unit"}
+    ml = nq.fit(FORMULA, panel, w, **options)
+    none = {
+        kind: nq.fit(FORMULA, panel, w, model="sar", effects=kind, correction="none")
+        for kind in ("none", "unit", "two-way")
+    }
+    assert nq.compare(none, draws=20).notes == (
+        "fixed effects are not counted as parameters: AIC and BIC of models that differ in effects "
+        "are not comparable, log-likelihoods are",
+    )
+    mixed = nq.compare({"transformed": ml, "dummies": none["unit"]}, draws=20)
+    assert len(mixed.notes) == 1
+    assert "differently transformed data" in mixed.notes[0]
+    two_stage = nq.fit(FORMULA, panel, w, estimator="gs2sls", **options)
+    both = nq.compare({"ml": ml, "two stages": two_stage}, draws=20)
+    assert both.notes == (
+        "no log-likelihood, AIC and BIC, as they are not maximum likelihood: two stages",
+    )
+    logs = nq.fit("lpcap ~ lpc + lemp", panel, w, **options)
+    assert "different outcomes" in nq.compare({"a": ml, "b": logs}, draws=20).notes[0]
+    assert nq.compare({"a": two_stage, "b": two_stage}, draws=20).notes == ()
+
+
+def test_conversion_of_criteria_into_those_with_dummies(states):
+    """AIC and BIC of least squares with factors, by statsmodels, plus sigma2."""
+    import statsmodels.formula.api as smf
+
+    panel, _ = states
+    frame = panel.frame.reset_index()
+    n, periods = panel.n_units, panel.n_periods
+    cases = {
+        "unit": ("C(unit)", n), "period": ("C(period)", periods),
+        "two-way": ("C(unit) + C(period)", n + periods - 1),
+    }  # fmt: skip
+    for effects, (factors, count) in cases.items():
+        ours = nq.fit(FORMULA, panel, model="ols", effects=effects, correction="none")
+        theirs = smf.ols(f"{FORMULA} + {factors}", frame).fit()
+        assert ours.loglik == pytest.approx(theirs.llf)
+        # statsmodels does not count sigma2, R does
+        assert ours.aic + 2 * count == pytest.approx(theirs.aic + 2)
+        nobs = np.log(ours.nobs)
+        assert ours.bic + nobs * count == pytest.approx(theirs.bic + nobs)
+
+
 def test_the_grid_is_every_combination(states, candidates):
     panel, _ = states
     result = robustness(

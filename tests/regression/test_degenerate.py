@@ -173,8 +173,8 @@ def test_diagnostics_where_units_do_not_differ(lattice):
         frame["y"] = 1 + frame.x1 - 0.5 * frame.x2 + rng.normal(size=392)
         panel = nq.SpatialPanel(frame.reset_index(), unit="unit", period="period")
         result = nq.diagnostics("y ~ x1 + x2", panel, w)
-        assert result.tests["Mundlak"].applicable
-        others = result.frame[result.frame["name"] != "Hausman"]
+        assert result.tests["Mundlak: SDM"].applicable
+        others = result.frame[~result.frame["name"].str.startswith("Hausman")]
         assert others["p_value"].notna().all()
         random = nq.fit("y ~ x1 + x2", panel, w, effects="random")
         assert ("random", "phi") not in random.params.index or random.params["random"].iloc[0] <= 1
@@ -191,6 +191,7 @@ def test_diagnostics_with_an_island_names_it(plain):
     for effects in ("unit", "two-way"):
         assert nq.diagnostics("y ~ x1 + x2", panel, alone, effects=effects).model
     raw = nq.weights.from_dense(w.raw.toarray(), panel.units)
+    assert nq.diagnostics("y ~ x1", panel, raw).tests["LM lag"].applicable
     with pytest.raises(OptionError, match="standardise them with"):
         nq.fit("y ~ x1", panel, raw, correction="transformation")
 
@@ -206,8 +207,11 @@ def test_diagnostics_without_regressors(plain):
 
 
 def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
-    from nqp_spatial.regression.diagnostics import _model_tests
-    from nqp_spatial.regression.diagnostics import specification_search as specification
+    from nqp_spatial.regression.diagnostics import (
+        _fitted_models,
+        _model_tests,
+        _random_effects_tests,
+    )
 
     panel, w = plain
 
@@ -216,7 +220,7 @@ def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
             raise BoundaryError("rho runs to the edge")
         return nq.fit(*args, model=model, **options)
 
-    for module in (specification, _model_tests):
+    for module in (_fitted_models, _model_tests, _random_effects_tests):
         monkeypatch.setattr(module, "fit", fails)
     result = nq.diagnostics("y ~ x1 + x2", panel, w)
     assert result.notes == (
@@ -224,7 +228,12 @@ def test_a_model_that_fails_does_not_end_the_path(plain, monkeypatch):
         "SDM could not be fitted: rho runs to the edge",
     )
     assert list(result.models) == ["ols", "slx", "sar", "sdem"]
-    for name in ("LR: SDM against SAR", "LR: SDEM against SEM", "Wald: SDM against SLX", "Hausman"):
+    for name in (
+        "LR: SDM against SAR",
+        "LR: SDEM against SEM",
+        "Wald: SDM against SLX",
+        "Hausman: SDM",
+    ):
         assert not result.tests[name].applicable
     reason = result.tests["LR: SDM against SEM"].reason
     assert reason == "SDM and SEM could not be fitted"

@@ -9,7 +9,7 @@ from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression.diagnostics._model_tests import random_effects_tests
+from nqp_spatial.regression.diagnostics._random_effects_tests import random_effects_tests
 from tests.regression.test_family import MODELS, numerical_hessian, weights_for
 
 TRUTH = {"rho": 0.35, "lam": 0.3}
@@ -200,10 +200,10 @@ def test_hausman_and_mundlak_tell_correlated_effects(lattice):
     free = nq.diagnostics("y ~ x1 + x2", simulated("sdm", w, w, w, 6, seed=5), w, effects="unit")
     correlated = simulated("sdm", w, w, w, 6, seed=5, correlated=1.0)
     tied = nq.diagnostics("y ~ x1 + x2", correlated, w, effects="unit")
-    for name in ("Hausman", "Mundlak"):
+    for name in ("Hausman: SDM", "Mundlak: SDM"):
         assert tied.tests[name].p_value < 0.01
-    assert free.tests["Mundlak"].p_value > 0.01
-    assert free.tests["Mundlak"].df == 4
+    assert free.tests["Mundlak: SDM"].p_value > 0.01
+    assert free.tests["Mundlak: SDM"].df == 4
 
 
 @pytest.mark.slow
@@ -213,7 +213,7 @@ def test_hausman_and_mundlak_hold_their_size(lattice):
     for seed in range(400):
         panel = simulated("sdm", w, w, w, 5, seed=seed)
         tests = random_effects_tests("y ~ x1 + x2", panel, w, "unit")
-        rejected.append([tests[name].p_value < 0.05 for name in ("Hausman", "Mundlak")])
+        rejected.append([tests[name].p_value < 0.05 for name in ("Hausman: SDM", "Mundlak: SDM")])
     rates = np.mean(rejected, axis=0)
     assert (np.abs(rates - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 400)).all(), rates
 

@@ -181,6 +181,7 @@ def test_the_path_finds_what_made_the_data(lattice, simulate, truth, recommended
         "simplification",
         "effects",
         "random-effects",
+        "components",
         "residuals",
     ]
     assert len(result.moran) == 6
@@ -242,15 +243,6 @@ def test_exponent_by_its_definition_and_at_its_ends():
     )
     assert checks.cross_section_exponent(rng.normal(size=(300, 200))) < 0.7
     assert checks.cross_section_exponent(rng.normal(size=(300, 200)) + rng.normal(size=200)) > 0.9
-
-
-def test_moran_by_period_is_esdas(states):
-    panel, w = states
-    values = panel.values("unemp")
-    ours = checks.moran_by_period(values, w.sparse, panel.periods)
-    theirs = nq.esda.moran(panel, "unemp", w, permutations=0).frame
-    np.testing.assert_allclose(ours["moran_i"], theirs["moran_i"])
-    np.testing.assert_allclose(ours["z"], theirs["z_norm"])
 
 
 def test_koenker_is_statsmodels():
@@ -323,8 +315,10 @@ def test_options(lattice, simulate):
         nq.diagnostics("y ~ x1", panel, w, correction="bias")
     with pytest.raises(OptionError, match="level must be a number between 0 and 1"):
         nq.diagnostics("y ~ x1", panel, w, level=5)
-    with pytest.raises(OptionError, match="needs weights whose rows add to one"):
-        nq.diagnostics("y ~ x1", panel, w.standardize("spectral"), correction="transformation")
+    raw = w.standardize("spectral")
+    result = nq.diagnostics("y ~ x1", panel, raw, correction="transformation")
+    assert set(result.models) == {"ols", "slx"}
+    assert "needs weights whose rows add to one" in result.notes[0]
 
 
 @pytest.mark.parametrize("effects", ["unit", "period", "two-way"])
@@ -371,7 +365,7 @@ def test_joint_tests_of_effects_by_dummies(lattice, simulate, effects):
 
 KNOWN = {"LM", "LR", "lag", "error", "SDM", "SDEM", "SAR", "SEM", "SLX", "Elhorst", "Wald", "Wy",
          "Wu", "WX", "p", "Hausman", "Mundlak", "Pesaran", "CD", "Jarque", "Bera", "Koenker",
-         "Bassett"}  # fmt: skip
+         "Bassett", "Moran", "Wooldridge", "s", "I", "BSK", "BSJK"}  # fmt: skip
 
 
 def english_in(text):
@@ -420,5 +414,5 @@ def test_what_the_tests_say_has_its_chinese(lattice, simulate):
     # The frame keeps the messages too.
     assert translate(result.frame["name"].iloc[0], "zh") == "LM-lag 检验"
     groups = {translate(label("test group", group), "zh") for group in result.frame["group"]}
-    assert len(groups) == 5
+    assert len(groups) == 6
     assert not english_in("".join(groups))

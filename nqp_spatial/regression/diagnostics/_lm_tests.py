@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from nqp_spatial.core.inference import TestSet, chi2_test
 from nqp_spatial.core.text import t
@@ -25,11 +26,10 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
     - robust LM error: ``(d_err - t/J d_lag)^2 / (t (1 - t/J))``;
     - LM both: the sum of LM error and robust LM lag.
 
-    Where periods were transformed away, traces are over the n - 1 dimensions that remain, c is the
-    mean of the score, ``m tr(J W) = -m``, and ``2 m / (n - 1)`` is subtracted from t, because the
-    scores are then correlated with that of sigma2. Where rows do not add to one and the bias of
-    period dummies is corrected, traces are those of J W too, and c is -m times the mean row sum.
-    Otherwise c is zero.
+    Where periods were transformed away, or are dummies whose bias is corrected, traces are of ``K =
+    J W J``, J removing the mean of units, c is the mean of the score, ``m tr(K)`` (-m where rows of
+    W add to one), and ``2 m tr(K)^2`` divided by n - 1 is subtracted from t, because the scores are
+    then correlated with that of sigma2; otherwise c is zero.
 
     Parameters
     ----------
@@ -61,22 +61,18 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
     unexplained = lag_fit - q @ (q.T @ lag_fit)
     trace = float(matrix.multiply(matrix.T).sum() + matrix.power(2).sum())
     centre = 0.0
-    if counts.drops_unit_root:
-        columns = np.asarray(matrix.sum(axis=0)).ravel()
-        trace -= 1 + float(columns @ columns) / shape[0]
-        # With tr(J W) = -1 the scores are correlated with that of sigma2, which is subtracted.
-        trace -= 2 / (shape[0] - 1)
-        centre = -float(counts.n_logdets)
-    elif problem.spec.correction == "bias":
-        s2 *= shape[0] / (shape[0] - 1)
-        rows, columns = (np.asarray(matrix.sum(axis=axis)).ravel() for axis in (1, 0))
-        mean = float(rows.mean())
-        trace += 2 * mean**2 - float(((rows + columns) ** 2).sum()) / shape[0]
+    dummies = problem.spec.correction == "bias" and not counts.drops_unit_root
+    if counts.drops_unit_root or dummies:
+        s2 *= shape[0] / (shape[0] - 1) if dummies else 1.0
+        trace, mean = _without_periods(matrix, trace)
+        # Scores with a mean are correlated with that of sigma2, which is subtracted.
         trace -= 2 * mean**2 / (shape[0] - 1)
-        centre = -counts.n_logdets * mean
+        centre = mean * float(counts.n_logdets)
     # With two or three units no dimension remains.
     trace = counts.n_logdets * trace if trace > 0 else np.nan
     j = trace + float(unexplained @ unexplained) / s2
+    if not j > 0:
+        j = np.nan
     d_lag, d_err = float(e @ lag_y) / s2 - centre, float(e @ lag_e) / s2 - centre
     # Where W y adds nothing to W u beyond the regressors, the robust tests are undefined.
     variance = j - trace if j - trace > 1e-10 * trace else np.nan
@@ -96,3 +92,12 @@ def lm_tests(problem: ModelData, weights: SpatialWeights) -> TestSet:
             chi2_test(t("LM both"), neither, d_err**2 / trace + robust_lag, 2),
         ]
     )
+
+
+def _without_periods(matrix: sparse.csr_array, trace: float) -> tuple[float, float]:
+    """Return ``tr(KK) + tr(K'K)`` and ``tr(K)`` of ``K = J W J``; `trace` is the sum for W."""
+    n = matrix.shape[0]
+    rows, columns = (np.asarray(matrix.sum(axis=axis)).ravel() for axis in (1, 0))
+    total = float(rows.sum()) / n
+    crossed = 2 * float(columns @ rows) + float(rows @ rows) + float(columns @ columns)
+    return trace - crossed / n + 2 * total**2, float(matrix.diagonal().sum()) - total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import stats
 
 from nqp_spatial.core.inference import (
     HypothesisTest,
@@ -13,67 +13,18 @@ from nqp_spatial.core.inference import (
     chi2_test,
     two_sided_p,
 )
+from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
+from nqp_spatial.errors import NqpError
 
 __all__ = [
     "cross_section_exponent",
     "heteroskedasticity_test",
-    "moran_by_period",
     "normality_test",
     "pesaran_cd",
     "residual_tests",
+    "serial_correlation_test",
 ]
-
-
-def moran_by_period(
-    residuals: np.ndarray, matrix: sparse.csr_array, periods: pd.Index
-) -> pd.DataFrame:
-    """Compute Moran's I of residuals in each period.
-
-    Parameters
-    ----------
-    residuals : ndarray
-        Shape (n, T).
-    matrix : csr_array
-        W.
-    periods : Index
-
-    Returns
-    -------
-    DataFrame
-        By period: ``moran_i``, ``expected``, ``z``, ``p_value`` (two-sided), under normality.
-
-    Notes
-    -----
-    The moments are those of a variable, not of residuals: they are approximate because regressors
-    and effects were removed. The score tests account for this. Source: Cliff and Ord (1981), p. 21.
-
-    Examples
-    --------
-    >>> w = sparse.csr_array(np.array([[0.0, 1], [1, 0]]))
-    >>> moran_by_period(np.array([[1.0], [-1.0]]), w, pd.Index([2020]))["moran_i"].tolist()
-    [-1.0]
-    """
-    z = residuals - residuals.mean(axis=0)
-    n = len(z)
-    s0 = float(matrix.sum())
-    s1 = float((matrix + matrix.T).power(2).sum()) / 2
-    s2 = float(((matrix.sum(axis=0) + matrix.sum(axis=1)) ** 2).sum())
-    moran = n / s0 * (z * (matrix @ z)).sum(axis=0) / (z**2).sum(axis=0)
-    expected = -1 / (n - 1)
-    variance = (n**2 * s1 - n * s2 + 3 * s0**2) / ((n**2 - 1) * s0**2) - expected**2
-    z_scores = np.full_like(moran, np.nan)
-    if variance > 0:
-        z_scores = (moran - expected) / np.sqrt(variance)
-    return pd.DataFrame(
-        {
-            "moran_i": moran,
-            "expected": expected,
-            "z": z_scores,
-            "p_value": two_sided_p(z_scores),
-        },
-        index=periods,
-    )
 
 
 def pesaran_cd(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
@@ -227,6 +178,58 @@ def heteroskedasticity_test(
     total = float(squares @ squares)
     statistic = len(squares) * float(fitted @ fitted) / total if total > 0 else np.nan
     return chi2_test(t("Koenker-Bassett"), t("errors have equal variances"), statistic, rank)
+
+
+def serial_correlation_test(
+    residuals: np.ndarray, periods: pd.Index
+) -> HypothesisTest | NotApplicable:
+    """Test residuals after unit effects for first-order serial correlation.
+
+    Slope of e_t on e_(t-1), minus ``-1 / (T - 1)``, which is its value if errors are not correlated
+    over time and unit means were removed, divided by the standard error clustered by unit.
+
+    Parameters
+    ----------
+    residuals : ndarray
+        Unit effects removed, shape (n, T).
+    periods : Index
+
+    Returns
+    -------
+    HypothesisTest or NotApplicable
+
+    Notes
+    -----
+    Valid for few periods and many units that are independent of each other; under strong spatial
+    correlation of the errors it rejects too often. Source: Wooldridge (2010), section 10.5.4; plm
+    has it as ``pwartest``.
+
+    Examples
+    --------
+    >>> e = np.random.default_rng(0).normal(size=(200, 6)).cumsum(axis=1)
+    >>> within = e - e.mean(axis=1, keepdims=True)
+    >>> serial_correlation_test(within, pd.RangeIndex(6)).p_value < 1e-6
+    True
+    """
+    name, null = t("Wooldridge"), t("no serial correlation of errors")
+    n, n_periods = residuals.shape
+    try:
+        require_even_steps(periods, "a test of serial correlation")
+    except NqpError as error:
+        return NotApplicable(name, null, str(error))
+    if n < 2 or n_periods < 3:
+        reason = t("needs 2 units and 3 periods, has {units} and {periods}",
+                   units=n, periods=n_periods)  # fmt: skip
+        return NotApplicable(name, null, reason)
+    past, present = residuals[:, :-1], residuals[:, 1:]
+    total = float((past**2).sum())
+    slope = float((past * present).sum()) / total
+    by_unit = ((present - slope * past) * past).sum(axis=1)
+    std_error = np.sqrt(n / (n - 1) * float(by_unit @ by_unit)) / total
+    statistic = (slope + 1 / (n_periods - 1)) / std_error
+    rule = t("two-sided, clustered by unit")
+    p_value = float(two_sided_p(statistic))
+    return HypothesisTest(name, null, float(statistic), "normal", None, p_value, rule)
 
 
 def residual_tests(

@@ -16,7 +16,7 @@ from nqp_spatial.core.options import Draws, Jobs, PassedTo, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import NqpError, NqpWarning, OptionError
-from nqp_spatial.regression.diagnostics._criteria import criteria_of
+from nqp_spatial.regression.diagnostics._criteria import criteria_of, notes_on_criteria
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
@@ -156,6 +156,15 @@ def compare(
     --------
     robustness : Fits the grid to compare.
 
+    Notes
+    -----
+    Log-likelihoods, AIC and BIC are those of `RegressionResult`, which states what they count. They
+    compare between models of the same outcome and observations that are estimated by maximum
+    likelihood with the same transformation of the data. A note says where they do not: other
+    observations or outcomes; likelihoods of transformed data beside likelihoods with dummy
+    variables; two-stage least squares and adjusted scores, which have no likelihood; AIC and BIC of
+    models with different fixed effects, which are not counted as parameters.
+
     Examples
     --------
     >>> import nqp_spatial as nq
@@ -172,18 +181,6 @@ def compare(
     effects = {name: model.effects(draws, seed=seed) for name, model in models.items()}
     keys = ["variable", "horizon", "effect"]
     estimates = {name: result.frame.set_index(keys)["estimate"] for name, result in effects.items()}
-    notes = []
-    if len({model.nobs for model in models.values()}) > 1:
-        notes.append(
-            t("models have different observations: likelihoods and criteria are not comparable")
-        )
-    elif len({(model.spec.correction, model.spec.effects) for model in models.values()}) > 1:
-        notes.append(
-            t(
-                "models differ in effects or in their correction, so that their likelihoods are of "
-                "differently transformed data: criteria are not comparable"
-            )
-        )
     criteria = criteria_of(models)
     criteria.insert(0, "observations", {name: model.nobs for name, model in models.items()})
     return Comparison(
@@ -195,7 +192,7 @@ def compare(
         effect_estimates=pd.concat(estimates, axis=1),
         criteria=criteria,
         spec=Spec(draws=draws, seed=seed),
-        notes=tuple(notes),
+        notes=notes_on_criteria(models),
     )
 
 

@@ -13,31 +13,31 @@ from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import label, t
-from nqp_spatial.errors import CollinearityError, DomainError, NqpError, OptionError
+from nqp_spatial.errors import NqpError, OptionError
 from nqp_spatial.regression._formulas import Functions
-from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._model_data import ModelData, build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
+from nqp_spatial.regression.diagnostics._component_tests import component_tests
 from nqp_spatial.regression.diagnostics._criteria import criteria_of
+from nqp_spatial.regression.diagnostics._fitted_models import fit_models
 from nqp_spatial.regression.diagnostics._lm_tests import lm_tests
 from nqp_spatial.regression.diagnostics._model_tests import (
     fixed_effects_tests,
-    random_effects_tests,
     simplification_tests,
 )
+from nqp_spatial.regression.diagnostics._moran_tests import moran_by_period, moran_test
+from nqp_spatial.regression.diagnostics._random_effects_tests import random_effects_tests
 from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import (
     PosteriorResult,
     posterior_probabilities,
 )
-from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Correction, Effects, Model, RegressionSpec
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 __all__ = ["DiagnosticsResult", "diagnostics"]
-
-_FITTED: tuple[Model, ...] = ("ols", "slx", "sar", "sem", "sdm", "sdem")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -48,7 +48,7 @@ class DiagnosticsResult(Displayed):
     ----------
     frame : DataFrame
         One row per test: ``group, name, null, statistic, distribution, df, p_value, rule``. Groups
-        are "score", "simplification", "effects", "random-effects" and "residuals".
+        are "score", "simplification", "effects", "random-effects", "components" and "residuals".
     tests : TestSet
         The tests themselves, by name.
     spec : Spec
@@ -65,7 +65,10 @@ class DiagnosticsResult(Displayed):
     posterior : DataFrame
         Posterior probabilities of SLX, SDM and SDEM.
     moran : DataFrame
-        Moran's I of the least-squares residuals by period.
+        Moran's I of the least-squares residuals by period: ``moran_i, expected, z, p_value``, with
+        the moments of residuals. Exact under normality for a cross-section, approximate by period
+        in a panel; the test "Moran's I" of all periods together is exact. Neither is valid for
+        residuals of a model with rho or lam, whose estimation changes the moments.
     exponent : float
         Exponent of cross-sectional dependence of the least-squares residuals before removal of
         period effects; missing for one or two periods.
@@ -132,9 +135,11 @@ def diagnostics(
 
     Score tests for a spatial lag and a spatial error in the model without either; likelihood ratio
     and Wald tests of the Durbin model against its special cases; joint tests of unit and
-    period effects; random against fixed unit effects (Hausman; Mundlak; both without period
-    effects); dependence, normality and heteroskedasticity of residuals; information criteria;
-    posterior probabilities.
+    period effects; random against fixed unit effects (Hausman and Mundlak, in SAR, SEM and SDM);
+    score tests of random effects, spatial errors and serial correlation in the pooled model;
+    dependence, normality and heteroskedasticity of residuals; information criteria; posterior
+    probabilities. A test or model that these data do not allow has a reason in its place, and the
+    others are computed.
 
     Parameters
     ----------
@@ -178,6 +183,10 @@ def diagnostics(
     test (7 to 8 % at the 5 % level, benchmarks/calibration_tests.csv); Mundlak's test, which
     accounts for the number of coefficients relative to units, has the correct size.
 
+    Hausman tests compare the slopes of W X and X only, and their number is the degrees of freedom
+    (Mutl and Pfaffermayr 2011; Elhorst counts rho too). With two-way effects both models have
+    period dummies. "Moran's I" and the score tests are of least-squares residuals.
+
     Sources: Elhorst (2010), Spatial Economic Analysis 5, 9-28; Elhorst (2014), section 3.4;
     Burridge (1981) for the common factor.
 
@@ -193,39 +202,27 @@ def diagnostics(
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
     w = as_weights(weights).reordered(panel.units)
-    models, notes = _fit_models(formula, panel, w, effects, correction, functions)
-    has_dummies = _has_period_dummies(w, effects, correction)
-    used: Correction = "bias" if has_dummies else models["ols"].spec.correction
-    draft = RegressionSpec(formula, "", (), (), "ols", effects, used)
+    models, notes = fit_models(formula, panel, w, effects, correction, functions)
+    swept: Correction = "none" if "none" in (effects, correction) else "transformation"
+    draft = RegressionSpec(formula, "", (), (), "ols", effects, swept)
     problem = build_model_data(panel, draft, TermWeights(), functions=functions)
-    shape = (panel.n_units, panel.n_periods)
-    residuals = models["ols"].resid.to_numpy().reshape(shape)
-    # Period effects are themselves dependence across units, and residuals without them add to zero
-    # in every period, which drives CD to minus infinity and makes the exponent meaningless.
-    before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
-    with_period_effects = residuals
-    if effects in before:
-        plain = fit(formula, panel, model="ols", effects=before[effects], functions=functions)
-        with_period_effects = plain.resid.to_numpy().reshape(shape)
+    with_period_effects = _residuals_with_period_effects(panel, problem, functions)
     arguments = (formula, panel, w, effects, functions)
     groups = {
         "score": lm_tests(problem, w),
         "simplification": simplification_tests(models),
         "effects": fixed_effects_tests(*arguments),
         "random-effects": random_effects_tests(*arguments),
-        "residuals": checks.residual_tests(residuals, with_period_effects, problem.projection.z),
+        "components": component_tests(*arguments),
+        "residuals": _tests_of_residuals(problem, with_period_effects, panel, w),
     }
     tests = TestSet([test for group in groups.values() for test in group.values()])
     frame = tests.frame
     frame.insert(0, "group", [name for name, group in groups.items() for _ in group])
     model, recommendation = recommend(tests, level)
-    try:
-        posterior = posterior_probabilities(
-            formula, panel, w, effects=effects, functions=functions
-        ).frame
-    except NqpError as error:
-        posterior = pd.DataFrame(columns=["model", "log_marginal", "probability"])
-        notes = (*notes, t("no posterior probabilities: {reason}", reason=str(error)))
+    posterior, reasons = _posterior(formula, panel, w, effects, functions)
+    fitted = models.get("sdm") or next(iter(models.values()), None)
+    used: Correction = "none" if fitted is None else fitted.spec.correction
     measurable = panel.n_periods > 2 and panel.n_units > 1
     return DiagnosticsResult(
         frame=frame,
@@ -242,57 +239,51 @@ def diagnostics(
         models=dict(models),
         criteria=criteria_of(models),
         posterior=posterior,
-        moran=checks.moran_by_period(residuals, w.sparse, panel.periods),
+        moran=moran_by_period(problem, w.sparse, panel.periods),
         exponent=(
             checks.cross_section_exponent(with_period_effects) if measurable else float("nan")
         ),
-        notes=notes,
+        notes=(*notes, *reasons),
     )
 
 
-def _has_period_dummies(w: SpatialWeights, effects: Effects, correction: Correction) -> bool:
-    """Whether unit effects are transformed away while periods stay dummies, in all models."""
-    return effects in ("period", "two-way") and correction == "auto" and not w.rows_add_to_one
+def _residuals_with_period_effects(
+    panel: SpatialPanel, problem: ModelData, functions: Functions | None
+) -> np.ndarray:
+    """Return least-squares residuals from which period effects are not removed, shape (n, T).
 
-
-def _with_period_dummies(model: RegressionResult) -> RegressionResult:
-    """Return a linear model, fitted with dummies, with its unit effects transformed away.
-
-    Its log-likelihood then compares with those of the spatial models.
+    Period effects are themselves dependence across units, and residuals without them add to zero in
+    every period, which drives CD to minus infinity and makes the exponent meaningless.
     """
-    if model.spec.effects != "two-way":
-        return model
-    share = (model.n_periods - 1) / model.n_periods
-    sigma2 = model.sigma2 / share
-    loglik = -model.nobs * share / 2 * (np.log(2 * np.pi * sigma2) + 1)
-    return replace(model, sigma2=sigma2, loglik=float(loglik))
+    before: dict[Effects, Effects] = {"period": "none", "two-way": "unit"}
+    if problem.spec.effects in before:
+        draft = replace(problem.spec, effects=before[problem.spec.effects])
+        problem = build_model_data(panel, draft, TermWeights(), functions=functions)
+    return problem.projection.left_y.reshape(problem.shape)
 
 
-def _fit_models(
+def _tests_of_residuals(
+    problem: ModelData, with_period_effects: np.ndarray, panel: SpatialPanel, w: SpatialWeights
+) -> TestSet:
+    residuals = problem.projection.left_y.reshape(problem.shape)
+    tests = [moran_test(problem, w.sparse)]
+    if problem.spec.sweeps_units:
+        tests.append(checks.serial_correlation_test(residuals, panel.periods))
+    others = checks.residual_tests(residuals, with_period_effects, problem.projection.z)
+    return TestSet([*tests, *others.values()])
+
+
+def _posterior(
     formula: str,
     panel: SpatialPanel,
     w: SpatialWeights,
     effects: Effects,
-    correction: Correction,
     functions: Functions | None,
-) -> tuple[dict[Model, RegressionResult], tuple[str, ...]]:
-    """Fit the models, and note those that these data do not allow; the linear model is required."""
-    models: dict[Model, RegressionResult] = {}
-    notes = []
-    has_dummies = _has_period_dummies(w, effects, correction)
-    for name in _FITTED:
-        linear = has_dummies and name in ("ols", "slx")
-        try:
-            models[name] = fit(
-                formula, panel, w, model=name, effects=effects,
-                correction="none" if linear else correction, functions=functions,
-            )  # fmt: skip
-            if linear:
-                models[name] = _with_period_dummies(models[name])
-        except (ArithmeticError, CollinearityError, DomainError) as error:
-            if name == "ols" or not isinstance(error, NqpError):
-                raise
-            notes.append(
-                t("{model} could not be fitted: {reason}", model=name.upper(), reason=str(error))
-            )
-    return models, tuple(notes)
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return posterior probabilities, or an empty frame and the reason why there are none."""
+    try:
+        result = posterior_probabilities(formula, panel, w, effects=effects, functions=functions)
+    except (NqpError, np.linalg.LinAlgError) as error:
+        reason = t("no posterior probabilities: {reason}", reason=str(error))
+        return pd.DataFrame(columns=["model", "log_marginal", "probability"]), (reason,)
+    return result.frame, ()
