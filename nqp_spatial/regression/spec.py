@@ -168,6 +168,12 @@ class RegressionSpec(Displayed):
         """Whether period effects are removed by a transformation."""
         return self.effects in ("period", "two-way")
 
+    @property
+    def correction_in_words(self) -> str:
+        """The correction, for display: adjusted scores have none besides."""
+        adjusted = self.estimator == "m" and self.is_dynamic
+        return "in the scores" if adjusted else self.correction
+
     def describe(self) -> Message:
         """Return model and effects in words."""
         words = [
@@ -191,7 +197,7 @@ class RegressionSpec(Displayed):
             self.describe(),
             f"Formula: {self.formula}",
             f"Weights: {self.weights or 'none'}",
-            f"Correction: {self.correction}   Covariance: {self.covariance}",
+            f"Correction: {self.correction_in_words}   Covariance: {self.covariance}",
         ]
 
 
@@ -227,8 +233,9 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
         raise OptionError(
             f"covariance='cluster' is not offered for model {spec.model!r} by likelihood: the "
             "score of rho and lam is quadratic in the errors, and its split by units depends on "
-            "their order; use estimator='gs2sls' or 'm' with covariance='robust' or 'cluster', or, "
-            "by likelihood, 'observed', 'qml' or 'driscoll-kraay'"
+            "their order; use estimator='gs2sls' with covariance='robust' or 'cluster' (or, where "
+            "each term has one W, estimator='m'), or, by likelihood, 'observed', 'qml' or "
+            "'driscoll-kraay'"
         )
     if kind == "cluster" and n_units < 2:
         raise OptionError("covariance='cluster' needs two units or more, this panel has one")
