@@ -129,26 +129,31 @@ def truth(cell: ShortPanel) -> dict[str, float]:
 
 
 def estimate(cell: ShortPanel, replication: int, methods: Sequence[str]) -> pd.DataFrame | str:
-    """Return estimates, standard errors and coverage of one panel, or the name of its error."""
+    """Return estimates, standard errors and coverage of one panel, or the name of its error.
+
+    Where the estimate is not stable, there are no effects in the long run.
+    """
     warnings.simplefilter("ignore", nq.errors.NqpWarning)
-    panel, true = simulate(cell, replication), truth(cell)
+    panel = simulate(cell, replication)
     try:
         res = nq.fit(
             "y ~ x", panel, weights_of(cell.units), model="sdm", effects="two-way",
             time_lag=True, space_time_lag=True, estimator="m", covariance=cell.covariance,
         )  # fmt: skip
-        effects = [
-            res.effects(draws=1000, seed=replication, method=method).frame.assign(method=method)
-            for method in methods
-        ]
     except nq.errors.NqpError as error:
         return type(error).__name__
-    table = res.frame.loc[list(KEYS)].assign(parameter=list(KEYS.values()), method="")
-    paths = pd.concat(effects)
-    paths["parameter"] = paths["horizon"] + " " + paths["effect"]
     columns = ["parameter", "method", "estimate", "std_error", "conf_low", "conf_high"]
-    rows = pd.concat([table[columns], paths[columns]], ignore_index=True)
-    aim = rows["parameter"].map(true)
+    table = res.frame.loc[list(KEYS)].assign(parameter=list(KEYS.values()), method="")
+    tables = [table[columns]]
+    for method in methods:
+        try:
+            effects = res.effects(draws=1000, seed=replication, method=method).frame
+        except nq.errors.NqpError:
+            continue
+        effects["parameter"] = effects["horizon"] + " " + effects["effect"]
+        tables.append(effects.assign(method=method)[columns])
+    rows = pd.concat(tables, ignore_index=True)
+    aim = rows["parameter"].map(truth(cell))
     # A Fieller set may be the outside of an interval: its lower bound is then above the upper one.
     low, high = rows["conf_low"] <= aim, aim <= rows["conf_high"]
     inside_out = rows["conf_low"] > rows["conf_high"]
@@ -159,21 +164,18 @@ def estimate(cell: ShortPanel, replication: int, methods: Sequence[str]) -> pd.D
 def summarise(cell: ShortPanel, outcomes: list[pd.DataFrame | str]) -> pd.DataFrame:
     """Return bias in standard deviations, ratio of standard errors and coverage."""
     good = [outcome for outcome in outcomes if not isinstance(outcome, str)]
-    true = truth(cell)
-    names = good[0][["parameter", "method"]]
-    stacked = np.stack([rows.iloc[:, 2:].to_numpy(float) for rows in good])
-    aim = names["parameter"].map(true).to_numpy()
-    spread = stacked[:, :, 0].std(axis=0, ddof=1)
+    groups = pd.concat(good).groupby(["parameter", "method"], sort=False)
     # A long-run effect near tau = 1 has no finite variance: medians say where the middle lies.
-    table = names.assign(
-        truth=aim.round(4),
-        bias_in_sd=(stacked[:, :, 0].mean(axis=0) - aim) / spread,
-        median_bias=np.median(stacked[:, :, 0], axis=0) - aim,
-        se_over_sd=np.median(stacked[:, :, 1], axis=0) / spread,
-        coverage=stacked[:, :, 2].mean(axis=0),
-        replications=len(good),
-        failed=len(outcomes) - len(good),
-    ).round(4)
+    spread, median = groups["estimate"].std(), groups["estimate"].median()
+    table = groups["covered"].mean().rename("coverage").reset_index()
+    aim = table["parameter"].map(truth(cell)).to_numpy()
+    table.insert(2, "truth", aim.round(4))
+    table.insert(3, "bias_in_sd", ((groups["estimate"].mean() - aim) / spread).to_numpy())
+    table.insert(4, "median_bias", (median - aim).to_numpy())
+    table.insert(5, "se_over_sd", (groups["std_error"].median() / spread).to_numpy())
+    table["replications"] = groups.size().to_numpy()
+    table["without_root"] = len(outcomes) - len(good)
+    table = table.round(4)
     for position, field in enumerate(fields(ShortPanel)):
         table.insert(position, field.name, getattr(cell, field.name))
     return table

@@ -48,6 +48,7 @@ ESTIMATORS = {
     "BarrierResult",
     "BetaResult",
     "ClubLogitResult",
+    "InteractiveEffectsResult",
     "PartitionedResult",
     "ReachResult",
     "RegressionResult",

@@ -22,6 +22,10 @@ from nqp_spatial.regression.diagnostics.wild_bootstrap import (
 )
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
+from nqp_spatial.regression.interactive_effects import (
+    InteractiveEffectsResult,
+    interactive_effects,
+)
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
@@ -32,6 +36,7 @@ __all__ = [
     "DiagnosticsResult",
     "EffectsResult",
     "EndogenousWeights",
+    "InteractiveEffectsResult",
     "LogDet",
     "PosteriorResult",
     "RegressionResult",
@@ -43,6 +48,7 @@ __all__ = [
     "diagnostics",
     "endogenous_weights",
     "fit",
+    "interactive_effects",
     "log_determinant",
     "posterior_probabilities",
     "robustness",

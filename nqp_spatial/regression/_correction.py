@@ -13,8 +13,8 @@ BIAS_CORRECTED = t("bias-corrected: the log-likelihood is the maximum of the unc
 NOTHING_TO_LAG = t("no regressors have a spatial lag: the model has no W X")
 _PERIOD_DUMMIES = t(
     "rows of W do not add to one, so period effects cannot be transformed away: they are dummy "
-    "variables, and their bias of order 1/n is subtracted; the log-likelihood is the maximum of "
-    "the uncorrected one"
+    "variables, and the score is corrected for the bias of order 1/n that they cause; the "
+    "log-likelihood is the maximum of the uncorrected one"
 )
 
 
@@ -31,6 +31,8 @@ def resolve_correction(
     if spec.keeps_intercept:
         return "none", ()
     if spec.estimator == "m":
+        if not spec.is_dynamic:
+            _require_demeaning(spec, terms)
         return ("none" if spec.is_dynamic else "transformation"), ()  # the scores are adjusted
     if spec.estimator == "gs2sls":
         return "transformation", ()  # of sigma2 only: divided by the observations after demeaning
@@ -63,7 +65,11 @@ def _resolve_dynamic(
     if correction == "none":
         return "none", (t("not corrected: unit effects bias tau, eta and rho by order 1/T"),)
     if spec.effects == "two-way" and not terms.rows_add_to_one:
-        return "bias", (_PERIOD_DUMMIES,)
+        note = t(
+            "rows of W do not add to one, so period effects cannot be transformed away: they are "
+            "dummy variables"
+        )
+        return "bias", (note, BIAS_CORRECTED)
     return "bias", (BIAS_CORRECTED,)
 
 
@@ -74,3 +80,13 @@ def _require_stochastic(correction: str, spec: RegressionSpec, terms: TermWeight
                 f"correction={correction!r} with {spec.effects} effects needs weights whose rows "
                 f"add to one; {row_sum_advice(weights)}, or use correction='none'"
             )
+
+
+def _require_demeaning(spec: RegressionSpec, terms: TermWeights) -> None:
+    """Refuse adjusted scores where demeaning does not remove the filtered period effects."""
+    weights = terms.weights_u
+    if weights is not None and spec.sweeps_periods and not weights.rows_add_to_one:
+        raise OptionError(
+            f"estimator='m' with spatial errors and {spec.effects} effects needs weights whose "
+            f"rows add to one; {row_sum_advice(weights)}, or use effects='unit'"
+        )

@@ -53,12 +53,15 @@ class LikelihoodCounts:
         1 where period effects are removed by the orthonormal transformation, so that each
         log-determinant excludes the contribution of W's eigenvalue one, ``ln(1 - rho)``;
         else 0.
+    corrects_score : bool
+        Whether period effects are dummies whose mean of the score is subtracted.
     """
 
     observations: int
     n_logdets: float
     drops_unit_root: int
     units: int = 0
+    corrects_score: bool = False
 
 
 def counts_of(

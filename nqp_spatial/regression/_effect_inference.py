@@ -135,8 +135,8 @@ def by_fieller(
         unbounded = np.full(point.shape, np.inf)
         return Inference(errors, p_values, -unbounded, unbounded)
     middle = (numerator * d - z**2 * covariance) / square
-    spread = middle**2 - (numerator**2 - z**2 * var_n) / square
-    reach = np.sqrt(np.maximum(spread, 0.0))
+    square_reach = middle**2 - (numerator**2 - z**2 * var_n) / square
+    reach = np.sqrt(np.maximum(square_reach, 0.0))
     return Inference(errors, p_values, middle - reach, middle + reach)
 
 

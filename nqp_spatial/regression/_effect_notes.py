@@ -96,7 +96,7 @@ def _on_range(
         outside = [value for value in values if not low <= value <= high]
         if outside:
             yield t(
-                "{name} was never {values}: observed are {low:.4g} to {high:.4g}",
+                "{name} was never {values}: observed are {low:.6g} to {high:.6g}",
                 name=name,
                 values=", ".join(f"{value:g}" for value in outside),
                 low=low,

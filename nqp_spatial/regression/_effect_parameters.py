@@ -86,10 +86,14 @@ class EffectParameters:
                 slopes[position] = -slope
         return float(1 + slopes @ self.estimates), slopes
 
+    def is_stable(self, interval: tuple[float, float], horizon: str) -> bool:
+        """Whether the estimate has effects at a horizon."""
+        x, divisor = self.argument(self.estimates, horizon)
+        return bool(interval[0] < x < interval[1] and divisor > 0)
+
     def require_stable(self, interval: tuple[float, float], horizon: str) -> None:
         """Raise `OptionError` if the estimate has no effects at a horizon."""
-        x, divisor = self.argument(self.estimates, horizon)
-        if not (interval[0] < x < interval[1] and divisor > 0):
+        if not self.is_stable(interval, horizon):
             raise OptionError(
                 f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
                 "grow without end), so it has no effects there; see the note on tau + rho + eta"

@@ -86,9 +86,9 @@ class EigenDecomposition:
                 if varying is not None:
                     a, b, c, d = varying.sums(draws[part], parameters, h)
                     places = responses.pieces
-                    own, lagged = beta[part][:, places], theta[part][:, places]
-                    direct[:, places] = own * a + lagged * b
-                    total[:, places] = own * c + lagged * d
+                    betas, thetas = beta[part][:, places], theta[part][:, places]
+                    direct[:, places] = betas * a + thetas * b
+                    total[:, places] = betas * c + thetas * d
                 direct, total = rows.sums(direct), rows.sums(total)
                 effects[h][part] = np.stack([direct, total - direct, total], axis=-1)
         return effects

@@ -199,10 +199,11 @@ class _RowsOfVariables:
                     f"{sample(variable.levels, 20)}"
                 )
             return values
+        yes_or_no = pd.api.types.is_bool_dtype(self.side.data[name])
         wrong = [
             value
             for value in values
-            if isinstance(value, bool | str | bytes)
+            if (isinstance(value, bool) and not yes_or_no)
             or not isinstance(value, int | float | np.integer | np.floating)
             or not np.isfinite(value)
         ]
@@ -231,11 +232,11 @@ class _RowsOfVariables:
                 elif variable.name not in listed:
                     listed.add(variable.name)
                     self._add_variable(variable)
-        at = [self.combinations[place] for _, place in self.titles]
+        stated = [self.combinations[place] for _, place in self.titles]
         varying = {i: p[2] for i, p in enumerate(self.pieces) if isinstance(p[2], np.ndarray)}
         return EffectRows(
             [title for title, _ in self.titles],
-            pd.DataFrame(at, index=range(len(at)), columns=list(self.at), dtype=object),
+            pd.DataFrame(stated, index=range(len(stated)), columns=list(self.at), dtype=object),
             np.array([row for row, _, _ in self.pieces], dtype=int),
             np.array([column for _, column, _ in self.pieces], dtype=int),
             np.array([np.nan if i in varying else p[2] for i, p in enumerate(self.pieces)]),

@@ -47,10 +47,10 @@ def effect_values(
         Shape (..., R, 3).
     """
     divisor = np.asarray(divisor)[..., None]
-    own, lagged = beta[..., rows.column], theta[..., rows.column]
+    betas, thetas = beta[..., rows.column], theta[..., rows.column]
     a, b, c, d = (np.moveaxis(part, 0, -1) for part in responses)
-    direct = rows.sums(own * a + lagged * b) / divisor
-    total = rows.sums(own * c + lagged * d) / divisor
+    direct = rows.sums(betas * a + thetas * b) / divisor
+    total = rows.sums(betas * c + thetas * d) / divisor
     return np.stack([direct, total - direct, total], axis=-1)
 
 
@@ -64,7 +64,7 @@ def delta_gradient(
     rows, k = responses.rows, len(parameters.names)
     of_theta = np.full(k, -1)
     of_theta[parameters.lagged] = k + np.arange(len(parameters.lagged))
-    own, lagged = beta[rows.column], theta[rows.column]
+    betas, thetas = beta[rows.column], theta[rows.column]
     gradient = np.zeros((len(rows.names), 3, len(parameters.estimates)))
     for kind, (first, second) in {0: (0, 1), 2: (2, 3)}.items():
         place = gradient[:, kind]
@@ -75,8 +75,8 @@ def delta_gradient(
             (rows.row[has_theta], of_theta[rows.column][has_theta]),
             values[second][has_theta] / divisor,
         )
-        effect = rows.sums(own * values[first] + lagged * values[second]) / divisor
-        by_x = rows.sums(own * slopes[first] + lagged * slopes[second]) / divisor
+        effect = rows.sums(betas * values[first] + thetas * values[second]) / divisor
+        by_x = rows.sums(betas * slopes[first] + thetas * slopes[second]) / divisor
         if (rho := parameters.position("rho")) is not None:
             gradient[:, kind, rho] = by_x / divisor
         if horizon == "long-run":

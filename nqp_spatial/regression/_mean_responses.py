@@ -156,14 +156,14 @@ class MeanResponses:
         series = np.linalg.solve(chebyshev.chebvander(at_nodes, degree), values)
         place = (np.arctanh(radius * points) - window[0]) * scale - 1
         shape = (*smooth.shape[:2], len(points))
-        rest = chebyshev.chebval(place, series).reshape(shape)
+        deviations = chebyshev.chebval(place, series).reshape(shape)
         if not derivatives:
-            return smooth + rest, None
+            return smooth + deviations, None
         _, (dg, ds, dg_x, ds_x) = self.traces.derivatives(float(points[0]))
         slope = scale * radius / (1 - (radius * points) ** 2)
         bends = chebyshev.chebval(place, chebyshev.chebder(series)).reshape(shape) * slope
         steep = [g + points * dg, dg_x + 0 * points, s + points * ds, ds_x + 0 * points]
-        return smooth + rest, bends + np.stack([means * part for part in steep])
+        return smooth + deviations, bends + np.stack([means * part for part in steep])
 
     @cached_property
     def _radius(self) -> float:
@@ -181,19 +181,19 @@ class MeanResponses:
         """Return the four functions of what differs from the mean of D, shape (4, pieces)."""
         w_y, w_x, n = self._w_y, self._w_x, self._n
         assert w_y is not None
-        rest = self.slopes - self.slopes.mean(axis=1, keepdims=True)
+        deviations = self.slopes - self.slopes.mean(axis=1, keepdims=True)
         dense = n <= EXACT_EFFECTS_UP_TO
         factor = DenseFactor(w_y, x) if dense else factorize(w_y, x)
         sums = factor.solve(np.ones(n), trans="T")
-        totals = [rest @ sums / n, rest @ (w_x.T @ sums) / n]
+        totals = [deviations @ sums / n, deviations @ (w_x.T @ sums) / n]
         if not dense:
-            own, lagged = (part.mean(axis=-1) for part in self._probed_rest(x, factor))
-            return np.array([own, lagged, *totals])
+            unlagged, lagged = (part.mean(axis=-1) for part in self._probed_rest(x, factor))
+            return np.array([unlagged, lagged, *totals])
         inverse = factor.solve(np.eye(n))
         links = w_x.tocoo()
         receivers, senders = links.coords
         lags = np.bincount(senders, links.data * inverse[senders, receivers], minlength=n)
-        return np.array([rest @ inverse.diagonal() / n, rest @ lags / n, *totals])
+        return np.array([deviations @ inverse.diagonal() / n, deviations @ lags / n, *totals])
 
     # -- random probes -----------------------------------------------------------------------------
 
@@ -211,8 +211,8 @@ class MeanResponses:
         assert self._w_y is not None
         g, _, g_x, _ = self.traces.values(np.array([x]))[:, 0]
         means = self.slopes.mean(axis=1, keepdims=True)
-        own, lagged = self._probed_rest(x, factorize(self._w_y, x))
-        return own + means * (1 + x * g), lagged + means * g_x
+        unlagged, lagged = self._probed_rest(x, factorize(self._w_y, x))
+        return unlagged + means * (1 + x * g), lagged + means * g_x
 
     def _probed_rest(self, x: float, factor: SuperLU) -> tuple[np.ndarray, np.ndarray]:
         """Return the part of `probe_values` that differs from the mean of D.
@@ -220,15 +220,15 @@ class MeanResponses:
         ``P = I + x P W`` and ``P W = W + x W^2 + x^2 W^3 P``: the first powers are exact.
         """
         z, twice, lagged, diagonals = self._probes
-        n, rest = self._n, self.slopes - self.slopes.mean(axis=1, keepdims=True)
-        first, second = (rest @ diagonal / n for diagonal in diagonals)
-        tail = rest @ (z * (self._w_y @ factor.solve(np.asarray(twice, order="F")))) / n
+        n, deviations = self._n, self.slopes - self.slopes.mean(axis=1, keepdims=True)
+        first, second = (deviations @ diagonal / n for diagonal in diagonals)
+        tail = deviations @ (z * (self._w_y @ factor.solve(np.asarray(twice, order="F")))) / n
         part = first[:, None] + x * second[:, None] + x**2 * tail
         if self.traces.terms.weights_x is None:
             return x * part, np.zeros_like(part)
         if self.traces.same:
             return x * part, part
-        return x * part, rest @ (z * factor.solve(np.asarray(lagged, order="F"))) / n
+        return x * part, deviations @ (z * factor.solve(np.asarray(lagged, order="F"))) / n
 
     @property
     def is_estimated(self) -> bool:
@@ -287,14 +287,14 @@ def spectrum_of(
         return None
     dense = w_y.toarray()
     nodes, vectors = scipy.linalg.eigh(scale[:, None] * dense / scale)
-    right, left = vectors / scale[:, None], vectors.T * scale
+    right, inverse = vectors / scale[:, None], vectors.T * scale
     n = len(dense)
-    left_x = (w_x.T @ left.T).T
+    inverse_x = (w_x.T @ inverse.T).T
     sums = right.sum(axis=0)
     weights = np.stack(
         [
-            slopes @ (right * left.T), slopes @ (right * left_x.T),
-            (slopes @ left.T) * sums, (slopes @ left_x.T) * sums,
+            slopes @ (right * inverse.T), slopes @ (right * inverse_x.T),
+            (slopes @ inverse.T) * sums, (slopes @ inverse_x.T) * sums,
         ]
     )  # fmt: skip
     return Spectrum(nodes, weights / n)

@@ -38,7 +38,7 @@ def summary_blocks(model: EstimatedModel) -> list[Block]:
         f"Formula: {spec.formula}",
         f"Weights: {spec.weights or 'none'}",
         f"Units: {model.n_units}   Periods: {model.n_periods}   Observations: {model.nobs}",
-        f"Correction: {spec.correction}   Covariance: {spec.covariance_name}",
+        f"Correction: {spec.correction_in_words}   Covariance: {spec.covariance_name}",
         table,
         fit,
         *map(repr, model.tests.values()),

@@ -44,6 +44,10 @@ from nqp_spatial.regression._trace_functions import TraceFunctions
 __all__ = ["EffectsResult", "Method", "effects_of", "unit_effects_of"]
 
 Method = Literal["draws", "delta", "fieller"]
+NO_LONG_RUN = t(
+    "the estimate is not stable (a lasting change would grow without end): there are no effects in "
+    "the long run"
+)
 _METHODS = {"delta": "delta method", "fieller": "inverted test (Fieller)"}
 
 
@@ -56,7 +60,8 @@ class EffectsResult(Displayed):
     frame : DataFrame
         One row per variable, horizon and effect: ``variable, horizon, effect, estimate, std_error,
         statistic, p_value, conf_low, conf_high``. Units: those of y per unit of x. ``horizon`` is
-        "static", or "short-run" and "long-run" (of a permanent change in x), or a number of periods
+        "static", or "short-run" and "long-run" (of a permanent change in x; absent, with a note,
+        where the estimate is not stable), or a number of periods
         h (effect on y, h periods after a change in x that lasts one period). Effects at stated
         values have a column for each moderator, after ``effect``, with its name (``at estimate``
         for a variable that has the name of another column).
@@ -199,8 +204,12 @@ def effects_of(
     _require_horizons(model, horizons)
     parameters, traces = effect_parameters(model), TraceFunctions(model.terms, model.logdet)
     names = ["short-run", "long-run"] if model.spec.is_dynamic else ["static"]
-    for name in names:
-        parameters.require_stable(traces.interval, name)
+    parameters.require_stable(traces.interval, names[0])
+    stability: tuple[str, ...] = ()
+    if not parameters.is_stable(traces.interval, names[-1]):
+        if len(horizons):
+            parameters.require_stable(traces.interval, names[-1])
+        names, stability = names[:1], (NO_LONG_RUN,)
     rows = effect_rows(model, parameters.names, at, terms=terms)
     responses = MeanResponses(rows, traces)
     used: Method = "delta" if not (model.spec.has_rho or model.spec.is_dynamic) else method
@@ -224,6 +233,7 @@ def effects_of(
         frames += _paths(model, parameters, responses, stable, horizons, level)
     frame = pd.concat(frames, ignore_index=True)
     notes = (
+        *stability,
         *rows.notes,
         *_notes_on_intervals(frame, used),
         *_notes_on_probes(parameters, responses, names, frame),
@@ -299,11 +309,11 @@ def _notes_on_probes(
     rows, pieces, largest = responses.rows, responses.pieces, 0.0
     for horizon in horizons:
         x, divisor = (float(part) for part in parameters.argument(parameters.estimates, horizon))
-        own, lagged = responses.probe_values(x)
+        unlagged, lagged = responses.probe_values(x)
         column = rows.column[pieces]
-        each = np.zeros((own.shape[1], len(rows.row)))
-        each[:, pieces] = (beta[column][:, None] * own + theta[column][:, None] * lagged).T
-        errors = rows.sums(each).std(axis=0, ddof=1) / np.sqrt(own.shape[1]) / divisor
+        each = np.zeros((unlagged.shape[1], len(rows.row)))
+        each[:, pieces] = (beta[column][:, None] * unlagged + theta[column][:, None] * lagged).T
+        errors = rows.sums(each).std(axis=0, ddof=1) / np.sqrt(unlagged.shape[1]) / divisor
         direct = (frame["effect"] == "direct") & (frame["horizon"] == horizon)
         largest = max(largest, float((errors / frame.loc[direct, "std_error"]).max()))
     if largest < 0.01:
@@ -312,7 +322,7 @@ def _notes_on_probes(
         t(
             "direct effects that differ between units rest on {count} random probes, whose error "
             "is up to {share:.2f} standard errors; at= has none",
-            count=own.shape[1],
+            count=unlagged.shape[1],
             share=largest,
         )
     ]
@@ -386,8 +396,12 @@ def unit_effects_of(model: EstimatedModel, variable: str, horizon: str | None) -
     parameters.require_stable(TraceFunctions(model.terms, model.logdet).interval, name)
     beta, theta = parameters.coefficients(parameters.estimates)
     slopes = rows.slopes(rows.names.index(variable), model.n_units)
-    own = sum((beta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
-    lagged = sum((theta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
+    direct_slopes = sum((beta[column] * slope for column, slope in slopes), np.zeros(model.n_units))
+    lagged_slopes = sum(
+        (theta[column] * slope for column, slope in slopes), np.zeros(model.n_units)
+    )
     x, divisor = parameters.argument(parameters.estimates, name)
     units = model.resid.index.levels[0]
-    return numerics.unit_effects(model.terms, float(x), float(divisor), own, lagged, units)
+    return numerics.unit_effects(
+        model.terms, float(x), float(divisor), direct_slopes, lagged_slopes, units
+    )

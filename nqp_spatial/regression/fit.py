@@ -122,10 +122,11 @@ def fit(
         dummy-variable likelihood: sigma2 is too small by (T-1)/T with unit effects, and with
         period effects rho and lam are biased by order 1/n. ``transformation`` removes the effects
         by orthonormal transformations; with period effects it requires that rows of W add to one.
-        ``bias`` subtracts the bias due to period dummies, after unit effects are transformed away,
-        for any W. Where W is dense (inverse distances without a cutoff) this bias is large: with
-        50 units and 6 periods 95 % intervals of rho contained the true value in 83 % of samples
-        without the correction and in 96 % with it. ``auto``:
+        ``bias`` subtracts the bias due to period dummies, after unit effects are transformed away.
+        Where rows of W do not add to one, it corrects the score instead, exactly for every n. There
+        ``none`` is misleading if W is dense (inverse distances without a cutoff): with 50 units and
+        6 periods 95 % intervals of rho (lam) contained the true value in 83 % (56 %) of 150
+        samples, with the correction in 96 % (93 %). ``auto``:
 
         ==================  =======================  ===========================
         effects             rows of W add to one     rows of W do not add to one
@@ -136,8 +137,9 @@ def fit(
         two-way             transformation           bias
         ==================  =======================  ===========================
 
-        In a dynamic model unit effects bias tau, eta and rho by order 1/T. ``bias``, which is also
-        what ``auto`` does, corrects this bias (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
+        In a dynamic model unit effects bias tau, eta and rho by order 1/T. With adjusted scores
+        (see `estimator`) nothing is left to correct. With "ml", ``bias``, which is also what
+        ``auto`` does, corrects this bias (Yu, de Jong and Lee 2008; Lee and Yu 2010b), after
         period effects are transformed away. The correction is of first order and the standard
         errors do not account for it: in simulations 95 % intervals of tau contain the true value in
         93 % of samples with ten periods and tau = 0.3, 91 % with tau = 0.7, and 86 % with five
@@ -155,21 +157,29 @@ def fit(
         correlated across all units; it needs many periods, about thirty. Where errors of different
         units are correlated, rho and lam by maximum likelihood are not consistent, and a note says
         so. ``ols`` and ``slx`` have the least-squares covariance (with degrees of freedom) and no
-        "qml": that would be the same matrix.
+        "qml": that would be the same matrix. With
+        adjusted scores ("m") of a dynamic model ``observed`` is the covariance of their martingale
+        differences, valid when errors are not normal, and ``robust`` estimates by scores that have
+        mean zero whatever the variances of the errors (Li and Yang 2020); there are no others.
     logdet : {"auto", "exact", "factor", "lanczos"}
         How ln|I - rho W| and ln|I - lam W| are calculated; see `regression.log_determinant`.
     estimator : {"auto", "ml", "gs2sls", "m"}
         Maximum likelihood; generalised spatial two-stage least squares: W y is instrumented by
         W X and W^2 X (W^2 X and W^3 X where W X is in the model), and lam is estimated from moment
         conditions that hold under heteroskedasticity (Kelejian and Prucha 2010); or adjusted
-        scores: the scores of rho and lam without the diagonals of their quadratic forms (Lin and
-        Lee 2010; Liu and Yang 2015, 2020). Both are consistent under heteroskedasticity, where
-        maximum likelihood is not; use them with ``covariance="robust"``. "m" is usually the more
-        precise of the two; its errors may differ in variance between units and over time, and be
-        correlated over time within a unit. "gs2sls" allows for endogenous regressors. ``auto``
-        takes "m" where "robust" is asked for in a model with rho or lam, else "ml". Neither is for
-        dynamic models and random effects; "gs2sls" has lam not with "driscoll-kraay", "m" has
-        "robust" and "cluster" (by unit) only.
+        scores: the scores minus their means. In static models these are the diagonals of the
+        quadratic forms (Lin and Lee 2010; Liu and Yang 2015, 2020). Both are consistent under
+        heteroskedasticity, where maximum likelihood is not; use them with ``covariance="robust"``.
+        "m" is usually the more precise of the two; its errors may differ in variance between units
+        and over time, and be correlated over time within a unit. "gs2sls" allows for endogenous
+        regressors. Neither is for random effects, and "gs2sls" not for dynamic models, nor lam with
+        "driscoll-kraay"; static "m" has "robust" and "cluster" (by unit) only.
+        In dynamic models with unit effects, "m" is right for any number of periods (Yang 2018).
+        ``auto`` takes "m" where "robust" is asked for in a model with rho or lam; for dynamic
+        models with unit effects and fewer than 15 periods after the first (any number with
+        "robust"), unless `correction` or another covariance is asked for; else "ml". If adjusted
+        scores have no root and come near none, ``auto`` takes "ml" and says so in a note, and "m"
+        raises ConvergenceError. Adjusted scores have no log-likelihood.
     cluster : str or list of str, optional
         With ``covariance="cluster"``: a column whose values form the clusters, such as a province;
         the units by default. Two columns (also the units and the periods by name) allow for
@@ -246,8 +256,9 @@ def fit(
 
     Sources: Elhorst (2014), chapter 3; Lee and Yu (2010), Journal of Econometrics 154, 165-185;
     Lee (2004), Econometrica 72, 1899-1925; Yu, de Jong and Lee (2008), Journal of Econometrics
-    146, 118-134; Lee and Yu (2010b), Econometric Theory 26, 564-597; Elhorst (2014), section 3.3.2,
-    for random effects.
+    146, 118-134; Yang (2018), Journal of Econometrics 205; Lee and Yu (2010b), Econometric Theory
+    26, 564-597; Li and Yang (2020), Regional Science and Urban Economics 81; Elhorst (2014),
+    section 3.3.2, for random effects.
 
     Examples
     --------

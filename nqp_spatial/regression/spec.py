@@ -168,6 +168,12 @@ class RegressionSpec(Displayed):
         """Whether period effects are removed by a transformation."""
         return self.effects in ("period", "two-way")
 
+    @property
+    def correction_in_words(self) -> str:
+        """The correction, for display: adjusted scores have none besides."""
+        adjusted = self.estimator == "m" and self.is_dynamic
+        return "in the scores" if adjusted else self.correction
+
     def describe(self) -> Message:
         """Return model and effects in words."""
         words = [
@@ -212,7 +218,7 @@ class RegressionSpec(Displayed):
             self.describe(),
             f"Formula: {self.formula}",
             f"Weights: {self.weights or 'none'}",
-            f"Correction: {self.correction}   Covariance: {self.covariance_name}",
+            f"Correction: {self.correction_in_words}   Covariance: {self.covariance_name}",
         ]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import chebyshev
+from scipy import sparse
 
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.factorization import DenseFactor, factorize
@@ -20,7 +21,7 @@ from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.likelihood.sizes import (
     BLOCK,
     CROSS_PROBES,
-    DENSE_CROSS_UP_TO,
+    DENSE_LOGDET_UP_TO,
     probe_signs,
 )
 
@@ -63,7 +64,7 @@ class PathFunctions:
         logdets: tuple[LogDet | None, LogDet | None],
     ) -> None:
         size = _size_of(outcome, mediator)
-        self.is_exact = size <= DENSE_CROSS_UP_TO
+        self.is_exact = size <= DENSE_LOGDET_UP_TO
         self._axes = (
             _Axis.around(logdets[0], windows[0]),
             _Axis.around(logdets[1], windows[1]),
@@ -160,11 +161,18 @@ class _Side:
     """``P_x = (I - x W)^-1`` and ``P_x V`` of one model at several x, applied to blocks."""
 
     def __init__(self, terms: TermWeights, points: np.ndarray, size: int, dense: bool) -> None:
-        self.size, self.count = size, len(points)
+        self.size, self.count, self.points = size, len(points), points
         self._lag = None if terms.weights_x is None else terms.weights_x.sparse
         factor = DenseFactor if dense else factorize
-        w = terms.weights_y
-        self._factors = [] if w is None else [factor(w.sparse, float(x)) for x in points]
+        w = None if terms.weights_y is None else terms.weights_y.sparse
+        self._factors = [] if w is None else [factor(w, float(x)) for x in points]
+        v, ahead = self._lag, [] if w is None else [w]
+        #: Of P and of P V, the terms of at most second order in W and V: factors of each matrix;
+        #: the power of x is the number of factors that are W.
+        self.low_terms: tuple[list[list[sparse.csr_array]], list[list[sparse.csr_array]]] = (
+            [[], *([ahead, ahead * 2] if ahead else [])],
+            [] if v is None else [[v], *([[*ahead, v]] if ahead else [])],
+        )
 
     def times(self, block: np.ndarray) -> np.ndarray:
         """Return P Z and P V Z, shape (2, points, n, columns)."""
@@ -185,6 +193,31 @@ class _Side:
         return np.stack([images, np.stack([self._lag.T @ image for image in images])])
 
 
+def _trace(factors: list[sparse.csr_array], size: int) -> float:
+    """Return the trace of a product of at most two matrices."""
+    return float(_diagonal(factors, size).sum())
+
+
+def _diagonal(factors: list[sparse.csr_array], size: int) -> np.ndarray:
+    """Return the diagonal of a product of at most two matrices."""
+    if not factors:
+        return np.ones(size)
+    if len(factors) == 1:
+        return np.asarray(factors[0].diagonal())
+    return np.asarray(factors[0].multiply(factors[1].T).sum(axis=1)).ravel()
+
+
+def _power(factors: list[sparse.csr_array], lagged: int) -> int:
+    return len(factors) - lagged
+
+
+def _times(factors: list[sparse.csr_array], block: np.ndarray, *, transposed: bool) -> np.ndarray:
+    """Return a product of matrices, or its transpose, times a block."""
+    for factor in factors if transposed else factors[::-1]:
+        block = np.asarray((factor.T if transposed else factor) @ block)
+    return block
+
+
 def _exact_table(outcome: _Side, mediator: _Side) -> np.ndarray:
     """Return the means at all pairs of points, shape (2, 2, 5, points of a, points of c)."""
     n = outcome.size
@@ -203,7 +236,10 @@ def _exact_table(outcome: _Side, mediator: _Side) -> np.ndarray:
 
 
 def _probe_tables(outcome: _Side, mediator: _Side) -> np.ndarray:
-    """Return the same from random probes, by group of them."""
+    """Return the same from random probes, by group of them.
+
+    Terms of low order in W are known exactly; the probes estimate what they leave.
+    """
     n, per_group = outcome.size, CROSS_PROBES // _GROUPS
     tables = []
     for group in range(_GROUPS):
@@ -211,11 +247,46 @@ def _probe_tables(outcome: _Side, mediator: _Side) -> np.ndarray:
         first, second = signs[:, :per_group], signs[:, per_group:]
         rows_f, columns_g = outcome.transposed_times(first), mediator.times(first)
         # Diagonals of F and of G come from different probes, so that their products are unbiased.
-        diagonal_f = (rows_f * first).mean(axis=3)
+        diagonal_f = (rows_f * first).mean(axis=3) + _known_diagonals(outcome, first)
         diagonal_g = (mediator.times(second) * second).mean(axis=3)
+        diagonal_g = diagonal_g + _known_diagonals(mediator, second)
         products = _products(rows_f, columns_g) / (n * per_group)
+        products = products + _known_products(outcome, mediator, first)
         tables.append(_means(outcome, mediator, products, diagonal_f, diagonal_g))
     return np.stack(tables)
+
+
+def _known_diagonals(side: _Side, probes: np.ndarray) -> np.ndarray:
+    """Return the errors of the diagonals of low-order terms by probes, shape (2, points, n)."""
+    gaps = np.zeros((2, side.count, side.size))
+    for lagged, terms in enumerate(side.low_terms):
+        for factors in terms:
+            estimate = (_times(factors, probes, transposed=False) * probes).mean(axis=1)
+            gap = _diagonal(factors, side.size) - estimate
+            gaps[lagged] += side.points[:, None] ** _power(factors, lagged) * gap
+    return gaps
+
+
+def _known_products(outcome: _Side, mediator: _Side, probes: np.ndarray) -> np.ndarray:
+    """Return the errors of the traces of low-order products, over n, by points of a and c."""
+    gaps = np.zeros((2, 2, outcome.count, mediator.count))
+    pairs = [
+        (f, left, g, right)
+        for f in range(2)
+        for left in outcome.low_terms[f]
+        for g in range(2)
+        for right in mediator.low_terms[g]
+        if len(left) + len(right) <= 2
+    ]
+    for f, left, g, right in pairs:
+        rows = _times(left, probes, transposed=True)
+        columns = _times(right, probes, transposed=False)
+        gap = (
+            _trace([*left, *right], outcome.size) - float((rows * columns).sum()) / probes.shape[1]
+        )
+        powers = outcome.points ** _power(left, f), mediator.points ** _power(right, g)
+        gaps[f, g] += np.outer(*powers) * gap / outcome.size
+    return gaps
 
 
 def _products(rows_f: np.ndarray, columns_g: np.ndarray) -> np.ndarray:

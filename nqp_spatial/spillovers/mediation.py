@@ -263,7 +263,7 @@ def mediation(
     absence of evidence is then weak evidence. ``statistic`` is the estimate over its standard
     error, given for reference. Intervals of shares contain the shares that the draws do not reject.
 
-    Up to 1 000 units the products are exact; beyond it their diagonals come from random probes, and
+    Up to 700 units the products are exact; beyond it their diagonals come from random probes, and
     a note states the error that these cause.
 
     Sources: Baron and Kenny (1986) and MacKinnon (2008) for products of coefficients; LeSage and

@@ -52,6 +52,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "regression.endogenous_weights": lambda w: _call(
         "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
     ),
+    "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
     "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),

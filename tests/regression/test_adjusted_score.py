@@ -358,13 +358,13 @@ def planted_of(n):
     w = nq.weights.from_dense(dense, names_of(n))
     x = np.random.default_rng(5).normal(size=(n, 6))
 
-    def draw(seed, t, *, rho=0.4, lam=0.0, serial=0.0):
+    def draw(seed, t, *, rho=0.4, lam=0.0, serial=0.0, size=1.0):
         rng = np.random.default_rng([seed, t])
         e = rng.normal(size=(n, t))
         for period in range(1, t):
             e[:, period] = serial * e[:, period - 1] + np.sqrt(1 - serial**2) * e[:, period]
         trend = np.where(degree[:, None] > 8, np.linspace(0.5, 1.5, t), np.linspace(1.5, 0.5, t))
-        e *= 1.5 * degree.mean() / degree[:, None] * (trend if t > 1 else 1.0)
+        e *= 1.5 * size * degree.mean() / degree[:, None] * (trend if t > 1 else 1.0)
         u = np.linalg.solve(np.eye(n) - lam * dense, e)
         y = np.linalg.solve(np.eye(n) - rho * dense, 3 * x[:, :t] + np.arange(t) + u)
         return panel_of(y, x[:, :t, None])
@@ -414,7 +414,7 @@ def test_unequal_variances_bias_likelihood_and_not_adjusted_scores(planted):
     [
         ("sar", "none", 1, {}),
         ("sem", "none", 1, {"rho": 0.0, "lam": 0.4}),
-        ("sac", "unit", 4, {"lam": 0.3}),
+        ("sac", "two-way", 4, {"lam": 0.3, "size": 0.5}),
         ("sar", "two-way", 4, {}),
         ("sar", "two-way", 4, {"serial": 0.7}),
     ],
@@ -561,6 +561,15 @@ def test_what_adjusted_scores_refuse(states, options, words):
         nq.fit(
             "lgsp ~ lpc + lemp", panel, w, **{"estimator": "m", "covariance": "robust", **options}
         )
+
+
+def test_filtered_period_effects_that_demeaning_leaves_are_refused():
+    panel, w_y, _ = unequal(12, 4, seed=8)
+    w = nq.weights.from_dense(w_y * np.linspace(0.4, 1.0, 12)[:, None], names_of(12))
+    for model in ("sem", "sac"):
+        with pytest.raises(OptionError, match=r"rows add to one.*effects='unit'"):
+            nq.fit("y ~ x1", panel, w, model=model, effects="period", covariance="robust")
+        nq.fit("y ~ x1", panel, w, model=model, effects="unit", covariance="robust")
 
 
 def test_two_units_under_period_effects_are_refused():

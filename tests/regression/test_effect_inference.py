@@ -78,7 +78,13 @@ def test_the_p_value_is_the_level_at_which_the_interval_touches_zero():
 
 def test_ties_at_zero_count_for_both_sides():
     sample = np.concatenate([np.zeros(50), np.ones(50)])[:, None, None]
-    assert by_draws(sample, 0.9).p_values == pytest.approx(2 * 49.0 / 99, abs=0.011)
+    for sign in (1, -1):
+        p_value = by_draws(sign * sample, 0.9).p_values
+        assert p_value == pytest.approx(2 * 49 / 99)
+        assert np.quantile(sign * sample, 49 / 99 if sign > 0 else 50 / 99) == 0
+    few = np.concatenate([np.zeros(5), np.ones(95)])[:, None, None]
+    for sign in (1, -1):
+        assert by_draws(sign * few, 0.9).p_values == pytest.approx(2 * 4 / 99)
     assert by_draws(np.zeros((50, 1, 1)), 0.9).p_values == 1.0
 
 

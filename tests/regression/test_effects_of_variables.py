@@ -333,12 +333,13 @@ def test_ways_to_the_diagonals_agree(lattice, made, monkeypatch):
     np.testing.assert_allclose(
         probes.frame.loc[total, numbers], exact.frame.loc[total, numbers], rtol=1e-9
     )
+    monkeypatch.setattr(_mean_responses, "EFFECT_PROBES", 20_000)
     responses = _mean_responses.MeanResponses(
         probe_rows(res), _mean_responses.TraceFunctions(res.terms, res.logdet)
     )
     assert responses.is_estimated
     values = np.concatenate([responses.probe_values(0.4)[part] for part in (0, 1)])
-    error = values.std(axis=1, ddof=1) / np.sqrt(20)
+    error = values.std(axis=1, ddof=1) / np.sqrt(20_000)
     inverse = np.linalg.inv(np.eye(64) - 0.4 * w.sparse.toarray())
     both = inverse.diagonal(), (inverse @ w.sparse.toarray()).diagonal()
     truth = np.concatenate([responses.slopes @ diagonal / 64 for diagonal in both])
@@ -442,3 +443,33 @@ def test_the_planted_effect_of_a_square_is_recovered(lattice):
     np.testing.assert_allclose(effects["estimate"], [0.8, 0.0, -0.8], atol=0.06)
     truth = np.array([0.8, 0.0, -0.8])
     assert ((effects["conf_low"] < truth) & (truth < effects["conf_high"])).all()
+
+
+def test_names_and_types_of_moderators(made, lattice):
+    """Names in backticks, names of other columns of the frame, yes or no, and integers."""
+    w = lattice(5, 5)
+    panel = made(w)
+    rng = np.random.default_rng(5)
+    panel = panel.assign(
+        **{
+            "人均GDP(元)": lambda d: d["x"],
+            "estimate": lambda d: d["z"],
+            "yes": rng.random(100) > 0.5,
+            "count": rng.integers(0, 5, 100),
+        }
+    )
+    plain = fitted("y ~ x * z", panel, w).effects(method="delta", at={"z": [1]})
+    odd = fitted("y ~ `人均GDP(元)` * estimate", panel, w)
+    effects = odd.effects(method="delta", at={"estimate": [1]})
+    assert effects.moderators == ("at estimate",)
+    assert set(effects.frame["variable"]) == {"人均GDP(元)", "estimate"}
+    numbers = ["estimate", "std_error"]
+    np.testing.assert_allclose(effects.frame[numbers], plain.frame[numbers], rtol=1e-9)
+    res = fitted("y ~ x * yes + x:count", panel, w)
+    at = {"yes": [True, False], "count": [0, 3]}
+    table = res.effects(method="delta", at=at).wide().loc["x"]
+    terms = res.effects(method="delta", terms=True).wide()
+    np.testing.assert_allclose(table.loc[(False, 0)], terms.loc["x"], rtol=1e-9)
+    product = next(name for name in terms.index if name.startswith("x:yes"))
+    both = terms.loc["x"] + terms.loc[product] + 3 * terms.loc["x:count"]
+    np.testing.assert_allclose(table.loc[(True, 3)], both, rtol=1e-9)

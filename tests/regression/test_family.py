@@ -464,8 +464,13 @@ def test_cigar_with_unit_effects_is_not_stable_once_corrected(nqp_data):
     panel, w = _panel(nqp_data / "reference" / "cigar")
     res = nq.fit("logc ~ logp + logy", panel, w, effects="unit", time_lag=True, space_time_lag=True)
     assert any("1.0179: not stable" in note for note in res.notes)
+    effects = res.effects()
+    assert set(effects.frame["horizon"]) == {"short-run"}
+    assert any("no effects in the long run" in note for note in effects.notes)
     with pytest.raises(OptionError, match="not stable at horizon 'long-run'"):
-        res.effects()
+        res.effects(horizons=[0, 1])
+    with pytest.raises(OptionError, match="not stable at horizon 'long-run'"):
+        res.unit_effects("logp", horizon="long-run")
 
 
 @pytest.mark.parametrize("model", ["sdm", "sac"])

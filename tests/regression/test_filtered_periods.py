@@ -151,77 +151,60 @@ def test_any_standardisation(standardize):
     assert res.loglik == pytest.approx(dense.best(at)[2], abs=1e-9)
 
 
-@pytest.mark.parametrize("model", ["sar", "sem", "sac", "gns"])
-def test_unit_effects_transformed_away_and_the_bias_of_the_dummies_subtracted(model):
-    """The default: the estimate plus the inverse information times the mean of the score."""
+@pytest.mark.parametrize("effects", ["period", "two-way"])
+@pytest.mark.parametrize("model", list(SPATIAL))
+def test_the_score_is_corrected_for_the_dummies(model, effects):
+    """The score less its mean, by traces of dense matrices, is zero at the estimate."""
     w = differenced()
     panel = simulated(w)
-    res = nq.fit("y ~ x", panel, w, model=model)
+    res = nq.fit("y ~ x", panel, w, model=model, effects=effects)
     assert res.spec.correction == "bias"
     assert "they are dummy variables" in res.notes[0]
-    dense = Dense(panel, w, model, "two-way", transformed=True)
-    at = dense.maximum(res.params["spatial"].to_numpy())
-    coefs, sigma2, loglik = dense.best(at)
-    assert res.loglik == pytest.approx(loglik, abs=1e-9)
-    # The mean of the score of rho and lam at the estimate, by traces of dense matrices.
-    rho, lam = dense.split(at)
-    a, b = np.eye(N) - rho * dense.w, np.eye(N) - lam * dense.w
+    dense = Dense(panel, w, model, effects, transformed=effects == "two-way")
+    at = res.params["spatial"].to_numpy()
+    top = dense.maximum(at)
+    assert res.loglik == pytest.approx(dense.best(top)[2], abs=1e-9)
 
-    def remaining(x):  # B'J B, without its factor 1/2 sigma2
-        filtered = np.eye(N) - x * dense.w
+    def corrected(at):
+        return np.concatenate([adjusted_score(dense, at), [0.0]])[: len(at)]
+
+    steps = 1e-5 * np.eye(len(at))
+    slopes = np.column_stack([(corrected(at + s) - corrected(at - s)) / 2e-5 for s in steps])
+    assert np.linalg.solve(slopes, corrected(at)) == pytest.approx(np.zeros(len(at)), abs=2e-6)
+    # Sigma2 by the observations that remain; the profile of rho and lam has the same curvature.
+    coefs, sigma2, _ = dense.best(at)
+    assert res.params.to_numpy()[: dense.k] == pytest.approx(coefs[: dense.k], abs=1e-6)
+    assert res.sigma2 == pytest.approx(sigma2 * N / (N - 1), rel=1e-6)
+    spatial = res.cov.loc["spatial", "spatial"].to_numpy()
+    assert spatial == pytest.approx(np.linalg.inv(-(slopes + slopes.T) / 2), rel=1e-4)
+
+
+def adjusted_score(dense, at):
+    """The concentrated score of (rho, lam) less its mean, with sigma2 of n - 1 units."""
+    rho, lam = dense.split(at)
+    n, m = dense.n, dense.t
+    a, b = np.eye(n) - rho * dense.w, np.eye(n) - lam * dense.w
+
+    def remaining(x):  # B'J B
+        filtered = np.eye(n) - x * dense.w
         p = filtered.sum(axis=1)
-        return filtered.T @ (np.eye(N) - np.outer(p, p) / (p @ p)) @ filtered
+        return filtered.T @ (np.eye(n) - np.outer(p, p) / (p @ p)) @ filtered
 
     inverse_b = np.linalg.inv(b)
-    by_rho = np.trace(
-        inverse_b.T @ remaining(lam) @ dense.w @ np.linalg.inv(a) @ inverse_b
-    ) - np.trace(dense.w @ np.linalg.inv(a))
-    step = 1e-5
-    slope = (remaining(lam + step) - remaining(lam - step)) / (2 * step)
-    by_lam = -np.trace(inverse_b.T @ slope @ inverse_b) / 2 - np.trace(dense.w @ inverse_b)
-    means = {"rho": by_rho * (T - 1), "lam": by_lam * (T - 1)}
-    names = [*res.params.index.get_level_values(1), "sigma2"]
-    score = np.array([means.get(name, 0.0) for name in names])
-    score[-1] = -(T - 1) / (2 * sigma2)
-    plain = Plain(dense, coefs, at, sigma2)
-    corrected = plain.parameters - np.linalg.solve(plain.expected(), score)
-    assert res.params.to_numpy() == pytest.approx(corrected[:-1], abs=2e-6)
-    assert res.sigma2 == pytest.approx(corrected[-1], rel=1e-5)
-
-
-class Plain:
-    """The expected information by dense matrices, dummies partialled out."""
-
-    def __init__(self, dense, coefs, at, sigma2):
-        self.dense, self.coefs, self.at, self.sigma2 = dense, coefs, at, sigma2
-        self.parameters = np.concatenate([coefs[: dense.k], at, [sigma2]])
-
-    def expected(self):
-        d, s2 = self.dense, self.sigma2
-        rho, lam = d.split(self.at)
-        n, t = d.n, d.t
-        a, b = np.eye(n) - rho * d.w, np.eye(n) - lam * d.w
-        g = d.w @ np.linalg.inv(a)
-        f, h = b @ g @ np.linalg.inv(b), d.w @ np.linalg.inv(b)
-        z = d.filtered(d.z.reshape(n, t, -1), lam).reshape(n * t, -1)
-        eta = (d.z @ self.coefs).reshape(n, t)
-        spatial = {"rho": (f, (b @ g @ eta).ravel()), "lam": (h, np.zeros(n * t))}
-        parts = [spatial[name] for name in d.names]
-        columns = np.column_stack([z, *(mean for _, mean in parts)])
-        k, r = z.shape[1], len(parts)
-        full = np.zeros((k + r + 1, k + r + 1))
-        full[:-1, :-1] = columns.T @ columns / s2
-        for i, (left, _) in enumerate(parts):
-            for j, (right, _) in enumerate(parts):
-                full[k + i, k + j] += t * (np.trace(left @ right) + np.trace(left.T @ right))
-            full[k + i, -1] = full[-1, k + i] = t * np.trace(left) / s2
-        full[-1, -1] = n * t / (2 * s2**2)
-        ours = [*range(d.k), *range(k, k + r + 1)]
-        dummies = range(d.k, k)
-        cross = full[np.ix_(ours, dummies)]
-        return full[np.ix_(ours, ours)] - cross @ np.linalg.solve(
-            full[np.ix_(dummies, dummies)], cross.T
-        )
+    means = {
+        "rho": np.trace(inverse_b.T @ remaining(lam) @ dense.w @ np.linalg.inv(a) @ inverse_b),
+        "lam": -np.trace(
+            inverse_b.T @ (remaining(lam + 1e-5) - remaining(lam - 1e-5)) / 2e-5 @ inverse_b
+        ) / 2,
+    }  # fmt: skip
+    step = 1e-6
+    score = []
+    for position, name in enumerate(dense.names):
+        move = step * np.eye(len(at))[position]
+        # d ln S / dx, the mean of S / sigma2 being m (n - 1).
+        sizes = [np.log(dense.best(at + sign * move)[1]) for sign in (1, -1)]
+        score.append(-m * (n - 1) / 2 * (sizes[0] - sizes[1]) / (2 * step) - m * means[name])
+    return np.array(score)
 
 
 def test_the_specification_path_compares_likelihoods_with_the_same_effects():
@@ -311,7 +294,7 @@ def test_posterior_probabilities_with_dummies_integrated_out(effects):
         assert logs[model] - logs["slx"] == pytest.approx(values[model] - values["slx"], abs=1e-8)
 
 
-@pytest.mark.parametrize("covariance", ["expected", "qml", "driscoll-kraay"])
+@pytest.mark.parametrize("covariance", ["observed", "expected", "qml", "driscoll-kraay"])
 def test_weights_of_almost_equal_rows_give_the_numbers_of_equal_rows(lattice, covariance):
     """The general formulas at the limit that the formulas for rows that add to one cover."""
     w = lattice(4, 4)
@@ -321,11 +304,12 @@ def test_weights_of_almost_equal_rows_give_the_numbers_of_equal_rows(lattice, co
     with pytest.warns(NqpWarning, match="without the methods that need rows"):
         rough = nq.weights.from_dense(rough, w.units)
     assert not rough.rows_add_to_one
-    options = {"model": "sac", "effects": "period", "correction": "bias", "covariance": covariance}
-    exact = nq.fit("y ~ x", panel, w, **options)
-    general = nq.fit("y ~ x", panel, rough, **options)
+    options = {"model": "sac", "effects": "period", "covariance": covariance}
+    exact = nq.fit("y ~ x", panel, w, correction="transformation", **options)
+    general = nq.fit("y ~ x", panel, rough, correction="bias", **options)
     assert general.params.to_numpy() == pytest.approx(exact.params.to_numpy(), abs=2e-4)
-    assert general.cov.to_numpy() == pytest.approx(exact.cov.to_numpy(), rel=2e-3, abs=1e-6)
+    errors = exact.std_errors.to_numpy()
+    assert general.std_errors.to_numpy() == pytest.approx(errors, rel=3e-3)
     assert general.fixed_effects.period.to_numpy() == pytest.approx(
         exact.fixed_effects.period.to_numpy(), abs=5e-4
     )
@@ -373,3 +357,50 @@ def test_two_stage_least_squares_projects_on_the_filtered_dummies():
     p = 1 - res.params["spatial", "lam"] * w.sparse.toarray().sum(axis=1)
     residuals = res.resid.to_numpy().reshape(40, 6)
     assert p @ residuals == pytest.approx(np.zeros(6), abs=1e-9)
+
+
+@pytest.mark.parametrize("model", ["sem", "gns"])
+def test_expected_information_of_the_corrected_score(model):
+    """The variance of the forms e'P e in the scores, each P by dense matrices."""
+    w = differenced()
+    panel = simulated(w)
+    res = nq.fit("y ~ x", panel, w, model=model, covariance="expected")
+    dense = Dense(panel, w, model, "two-way", transformed=True)
+    at, s2 = res.params["spatial"].to_numpy(), res.sigma2
+    rho, lam = dense.split(at)
+    n, m = dense.n, dense.t
+    inverse_b = np.linalg.inv(np.eye(n) - lam * dense.w)
+    g = dense.w @ np.linalg.inv(np.eye(n) - rho * dense.w)
+
+    def centred(x):
+        p = 1 - x * dense.w.sum(axis=1)
+        return np.eye(n) - np.outer(p, p) / (p @ p)
+
+    def remaining(x):
+        filtered = np.eye(n) - x * dense.w
+        return filtered.T @ centred(x) @ filtered
+
+    slope = (remaining(lam + 1e-5) - remaining(lam - 1e-5)) / 2e-5
+    j, b = centred(lam), np.eye(n) - lam * dense.w
+    coefs = dense.best(at)[0]
+    eta = (dense.z @ coefs).reshape(n, m)
+    forms = {
+        "rho": (j @ b @ g @ inverse_b, (j @ b @ g @ eta).ravel()),
+        "lam": (-inverse_b.T @ slope @ inverse_b / 2, np.zeros(n * m)),
+    }
+    forms = [forms[name] for name in dense.names]
+    z = dense.filtered(dense.z[:, : dense.k].reshape(n, m, -1), lam)
+    z = np.einsum("ij,jtk->itk", j, z).reshape(n * m, -1)
+    columns = np.column_stack([z, *(mean for _, mean in forms)])
+    k, size = z.shape[1], z.shape[1] + len(forms)
+    information = np.zeros((size + 1, size + 1))
+    information[:-1, :-1] = columns.T @ columns / s2
+    for i, (left, _) in enumerate(forms, start=k):
+        for position, (right, _) in enumerate(forms, start=k):
+            traces = np.trace(left @ right) + np.trace(left.T @ right)
+            information[i, position] += m * traces
+        information[i, -1] = information[-1, i] = m * np.trace(left) / s2
+    information[-1, -1] = m * (n - 1) / (2 * s2**2)
+    assert res.cov.to_numpy() == pytest.approx(
+        np.linalg.inv(information)[:-1, :-1], rel=1e-6, abs=1e-9
+    )

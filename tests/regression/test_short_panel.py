@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 
 import nqp_spatial as nq
 from nqp_spatial.errors import ConvergenceError, OptionError
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.estimators import _lag_operators, _lag_traces, _unit_traces
+from nqp_spatial.regression.estimators._lag_operators import LagOperators
 from nqp_spatial.regression.estimators._short_panel_robust import unbiased_variances
 from nqp_spatial.regression.estimators._short_panel_root import find_root
 from nqp_spatial.regression.estimators._short_panel_variance import (
     contributions,
+    score_covariance,
     score_slopes,
 )
 from nqp_spatial.regression.estimators._unit_traces import (
@@ -468,3 +474,110 @@ def test_derivatives_and_variance_of_the_robust_score(lattice, model):
     weights = score.variances(estimate.residuals).mean(axis=0) / estimate.sigma2
     forms = dense_forms(w, model, "two-way", score.full(point), 5)
     np.testing.assert_allclose(parts.pairs, pairs_of(forms, weights), atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["directed", "symmetric"])
+@pytest.mark.parametrize("covariance", ["observed", "robust"])
+def test_probes_agree_with_exact_traces_within_their_error(lattice, monkeypatch, kind, covariance):
+    """What is done beyond a thousand units, here with four hundred."""
+    y, x = outcomes(directed(400) if kind == "directed" else lattice(20, 20), 4, seed=2, tau=0.6)
+
+    def result():  # weights remember their spectrum: new ones each time
+        w = directed(400) if kind == "directed" else lattice(20, 20)
+        return nq.fit(
+            "y ~ x", panel_of(w, y, x), w, time_lag=True, space_time_lag=True, estimator="m",
+            covariance=covariance, logdet="auto",
+        )  # fmt: skip
+
+    exact = result()
+    assert exact.convergence.logdet_error == 0
+    monkeypatch.setattr(_lag_traces, "EXACT_SPECTRUM_UP_TO", 100)
+    monkeypatch.setattr(_unit_traces, "EXACT_SPECTRUM_UP_TO", 100)
+    monkeypatch.setattr(_lag_operators, "_EXACT_UP_TO", 100)
+    module = importlib.import_module("nqp_spatial.regression.likelihood.log_determinant")
+    monkeypatch.setattr(module, "EXACT_UP_TO_SYMMETRIC", 100)
+    probed = result()
+    noise = probed.convergence.logdet_error
+    assert 0 < noise < 0.1
+    assert any("traces from random probes" in note for note in probed.notes)
+    gap = ((probed.params - exact.params) / exact.std_errors).abs()
+    assert 0 < gap.max() < 4 * noise + 0.01
+    np.testing.assert_allclose(probed.std_errors, exact.std_errors, rtol=0.02)
+
+
+def test_operators_and_their_transposes(lattice):
+    w, other = directed(30, seed=4), lattice(5, 6)
+    point, rng = np.array([0.5, -0.2, 0.3, 0.4]), np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 2)), rng.normal(size=(30, 2))
+    for drops in (False, True):
+        operators = LagOperators((w.sparse, other.sparse), point, (30, 4), drops_mean=drops)
+        forward = np.einsum("amij,ij->am", operators.responses(x), y)
+        backward = np.einsum("amij,ij->am", operators.transposed(y), x)
+        np.testing.assert_allclose(forward, backward, atol=1e-10)
+        assert np.sum(operators.errors(x) * y) == pytest.approx(
+            np.sum(operators.errors_transposed(y) * x)
+        )
+
+
+def test_the_root_at_which_scores_rise_is_not_taken(lattice):
+    w = lattice(7, 7)
+    data = data_of(w, *outcomes(w, 4, "sdm", seed=6))
+    score = adjusted_score(data, log_determinants(data.terms))
+    sought = find_root(score, np.array([0.5, -0.1, 0.3])).point
+    rising = optimize.root(
+        lambda x: score.at(x)[0], np.array([1.15, -0.3, 0.1]), jac=lambda x: score.at(x)[1]
+    ).x
+    np.testing.assert_allclose(score.at(rising)[0], 0, atol=1e-8)
+    assert rising[0] > 0.2 + sought[0]
+    np.testing.assert_allclose(find_root(score, rising).point, sought, atol=1e-8)
+
+
+def test_the_covariance_from_its_parts(lattice):
+    """J^-1 (sum g_i g_i' + pairs) J^-1', each part checked above."""
+    w = lattice(4, 5)
+    data = data_of(w, *outcomes(w, 4, "sac", seed=5), "sac")
+    score = adjusted_score(data, log_determinants(data.terms))
+    point = np.array([0.45, -0.05, 0.25, 0.3])
+    estimate = _estimate(data, score, point)
+    parts = score_parts(estimate, data, score, point)
+    g = contributions(estimate, data, score, parts)
+    variance = g.T @ g
+    variance[-5:-1, -5:-1] += pairs_of(dense_forms(w, "sac", "two-way", point, 4))
+    slopes = score_slopes(estimate, data, score, parts)
+    truth = np.linalg.solve(slopes, np.linalg.solve(slopes, variance).T)
+    truth *= 20 / 19 * 57 / (57 - len(g.T) + 1)
+    np.testing.assert_allclose(
+        score_covariance(estimate, data, score, parts), truth, rtol=1e-8, atol=1e-10
+    )
+
+
+@pytest.mark.slow
+def test_scores_at_the_truth_have_mean_zero(lattice):
+    """In simulated panels, those of "robust" with unequal variances too."""
+    w = lattice(7, 7)
+    border = np.where(np.diff(w.sparse.indptr) < 8, 2.5, 0.3)
+    truth = np.array([TAU, ETA, RHO])
+
+    def statistics(covariance, sizes):
+        scores = []
+        for seed in range(150):
+            data = data_of(w, *outcomes(w, 4, seed=seed, sizes=sizes), covariance=covariance)
+            scores.append(adjusted_score(data, log_determinants(data.terms)).at(truth)[0])
+        means, errors = np.mean(scores, axis=0), np.std(scores, axis=0) / np.sqrt(150)
+        return np.abs(means / errors)
+
+    assert (statistics("observed", 1.0) < 3).all()
+    assert (statistics("robust", border) < 3).all()
+
+
+@pytest.mark.slow
+def test_intervals_contain_the_truth(lattice):
+    """A hundred panels of five periods, tau = 0.7: first-order correction covers 80 %."""
+    w, hits = lattice(8, 8), []
+    for seed in range(100):
+        panel = panel_of(w, *outcomes(w, 5, seed=seed, tau=0.7))
+        res = nq.fit("y ~ x", panel, w, time_lag=True, space_time_lag=True, estimator="m")
+        truth = np.array([BETA, THETA, 0.7, ETA, RHO])
+        hits.append(np.abs(res.params - truth) < 1.96 * res.std_errors)
+    assert np.mean(hits) > 0.92
+    assert (np.mean(hits, axis=0) > 0.88).all()

@@ -294,6 +294,16 @@ def test_effects_of_one_clear_matrix_are_those_of_its_model(model, row):
     np.testing.assert_allclose(ours.frame["inclusion"], 2 / 3)
 
 
+def test_effects_are_of_variables_not_of_terms():
+    panel, candidates, *_ = made(70, 12, which=("a",), count=3)
+    formula = "y ~ x1 + x1:x2 + x2"
+    result = nq.average_weights(formula, panel, candidates, effects="unit", draws=4000)
+    theirs = result.model.effects(draws=4000, seed=1).frame
+    assert result.effects["variable"].tolist() == theirs["variable"].tolist()
+    gap = (result.effects["estimate"] - theirs["estimate"]) / theirs["std_error"]
+    assert gap.abs().max() < 0.3
+
+
 def test_the_spatial_coefficient_is_the_posterior_mean():
     panel, candidates, *_ = made(70, 12, which=("a",), count=3)
     result = nq.average_weights("y ~ x1 + x2", panel, candidates, effects="unit", draws=10)

@@ -244,7 +244,7 @@ def test_draws_have_the_covariance_of_both_models(panel, matrices):
 def test_random_probes_are_exact_up_to_their_error(panel, matrices, monkeypatch):
     models = fits(panel, matrices)
     exact = paths_of(models)[0].values("x")
-    monkeypatch.setattr(_path_functions, "DENSE_CROSS_UP_TO", 10)
+    monkeypatch.setattr(_path_functions, "DENSE_LOGDET_UP_TO", 10)
     paths, _ = paths_of(models)
     errors = paths.monte_carlo_errors("x")
     gaps = np.abs(paths.values("x")[0] - exact[0])

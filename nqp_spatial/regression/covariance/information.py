@@ -290,19 +290,50 @@ def trace_moments(
         if crossed:
             gaps[:r, r] += 1 / ((1 - estimate.rho) * (1 - estimate.lam))
         products -= np.triu(gaps)
+    if estimate.counts.corrects_score:
+        on_p = np.column_stack([pair.times(which, direction) for which in range(r + 1)])
+        lost, lost_products = _lost_to_dummies(direction, ones, on_p)
+        traces -= lost
+        products -= np.triu(lost_products)
     if spec.sweeps_periods:
         # p p'P / p'p, where p is mostly one, so that p'P are the column sums.
         diagonals -= direction[:, None] * ones / float(direction @ direction)
         if dummies is not None:
             diagonals[:, r] -= dummies.slope_of_diagonal(estimate.lam) / 2
-    spilled = [_mean_of_score(estimate, part, spec) for part in pair.filtered_spill(structural)]
+    spilled = [mean_of_score(estimate, part, spec) for part in pair.filtered_spill(structural)]
     return TraceMoments(
         traces, np.triu(products) + np.triu(products, 1).T, np.column_stack(spilled),
         diagonals if diagonal else None, note,
     )  # fmt: skip
 
 
-def _mean_of_score(estimate: Estimate, part: np.ndarray, spec: RegressionSpec) -> np.ndarray:
+def _lost_to_dummies(
+    p: np.ndarray, transposed: np.ndarray, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what ``J = I - p p' / p'p`` takes from the traces of F_k and H, and of their products.
+
+    The forms in the scores are ``J F_k`` and ``J H - J'/2``, J' the derivative by lam,
+    ``J' = (q p' + p q') / p'p`` with ``q = J W_u 1``.
+
+    Parameters
+    ----------
+    p : ndarray
+        Filtered dummy of a period, shape (n,).
+    transposed, images : ndarray
+        P'p and P p for P each of (F_1 ... F_R, H), shape (n, R + 1).
+    """
+    square = float(p @ p)
+    means = p @ images / square
+    q = images[:, -1] - p * means[-1]
+    crossed = transposed.T @ images
+    lost = (crossed + crossed.T + transposed.T @ transposed) / square - np.outer(means, means)
+    on_q = q @ images / square
+    lost[:, -1] += on_q
+    lost[-1, :-1] += on_q[:-1]
+    return means, lost
+
+
+def mean_of_score(estimate: Estimate, part: np.ndarray, spec: RegressionSpec) -> np.ndarray:
     """Return ``B G_k eta`` without the effects, shape (N,)."""
     demeaned = demean(part, spec).ravel()
     dummies = estimate.projection.filtered_periods

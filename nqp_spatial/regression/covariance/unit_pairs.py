@@ -74,7 +74,7 @@ def pair_variance(
     weights = (residuals @ residuals.T) ** 2 if variances is None else variances @ residuals.T**2
     np.fill_diagonal(weights, 0.0)
     sums = [matrix + matrix.T for matrix in matrices]
-    return np.array([[float((one * other * weights).sum()) / 2 for other in sums] for one in sums])
+    return np.array([[float((a * b * weights).sum()) / 2 for b in sums] for a in sums])
 
 
 def sampled_pair_variance(
@@ -121,5 +121,5 @@ def sampled_pair_variance(
             weighted = images
         else:
             weighted = [image * variances[:, None, :] for image in images]
-        total += [[float((one * other).sum()) / 2 for other in images] for one in weighted]
+        total += [[float((a * b).sum()) / 2 for b in images] for a in weighted]
     return total / PAIR_PROBES

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._effect_rows import EffectRows
 from nqp_spatial.regression._effect_values import KINDS, effect_values
+from nqp_spatial.regression._mean_responses import MeanResponses
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.diagnostics._mixed_regressions import (
@@ -48,6 +50,7 @@ def averaged_effects(
     determinants: Determinants | None,
     shares: np.ndarray,
     weights_of: Callable[[int], SpatialWeights],
+    rows: EffectRows,
     *,
     draws: int,
     level: float,
@@ -61,6 +64,8 @@ def averaged_effects(
         Of all subsets.
     weights_of : callable
         Returns the weights of a subset.
+    rows : EffectRows
+        The variables and the terms of each.
     draws, level, seed
         As in `average_weights`.
 
@@ -74,20 +79,20 @@ def averaged_effects(
     places = (rng.random() + np.arange(draws)) / draws
     edges = np.cumsum(posterior.probability)
     subsets = np.searchsorted(edges / edges[-1], places, side="right")
-    names = [name for name in data.spec.regressors if name != INTERCEPT]
     values = []
     for which, count in zip(*np.unique(subsets, return_counts=True), strict=True):
         rho = np.zeros(count) if determinants is None else posterior.draws(which, count, rng)
         coefs, _ = coefficient_draws(data, shares[which], rho, rng)
-        values.append(_effects(data, determinants, int(which), weights_of(which), rho, coefs))
+        logdet = _SumDeterminant(determinants, int(which)) if determinants else None
+        values.append(_effects(data, logdet, weights_of(which), rows, rho, coefs))
     stacked = np.concatenate(values)
     tail = (1 - level) / 2
     low, middle, high = np.quantile(stacked, [tail, 0.5, 1 - tail], axis=0)
     positive = (stacked > 0).mean(axis=0)
     return pd.DataFrame(
         {
-            "variable": np.repeat(np.array(names, dtype=object), 3),
-            "effect": list(KINDS) * len(names),
+            "variable": np.repeat(np.array(rows.names, dtype=object), 3),
+            "effect": list(KINDS) * len(rows.names),
             "estimate": middle.ravel(),
             "conf_low": low.ravel(),
             "conf_high": high.ravel(),
@@ -98,22 +103,21 @@ def averaged_effects(
 
 def _effects(
     data: MixedRegressions,
-    determinants: Determinants | None,
-    which: int,
+    logdet: _SumDeterminant | None,
     w: SpatialWeights,
+    rows: EffectRows,
     rho: np.ndarray,
     coefs: np.ndarray,
 ) -> np.ndarray:
-    """Return effects of draws in one subset, shape (draws, variables, 3)."""
+    """Return effects of draws in one subset, shape (draws, rows, 3)."""
     spec, k = data.spec, data.x.shape[1]
     variable = [place for place, name in enumerate(spec.regressors) if name != INTERCEPT]
     theta = np.zeros((len(coefs), k))
     if spec.has_lags:
         theta[:, data.lagged] = coefs[:, k:]
     terms = TermWeights.of(w if spec.has_rho else None, w if spec.has_lags else None)
-    logdet = _SumDeterminant(determinants, which) if spec.has_rho and determinants else None
-    traces = TraceFunctions(terms, logdet).values(rho)  # type: ignore[arg-type]
-    argument = rho if spec.has_rho else np.zeros_like(rho)
+    traces = TraceFunctions(terms, logdet if spec.has_rho else None)  # type: ignore[arg-type]
+    responses = MeanResponses(rows, traces).values(rho if spec.has_rho else np.zeros_like(rho))
     return effect_values(
-        argument, np.ones_like(rho), coefs[:, :k][:, variable], theta[:, variable], traces
+        rows, np.ones_like(rho), coefs[:, :k][:, variable], theta[:, variable], responses
     )

@@ -45,7 +45,7 @@ class MixturePosterior:
     log_marginal : ndarray
         Shape (sums,).
     error : ndarray
-        Bounds of their errors due to interpolation.
+        Estimates of their errors due to interpolation.
     grid, log_density : ndarray
         Points u of each sum, shape (sums, points), and the log density there.
     radii : ndarray
@@ -71,7 +71,7 @@ class MixturePosterior:
 
     @property
     def largest_change(self) -> float:
-        """Return a bound of the error in any probability of a set of sums."""
+        """Return the estimated error in the probability of any set of sums, at most."""
         return float(self.probability @ np.expm1(self.error))
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -168,8 +168,8 @@ def mixture_posterior(
             before, last = log_marginal[active].copy(), change[active]
             _evaluate(density, active, grid, logs, log_marginal)
             change[active] = np.abs(log_marginal[active] - before)
-            # A small step may be luck: a hundredth of the step before it is a floor.
-            error[active] = np.maximum(change[active], np.where(np.isinf(last), 0, 0.01 * last))
+            # A small step may be luck: a tenth of the step before it is a floor.
+            error[active] = np.maximum(change[active], np.where(np.isinf(last), 0, 0.1 * last))
             probability = np.exp(log_marginal - logsumexp(log_marginal))
             small = np.minimum(error[active], 700)
             remaining = active[probability[active] * np.expm1(small) > _TOLERANCE]

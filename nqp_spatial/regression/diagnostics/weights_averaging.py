@@ -20,6 +20,8 @@ from nqp_spatial.errors import OptionError, WeightsError, sample
 from nqp_spatial.regression._correction import resolve_correction
 from nqp_spatial.regression._demeaning import counts_of
 from nqp_spatial.regression._design import build_design
+from nqp_spatial.regression._effect_parameters import effect_parameters
+from nqp_spatial.regression._effect_rows import effect_rows
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import build_model_data
 from nqp_spatial.regression._term_weights import TermWeights
@@ -201,9 +203,9 @@ def average_weights(
     -----
     Log-determinants are exact (all eigenvalues) for few subsets of few units. Otherwise their first
     four moments are exact and the rest is interpolated between factorisations, which are added
-    until no probability can change by more than 1e-10; a note states the bound of all errors
-    together if it is larger than 1e-6. With 12 candidates and 300 units all 4 095 subsets take less
-    than a minute.
+    until no probability changes by more than about 1e-10; a note states the estimated error of
+    all together if it is larger than 1e-6. With 12 candidates and 300 units all 4 095 subsets take
+    less than a minute.
 
     Effects are drawn from the posterior: a subset, then rho, sigma2 and the coefficients, then
     ``(I - rho W_S)^-1 (beta I + theta W_S)``. Medians are reported, since total effects have no
@@ -247,9 +249,10 @@ def average_weights(
         formula, panel, _mean_weights(candidates, shares[best]), model=model, effects=effects,
         durbin=list(data.spec.lagged) if draft.has_lags else None, functions=functions,
     )  # fmt: skip
+    rows = effect_rows(fitted, effect_parameters(fitted).names, None, terms=False)
     averaged = averaged_effects(
         data, posterior, determinants, shares,
-        lambda which: _mean_weights(candidates, shares[which]),
+        lambda which: _mean_weights(candidates, shares[which]), rows,
         draws=draws, level=level, seed=seed,
     )  # fmt: skip
     return AveragedWeights(
@@ -264,7 +267,7 @@ def average_weights(
             seed=seed, level=level,
         ),
         labels=dict(panel.labels),
-        notes=_notes(candidates, posterior),
+        notes=(*_notes(candidates, posterior), *rows.notes),
     )  # fmt: skip
 
 
@@ -459,7 +462,7 @@ def _notes(
     if posterior.largest_change > _WEAK_ERROR:
         notes.append(
             t(
-                "interpolated log-determinants change probabilities by at most {error:.1g}",
+                "interpolated log-determinants change probabilities by about {error:.1g}",
                 error=posterior.largest_change,
             )
         )

@@ -144,7 +144,10 @@ class LagOperators:
             right = self.responses(probes)
             own += np.einsum("amij,ij->ami", right, probes) / count
             scaled = np.asfortranarray(weights[:, None] * probes)
-            left = self.transposed(scaled) * weights[:, None]
+            if count == 1:  # all columns are there: the transposes are those of `right`
+                left = (np.outer(weights, weights) * right).swapaxes(2, 3)
+            else:
+                left = self.transposed(scaled) * weights[:, None]
             totals += left.reshape(size, -1) @ right.reshape(size, -1).T / count
             h_right = self.errors(probes)
             own_h += np.einsum("ij,ij->i", h_right, probes) / count

@@ -3,7 +3,8 @@
 The mean of a score comes from squares of errors only, ``sum_ik sigma2_ik q_ik``, where q_ik is the
 coefficient of the squared error of unit i in period k. Under equal variances it is a trace. Here
 each sigma2_ik is replaced by an estimate that is unbiased whatever the others are, a linear
-function of squared residuals, which takes the diagonal out of the quadratic form.
+function of squared residuals, which takes the diagonal out of the quadratic form. Li and Yang
+(2020, Regional Science and Urban Economics 81) do so for variances that differ across units only.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ through pairs of their own errors, ``e_i' Q_ij e_j`` and ``e_j' Q_ji e_i``, so t
 ``Var(sum_i g_i) = E sum_i g_i g_i' + sum_{i != j} sigma2_i sigma2_j tr Q_ij Q_ji``.
 
 This is the sum of squares of the martingale differences of Yang (2018), in expectation, but does
-not depend on the order of the units, and it needs no lower triangles of n x n matrices.
+not depend on the order of the units, and it needs no lower triangles of n x n matrices. Li, Miao
+and Yang (2026, Econometric Reviews 45, 112-147) adjust outer products for covariances likewise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ def score_covariance(
 ) -> np.ndarray:
     """Return the covariance ``J^-1 V J^-1'`` of (coefs, rho, lam, sigma2).
 
+    With the factor ``n / (n - 1) N / (N - K)`` for N observations after the effects and K
+    coefficients.
+
     Parameters
     ----------
     estimate : Estimate
@@ -40,8 +44,11 @@ def score_covariance(
     variance = own.T @ own
     places = _places(data, parts)
     variance[np.ix_(places, places)] += parts.pairs
+    n, k = len(own), own.shape[1] - 1
+    # As for clustered errors: for the number of units, and for the coefficients in the residuals.
+    factor = n / (n - 1) * score.observations / max(score.observations - k, 1)
     inverse = np.linalg.inv(score_slopes(estimate, data, score, parts))
-    return np.asarray(inverse @ variance @ inverse.T)
+    return np.asarray(factor * inverse @ variance @ inverse.T)
 
 
 def _places(data: ModelData, parts: ScoreParts) -> list[int]:

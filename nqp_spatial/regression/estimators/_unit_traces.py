@@ -19,7 +19,7 @@ from nqp_spatial.weights.spatial_weights import SpatialWeights
 __all__ = ["UnitShares", "unit_shares_of"]
 
 _PROBES = 64
-_EXACT = 1e-11
+_EXACT, _LARGEST = 1e-11, 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +99,11 @@ def _by_eigenvectors(matrix: sparse.csr_array, drops_mean: bool) -> UnitShares |
         except np.linalg.LinAlgError:
             return None
     shares = right * left
+    if not np.abs(left).max() < _LARGEST:
+        return None  # eigenvectors are (nearly) dependent: W has no basis of them
     square = float(np.abs((shares @ points**2).real - (dense * dense.T).sum(axis=1)).max())
     if not square < _EXACT or np.abs(shares.sum(axis=1) - 1).max() > _EXACT:
-        return None  # eigenvectors are (nearly) dependent
+        return None
     if drops_mean:
         shares = shares - left * right.mean(axis=0)
     return UnitShares(points, shares)

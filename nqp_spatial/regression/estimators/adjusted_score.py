@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import product
+
 import numpy as np
 
 from nqp_spatial.core.text import t
@@ -22,7 +25,7 @@ from nqp_spatial.regression.likelihood.sizes import PROBES
 
 __all__ = ["fit_adjusted_score"]
 
-_STEPS = 60
+_STEPS, _SHORTEST = 40, 1e-2  # of Newton's method; a step is cut at most to this share
 
 
 def fit_adjusted_score(
@@ -108,16 +111,28 @@ def fit_adjusted_score(
 def _root(
     scores: AdjustedScores, data: ModelData, determinants: LogDeterminants
 ) -> tuple[Score, int]:
-    """Return the scores at the root next to the maximum of the likelihood, and the steps to it."""
+    """Return the scores at the root next to the maximum of the likelihood, and the steps to it.
+
+    Where steps from there lead nowhere, other starting values are tried, and of the roots that they
+    lead to the one of the highest likelihood is taken.
+    """
     ends = np.array([logdet.interval[1] for logdet in _log_determinants(data, determinants)])
-    failed: Exception | None = None
-    for start in _starts(data, determinants):
-        try:
-            return _newton(scores, start, ends)
-        except (BoundaryError, ConvergenceError) as error:
-            failed = failed or error
-    assert failed is not None
-    raise failed
+    likelihood = _likelihood(data, determinants)
+    failed: BoundaryError | ConvergenceError | None = None
+    try:
+        best, _ = likelihood_maximum(likelihood, data.terms)
+        return _newton(scores, best.parameters[:2], ends)
+    except (BoundaryError, ConvergenceError) as error:
+        failed = error
+    roots: list[tuple[Score, int]] = []
+    for shares in product((0.0, 0.5, -0.5), repeat=len(ends)):
+        start = np.zeros(2)
+        start[scores.active] = ends * shares
+        with suppress(BoundaryError, ConvergenceError):
+            roots.append(_newton(scores, start, ends))
+    if not roots:
+        raise failed
+    return max(roots, key=lambda root: likelihood.value(np.append(root[0].point, 1.0)))
 
 
 def _log_determinants(data: ModelData, determinants: LogDeterminants) -> list[LogDet]:
@@ -126,20 +141,14 @@ def _log_determinants(data: ModelData, determinants: LogDeterminants) -> list[Lo
     return [x for x in given if x is not None and not isinstance(x, LagMatrices)]
 
 
-def _starts(data: ModelData, determinants: LogDeterminants) -> list[np.ndarray]:
-    """Return the maximum of the likelihood of errors with one variance, and zero."""
+def _likelihood(data: ModelData, determinants: LogDeterminants) -> ConcentratedLikelihood:
+    """Return the likelihood of errors with one variance."""
     n, t = data.shape
     periods = t - 1 if data.spec.sweeps_units else t
     drops = int(data.spec.sweeps_periods and data.terms.rows_add_to_one)
     counts = LikelihoodCounts((n - drops) * periods, periods, drops)
-    likelihood = ConcentratedLikelihood(
-        counts, CrossProducts(data.projection), determinants.active(data)
-    )
-    try:
-        best, _ = likelihood_maximum(likelihood, data.terms)
-    except (BoundaryError, ConvergenceError):
-        return [np.zeros(2)]
-    return [best.parameters[:2], np.zeros(2)]
+    products = CrossProducts(data.projection)
+    return ConcentratedLikelihood(counts, products, determinants.active(data))
 
 
 def _newton(scores: AdjustedScores, start: np.ndarray, ends: np.ndarray) -> tuple[Score, int]:
@@ -171,17 +180,17 @@ def _newton(scores: AdjustedScores, start: np.ndarray, ends: np.ndarray) -> tupl
                 break
             return score, iteration
         move *= min(1.0, 0.5 / largest)
-        height = float((score.values**2 / scale).sum())
-        for _ in range(20):
-            following = scores.at(point(u + move))
-            if float((following.values**2 / scale).sum()) < height:
+        height, share = float((score.values**2 / scale).sum()), 1.0
+        while share > _SHORTEST:
+            following = scores.at(point(u + share * move))
+            if float((following.values**2 / scale).sum()) < height * (1 - 1e-3 * share):
                 break
-            move = move / 2
+            share /= 2
         else:
             if largest < 1e-7:  # the scores cannot fall further than rounding
                 return score, iteration
             break
-        u, score = u + move, following
+        u, score = u + share * move, following
         if np.abs(u).max() > 8:
             raise BoundaryError(
                 "the adjusted scores have no root inside the interval of rho or lam: the last "

@@ -18,6 +18,7 @@ from nqp_spatial.regression.covariance.dependent import dependent_covariance
 from nqp_spatial.regression.covariance.dynamic_bias import lag_parameters, score_bias_of_units
 from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.estimators.ols import heteroskedastic_covariance
+from nqp_spatial.regression.estimators.period_dummies import adjusted_estimate
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import (
     LogDet,
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 # Correlation of the estimates of rho and lam from which a note warns.
-_SUBSTITUTES = 0.85
+_SUBSTITUTES = 0.9
 
 Moments = Callable[..., info.TraceMoments]
 
@@ -127,12 +128,30 @@ def fit_ml(
     estimate = info.estimate_at(best.parameters, data.projection, likelihood)
     loglik = best.loglik if terms.has_parts else likelihood.value(best.parameters)
     moments = _moments_of(data, likelihood, seed, notes)
-    if spec.correction == "bias":
+    adjusted = None
+    if _has_adjusted_score(data):
+        adjusted = adjusted_estimate(estimate, terms, likelihood)
+        if adjusted is None:
+            notes.append(
+                t("the corrected score has no root: the bias is subtracted to first order instead")
+            )
+    if adjusted is not None:
+        estimate = adjusted[0]
+    elif spec.correction == "bias":
         estimate = _corrected(estimate, data, determinants, likelihood, moments)
-    cov = _covariance(estimate, data, likelihood, moments, seed, notes)
+    slopes = None if adjusted is None else adjusted[1]
+    cov = _covariance(estimate, data, likelihood, moments, seed, notes, slopes)
     convergence, more = _convergence(best, likelihood)
     notes += [*more, *stability_notes(estimate, data), *_weakly_identified(estimate, cov)]
     return Estimated(estimate, cov, loglik, convergence, tuple(notes))
+
+
+def _has_adjusted_score(data: ModelData) -> bool:
+    """Whether period dummies of a static model are corrected exactly, by their score."""
+    spec, terms = data.spec, data.terms
+    if spec.correction != "bias" or terms.has_parts or terms.rows_add_to_one:
+        return False
+    return not (spec.is_dynamic and spec.sweeps_units)
 
 
 def _weakly_identified(estimate: info.Estimate, cov: np.ndarray) -> list[str]:
@@ -257,11 +276,16 @@ def _covariance(
     moments: Moments,
     seed: int | None,
     notes: list[str],
+    adjustment: np.ndarray | None = None,
 ) -> np.ndarray:
+    """Return the covariance; `adjustment` is the derivative of what corrects the score."""
     kind, logdets = data.spec.covariance, likelihood.logdets
     if kind == "expected":
         return info.scaled_inverse(info.expected(estimate, moments(estimate)))
     bread = info.observed(estimate, logdets)
+    if adjustment is not None:
+        spatial = slice(len(estimate.coefs), len(estimate.coefs) + len(adjustment))
+        bread[spatial, spatial] -= adjustment
     if kind == "observed":
         return info.scaled_inverse(bread)
     if kind == "driscoll-kraay":

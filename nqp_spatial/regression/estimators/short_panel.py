@@ -14,7 +14,7 @@ from nqp_spatial.regression._model_data import ModelData, matrix_of
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance.information import Estimate
 from nqp_spatial.regression.estimators._lag_operators import LagOperators
-from nqp_spatial.regression.estimators._lag_traces import Spectrum, spectrum_of
+from nqp_spatial.regression.estimators._lag_traces import LagFunctions, Spectrum, spectrum_of
 from nqp_spatial.regression.estimators._short_panel_parts import (
     ScoreParts,
     filtered_parts,
@@ -226,7 +226,14 @@ def _convergence(
         # An error in a trace shifts the root by the inverse of the derivatives of the scores.
         lags = [position for position in score.positions if position < 3]
         errors = np.zeros(4)
-        errors[:3] = spectrum.error(score.functions(root.point).means())
+        means = score.functions(root.point).means()
+        errors[:3] = spectrum.error(means)
+        if isinstance(score, RobustScore):
+            # Diagonals by unit have probes of their own; their sums are traces.
+            tau, eta, rho, _ = score.full(root.point)
+            by_unit = LagFunctions(score.shares.points, score.n_periods, tau, eta, rho).means()
+            sums = score.shares.diagonal(by_unit).sum(axis=1)
+            errors[:3] = score.unit(root.point) * np.abs(sums - spectrum.trace(means))
         slope = np.linalg.inv(score.at(root.point)[1])
         shifts = np.abs(slope[:, : len(lags)]) @ errors[lags]
         first = len(data.keys) - len(data.spec.dynamics)
@@ -234,7 +241,7 @@ def _convergence(
         noise = float((shifts / sizes).max())
         notes.append(
             t(
-                "traces from random probes add an error of at most {noise:.3f} standard errors",
+                "traces from random probes add an error of at most {noise:.2g} standard errors",
                 noise=noise,
             )
         )

@@ -48,9 +48,9 @@ class CrossProducts:
         self.plain = residuals.T @ residuals
         self.n_rho = int(p.left_lag.shape[1])
         self.filtered = p.by_u is not None or random
-        self._dummies, self._on_dummies = p.filtered_periods, np.empty(0)
         if not self.filtered:
             return
+        self._dummies, self._on_dummies = p.filtered_periods, np.empty(0)
         series = np.column_stack([residuals, p.z @ p.unscale])
         lagged = np.zeros_like(series)
         if p.by_u is not None:

@@ -31,6 +31,7 @@ _ORDER = 4
 _DENSE_UP_TO, _SPARSE_BELOW = 1000, 0.05
 _AT_ONCE = 4_000_000  # numbers in a batch of dense matrices (32 MB)
 _PRODUCTS_DENSE_FROM = 0.15
+_BEYOND = 0.25  # of the distance between the outermost nodes
 _EIGENVALUES = 120_000  # of all sums together
 
 
@@ -279,12 +280,13 @@ class MixedDeterminants:
     def _newton(self, sums: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return h and its derivative by v = tanh(u / 2); sums with fewer nodes have fewer terms.
 
-        Beyond the outermost nodes h is constant: a polynomial would run away there.
+        Far beyond the outermost nodes h is constant: a polynomial would run away there.
         """
         if not self.nodes.shape[1]:
             return np.zeros_like(u), np.zeros_like(u)
         low = np.nanmin(self.nodes[sums], axis=1)[:, None]
         high = np.nanmax(self.nodes[sums], axis=1)[:, None]
+        low, high = low - _BEYOND * (high - low), high + _BEYOND * (high - low)
         free = np.tanh(u / 2)
         v = np.clip(free, low, high)
         height, slope = np.zeros_like(u), np.zeros_like(u)
