@@ -173,7 +173,8 @@ def fit(
         heteroskedasticity, where maximum likelihood is not; use them with ``covariance="robust"``.
         "m" is usually the more precise of the two; its errors may differ in variance between units
         and over time, and be correlated over time within a unit. "gs2sls" allows for endogenous
-        regressors. Neither is for random effects, and "gs2sls" not for dynamic models.
+        regressors. Neither is for random effects, and "gs2sls" not for dynamic models, nor lam with
+        "driscoll-kraay"; static "m" has "robust" and "cluster" (by unit) only.
         In dynamic models with unit effects, "m" is right for any number of periods (Yang 2018).
         ``auto`` takes "m" where "robust" is asked for in a model with rho or lam; for dynamic
         models with unit effects and fewer than 15 periods after the first (any number with

@@ -8,10 +8,14 @@ import numpy as np
 
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError
-from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._error_dependence import Clusters, ErrorDependence
 from nqp_spatial.regression._model_data import ModelData
-from nqp_spatial.regression.covariance.information import Estimate, FilterPair, scaled_inverse
+from nqp_spatial.regression.covariance.information import (
+    Estimate,
+    FilterPair,
+    mean_of_score,
+    scaled_inverse,
+)
 from nqp_spatial.regression.covariance.quadratic_forms import QuadraticForms
 from nqp_spatial.regression.likelihood.sizes import PAIR_PROBES
 from nqp_spatial.regression.spec import RegressionSpec
@@ -215,7 +219,7 @@ def _mean_part(pair: FilterPair, estimate: Estimate, data: ModelData) -> np.ndar
     if pair.outcome:
         structural = structural.reshape(pair.outcome[0].shape[0], -1)
     parts = [part.reshape(design.y.shape) for part in pair.filtered_spill(structural)]
-    return np.column_stack([estimate.weighted(demean(part, data.spec).ravel()) for part in parts])
+    return np.column_stack([mean_of_score(estimate, part, data.spec) for part in parts])
 
 
 def variance_with_forms(

@@ -300,7 +300,7 @@ def trace_moments(
         diagonals -= direction[:, None] * ones / float(direction @ direction)
         if dummies is not None:
             diagonals[:, r] -= dummies.slope_of_diagonal(estimate.lam) / 2
-    spilled = [_mean_of_score(estimate, part, spec) for part in pair.filtered_spill(structural)]
+    spilled = [mean_of_score(estimate, part, spec) for part in pair.filtered_spill(structural)]
     return TraceMoments(
         traces, np.triu(products) + np.triu(products, 1).T, np.column_stack(spilled),
         diagonals if diagonal else None, note,
@@ -333,7 +333,7 @@ def _lost_to_dummies(
     return means, lost
 
 
-def _mean_of_score(estimate: Estimate, part: np.ndarray, spec: RegressionSpec) -> np.ndarray:
+def mean_of_score(estimate: Estimate, part: np.ndarray, spec: RegressionSpec) -> np.ndarray:
     """Return ``B G_k eta`` without the effects, shape (N,)."""
     demeaned = demean(part, spec).ravel()
     dummies = estimate.projection.filtered_periods
