@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression.spec import Estimator, RegressionSpec
+from nqp_spatial.weights.spatial_weights import SpatialWeights
 
-__all__ = ["check_estimator", "resolve_estimator"]
+__all__ = ["check_estimator", "dummies_filtered", "resolve_estimator"]
 
 #: Periods after the first from which ``auto`` is maximum likelihood with its bias corrected.
 _LONG = 15
@@ -29,6 +31,27 @@ def resolve_estimator(
     if short and correction == "auto" and spec.covariance == "observed" and n_periods - 1 < _LONG:
         return "m"
     return "m" if spec.covariance == "robust" and static and spatial else "ml"
+
+
+def dummies_filtered(
+    estimator: Estimator, spec: RegressionSpec, errors: SpatialWeights | None
+) -> RegressionSpec:
+    """Return the likelihood for a dynamic model whose filtered period dummies are not dummies.
+
+    Adjusted scores take period effects out by demeaning, which spatial errors permit only where
+    rows of their W add to one.
+    """
+    if not (spec.estimator == "m" and spec.is_dynamic and spec.sweeps_periods):
+        return spec
+    if errors is None or errors.rows_add_to_one:
+        return spec
+    if estimator == "m" or spec.covariance == "robust":
+        raise OptionError(
+            "adjusted scores with spatial errors and period effects need weights of the errors "
+            "whose rows add to one; standardise them by rows, or use effects='unit' or "
+            "estimator='ml'"
+        )
+    return replace(spec, estimator="ml")
 
 
 def _check_adjusted_score(spec: RegressionSpec, *, static: bool, spatial: bool) -> None:

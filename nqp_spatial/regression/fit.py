@@ -19,7 +19,7 @@ from nqp_spatial.regression._correction import BIAS_CORRECTED, NOTHING_TO_LAG, r
 from nqp_spatial.regression._demeaning import unit_means
 from nqp_spatial.regression._error_components import check_error_components
 from nqp_spatial.regression._estimated import FixedEffects
-from nqp_spatial.regression._estimator import check_estimator, resolve_estimator
+from nqp_spatial.regression._estimator import check_estimator, dummies_filtered, resolve_estimator
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
 from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
@@ -291,6 +291,7 @@ def fit(
     check_covariance(draft, panel.n_units, panel.n_periods)
     needed = {"y": draft.has_rho or space_time_lag, "x": draft.has_lags, "u": draft.has_lam}
     terms = match_term_weights(weights, panel, needed, model)
+    draft = dummies_filtered(estimator, draft, terms.weights_u)
     check_estimator(draft, correction, endogenous, instruments)
     chosen, notes = resolve_correction(correction, draft, terms)
     data = build_model_data(panel, replace(draft, correction=chosen), terms, durbin, functions)

@@ -373,6 +373,11 @@ def test_what_adjusted_scores_do_not_take(lattice):
         nq.fit("y ~ x", panel, w, time_lag=True, estimator="m", correction="bias")
     with pytest.raises(OptionError, match="not offered for adjusted scores"):
         nq.fit("y ~ x", panel, w, time_lag=True, estimator="m", covariance="driscoll-kraay")
+    plain = directed(25, total=0.8)
+    other = panel_of(plain, *outcomes(plain, 5, "sem"))
+    with pytest.raises(OptionError, match="weights of the errors whose rows add to one"):
+        nq.fit("y ~ x", other, plain, model="sem", time_lag=True, estimator="m")
+    assert nq.fit("y ~ x", other, plain, model="sem", time_lag=True).spec.estimator == "ml"
     with pytest.raises(OptionError, match="all regressors as exogenous"):
         nq.fit("y ~ x", panel, w, time_lag=True, estimator="m", endogenous="x")
 
