@@ -28,6 +28,7 @@ from benchmarks.cases import lattice
 BETA, THETA, RHO = 1.0, 0.3, 0.3
 LATTICES = {100: (10, 10), 300: (15, 20)}
 BURN_IN = 40
+NEAR = "the adjusted scores have no root"
 KEYS = {
     ("x", "x"): "beta",
     ("wx", "x"): "theta",
@@ -142,6 +143,7 @@ def estimate(cell: ShortPanel, replication: int, methods: Sequence[str]) -> pd.D
         )  # fmt: skip
     except nq.errors.NqpError as error:
         return type(error).__name__
+    near = any(NEAR in note for note in res.notes)
     columns = ["parameter", "method", "estimate", "std_error", "conf_low", "conf_high"]
     table = res.frame.loc[list(KEYS)].assign(parameter=list(KEYS.values()), method="")
     tables = [table[columns]]
@@ -158,7 +160,7 @@ def estimate(cell: ShortPanel, replication: int, methods: Sequence[str]) -> pd.D
     low, high = rows["conf_low"] <= aim, aim <= rows["conf_high"]
     inside_out = rows["conf_low"] > rows["conf_high"]
     rows["covered"] = np.where(inside_out, low | high, low & high)
-    return rows[["parameter", "method", "estimate", "std_error", "covered"]]
+    return rows[["parameter", "method", "estimate", "std_error", "covered"]].assign(near=near)
 
 
 def summarise(cell: ShortPanel, outcomes: list[pd.DataFrame | str]) -> pd.DataFrame:
@@ -174,7 +176,9 @@ def summarise(cell: ShortPanel, outcomes: list[pd.DataFrame | str]) -> pd.DataFr
     table.insert(4, "median_bias", (median - aim).to_numpy())
     table.insert(5, "se_over_sd", (groups["std_error"].median() / spread).to_numpy())
     table["replications"] = groups.size().to_numpy()
-    table["without_root"] = len(outcomes) - len(good)
+    # Without a root: the nearest point to one is the estimate, or there is none.
+    table["near_root"] = groups["near"].sum().to_numpy()
+    table["no_estimate"] = len(outcomes) - len(good)
     table = table.round(4)
     for position, field in enumerate(fields(ShortPanel)):
         table.insert(position, field.name, getattr(cell, field.name))
