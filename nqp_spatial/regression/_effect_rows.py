@@ -9,6 +9,7 @@ that is the variable itself has the derivative one everywhere.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -187,6 +188,10 @@ class _RowsOfVariables:
 
     def _values_of(self, name: str, listed: Any) -> list[Any]:
         single = isinstance(listed, str) or not np.iterable(listed)
+        if isinstance(listed, np.ndarray) and listed.ndim > 1:
+            raise OptionError(
+                f"values of {name!r} in at= must be a list, got an array of {listed.ndim} axes"
+            )
         values = [listed] if single else list(listed)
         variable = self.variables[name]
         if not values:
@@ -198,18 +203,19 @@ class _RowsOfVariables:
                     f"at= has {sample(unknown)}, which {name!r} never is; its levels are "
                     f"{sample(variable.levels, 20)}"
                 )
-            return values
+            return list(dict.fromkeys(values))
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
         yes_or_no = pd.api.types.is_bool_dtype(self.side.data[name])
         wrong = [
             value
             for value in values
             if (isinstance(value, bool) and not yes_or_no)
-            or not isinstance(value, int | float | np.integer | np.floating)
-            or not np.isfinite(value)
+            or not isinstance(value, int | float)
+            or not abs(value) <= sys.float_info.max
         ]
         if wrong:
             raise OptionError(f"values of {name!r} in at= must be numbers, got {sample(wrong)}")
-        return values
+        return list(dict.fromkeys(values))
 
     # -- rows --------------------------------------------------------------------------------------
 
@@ -288,7 +294,9 @@ class _RowsOfVariables:
             data = data.iloc[:1]
         data = data.copy()
         for name, value in stated.items():
-            kind = None if self.variables[name].kind == "number" else data[name].dtype
+            # Whole numbers as decimal ones, which negative powers need.
+            number = self.variables[name].kind == "number"
+            kind = float if number and not isinstance(value, bool) else data[name].dtype
             data[name] = pd.Series([value] * len(data), index=data.index, dtype=kind)
         try:
             if variable.kind == "category":
