@@ -339,6 +339,10 @@ def test_opposite_signs_are_noted(panel, matrices):
         ("y ~ m + x", "m ~ x", {"effects": "random", "method": "bootstrap"}, OptionError, "random"),
         ("y ~ exp(m) + x", "exp(m) ~ x", {"method": "bootstrap"}, OptionError, "make it a column"),
         ("y ~ m + x", "m ~ x", {"draws": 20}, OptionError, "39 or more"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"modl": "sar"}}, OptionError, "mean 'model'"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"model": 1}}, OptionError, "'model'"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"formula": "m ~ z"}}, OptionError, "formula"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"panel": 1}}, OptionError, "panel"),
     ],
 )
 def test_errors(panel, matrices, outcome, mediator, options, error, words):
