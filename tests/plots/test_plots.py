@@ -585,6 +585,10 @@ def test_effects_over_a_moderator(states):
     assert len(rows_of) == 3
     points = effects.plot(moderator="late", variables=["lpc"], effects=["total"])
     assert [text.get_text() for text in points.axes[0].get_xticklabels()] == ["a", "b"]
+    assert type(points.legends[0].legend_handles[0]).__name__ == "Line2D"
+    one = res.effects(draws=50, at={"unemp": [5], "late": ["a"]}).plot(variables=["lpc"])
+    assert [text.get_text() for text in one.axes[0].get_xticklabels()] == ["5"]
+    assert type(one.legends[0].legend_handles[0]).__name__ == "Line2D"
     for wrong in ({"moderator": "lpc"}, {"variables": ["z"]}, {"effects": []}):
         with pytest.raises(OptionError, match="must be among"):
             effects.plot(**wrong)
