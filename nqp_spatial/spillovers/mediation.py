@@ -333,6 +333,14 @@ def mediation(
             table = _table(paths, name, level) if method != "delta" else _delta(paths, name, level)
             frames.append(table.assign(variable=name, horizon=horizon))
             notes += _notes_on(table, name, horizon, paths)
+    if method != "delta" and used < draws:
+        notes.append(
+            t(
+                "{discarded} of {draws} draws lie outside the stable region, or cannot be "
+                "estimated, and were discarded; intervals describe the others",
+                discarded=draws - used, draws=draws,
+            )
+        )  # fmt: skip
     frame = pd.concat(frames, ignore_index=True)
     words = [model.spec.weights for model in (first, second) if model.spec.weights]
     return MediationResult(

@@ -321,6 +321,14 @@ def test_tests_of_both_legs(panel, matrices):
     assert "m -> y" in result.tests
 
 
+def test_unstable_draws_are_noted(panel, matrices, monkeypatch):
+    stable = lambda leg, params: np.arange(len(params)) >= 5 * (len(params) > 1)  # noqa: E731
+    monkeypatch.setattr(Leg, "is_stable", stable)
+    result = mediation(OUTCOME, MEDIATOR, panel, matrices[1], effects="none", draws=199)
+    assert result.discarded == 5
+    assert any(note.startswith("5 of 199 draws lie outside") for note in result.notes)
+
+
 def test_opposite_signs_are_noted(panel, matrices):
     reversed_ = panel.assign(y=lambda d: d["y"] - 2.0 * d["x"])
     result = mediation(OUTCOME, MEDIATOR, reversed_, matrices[1], effects="none")
