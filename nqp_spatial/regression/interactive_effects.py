@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import CoefficientTable, NotApplicable, TestSet
+from nqp_spatial.core.inference import CoefficientTable, HypothesisTest, NotApplicable, TestSet
 from nqp_spatial.core.options import Range, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
@@ -108,7 +108,7 @@ class InteractiveEffectsResult(CoefficientTable, Displayed):
             t("Formula: {formula}", formula=self.model.spec.formula),
             t("Weights: {weights}", weights=self.spec["weights"]),
             t(
-                "{regressors} factors in the regressors, {errors} in the errors",
+                "Factors: {regressors} in the regressors, {errors} in the errors",
                 regressors=counts[0], errors=counts[1],
             ),
             self.frame,
@@ -438,6 +438,8 @@ def _tests(
     if effects == "two-way":
         reason = t("with period effects the residuals add to zero in every period")
         before = NotApplicable(name, before.null, reason)
+    elif isinstance(before, HypothesisTest):
+        before = replace(before, name=name, rule=t("two-sided; of the residuals of the first step"))
     after = weighted_cd(last.residuals)
     j = overidentification(last, h)
-    return TestSet([replace(before, name=name), after, j])
+    return TestSet([before, after, j])

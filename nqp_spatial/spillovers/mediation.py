@@ -404,7 +404,7 @@ def _variables(
         )
     if variables is None:
         return known
-    wanted = list(names_in(variables, "variables"))
+    wanted = list(dict.fromkeys(names_in(variables, "variables")))
     unknown = [variable for variable in wanted if variable not in known]
     if unknown or not wanted:
         raise UnknownColumnError(

@@ -321,6 +321,22 @@ def test_tests_of_both_legs(panel, matrices):
     assert "m -> y" in result.tests
 
 
+def test_a_model_that_is_not_stable_is_named(panel, matrices, monkeypatch):
+    arguments = lambda leg, params: np.full((2, len(params)), [[1.25], [1.0]])  # noqa: E731
+    monkeypatch.setattr(Leg, "argument", arguments)
+    with pytest.raises(
+        OptionError, match=r"model of 'y' is not stable: rho = 1\.25 is not between"
+    ):
+        mediation(OUTCOME, MEDIATOR, panel, matrices[1], effects="none", draws=199)
+
+
+def test_a_variable_named_twice_has_one_set_of_rows(panel, matrices):
+    result = mediation(
+        OUTCOME, MEDIATOR, panel, matrices[1], effects="none", variables=["x", "x"], draws=99
+    )
+    assert len(result.frame) == len(ROWS)
+
+
 def test_unstable_draws_are_noted(panel, matrices, monkeypatch):
     stable = lambda leg, params: np.arange(len(params)) >= 5 * (len(params) > 1)  # noqa: E731
     monkeypatch.setattr(Leg, "is_stable", stable)
