@@ -27,6 +27,7 @@ from nqp_spatial.regression._variable_slopes import (
     Variable,
     contrasts,
     derivatives,
+    enters_in_steps,
     variables_of,
 )
 
@@ -152,11 +153,15 @@ class _RowsOfVariables:
         variables = variables_of(self.side)
         rows = self.side.data.iloc[: min(len(self.side.data), 1000)]
         for name, variable in variables.items():
-            if variable.kind != "number" or variable.is_plain or not self.side.read.functions:
+            if variable.kind != "number" or variable.is_plain:
                 continue
             try:
-                derivatives(self.side, variable, rows)
+                if self.side.read.functions:
+                    derivatives(self.side, variable, rows)
+                exists = not enters_in_steps(self.side, variable)
             except NotPointwiseError:
+                exists = False
+            if not exists:
                 variables[name] = Variable(
                     name, "term", variable.terms, variable.columns, variable.moderators
                 )
@@ -232,10 +237,12 @@ class _RowsOfVariables:
             if not variables or all(v.kind == "term" or v.is_plain for v in variables):
                 self._add_term(name)
                 continue
+            if any(v.kind == "term" for v in variables):
+                self._add_term(name)
             for variable in variables:
                 if variable.kind == "term":
-                    self._add_term(name)
-                elif variable.name not in listed:
+                    continue
+                if variable.name not in listed:
                     listed.add(variable.name)
                     self._add_variable(variable)
         stated = [self.combinations[place] for _, place in self.titles]

@@ -22,7 +22,14 @@ from nqp_spatial.core.numbers import is_number_column
 from nqp_spatial.errors import NqpError
 from nqp_spatial.regression._evaluation import FormulaSide, model_matrix
 
-__all__ = ["NotPointwiseError", "Variable", "contrasts", "derivatives", "variables_of"]
+__all__ = [
+    "NotPointwiseError",
+    "Variable",
+    "contrasts",
+    "derivatives",
+    "enters_in_steps",
+    "variables_of",
+]
 
 _REAL_ONLY = {"poly", "bs", "cs", "cc", "cr"}
 _STEP, _STEEP = 1e-30, 1e6
@@ -41,7 +48,7 @@ class Variable:
     name : str
     kind : {"number", "category", "term"}
         ``term`` is a variable without a derivative: used both as number and as category, or in
-        steps (``//``, ``%``).
+        steps (``//``, ``%``, ``I(x > 0)``).
     terms : tuple of formulaic.Term
     columns : tuple of int
         Positions of the columns of these terms in the design.
@@ -159,6 +166,19 @@ def derivatives(side: FormulaSide, variable: Variable, data: pd.DataFrame) -> np
         places = [position[column] for term in terms for column in side.spec.term_indices[term]]
         slopes[:, places] = method(side, terms, variable.name, data)
     return slopes
+
+
+def enters_in_steps(side: FormulaSide, variable: Variable) -> bool:
+    """Whether a variable has terms that change in jumps only, such as ``I(x > 0)``."""
+    code = " ".join(_code(factor) for term in variable.terms for factor in term.factors)
+    if not re.search(r"[<>]|[=!]=|\bsign\(", code):
+        return False
+    slopes = derivatives(side, variable, side.data)
+    position = {column: place for place, column in enumerate(variable.columns)}
+    return any(
+        not slopes[:, [position[column] for column in side.spec.term_indices[term]]].any()
+        for term in variable.terms
+    )
 
 
 def contrasts(side: FormulaSide, variable: Variable, level: Any, data: pd.DataFrame) -> np.ndarray:

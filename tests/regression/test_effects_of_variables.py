@@ -432,6 +432,23 @@ def test_a_derivative_that_does_not_exist_is_refused(made, lattice, formula):
     assert np.isfinite(res.effects(method="delta", at={"x": [1, 2]}).frame["estimate"]).all()
 
 
+def test_a_variable_in_jumps_has_effects_of_terms(made, lattice):
+    w = lattice(5, 5)
+    res = fitted("y ~ I(x > 1.5) * I(h // 1) * z", made(w), w)
+    effects = res.effects(method="delta")
+    assert effects.frame["std_error"].gt(0).all()
+    assert effects.wide().index.is_unique
+    assert list(effects.wide().index) == [
+        "I(x > 1.5)", "I(h // 1)", "z", "I(x > 1.5):I(h // 1)", "I(x > 1.5):z", "I(h // 1):z",
+        "I(x > 1.5):I(h // 1):z",
+    ]  # fmt: skip
+    assert any("not of x, which enters in I(x > 1.5)" in note for note in effects.notes)
+    bend = fitted("y ~ x + I((x - 1.5) * (x > 1.5)) + z", made(w), w, model="sem")
+    above = (made(w).frame["x"] > 1.5).mean()
+    truth = bend.params["x"].iloc[0] + above * bend.params["x"].iloc[1]
+    assert bend.effects(method="delta").wide().loc["x", "direct"] == pytest.approx(truth, rel=1e-12)
+
+
 def test_whole_numbers_and_repeated_values_of_moderators(made, lattice):
     w = lattice(5, 5)
     panel = made(w).assign(high=lambda d: d["z"] > 0)
