@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import geopandas as gpd
@@ -560,6 +561,33 @@ def test_periods_with_gaps_and_categories(grid):
     empty = panel.assign(x=np.nan)
     with pytest.raises(PanelError, match="no finite value of 'x'"):
         nq.plots.choropleth_periods(empty, "x")
+
+
+def test_intervals_without_end_reach_the_edges(states):
+    panel, w = states
+    res = nq.fit("lgsp ~ lpc * unemp + lemp", panel, w, effects="unit")
+
+    def unbounded(effects, name):
+        frame = effects.frame.copy()
+        open_ = frame["variable"] == name
+        frame.loc[open_, ["conf_low", "conf_high"]] = [-np.inf, np.inf]
+        return dataclasses.replace(effects, frame=frame)
+
+    figure = nq.plots.effects(unbounded(res.effects(method="delta"), "lpc"), share_scale=True)
+    ax = figure.axes[0]
+    assert ax.lines[0].get_xdata() == pytest.approx(ax.get_xlim())
+    assert {line.get_marker() for line in ax.lines[:3]} >= {"<", ">"}
+    at = res.effects(method="delta", at={"unemp": [4, 7]})
+    for ax in nq.plots.effects_at(unbounded(at, "lpc"), variables=["lpc"]).axes:
+        heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+        assert heights.min() < ax.get_ylim()[0] and heights.max() > ax.get_ylim()[1]
+
+
+def test_labels_of_paths_in_chinese_have_full_width_commas(states):
+    panel, w = states
+    res = nq.spillovers.mediation("lgsp ~ lemp + lpc", "lemp ~ lpc", panel, w, method="delta")
+    labels = [text.get_text() for text in nq.plots.estimates(res, lang="zh").get_yticklabels()]
+    assert all("，" in words and ", " not in words for words in labels)
 
 
 def test_effects_over_a_moderator(states):

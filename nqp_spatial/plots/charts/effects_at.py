@@ -14,6 +14,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import capital, figure_of, panels, percent, wrapped
 from nqp_spatial.plots._theme import COLUMN, MUTED, PAGE, PALETTE, Layer, layer
 from nqp_spatial.plots.charts.effects import at_one_horizon
+from nqp_spatial.plots.charts.estimates import finite_ends
 from nqp_spatial.regression import EffectsResult
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["effects_at"]
 
-_BAND, _MOST_PANELS = 0.16, 24
+_BAND, _MOST_PANELS, _FAR = 0.16, 24, 1000
 _COLOURS = {"direct": PALETTE[0], "indirect": PALETTE[1], "total": PALETTE[7]}
 
 
@@ -171,7 +172,11 @@ def _draw_panel(
     x = rows[axis].to_numpy(dtype=float) if is_number else np.arange(len(rows), dtype=float)
     columns = ("estimate", "conf_low", "conf_high")
     estimate, low, high = (rows[name].to_numpy(dtype=float) for name in columns)
-    low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
+    if np.isinf([low, high]).any():  # a band without end reaches beyond the panel
+        bottom, top = finite_ends(rows)
+        ax.set_ylim(bottom, top)
+        far = _FAR * (top - bottom)
+        low, high = np.maximum(low, bottom - far), np.minimum(high, top + far)
     is_line = _is_line(rows, axis)
     if is_line:
         ax.fill_between(x, low, high, **layer(band_kw, color=colour, alpha=_BAND, lw=0))
