@@ -10,7 +10,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._estimated import EstimatedModel
 
-__all__ = ["EffectParameters", "draw_parameters", "effect_parameters"]
+__all__ = ["EffectParameters", "draw_parameters", "effect_parameters", "not_stable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +94,22 @@ class EffectParameters:
     def require_stable(self, interval: tuple[float, float], horizon: str) -> None:
         """Raise `OptionError` if the estimate has no effects at a horizon."""
         if not self.is_stable(interval, horizon):
-            raise OptionError(
-                f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
-                "grow without end), so it has no effects there; see the note on tau + rho + eta"
-            )
+            x, _ = self.argument(self.estimates, horizon)
+            raise OptionError(f"the estimate {not_stable(float(x), interval, horizon)}")
+
+
+def not_stable(x: float, interval: tuple[float, float], horizon: str) -> str:
+    """Return why an estimate has no effects at a horizon; x from `EffectParameters.argument`."""
+    if horizon == "long-run":
+        return (
+            "is not stable at horizon 'long-run' (a lasting change would grow without end), so it "
+            "has no effects there; see the note on tau + rho + eta"
+        )
+    low, high = interval
+    return (
+        f"is not stable: rho = {x:.4g} is not between {low:.4g} and {high:.4g}, so that there are "
+        "no effects"
+    )
 
 
 def effect_parameters(model: EstimatedModel) -> EffectParameters:
