@@ -93,11 +93,20 @@ class EffectParameters:
 
     def require_stable(self, interval: tuple[float, float], horizon: str) -> None:
         """Raise `OptionError` if the estimate has no effects at a horizon."""
-        if not self.is_stable(interval, horizon):
+        if self.is_stable(interval, horizon):
+            return
+        rho = float(self.value(self.estimates, "rho"))
+        if horizon != "long-run" and not interval[0] < rho < interval[1]:
             raise OptionError(
-                f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
-                "grow without end), so it has no effects there; see the note on tau + rho + eta"
+                f"rho = {rho:.4g} lies outside its admissible interval ({interval[0]:.4g}, "
+                f"{interval[1]:.4g}), where effects would grow without end: there are none to "
+                "report. Two-stage least squares does not keep rho within it; compare with "
+                "estimator='ml' or 'm', and look for weak instruments in the notes"
             )
+        raise OptionError(
+            f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
+            "grow without end), so it has no effects there; see the note on tau + rho + eta"
+        )
 
 
 def effect_parameters(model: EstimatedModel) -> EffectParameters:
