@@ -27,8 +27,8 @@ __all__ = ["fixed_effects_tests", "simplification_tests"]
 
 _NOT_NESTED = t(
     "where row sums of W differ, the error model is a special case of the Durbin model only "
-    "without an intercept and period effects, whose lags the Durbin model does not have; standardise W by "
-    "rows, or take effects='unit'"
+    "without an intercept and period effects, whose lags the Durbin model does not have; "
+    "standardise W by rows, or take effects='unit'"
 )
 
 
