@@ -112,8 +112,8 @@ def fit_gs2sls(
     ]
     moments = _Moments(terms.matrix_u, spec, data.shape, data.dependence, bool(is_endogenous.any()))
     first = _second_stage(data, h, 0.0)
+    notes += _stability(first.estimate, terms)
     if not spec.has_lam:
-        notes += _stability(first.estimate, terms)
         cov, more = first.covariance()
         tests = {"J": first.overidentification(h)}
         return Estimated(first.estimate, cov, notes=(*notes, *more), tests=tests)
@@ -136,8 +136,9 @@ def fit_gs2sls(
 
 
 def _stability(estimate: Estimate, terms: TermWeights) -> list[str]:
-    """Return a note if several rho lie outside the region in which effects exist."""
-    if not terms.has_parts:
+    """Return a note if rho, or several of them, lie outside the region in which effects exist."""
+    sums = [float(abs(matrix).sum(axis=1).max()) for matrix in terms.matrices_y]
+    if not sums or np.abs(estimate.rho) @ np.array(sums) < 1:  # a bound of the spectral radius
         return []
     radius = spectral_radius_of(terms.matrices_y, estimate.rho)
     if radius < 1:
