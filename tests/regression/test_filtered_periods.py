@@ -414,6 +414,7 @@ def test_expected_information_of_the_corrected_score(model):
         ("sdm", {"covariance": "qml"}),
         *((model, {"estimator": "gs2sls", "covariance": "robust"}) for model in ("sem", "sac")),
         ("sdm", {"time_lag": True, "space_time_lag": True, "correction": "bias"}),
+        ("sdm", {"time_lag": True, "space_time_lag": True, "effects": "unit"}),
     ],
 )
 def test_results_do_not_depend_on_the_size_of_the_weights(lattice, simulate, model, options, size):
