@@ -107,8 +107,10 @@ def not_stable(x: float, interval: tuple[float, float], horizon: str) -> str:
         )
     low, high = interval
     return (
-        f"is not stable: rho = {x:.4g} is not between {low:.4g} and {high:.4g}, so that there are "
-        "no effects"
+        f"is not stable: rho = {x:.4g} lies outside its admissible interval ({low:.4g}, "
+        f"{high:.4g}), where effects would grow without end: there are none to report. Two-stage "
+        "least squares does not keep rho within it; compare with estimator='ml' or 'm', and look "
+        "for weak instruments in the notes"
     )
 
 

@@ -312,3 +312,21 @@ def test_weak_begins_at_ten(f):
     words = first_stage_strength(column, "m", h, exogenous[:, None])
     assert words.startswith(f"first stage of m: F = {f:.1f} of 1 instruments")
     assert ("weak" in words) == (f < 10)
+
+
+def test_rho_outside_its_interval_is_noted(lattice):
+    """Two-stage least squares does not keep rho below one."""
+    w = lattice(6, 6)
+    rng = np.random.default_rng(0)
+    lag = w.sparse.toarray()
+    x = rng.normal(size=(36, 4))
+    y = sum(np.linalg.matrix_power(1.4 * lag, power) @ x for power in range(9))
+    keys = pd.MultiIndex.from_product([w.units, range(4)], names=["unit", "period"])
+    columns = {"x": x.ravel(), "y": (y + 0.01 * rng.normal(size=y.shape)).ravel()}
+    panel = nq.SpatialPanel(pd.DataFrame(columns, keys).reset_index(), unit="unit", period="period")
+    res = nq.fit("y ~ x", panel, w, model="sar", effects="none", estimator="gs2sls")
+    rho = res.params["spatial", "rho"]
+    assert rho > 1
+    assert any(f"spectral radius of sum rho W is {rho:.3f}" in note for note in res.notes)
+    with pytest.raises(OptionError, match="outside its admissible interval"):
+        res.effects()

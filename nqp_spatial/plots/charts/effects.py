@@ -86,6 +86,8 @@ def effects(
             f"the effects are at stated values of {', '.join(result.moderators)}: draw them with "
             "plots.effects_at"
         )
+    if frame.empty:
+        raise OptionError("there are no effects to draw: the model has no regressors")
     names = list(dict.fromkeys(frame["variable"])) if variables is None else list(variables)
     unknown = [name for name in names if name not in set(frame["variable"])]
     if unknown or not names:

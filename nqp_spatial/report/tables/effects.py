@@ -9,6 +9,7 @@ from typing import Any
 
 from nqp_spatial.core.options import Digits, checked
 from nqp_spatial.core.text import Lang, Message, join, t, translate
+from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import EffectsResult
 from nqp_spatial.report.tables._cells import STARS_NOTE, by_panel, stars, with_error
 from nqp_spatial.report.tables._headings import by_heading, row_label, same_or_each, shared_labels
@@ -54,7 +55,7 @@ def effects_table(
     Raises
     ------
     OptionError
-        If the file extension is unknown or there are no results.
+        If the file extension is unknown, or there are no results or no effects in them.
 
     Examples
     --------
@@ -65,6 +66,8 @@ def effects_table(
     'effects.docx'
     """
     results = by_heading(effects, EffectsResult)
+    if all(result.frame.empty for result in results.values()):
+        raise OptionError("there are no effects to write: the models have no regressors")
     with table_file(path, digits, caption, notes, lang) as table:
         shared = shared_labels(results.values())
         columns = {
