@@ -130,14 +130,15 @@ def _standard_errors(score: AdjustedScore, start: np.ndarray) -> np.ndarray:
     """Return rough standard errors: those of independent least squares."""
     r = score.products.at(score.full(start)[3])[0]
     sizes = np.sqrt(r[0, 0] / score.observations / np.diag(r)[1:])
-    errors = _ends(score)[score.positions] / np.sqrt(score.observations)
+    errors = np.asarray(_ends(score)[score.positions] / np.sqrt(score.observations))
     errors[: len(sizes)] = sizes
     return errors
 
 
 def _bounds(score: AdjustedScore) -> np.ndarray:
     """Return the largest moduli of (tau, eta, rho, lam) that a search may reach."""
-    return (_ends(score) * np.array([3.0, 3.0, 1.0, 1.0]))[score.positions]
+    bounds = _ends(score) * np.array([3.0, 3.0, 1.0, 1.0])
+    return np.asarray(bounds[score.positions])
 
 
 def _ends(score: AdjustedScore) -> np.ndarray:
