@@ -154,7 +154,7 @@ class ErrorDependence:
                 t(
                     "where errors of different units are correlated, maximum likelihood does not "
                     "estimate rho and lam consistently, and intervals are those of its limit; "
-                    "compare with estimator='gs2sls'"
+                    "estimator='gs2sls', where it is offered, is consistent for rho"
                 )
             )
         if between and spec.estimator == "gs2sls" and spec.has_lam:

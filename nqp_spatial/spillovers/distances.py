@@ -181,7 +181,7 @@ def reach(
     level : float
         Confidence level of the intervals.
     covariance, cluster, cutoff_km, kernel, lags : optional
-        As in `fit`.
+        As in `fit`, by likelihood: "robust" is not offered.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
