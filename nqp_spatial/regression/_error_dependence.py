@@ -16,7 +16,14 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression.spec import Kernel, RegressionSpec
 from nqp_spatial.weights._coordinates import coordinates_of
 
-__all__ = ["Clusters", "ErrorDependence", "Nearness", "clusters_of", "error_dependence"]
+__all__ = [
+    "FEW_CLUSTERS",
+    "Clusters",
+    "ErrorDependence",
+    "Nearness",
+    "clusters_of",
+    "error_dependence",
+]
 
 #: Clusters below which tests from them reject too often (Cameron, Gelbach and Miller 2008).
 FEW_CLUSTERS = 20
