@@ -93,11 +93,19 @@ class EffectParameters:
 
     def require_stable(self, interval: tuple[float, float], horizon: str) -> None:
         """Raise `OptionError` if the estimate has no effects at a horizon."""
-        if not self.is_stable(interval, horizon):
+        if self.is_stable(interval, horizon):
+            return
+        if horizon == "static":
+            rho = float(self.argument(self.estimates, horizon)[0])
             raise OptionError(
-                f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
-                "grow without end), so it has no effects there; see the note on tau + rho + eta"
+                f"rho = {rho:.4g} is outside ({interval[0]:.4g}, {interval[1]:.4g}), where a change "
+                "would grow from neighbour to neighbour without end, so that there are no effects; "
+                "take estimator='ml', other weights or a simpler model"
             )
+        raise OptionError(
+            f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
+            "grow without end), so it has no effects there; see the note on tau + rho + eta"
+        )
 
 
 def effect_parameters(model: EstimatedModel) -> EffectParameters:

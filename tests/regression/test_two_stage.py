@@ -341,3 +341,18 @@ def test_as_many_instruments_as_observations():
     x, column = np.eye(4), np.arange(4.0)
     words = first_stage_strength(column, "m", x, x[:, :1])
     assert words.startswith("first stage of m: there are as many instruments as observations")
+
+
+@pytest.mark.parametrize("model", ["sar", "sac"])
+def test_rho_beyond_its_interval_is_noted(lattice, simulate, model):
+    """Nothing bounds two-stage least squares: a note says so, and effects say what to do."""
+    w = lattice(6, 6)
+    panel = simulate(w, 4, rho=0.4)
+    wy = pd.Series((w.sparse @ panel.values("y")).ravel(), panel.frame.index)
+    noise = np.random.default_rng(1).normal(scale=0.05, size=len(wy))
+    panel = panel.assign(z=panel.frame["y"] - 1.4 * wy + noise)
+    res = nq.fit("y ~ z", panel, w, model=model, estimator="gs2sls", effects="none")
+    assert res.params["spatial", "rho"] > 1
+    assert any(note.startswith("not stable: the spectral radius") for note in res.notes)
+    with pytest.raises(OptionError, match=r"rho = 1\.\d+ is outside"):
+        res.effects()

@@ -115,7 +115,7 @@ def fit_gs2sls(
     moments = _Moments(terms.matrix_u, spec, data.shape, data.dependence, bool(is_endogenous.any()))
     first = _second_stage(data, h, 0.0)
     if not spec.has_lam:
-        notes += _stability(first.estimate, terms)
+        notes += _stability(first.estimate, terms) if spec.has_rho else []
         cov, more = first.covariance()
         tests = {"J": first.overidentification(h)}
         return Estimated(first.estimate, cov, notes=(*notes, *more), tests=tests)
@@ -133,13 +133,15 @@ def fit_gs2sls(
         scale = np.append(usual, np.sqrt(cov[-2, -2]))
         cov[:-1, :-1], more = positive(cov[:-1, :-1], scale)
         notes += [*data.dependence.notes(spec), *more]
+    notes += _stability(last.estimate, terms) if spec.has_rho else []
     tests = {"J": second.overidentification(h)}
     return Estimated(last.estimate, cov, notes=tuple(notes), tests=tests)
 
 
 def _stability(estimate: Estimate, terms: TermWeights) -> list[str]:
-    """Return a note if several rho lie outside the region in which effects exist."""
-    if not terms.has_parts:
+    """Return a note if rho, or several, lie outside the region in which effects exist."""
+    norms = [float(abs(matrix).sum(axis=1).max()) for matrix in terms.matrices_y]
+    if sum(abs(rho) * norm for rho, norm in zip(estimate.rho, norms, strict=False)) < 1:
         return []
     radius = spectral_radius_of(terms.matrices_y, estimate.rho)
     if radius < 1:
