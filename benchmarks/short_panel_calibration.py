@@ -28,6 +28,8 @@ from benchmarks.cases import lattice
 BETA, THETA, RHO = 1.0, 0.3, 0.3
 LATTICES = {100: (10, 10), 300: (15, 20)}
 BURN_IN = 40
+HORIZONS, KINDS = ("short-run", "long-run"), ("direct", "indirect", "total")
+Outcome = tuple[np.ndarray, bool]
 NEAR = "the adjusted scores have no root"
 KEYS = {
     ("x", "x"): "beta",
@@ -129,10 +131,20 @@ def truth(cell: ShortPanel) -> dict[str, float]:
     return values
 
 
-def estimate(cell: ShortPanel, replication: int, methods: Sequence[str]) -> pd.DataFrame | str:
-    """Return estimates, standard errors and coverage of one panel, or the name of its error.
+@lru_cache
+def rows_of(methods: tuple[str, ...]) -> pd.DataFrame:
+    """Return the parameter and method of each row of the table of a cell."""
+    effects = [f"{horizon} {effect}" for horizon in HORIZONS for effect in KINDS]
+    rows = [(name, "") for name in KEYS.values()]
+    rows += [(name, method) for method in methods for name in effects]
+    return pd.DataFrame(rows, columns=["parameter", "method"])
 
-    Where the estimate is not stable, there are no effects in the long run.
+
+def estimate(cell: ShortPanel, replication: int, methods: tuple[str, ...]) -> Outcome | None:
+    """Estimate one panel; None if there is no estimate.
+
+    Returns an array of estimates, standard errors and coverage, missing for effects in the long run
+    where the estimate is not stable, and whether the scores have a root.
     """
     warnings.simplefilter("ignore", nq.errors.NqpWarning)
     panel = simulate(cell, replication)
@@ -141,45 +153,48 @@ def estimate(cell: ShortPanel, replication: int, methods: Sequence[str]) -> pd.D
             "y ~ x", panel, weights_of(cell.units), model="sdm", effects="two-way",
             time_lag=True, space_time_lag=True, estimator="m", covariance=cell.covariance,
         )  # fmt: skip
-    except nq.errors.NqpError as error:
-        return type(error).__name__
-    near = any(NEAR in note for note in res.notes)
-    columns = ["parameter", "method", "estimate", "std_error", "conf_low", "conf_high"]
-    table = res.frame.loc[list(KEYS)].assign(parameter=list(KEYS.values()), method="")
-    tables = [table[columns]]
+    except nq.errors.NqpError:
+        return None
+    columns = ["estimate", "std_error", "conf_low", "conf_high"]
+    positions = [list(res.params.index).index(key) for key in KEYS]
+    blocks = [res.frame[columns].to_numpy(float)[positions]]
     for method in methods:
-        try:
-            effects = res.effects(draws=1000, seed=replication, method=method).frame
-        except nq.errors.NqpError:
-            continue
-        effects["parameter"] = effects["horizon"] + " " + effects["effect"]
-        tables.append(effects.assign(method=method)[columns])
-    rows = pd.concat(tables, ignore_index=True)
-    aim = rows["parameter"].map(truth(cell))
+        effects = res.effects(draws=1000, seed=replication, method=method).frame
+        block = np.full((len(HORIZONS) * len(KINDS), 4), np.nan)
+        block[: len(effects)] = effects[columns].to_numpy(float)
+        blocks.append(block)
+    values = np.vstack(blocks)
+    aim = rows_of(methods)["parameter"].map(truth(cell)).to_numpy()
+    low, high = values[:, 2] <= aim, aim <= values[:, 3]
     # A Fieller set may be the outside of an interval: its lower bound is then above the upper one.
-    low, high = rows["conf_low"] <= aim, aim <= rows["conf_high"]
-    inside_out = rows["conf_low"] > rows["conf_high"]
-    rows["covered"] = np.where(inside_out, low | high, low & high)
-    return rows[["parameter", "method", "estimate", "std_error", "covered"]].assign(near=near)
+    covered = np.where(values[:, 2] > values[:, 3], low | high, low & high).astype(float)
+    covered[np.isnan(values[:, 0])] = np.nan
+    near = any(NEAR in note for note in res.notes)
+    return np.column_stack([values[:, :2], covered]), near
 
 
-def summarise(cell: ShortPanel, outcomes: list[pd.DataFrame | str]) -> pd.DataFrame:
+def summarise(
+    cell: ShortPanel, outcomes: list[Outcome | None], methods: tuple[str, ...]
+) -> pd.DataFrame:
     """Return bias in standard deviations, ratio of standard errors and coverage."""
-    good = [outcome for outcome in outcomes if not isinstance(outcome, str)]
-    groups = pd.concat(good).groupby(["parameter", "method"], sort=False)
-    # A long-run effect near tau = 1 has no finite variance: medians say where the middle lies.
-    spread, median = groups["estimate"].std(), groups["estimate"].median()
-    table = groups["covered"].mean().rename("coverage").reset_index()
-    aim = table["parameter"].map(truth(cell)).to_numpy()
-    table.insert(2, "truth", aim.round(4))
-    table.insert(3, "bias_in_sd", ((groups["estimate"].mean() - aim) / spread).to_numpy())
-    table.insert(4, "median_bias", (median - aim).to_numpy())
-    table.insert(5, "se_over_sd", (groups["std_error"].median() / spread).to_numpy())
-    table["replications"] = groups.size().to_numpy()
-    # Without a root: the nearest point to one is the estimate, or there is none.
-    table["near_root"] = groups["near"].sum().to_numpy()
-    table["no_estimate"] = len(outcomes) - len(good)
-    table = table.round(4)
+    good = [outcome for outcome in outcomes if outcome is not None]
+    values = np.stack([array for array, _ in good])
+    estimates, std_errors, covered = np.moveaxis(values, 2, 0)
+    names = rows_of(methods)
+    aim = names["parameter"].map(truth(cell)).to_numpy()
+    spread = np.nanstd(estimates, axis=0, ddof=1)
+    table = names.assign(
+        truth=aim,
+        bias_in_sd=(np.nanmean(estimates, axis=0) - aim) / spread,
+        # A long-run effect near tau = 1 has no finite variance: medians say where the middle lies.
+        median_bias=np.nanmedian(estimates, axis=0) - aim,
+        se_over_sd=np.nanmedian(std_errors, axis=0) / spread,
+        coverage=np.nanmean(covered, axis=0),
+        replications=np.isfinite(estimates).sum(axis=0),
+        # Without a root: the nearest point to one is the estimate, or there is none.
+        near_root=sum(near for _, near in good),
+        no_estimate=len(outcomes) - len(good),
+    ).round(4)
     for position, field in enumerate(fields(ShortPanel)):
         table.insert(position, field.name, getattr(cell, field.name))
     return table
@@ -195,7 +210,7 @@ def cells() -> list[ShortPanel]:
     ]
 
 
-def _batch(cell: ShortPanel, replications: range, methods: Sequence[str]) -> list:
+def _batch(cell: ShortPanel, replications: range, methods: tuple[str, ...]) -> list:
     return [estimate(cell, replication, methods) for replication in replications]
 
 
@@ -205,7 +220,7 @@ def run(
     replications: int,
     n_jobs: int,
     chosen: Sequence[ShortPanel] | None = None,
-    methods: Sequence[str] = ("delta", "draws", "fieller"),
+    methods: tuple[str, ...] = ("delta", "draws", "fieller"),
 ) -> None:
     """Run the cells and write their table; lines are there as soon as a cell is done."""
     step, parts, start = 50, [], time.perf_counter()
@@ -215,6 +230,7 @@ def run(
             delayed(_batch)(cell, range(first, min(first + step, replications)), methods)
             for first in range(0, replications, step)
         )
-        parts.append(summarise(cell, [outcome for batch in batches for outcome in batch]))
+        outcomes = [outcome for batch in batches for outcome in batch]
+        parts.append(summarise(cell, outcomes, methods))
         pd.concat(parts).to_csv(folder / "calibration_short_panels.csv", index=False)
         print(f"{number}/{len(chosen)} {cell}, {time.perf_counter() - start:.0f} s", flush=True)

@@ -46,10 +46,10 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "fit": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "diagnostics": lambda w: _call("y ~ x1 + x2", w.panel, w.weights, effects="unit"),
     "compare": lambda w: _call({"a": w.result, "b": w.result}, draws=20),
-    "regression.average_weights": lambda w: _call(
+    "average_weights": lambda w: _call(
         "y ~ x1", w.panel, {"queen": w.weights, "near": w.weights}, model="sar", draws=50
     ),
-    "regression.endogenous_weights": lambda w: _call(
+    "endogenous_weights": lambda w: _call(
         "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
     ),
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
@@ -200,6 +200,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.kernel_surface": lambda w: _call(w.kernel),
     "plots.lisa_map": lambda w: _call(w.lisa, w.panel),
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
+    "plots.inclusion": lambda w: _call(w.averaged),
     "plots.join_counts": lambda w: _call(w.joins),
     "plots.log_t": lambda w: _call(w.log_t),
     "plots.modality": lambda w: _call(w.modality),

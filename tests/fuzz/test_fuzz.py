@@ -25,7 +25,10 @@ FOLDERS = (
 
 
 def _exported() -> Iterator[tuple[str, object]]:
-    for name in ("SpatialPanel", "compare", "diagnostics", "fit", "read_panel"):
+    for name in (
+        "SpatialPanel", "average_weights", "compare", "diagnostics", "endogenous_weights", "fit",
+        "read_panel",
+    ):  # fmt: skip
         yield name, getattr(nq, name)
     for folder in FOLDERS:
         module = import_module(f"nqp_spatial.{folder}")

@@ -158,6 +158,11 @@ class World:
         return nq.spillovers.mediation("y ~ x1 + x2", "x1 ~ x2", self.panel, self.weights, draws=99)
 
     @cached_property
+    def averaged(self) -> Any:
+        candidates = {"queen": self.weights, "near": self.weights}
+        return nq.average_weights("y ~ x1", self.panel, candidates, model="sar", draws=50)
+
+    @cached_property
     def barrier(self) -> Any:
         return nq.spillovers.barrier("y ~ x1", self.panel, self.weights, group="region")
 

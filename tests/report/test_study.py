@@ -575,7 +575,7 @@ def test_what_results_say_is_chinese_too(chinese):
     known = {"sdem", "SDEM", "Wald", "Elhorst", "theta", "Hausman", "Mundlak", "Pesaran", "Jarque",
              "Bera", "Koenker", "Bassett", "study", "skip", "esda", "lisa", "composite",
              "nqp_spatial", "rank_intervals", "CRITIC", "Dagum", "Silverman",
-             "Queen", "Prais", "Bartholomew", "error"}  # fmt: skip
+             "Queen", "Prais", "Bartholomew", "error", "BSJK", "Wooldridge", "log_t"}  # fmt: skip
     assert set(re.findall(r"[A-Za-z_]{4,}", plain)) - user_words - known == set()
 
 
