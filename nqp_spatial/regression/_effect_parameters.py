@@ -141,7 +141,8 @@ def draw_parameters(parameters: EffectParameters, draws: int, seed: int | None) 
     # Scaled before the decomposition, so that it does not depend on the units of measurement.
     scale = np.sqrt(np.diag(parameters.cov))
     root = _square_root(parameters.cov / np.outer(scale, scale))
-    return parameters.estimates + (rng.standard_normal((draws, len(scale))) @ root.T) * scale
+    steps = rng.standard_normal((draws, len(scale))) @ root.T
+    return np.asarray(parameters.estimates + steps * scale)
 
 
 def _square_root(correlations: np.ndarray) -> np.ndarray:
