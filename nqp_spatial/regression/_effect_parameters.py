@@ -99,7 +99,7 @@ class EffectParameters:
             rho = float(self.argument(self.estimates, horizon)[0])
             raise OptionError(
                 f"rho = {rho:.4g} is outside ({interval[0]:.4g}, {interval[1]:.4g}), so that a "
-                "change would grow from neighbour to neighbour without end, and there are no effects; "
+                "change would grow without end from neighbour to neighbour: there are no effects; "
                 "take estimator='ml', other weights or a simpler model"
             )
         raise OptionError(
