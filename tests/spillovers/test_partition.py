@@ -519,3 +519,12 @@ def test_what_is_advised_instead_of_robust_exists(states):
         with pytest.raises(OptionError, match="covariance='qml'") as caught:
             call()
         assert ("gs2sls" in str(caught.value)) == (name == "partitioned")
+
+
+def test_two_stages_print_no_likelihood(states, south):
+    panel, w = states
+    options = {"group": south, "theta": None, "effects": "unit"}
+    likely = partitioned("lgsp ~ lpc + unemp", panel, w, **options)
+    stages = partitioned("lgsp ~ lpc + unemp", panel, w, estimator="gs2sls", **options)
+    assert f"Log-likelihood: {likely.loglik:.4f}" in str(likely)
+    assert "Log-likelihood" not in str(stages)
