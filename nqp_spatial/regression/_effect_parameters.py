@@ -10,7 +10,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._estimated import EstimatedModel
 
-__all__ = ["EffectParameters", "draw_parameters", "effect_parameters"]
+__all__ = ["EffectParameters", "draw_parameters", "effect_parameters", "not_stable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,19 +93,25 @@ class EffectParameters:
 
     def require_stable(self, interval: tuple[float, float], horizon: str) -> None:
         """Raise `OptionError` if the estimate has no effects at a horizon."""
-        if self.is_stable(interval, horizon):
-            return
-        if horizon == "static":
-            rho = float(self.argument(self.estimates, horizon)[0])
-            raise OptionError(
-                f"rho = {rho:.4g} is outside ({interval[0]:.4g}, {interval[1]:.4g}), so that a "
-                "change would grow without end from neighbour to neighbour: there are no effects; "
-                "take estimator='ml', other weights or a simpler model"
-            )
-        raise OptionError(
-            f"the estimate is not stable at horizon {horizon!r} (a lasting change would "
-            "grow without end), so it has no effects there; see the note on tau + rho + eta"
+        if not self.is_stable(interval, horizon):
+            x, _ = self.argument(self.estimates, horizon)
+            raise OptionError(f"the estimate {not_stable(float(x), interval, horizon)}")
+
+
+def not_stable(x: float, interval: tuple[float, float], horizon: str) -> str:
+    """Return why an estimate has no effects at a horizon; x from `EffectParameters.argument`."""
+    if horizon == "long-run":
+        return (
+            "is not stable at horizon 'long-run' (a lasting change would grow without end), so it "
+            "has no effects there; see the note on tau + rho + eta"
         )
+    low, high = interval
+    return (
+        f"is not stable: rho = {x:.4g} lies outside its admissible interval ({low:.4g}, "
+        f"{high:.4g}), where effects would grow without end: there are none to report. Two-stage "
+        "least squares does not keep rho within it; compare with estimator='ml' or 'm', and look "
+        "for weak instruments in the notes"
+    )
 
 
 def effect_parameters(model: EstimatedModel) -> EffectParameters:

@@ -9,6 +9,7 @@ that is the variable itself has the derivative one everywhere.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -26,6 +27,7 @@ from nqp_spatial.regression._variable_slopes import (
     Variable,
     contrasts,
     derivatives,
+    enters_in_steps,
     variables_of,
 )
 
@@ -151,11 +153,15 @@ class _RowsOfVariables:
         variables = variables_of(self.side)
         rows = self.side.data.iloc[: min(len(self.side.data), 1000)]
         for name, variable in variables.items():
-            if variable.kind != "number" or variable.is_plain or not self.side.read.functions:
+            if variable.kind != "number" or variable.is_plain:
                 continue
             try:
-                derivatives(self.side, variable, rows)
+                if self.side.read.functions:
+                    derivatives(self.side, variable, rows)
+                exists = not enters_in_steps(self.side, variable)
             except NotPointwiseError:
+                exists = False
+            if not exists:
                 variables[name] = Variable(
                     name, "term", variable.terms, variable.columns, variable.moderators
                 )
@@ -187,6 +193,10 @@ class _RowsOfVariables:
 
     def _values_of(self, name: str, listed: Any) -> list[Any]:
         single = isinstance(listed, str) or not np.iterable(listed)
+        if isinstance(listed, np.ndarray) and listed.ndim > 1:
+            raise OptionError(
+                f"values of {name!r} in at= must be a list, got an array of {listed.ndim} axes"
+            )
         values = [listed] if single else list(listed)
         variable = self.variables[name]
         if not values:
@@ -198,18 +208,19 @@ class _RowsOfVariables:
                     f"at= has {sample(unknown)}, which {name!r} never is; its levels are "
                     f"{sample(variable.levels, 20)}"
                 )
-            return values
+            return list(dict.fromkeys(values))
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
         yes_or_no = pd.api.types.is_bool_dtype(self.side.data[name])
         wrong = [
             value
             for value in values
             if (isinstance(value, bool) and not yes_or_no)
-            or not isinstance(value, int | float | np.integer | np.floating)
-            or not np.isfinite(value)
+            or not isinstance(value, int | float)
+            or not abs(value) <= sys.float_info.max
         ]
         if wrong:
             raise OptionError(f"values of {name!r} in at= must be numbers, got {sample(wrong)}")
-        return values
+        return list(dict.fromkeys(values))
 
     # -- rows --------------------------------------------------------------------------------------
 
@@ -226,10 +237,12 @@ class _RowsOfVariables:
             if not variables or all(v.kind == "term" or v.is_plain for v in variables):
                 self._add_term(name)
                 continue
+            if any(v.kind == "term" for v in variables):
+                self._add_term(name)
             for variable in variables:
                 if variable.kind == "term":
-                    self._add_term(name)
-                elif variable.name not in listed:
+                    continue
+                if variable.name not in listed:
                     listed.add(variable.name)
                     self._add_variable(variable)
         stated = [self.combinations[place] for _, place in self.titles]
@@ -288,7 +301,9 @@ class _RowsOfVariables:
             data = data.iloc[:1]
         data = data.copy()
         for name, value in stated.items():
-            kind = None if self.variables[name].kind == "number" else data[name].dtype
+            # Whole numbers as decimal ones, which negative powers need.
+            number = self.variables[name].kind == "number"
+            kind = float if number and not isinstance(value, bool) else data[name].dtype
             data[name] = pd.Series([value] * len(data), index=data.index, dtype=kind)
         try:
             if variable.kind == "category":

@@ -124,7 +124,7 @@ def simulate(
     if not len(sample):
         raise OptionError(
             "no draw of the parameters lies in the stable region: the model is at the edge of "
-            "stability and its effects have no distribution; see method='delta'"
+            "stability and its effects have no distribution; see method='fieller'"
         )
     beta, theta = parameters.coefficients(sample)
     effects = {}
@@ -163,7 +163,8 @@ def warn_discarded(discarded: int, draws: int) -> None:
     if discarded > 0.01 * draws:
         warnings.warn(
             f"{discarded} of {draws} draws lie outside the stable region and were discarded; "
-            "intervals describe the others. The estimate is close to the edge: see method='delta'",
+            "intervals describe the others. The estimate is close to the edge: see "
+            "method='fieller'",
             StabilityWarning,
             stacklevel=3,
         )

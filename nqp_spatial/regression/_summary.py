@@ -29,7 +29,9 @@ def summary_blocks(model: EstimatedModel) -> list[Block]:
     headings = ["", "variable", *part, "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
     table.columns = pd.Index(headings)
     fit = f"sigma2: {model.sigma2:.6g}   R2: {full_rsquared(model):.4f}   R2 within: "
-    fit += f"{model.rsquared_within:.4f}   corr2: {squared_correlation_of(model):.4f}"
+    fit += f"{model.rsquared_within:.4f}"
+    if np.isfinite(correlation := squared_correlation_of(model)):
+        fit += f"   corr2: {correlation:.4f}"
     if np.isfinite(model.loglik):
         criteria = f"AIC: {model.aic:.2f}   BIC: {model.bic:.2f}"
         fit = f"{fit}\nLog-likelihood: {model.loglik:.4f}   {criteria}"

@@ -22,10 +22,17 @@ from nqp_spatial.core.numbers import is_number_column
 from nqp_spatial.errors import NqpError
 from nqp_spatial.regression._evaluation import FormulaSide, model_matrix
 
-__all__ = ["NotPointwiseError", "Variable", "contrasts", "derivatives", "variables_of"]
+__all__ = [
+    "NotPointwiseError",
+    "Variable",
+    "contrasts",
+    "derivatives",
+    "enters_in_steps",
+    "variables_of",
+]
 
 _REAL_ONLY = {"poly", "bs", "cs", "cc", "cr"}
-_STEP = 1e-30
+_STEP, _STEEP = 1e-30, 1e6
 
 
 class NotPointwiseError(NqpError):
@@ -41,7 +48,7 @@ class Variable:
     name : str
     kind : {"number", "category", "term"}
         ``term`` is a variable without a derivative: used both as number and as category, or in
-        steps (``//``, ``%``).
+        steps (``//``, ``%``, ``I(x > 0)``).
     terms : tuple of formulaic.Term
     columns : tuple of int
         Positions of the columns of these terms in the design.
@@ -161,6 +168,19 @@ def derivatives(side: FormulaSide, variable: Variable, data: pd.DataFrame) -> np
     return slopes
 
 
+def enters_in_steps(side: FormulaSide, variable: Variable) -> bool:
+    """Whether a variable has terms that change in jumps only, such as ``I(x > 0)``."""
+    code = " ".join(_code(factor) for term in variable.terms for factor in term.factors)
+    if not re.search(r"[<>]|[=!]=|\bsign\(", code):
+        return False
+    slopes = derivatives(side, variable, side.data)
+    position = {column: place for place, column in enumerate(variable.columns)}
+    return any(
+        not slopes[:, [position[column] for column in side.spec.term_indices[term]]].any()
+        for term in variable.terms
+    )
+
+
 def contrasts(side: FormulaSide, variable: Variable, level: Any, data: pd.DataFrame) -> np.ndarray:
     """Return the columns of a category's terms at a level minus those at its base."""
     values = [
@@ -199,15 +219,28 @@ def _columns(
 def _by_imaginary_part(
     side: FormulaSide, terms: list[Any], name: str, data: pd.DataFrame
 ) -> np.ndarray:
-    changed = data.copy()
     values = data[name].to_numpy(dtype=float)
-    step = _STEP * (np.sqrt(np.mean(values**2)) or 1.0)
-    changed[name] = values + 1j * step
+    size = np.sqrt(np.mean(values**2)) or 1.0
+    slopes, columns = _imaginary_part(side, terms, name, data, _STEP * size)
+    # Where there is no derivative, as of a root at zero or a logarithm below it, the ratio to the
+    # step depends on the step, and is far larger than the columns.
+    if not (np.abs(slopes) * size > _STEEP * np.abs(columns).max(axis=0)).any():
+        return slopes
+    again, _ = _imaginary_part(side, terms, name, data, 1e-4 * _STEP * size)
+    return np.where(np.abs(again - slopes) > 1e-3 * np.abs(again), np.inf, slopes)
+
+
+def _imaginary_part(
+    side: FormulaSide, terms: list[Any], name: str, data: pd.DataFrame, step: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the derivatives and the values of columns by an imaginary part of a given size."""
+    changed = data.copy()
+    changed[name] = data[name].to_numpy(dtype=float) + 1j * step
     numeric = _COMPLEX
     context = {**side.read.context, **numeric}
     context["np"] = SimpleNamespace(**{**vars(side.read.context["np"]), **numeric})
     columns = _columns(side, terms, changed, context)
-    return np.asarray(np.imag(columns).astype(float) / step)
+    return np.imag(columns).astype(float) / step, np.real(columns).astype(float)
 
 
 def _by_differences(

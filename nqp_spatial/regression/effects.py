@@ -49,6 +49,7 @@ NO_LONG_RUN = t(
     "the estimate is not stable (a lasting change would grow without end): there are no effects in "
     "the long run"
 )
+NO_REGRESSORS = t("the model has no regressors, and therefore no effects")
 _METHODS = {"delta": "delta method", "fieller": "inverted test (Fieller)"}
 
 
@@ -115,6 +116,8 @@ class EffectsResult(Displayed):
         draws, seed = self.spec["draws"], self.spec["seed"]
         method = f"{draws} draws, seed {seed}" if draws else _METHODS[self.spec["method"]]
         discarded = f", {self.discarded} unstable draws discarded" if self.discarded else ""
+        if self.frame.empty:
+            return [f"Effects. {self.title}", *notes_of(self.notes)]
         table = self.frame
         if set(table["horizon"]) == {"static"}:
             table = table.drop(columns="horizon")
@@ -234,6 +237,7 @@ def effects_of(
         frames += _paths(model, parameters, responses, stable, horizons, level)
     frame = pd.concat(frames, ignore_index=True)
     notes = (
+        *(() if parameters.names else (NO_REGRESSORS,)),
         *stability,
         *rows.notes,
         *_notes_on_intervals(frame, used),

@@ -54,6 +54,9 @@ from nqp_spatial.weights.spatial_weights import WeightsLike
 
 __all__ = ["fit"]
 
+#: Periods below which a covariance that averages over periods is noted.
+_FEW_PERIODS = 20
+
 
 @checked
 def fit(
@@ -446,6 +449,13 @@ def _result(
         notes = (*notes, NOTHING_TO_LAG)
     if spec.correction == "bias" and terms.has_parts:
         notes = (*notes, BIAS_CORRECTED)
+    if spec.covariance == "driscoll-kraay" and design.y.shape[1] < _FEW_PERIODS:
+        note = t(
+            "{count} periods are few for standard errors of Driscoll and Kraay, which are then too "
+            "small: they average over periods only; compare with 'cluster' or 'conley'",
+            count=design.y.shape[1],
+        )
+        notes = (*notes, note)
     for w in terms.given:
         if len(w.islands):
             note = t(

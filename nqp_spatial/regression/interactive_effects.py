@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import CoefficientTable, NotApplicable, TestSet
+from nqp_spatial.core.inference import CoefficientTable, HypothesisTest, NotApplicable, TestSet
 from nqp_spatial.core.options import Range, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import AbsorbedRegressorError, OptionError, sample
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._design import build_design
 from nqp_spatial.regression._estimated import FixedEffects
@@ -108,7 +108,7 @@ class InteractiveEffectsResult(CoefficientTable, Displayed):
             t("Formula: {formula}", formula=self.model.spec.formula),
             t("Weights: {weights}", weights=self.spec["weights"]),
             t(
-                "{regressors} factors in the regressors, {errors} in the errors",
+                "Factors: {regressors} in the regressors, {errors} in the errors",
                 regressors=counts[0], errors=counts[1],
             ),
             self.frame,
@@ -172,8 +172,10 @@ def interactive_effects(
     Raises
     ------
     OptionError
-        If there are too few periods, or fewer instruments than coefficients.
-    PanelError, UnmatchedIdsError, CollinearityError, AbsorbedRegressorError
+        If there are too few periods, fewer instruments than coefficients, or no regressors.
+    AbsorbedRegressorError
+        If a regressor is equal for all units in every period.
+    PanelError, UnmatchedIdsError, CollinearityError
         As in `fit`.
 
     Notes
@@ -207,6 +209,8 @@ def interactive_effects(
     panel.require_balanced()
     is_dynamic = time_lag or space_time_lag
     _require_periods(panel, is_dynamic, (factors, regressor_factors))
+    if model == "sar" and durbin is not None:
+        raise OptionError("durbin= names regressors to lag, and model='sar' lags none; model='sdm'")
     draft = RegressionSpec(
         formula, "", (), (), model, effects, "none", "cluster", time_lag, space_time_lag,
         estimator="gs2sls",
@@ -214,6 +218,7 @@ def interactive_effects(
     needed = {"y": True, "x": draft.has_lags, "u": False}
     terms = match_term_weights(weights, panel, needed, model)
     data = build_model_data(panel, draft, terms, durbin, functions)
+    _require_regressors(data)
     arrays = _arrays(data, panel, functions)
     largest = min(max_factors, (data.shape[1] - 2) // 2)
     of_x = [
@@ -303,6 +308,23 @@ def _require_periods(
         raise OptionError(
             f"{largest} factors leave too little of {periods} periods; take at most "
             f"{(periods - 2) // 2}"
+        )
+
+
+def _require_regressors(data: ModelData) -> None:
+    """Refuse formulas without regressors, and regressors that are factors themselves."""
+    design = data.design
+    if not design.names:
+        raise OptionError(
+            f"the formula {data.spec.formula!r} has no regressors, so that there are no instruments"
+        )
+    values = demean(design.z[:, :, : len(design.names)], data.spec)
+    sizes = np.abs(values).max(axis=(0, 1))
+    common = np.ptp(values, axis=0).max(axis=0) <= 1e-9 * sizes
+    if common.any():
+        raise AbsorbedRegressorError(
+            f"regressors {sample(np.array(design.names)[common])} are equal for all units in every "
+            "period, and cannot be told apart from common factors; leave them out"
         )
 
 
@@ -416,6 +438,8 @@ def _tests(
     if effects == "two-way":
         reason = t("with period effects the residuals add to zero in every period")
         before = NotApplicable(name, before.null, reason)
+    elif isinstance(before, HypothesisTest):
+        before = replace(before, name=name, rule=t("two-sided; of the residuals of the first step"))
     after = weighted_cd(last.residuals)
     j = overidentification(last, h)
-    return TestSet([replace(before, name=name), after, j])
+    return TestSet([before, after, j])

@@ -238,9 +238,10 @@ class RegressionResult(MaketablesPlugin, Displayed):
         Notes
         -----
         Derivatives of products, powers and numeric functions are exact, those of splines,
-        polynomials and functions of your own by five-point differences. Jumps, as of ``I(x > 0)``,
-        count for nothing in derivatives. Beyond 600 units direct effects that differ between
-        units rest on random probes, and a note states their error if it is not negligible.
+        polynomials and functions of your own by five-point differences. A variable that enters in a
+        term that only jumps, as ``I(x > 0)``, has rows of its terms. Beyond 600 units direct
+        effects that differ between units rest on random probes, and a note states their error if it
+        is not negligible.
 
         Sources: LeSage and Pace (2009), section 2.7 and equation 5.44 for the draws; Debarsy, Ertur
         and LeSage (2012) for horizons; Fieller (1954), Journal of the Royal Statistical Society B

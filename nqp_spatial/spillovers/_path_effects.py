@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqp_spatial.errors import OptionError
+from nqp_spatial.regression._effect_parameters import not_stable
 from nqp_spatial.regression._trace_functions import TraceFunctions
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.spillovers._path_functions import PathFunctions
@@ -78,9 +79,13 @@ class Leg:
     def is_stable(self, params: np.ndarray) -> np.ndarray:
         """Whether effects exist, for each set of parameters."""
         x, divisor = self.argument(params)
-        logdet = self.model.logdet
-        low, high = (-np.inf, np.inf) if logdet is None else logdet.interval
+        low, high = self._interval
         return np.asarray((x > low) & (x < high) & (divisor > 0))
+
+    @property
+    def _interval(self) -> tuple[float, float]:
+        logdet = self.model.logdet
+        return (-np.inf, np.inf) if logdet is None else logdet.interval
 
     @property
     def has_effects(self) -> bool:
@@ -90,11 +95,9 @@ class Leg:
     def require_stable(self) -> None:
         """Raise `OptionError` if the estimate has no effects."""
         if not self.has_effects:
-            raise OptionError(
-                f"the model of {self.model.spec.outcome!r} is not stable at horizon "
-                f"{self.horizon!r} (a lasting change would grow without end), so it has no effects "
-                "there; see the note on tau + rho + eta"
-            )
+            x = float(self.argument(self.model.params.to_numpy()[None])[0, 0])
+            words = not_stable(x, self._interval, self.horizon)
+            raise OptionError(f"the model of {self.model.spec.outcome!r} {words}")
 
     def slopes(self, *names: str) -> np.ndarray:
         """Return the derivatives of (beta, theta) of each name, argument and divisor.

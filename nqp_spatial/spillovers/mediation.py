@@ -11,7 +11,16 @@ import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import TestSet, critical_value, two_sided_p, wald_test
-from nqp_spatial.core.options import Jobs, Level, PassedTo, Range, Seed, checked
+from nqp_spatial.core.options import (
+    Jobs,
+    Level,
+    PassedTo,
+    Range,
+    Seed,
+    checked,
+    near,
+    rules_of,
+)
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.resampling import spawned_seeds
 from nqp_spatial.core.text import label, t
@@ -282,7 +291,7 @@ def mediation(
     common: dict[str, Any] = {"weights": weights, "model": model, "effects": effects, **options}
     arguments = (
         {"formula": outcome, **common},
-        {**common, "formula": mediator, **(mediator_options or {})},
+        {**common, "formula": mediator, **_mediator_options(mediator_options or {})},
     )
     first, second = (fit(panel=panel, **each) for each in arguments)
     models = BothModels(panel, first, second, arguments)
@@ -324,6 +333,14 @@ def mediation(
             table = _table(paths, name, level) if method != "delta" else _delta(paths, name, level)
             frames.append(table.assign(variable=name, horizon=horizon))
             notes += _notes_on(table, name, horizon, paths)
+    if method != "delta" and used < draws:
+        notes.append(
+            t(
+                "{discarded} of {draws} draws lie outside the stable region, or cannot be "
+                "estimated, and were discarded; intervals describe the others",
+                discarded=draws - used, draws=draws,
+            )
+        )  # fmt: skip
     frame = pd.concat(frames, ignore_index=True)
     words = [model.spec.weights for model in (first, second) if model.spec.weights]
     return MediationResult(
@@ -340,6 +357,20 @@ def mediation(
         notes=tuple(dict.fromkeys([*notes, *_notes_of_models(first, second, names)])),
         tests=_tests(first, second, names),
     )  # fmt: skip
+
+
+def _mediator_options(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the options of the mediator's model; refuse what is no option of `fit`."""
+    rules = {name: rule for name, rule in rules_of(fit).items() if name not in ("formula", "panel")}
+    for name, value in options.items():
+        if name not in rules:
+            hint = near(name, rules)
+            raise OptionError(
+                f"mediator_options has {name!r}, which is no option of a model; "
+                f"{hint + ' ' if hint else ''}known are {', '.join(rules)}"
+            )
+        rules[name].require(f"mediator_options[{name!r}]", value)
+    return options
 
 
 def _variables(
@@ -373,7 +404,7 @@ def _variables(
         )
     if variables is None:
         return known
-    wanted = list(names_in(variables, "variables"))
+    wanted = list(dict.fromkeys(names_in(variables, "variables")))
     unknown = [variable for variable in wanted if variable not in known]
     if unknown or not wanted:
         raise UnknownColumnError(

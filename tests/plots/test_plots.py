@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import geopandas as gpd
@@ -562,6 +563,33 @@ def test_periods_with_gaps_and_categories(grid):
         nq.plots.choropleth_periods(empty, "x")
 
 
+def test_intervals_without_end_reach_the_edges(states):
+    panel, w = states
+    res = nq.fit("lgsp ~ lpc * unemp + lemp", panel, w, effects="unit")
+
+    def unbounded(effects, name):
+        frame = effects.frame.copy()
+        open_ = frame["variable"] == name
+        frame.loc[open_, ["conf_low", "conf_high"]] = [-np.inf, np.inf]
+        return dataclasses.replace(effects, frame=frame)
+
+    figure = nq.plots.effects(unbounded(res.effects(method="delta"), "lpc"), share_scale=True)
+    ax = figure.axes[0]
+    assert ax.lines[0].get_xdata() == pytest.approx(ax.get_xlim())
+    assert {line.get_marker() for line in ax.lines[:3]} >= {"<", ">"}
+    at = res.effects(method="delta", at={"unemp": [4, 7]})
+    for ax in nq.plots.effects_at(unbounded(at, "lpc"), variables=["lpc"]).axes:
+        heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+        assert heights.min() < ax.get_ylim()[0] and heights.max() > ax.get_ylim()[1]
+
+
+def test_labels_of_paths_in_chinese_have_full_width_commas(states):
+    panel, w = states
+    res = nq.spillovers.mediation("lgsp ~ lemp + lpc", "lemp ~ lpc", panel, w, method="delta")
+    labels = [text.get_text() for text in nq.plots.estimates(res, lang="zh").get_yticklabels()]
+    assert all("，" in words and ", " not in words for words in labels)
+
+
 def test_effects_over_a_moderator(states):
     panel, w = states
     panel = panel.assign(late=np.where(np.arange(len(panel.frame)) % 17 % 3 == 0, "a", "b"))
@@ -585,6 +613,10 @@ def test_effects_over_a_moderator(states):
     assert len(rows_of) == 3
     points = effects.plot(moderator="late", variables=["lpc"], effects=["total"])
     assert [text.get_text() for text in points.axes[0].get_xticklabels()] == ["a", "b"]
+    assert type(points.legends[0].legend_handles[0]).__name__ == "Line2D"
+    one = res.effects(draws=50, at={"unemp": [5], "late": ["a"]}).plot(variables=["lpc"])
+    assert [text.get_text() for text in one.axes[0].get_xticklabels()] == ["5"]
+    assert type(one.legends[0].legend_handles[0]).__name__ == "Line2D"
     for wrong in ({"moderator": "lpc"}, {"variables": ["z"]}, {"effects": []}):
         with pytest.raises(OptionError, match="must be among"):
             effects.plot(**wrong)

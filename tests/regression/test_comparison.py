@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -166,3 +168,34 @@ def test_a_dask_cluster_gives_the_same_bits(states, candidates, monkeypatch):
         )
     same_bits(alone, on_cluster)
     pd.testing.assert_frame_equal(moran.frame, permuted.frame, check_exact=True)
+
+
+def test_a_model_without_effects_leaves_those_of_the_others(states):
+    """Two-stage least squares does not keep rho in its interval."""
+    panel, w = states
+    fitted = nq.fit(FORMULA, panel, w, model="sar", effects="unit")
+    moved = fitted.params.copy()
+    moved["spatial", "rho"] = 1.05
+    outside = replace(fitted, params=moved)
+    with pytest.raises(OptionError, match=r"rho = 1\.05 lies outside its admissible interval"):
+        outside.effects(method="delta")
+    result = nq.compare({"inside": fitted, "outside": outside}, draws=20)
+    assert list(result.effects) == list(result.effect_estimates.columns) == ["inside"]
+    assert result.notes[-1].startswith("outside has no effects: rho = 1.05 lies outside")
+    alone = nq.compare({"outside": outside}, draws=20)
+    assert alone.effect_estimates.empty and "Empty" not in repr(alone)
+
+
+def test_a_model_without_regressors_has_no_effects_and_says_so(states, tmp_path):
+    panel, w = states
+    res = nq.fit("lgsp ~ 1", panel, w, model="sar")
+    effects = res.effects(draws=20)
+    assert effects.frame.empty
+    assert effects.notes == ("the model has no regressors, and therefore no effects",)
+    assert "Empty" not in repr(effects) and "Empty" not in repr(nq.compare({"a": res}, draws=20))
+    with pytest.raises(OptionError, match="no effects to draw"):
+        effects.plot()
+    with pytest.raises(OptionError, match="no effects to write"):
+        nq.report.effects_table(effects, tmp_path / "a.html")
+    table = nq.report.regression_table({"a": res}, tmp_path / "a.tex", effects={"a": effects})
+    assert table.exists()

@@ -622,3 +622,16 @@ def test_clusters_of_units_are_right_for_rho(lattice):
     ratio = pd.DataFrame(clustered).mean() / std_dev
     assert ((ratio > 0.9) & (ratio < 1.1)).all(), ratio
     assert (pd.DataFrame(usual).mean() / std_dev)["spatial", "rho"] < 0.9
+
+
+def test_few_periods_are_noted_where_they_are_all_that_is_averaged_over(states):
+    panel, w = states
+    for model in ("ols", "sdm"):
+        short = panel.select(periods=panel.periods[:8])
+        res = nq.fit("lgsp ~ lpc", short, w, model=model, covariance="driscoll-kraay")
+        assert any(note.startswith("8 periods are few") for note in res.notes)
+    rng = np.random.default_rng(0)
+    keys = pd.MultiIndex.from_product([w.units, range(20)], names=["unit", "period"])
+    columns = {"y": rng.normal(size=len(keys)), "x": rng.normal(size=len(keys))}
+    long = nq.SpatialPanel(pd.DataFrame(columns, keys).reset_index(), unit="unit", period="period")
+    assert nq.fit("y ~ x", long, w, model="ols", covariance="driscoll-kraay").notes == ()

@@ -399,6 +399,8 @@ def test_a_function_of_the_whole_column_has_effects_of_terms(made, lattice):
         ({"side": ["c"]}, OptionError, "never is"),
         ({"z": range(200), "x": range(200)}, OptionError, "so many combinations"),
         ({"x": [-1]}, OptionError, "x"),
+        ({"z": [10**400]}, OptionError, "must be numbers"),
+        ({"z": np.ones((2, 2))}, OptionError, "2 axes"),
     ],
 )
 def test_values_that_cannot_be(made, lattice, at, error, words):
@@ -413,6 +415,50 @@ def test_values_never_observed_are_noted(made, lattice):
     res = fitted("y ~ x * z", made(w), w)
     assert any("z was never 99" in n for n in res.effects(draws=50, at={"z": [99]}).notes)
     assert not any("never" in n for n in res.effects(draws=50, at={"z": 0}).notes)
+
+
+@pytest.mark.parametrize("formula", ["y ~ sqrt(x) * z", "y ~ I(x ** 0.5) * z", "y ~ log1p(x) * z"])
+def test_a_derivative_that_does_not_exist_is_refused(made, lattice, formula):
+    w = lattice(5, 5)
+    panel = made(w).assign(x=lambda d: d["x"].where(d["x"] > 1, 0.0))
+    res = fitted(formula, panel, w)
+    if "log1p" in formula:  # at -1 there is none either, at zero there is one
+        assert np.isfinite(res.effects(method="delta").frame["estimate"]).all()
+        assert np.isfinite(res.effects(method="delta", at={"x": 0}).frame["estimate"]).all()
+        return
+    for at in (None, {"x": [0]}):
+        with pytest.raises(OptionError, match="derivative of 'x' does not exist"):
+            res.effects(method="delta", at=at)
+    assert np.isfinite(res.effects(method="delta", at={"x": [1, 2]}).frame["estimate"]).all()
+
+
+def test_a_variable_in_jumps_has_effects_of_terms(made, lattice):
+    w = lattice(5, 5)
+    res = fitted("y ~ I(x > 1.5) * I(h // 1) * z", made(w), w)
+    effects = res.effects(method="delta")
+    assert effects.frame["std_error"].gt(0).all()
+    assert effects.wide().index.is_unique
+    assert list(effects.wide().index) == [
+        "I(x > 1.5)", "I(h // 1)", "z", "I(x > 1.5):I(h // 1)", "I(x > 1.5):z", "I(h // 1):z",
+        "I(x > 1.5):I(h // 1):z",
+    ]  # fmt: skip
+    assert any("not of x, which enters in I(x > 1.5)" in note for note in effects.notes)
+    bend = fitted("y ~ x + I((x - 1.5) * (x > 1.5)) + z", made(w), w, model="sem")
+    above = (made(w).frame["x"] > 1.5).mean()
+    truth = bend.params["x"].iloc[0] + above * bend.params["x"].iloc[1]
+    assert bend.effects(method="delta").wide().loc["x", "direct"] == pytest.approx(truth, rel=1e-12)
+
+
+def test_whole_numbers_and_repeated_values_of_moderators(made, lattice):
+    w = lattice(5, 5)
+    panel = made(w).assign(high=lambda d: d["z"] > 0)
+    res = fitted("y ~ z:I(x ** -1) + x:high", panel, w)
+    whole = res.effects(method="delta", at={"x": [1, 2, 2]})
+    decimal = res.effects(method="delta", at={"x": np.array([1.0, 2.0])})
+    np.testing.assert_array_equal(whole.frame["estimate"], decimal.frame["estimate"])
+    assert whole.spec["at"] == {"x": [1, 2]}
+    listed = res.effects(method="delta", at={"high": np.array([False, True])})
+    assert listed.spec["at"] == {"high": [False, True]}
 
 
 def test_unit_effects_of_a_variable(weights, made):

@@ -437,3 +437,24 @@ def test_lagged_neighbours_with_unit_effects():
     ]
     gap = (fits[0].params - fits[1].params) / fits[1].std_errors
     assert (gap.abs() < 0.1).all()
+
+
+@pytest.mark.parametrize("size", [1e5, 1e-3])
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        *((model, {"correction": "bias"}) for model in ("sar", "sem", "sac")),
+        ("sdm", {"covariance": "qml"}),
+        *((model, {"estimator": "gs2sls", "covariance": "robust"}) for model in ("sem", "sac")),
+        ("sdm", {"time_lag": True, "space_time_lag": True, "correction": "bias"}),
+        ("sdm", {"time_lag": True, "space_time_lag": True, "effects": "unit"}),
+    ],
+)
+def test_results_do_not_depend_on_the_size_of_the_weights(lattice, simulate, model, options, size):
+    """Rho and lam are divided by what W is multiplied by, their standard errors too."""
+    w = lattice(5, 5).standardize("spectral")
+    panel = simulate(lattice(5, 5), 6)
+    large = nq.weights.from_dense(size * w.sparse.toarray(), w.units)
+    one, other = (nq.fit("y ~ x1 + x2", panel, v, model=model, **options) for v in (w, large))
+    ratios = (one.params / one.std_errors).to_numpy()
+    assert (other.params / other.std_errors).to_numpy() == pytest.approx(ratios, rel=1e-5)

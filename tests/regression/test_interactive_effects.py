@@ -8,7 +8,7 @@ import pytest
 import scipy.linalg
 
 import nqp_spatial as nq
-from nqp_spatial.errors import OptionError
+from nqp_spatial.errors import AbsorbedRegressorError, OptionError
 from nqp_spatial.regression import interactive_effects
 from nqp_spatial.regression.diagnostics._factor_tests import weighted_cd
 from nqp_spatial.regression.diagnostics._residual_tests import pesaran_cd
@@ -275,6 +275,22 @@ def test_too_few_periods_are_refused(options, words):
     panel, _ = simulated(w, options.pop("panel"), 10)
     with pytest.raises(OptionError, match=words):
         interactive_effects("y ~ x1 + x2", panel, w, **options)
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "error", "words"),
+    [
+        ("y ~ x1 + x2", {"durbin": "x1"}, OptionError, "model='sar' lags none"),
+        ("y ~ 1", {}, OptionError, "has no regressors"),
+        ("y ~ x1 + trend", {}, AbsorbedRegressorError, "'trend' are equal for all units"),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused(formula, options, error, words):
+    w = grid(5)
+    panel, _ = simulated(w, 10, 12)
+    panel = panel.assign(trend=lambda d: d.index.get_level_values(1).astype(float) ** 2)
+    with pytest.raises(error, match=words):
+        interactive_effects(formula, panel, w, **options)
 
 
 def test_too_few_instruments_are_refused():

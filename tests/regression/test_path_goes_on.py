@@ -165,3 +165,45 @@ def test_lm_tests_hold_their_size_where_rows_do_not_add_to_one(lattice):
         p_values.append([test.p_value for test in tests.values()])
     rates = (np.array(p_values) < 0.05).mean(axis=0)
     assert (np.abs(rates - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 600)).all(), rates
+
+
+def test_the_error_model_is_no_durbin_model_where_row_sums_differ(lattice):
+    """Its period effects are d (1 - lam W 1), which the Durbin model has only with unit effects.
+
+    Here the null is true, and yet the likelihood of the "larger" model was the lower one.
+    """
+    w = lattice(5, 5).standardize("spectral")
+    rng, shape = np.random.default_rng(3), (25, 5)
+    x, shocks = rng.normal(size=shape), rng.normal(size=shape)
+    y = x + 2.0 * np.arange(5) + np.linalg.solve(np.eye(25) - 0.6 * w.sparse.toarray(), shocks)
+    keys = pd.MultiIndex.from_product([w.units, range(5)], names=["unit", "period"])
+    columns = {"x": x.ravel(), "y": y.ravel()}
+    panel = nq.SpatialPanel(pd.DataFrame(columns, keys).reset_index(), unit="unit", period="period")
+    names = ("LR: SDM against SEM", "Wald: SDM against SEM")
+    for effects in ("two-way", "period", "none", "random"):
+        result = nq.diagnostics("y ~ x", panel, w, effects=effects)
+        for name in names:
+            assert not result.tests[name].applicable
+            assert "standardise W by rows" in result.tests[name].reason
+        assert result.tests["LR: SDEM against SEM"].applicable
+    models = nq.diagnostics("y ~ x", panel, w).models
+    assert models["sdm"].loglik < models["sem"].loglik
+    within = nq.diagnostics("y ~ x", panel, w, effects="unit")
+    rows = nq.diagnostics("y ~ x", panel, lattice(5, 5))
+    twice = nq.weights.from_dense(2 * lattice(5, 5).sparse.toarray(), panel.units)
+    equal = nq.diagnostics("y ~ x", panel, twice)
+    assert all(result.tests[n].applicable for result in (within, rows, equal) for n in names)
+
+
+def test_without_regressors_the_lag_model_is_recommended(lattice):
+    w = lattice(5, 5)
+    rng = np.random.default_rng(1)
+    y = np.linalg.solve(np.eye(25) - 0.7 * w.sparse.toarray(), rng.normal(size=(25, 5)))
+    keys = pd.MultiIndex.from_product([w.units, range(5)], names=["unit", "period"])
+    frame = pd.DataFrame({"y": y.ravel(), "noise": rng.normal(size=125)}, keys).reset_index()
+    panel = nq.SpatialPanel(frame, unit="unit", period="period")
+    for effects in ("two-way", "none"):
+        result = nq.diagnostics("y ~ 1", panel, w, effects=effects)
+        assert result.model == "sar"
+        assert "Without regressors the Durbin model is the lag model." in result.recommendation
+    assert nq.diagnostics("noise ~ 1", panel, w).model == "ols"

@@ -179,3 +179,16 @@ def test_a_name_of_the_user_is_never_looked_up():
     assert (shown.head, shown.side) == ([["units"], ["total"]], [["estimate"]])
     assert words.head[0] == ["地区数"] and words.side == [["估计值"]]
     assert output.words == ["units", "是"]
+
+
+def test_a_model_without_regressors_has_a_table_and_no_effects(names):
+    config, common = names
+    alone = read_config({**FULL, "model": {"formula": "lgsp ~ 1", "model": "sar"}})
+    alone._folder = config._folder
+    step = {step.name: step for step in every_step(alone)}["model"]
+    scope = dict(common)
+    exec(compile(step.code, "model", "exec"), scope)
+    output = step.read(scope)
+    assert step.figures == () and "effects" not in scope
+    assert any("rho" in words for words in output.words)
+    assert len(output.tables) == 1

@@ -186,6 +186,13 @@ def test_effects_at_stated_values_have_rows_of_their_own(states, tmp_path):
         {"a": res}, tmp_path / "m.html", effects={"a": res.effects(method="fieller")}, statistic="t"
     )
     assert "Inference on effects by inverted tests (Fieller)" in text_of(ratios)
+    # The reader of the table learns that a row is of several terms.
+    assert "the effect of lpc is that of lpc, lpc:unemp together, averaged" in text_of(ratios)
+    assert "the effect of lpc is that of lpc, lpc:unemp together, at the stated values" in text
+    chinese = nq.report.effects_table(effects, tmp_path / "zh.html", lang="zh")
+    assert "关于效应：lpc 的效应为" in text_of(chinese)
+    long = res.effects(method="delta", at={"unemp": 4.123456789})
+    assert "= 4.12346)" in text_of(nq.report.effects_table(long, tmp_path / "l.html"))
 
 
 def test_how_columns_were_estimated_and_corrected(states, tmp_path):

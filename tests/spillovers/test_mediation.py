@@ -321,6 +321,30 @@ def test_tests_of_both_legs(panel, matrices):
     assert "m -> y" in result.tests
 
 
+def test_a_model_that_is_not_stable_is_named(panel, matrices, monkeypatch):
+    arguments = lambda leg, params: np.full((2, len(params)), [[1.25], [1.0]])  # noqa: E731
+    monkeypatch.setattr(Leg, "argument", arguments)
+    with pytest.raises(
+        OptionError, match=r"model of 'y' is not stable: rho = 1\.25 is not between"
+    ):
+        mediation(OUTCOME, MEDIATOR, panel, matrices[1], effects="none", draws=199)
+
+
+def test_a_variable_named_twice_has_one_set_of_rows(panel, matrices):
+    result = mediation(
+        OUTCOME, MEDIATOR, panel, matrices[1], effects="none", variables=["x", "x"], draws=99
+    )
+    assert len(result.frame) == len(ROWS)
+
+
+def test_unstable_draws_are_noted(panel, matrices, monkeypatch):
+    stable = lambda leg, params: np.arange(len(params)) >= 5 * (len(params) > 1)  # noqa: E731
+    monkeypatch.setattr(Leg, "is_stable", stable)
+    result = mediation(OUTCOME, MEDIATOR, panel, matrices[1], effects="none", draws=199)
+    assert result.discarded == 5
+    assert any(note.startswith("5 of 199 draws lie outside") for note in result.notes)
+
+
 def test_opposite_signs_are_noted(panel, matrices):
     reversed_ = panel.assign(y=lambda d: d["y"] - 2.0 * d["x"])
     result = mediation(OUTCOME, MEDIATOR, reversed_, matrices[1], effects="none")
@@ -339,6 +363,10 @@ def test_opposite_signs_are_noted(panel, matrices):
         ("y ~ m + x", "m ~ x", {"effects": "random", "method": "bootstrap"}, OptionError, "random"),
         ("y ~ exp(m) + x", "exp(m) ~ x", {"method": "bootstrap"}, OptionError, "make it a column"),
         ("y ~ m + x", "m ~ x", {"draws": 20}, OptionError, "39 or more"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"modl": "sar"}}, OptionError, "mean 'model'"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"model": 1}}, OptionError, "'model'"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"formula": "m ~ z"}}, OptionError, "formula"),
+        ("y ~ m + x", "m ~ x", {"mediator_options": {"panel": 1}}, OptionError, "panel"),
     ],
 )
 def test_errors(panel, matrices, outcome, mediator, options, error, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
@@ -11,6 +12,7 @@ from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import capital, figure_of, panels, percent, wrapped
 from nqp_spatial.plots._theme import COLUMN, MUTED, PALETTE, Layer, layer
+from nqp_spatial.plots.charts.estimates import finite_ends
 from nqp_spatial.regression import EffectsResult
 
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ def effects(
             f"the effects are at stated values of {', '.join(result.moderators)}: draw them with "
             "plots.effects_at"
         )
+    if frame.empty:
+        raise OptionError("there are no effects to draw: the model has no regressors")
     names = list(dict.fromkeys(frame["variable"])) if variables is None else list(variables)
     unknown = [name for name in names if name not in set(frame["variable"])]
     if unknown or not names:
@@ -93,7 +97,7 @@ def effects(
         )
     if share_scale is None:
         reach = [
-            frame.loc[frame["variable"] == name, ["conf_low", "conf_high"]].abs().to_numpy().max()
+            _reach(frame.loc[frame["variable"] == name, ["estimate", "conf_low", "conf_high"]])
             for name in names
         ]
         share_scale = bool(max(reach) <= 10 * min(reach))
@@ -101,8 +105,13 @@ def effects(
     height = 0.42 * len(names) + 0.85 if share_scale else 0.72 * len(names) + 0.75
     with panels(fig, (width, height), (len(rows), 1), lang=lang) as (figure, axes):
         for ax, row in zip(axes[:, 0], rows, strict=True):
+            members = frame[frame["variable"].isin(row)]
+            is_open = bool(np.isinf(members[["conf_low", "conf_high"]].to_numpy(dtype=float)).any())
+            ends = finite_ends(members) if is_open else (-np.inf, np.inf)
             for place, name in enumerate(row):
-                _draw_effects(ax, result, name, place, points_kw, line_kw)
+                _draw_effects(ax, result, name, place, points_kw, line_kw, ends)
+            if is_open:
+                ax.set_xlim(*ends)
             ax.set_yticks(range(len(row)), [result.labels.get(name, name) for name in row])
             ax.set_ylim(len(row) - 0.5, -0.5)
             ax.axvline(0, color=MUTED, lw=0.6, zorder=1)
@@ -130,16 +139,32 @@ def at_one_horizon(result: EffectsResult) -> pd.DataFrame:
     return result.frame
 
 
+def _reach(numbers: pd.DataFrame) -> float:
+    """Return the largest finite size."""
+    sizes = numbers.abs().to_numpy(dtype=float)
+    return float(sizes[np.isfinite(sizes)].max(initial=0.0))
+
+
 def _draw_effects(
-    ax: Axes, result: EffectsResult, variable: str, place: int, points_kw: Layer, line_kw: Layer
+    ax: Axes,
+    result: EffectsResult,
+    variable: str,
+    place: int,
+    points_kw: Layer,
+    line_kw: Layer,
+    ends: tuple[float, float],
 ) -> None:
-    """Draw the three effects of one variable, one above the other."""
+    """Draw the three effects of one variable; unbounded intervals end in arrows."""
     rows = result.frame[result.frame["variable"] == variable].set_index("effect")
     for step, (effect, (colour, marker)) in enumerate(_STYLES.items()):
         row = rows.loc[effect]
         y = place + 0.24 * (step - 1)
+        low, high = max(float(row["conf_low"]), ends[0]), min(float(row["conf_high"]), ends[1])
         style = layer(line_kw, color=colour, lw=1.2, solid_capstyle="butt", zorder=2)
-        ax.plot([float(row["conf_low"]), float(row["conf_high"])], [y, y], **style)
+        ax.plot([low, high], [y, y], **style)
+        for bound, end, arrow in ((row["conf_low"], low, "<"), (row["conf_high"], high, ">")):
+            if np.isinf(bound):
+                ax.plot(end, y, arrow, color=colour, ms=4)
         style = layer(
             points_kw, marker=marker, color=colour, ms=4, mec="white", mew=0.4, zorder=3, ls="",
             label=capital(translate(label("effect", effect))),

@@ -14,6 +14,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import capital, figure_of, panels, percent, wrapped
 from nqp_spatial.plots._theme import COLUMN, MUTED, PAGE, PALETTE, Layer, layer
 from nqp_spatial.plots.charts.effects import at_one_horizon
+from nqp_spatial.plots.charts.estimates import finite_ends
 from nqp_spatial.regression import EffectsResult
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["effects_at"]
 
-_BAND, _MOST_PANELS = 0.16, 24
+_BAND, _MOST_PANELS, _FAR = 0.16, 24, 1000
 _COLOURS = {"direct": PALETTE[0], "indirect": PALETTE[1], "total": PALETTE[7]}
 
 
@@ -112,7 +113,8 @@ def effects_at(
             words = [translate(t("Effect of {name}", name=result.labels.get(name, name)))]
             for other, value in stated.items():
                 chosen &= frame[other] == value
-                words.append(f"{result.labels.get(other, other)} = {value}")
+                shown = f"{value:g}" if isinstance(value, float) else value
+                words.append(f"{result.labels.get(other, other)} = {shown}")
             for ax, kind in zip(axes[row], kinds, strict=True):
                 part = frame[chosen & (frame["effect"] == kind)]
                 _draw_panel(ax, part, axis, _COLOURS[kind], line_kw, band_kw)
@@ -124,7 +126,7 @@ def effects_at(
         for ax in axes[-1]:
             ax.set_xlabel(wrapped(result.labels.get(axis, axis), width / len(kinds)))
         level = translate(t("{level} confidence interval", level=percent(result.level)))
-        _explain_bands(figure, level)
+        _explain_intervals(figure, level, bands=_is_line(frame, axis))
     return figure_of(figure)
 
 
@@ -164,14 +166,19 @@ def _draw_panel(
     ax: Axes, rows: pd.DataFrame, axis: str, colour: str, line_kw: Layer, band_kw: Layer
 ) -> None:
     """Draw one effect of one variable."""
-    is_number = pd.api.types.is_numeric_dtype(rows[axis])
+    is_number = _is_number(rows[axis])
     if is_number:
         rows = rows.sort_values(axis)
     x = rows[axis].to_numpy(dtype=float) if is_number else np.arange(len(rows), dtype=float)
     columns = ("estimate", "conf_low", "conf_high")
     estimate, low, high = (rows[name].to_numpy(dtype=float) for name in columns)
-    low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
-    if is_number and len(rows) > 1:
+    if np.isinf([low, high]).any():  # a band without end reaches beyond the panel
+        bottom, top = finite_ends(rows)
+        ax.set_ylim(bottom, top)
+        far = _FAR * (top - bottom)
+        low, high = np.maximum(low, bottom - far), np.minimum(high, top + far)
+    is_line = _is_line(rows, axis)
+    if is_line:
         ax.fill_between(x, low, high, **layer(band_kw, color=colour, alpha=_BAND, lw=0))
         style = layer(line_kw, color=colour, lw=1.3)
     else:
@@ -182,10 +189,23 @@ def _draw_panel(
         names = [str(value) for value in dict.fromkeys(rows[axis])]
         ax.set_xticks(range(len(names)), names)
         ax.set_xlim(-0.5, len(names) - 0.5)
+    elif not is_line:
+        ax.set_xticks(x, [f"{value:g}" for value in x])
     else:
         ax.locator_params(axis="x", nbins=6)
     ax.axhline(0, color=MUTED, lw=0.6, zorder=1)
     ax.locator_params(axis="y", nbins=6)
+
+
+def _is_line(rows: pd.DataFrame, axis: str) -> bool:
+    """Whether the effects form a line with a band, not points with intervals."""
+    return _is_number(rows[axis]) and len(set(rows[axis])) > 1
+
+
+def _is_number(values: pd.Series) -> bool:
+    """Whether values are numbers, not categories or yes and no."""
+    kinds = pd.api.types
+    return bool(kinds.is_numeric_dtype(values) and not kinds.is_bool_dtype(values))
 
 
 def _share_heights(axes: np.ndarray) -> None:
@@ -197,8 +217,9 @@ def _share_heights(axes: np.ndarray) -> None:
         ax.tick_params(labelleft=False)
 
 
-def _explain_bands(figure: Figure, words: str) -> None:
+def _explain_intervals(figure: Figure, words: str, *, bands: bool) -> None:
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handle = Patch(facecolor=MUTED, alpha=2 * _BAND, lw=0)
-    figure.legend([handle], [words], loc="outside lower right", handlelength=1.6)
+    band, line = Patch(facecolor=MUTED, alpha=2 * _BAND, lw=0), Line2D([], [], color=MUTED, lw=1.2)
+    figure.legend([band if bands else line], [words], loc="outside lower right", handlelength=1.6)

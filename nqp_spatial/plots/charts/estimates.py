@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
-from nqp_spatial.core.text import Lang, t, translate
+from nqp_spatial.core.text import Lang, join, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import drawing, percent, wrapped
 from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, PALETTE, Layer, layer
@@ -92,7 +92,7 @@ def estimates(
     words_of = variable_words(result)
     rows = list(dict.fromkeys(table["_row"]))
     kinds = [None] if kind is None else list(dict.fromkeys(table[kind]))
-    ends = _ends(table)
+    ends = finite_ends(table)
     legend_rows = -(-len(kinds) // 3) if kind is not None else 0
     in_row = table.groupby("_row").cumcount()
     n_in_row = table["_row"].map(table["_row"].value_counts())
@@ -107,7 +107,9 @@ def estimates(
             places = members["_place"].to_numpy()
             _draw_estimates(axes, members, places, position, name, points_kw, line_kw, ends)
         names = [
-            ", ".join(id_words(*pair, words_of) for pair in zip(ids, row, strict=True))
+            translate(
+                join(", ", (id_words(*pair, words_of) for pair in zip(ids, row, strict=True)))
+            )
             for row in rows
         ]
         axes.set_yticks(range(len(rows)), [wrapped(name, 0.4 * width) for name in names])
@@ -188,7 +190,7 @@ def _draw_estimates(
     ax.plot(rows["estimate"].where(np.isfinite(rows["estimate"])), places, **style)
 
 
-def _ends(table: pd.DataFrame) -> tuple[float, float]:
+def finite_ends(table: pd.DataFrame) -> tuple[float, float]:
     """Return the ends of the axis: all finite numbers, and zero, are between them."""
     numbers = table[_NEEDED].to_numpy(dtype=float)
     finite = np.append(numbers[np.isfinite(numbers)], 0.0)

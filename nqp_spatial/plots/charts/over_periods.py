@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
-from nqp_spatial.core.text import Lang, language, t, translate
+from nqp_spatial.core.text import Lang, join, language, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import drawing, percent, wrapped
 from nqp_spatial.plots._theme import (
@@ -222,7 +222,7 @@ def _lines(result: object, table: pd.DataFrame, columns: list[str]) -> Iterator[
         parts = [id_words(*pair, words_of) for pair in zip(groups, values, strict=True)]
         for name in columns:
             column = [entry_words("column", name)] if len(columns) > 1 else []
-            words = ", ".join([*parts, *column])
+            words = translate(join(", ", [*parts, *column]))
             yield _line(words, rows.set_index("period"), name, alone=len(columns) == 1)
 
 

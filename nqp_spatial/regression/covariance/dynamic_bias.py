@@ -85,7 +85,7 @@ def score_bias_of_units(
     size = n - drops_unit_root
     inverse = (size + r * g(r)) / (1 - tau)  # tr D^-1
     lagged = g(r) / (1 - tau)  # tr W D^-1
-    if abs(r - rho) > 1e-4:
+    if abs(r - rho) > 1e-4 * (1.0 if outcome is None else edge):
         twice = (r * g(r) - rho * g(rho)) / (r - rho)  # tr G (I - r W)^-1
         thrice = (g(r) - g(rho)) / (r - rho)  # tr G W (I - r W)^-1
     else:  # their limits, at the middle

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.regression._design import INTERCEPT
+from nqp_spatial.regression._effect_inference import by_draws
 from nqp_spatial.regression._effect_rows import EffectRows
 from nqp_spatial.regression._effect_values import KINDS, effect_values
 from nqp_spatial.regression._mean_responses import MeanResponses
@@ -86,17 +87,15 @@ def averaged_effects(
         logdet = _SumDeterminant(determinants, int(which)) if determinants else None
         values.append(_effects(data, logdet, weights_of(which), rows, rho, coefs))
     stacked = np.concatenate(values)
-    tail = (1 - level) / 2
-    low, middle, high = np.quantile(stacked, [tail, 0.5, 1 - tail], axis=0)
-    positive = (stacked > 0).mean(axis=0)
+    inference = by_draws(stacked, level)
     return pd.DataFrame(
         {
             "variable": np.repeat(np.array(rows.names, dtype=object), 3),
             "effect": list(KINDS) * len(rows.names),
-            "estimate": middle.ravel(),
-            "conf_low": low.ravel(),
-            "conf_high": high.ravel(),
-            "p_value": 2 * np.minimum(positive, 1 - positive).ravel(),
+            "estimate": np.median(stacked, axis=0).ravel(),
+            "conf_low": inference.low.ravel(),
+            "conf_high": inference.high.ravel(),
+            "p_value": inference.p_values.ravel(),
         }
     )
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from scipy.special import logsumexp
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from nqp_spatial.regression.likelihood.mixed_determinants import Determinants, MixedDeterminants
 

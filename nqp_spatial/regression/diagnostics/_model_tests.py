@@ -25,6 +25,13 @@ from nqp_spatial.weights.spatial_weights import SpatialWeights
 __all__ = ["fixed_effects_tests", "simplification_tests"]
 
 
+_NOT_NESTED = t(
+    "where row sums of W differ, the error model is a special case of the Durbin model only "
+    "without an intercept and period effects, whose lags the Durbin model does not have; "
+    "standardise W by rows, or take effects='unit'"
+)
+
+
 def simplification_tests(models: dict[Model, RegressionResult]) -> TestSet:
     """Return likelihood ratio and Wald tests of the Durbin model against its special cases.
 
@@ -36,6 +43,12 @@ def simplification_tests(models: dict[Model, RegressionResult]) -> TestSet:
     Returns
     -------
     TestSet
+
+    Notes
+    -----
+    The error model is ``(I - lam W)(y - X beta - a 1) = e``. It is a Durbin model if W 1 is a
+    multiple of 1; else it has the regressor W 1 (in each period, with period effects), which the
+    Durbin model lacks, and the likelihood of the "larger" model can be the lower one.
     """
     tests: list[HypothesisTest | NotApplicable] = []
     pairs: tuple[tuple[Model, Model, str], ...] = (
@@ -49,10 +62,22 @@ def simplification_tests(models: dict[Model, RegressionResult]) -> TestSet:
         if absent := [model.upper() for model in (larger, smaller) if model not in models]:
             tests.append(NotApplicable(name, null, _not_fitted(absent)))
             continue
+        if (larger, smaller) == ("sdm", "sem") and not _has_common_factors(models[larger]):
+            tests.append(NotApplicable(name, null, _NOT_NESTED))
+            continue
         statistic = 2 * (models[larger].loglik - models[smaller].loglik)
         df = 1 if smaller == "slx" else len(models[larger].spec.lagged)
         tests.append(chi2_test(name, null, statistic, df))
     return TestSet([*tests, *_wald_tests(models.get("sdm"))])
+
+
+def _has_common_factors(durbin: RegressionResult) -> bool:
+    """Whether the Durbin model contains the error model, as it has the lag of every column."""
+    if not durbin.spec.sweeps_periods and set(durbin.spec.regressors) == set(durbin.spec.lagged):
+        return True
+    matrix = durbin.terms.matrices_y[0]
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    return bool(np.ptp(sums) <= 1e-9 * np.abs(sums).max())
 
 
 def _not_fitted(models: list[str]) -> str:
@@ -88,10 +113,13 @@ def _wald_tests(durbin: RegressionResult | None) -> list[HypothesisTest | NotApp
         "SEM": (theta + rho * beta, common),
         "SLX": (np.array([rho]), only_rho),
     }
-    return [
+    tests: list[HypothesisTest | NotApplicable] = [
         wald_test(names[model], nulls[model], gap, gradient, durbin.cov.to_numpy())
         for model, (gap, gradient) in gaps.items()
     ]
+    if not _has_common_factors(durbin):
+        tests[1] = NotApplicable(names["SEM"], nulls["SEM"], _NOT_NESTED)
+    return tests
 
 
 def fixed_effects_tests(

@@ -12,7 +12,7 @@ __all__ = ["recommend"]
 Tests = Mapping[str, HypothesisTest | NotApplicable]
 
 
-def recommend(tests: Tests, level: float) -> tuple[str, Message]:
+def recommend(tests: Tests, level: float, *, lags: bool = True) -> tuple[str, Message]:
     """Return a model and the sentences that explain the choice.
 
     Parameters
@@ -21,6 +21,8 @@ def recommend(tests: Tests, level: float) -> tuple[str, Message]:
         Tests of the specification path, by name.
     level : float
         Level of significance.
+    lags : bool
+        Whether there are regressors to lag: without them the Durbin model is the lag model.
 
     Returns
     -------
@@ -29,7 +31,10 @@ def recommend(tests: Tests, level: float) -> tuple[str, Message]:
     Message
     """
     dependent = _rejects(tests, "LM lag", level) or _rejects(tests, "LM error", level)
-    model, sentences = (_with_dependence if dependent else _without_dependence)(tests, level)
+    if not lags:
+        model, sentences = _without_lags(tests, dependent=dependent)
+    else:
+        model, sentences = (_with_dependence if dependent else _without_dependence)(tests, level)
     rule = t("Rule: Elhorst (2010), tests at {level:g}.", level=level)
     return model, join(" ", [*sentences, rule])
 
@@ -46,16 +51,35 @@ def _p(tests: Tests, name: str) -> Message:
     return t("p < 0.0001") if p_value < 1e-4 else t("p = {p:.4f}", p=p_value)
 
 
-def _without_dependence(tests: Tests, level: float) -> tuple[str, list[Message]]:
-    start = t(
+def _no_dependence(tests: Tests) -> Message:
+    return t(
         "Neither a spatial lag (LM, {lag}) nor a spatial error ({error}) is found in the linear "
         "model.",
         lag=_p(tests, "LM lag"),
         error=_p(tests, "LM error"),
     )
+
+
+def _dependence(tests: Tests) -> Message:
+    return t(
+        "The linear model has spatial dependence (LM lag, {lag}; LM error, {error}).",
+        lag=_p(tests, "LM lag"),
+        error=_p(tests, "LM error"),
+    )
+
+
+def _without_lags(tests: Tests, *, dependent: bool) -> tuple[str, list[Message]]:
+    if not dependent:
+        return "ols", [_no_dependence(tests), _RECOMMENDED_LINEAR]
+    reason = t("Without regressors the Durbin model is the lag model.")
+    return "sar", [_dependence(tests), reason, _RECOMMENDED_LAG]
+
+
+def _without_dependence(tests: Tests, level: float) -> tuple[str, list[Message]]:
+    start = _no_dependence(tests)
     against_slx, against_sar = "Wald: SDM against SLX", "LR: SDM against SAR"
     if not _rejects(tests, against_slx, level) and not _rejects(tests, against_sar, level):
-        return "ols", [start, t("Recommended: the linear model.")]
+        return "ols", [start, _RECOMMENDED_LINEAR]
     if _rejects(tests, "LR: SDM against SLX", level):
         reason = t(
             "With W X in the model, rho differs from zero (LR, {p}).",
@@ -68,11 +92,7 @@ def _without_dependence(tests: Tests, level: float) -> tuple[str, list[Message]]
 def _with_dependence(tests: Tests, level: float) -> tuple[str, list[Message]]:
     against_sar, against_sem = "LR: SDM against SAR", "LR: SDM against SEM"
     start = [
-        t(
-            "The linear model has spatial dependence (LM lag, {lag}; LM error, {error}).",
-            lag=_p(tests, "LM lag"),
-            error=_p(tests, "LM error"),
-        ),
+        _dependence(tests),
         t(
             "The Durbin model against the lag model: {lag}; against the error model: {error} (LR).",
             lag=_p(tests, against_sar),
@@ -90,7 +110,7 @@ def _with_dependence(tests: Tests, level: float) -> tuple[str, list[Message]]:
     may_error = tests[against_sem].applicable and not not_error
     if may_lag and to_lag and not to_error:
         reason = t("theta = 0 is not rejected, and the robust LM tests point to the spatial lag.")
-        return "sar", [*start, reason, t("Recommended: SAR.")]
+        return "sar", [*start, reason, _RECOMMENDED_LAG]
     if may_error and to_error and not to_lag:
         reason = t(
             "The common factor is not rejected, and the robust LM tests point to the spatial error."
@@ -107,4 +127,6 @@ def _with_dependence(tests: Tests, level: float) -> tuple[str, list[Message]]:
     return "sdm", [*start, reason, _RECOMMENDED_DURBIN]
 
 
+_RECOMMENDED_LINEAR = t("Recommended: the linear model.")
+_RECOMMENDED_LAG = t("Recommended: SAR.")
 _RECOMMENDED_DURBIN = t("Recommended: the spatial Durbin model (SDM).")

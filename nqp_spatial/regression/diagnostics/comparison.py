@@ -37,6 +37,7 @@ class Comparison(Displayed):
         p_value, conf_low, conf_high``.
     models : dict of RegressionResult
     effects : dict of EffectsResult
+        Without models that have none, as a note says.
     params, std_errors : DataFrame
         One row per parameter, one column per model; missing if the model does not have the
         parameter.
@@ -74,9 +75,10 @@ class Comparison(Displayed):
     tests: TestSet = field(default_factory=TestSet)
 
     def _blocks(self) -> list[Block]:
+        effects: list[Block] = ["Effects", self.effect_estimates]
         return [
-            "Coefficients", self.params, "Effects", self.effect_estimates, "Criteria",
-            self.criteria, *notes_of(self.notes),
+            "Coefficients", self.params, *([] if self.effect_estimates.empty else effects),
+            "Criteria", self.criteria, *notes_of(self.notes),
         ]  # fmt: skip
 
 
@@ -178,7 +180,7 @@ def compare(
     if not fitted:
         raise OptionError("compare takes a mapping from headings to results of fit; got nothing")
     models = {str(name): model for name, model in fitted.items()}
-    effects = {name: model.effects(draws, seed=seed) for name, model in models.items()}
+    effects, reasons = _effects_of(models, draws, seed)
     keys = ["variable", "horizon", "effect"]
     estimates = {name: result.frame.set_index(keys)["estimate"] for name, result in effects.items()}
     criteria = criteria_of(models)
@@ -189,11 +191,24 @@ def compare(
         effects=effects,
         params=pd.concat({name: model.params for name, model in models.items()}, axis=1),
         std_errors=pd.concat({name: model.std_errors for name, model in models.items()}, axis=1),
-        effect_estimates=pd.concat(estimates, axis=1),
+        effect_estimates=pd.concat(estimates, axis=1) if estimates else pd.DataFrame(),
         criteria=criteria,
         spec=Spec(draws=draws, seed=seed),
-        notes=notes_on_criteria(models),
+        notes=(*notes_on_criteria(models), *reasons),
     )
+
+
+def _effects_of(
+    models: Mapping[str, RegressionResult], draws: int, seed: int | None
+) -> tuple[dict[str, EffectsResult], tuple[str, ...]]:
+    """Return effects by model, and the reasons why some have none."""
+    effects, reasons = {}, []
+    for name, model in models.items():
+        try:
+            effects[name] = model.effects(draws, seed=seed)
+        except NqpError as error:
+            reasons.append(t("{model} has no effects: {reason}", model=name, reason=str(error)))
+    return effects, tuple(reasons)
 
 
 @checked

@@ -148,7 +148,9 @@ def diagnostics(
     panel : SpatialPanel
         Balanced and complete in the columns used.
     weights : SpatialWeights, Graph or W
-    effects : {"none", "unit", "period", "two-way"}
+    effects : {"none", "unit", "period", "two-way", "random", "correlated-random"}
+        As in `fit`. With random effects, score tests and tests of residuals are those of the pooled
+        model.
     correction : {"auto", "none", "transformation"}
         As in `fit`, for all models.
     level : float
@@ -182,6 +184,10 @@ def diagnostics(
     the test of unit effects rejects too often. With a hundred units or fewer so does the Hausman
     test (7 to 8 % at the 5 % level, benchmarks/calibration_tests.csv); Mundlak's test, which
     accounts for the number of coefficients relative to units, has the correct size.
+
+    Where row sums of W differ, a model with spatial errors is a special case of the Durbin model
+    only with unit effects alone: the lag of an intercept, or of a period effect, is not in the
+    Durbin model. The tests of its common factor are then not applicable.
 
     Hausman tests compare the slopes of W X and X only, and their number is the degrees of freedom
     (Mutl and Pfaffermayr 2011; Elhorst counts rho too). With two-way effects both models have
@@ -219,9 +225,11 @@ def diagnostics(
     tests = TestSet([test for group in groups.values() for test in group.values()])
     frame = tests.frame
     frame.insert(0, "group", [name for name, group in groups.items() for _ in group])
-    model, recommendation = recommend(tests, level)
+    durbin = models.get("sdm")
+    lags = durbin is None or bool(durbin.spec.lagged)
+    model, recommendation = recommend(tests, level, lags=lags)
     posterior, reasons = _posterior(formula, panel, w, effects, functions)
-    fitted = models.get("sdm") or next(iter(models.values()), None)
+    fitted = durbin or next(iter(models.values()), None)
     used: Correction = "none" if fitted is None else fitted.spec.correction
     measurable = panel.n_periods > 2 and panel.n_units > 1
     return DiagnosticsResult(

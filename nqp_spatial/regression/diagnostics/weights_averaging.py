@@ -76,7 +76,7 @@ class AveragedWeights(Displayed):
     effects : DataFrame
         Averaged over subsets and parameters: ``variable, effect, estimate`` (posterior median),
         ``conf_low, conf_high`` and ``p_value``, twice the smaller of the posterior probabilities
-        that the effect is positive and that it is not.
+        that the effect is positive and that it is not, at least ``2 / (draws + 1)``.
     model : RegressionResult
         The most probable subset, fitted by maximum likelihood.
     spec : Spec
@@ -112,6 +112,10 @@ class AveragedWeights(Displayed):
 
     def _blocks(self) -> list[Block]:
         spec = self.spec
+        effects: list[Block] = [
+            t("Averaged effects, level {level:g}", level=spec["level"]),
+            self.effects,
+        ]
         return [
             t(
                 "Averaging over weights. {model}, {effects}; {formula}",
@@ -122,8 +126,7 @@ class AveragedWeights(Displayed):
             self.frame,
             t("The most probable subsets of {count}", count=len(self.models)),
             self.models.head(5),
-            t("Averaged effects, level {level:g}", level=spec["level"]),
-            self.effects,
+            *([] if self.effects.empty else effects),
             *notes_of(self.notes),
         ]
 

@@ -301,16 +301,19 @@ def _notes(
     test: HypothesisTest | NotApplicable, model: RegressionResult, plain: RegressionResult
 ) -> tuple[str, ...]:
     rho, before = (float(result.params["spatial", "rho"]) for result in (model, plain))
-    values = {"rho": rho, "before": before, "p": test.p_value}
+    if not test.applicable:
+        return ()
+    p = t("p < 0.0001") if test.p_value < 1e-4 else t("p = {p:.4f}", p=test.p_value)
+    values = {"rho": rho, "before": before, "p": p}
     if test.p_value < 0.05:
         note = t(
-            "the weights are not exogenous (p = {p:.3f}): report the model with control, where rho "
+            "the weights are not exogenous ({p}): report the model with control, where rho "
             "is {rho:.3f} and not {before:.3f}",
             **values,
         )
     else:
         note = t(
-            "exogeneity of the weights is not rejected (p = {p:.3f}); rho is {rho:.3f} with and "
+            "exogeneity of the weights is not rejected ({p}); rho is {rho:.3f} with and "
             "{before:.3f} without control",
             **values,
         )

@@ -91,7 +91,7 @@ def _nearest_point(score: AdjustedScore, start: np.ndarray) -> Root | None:
     """
     root = np.linalg.cholesky(score.information(start))  # of the information: L L'
     unit = score.unit(start)
-    bounds = 0.98 * np.minimum(_bounds(score), 2.0)
+    bounds = 0.98 * np.minimum(_bounds(score), 2.0 * _ends(score)[score.positions])
 
     def scaled(x: np.ndarray) -> np.ndarray:
         return np.asarray(scipy.linalg.solve_triangular(root, score.at(x)[0], lower=True)) / unit
@@ -130,19 +130,24 @@ def _standard_errors(score: AdjustedScore, start: np.ndarray) -> np.ndarray:
     """Return rough standard errors: those of independent least squares."""
     r = score.products.at(score.full(start)[3])[0]
     sizes = np.sqrt(r[0, 0] / score.observations / np.diag(r)[1:])
-    errors = np.full(len(start), 1 / np.sqrt(score.observations))
+    errors = _ends(score)[score.positions] / np.sqrt(score.observations)
     errors[: len(sizes)] = sizes
     return errors
 
 
 def _bounds(score: AdjustedScore) -> np.ndarray:
     """Return the largest moduli of (tau, eta, rho, lam) that a search may reach."""
-    bounds = np.full(4, 3.0)
-    for position, spectrum in ((2, score.spectrum), (3, score.errors)):
+    return (_ends(score) * np.array([3.0, 3.0, 1.0, 1.0]))[score.positions]
+
+
+def _ends(score: AdjustedScore) -> np.ndarray:
+    """Return one for tau, and the ends of the intervals of (rho, rho, lam) for (eta, rho, lam)."""
+    ends = np.ones(4)
+    for positions, spectrum in ((slice(1, 3), score.spectrum), (3, score.errors)):
         if spectrum is not None:
             largest = float(np.abs(spectrum.points).max())
-            bounds[position] = 1 / largest if largest > 0 else np.inf
-    return bounds[score.positions]
+            ends[positions] = 1 / largest if largest > 0 else np.inf
+    return ends
 
 
 def _inside(score: AdjustedScore, point: np.ndarray, bounds: np.ndarray) -> bool:

@@ -40,6 +40,7 @@ from nqp_spatial.regression.covariance.quadratic_forms import QuadraticForms, Sp
 from nqp_spatial.regression.estimators.estimated import Estimated
 from nqp_spatial.regression.likelihood.several_lags import spectral_radius_of, weighted_sum
 from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.weights._spectrum import spectral_radius
 
 __all__ = [
     "bordered",
@@ -114,13 +115,13 @@ def fit_gs2sls(
     ]
     moments = _Moments(terms.matrix_u, spec, data.shape, data.dependence, bool(is_endogenous.any()))
     first = _second_stage(data, h, 0.0)
+    notes += _stability(first.estimate, terms)
     if not spec.has_lam:
-        notes += _stability(first.estimate, terms) if spec.has_rho else []
         cov, more = first.covariance()
         tests = {"J": first.overidentification(h)}
         return Estimated(first.estimate, cov, notes=(*notes, *more), tests=tests)
     # Residuals, lam with equal weights, filtered regression, lam with the weights that it implies.
-    lam = moments.minimum(first.estimate, np.eye(2))
+    lam = moments.minimum(first.estimate)
     second = _second_stage(data, h, lam)
     precision = inverted(moments.variance(second), "the variance of the moments of lam")
     lam = moments.minimum(second.estimate, precision)
@@ -133,15 +134,14 @@ def fit_gs2sls(
         scale = np.append(usual, np.sqrt(cov[-2, -2]))
         cov[:-1, :-1], more = positive(cov[:-1, :-1], scale)
         notes += [*data.dependence.notes(spec), *more]
-    notes += _stability(last.estimate, terms) if spec.has_rho else []
     tests = {"J": second.overidentification(h)}
     return Estimated(last.estimate, cov, notes=tuple(notes), tests=tests)
 
 
 def _stability(estimate: Estimate, terms: TermWeights) -> list[str]:
-    """Return a note if rho, or several, lie outside the region in which effects exist."""
-    norms = [float(abs(matrix).sum(axis=1).max()) for matrix in terms.matrices_y]
-    if sum(abs(rho) * norm for rho, norm in zip(estimate.rho, norms, strict=False)) < 1:
+    """Return a note if rho, or several of them, lie outside the region in which effects exist."""
+    sums = [float(abs(matrix).sum(axis=1).max()) for matrix in terms.matrices_y]
+    if not sums or np.abs(estimate.rho) @ np.array(sums) < 1:  # a bound of the spectral radius
         return []
     radius = spectral_radius_of(terms.matrices_y, estimate.rho)
     if radius < 1:
@@ -447,9 +447,16 @@ class _Moments:
             values[which] = u @ on_u / 2, -(lagged @ on_u), lagged @ on_lagged / 2
         return values / len(u)
 
-    def minimum(self, estimate: Estimate, weights: np.ndarray) -> float:
-        """Return the lam that minimises ``q'weights q``, a quartic polynomial."""
-        q = self.coefficients(estimate)
+    def minimum(self, estimate: Estimate, weights: np.ndarray | None = None) -> float:
+        """Return the lam that minimises ``q'weights q``, a quartic polynomial.
+
+        The weights are equal by default, of the moments of W divided by its spectral radius: then
+        lam does not depend on the size of W.
+        """
+        radius = self._radius()
+        sizes = np.array([radius**2, radius])
+        q = self.coefficients(estimate) / sizes[:, None] / radius ** np.arange(3)
+        weights = np.eye(2) if weights is None else weights * np.outer(sizes, sizes)
         quartic = sum(
             weights[i, j] * np.polynomial.Polynomial(q[i]) * np.polynomial.Polynomial(q[j])
             for i in (0, 1)
@@ -461,10 +468,20 @@ class _Moments:
         admissible = real[np.abs(real) < 1]
         if not len(admissible):
             raise ConvergenceError(
-                "the moments of the errors have no lam between -1 and 1; the model of the errors "
-                "does not fit: try model='sar' or 'sdm'"
+                f"the moments of the errors have no lam between {-1 / radius:.4g} and "
+                f"{1 / radius:.4g}; the model of the errors does not fit: try model='sar' or 'sdm'"
             )
-        return float(admissible[np.argmin(quartic(admissible))])
+        return float(admissible[np.argmin(quartic(admissible))]) / radius
+
+    def _radius(self) -> float:
+        """Return the spectral radius of W, one for standardised weights."""
+        assert self.matrix is not None
+        sums = np.asarray(self.matrix.sum(axis=1)).ravel()
+        if np.ptp(sums) <= 1e-9 * sums.max():
+            radius = float(sums.max())
+        else:
+            radius = spectral_radius(self.matrix)
+        return 1.0 if abs(radius - 1) < 1e-9 else radius
 
     def _spread(self, stage: _Stage) -> tuple[np.ndarray, float]:
         """Return error variances, shape (n, 1) or (n, T), and how many periods share one."""

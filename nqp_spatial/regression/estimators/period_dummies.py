@@ -56,26 +56,31 @@ def adjusted_estimate(
         score = info.score_bias_of_periods(moved, outcome, terms.matrix_u)
         return np.asarray(score[k : k + 2][active])
 
+    # In shares of the intervals, so that nothing depends on the size of the weights.
+    scale = _interval_ends(likelihood, active)
+
     def bias_slopes(x: np.ndarray) -> np.ndarray:
-        steps = _STEP * np.eye(len(x))
-        return np.column_stack([(bias(x + s) - bias(x - s)) / (2 * _STEP) for s in steps])
+        steps = _STEP * np.diag(scale)
+        slopes = [(bias(x + s) - bias(x - s)) / (2 * s.max()) for s in steps]
+        return np.column_stack(slopes)
 
     x = np.array([*estimate.rho, estimate.lam])[active]
     score = adjusted.derivatives(_point(x, active))[0] + bias(x)
     for _ in range(_ROUNDS):
         hessian = adjusted.derivatives(_point(x, active))[1] + bias_slopes(x)
+        hessian, slope = hessian * np.outer(scale, scale), score * scale
         values, axes = np.linalg.eigh((hessian + hessian.T) / 2)
         if values.max() >= 0:  # uphill along the axes, scaled by the sizes of the curvatures
-            move = axes @ (axes.T @ score / np.abs(values))
+            move = scale * (axes @ (axes.T @ slope / np.abs(values)))
         else:
-            move = -np.linalg.solve(hessian, score)
+            move = -scale * np.linalg.solve(hessian, slope)
         share = _admissible(x, move, likelihood, active)
         x = x + share * move
         score = adjusted.derivatives(_point(x, active))[0] + bias(x)
-        if share == 1.0 and np.abs(move).max() < 1e-11:
+        if share == 1.0 and np.abs(move / scale).max() < 1e-11:
             break
     else:
-        if not np.abs(move).max() < 1e-7:
+        if not np.abs(move / scale).max() < 1e-7:
             return None
     slopes = bias_slopes(x)
     hessian = adjusted.derivatives(_point(x, active))[1] + slopes
@@ -89,6 +94,16 @@ def _point(x: np.ndarray, active: list[int]) -> np.ndarray:
     point = np.array([0.0, 0.0, 1.0])
     point[active] = x
     return point
+
+
+def _interval_ends(likelihood: ConcentratedLikelihood, active: list[int]) -> np.ndarray:
+    """Return the upper ends of the intervals of the active parameters."""
+    ends = []
+    for which in active:
+        logdet = likelihood.logdets[which]
+        assert logdet is not None and not isinstance(logdet, LagMatrices)
+        ends.append(logdet.interval[1])
+    return np.array(ends)
 
 
 def _admissible(

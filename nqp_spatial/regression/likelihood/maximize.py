@@ -463,6 +463,6 @@ def _refuse_edges(u: np.ndarray, limit: float, coordinates: BoundedCoordinates) 
                 f"the likelihood of {NAMES[which]} rises up to the {side} edge of its interval "
                 f"({-1 / radius:.4g}, {1 / radius:.4g}): spatial dependence of this form explains "
                 "the data without limit, or hardly anything is left to tell it by. Check for units "
-                "that repeat each other, a common trend that effects='two-way' would take out, and "
+                "that repeat each other, a common trend if there are no period effects, and "
                 "weights so dense that period effects take nearly all of Wy"
             )

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression._formulas import columns_of
+from nqp_spatial.regression._formulas import columns_of, terms_of
 from nqp_spatial.report.study._faults import SettingError, fault_sentences
 from nqp_spatial.report.study.settings import (
     STEPS,
@@ -93,6 +93,12 @@ class StudyConfig(Table):
         derived = {f"log_{name}" for name in self.data.logs}
         derived |= {self.index.name} if self.index.indicators else set()
         return [name for name in dict.fromkeys(columns) if name not in derived]
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether the model has effects of regressors that differ from its coefficients."""
+        formula = self.model.formula
+        return self.model.model != "ols" and bool(formula) and bool(terms_of(str(formula)))
 
     @model_validator(mode="after")
     def _agree(self) -> StudyConfig:

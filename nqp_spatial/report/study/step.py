@@ -151,7 +151,8 @@ def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, st
     template = _environment().get_template(name)
     context = {
         **dict(config), "y": config.outcome_name, "columns": config.columns,
-        "described": _described(config), "index_label": translate(t("Index")), **values,
+        "described": _described(config), "index_label": translate(t("Index")),
+        "has_effects": config.has_effects, **values,
     }  # fmt: skip
     needed = template.blocks.get("needed")
     parts = "" if needed is None else "".join(needed(template.new_context(context)))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from nqp_spatial.core.options import Digits, checked
-from nqp_spatial.core.text import Lang, Message, t, translate
+from nqp_spatial.core.text import Lang, Message, join, t, translate
+from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import EffectsResult
 from nqp_spatial.report.tables._cells import STARS_NOTE, by_panel, stars, with_error
 from nqp_spatial.report.tables._headings import by_heading, row_label, same_or_each, shared_labels
 from nqp_spatial.report.tables._writers import table_file
 
-__all__ = ["effect_cells", "effects_table", "inference_of"]
+__all__ = ["effect_cells", "effects_table", "inference_of", "terms_note"]
 
 
 @checked
@@ -54,7 +55,7 @@ def effects_table(
     Raises
     ------
     OptionError
-        If the file extension is unknown or there are no results.
+        If the file extension is unknown, or there are no results or no effects in them.
 
     Examples
     --------
@@ -65,6 +66,8 @@ def effects_table(
     'effects.docx'
     """
     results = by_heading(effects, EffectsResult)
+    if all(result.frame.empty for result in results.values()):
+        raise OptionError("there are no effects to write: the models have no regressors")
     with table_file(path, digits, caption, notes, lang) as table:
         shared = shared_labels(results.values())
         columns = {
@@ -77,6 +80,7 @@ def effects_table(
             STARS_NOTE,
             t("Inference on effects by {value}.", value=how),
             t("Model: {value}.", value=models),
+            terms_note(results.values()),
         ]
         return table.write(by_panel(columns), about)
 
@@ -104,8 +108,14 @@ def effect_cells(
 
 def _stated(row: Mapping[Any, Any], effects: EffectsResult) -> str:
     """Return the stated values of moderators at which an effect is."""
-    values = [f"{effects.labels.get(name, name)} = {row[name]}" for name in effects.moderators]
+    values = [
+        f"{effects.labels.get(name, name)} = {_short(row[name])}" for name in effects.moderators
+    ]
     return f" ({', '.join(values)})" if values else ""
+
+
+def _short(value: object) -> object:
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _heading(horizon: object, effect: str) -> Message:
@@ -129,3 +139,9 @@ def inference_of(effects: EffectsResult) -> Message:
     if effects.spec["method"] == "fieller":
         return t("inverted tests (Fieller)")
     return t("the delta method")
+
+
+def terms_note(results: Iterable[EffectsResult]) -> Message | str:
+    """Return what the notes of effects say, such as which terms a row is of, or nothing."""
+    notes = list(dict.fromkeys(note for result in results for note in result.notes))
+    return t("On effects: {notes}.", notes=join("; ", notes)) if notes else ""

@@ -15,7 +15,7 @@ from nqp_spatial.regression import EffectsResult, RegressionResult
 from nqp_spatial.report.tables._cells import STARS_NOTE, by_panel, stars, with_error
 from nqp_spatial.report.tables._headings import by_heading, row_label, same_or_each, shared_labels
 from nqp_spatial.report.tables._writers import table_file
-from nqp_spatial.report.tables.effects import effect_cells, inference_of
+from nqp_spatial.report.tables.effects import effect_cells, inference_of, terms_note
 
 __all__ = ["regression_table"]
 
@@ -187,4 +187,5 @@ def _about(
         t("Correction: {value}.", value=same_or_each(corrections)),
         t("Covariance: {value}.", value=same_or_each(covariances)),
         t("Inference on effects by {value}.", value=same_or_each(inference)) if impacts else "",
+        terms_note(impacts.values()),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ def model(config: StudyConfig) -> Step:
     if not config.model.formula:
         return left_out("model", title, t("[model] formula is not given"))
     figures = []
-    if config.model.model != "ols":
+    if config.has_effects:
         figures = [("effects", t("Direct, indirect and total effects with 95 % intervals."))]
     return make_step("model", title, config, _read, figures=figures)
 
