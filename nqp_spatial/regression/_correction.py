@@ -38,13 +38,15 @@ def resolve_correction(
         return "transformation", ()  # of sigma2 only: divided by the observations after demeaning
     if spec.is_dynamic and spec.sweeps_units:
         return _resolve_dynamic(correction, spec, terms)
+    # W y_(t-1) alone has no log-determinant that period dummies would bias.
+    contemporaneous = spec.has_rho or spec.has_lam
     if correction == "auto":
-        if spec.effects == "unit" or stochastic:
+        if spec.effects == "unit" or stochastic or not contemporaneous:
             return "transformation", ()
         return "bias", (_PERIOD_DUMMIES,)
-    if correction == "transformation" and spec.effects != "unit":
+    if correction == "transformation" and spec.effects != "unit" and contemporaneous:
         _require_stochastic(correction, spec, terms)
-    if correction == "bias" and spec.effects != "unit" and (spec.has_rho or spec.has_lam):
+    if correction == "bias" and spec.effects != "unit" and contemporaneous:
         return "bias", (BIAS_CORRECTED if stochastic else _PERIOD_DUMMIES,)
     if correction == "bias":
         # Unit effects alone bias sigma2 only, and models without rho have nothing else to correct:
@@ -88,5 +90,6 @@ def _require_demeaning(spec: RegressionSpec, terms: TermWeights) -> None:
     if weights is not None and spec.sweeps_periods and not weights.rows_add_to_one:
         raise OptionError(
             f"estimator='m' with spatial errors and {spec.effects} effects needs weights whose "
-            f"rows add to one; {row_sum_advice(weights)}, or use effects='unit'"
+            f"rows add to one; {row_sum_advice(weights)}, or use effects='unit' or "
+            "estimator='gs2sls'"
         )

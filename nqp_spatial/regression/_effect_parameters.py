@@ -146,11 +146,23 @@ def draw_parameters(parameters: EffectParameters, draws: int, seed: int | None) 
     rng = np.random.default_rng(seed)
     # Scaled before the decomposition, so that it does not depend on the units of measurement.
     scale = np.sqrt(np.diag(parameters.cov))
+    root = _square_root(parameters.cov / np.outer(scale, scale))
+    steps = rng.standard_normal((draws, len(scale))) @ root.T
+    return np.asarray(parameters.estimates + steps * scale)
+
+
+def _square_root(correlations: np.ndarray) -> np.ndarray:
+    """Return L with L L' equal to a positive semi-definite matrix.
+
+    Covariances by fewer clusters than coefficients are singular; L is then their symmetric root.
+    """
     try:
-        lower = np.linalg.cholesky(parameters.cov / np.outer(scale, scale))
+        return np.asarray(np.linalg.cholesky(correlations))
     except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(correlations)
+    if not values[0] > -1e-8 * values[-1]:
         raise OptionError(
-            "the covariance of the estimates is singular, so that nothing can be drawn from it "
-            "(few units or periods make it so); use method='delta'"
-        ) from None
-    return parameters.estimates + (rng.standard_normal((draws, len(scale))) @ lower.T) * scale
+            "the covariance of the estimates is not positive semi-definite, so that nothing can be "
+            "drawn from it; use method='delta'"
+        )
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)

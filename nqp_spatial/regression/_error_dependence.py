@@ -16,7 +16,14 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression.spec import Kernel, RegressionSpec
 from nqp_spatial.weights._coordinates import coordinates_of
 
-__all__ = ["Clusters", "ErrorDependence", "Nearness", "clusters_of", "error_dependence"]
+__all__ = [
+    "FEW_CLUSTERS",
+    "Clusters",
+    "ErrorDependence",
+    "Nearness",
+    "clusters_of",
+    "error_dependence",
+]
 
 #: Clusters below which tests from them reject too often (Cameron, Gelbach and Miller 2008).
 FEW_CLUSTERS = 20
@@ -154,7 +161,7 @@ class ErrorDependence:
                 t(
                     "where errors of different units are correlated, maximum likelihood does not "
                     "estimate rho and lam consistently, and intervals are those of its limit; "
-                    "compare with estimator='gs2sls'"
+                    "estimator='gs2sls', where it is offered, is consistent for rho"
                 )
             )
         if between and spec.estimator == "gs2sls" and spec.has_lam:

@@ -37,6 +37,7 @@ from nqp_spatial.regression._effect_parameters import EffectParameters, effect_p
 from nqp_spatial.regression._effect_paths import EigenDecomposition
 from nqp_spatial.regression._effect_rows import at_columns, effect_rows, rows_of_terms
 from nqp_spatial.regression._effect_values import KINDS
+from nqp_spatial.regression._error_dependence import FEW_CLUSTERS
 from nqp_spatial.regression._estimated import EstimatedModel
 from nqp_spatial.regression._mean_responses import MeanResponses
 from nqp_spatial.regression._trace_functions import TraceFunctions
@@ -240,6 +241,7 @@ def effects_of(
         *stability,
         *rows.notes,
         *_notes_on_intervals(frame, used),
+        *_notes_on_clusters(model, used),
         *_notes_on_probes(parameters, responses, names, frame),
     )
     return EffectsResult(
@@ -284,6 +286,21 @@ def _linearised(
         return by_delta(point, gradient, parameters.cov, level, model.df_resid)
     denominator, slopes = parameters.denominator(horizon, responses.traces.interval[1])
     return by_fieller(point, gradient, denominator, slopes, parameters.cov, level)
+
+
+def _notes_on_clusters(model: EstimatedModel, method: Method) -> list[str]:
+    """Say where few clusters make normal intervals too short."""
+    few = model.spec.covariance == "cluster" and model.df_resid < FEW_CLUSTERS - 1
+    if method == "delta" or not few:
+        return []
+    return [
+        t(
+            "these intervals are normal and too short with {count} clusters; method='delta' takes "
+            "{free} degrees of freedom",
+            count=int(model.df_resid) + 1,
+            free=int(model.df_resid),
+        )
+    ]
 
 
 def _notes_on_intervals(frame: pd.DataFrame, method: Method) -> list[str]:

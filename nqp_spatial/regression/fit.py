@@ -333,7 +333,7 @@ def parts_data(
     durbin: str | Iterable[str] | None = None,
     correction: Literal["auto", "none"] = "auto",
     covariance: Covariance = "observed",
-    estimator: Estimator = "ml",
+    estimator: Literal["ml", "gs2sls"] | None = None,
     cluster: str | Iterable[str] | None = None,
     cutoff_km: float | None = None,
     kernel: Kernel = "bartlett",
@@ -347,8 +347,10 @@ def parts_data(
 
     Parameters
     ----------
-    formula, panel, effects, durbin, covariance, estimator, functions
+    formula, panel, effects, durbin, covariance, functions
         As in `fit`.
+    estimator : {"ml", "gs2sls"}, optional
+        None where a function has no other than likelihood.
     cluster, cutoff_km, kernel, lags
         As in `fit`.
     terms : TermWeights
@@ -359,11 +361,13 @@ def parts_data(
         Unit effects are transformed away. ``auto`` subtracts the bias due to period dummies.
     """
     _check_shape(panel, effects, dynamic=False)
-    if covariance == "robust" and estimator == "ml":
+    if covariance == "robust" and estimator != "gs2sls":
+        instead = "estimator='gs2sls', or " if estimator else ""
         raise OptionError(
             "covariance='robust' is not offered by likelihood, which is biased where variances "
-            "differ; use estimator='gs2sls', or covariance='qml' for errors that are not normal"
+            f"differ; use {instead}covariance='qml' for errors that are not normal"
         )
+    estimator = estimator or "ml"
     if covariance == "driscoll-kraay":
         require_even_steps(panel.periods, "covariance='driscoll-kraay'")
     chosen: Correction = "transformation" if effects == "unit" or estimator == "gs2sls" else "none"

@@ -247,8 +247,8 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
         raise OptionError(
             f"covariance='robust' is not offered for model {spec.model!r} by likelihood, whose "
             "estimates of rho and lam are themselves biased where variances differ; use "
-            "estimator='m' (adjusted scores) or 'gs2sls' with covariance='robust', or, for errors "
-            "of equal variance that are not normal, covariance='qml'"
+            f"{_robust_instead(spec)}, or, for errors of equal variance that are not normal, "
+            "covariance='qml'"
         )
     if kind == "cluster" and n_units < 2:
         raise OptionError("covariance='cluster' needs two units or more, this panel has one")
@@ -257,6 +257,15 @@ def check_covariance(spec: RegressionSpec, n_units: int, n_periods: int) -> None
             "covariance='driscoll-kraay' adds up over periods and needs many of them, some thirty; "
             f"this panel has {n_periods}"
         )
+
+
+def _robust_instead(spec: RegressionSpec) -> str:
+    """Return, in words, what is valid under heteroskedasticity in a model with rho or lam."""
+    if not spec.is_dynamic:
+        return "estimator='m' (adjusted scores) or 'gs2sls' with covariance='robust'"
+    if spec.sweeps_units:
+        return "estimator='m' (adjusted scores) with covariance='robust'"
+    return "effects='unit' or 'two-way', which have adjusted scores that allow for it"
 
 
 def _check_quasi_likelihood(spec: RegressionSpec) -> None:

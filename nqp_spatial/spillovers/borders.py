@@ -377,7 +377,7 @@ def barrier(
     lag_regressors : bool
         Whether W X is in the model.
     covariance, cluster, cutoff_km, kernel, lags : optional
-        As in `fit`.
+        As in `fit`, by likelihood: "robust" is not offered.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
 

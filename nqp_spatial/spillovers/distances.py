@@ -24,6 +24,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import BoundaryError, CollinearityError, ConvergenceError, OptionError
 from nqp_spatial.regression import fit as fit_model
+from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.fit import fit_parts, parts_data
@@ -181,7 +182,7 @@ def reach(
     level : float
         Confidence level of the intervals.
     covariance, cluster, cutoff_km, kernel, lags : optional
-        As in `fit`.
+        As in `fit`, by likelihood: "robust" is not offered.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
@@ -233,7 +234,8 @@ def reach(
         cluster=cluster, cutoff_km=cutoff_km, kernel=kernel, lags=lags, functions=functions,
     )  # fmt: skip
     model = fit_parts(panel, data)
-    if not model.spec.regressors:
+    regressors = [name for name in model.spec.regressors if name != INTERCEPT]
+    if not regressors:
         raise OptionError(f"{formula!r} has no regressor whose effects could have a reach")
     masks = []
     for part in x_parts.values():
@@ -247,7 +249,7 @@ def reach(
         bounds.append((bounds[-1][1], np.inf))
     rng = np.random.default_rng(seed)
     tables, ends = [], {}
-    for variable in model.spec.regressors:
+    for variable in regressors:
         values, slopes = LinkEffects(model, variable).by_bands(masks)
         if not beyond:
             values, slopes = values[:-1], slopes[:, :-1]

@@ -335,7 +335,9 @@ class PartitionedResult(ModelAnswer):
             t("Formula: {formula}", formula=model.spec.formula),
             t("Weights: {weights}", weights=self.spec["weights"]),
             t("Groups: {sizes}; rows receive: 'a <- b' is what a receives from b", sizes=sizes),
-            t(
+            t("Observations: {n}   sigma2: {sigma2:.6g}", n=model.nobs, sigma2=model.sigma2)
+            if np.isnan(self.loglik)
+            else t(
                 "Observations: {n}   Log-likelihood: {loglik:.4f}   sigma2: {sigma2:.6g}",
                 n=model.nobs, loglik=self.loglik, sigma2=model.sigma2,
             ),

@@ -347,3 +347,10 @@ def test_an_eigenvalue_just_above_one_bounds_rho(states):
         logdet = nq.regression.log_determinant(rounded, method)
         assert logdet.interval[1] == pytest.approx(1 / largest, rel=1e-12)
         assert method == "lanczos" or np.isfinite(logdet.value(0.999))
+
+
+def test_steps_that_reach_the_boundary_in_rounding(lattice, simulate):
+    """Nine units: the ascent from one start never turns, and ends with words, not by dividing."""
+    w = lattice(3, 3)
+    with pytest.raises(BoundaryError, match="rises up to the upper edge"):
+        nq.fit("y ~ x1 + x2", simulate(w, 5, seed=5), w, model="gns")

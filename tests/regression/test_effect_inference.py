@@ -8,8 +8,9 @@ import pytest
 from scipy import optimize, stats
 
 import nqp_spatial as nq
+from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._effect_inference import by_draws, by_fieller
-from nqp_spatial.regression._effect_parameters import effect_parameters
+from nqp_spatial.regression._effect_parameters import _square_root, effect_parameters
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 
@@ -183,3 +184,26 @@ def test_methods_agree_where_the_sample_is_large(lattice, simulate):
     np.testing.assert_allclose(width["draws"], width["delta"], rtol=0.08)
     np.testing.assert_allclose(width["fieller"], width["delta"], rtol=0.08)
     pd.testing.assert_series_equal(frames["draws"]["estimate"], frames["fieller"]["estimate"])
+
+
+def test_effects_with_fewer_clusters_than_coefficients(states):
+    """The covariance is singular, its draws lie in a subspace; a note leads to t intervals."""
+    panel, w = states
+    panel = panel.assign(third=lambda d: d.index.get_level_values(0).str[0].map(ord) // 5)
+    res = nq.fit(
+        "lgsp ~ lpcap + lpc + lemp + unemp", panel, w, covariance="cluster", cluster="third"
+    )
+    count = panel.frame["third"].nunique()
+    assert np.linalg.matrix_rank(res.cov / np.outer(res.std_errors, res.std_errors)) < len(res.cov)
+    drawn, linear = res.effects(draws=4000), res.effects(method="delta")
+    ratio = drawn.frame["std_error"] / linear.frame["std_error"]
+    assert ((ratio > 0.9) & (ratio < 1.2)).all()
+    assert any(f"too short with {count} clusters" in note for note in drawn.notes)
+    assert not any("clusters" in note for note in linear.notes)
+
+
+def test_roots_of_singular_and_of_indefinite_matrices():
+    ones = np.ones((3, 3))
+    np.testing.assert_allclose(_square_root(ones) @ _square_root(ones).T, ones, atol=1e-12)
+    with pytest.raises(OptionError, match="not positive semi-definite"):
+        _square_root(np.array([[1.0, 2.0], [2.0, 1.0]]))

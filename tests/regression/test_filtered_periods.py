@@ -406,6 +406,39 @@ def test_expected_information_of_the_corrected_score(model):
     )
 
 
+@pytest.mark.parametrize("model", ["ols", "slx"])
+@pytest.mark.parametrize("correction", ["auto", "bias", "transformation", "none"])
+def test_lagged_neighbours_alone_need_no_correction_of_periods(model, correction):
+    """Without rho and lam the period effects of any W are dummies of least squares."""
+    w = differenced(n=30)
+    panel = simulated(w, periods=6)
+    res = nq.fit(
+        "y ~ x", panel, w, model=model, effects="period", space_time_lag=True,
+        correction=correction,
+    )  # fmt: skip
+    dense, y, x = w.sparse.toarray(), panel.values("y"), panel.values("x")
+    columns = [x[:, 1:]]
+    columns += [dense @ x[:, 1:]] * (model == "slx") + [dense @ y[:, :-1]]
+    dummies = np.kron(np.ones((30, 1)), np.eye(5))
+    z = np.column_stack([*(c.ravel() for c in columns), dummies])
+    expected = np.linalg.lstsq(z, y[:, 1:].ravel(), rcond=None)[0][: len(columns)]
+    np.testing.assert_allclose(res.params, expected, rtol=1e-9)
+
+
+def test_lagged_neighbours_with_unit_effects():
+    """The correction of unit effects needs no rho either; it is near the adjusted scores."""
+    w = differenced(n=30)
+    panel = simulated(w, periods=25, tau=0.3)
+    fits = [
+        nq.fit(
+            "y ~ x", panel, w, model="slx", time_lag=True, space_time_lag=True, estimator=estimator
+        )
+        for estimator in ("ml", "m")
+    ]
+    gap = (fits[0].params - fits[1].params) / fits[1].std_errors
+    assert (gap.abs() < 0.1).all()
+
+
 @pytest.mark.parametrize("size", [1e5, 1e-3])
 @pytest.mark.parametrize(
     ("model", "options"),

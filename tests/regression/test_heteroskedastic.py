@@ -8,6 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 import nqp_spatial as nq
+from nqp_spatial.errors import OptionError
 
 
 def unequal(n, t=1, seed=0, w=None):
@@ -110,3 +111,23 @@ def test_intervals_contain_the_slope_where_variances_differ(effects):
             hits[kind] += low <= 1 <= high
     assert 182 <= hits["robust"] <= 199
     assert hits["observed"] < 174
+
+
+@pytest.mark.parametrize(
+    ("options", "advised"),
+    [
+        ({"effects": "unit", "estimator": "ml"}, {"effects": "unit", "estimator": "m"}),
+        ({"effects": "period", "time_lag": True}, {"effects": "unit", "time_lag": True}),
+        (
+            {"effects": "unit", "estimator": "ml", "time_lag": True},
+            {"effects": "unit", "estimator": "m", "time_lag": True},
+        ),
+    ],
+)
+def test_what_is_advised_instead_of_robust_exists(states, options, advised):
+    panel, w = states
+    call = {"formula": "lgsp ~ lpc", "panel": panel, "weights": w, "model": "sar"}
+    with pytest.raises(OptionError, match="robust") as caught:
+        nq.fit(**call, covariance="robust", **options)
+    assert ("gs2sls" in str(caught.value)) == ("time_lag" not in options)
+    assert nq.fit(**call, covariance="robust", **advised).spec.estimator == "m"

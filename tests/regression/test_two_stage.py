@@ -314,6 +314,35 @@ def test_weak_begins_at_ten(f):
     assert ("weak" in words) == (f < 10)
 
 
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+def test_the_first_stage_counts_fixed_effects(effects):
+    """F of the regression with dummies of units (and periods) among the regressors."""
+    import statsmodels.formula.api as smf
+
+    rng = np.random.default_rng(3)
+    n, periods = 25, 2
+    index = {"id": np.repeat(np.arange(n), periods), "t": np.tile(np.arange(periods), n)}
+    frame = pd.DataFrame(index | {name: rng.normal(size=n * periods) for name in ("z", "x", "e")})
+    frame["m"] = frame["z"] + frame["x"] + frame["e"] + 0.1 * frame["id"]
+    frame["y"] = frame["m"] + frame["x"] + rng.normal(size=n * periods)
+    panel = nq.SpatialPanel(frame, unit="id", period="t")
+    res = nq.fit(
+        "y ~ m + x", panel, model="ols", effects=effects, estimator="gs2sls", endogenous="m",
+        instruments="z",
+    )  # fmt: skip
+    dummies = "C(id)" if effects == "unit" else "C(id) + C(t)"
+    large = smf.ols(f"m ~ x + z + {dummies}", frame).fit()
+    statistic = large.compare_f_test(smf.ols(f"m ~ x + {dummies}", frame).fit())[0]
+    (note,) = (words for words in res.notes if words.startswith("first stage of m"))
+    assert note.startswith(f"first stage of m: F = {statistic:.1f} of 1 instruments")
+
+
+def test_as_many_instruments_as_observations():
+    x, column = np.eye(4), np.arange(4.0)
+    words = first_stage_strength(column, "m", x, x[:, :1])
+    assert words.startswith("first stage of m: there are as many instruments as observations")
+
+
 def test_rho_outside_its_interval_is_noted(lattice):
     """Two-stage least squares does not keep rho below one."""
     w = lattice(6, 6)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nqp_spatial as nq
-from nqp_spatial.errors import UnknownColumnError
+from nqp_spatial.errors import OptionError, UnknownColumnError
 
 N, T = 18, 4
 WEBB = [-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)]
@@ -135,6 +135,8 @@ def test_unknown_variables(clustered):
     panel, _ = clustered
     with pytest.raises(UnknownColumnError, match="not among the regressors"):
         nq.regression.wild_bootstrap("y ~ x", panel, variables="q")
+    with pytest.raises(OptionError, match="variables= is empty"):
+        nq.regression.wild_bootstrap("y ~ x", panel, variables=[])
 
 
 @pytest.mark.slow

@@ -56,6 +56,7 @@ def files(tmp_path_factory):
     table["south"] = np.where(table["state"].isin(SOUTH), "centre", "periphery")
     west = panel.geometry.representative_point().x < -100
     table["region"] = np.where(table["state"].map(west), "West", table["south"])
+    table["letter"] = table["state"].str[0]
     table.to_csv(folder / "states.csv", index=False)
     shapes = panel.geometry.reset_index()[["unit", "geometry"]]
     shapes.rename(columns={"unit": "state"}).to_file(folder / "states.shp")
@@ -442,6 +443,44 @@ def test_starter_says_what_it_cannot_make_out(tmp_path):
         starter(path, folder=tmp_path)
     with pytest.raises(OptionError, match="endings known are"):
         starter(tmp_path / "p.doc", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "options"),
+    [
+        ('covariance = "robust"', {"covariance": "robust"}),
+        ('estimator = "gs2sls"\ncovariance = "cluster"\ncluster = "letter"',
+         {"estimator": "gs2sls", "covariance": "cluster", "cluster": "letter"}),
+        ('covariance = "conley"\ncutoff_km = 800\nlags = 1',
+         {"covariance": "conley", "cutoff_km": 800, "lags": 1}),
+    ],
+)  # fmt: skip
+def test_estimator_and_covariance_of_the_model(files, tmp_path, keys, options):
+    skip = [name for name in STEPS if name not in ("describe", "model")]
+    text = SETTINGS.replace("[study]", f"[study]\nskip = {skip}")
+    text = text.replace("[model]", f"[model]\n{keys}")
+    settings = files / f"{tmp_path.name}.toml"
+    settings.write_text(text)
+    assert levels(check(settings), "fails") == []
+    result = nq.report.study(settings, tmp_path / "out", progress=False)
+    assert result.failed == [], result
+    panel = nq.read_panel(
+        files / "states.csv", geometry=files / "states.shp", unit="state", period="year"
+    )
+    w = nq.weights.contiguity(panel, islands="nearest")
+    res = nq.fit("lgsp ~ lpc + unemp", panel, w, **options)
+    rho, error = res.params["spatial", "rho"], res.std_errors["spatial", "rho"]
+    assert f"{rho:.3f} (s.e. {error:.3f})" in result.page.read_text(encoding="utf-8")
+
+
+def test_options_of_the_model_that_do_not_fit(files):
+    settings = files / "wrong.toml"
+    settings.write_text(SETTINGS.replace("[model]", '[model]\ncovariance = "conley"'))
+    (words,) = levels(check(settings), "fails")
+    assert "as in [model] cutoff_km = 300" in words
+    settings.write_text(SETTINGS.replace("[model]", '[model]\ncluster = "province"'))
+    words = levels(check(settings), "fails")
+    assert any("[model] cluster names what is no column" in word for word in words)
 
 
 # -- the command line ------------------------------------------------------------------------------

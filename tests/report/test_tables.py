@@ -193,3 +193,15 @@ def test_effects_at_stated_values_have_rows_of_their_own(states, tmp_path):
     assert "关于效应：lpc 的效应为" in text_of(chinese)
     long = res.effects(method="delta", at={"unemp": 4.123456789})
     assert "= 4.12346)" in text_of(nq.report.effects_table(long, tmp_path / "l.html"))
+
+
+def test_how_columns_were_estimated_and_corrected(states, tmp_path):
+    """Least squares is not called likelihood, and adjusted scores are not called uncorrected."""
+    panel, w = states
+    ols = nq.fit("lgsp ~ lpc", panel, model="ols")
+    short = panel.select(periods=panel.periods[:8])
+    dynamic = nq.fit("lgsp ~ lpc", short, w, model="sar", time_lag=True)
+    nq.report.regression_table({"OLS": ols, "M": dynamic}, tmp_path / "table.tex")
+    words = (tmp_path / "table.tex").read_text()
+    assert "Estimated by (1) least squares; (2) adjusted scores." in words
+    assert "Correction: (1) orthonormal transformation; (2) in the scores." in words

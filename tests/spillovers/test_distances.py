@@ -218,3 +218,9 @@ def test_parameters_are_those_of_the_model_of_the_bands(states):
     again = reach_links_within("lgsp ~ lpc", panel, cutoffs_km=[800], effects="unit")
     with pytest.raises(OptionError, match="a model for each cutoff"):
         _ = again.params
+
+
+def test_the_intercept_has_no_reach(states):
+    panel, _ = states
+    result = nq.spillovers.reach("lgsp ~ lpc + unemp", panel, edges_km=[0, 1500], effects="none")
+    assert set(result.frame["variable"]) == {"lpc", "unemp"} == set(result.reach_km.index)

@@ -499,3 +499,32 @@ def test_regression_tables_have_a_row_for_each_part(states, south, tmp_path):
     for part in ("rest &lt;- south", "south &lt;- rest"):
         assert f"ρ (Wy), {part}" in text
         assert text.count(f", {part}") == 2  # of rho, and of W x
+
+
+def test_what_is_advised_instead_of_robust_exists(states):
+    panel, w = states
+    group = pd.Series(np.where(panel.units < "M", "a", "b"), panel.units)
+    calls = {
+        "partitioned": lambda: partitioned(
+            "lgsp ~ lpc", panel, w, group=group, covariance="robust"
+        ),
+        "barrier": lambda: nq.spillovers.barrier(
+            "lgsp ~ lpc", panel, w, group=group, covariance="robust"
+        ),
+        "reach": lambda: nq.spillovers.reach(
+            "lgsp ~ lpc", panel, edges_km=[0, 1500], covariance="robust"
+        ),
+    }
+    for name, call in calls.items():
+        with pytest.raises(OptionError, match="covariance='qml'") as caught:
+            call()
+        assert ("gs2sls" in str(caught.value)) == (name == "partitioned")
+
+
+def test_two_stages_print_no_likelihood(states, south):
+    panel, w = states
+    options = {"group": south, "theta": None, "effects": "unit"}
+    likely = partitioned("lgsp ~ lpc + unemp", panel, w, **options)
+    stages = partitioned("lgsp ~ lpc + unemp", panel, w, estimator="gs2sls", **options)
+    assert f"Log-likelihood: {likely.loglik:.4f}" in str(likely)
+    assert "Log-likelihood" not in str(stages)

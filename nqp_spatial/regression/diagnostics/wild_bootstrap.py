@@ -15,7 +15,7 @@ from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Level, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import UnknownColumnError, sample
+from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._error_dependence import Clusters
 from nqp_spatial.regression._formulas import Functions, names_in
 from nqp_spatial.regression._model_data import ModelData, build_model_data
@@ -135,7 +135,9 @@ def wild_bootstrap(
     ------
     UnknownColumnError
         If a variable is not a regressor.
-    OptionError, PanelError
+    OptionError
+        If `variables` is empty, and as in `fit`.
+    PanelError
         As in `fit`.
 
     Notes
@@ -194,6 +196,8 @@ def _columns(data: ModelData, variables: str | Iterable[str] | None) -> list[int
     if variables is None:
         return list(range(len(names)))
     wanted = names_in(variables, "variables")
+    if not wanted:
+        raise OptionError("variables= is empty; name regressors, or leave it out to test all")
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise UnknownColumnError(

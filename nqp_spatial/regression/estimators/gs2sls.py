@@ -107,8 +107,10 @@ def fit_gs2sls(
             "linearly independent: "
             f"{'add regressors, or tie coefficients' if terms.has_parts else advice}"
         )
+    n, n_periods = data.shape
+    left = (n - spec.sweeps_periods) * (n_periods - spec.sweeps_units)
     notes = [
-        first_stage_strength(z[:, column], titles[column], h, exogenous)
+        first_stage_strength(z[:, column], titles[column], h, exogenous, left)
         for column in np.flatnonzero(is_endogenous)
     ]
     moments = _Moments(terms.matrix_u, spec, data.shape, data.dependence, bool(is_endogenous.any()))
@@ -225,13 +227,35 @@ def orthonormal_basis(columns: np.ndarray) -> np.ndarray:
 
 
 def first_stage_strength(
-    column: np.ndarray, title: str, h: np.ndarray, exogenous: np.ndarray
+    column: np.ndarray,
+    title: str,
+    h: np.ndarray,
+    exogenous: np.ndarray,
+    observations: int | None = None,
 ) -> str:
-    """Return the F of the instruments beyond the exogenous regressors, in words."""
+    """Return the F of the instruments beyond the exogenous regressors, in words.
+
+    Parameters
+    ----------
+    column : ndarray
+        Demeaned endogenous regressor, shape (N,).
+    title : str
+    h, exogenous : ndarray
+        Orthonormal bases of all instruments and of the exogenous regressors.
+    observations : int, optional
+        N less the number of fixed effects; N if not given.
+    """
+    free = (len(column) if observations is None else observations) - h.shape[1]
+    if free <= 0:
+        return t(
+            "first stage of {name}: there are as many instruments as observations, so that "
+            "two-stage least squares is least squares, which is not consistent",
+            name=str(title),
+        )
     explained, before = h.T @ column, exogenous.T @ column
     more = h.shape[1] - exogenous.shape[1]
     gain = float(explained @ explained - before @ before) / more
-    residual = float(column @ column - explained @ explained) / (len(column) - h.shape[1])
+    residual = float(column @ column - explained @ explained) / free
     if gain < 10 * residual:
         return t(
             "first stage of {name}: F = {f:.1f} of {count} instruments; they are weak, and the "

@@ -265,7 +265,7 @@ def _score_bias_of_dummies(estimate: info.Estimate, terms: TermWeights) -> np.nd
     """Return minus the mean of the score that period dummies cause, for one W in each term."""
     if terms.rows_add_to_one:
         return info.score_bias_of_periods(estimate)
-    outcome = terms.matrices_y if estimate.active[0] == 0 else ()
+    outcome = terms.matrices_y if 0 in estimate.active else ()
     return info.score_bias_of_periods(estimate, outcome, terms.matrix_u)
 
 

@@ -27,6 +27,7 @@ NAMES = ("rho", "lam", "phi")
 
 _WINDOW = 6.5  # half-width, in standard errors, of the range prepared for draws
 _EDGE = 1e-6  # relative distance from the end of the interval that counts as the boundary
+_FARTHEST = 15.0  # coordinate from which rounding would put rho or lam on the boundary
 _SAME_MAXIMUM = 0.02  # two ascents this close converge to the same maximum
 
 
@@ -127,9 +128,11 @@ class BoundedCoordinates:
         return np.concatenate([first, phi]), np.concatenate([-2 * scaled * first, phi])
 
     def step(self, u: np.ndarray, move: np.ndarray, rise: float) -> np.ndarray | None:
-        """Return the step, bounded to one half."""
+        """Return the step, bounded to one half, or None if it reaches a boundary in rounding."""
         largest = float(np.abs(move).max(initial=0.0))
-        return u + move * min(1.0, 0.5 / largest) if largest else u
+        following = u + move * min(1.0, 0.5 / largest) if largest else u
+        reached = np.abs(following[: self.spatial]).max(initial=0.0) > _FARTHEST
+        return None if reached else following
 
 
 class OpenRegion:
@@ -325,12 +328,12 @@ def maximize(
     first = replace(likelihood, logdets=cheap)
     coordinates = BoundedCoordinates(likelihood)
     ends: list[Maximum] = []
-    failed: ConvergenceError | None = None
+    failed: BoundaryError | ConvergenceError | None = None
     starts = _search(first, coordinates)
     for start in starts:
         try:
             end = _focused_climb(likelihood, first, start, coordinates)
-        except ConvergenceError as error:
+        except (BoundaryError, ConvergenceError) as error:
             failed = error
             continue
         height = likelihood.value(end.parameters) if len(starts) > 1 else end.loglik
@@ -374,6 +377,7 @@ def _focused_climb(
         assert not isinstance(end, Maximum)
         point, steps, arrived, _ = end
         if not arrived:
+            _refuse_edges(coordinates.place(point), _limit(), coordinates)
             words = _words(active, point)
             raise ConvergenceError(f"Newton steps did not settle near {words}")
         gradient, hessian = likelihood.derivatives(point)
@@ -395,9 +399,11 @@ def _search(
     likelihood: ConcentratedLikelihood, coordinates: BoundedCoordinates
 ) -> list[np.ndarray]:
     """Return points near maxima."""
-    limit = float(np.arctanh(1 - _EDGE))
+    limit = _limit()
 
     def height(u: np.ndarray) -> float:
+        if np.abs(u[: coordinates.spatial]).max(initial=0.0) > _FARTHEST:
+            return -np.inf
         return likelihood.value(coordinates.point(u))
 
     if len(coordinates.active) == 1 and coordinates.spatial == 1:
@@ -442,6 +448,11 @@ def _search(
     if not starts:
         _refuse_edges(np.full(coordinates.spatial, limit), limit, coordinates)
     return starts
+
+
+def _limit() -> float:
+    """Return the coordinate of the edges of the intervals of rho and lam."""
+    return float(np.arctanh(1 - _EDGE))
 
 
 def _refuse_edges(u: np.ndarray, limit: float, coordinates: BoundedCoordinates) -> None:

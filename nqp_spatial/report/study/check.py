@@ -40,6 +40,7 @@ _IN_SETTINGS = (
     (r"\bislands='([^']*)'", r'[weights] islands = "\1"'),
     (r"\b(islands|cutoff_km|power|k)=", r"[weights] \1 = "),
 )
+_OF_MODEL = r"\b(model|effects|estimator|covariance|cluster|cutoff_km|lags)=\s*"
 
 
 @dataclass(frozen=True, repr=False)
@@ -155,9 +156,9 @@ def _findings(settings: StudyConfig) -> list[Finding]:
     return findings
 
 
-def _in_settings(error: BaseException) -> str:
+def _in_settings(error: BaseException, words: str | None = None) -> str:
     """Return an error message in the terms of a settings file."""
-    words = str(error)
+    words = str(error) if words is None else words
     for python, settings in _IN_SETTINGS:
         words = re.sub(python, settings, words)
     return words if isinstance(error, NqpError | OSError) else f"{type(error).__name__}: {words}"
@@ -227,6 +228,7 @@ def _columns_by_setting(settings: StudyConfig) -> Iterator[tuple[str, list[str]]
                                  if name and name not in derived]  # fmt: skip
     for key, name in settings.groupings.items():
         yield f"[groups] {key}", [name]
+    yield "[model] cluster", [name for name in settings.clusters if name not in derived]
     formula = settings.model.formula
     yield "[model] formula", [n for n in columns_of(formula) if n not in derived] if formula else []
 
@@ -477,7 +479,10 @@ def _models(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
             panel = panel.assign(**{settings.index.name: composite.scores})
         if not model.formula:
             return [Finding("ok", "model", "no formula: no model")]
-        result = fit(model.formula, panel, w, model=model.model, effects=model.effects)
+        result = fit(
+            model.formula, panel, w, model=model.model, effects=model.effects, **model.inference
+        )
     except Exception as error:
-        return [Finding("fails", "index or model", _in_settings(error))]
+        words = re.sub(_OF_MODEL, r"[model] \1 = ", str(error))
+        return [Finding("fails", "index or model", _in_settings(error, words))]
     return [Finding("ok", "model", f"{model.formula}, {result.nobs:,} observations")]

@@ -77,12 +77,19 @@ class StudyConfig(Table):
         return {key: column for key, column in keys.items() if column}
 
     @property
+    def clusters(self) -> list[str]:
+        """The column of clusters, if it is neither the units nor the periods."""
+        name, keys = self.model.cluster, ("unit", "period", self.data.unit, self.data.period)
+        return [name] if name and name not in keys else []
+
+    @property
     def columns(self) -> list[str]:
         """The columns of the file that must be complete."""
         columns = [*self.data.logs, *self.indicators]
         columns += [self.outcome.variable] if self.outcome.variable else []
         columns += self.groupings.values()
         columns += columns_of(self.model.formula) if self.model.formula else []
+        columns += self.clusters
         derived = {f"log_{name}" for name in self.data.logs}
         derived |= {self.index.name} if self.index.indicators else set()
         return [name for name in dict.fromkeys(columns) if name not in derived]

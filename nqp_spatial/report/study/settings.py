@@ -280,4 +280,29 @@ class Model(Table):
     effects: Literal["none", "unit", "period", "two-way"] = Field(
         "two-way", description="fixed effects"
     )
+    estimator: Literal["auto", "ml", "gs2sls", "m"] = Field(
+        "auto", description="of the main table; auto is m where covariance is robust"
+    )
+    covariance: Literal[
+        "observed", "expected", "qml", "robust", "cluster", "driscoll-kraay", "conley"
+    ] = Field("observed", description="of the main table")
+    cluster: Text | None = Field(
+        None, description="column of clusters, for covariance = cluster; the units if left out"
+    )
+    cutoff_km: float | None = Field(
+        None, gt=0, description="of conley: distance from which errors are uncorrelated"
+    )
+    lags: int | None = Field(
+        None, ge=0, description="of conley and driscoll-kraay: periods of correlated errors"
+    )
     draws: int = Field(1000, ge=2, le=10**6, description="for the inference on effects")
+
+    @property
+    def inference(self) -> dict[str, Any]:
+        """The options of estimator and covariance that differ from those of `fit`."""
+        options = {
+            "estimator": None if self.estimator == "auto" else self.estimator,
+            "covariance": None if self.covariance == "observed" else self.covariance,
+            "cluster": self.cluster or None, "cutoff_km": self.cutoff_km, "lags": self.lags,
+        }  # fmt: skip
+        return {key: value for key, value in options.items() if value is not None}

@@ -161,7 +161,7 @@ def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, st
 
 def _described(config: StudyConfig) -> list[str]:
     """Return the columns for descriptive statistics: those used, and logs, without groups."""
-    groups = config.groupings.values()
+    groups = [*config.groupings.values(), *config.clusters]
     columns = [name for name in config.columns if name not in groups]
     return columns + [f"log_{name}" for name in config.data.logs]
 

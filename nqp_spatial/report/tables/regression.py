@@ -167,8 +167,12 @@ def _about(
     """Return the description of the numbers, each fact once if all columns share it."""
     specs = [model.spec for model in models.values()]
     names = {"gs2sls": "GS2SLS", "m": t("adjusted scores"), "ml": t("likelihood")}
-    estimators = [names[spec.estimator] for spec in specs]
-    corrections = [label("correction", spec.correction) for spec in specs]
+    estimators = [t("least squares") if spec.is_linear else names[spec.estimator] for spec in specs]
+    corrections = [
+        t("in the scores") if spec.estimator == "m" and spec.is_dynamic
+        else label("correction", spec.correction)
+        for spec in specs
+    ]  # fmt: skip
     covariances = [spec.covariance_words() for spec in specs]
     inference = [inference_of(effects) for effects in impacts.values()]
     kinds = same_or_each(spec.model.upper() for spec in specs)
