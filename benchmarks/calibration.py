@@ -171,7 +171,7 @@ def estimate(design: Design, replication: int) -> pd.DataFrame | str:
     """Fit one panel: estimate, standard error and whether each interval holds the truth."""
     warnings.simplefilter("ignore", nq.errors.NqpWarning)
     panel = simulate(design, replication)
-    options = {"time_lag": True, "space_time_lag": True} if design.tau else {}
+    options = {"time_lag": True, "space_time_lag": True, "estimator": "ml"} if design.tau else {}
     try:
         res = nq.fit(
             FORMULA, panel, design.weights, model=design.model, effects=design.effects, **options
