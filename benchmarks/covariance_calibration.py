@@ -166,11 +166,12 @@ def designs() -> list[Design]:
     uniform = (("covariance", "conley"), ("cutoff_km", 3 * KM), ("kernel", "uniform"))
     linear = [("ols", "ml"), ("slx", "ml"), ("sar", "gs2sls")]
     cells = []
-    for model, estimator in linear:
+    for model, estimator in [*linear, ("sar", "m")]:
         for effects, periods in (("none", 1), ("unit", 5)):
             cells.append(Design("heteroskedastic", model, estimator, effects, periods, robust))
     for model, estimator in [*linear, ("sar", "ml"), ("sdm", "ml"), ("sem", "ml")]:
         cells.append(Design("serial", model, estimator, options=units))
+    cells.append(Design("serial", "sar", "m", options=units))
     for model, estimator in [*linear, ("sem", "ml")]:
         cells.append(Design("province", model, estimator, options=province))
         cells.append(Design("moving average", model, estimator, options=conley))
