@@ -324,9 +324,7 @@ def test_tests_of_both_legs(panel, matrices):
 def test_a_model_that_is_not_stable_is_named(panel, matrices, monkeypatch):
     arguments = lambda leg, params: np.full((2, len(params)), [[1.25], [1.0]])  # noqa: E731
     monkeypatch.setattr(Leg, "argument", arguments)
-    with pytest.raises(
-        OptionError, match=r"model of 'y' is not stable: rho = 1\.25 lies outside"
-    ):
+    with pytest.raises(OptionError, match=r"model of 'y' is not stable: rho = 1\.25 lies outside"):
         mediation(OUTCOME, MEDIATOR, panel, matrices[1], effects="none", draws=199)
 
 
