@@ -71,7 +71,7 @@ docs: $(STAMP) figures  ## the site in docs/_build/html; what the documents say 
 bench: $(STAMP)  ## speed beside peers, as ratios
 	$(BIN)/python -m benchmarks
 
-calibrate: $(STAMP)  ## bias, coverage and size by simulation: an hour; tables go to benchmarks/
+calibrate: $(STAMP)  ## bias, coverage and size by simulation: several hours; tables go to benchmarks/
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibrate
 
 clean:  ## remove what the targets made, .venv included
