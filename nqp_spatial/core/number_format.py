@@ -34,7 +34,7 @@ __all__ = [
 
 MINUS = "−"
 _MOST = 7  # decimals; smaller numbers are powers of ten
-_SIGNED = re.compile(r"(?<![\w.)\]])-(?=[\d.])")
+_SIGNED = re.compile(r"(?<![\w.)\]])-(?=[\d.∞])")
 _POWER = re.compile(r"(?<=\d)e([+-])0*(\d+)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _P_NAMES = frozenset(["p", "p_value", "p-value", "p_adjusted", "pseudo_p"])
@@ -62,7 +62,7 @@ def fixed(value: float, places: int | None) -> str:
         return text.removeprefix("-")
     if text.strip("-0.,"):
         return text
-    return significant(value, 1 if _places_of(value, 1) <= _MOST else 2)
+    return significant(value, 1 if _places_of(value, 2) <= _MOST else 2)
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -178,7 +178,8 @@ def criterion_text(value: float) -> str:
     >>> criterion_text(-11035.347), criterion_text(float("nan"))
     ('-11,035.3', '')
     """
-    return "" if pd.isna(value) else fixed(float(value), 1).replace("-0.0", "0.0")
+    text = "" if pd.isna(value) else f"{float(value):,.1f}"
+    return "0.0" if text == "-0.0" else text
 
 
 def interval_texts(*values: float, digits: int = 3) -> list[str]:

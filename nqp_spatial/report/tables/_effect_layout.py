@@ -22,7 +22,6 @@ from nqp_spatial.report.tables._model_rows import (
     extra_cell,
     facts,
     is_regressor,
-    labels_of,
 )
 from nqp_spatial.report.tables._writers import TableFile
 from nqp_spatial.report.tables.journal_table import JournalTable
@@ -81,7 +80,7 @@ def effect_layout(
     first, spanned = columns.headings[0], set()
     alone = len(models) == 1
     for (heading, model), texts in zip(models.items(), described, strict=True):
-        labels = labels_of(model, columns.selection.rename)
+        labels = {**model.labels, **columns.selection.rename}
         panel = translate(t("Effects")) if alone else heading
         put_effect_columns(columns, panel, impacts[heading], labels, headings, shared)
         below = translate(t("Model")) if alone else panel
@@ -107,7 +106,7 @@ def _spatial_texts(
     """Return the coefficients of lagged outcomes and errors, each with its error on one line."""
     texts = {}
     for name, words, cell, rank in coefficients(model, labels, shared):
-        if is_regressor(rank) or not columns.selection.takes(name, words, optional=False):
+        if is_regressor(rank) or not columns.selection.takes(name, optional=False):
             continue
         text = estimate_texts(
             [cell], columns.digits, statistic=columns.statistic, levels=columns.levels

@@ -15,14 +15,14 @@ from nqp_spatial.report.tables._lines import Content, Line, folded, is_number_ce
 __all__ = ["latex_table"]
 
 _TEXT_WIDTH, _TEXT_HEIGHT = 345.0, 530.0  # points, of LaTeX's article
-# Command, size of letters in points, half the space between columns in points.
+# Command, size of letters, width of a digit, half the space between columns, all in points.
 _SIZES = (
-    ("\\normalsize", 10, 6),
-    ("\\small", 9, 5),
-    ("\\footnotesize", 8, 4),
-    ("\\scriptsize", 7, 2),
+    ("\\normalsize", 10, 5.0, 6),
+    ("\\small", 9, 4.63, 5),
+    ("\\footnotesize", 8, 4.25, 4),
+    ("\\scriptsize", 7, 3.99, 2),
 )
-_LEADING = 1.1  # lines of Chinese text, which ctex sets further apart
+_LEADING = 1.05  # lines of Chinese text, which ctex sets further apart
 _HEADING = 14  # letters of a heading on one line
 _LABEL = 34  # letters of a label on one line
 _WORDS = 40  # letters of a column of words on one line
@@ -31,12 +31,17 @@ _POWER = re.compile(r"(-?[\d.]+)e([+-]?\d+)")
 
 @dataclass(frozen=True)
 class _Column:
-    """A column: digits before and after the decimal point, or the width of its text."""
+    """A column: digits before and after the decimal point, the width of its text.
+
+    Where there are standard errors, estimates are aligned at their points; facts of the model below
+    them are centred, because a column aligned for both would be too wide.
+    """
 
     left: int = 0
     right: int = 0
     text: int = 0
     is_words: bool = False
+    has_errors: bool = False
 
     @property
     def width(self) -> float:
@@ -133,8 +138,8 @@ def _size(content: Content, columns: list[_Column], side: int) -> tuple[str, int
     lines += 3 + text_width(content.notes) // 85
     leading = 1.2 * (_LEADING if content.lang == "zh" else 1.0)
     size, gap, is_narrow = "", 0, False
-    for size, points, gap in _SIZES:
-        width = 1.06 * digits * points / 2 + 2 * gap * (len(columns) + 1)
+    for size, points, digit, gap in _SIZES:
+        width = digits * digit + 2 * gap * (len(columns) + 1)
         is_narrow = width <= _TEXT_WIDTH
         if is_narrow and lines * leading * points <= _TEXT_HEIGHT:
             return size, gap, True
@@ -149,16 +154,24 @@ def _column(content: Content, k: int) -> _Column:
         text = max((text_width(line.cells[k]) for line in lines), default=0)
         return _Column(text=max(text, heading), is_words=True)
     left, right, text = 0, 0, heading
-    for cell in (part for line in lines for part in line.cells[k].split("\n")):
-        if not is_number_cell(cell) or "e" in cell:
-            text = max(text, text_width(cell))
-            continue
-        bare = cell.rstrip("*")
-        stars = len(cell) - len(bare)
-        before, _, after = bare.partition(".")
-        left = max(left, len(before) + before.count("-"))  # a minus is as wide as two digits
-        right = max(right, len(after) + math.ceil(0.8 * stars))
-    return _Column(left, right, text)
+    has_errors = any("\n" in line.cells[k] for line in lines)
+    for parts in (line.cells[k].split("\n") for line in lines):
+        for part in parts:
+            if not _is_aligned(part, has_errors, len(parts)):
+                text = max(text, text_width(part))
+                continue
+            bare = part.rstrip("*")
+            before, _, after = bare.partition(".")
+            # A minus is wider than a digit, a comma narrower, a raised star nearly as wide.
+            width = len(before) + 0.6 * before.count("-") - 0.45 * before.count(",")
+            left = max(left, round(width))
+            right = max(right, len(after) + math.ceil(0.8 * (len(part) - len(bare))))
+    return _Column(left, right, text, has_errors=has_errors)
+
+
+def _is_aligned(text: str, has_errors: bool, lines: int) -> bool:
+    """Return whether a line of a cell is aligned at its point."""
+    return is_number_cell(text) and "e" not in text and (lines > 1 or not has_errors)
 
 
 def _broken(heading: str) -> list[str]:
@@ -208,7 +221,7 @@ def _rows(line: Line, columns: list[_Column]) -> list[str]:
     count = max(len(label), *map(len, parts))
     for k in range(count):
         cells = [
-            _cell(part[k] if k < len(part) else "", column)
+            _cell(part[k] if k < len(part) else "", column, len(part))
             for part, column in zip(parts, columns, strict=True)
         ]
         # Nothing may come between an estimate and its standard error at the end of a page.
@@ -217,16 +230,14 @@ def _rows(line: Line, columns: list[_Column]) -> list[str]:
     return rows
 
 
-def _cell(text: str, column: _Column) -> str:
+def _cell(text: str, column: _Column, lines: int) -> str:
     if not text:
         return ""
     if column.is_words:
         return tex(text)
-    if not is_number_cell(text):
-        return f"\\multicolumn{{1}}{{c}}{{{_text(text)}}}"
-    if "e" in text:
-        return f"\\multicolumn{{1}}{{c}}{{${_mathematics(text)}$}}"
-    return _mathematics(text)
+    if _is_aligned(text, column.has_errors, lines):
+        return _mathematics(text)
+    return f"\\multicolumn{{1}}{{c}}{{{_text(text)}}}"
 
 
 def _mathematics(text: str) -> str:
