@@ -37,8 +37,8 @@ class _Column:
     them are centred, because a column aligned for both would be too wide.
     """
 
-    left: int = 0
-    right: int = 0
+    before: int = 0
+    after: int = 0
     text: int = 0
     is_words: bool = False
     has_errors: bool = False
@@ -48,7 +48,7 @@ class _Column:
         """Width in digits."""
         if self.is_words:
             return float(min(self.text, _WORDS))
-        return float(max(self.left + self.right + 0.5, self.text))
+        return float(max(self.before + self.after + 0.5, self.text))
 
     @property
     def specification(self) -> str:
@@ -56,7 +56,7 @@ class _Column:
             if self.text <= _WORDS:
                 return "l"
             return f">{{\\raggedright\\arraybackslash}}p{{{_WORDS / 2:g}em}}"
-        return f"D{{.}}{{.}}{{{max(self.left, 1)}.{self.right}}}"
+        return f"D{{.}}{{.}}{{{max(self.before, 1)}.{self.after}}}"
 
 
 def latex_table(content: Content, notes: str, word: str, label: str = "") -> str:
@@ -153,7 +153,7 @@ def _column(content: Content, k: int) -> _Column:
     if content.word_columns[k]:
         text = max((text_width(line.cells[k]) for line in lines), default=0)
         return _Column(text=max(text, heading), is_words=True)
-    left, right, text = 0, 0, heading
+    digits, decimals, text = 0, 0, heading
     has_errors = any("\n" in line.cells[k] for line in lines)
     for parts in (line.cells[k].split("\n") for line in lines):
         for part in parts:
@@ -164,9 +164,9 @@ def _column(content: Content, k: int) -> _Column:
             before, _, after = bare.partition(".")
             # A minus is wider than a digit, a comma narrower, a raised star nearly as wide.
             width = len(before) + 0.6 * before.count("-") - 0.45 * before.count(",")
-            left = max(left, round(width))
-            right = max(right, len(after) + math.ceil(0.8 * (len(part) - len(bare))))
-    return _Column(left, right, text, has_errors=has_errors)
+            digits = max(digits, round(width))
+            decimals = max(decimals, len(after) + math.ceil(0.8 * (len(part) - len(bare))))
+    return _Column(digits, decimals, text, has_errors=has_errors)
 
 
 def _is_aligned(text: str, has_errors: bool, lines: int) -> bool:
