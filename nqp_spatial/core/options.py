@@ -37,6 +37,7 @@ __all__ = [
     "Geometry",
     "Jobs",
     "Level",
+    "MapName",
     "Nonnegative",
     "OpenShare",
     "PassedTo",
@@ -292,6 +293,11 @@ Geometry = Annotated[
     ),
 ]
 """Units' geometries, of a class that is imported for annotations only."""
+MapName = Annotated[
+    Any,
+    Rule("the name of a map of the package", lambda value: isinstance(value, str)),
+]
+"""A map of `nqp_spatial.core.shipped_maps`; the function names the maps for unknown ones."""
 
 
 # Classes of others that are imported for annotations only, and what holds them.

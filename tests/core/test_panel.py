@@ -275,7 +275,9 @@ def test_geometry_errors(frame, shapes):
     with pytest.raises(GeometryError, match="1 units have no geometry: 'a'"):
         panel_of(frame, geometry=empty)
     with pytest.raises(
-        GeometryError, match="geometry must be a GeoDataFrame or GeoSeries or None, got DataFrame"
+        GeometryError,
+        match="geometry must be a GeoDataFrame or GeoSeries, the name of a map of the package, or "
+        "None, got DataFrame",
     ):
         panel_of(frame, geometry=pd.DataFrame(shapes.drop(columns="geometry")))
     with pytest.raises(GeometryError, match="pass geometry="):

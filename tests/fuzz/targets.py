@@ -158,6 +158,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     ),
     "datasets.industry_clusters": lambda w: _call(),
     "datasets.industry_plans": lambda w: _call(),
+    "datasets.match_provinces": lambda w: _call(["Hubei", 65]),
     "datasets.match_prefectures": lambda w: _call(["Wuhan", "Suzhou"], provinces=None),
     "datasets.region_schemes": lambda w: _call(),
     "datasets.simulate_cities": lambda w: _call(0),
