@@ -8,9 +8,19 @@ from collections.abc import Hashable, Iterable, Mapping
 import pandas as pd
 
 from nqp_spatial.core.ids import folded
+from nqp_spatial.core.text import Message, listed, t
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, plain, sample
 
-__all__ = ["Aliases", "IdLookup", "alike", "nearest_ids", "targets_of", "unknown_aliases"]
+__all__ = [
+    "Aliases",
+    "IdLookup",
+    "alike",
+    "is_absent",
+    "nearest_ids",
+    "targets_of",
+    "unknown_aliases",
+    "without_places",
+]
 
 Aliases = Mapping[Hashable, Hashable]
 
@@ -23,12 +33,13 @@ def targets_of(units: pd.Index, aliases: Aliases) -> pd.Series:
     units : Index
         Ids of the table.
     aliases : mapping
-        Id on the map by id of the table; text matches an id that is a number.
+        Id on the map by id of the table; text matches an id that is a number. None or "" are of
+        units that are not on the map.
 
     Returns
     -------
     Series
-        Ids on the map, indexed by unit, dtype object.
+        Ids on the map, indexed by unit, dtype object; "" where a unit is not on the map.
 
     Raises
     ------
@@ -40,7 +51,7 @@ def targets_of(units: pd.Index, aliases: Aliases) -> pd.Series:
     >>> targets_of(pd.Index(["a", "b"]), {"b": "B"}).to_dict()
     {'a': 'a', 'b': 'B'}
     """
-    odd = [value for value in aliases.values() if value is None or not isinstance(value, Hashable)]
+    odd = [value for value in aliases.values() if not isinstance(value, Hashable)]
     if odd:
         raise OptionError(f"aliases name units of the map by text or number, got {sample(odd)}")
     if unknown := unknown_aliases(units, aliases):
@@ -63,8 +74,46 @@ def targets_of(units: pd.Index, aliases: Aliases) -> pd.Series:
                 "keep one"
             )
         seen[unit] = key
-        targets.loc[unit] = value
+        targets.loc[unit] = "" if value is None else value
     return targets
+
+
+def without_places(
+    data: pd.DataFrame, aliases: Aliases
+) -> tuple[pd.DataFrame, Aliases, Message | None]:
+    """Return the data of units on the map, their aliases, and a note on the others.
+
+    Parameters
+    ----------
+    data : DataFrame
+        Indexed by (unit, period).
+    aliases : mapping
+        As in `targets_of`.
+
+    Raises
+    ------
+    UnmatchedIdsError
+        As in `targets_of`; or if no unit is left.
+    """
+    if not any(is_absent(place) for place in aliases.values()):
+        return data, aliases, None
+    targets = targets_of(data.index.levels[0], aliases)
+    absent = targets.index[[is_absent(place) for place in targets]]
+    rest = data[~data.index.isin(absent, level="unit")]
+    if rest.empty:
+        raise UnmatchedIdsError("aliases= leave out every unit of the table; keep some")
+    rest.index = rest.index.remove_unused_levels()
+    note = t(
+        "left out {count} units that aliases declare not to be on the map: {ids}",
+        count=len(absent), ids=listed(absent, 10),
+    )  # fmt: skip
+    places = {key: place for key, place in aliases.items() if not is_absent(place)}
+    return rest, places, note
+
+
+def is_absent(place: object) -> bool:
+    """Whether an alias says that a unit is not on the map: None, or an empty text."""
+    return place is None or (isinstance(place, str) and not place.strip())
 
 
 def unknown_aliases(units: pd.Index, aliases: Aliases) -> dict[Hashable, list[object]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.aliases import without_places
 from nqp_spatial.core.balancing import (
     BalanceMethod,
     balancing_choices,
@@ -77,7 +78,8 @@ class SpatialPanel(Displayed):
         `notes`. With a map of the package they are always left out, with a note.
     aliases : mapping, optional
         Name or code on the map by id of the frame, for ids that differ:
-        ``{"id in the frame": "name or code on the map"}``.
+        ``{"id in the frame": "name or code on the map"}``. None or "" leave a unit out that is not
+        on the map, with a note.
 
     Attributes
     ----------
@@ -162,19 +164,21 @@ class SpatialPanel(Displayed):
             require_shipped(geometry)
         frame, active = without_shapes(with_key_columns(frame, unit, period), unit)
         data, notes = keyed(frame, unit, period)
+        data, names, omitted = without_places(data, aliases or {})
+        notes += [omitted] if omitted else []
         if balanced:
             require_balanced(data)
         if active is not None and geometry is not None:
             notes.append(t("the geometry of the frame was not used, because geometry= was passed"))
         shapes = active if geometry is None else geometry
-        units, names = data.index.levels[0], aliases or {}
+        units = data.index.levels[0]
         matched = None
         if isinstance(shapes, str):
             matched, more = shipped_shapes(shapes, units, names)
             notes += more
         elif shapes is not None:
             matched = matched_shapes(shapes, unit, units, extra_shapes, notes, names)
-        elif names:
+        elif aliases:
             raise OptionError("aliases= are names of units on a map: pass geometry= too")
         self._set(data, matched, labels or {}, tuple(notes), unit, period or "period")
 

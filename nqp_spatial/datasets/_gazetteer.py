@@ -95,25 +95,39 @@ class Gazetteer:
     former_codes: Mapping[int, int]
     provincial: bool
 
-    def match(self, places: Iterable[Hashable], provinces: Iterable[object]) -> list[PlaceMatch]:
-        """Return the match of each place; a province of None is not known."""
+    def match(
+        self, places: Iterable[Hashable], provinces: Iterable[object], *, similar: int = 50
+    ) -> list[PlaceMatch]:
+        """Return the match of each place; similar units only for the first that have none.
+
+        Parameters
+        ----------
+        places, provinces : iterable
+            A province of None is not known.
+        similar : int
+            For how many places without a match similar units are sought.
+        """
         named = list(places)
         homonyms = set() if self.provincial else _province_names(self.units, named)
-        return [
-            self._match(clean_name(place), province, homonyms)
-            for place, province in zip(named, provinces, strict=True)
-        ]
+        matches = []
+        for place, province in zip(named, provinces, strict=True):
+            text = clean_name(place)
+            match = self._match(text, province, homonyms)
+            if match.code is None and not match.near and similar > 0:
+                match = PlaceMatch(None, match.how, *self._fate(text))
+                similar -= 1
+            matches.append(match)
+        return matches
 
     def _match(self, text: str, province: object, homonyms: set[str]) -> PlaceMatch:
         code = _CODE.fullmatch(text)
-        result = self._by_code(code[1]) if code else self._by_name(text, province, homonyms)
-        if result.code is None and not result.near:
-            remark, parts = _merged(text)
-            known = tuple(code for code in parts if code in self.units.index)
-            return PlaceMatch(
-                None, result.how, known or self._nearest(text), remark if known else ""
-            )
-        return result
+        return self._by_code(code[1]) if code else self._by_name(text, province, homonyms)
+
+    def _fate(self, text: str) -> tuple[tuple[int, ...], str]:
+        """Return the units most similar to a place, or those that it was merged into, and how."""
+        remark, parts = _merged(text)
+        known = tuple(code for code in parts if code in self.units.index)
+        return (known, remark) if known else (self._nearest(text), "")
 
     def _by_code(self, digits: str) -> PlaceMatch:
         # Codes of statistics have six digits and zeros behind them; those of provinces, two.

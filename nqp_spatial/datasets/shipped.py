@@ -102,7 +102,7 @@ class MapMatch:
         return notes
 
 
-def match_units(name: str, units: pd.Index, aliases: Aliases) -> MapMatch:
+def match_units(name: str, units: pd.Index, aliases: Aliases, *, similar: int = 50) -> MapMatch:
     """Return how units are found on a map of the package.
 
     Parameters
@@ -113,6 +113,8 @@ def match_units(name: str, units: pd.Index, aliases: Aliases) -> MapMatch:
         Ids of the table: names or codes.
     aliases : mapping
         Name or code on the map by id of the table.
+    similar : int
+        For how many units without a region similar ones are sought.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def match_units(name: str, units: pd.Index, aliases: Aliases) -> MapMatch:
         If an alias is of no unit.
     """
     names, targets = _names(name), targets_of(units, aliases)
-    matches = names.match(targets, [None] * len(targets))
+    matches = names.match(targets, [None] * len(targets), similar=similar)
     frame = pd.DataFrame(
         {
             "place": targets,
@@ -155,7 +157,7 @@ def shapes_of_units(
         advice = f"name them in aliases={hints}, or" if hints else "correct these ids, or"
         faults.append(
             f"{len(absent)} of {len(units)} units are not on the map {name!r}: "
-            f"{_shortened(absent)}; {advice} leave these rows out"
+            f"{_shortened(absent)}; {advice} leave units out with aliases={{unit: None}}"
         )
         if 2 * len(absent) > len(units):
             faults.append(

@@ -286,6 +286,20 @@ def test_geometry_errors(frame, shapes):
         panel_of(frame, geometry=shapes, extra_shapes="ignore")
 
 
+def test_complete_words_do_not_hinder_interpolation():
+    frame = pd.DataFrame(
+        {"id": [1] * 3 + [2] * 3, "t": [1, 2, 3] * 2, "x": [1.0, None, 3.0, 1.0, 1.0, 1.0],
+         "side": ["w"] * 3 + ["e"] * 3}
+    )  # fmt: skip
+    panel = nq.SpatialPanel(frame, unit="id", period="t")
+    filled = panel.balance(how="interpolate", columns=["x", "side"])
+    assert filled.wide("x").loc[1].tolist() == [1, 2, 3]
+    with pytest.raises(UnbalancedPanelError, match="'side' are not numeric"):
+        nq.SpatialPanel(frame.drop(index=1), unit="id", period="t", balanced=False).balance(
+            how="interpolate"
+        )
+
+
 def test_geometries_without_data_go_only_if_asked_and_noted(frame, shapes):
     more = pd.concat([shapes, shapes.iloc[[0]].assign(city="z")])
     with pytest.raises(UnmatchedIdsError, match="extra_shapes='drop'"):

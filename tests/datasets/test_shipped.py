@@ -150,6 +150,22 @@ def test_aliases_of_a_map_of_ones_own():
         nq.SpatialPanel(frame, unit="id", aliases={"x": "c"})
 
 
+def test_an_empty_alias_leaves_a_unit_out_with_a_note():
+    frame = pd.DataFrame({"place": ["杭州", "巢湖市", "杭州", "宁波", "宁波"],
+                          "year": [1, 1, 2, 1, 2], "x": range(5)})  # fmt: skip
+    options = {"unit": "place", "period": "year", "geometry": "china-prefectures"}
+    for nowhere in (None, "", " "):
+        panel = nq.SpatialPanel(frame, aliases={"巢湖市": nowhere}, **options)
+        assert panel.units.tolist() == ["宁波", "杭州"]
+        assert panel.notes[0] == (
+            "left out 1 units that aliases declare not to be on the map: '巢湖市'"
+        )
+    with pytest.raises(UnmatchedIdsError, match="leave out every unit"):
+        nq.SpatialPanel(frame, aliases=dict.fromkeys(["杭州", "巢湖市", "宁波"]), **options)
+    with pytest.raises(UnmatchedIdsError, match="no unit of the table: '巢湖'"):
+        nq.SpatialPanel(frame, aliases={"巢湖": None}, **options)
+
+
 def test_an_option_that_is_set_is_not_advised():
     frame = pd.DataFrame({"id": ["a", "q"], "y": [1.0, 2.0]})
     shapes = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[Point(0, 0), Point(1, 1)])

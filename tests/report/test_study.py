@@ -376,7 +376,7 @@ def test_check_finds_gaps_and_what_cannot_be_logged(files):
     (files / "gaps.toml").write_text(text.replace('= "lgsp"', '= "lgsp"\nlogs = true'))
     failures = "\n".join(levels(check(files / "gaps.toml"), "fails"))
     assert "lpc is missing in 2 cells of 2 units" in failures
-    assert 'balance = "drop-units" (leaves 46 units)' in failures
+    assert 'balance = "drop-units" (leaves 46 of 48 units)' in failures
     assert "lgsp is not positive in" in failures
     (files / "logs.toml").write_text(text.replace('"gaps.csv"', '"gaps.csv"\nlogs = ["lgsp"]'))
     assert "'log_lgsp' is undefined" in "\n".join(levels(check(files / "logs.toml"), "fails"))
