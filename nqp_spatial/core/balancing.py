@@ -99,7 +99,8 @@ def without_gaps(
         if level == "unit"
         else t("balanced by dropping {count} of {total} periods: {ids}", **counts)
     )
-    return full[~full.index.isin(dropped, level=level)].copy(), note
+    # What is left has all its rows in the data, so that whole numbers stay whole.
+    return data[~data.index.isin(dropped, level=level)].copy(), note
 
 
 def _interpolated(

@@ -300,6 +300,14 @@ def test_complete_words_do_not_hinder_interpolation():
         )
 
 
+def test_whole_numbers_stay_whole_when_units_are_dropped():
+    frame = pd.DataFrame({"id": [1, 1, 2, 3, 3], "t": [1, 2, 1, 1, 2], "centre": [0, 0, 1, 1, 1]})
+    panel = nq.SpatialPanel(frame, unit="id", period="t", balanced=False)
+    for how in ("drop-units", "drop-periods"):
+        assert panel.balance(how=how).frame["centre"].dtype.kind == "i"
+    assert panel.balance(how="drop-units").frame["centre"].tolist() == [0, 0, 1, 1]
+
+
 def test_geometries_without_data_go_only_if_asked_and_noted(frame, shapes):
     more = pd.concat([shapes, shapes.iloc[[0]].assign(city="z")])
     with pytest.raises(UnmatchedIdsError, match="extra_shapes='drop'"):

@@ -409,8 +409,11 @@ def test_starter_never_names_a_file_that_is_not_there(tmp_path):
     write_files(tmp_path)
     (tmp_path / "broken.gal").unlink()
     text = starter(tmp_path / "p.csv", folder=tmp_path)
-    assert "weights.csv" not in text
-    assert 'kind = "file" needs path' in "\n".join(fails(checked(tmp_path, text)))
+    assert 'kind = "file"' not in text
+    assert "# No map: name one in [data] geometry" in text
+    words = "\n".join(fails(checked(tmp_path, text)))
+    assert '[weights] kind = "queen" needs [data] geometry' in words
+    assert 'geometry = "china-prefectures" (370 prefecture-level units)' in words
 
 
 def test_starter_names_the_encoding_of_a_map_and_check_reads_it(tmp_path):
