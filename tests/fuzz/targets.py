@@ -297,6 +297,11 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "RegressionResult.unit_effects": (lambda w: w.result, lambda w: _call("x1")),
     "RegressionResult.predict": (lambda w: w.result, lambda w: _call()),
     "EstimatedModel.label": (lambda w: w.result, lambda w: _call("x1")),
+    "JournalTable.to_html": (lambda w: nq.report.effects_table(w.effects), lambda w: _call()),
+    "JournalTable.to_latex": (lambda w: nq.report.effects_table(w.effects), lambda w: _call()),
+    "JournalTable.save": (
+        lambda w: nq.report.effects_table(w.effects), lambda w: _call(w.folder / "saved.tex"),
+    ),
     "RegressionSpec.describe": (lambda w: w.result.spec, lambda w: _call()),
     "RegressionSpec.covariance_words": (lambda w: w.result.spec, lambda w: _call()),
 }  # fmt: skip
