@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 import re
 from pathlib import Path
 
@@ -77,6 +79,29 @@ def test_options_that_a_document_names_exist(document):
                 continue
             for keyword in node.keywords:
                 assert keyword.arg in parameters, snippet
+
+
+@pytest.fixture
+def reference():
+    """The module that writes the pages of the reference."""
+    pytest.importorskip("sphinx", reason="sphinx is not installed")
+    path = ROOT / "docs" / "_ext" / "reference.py"
+    spec = importlib.util.spec_from_file_location("reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_lists_each_public_name_once(reference):
+    import nqp_spatial as nq
+
+    folders = {name for name in nq.__all__ if inspect.ismodule(getattr(nq, name))}
+    assert folders == set(reference.PAGES) - {"top"}
+    for page in reference.PAGES:
+        module = reference.module_of(page)
+        listed = [name for names in reference.sections(page).values() for name in names]
+        public = [name for name in module.__all__ if not inspect.ismodule(getattr(module, name))]
+        assert sorted(listed) == sorted(public), page
 
 
 def test_targets_of_make_exist():
