@@ -104,6 +104,32 @@ def test_the_reference_lists_each_public_name_once(reference):
         assert sorted(listed) == sorted(public), page
 
 
+def test_what_is_said_of_output_holds(states):
+    """Attributes, coefficients and tests that coming_from.md names are there."""
+    import nqp_spatial as nq
+
+    panel, w = states
+    text = (ROOT / "docs" / "coming_from.md").read_text("utf-8")
+    result = nq.fit("lgsp ~ lpc + unemp", panel, w)
+    random = nq.fit("lgsp ~ lpc", panel, w, model="sem", effects="random", serial=True)
+    phi = nq.fit("lgsp ~ lpc", panel, w, model="sar", effects="random")
+    params = {*result.params.index, *random.params.index, *phi.params.index}
+    effects = result.effects(method="delta")
+    lisa = nq.esda.lisa(panel, "lgsp", w, period=1986, permutations=9)
+    things = {"result": result, "effects": effects, "lisa": lisa, "w": w}
+    for name, attribute in re.findall(r"`(result|effects|lisa|w)\.(\w+)", text):
+        assert hasattr(things[name], attribute), f"{name}.{attribute}"
+    pairs = re.findall(r'\["(x|wx|spatial|random)", "(\w+)"\]', text)
+    assert len(pairs) > 8
+    assert set(pairs) <= params
+    tests = nq.diagnostics("lgsp ~ lpc + unemp", panel, w).tests
+    # In the table, `tests["a"]`, `["b"]` are names of tests.
+    rows = [row for row in text.splitlines() if 'tests["' in row]
+    names = [name for row in rows for name in re.findall(r'\["([^"]+)"\]', row)]
+    assert len(names) > 8
+    assert set(names) <= set(tests)
+
+
 def test_targets_of_make_exist():
     makefile = (ROOT / "Makefile").read_text()
     for document in DOCUMENTS:
