@@ -17,6 +17,7 @@ DOCUMENTS = [
     ROOT / "docs" / "spillovers.md",
     ROOT / "docs" / "coming_from.md",
     ROOT / "README.zh-CN.md",
+    *sorted((ROOT / "docs").glob("tutorial*.md")),
     *sorted((ROOT / "docs" / "guide").glob("*.md")),
 ]
 
@@ -58,6 +59,36 @@ def test_files_and_names_exist(document):
     # Names without nq. may be another program's: those of classes are.
     for folder, name in re.findall(rf"(?:nq\.|`)({folders})\.([a-z]\w*)", text):
         assert hasattr(getattr(nq, folder), name), f"{folder}.{name}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files(document):
+    for target in re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
+        if not re.match(r"https?:", target):
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [("README.md", "README.zh-CN.md"), ("docs/tutorial.md", "docs/tutorial.zh.md")],
+)
+def test_both_languages_have_the_same_parts(english, chinese):
+    """Headings, links, rows of tables and blocks of code are those of the other language."""
+    parts = []
+    for name in (english, chinese):
+        text = (ROOT / name).read_text("utf-8")
+        links = re.findall(r"\]\(([^)\s]+)\)", text)
+        outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        parts.append(
+            {
+                "levels": re.findall(r"^(#+) ", outside, re.MULTILINE),
+                "links": [re.sub(r"\.zh(-CN)?\.md$|_zh\.png$|\.md$|\.png$", "", x) for x in links],
+                "rows": len(re.findall(r"^\|", text, re.MULTILINE)),
+                "items": len(re.findall(r"^(?:- |\d\. )", outside, re.MULTILINE)),
+                "blocks": re.findall(r"^```(.*)\n", text, re.MULTILINE),
+            }
+        )
+    assert parts[0] == parts[1]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
