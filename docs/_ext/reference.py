@@ -71,7 +71,8 @@ def _index() -> str:
     ]
     for page, settings in PAGES.items():
         module = module_of(page).__name__
-        lines += [*_heading(settings["title"], "-"), f"Page: :doc:`{page}`", ""]
+        call = "nq" if page == "top" else f"nq.{page}"
+        lines += [*_heading(settings["title"], "-"), f"In full: :doc:`{call} <{page}>`", ""]
         for heading, names in sections(page).items():
             if heading not in (CLASSES, CONSTANTS):
                 links = ", ".join(f":func:`~{module}.{name}`" for name in names)
