@@ -273,7 +273,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
     "correction": {
         "bias": "bias correction",
         "none": "none",
-        "transformation": "orthonormal transformation",
+        "transformation": "Lee-Yu transformation",
     },
     "covariance": {
         "cluster": "clustered by unit",
