@@ -11,6 +11,7 @@ import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import TestSet, critical_value, two_sided_p, wald_test
+from nqp_spatial.core.near_names import ARGUMENTS, near
 from nqp_spatial.core.options import (
     Jobs,
     Level,
@@ -18,7 +19,6 @@ from nqp_spatial.core.options import (
     Range,
     Seed,
     checked,
-    near,
     rules_of,
 )
 from nqp_spatial.core.panel import SpatialPanel
@@ -362,15 +362,16 @@ def mediation(
 def _mediator_options(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the options of the mediator's model; refuse what is no option of `fit`."""
     rules = {name: rule for name, rule in rules_of(fit).items() if name not in ("formula", "panel")}
+    taken: dict[str, object] = {}
     for name, value in options.items():
         if name not in rules:
-            hint = near(name, rules)
+            hint = near(name, rules, ARGUMENTS)
             raise OptionError(
                 f"mediator_options has {name!r}, which is no option of a model; "
                 f"{hint + ' ' if hint else ''}known are {', '.join(rules)}"
             )
-        rules[name].require(f"mediator_options[{name!r}]", value)
-    return options
+        taken[name] = rules[name].require(f"mediator_options[{name!r}]", value)
+    return taken
 
 
 def _variables(
