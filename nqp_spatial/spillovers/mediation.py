@@ -27,6 +27,7 @@ from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._formulas import names_in
+from nqp_spatial.regression._unused_options import unused_options
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
@@ -247,7 +248,9 @@ def mediation(
     progress : bool
         Whether to show a progress bar of the bootstrap.
     **options
-        Passed on to `fit` for both models: ``time_lag``, ``covariance``, ``durbin``, and so on.
+        Passed on to `fit` for both models: ``time_lag``, ``covariance``, ``durbin``, and so on. If
+        the models differ (`mediator_options`), one that only one of them has a use for is passed on
+        to that one.
 
     Returns
     -------
@@ -288,10 +291,13 @@ def mediation(
     >>> res.frame["path"].unique().tolist()[:3]
     ['mediated', 'x_i-m_i-y_i', 'x_i-m_j-y_i']
     """
-    common: dict[str, Any] = {"weights": weights, "model": model, "effects": effects, **options}
+    own = _mediator_options(mediator_options or {})
+    common: dict[str, Any] = {"weights": weights, "model": model, "effects": effects}
+    of_mediator = {**common, **own}
+    shared, further = _shared_options(options, common, of_mediator)
     arguments = (
-        {"formula": outcome, **common},
-        {**common, "formula": mediator, **_mediator_options(mediator_options or {})},
+        {"formula": outcome, **common, **shared},
+        {**common, "formula": mediator, **further, **own},
     )
     first, second = (fit(panel=panel, **each) for each in arguments)
     models = BothModels(panel, first, second, arguments)
@@ -372,6 +378,24 @@ def _mediator_options(options: Mapping[str, object]) -> Mapping[str, object]:
             )
         taken[name] = rules[name].require(f"mediator_options[{name!r}]", value)
     return taken
+
+
+def _shared_options(
+    options: Mapping[str, Any], outcome: Mapping[str, Any], mediator: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the common options that each of two models has a use for.
+
+    One that neither has a use for goes to both, so that `fit` refuses it.
+    """
+    of_outcome, of_mediator = (
+        unused_options(each["model"], each["effects"], {**options, **each})
+        for each in (outcome, mediator)
+    )
+    neither = set(of_outcome) & set(of_mediator)
+    return (
+        {k: v for k, v in options.items() if k in neither or k not in of_outcome},
+        {k: v for k, v in options.items() if k in neither or k not in of_mediator},
+    )
 
 
 def _variables(
