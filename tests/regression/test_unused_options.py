@@ -283,3 +283,18 @@ def test_weights_that_least_squares_does_not_use_are_noted():
     assert words in nq.convergence.beta(panel, "income", w).notes
     assert words not in nq.convergence.beta(panel, "income").notes
     assert words not in nq.convergence.beta(panel, "income", w, model="sar").notes
+
+
+def test_schemes_of_an_index_have_the_options_that_they_have_a_use_for(data):
+    panel, _ = data
+    indicators = {"a": {"x1": "+", "x2": "+"}, "b": {"z": "+"}}
+    options = {"across": "equal", "indicator_weights": {"x1": 1.0, "x2": 2.0, "z": 3.0}}
+    ranks = nq.composite.rank_schemes(
+        panel, indicators, period=7, schemes=["equal", "given"], **options
+    )
+    for scheme, name in (("equal", "across"), ("given", "indicator_weights")):
+        alone = nq.composite.index(panel, indicators, weighting=scheme, **{name: options[name]})
+        scores = alone.scores.xs(7, level=1)
+        assert ranks[scheme].sort_index().equals(scores.rank(ascending=False).sort_index())
+    with pytest.raises(OptionError, match="for the scheme 'given', which is not in schemes"):
+        nq.composite.rank_schemes(panel, indicators, period=7, schemes=["equal"], **options)
