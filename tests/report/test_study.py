@@ -577,7 +577,8 @@ def test_what_results_say_is_chinese_too(chinese):
     )
     plain = re.sub(r"<[^>]+>", " ", plain)
     user_words = {"Output", "Private", "capital", "Public", "States", "West", "South", "centre",
-           "periphery", "North", "lpcap", "unemp", "index", "Unemployment", "rate"}  # fmt: skip
+           "periphery", "North", "lpcap", "unemp", "index", "Unemployment", "rate",
+           "region", "south"}  # fmt: skip
     known = {"sdem", "SDEM", "Wald", "Elhorst", "theta", "Hausman", "Mundlak", "Pesaran", "Jarque",
              "Bera", "Koenker", "Bassett", "study", "skip", "esda", "lisa", "composite",
              "nqp_spatial", "rank_intervals", "CRITIC", "Dagum", "Silverman",
