@@ -1,6 +1,7 @@
 """Figures at journal size, from the package's results."""
 
 from nqp_spatial.plots._canvas import save
+from nqp_spatial.plots._chosen_theme import theme
 from nqp_spatial.plots._theme import COLUMN, PAGE
 from nqp_spatial.plots.charts import (
     beta_scatter,
@@ -85,6 +86,7 @@ __all__ = [
     "significance_map",
     "steady_states",
     "theil",
+    "theme",
     "threshold",
     "transition_paths",
     "transitions",
