@@ -218,6 +218,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_map": lambda w: _call(w.lisa, w.panel),
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.inclusion": lambda w: _call(w.averaged),
+    "plots.lisa_paths": lambda w: _call(w.lisa_paths),
     "plots.join_counts": lambda w: _call(w.joins),
     "plots.log_t": lambda w: _call(w.log_t),
     "plots.modality": lambda w: _call(w.modality),
