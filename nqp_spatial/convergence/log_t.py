@@ -17,9 +17,11 @@ from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
-from nqp_spatial.errors import DomainError, sample
+from nqp_spatial.errors import DomainError, OptionError, sample
 
 __all__ = ["LogTResult", "log_t", "require_dispersion"]
+
+_SMOOTHING = 400.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -142,7 +144,7 @@ def log_t(
     discard: OpenShare = 1 / 3,
     hac: Hac = "fixed",
     detrend: Detrend = "hp",
-    smoothing: Positive = 400.0,
+    smoothing: Positive = _SMOOTHING,
     logs: bool = False,
 ) -> LogTResult:
     """Test whether all units converge, allowing for individual transition paths.
@@ -202,6 +204,8 @@ def log_t(
     log-t test of log of 'income' (Hodrick-Prescott trend, 400), from period 1956, fixed bandwidth
     b = 0.8717 (s.e. 0.0179), t = 48.781, one-sided p = 1.000: convergence of growth rates is ...
     """
+    if detrend is None and smoothing != _SMOOTHING:
+        raise OptionError("smoothing= is of the filter detrend='hp', and detrend is None")
     rule = LogTRule(discard, hac)
     start = rule.first(panel.n_periods)
     data = path_data(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)

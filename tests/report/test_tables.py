@@ -205,4 +205,4 @@ def test_how_columns_were_estimated_and_corrected(states, tmp_path):
     nq.report.regression_table({"OLS": ols, "M": dynamic}, tmp_path / "table.tex")
     words = (tmp_path / "table.tex").read_text()
     assert "Estimated by (1) least squares; (2) adjusted scores." in words
-    assert "Correction: (1) orthonormal transformation; (2) in the scores." in words
+    assert "Correction: (1) Lee-Yu transformation; (2) in the scores." in words
