@@ -87,6 +87,14 @@ def _places_of(value: float, digits: int) -> int:
     return digits - 1 - exponent
 
 
+def _places_kept(value: float, digits: int) -> int:
+    """Return the decimals at which a number shows so many digits: 0.00099 shows two as 0.0010."""
+    places = _places_of(value, digits)
+    fewer = max(places - 1, 0)
+    shown = int(f"{abs(value):.{fewer}f}".replace(".", ""))
+    return fewer if shown >= 10 ** (digits - 1) else places
+
+
 def places_for(
     values: Iterable[float], errors: Iterable[float] = (), *, digits: int = 3, least: int = 2
 ) -> int | None:
@@ -130,9 +138,9 @@ def places_for(
     # A value that is noise needs one digit only, however small it is.
     noise = 0.05 * min(spreads, default=0.0)
     for size in sizes:
-        wanted = max(wanted, _places_of(size, keep if size >= noise else 1))
+        wanted = max(wanted, _places_kept(size, keep if size >= noise else 1))
     for spread in spreads:
-        wanted = max(wanted, _places_of(spread, keep))
+        wanted = max(wanted, _places_kept(spread, keep))
     limit = max(_MOST, digits)
     if wanted > limit and largest < 10.0 ** (keep - limit):
         return None

@@ -96,8 +96,9 @@ def test_static_effects_stand_beside_the_short_run(runs, impacts):
     assert (side.frame.loc["Direct effects, long run", "Static"] == "").all()
     assert "Effects of Static are complete within the period" in side.notes
     stacked = regression_table(runs, layout="effects", effects=impacts)
-    assert list(dict.fromkeys(stacked.frame.index.get_level_values(0))) == ["Dynamic", "Static"]
-    static = stacked.frame.loc["Static"].loc["Employment (log)"]
+    panels = dict.fromkeys(stacked.frame.index.get_level_values(0))
+    assert list(panels) == ["(1) Dynamic", "(2) Static"]  # the note names corrections by number
+    static = stacked.frame.loc["(2) Static"].loc["Employment (log)"]
     assert (static["Short run"] != "").all() and (static["Long run"] == "").all()
     only = regression_table({"Static": runs["Static"]}, effects={"Static": impacts["Static"]})
     assert "Direct effects" in only.frame.index.get_level_values(0)
@@ -213,6 +214,22 @@ def test_criteria_have_one_decimal_and_variances_significant_digits(models):
 
 def test_facts_are_stated_once_for_runs_of_columns():
     assert same_or_each(["", "queen", "queen", ""]) == "(1), (4) none; (2)–(3) queen"
+
+
+def test_columns_have_numbers_where_the_notes_name_them(models, states):
+    panel = states[0]
+    both = {"OLS": nq.fit("unemp ~ lpc", panel, model="ols"), "SDM": models["SDM"]}
+    table = regression_table(both)
+    assert table.frame.columns.tolist() == ["OLS", "SDM"]
+    assert (
+        "Dependent variable: (1) Unemployment rate, %; (2) Gross state product (log)."
+        in table.notes
+    )
+    assert re.search(r"OLS +SDM *\n +\(1\) +\(2\)", repr(table))
+    assert "<th>OLS<br>(1)</th>" in table.to_html()
+    assert r"OLS\\(1)" in table.to_latex()
+    assert "<th>SAR</th>" in regression_table(models).to_html()  # all facts are shared
+    assert "Model:" not in regression_table(models).notes  # the headings say it
 
 
 # -- formats ---------------------------------------------------------------------------------------

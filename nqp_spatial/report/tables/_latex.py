@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,7 +22,7 @@ _SIZES = (
     ("\\scriptsize", 7, 3.99, 2),
 )
 _LEADING = 1.05  # lines of Chinese text, which ctex sets further apart
-_HEADING = 14  # letters of a heading on one line
+_HEADING = 8  # letters of a heading on one line, if the numbers below it are not wider
 _LABEL = 34  # letters of a label on one line
 _WORDS = 40  # letters of a column of words on one line
 _POWER = re.compile(r"(-?[\d.]+)e([+-]?\d+)")
@@ -31,12 +30,13 @@ _POWER = re.compile(r"(-?[\d.]+)e([+-]?\d+)")
 
 @dataclass(frozen=True)
 class _Column:
-    """A column: digits before and after the decimal point, the width of its text.
+    """A column: lines of its heading, digits before and after the point, width of its text.
 
     Where there are standard errors, estimates are aligned at their points; facts of the model below
     them are centred, because a column aligned for both would be too wide.
     """
 
+    heading: tuple[str, ...]
     before: int = 0
     after: int = 0
     text: int = 0
@@ -75,7 +75,7 @@ def latex_table(content: Content, notes: str, word: str, label: str = "") -> str
     columns = [_column(content, k) for k in range(content.cells.shape[1])]
     longest = max((text_width(line.label) for line in content.lines() if line.cells), default=0)
     size, gap, fits = _size(content, columns, min(longest, _LABEL))
-    rows = _head(content)
+    rows = _head(content, columns)
     for place, line in enumerate(content.lines()):
         if place and line.starts:
             rows.append("\\addlinespace" if line.kind == "title" else "\\midrule")
@@ -149,11 +149,11 @@ def _size(content: Content, columns: list[_Column], side: int) -> tuple[str, int
 def _column(content: Content, k: int) -> _Column:
     """Return the space that the cells and the heading of a column need."""
     lines = [line for line in content.lines() if line.cells and not line.spans]
-    heading = max((text_width(part) for part in _broken(content.heads[-1][k])), default=0)
+    heading = content.heads[-1][k]
     if content.word_columns[k]:
         text = max((text_width(line.cells[k]) for line in lines), default=0)
-        return _Column(text=max(text, heading), is_words=True)
-    digits, decimals, text = 0, 0, heading
+        return _Column((heading,), text=max(text, text_width(heading)), is_words=True)
+    digits, decimals, text = 0, 0, 0
     has_errors = any("\n" in line.cells[k] for line in lines)
     for parts in (line.cells[k].split("\n") for line in lines):
         for part in parts:
@@ -166,7 +166,9 @@ def _column(content: Content, k: int) -> _Column:
             width = len(before) + 0.6 * before.count("-") - 0.45 * before.count(",")
             digits = max(digits, round(width))
             decimals = max(decimals, len(after) + math.ceil(0.8 * (len(part) - len(bare))))
-    return _Column(digits, decimals, text, has_errors=has_errors)
+    parts = folded(heading, max(_HEADING, text, digits + decimals))
+    text = max([text, *(text_width(part) for part in parts)])
+    return _Column(tuple(parts), digits, decimals, text, has_errors=has_errors)
 
 
 def _is_aligned(text: str, has_errors: bool, lines: int) -> bool:
@@ -174,15 +176,7 @@ def _is_aligned(text: str, has_errors: bool, lines: int) -> bool:
     return is_number_cell(text) and "e" not in text and (lines > 1 or not has_errors)
 
 
-def _broken(heading: str) -> list[str]:
-    """Return a heading on lines that are not much wider than numbers."""
-    if text_width(heading) <= _HEADING:
-        return [heading]
-    wide = text_width(heading) / len(heading)
-    return textwrap.wrap(heading, max(int(_HEADING / wide), 4), break_long_words=wide > 1.5) or [""]
-
-
-def _head(content: Content) -> list[str]:
+def _head(content: Content, columns: list[_Column]) -> list[str]:
     rows = []
     for names in content.heads[:-1]:
         cells, rules, start = [""], [], 2
@@ -194,12 +188,12 @@ def _head(content: Content) -> list[str]:
             start += count
         rows.append(" & ".join(cells) + " \\\\\n" + "".join(rules))
     cells = [""]
-    for name, is_words in zip(content.heads[-1], content.word_columns, strict=True):
-        parts = [tex(part) for part in _broken(name)]
+    for column in columns:
+        parts = [tex(part) for part in column.heading]
         inner = "\\\\".join(parts)
         if len(parts) > 1:
             inner = f"\\begin{{tabular}}[b]{{@{{}}c@{{}}}}{inner}\\end{{tabular}}"
-        cells.append(f"\\multicolumn{{1}}{{{'l' if is_words else 'c'}}}{{{inner}}}")
+        cells.append(f"\\multicolumn{{1}}{{{'l' if column.is_words else 'c'}}}{{{inner}}}")
     return [*rows, " & ".join(cells) + " \\\\", "\\midrule"]
 
 

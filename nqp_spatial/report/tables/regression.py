@@ -208,7 +208,9 @@ def _about(
     kinds = same_or_each(spec.model.upper() for spec in specs)
     headings = same_or_each(heading.upper() for heading in models)  # may name the models already
     weights = same_or_each(spec.weights for spec in specs)
+    outcomes = same_or_each(model.label(model.spec.outcome) for model in models.values())
     return [
+        t("Dependent variable: {value}.", value=outcomes),
         statistic_note(statistic),
         stars_note(levels),
         t("Model: {value}.", value=kinds) if kinds != headings else "",
