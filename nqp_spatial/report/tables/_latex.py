@@ -22,7 +22,7 @@ _SIZES = (
     ("\\scriptsize", 7, 3.99, 2),
 )
 _LEADING = 1.05  # lines of Chinese text, which ctex sets further apart
-_HEADING = 8  # letters of a heading on one line, if the numbers below it are not wider
+_HEADINGS = (16, 8)  # letters of a heading on one line: at first, and where this is too wide
 _LABEL = 34  # letters of a label on one line
 _WORDS = 40  # letters of a column of words on one line
 _POWER = re.compile(r"(-?[\d.]+)e([+-]?\d+)")
@@ -72,9 +72,12 @@ def latex_table(content: Content, notes: str, word: str, label: str = "") -> str
     label : str
         For ``\ref``, if there is a caption.
     """
-    columns = [_column(content, k) for k in range(content.cells.shape[1])]
     longest = max((text_width(line.label) for line in content.lines() if line.cells), default=0)
-    size, gap, fits = _size(content, columns, min(longest, _LABEL))
+    for heading in _HEADINGS:
+        columns = [_column(content, k, heading) for k in range(content.cells.shape[1])]
+        size, gap, fits = _size(content, columns, min(longest, _LABEL))
+        if size == _SIZES[0][0]:
+            break
     rows = _head(content, columns)
     for place, line in enumerate(content.lines()):
         if place and line.starts:
@@ -146,7 +149,7 @@ def _size(content: Content, columns: list[_Column], side: int) -> tuple[str, int
     return size, gap, is_narrow
 
 
-def _column(content: Content, k: int) -> _Column:
+def _column(content: Content, k: int, letters: int) -> _Column:
     """Return the space that the cells and the heading of a column need."""
     lines = [line for line in content.lines() if line.cells and not line.spans]
     heading = content.heads[-1][k]
@@ -166,7 +169,7 @@ def _column(content: Content, k: int) -> _Column:
             width = len(before) + 0.6 * before.count("-") - 0.45 * before.count(",")
             digits = max(digits, round(width))
             decimals = max(decimals, len(after) + math.ceil(0.8 * (len(part) - len(bare))))
-    parts = folded(heading, max(_HEADING, text, digits + decimals))
+    parts = folded(heading, max(letters, text, digits + decimals))
     text = max([text, *(text_width(part) for part in parts)])
     return _Column(tuple(parts), digits, decimals, text, has_errors=has_errors)
 

@@ -16,8 +16,8 @@ from nqp_spatial.report.tables._headings import row_label
 __all__ = ["coefficients", "extra_cell", "facts", "is_regressor", "spatial_names"]
 
 _GREEK = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ", "psi": "ψ"}
-# Blocks in the order of their rows; `keep` chooses among the first four.
-_BLOCKS = ("x", "wx", "mean", "wmean", "dynamic", "spatial", "random")
+# Blocks in the order of their rows; `keep` chooses among those before "dynamic".
+_BLOCKS = ("x", "wx", "mean", "wmean", "constant", "dynamic", "spatial", "random")
 
 
 def is_regressor(rank: int) -> bool:
@@ -42,6 +42,7 @@ def coefficients(
     outcome = labels.get(model.spec.outcome, model.label(model.spec.outcome))
     for (block, name, *part), row in model.frame.iterrows():
         words = row_label(name, labels, shared)
+        is_constant = name == "Intercept" and block == "x"
         if name == "Intercept":
             words = labels.get(name, translate(t("Constant")))
         if block in ("spatial", "random"):
@@ -55,7 +56,7 @@ def coefficients(
         if part:  # for a model with several matrices W in a term
             words = f"{words}, {part[0]}"
         estimate = Estimate(row["estimate"], row["std_error"], row["p_value"])
-        yield str(name), words, estimate, _BLOCKS.index(block)
+        yield str(name), words, estimate, _BLOCKS.index("constant" if is_constant else block)
 
 
 def facts(models: Sequence[RegressionResult], digits: int) -> list[dict[str, str]]:
