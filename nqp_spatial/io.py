@@ -57,7 +57,7 @@ def read_panel(
     extra_shapes: Literal["error", "drop"] = "error",
     geometry_unit: str | None = None,
     geometry_encoding: str | None = None,
-    aliases: Mapping[Hashable, Hashable] | None = None,
+    aliases: Mapping[Any, Hashable] | None = None,
     **options: Any,
 ) -> SpatialPanel:
     r"""Read a panel from a table and, optionally, a map.

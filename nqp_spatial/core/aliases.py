@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ __all__ = [
     "without_places",
 ]
 
-Aliases = Mapping[Hashable, Hashable]
+Aliases = Mapping[Any, Hashable]
 
 
 def targets_of(units: pd.Index, aliases: Aliases) -> pd.Series:
@@ -143,9 +144,9 @@ class IdLookup:
         """Return the id that is equal to a name, or the only one that is written like it."""
         value = plain(name)
         if (type(value), value) in self._exact:
-            return value  # type: ignore[return-value]
+            return value
         ids = self._alike.get(folded(value), [])
-        return ids[0] if len(ids) == 1 else None  # type: ignore[return-value]
+        return ids[0] if len(ids) == 1 else None
 
 
 def nearest_ids(name: Hashable, ids: pd.Index, count: int = 3) -> list[object]:

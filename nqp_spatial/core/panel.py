@@ -158,7 +158,7 @@ class SpatialPanel(Displayed):
         labels: Mapping[str, str] | None = None,
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
-        aliases: Mapping[Hashable, Hashable] | None = None,
+        aliases: Mapping[Any, Hashable] | None = None,
     ) -> None:
         if isinstance(geometry, str):
             require_shipped(geometry)

@@ -253,7 +253,7 @@ def _table(names: pd.Series) -> Table:
     """Return codes by name."""
     table: Table = {}
     for code, name in names.items():
-        table.setdefault(name, []).append(int(code))  # type: ignore[call-overload]
+        table.setdefault(name, []).append(int(code))
     return table
 
 

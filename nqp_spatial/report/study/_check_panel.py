@@ -11,16 +11,16 @@ from nqp_spatial.report.study._findings import Finding, Level, in_settings
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.steps import every_step
 
-__all__ = ["check_groups", "check_periods", "check_sizes", "check_values", "complete_panel"]
+__all__ = ["check_groups", "check_periods", "check_sizes", "check_values", "draft_panel"]
 
 
-def complete_panel(
+def draft_panel(
     settings: StudyConfig, frame: pd.DataFrame
 ) -> tuple[SpatialPanel | None, list[Finding]]:
-    """Return the panel without a map and without gaps, as far as it can be made, and findings.
+    """Return the panel without a map, balanced as the settings have it, and findings.
 
-    If gaps are not closed by [data] balance, the panel has the units without gaps, so that the
-    values can be checked in the same run.
+    If gaps are not closed by [data] balance, the panel has them, so that the values can be checked
+    in the same run.
     """
     data = settings.data
     if data.unit not in frame or data.period not in frame or frame.empty:
@@ -86,11 +86,7 @@ def _closed(
         )
         words = f'[data] balance = "{how}": {balanced.notes[-1]}; {left_over}'
         return balanced, [Finding("warning", "data", words)]
-    finding = Finding("fails", "data", f"{_gaps_words(settings, panel, used, gaps)}")
-    try:
-        return panel.balance(how="drop-units", columns=used), [finding]
-    except NqpError:
-        return None, [finding]
+    return panel, [Finding("fails", "data", _gaps_words(settings, panel, used, gaps))]
 
 
 def _gaps_words(
@@ -134,10 +130,10 @@ def check_values(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
     numeric = dict.fromkeys([*logs, *settings.indicators, *([outcome] if outcome else [])])
     findings = []
     for name in numeric:
-        if name not in panel.frame or panel.frame[name].isna().any():
+        if name not in panel.frame:
             continue
         try:
-            values = pd.Series(panel.values(name).ravel(), panel.frame.index)
+            values = _numbers(panel, name)
         except NqpError as error:
             findings.append(Finding("fails", "columns", in_settings(error)))
             continue
@@ -158,6 +154,15 @@ def check_values(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
     return findings + _texts(panel, [name for name in settings.columns if name not in numeric])
 
 
+def _numbers(panel: SpatialPanel, name: str) -> pd.Series:
+    """Return the numbers of a column that are there; raise `DomainError` where they are none."""
+    panel.require_numeric([name])
+    cells = panel.frame[name]
+    if panel.is_balanced and not cells.isna().any():
+        return pd.Series(panel.values(name).ravel(), cells.index)
+    return cells.dropna().astype(float)
+
+
 def _texts(panel: SpatialPanel, names: list[str]) -> list[Finding]:
     """Return columns of numbers written as text, which would be categories in a formula."""
     findings = []
@@ -176,7 +181,7 @@ def check_groups(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
     findings = []
     for key in ("region", "province", "centre"):
         name = settings.groupings.get(key)
-        if not name or name not in panel.frame or panel.frame[name].isna().any():
+        if not name or name not in panel.frame:
             continue
         of_unit = panel.frame[name].groupby("unit").nunique()
         if (of_unit > 1).any():
