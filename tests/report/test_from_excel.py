@@ -65,7 +65,9 @@ def test_from_excel_to_a_chinese_report(excel):
     folder, run = excel.parent, CliRunner().invoke
     before = excel.read_bytes()
     settings = str(folder / "study.toml")
-    assert run(main, ["init", str(excel), "-o", settings]).exit_code == 0
+    made = run(main, ["init", str(excel), "-o", settings])
+    assert made.exit_code == 0
+    assert "32 of 34 units are on the map china-prefectures" in made.output
     text = (folder / "study.toml").read_text("utf-8")
     guessed = tomllib.loads(text)
     assert guessed["data"]["geometry"] == "china-prefectures"
@@ -257,6 +259,27 @@ def test_names_of_a_map_of_ones_own_that_differ(tmp_path):
     findings = check(tmp_path / "study.toml")
     assert fails(findings) == ""
     assert any("SpatialPanel: 7 units" in finding.words for finding in findings)
+
+
+def test_the_column_of_the_table_that_is_on_the_map(tmp_path, cities):
+    """Not a running number, and Chinese short forms are proposed as aliases."""
+    units = nq.datasets.china_prefectures()
+    units.loc[
+        units["province_adcode"].isin([330000, 420000, 220000]), ["name_zh", "geometry"]
+    ].to_file(tmp_path / "m.gpkg")
+    table = cities.assign(城市=cities["城市"].replace({"杭州": "延边州"}))
+    table = table[table["城市"] != "延边朝鲜族自治州"]
+    table.insert(0, "编号", table.groupby("城市").ngroup())
+    table.to_csv(tmp_path / "p.csv", index=False)
+    text = starter(tmp_path / "p.csv", tmp_path / "m.gpkg", folder=tmp_path)
+    assert 'unit = "城市"' in text
+    assert 'geometry_unit = "name_zh"' in text
+    assert '# "延边州" = "延边朝鲜族自治州"' in text
+    assert '# "襄樊市" = "襄阳市"' in text
+    (tmp_path / "study.toml").write_text(text, "utf-8")
+    words = fails(check(tmp_path / "study.toml"))
+    assert '"延边州" = "延边朝鲜族自治州"' in words
+    assert "extra_shapes" not in words
 
 
 def test_a_map_of_the_package_by_name_from_the_shell(excel):

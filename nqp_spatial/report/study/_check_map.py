@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nqp_spatial.core.aliases import IdLookup, is_absent, nearest_ids, unknown_aliases
+from nqp_spatial.core.aliases import IdLookup, is_absent, unknown_aliases
 from nqp_spatial.datasets.shipped import MapMatch, match_units
 from nqp_spatial.errors import NqpError, plain, sample
 from nqp_spatial.report.study._findings import Finding, alias_lines, in_settings
-from nqp_spatial.report.study._map_guess import best_match
+from nqp_spatial.report.study._map_guess import alias_proposals, best_match
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.files import ids_of_map, map_of
 
@@ -202,10 +202,8 @@ def _absent(
         return [Finding(
             "fails", "map", f"{head}; {known}; write the ids of table and map alike{advice}"
         )]  # fmt: skip
-    lines = {}
-    for unit, place in list(absent.items())[:12]:
-        near = nearest_ids(place, theirs, 1)
-        lines[str(unit)] = str(near[0]) if near else ""
+    near = alias_proposals(list(absent.values())[:12], theirs)
+    lines = {str(unit): near[str(place)] for unit, place in list(absent.items())[:12]}
     return [Finding(
         "fails", "map",
         f"{head}; write under [data.aliases]: {alias_lines(lines)}"
