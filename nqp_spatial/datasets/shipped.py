@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nqp_spatial.core.aliases import Aliases, targets_of
-from nqp_spatial.core.text import Message, join, label, t
+from nqp_spatial.core.text import Message, join, label, listed, t
 from nqp_spatial.datasets._gazetteer import Gazetteer, PlaceMatch, gazetteer
 from nqp_spatial.datasets.china import china_prefectures, china_provinces
 from nqp_spatial.datasets.matching import nearest_units
@@ -200,6 +200,5 @@ def _shortened(words: list[str], count: int = 12) -> str:
     return ", ".join(words[:count]) + more
 
 
-def _pairs(rows: pd.DataFrame) -> str:
-    pairs = [f"{plain(unit)} = {name}" for unit, name in rows["name_zh"].items()]
-    return _shortened(pairs)
+def _pairs(rows: pd.DataFrame) -> Message:
+    return listed([f"{plain(unit)} = {name}" for unit, name in rows["name_zh"].items()], 12)

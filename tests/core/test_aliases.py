@@ -38,7 +38,7 @@ def test_the_caller_keeps_its_aliases():
     rest, places, note = without_places(data, aliases)
     assert rest.index.levels[0].tolist() == ["a", "b"]
     assert places == {"b": "B"}
-    assert note == "left out 1 units that aliases declare not to be on the map: 'c'"
+    assert note == "left out 1 units that aliases declare not to be on the map: c"
     assert aliases == {"b": "B", "c": None}
     assert len(data) == 3
     assert targets_of(pd.Index(["a", "b"]), {"a": 1}).to_dict() == {"a": 1, "b": "b"}

@@ -38,6 +38,7 @@ def test_ids_stay_and_shapes_are_those_of_the_units():
     with language("zh"):
         assert translate(panel.notes[0]).startswith("6 个地区中有 6 个已与地图 china-prefectures")
         assert "按旧名 1 个" in translate(panel.notes[0])
+        assert translate(panel.notes[1]) == "旧名与旧代码：襄樊市 = 襄阳市"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_aliases_of_a_map_of_ones_own():
     )
     assert panel.geometry.geometry["x"].equals(points[2])
     assert panel.units.tolist() == ["a", "b", "x"]
-    assert panel.notes == ("aliases: x = c", "left out 1 geometries without data: 'x'")
+    assert panel.notes == ("aliases: x = c", "left out 1 geometries without data: x")
     for aliases, words in (
         ({"z": "c"}, "no unit of the table: 'z'"),
         ({"x": "q"}, "'x' is 'q' on the map, which has no such id"),
@@ -158,7 +159,7 @@ def test_an_empty_alias_leaves_a_unit_out_with_a_note():
         panel = nq.SpatialPanel(frame, aliases={"巢湖市": nowhere}, **options)
         assert panel.units.tolist() == ["宁波", "杭州"]
         assert panel.notes[0] == (
-            "left out 1 units that aliases declare not to be on the map: '巢湖市'"
+            "left out 1 units that aliases declare not to be on the map: 巢湖市"
         )
     with pytest.raises(UnmatchedIdsError, match="leave out every unit"):
         nq.SpatialPanel(frame, aliases=dict.fromkeys(["杭州", "巢湖市", "宁波"]), **options)
