@@ -200,5 +200,5 @@ def _shortened(words: list[str], count: int = 12) -> str:
     return ", ".join(words[:count]) + more
 
 
-def _pairs(rows: pd.DataFrame) -> Message:
+def _pairs(rows: pd.DataFrame) -> str:
     return listed([f"{plain(unit)} = {name}" for unit, name in rows["name_zh"].items()], 12)
