@@ -8,8 +8,8 @@ import pytest
 from shapely.geometry import box
 
 import nqp_spatial as nq
-from nqp_spatial.core.aliases import IdLookup, nearest_ids, targets_of, without_places
-from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.core.aliases import IdLookup, nearest_ids, targets_of, with_one_name
+from nqp_spatial.errors import OptionError, PanelError, UnbalancedPanelError, UnmatchedIdsError
 
 
 def test_an_id_is_meant_if_it_is_the_only_one_written_alike():
@@ -35,10 +35,10 @@ def test_the_caller_keeps_its_aliases():
     aliases = {"b": "B", "c": None}
     index = pd.MultiIndex.from_product([["a", "b", "c"], [0]], names=["unit", "period"])
     data = pd.DataFrame({"x": [1, 2, 3]}, index)
-    rest, places, note = without_places(data, aliases)
+    rest, places, notes = with_one_name(data, aliases)
     assert rest.index.levels[0].tolist() == ["a", "b"]
     assert places == {"b": "B"}
-    assert note == "left out 1 units that aliases declare not to be on the map: c"
+    assert notes[0] == "left out 1 units that aliases declare not to be on the map: c"
     assert aliases == {"b": "B", "c": None}
     assert len(data) == 3
     assert targets_of(pd.Index(["a", "b"]), {"a": 1}).to_dict() == {"a": 1, "b": "b"}
@@ -53,3 +53,22 @@ def test_a_geodataframe_where_a_panel_is_wanted():
         nq.weights.contiguity(gdf)
     panel = nq.SpatialPanel(gdf, unit="id", period="t")
     assert nq.weights.contiguity(panel).n_links == 2
+
+
+def test_an_alias_that_is_a_unit_joins_a_unit_that_was_renamed():
+    frame = pd.DataFrame(
+        {"city": ["襄樊市", "襄樊市", "襄阳市", "杭州", "杭州", "杭州"],
+         "year": [2009, 2010, 2011, 2009, 2010, 2011], "x": range(6)}
+    )  # fmt: skip
+    options = {"unit": "city", "period": "year", "geometry": "china-prefectures"}
+    with pytest.raises(UnbalancedPanelError):
+        nq.SpatialPanel(frame, **options)
+    with pytest.raises(UnmatchedIdsError, match=r"is joined by aliases=\{'襄樊市': '襄阳市'\}"):
+        nq.SpatialPanel(frame, balanced=False, **options)
+    panel = nq.SpatialPanel(frame, aliases={"襄樊市": "襄阳市"}, **options)
+    assert panel.wide("x").loc["襄阳市"].tolist() == [0, 1, 2]
+    assert panel.units.tolist() == ["杭州", "襄阳市"]
+    assert panel.notes[0] == "units under one name by aliases: 襄樊市 = 襄阳市"
+    both = pd.concat([frame, frame.iloc[[1]].assign(city="襄阳市")])
+    with pytest.raises(UnmatchedIdsError, match=r"same periods: \('襄阳市', 2010\)"):
+        nq.SpatialPanel(both, aliases={"襄樊市": "襄阳市"}, **options)

@@ -83,12 +83,13 @@ def test_a_wrong_map_names_the_right_ones(name, tmp_path):
 
 
 def test_all_that_does_not_match_is_named_with_the_nearest():
-    places = ["杭州", "宁播", "吉林", "巢湖市", "莱芜", "朝阳", "Suzhou"]
+    places = ["杭州", "宁播", "吉林", "巢湖市", "莱芜", "朝阳", "Suzhou", "广东省"]
     with pytest.raises(UnmatchedIdsError) as caught:
         panel_of(places)
     message = str(caught.value)
     for words in (
-        "5 of 7 units are not on the map",
+        "6 of 8 units are not on the map",
+        "'广东省' (a province)",
         "'宁播' (nearest: 宁波市",
         "'吉林' (ambiguous: 吉林市)",
         "'Suzhou' (ambiguous: 苏州市, 宿州市)",
@@ -137,7 +138,8 @@ def test_aliases_of_a_map_of_ones_own():
     for aliases, words in (
         ({"z": "c"}, "no unit of the table: 'z'"),
         ({"x": "q"}, "'x' is 'q' on the map, which has no such id"),
-        ({"x": "a"}, "several units are one shape of the map: 'a' = 'a', 'x' = 'a'"),
+        ({"x": "a"}, "make one unit of several that have the same periods"),
+        ({"x": "c", "b": "c"}, "several units are one shape of the map: 'b' = 'c', 'x' = 'c'"),
     ):
         with pytest.raises(UnmatchedIdsError, match=words):
             nq.SpatialPanel(frame, unit="id", geometry=shapes, aliases=aliases)

@@ -298,6 +298,27 @@ def test_a_map_of_the_package_by_name_from_the_shell(excel):
         starter(excel, "china-provinces", folder=folder)
 
 
+def test_a_city_that_was_renamed_within_the_sample(cities, tmp_path):
+    """襄樊市 until 2013, then 襄阳市; and names with a blank at the end in one year."""
+    table = cities.copy()
+    table.loc[(table["城市"] == "襄樊市") & (table["年份"] > 2013), "城市"] = "襄阳市"
+    table.loc[(table["城市"] == "嘉兴市") & (table["年份"] == 2012), "城市"] = "嘉兴市 "
+    table.to_excel(tmp_path / "p.xlsx", index=False)
+    text = starter(tmp_path / "p.xlsx", folder=tmp_path)
+    assert '# "襄樊市" = "襄阳市"' in text
+    assert '# "嘉兴市 " = "嘉兴市"' in text
+    (tmp_path / "study.toml").write_text(text, "utf-8")
+    words = fails(check(tmp_path / "study.toml"))
+    assert "'襄樊市' and '襄阳市' are both 襄阳市 (420600)" in words
+    assert 'join them under [data.aliases]: "嘉兴市 " = "嘉兴市", "襄樊市" = "襄阳市"' in words
+    assert "are some one unit written in two ways? '嘉兴市', '嘉兴市 '" in words
+    lines = [line for line in text.splitlines() if line.startswith('# "') and "name in" not in line]
+    edited(tmp_path, *((line, line.removeprefix("# ")) for line in lines))
+    findings = check(tmp_path / "study.toml")
+    assert fails(findings) == ""
+    assert any("SpatialPanel: 34 units x 6 periods" in finding.words for finding in findings)
+
+
 def test_a_name_of_two_cities_does_not_identify_rows(tmp_path, cities):
     """Homonyms of two provinces occur twice a year: the codes are proposed instead."""
     units = nq.datasets.china_prefectures().reset_index().set_index("name_zh")["adcode"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from nqp_spatial.core.aliases import IdLookup, is_absent
+from nqp_spatial.core.ids import folded
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import NqpError, plain, sample
+from nqp_spatial.errors import NqpError, sample
 from nqp_spatial.report.study._findings import Finding, Level, in_settings
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.steps import every_step
@@ -28,13 +29,14 @@ def draft_panel(
     if twice := _repeated(settings, frame):
         return None, twice
     try:
-        panel = SpatialPanel(frame, unit=data.unit, period=data.period, balanced=False)
+        panel = SpatialPanel(
+            _under_one_name(settings, frame), unit=data.unit, period=data.period, balanced=False
+        )
     except NqpError as error:
         return None, [Finding("fails", "data", in_settings(error))]
     try:
         if data.periods:
             panel = panel.select(periods=data.periods)
-        panel = _on_map(settings, panel)
     except NqpError as error:
         return None, [Finding("fails", "data", f"[data] periods: {in_settings(error)}")]
     used = [name for name in settings.columns if name in panel.frame]
@@ -55,12 +57,21 @@ def _repeated(settings: StudyConfig, frame: pd.DataFrame) -> list[Finding]:
     )]  # fmt: skip
 
 
-def _on_map(settings: StudyConfig, panel: SpatialPanel) -> SpatialPanel:
-    """Return the panel without the units that aliases leave out."""
-    lookup = IdLookup(panel.units)
-    absent = [lookup.like(key) for key, place in settings.data.aliases.items() if is_absent(place)]
-    rest = [unit for unit in map(plain, panel.units) if unit not in absent]
-    return panel if not rest or len(rest) == panel.n_units else panel.select(units=rest)
+def _under_one_name(settings: StudyConfig, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table without units that aliases leave out, and with those that they join."""
+    unit, lookup = (
+        settings.data.unit,
+        IdLookup(pd.Index(frame[settings.data.unit].dropna().unique())),
+    )
+    absent, names = [], {}
+    for key, place in settings.data.aliases.items():
+        id_, other = lookup.like(key), lookup.like(place)
+        if is_absent(place):
+            absent.append(id_)
+        elif id_ is not None and other is not None and other != id_:
+            names[id_] = other
+    rest = frame[~frame[unit].isin([id_ for id_ in absent if id_ is not None])]
+    return rest.assign(**{unit: rest[unit].replace(names)}) if names and len(rest) else rest
 
 
 def _closed(
@@ -115,6 +126,7 @@ def _gaps_words(
         fills = "fills them all from the periods around them"
     except NqpError:
         fills = "cannot fill those at the ends of a series"
+    parts += [f"are some one unit written in two ways? {twins}"] if (twins := _twins(panel)) else []
     return (
         f"{'; '.join(parts)}; in all {len(units)} of {panel.n_units} units have gaps in the "
         f'columns used: {sample(units, 8)}; set [data] balance = "drop-units" (leaves '
@@ -122,6 +134,13 @@ def _gaps_words(
         f'balance = "drop-periods" (leaves {panel.n_periods - len(periods)} of {panel.n_periods} '
         f'periods) or balance = "interpolate" ({fills})'
     )
+
+
+def _twins(panel: SpatialPanel) -> str:
+    """Return ids that differ only by blanks, full-width signs or capitals."""
+    forms = pd.Series([folded(unit) for unit in panel.units], index=panel.units)
+    twins = forms.index[forms.duplicated(keep=False).to_numpy()]
+    return sample(twins, 6) if len(twins) else ""
 
 
 def check_values(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:

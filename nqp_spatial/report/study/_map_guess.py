@@ -13,7 +13,7 @@ from nqp_spatial.datasets._gazetteer import gazetteer
 from nqp_spatial.datasets.shipped import MapMatch, match_units
 from nqp_spatial.errors import plain
 
-__all__ = ["Proposal", "alias_proposals", "are_codes", "best_match"]
+__all__ = ["Proposal", "alias_proposals", "are_codes", "best_match", "one_name"]
 
 _MOST = 3000  # ids; China has 2 800 counties
 
@@ -52,7 +52,7 @@ def best_match(
             continue
         for name in maps:
             match = match_units(name, ids, {}, similar=0)
-            if 2 * match.n_matched > len(ids) and not len(match.repeated):
+            if 2 * match.n_matched > len(ids):
                 proposals.append((match.n_matched, _are_texts(frame[column]), column, name))
     if not proposals:
         return None
@@ -60,6 +60,22 @@ def best_match(
     _, _, column, name = max(proposals, key=lambda proposal: proposal[:2])
     ids = pd.Index(frame[column].dropna().drop_duplicates())
     return Proposal(str(column), match_units(name, ids, {}))
+
+
+def one_name(match: MapMatch, last: pd.Series) -> dict[str, str]:
+    """Return aliases that join the names of one region, under the name of its last period.
+
+    Parameters
+    ----------
+    match : MapMatch
+    last : Series
+        The last period of each unit.
+    """
+    lines = {}
+    for _, rows in match.repeated.groupby("code"):
+        names = sorted(rows.index, key=lambda unit: last[unit])
+        lines |= {str(plain(unit)): str(plain(names[-1])) for unit in names[:-1]}
+    return lines
 
 
 def alias_proposals(places: Iterable[Hashable], theirs: pd.Index) -> dict[str, str]:

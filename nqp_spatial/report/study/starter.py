@@ -20,7 +20,7 @@ from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.report._texts import visible
 from nqp_spatial.report.study._faults import choices_of
 from nqp_spatial.report.study._findings import toml_text
-from nqp_spatial.report.study._map_guess import alias_proposals, are_codes, best_match
+from nqp_spatial.report.study._map_guess import alias_proposals, are_codes, best_match, one_name
 from nqp_spatial.report.study.config import TABLES
 from nqp_spatial.report.study.files import ids_of_map, map_of, table_of
 
@@ -139,6 +139,9 @@ def _shipped(frame: pd.DataFrame, period: str, name: str | None) -> tuple[str, _
     if absent := match.unmatched_words():
         notes.append(f"Not on the map, see [data.aliases]: {', '.join(absent)}")
     lines = {str(plain(unit)): str(row["first"]) for unit, row in match.unmatched.iterrows()}
+    if len(match.repeated):
+        notes.append(f"One region under several names: {', '.join(match.repeated_words()[:12])}")
+        lines |= one_name(match, frame.groupby(proposal.column)[period].max())
     return proposal.column, _Placed(guesses, notes, lines)
 
 
@@ -272,7 +275,7 @@ def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
     if not best:
         raise OptionError(
             f"no column of unit ids can be made out: none has each value once a {period}; check "
-            "for rows that occur twice"
+            "for rows that occur twice, and for cells without an id"
         )
     return best[0]
 
