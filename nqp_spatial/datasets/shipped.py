@@ -165,10 +165,10 @@ def shapes_of_units(
                 f"it is like {sample(units, 3)}"
             )
     if repeated := match.repeated_words():
-        other, name = (plain(unit) for unit in match.repeated.index[:2])
+        other, second = (plain(unit) for unit in match.repeated.index[:2])
         faults.append(
             f"{_shortened(repeated)}; keep one row per period for each region. A unit that changed "
-            f"its name within the sample is joined by aliases={{{other!r}: {name!r}}}"
+            f"its name within the sample is joined by aliases={{{other!r}: {second!r}}}"
         )
     if faults:
         raise UnmatchedIdsError("; ".join(faults))

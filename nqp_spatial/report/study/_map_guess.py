@@ -71,7 +71,7 @@ def one_name(match: MapMatch, last: pd.Series) -> dict[str, str]:
     last : Series
         The last period of each unit.
     """
-    lines = {}
+    lines: dict[str, str] = {}
     for _, rows in match.repeated.groupby("code"):
         names = sorted(rows.index, key=lambda unit: last[unit])
         lines |= {str(plain(unit)): str(plain(names[-1])) for unit in names[:-1]}
