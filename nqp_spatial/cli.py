@@ -43,6 +43,8 @@ def init(panel: Path, geometry: str | None, output: Path, *, force: bool) -> Non
         output.write_text(text, encoding="utf-8")
     except (NqpError, OSError) as error:
         raise click.ClickException(visible(str(error))) from None
+    for line in text.split("\n\n")[0].splitlines()[2:]:  # what was seen in the files
+        click.echo(line.removeprefix("# "))
     click.echo(f"Wrote {output}. Check what was guessed, then run: nqp-spatial check {output}")
 
 
