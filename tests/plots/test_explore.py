@@ -103,7 +103,7 @@ def test_charts_know_fixed_fields_only(income, w):
     (variable,) = data["variables"]
     text = json.dumps([data["map"], variable["chart"], variable["lines"]])
     fields = set(re.findall(r'"field": "(.*?)"', text))
-    assert fields == {"h", "v", "x", "y", "i", "fill"}
+    assert fields == {"h", "v", "x", "y", "i", "fill", "tint"}
     assert layers(variable["lines"])["marked"]["encoding"]["y"]["title"] == column
     assert variable["label"] == column
 

@@ -55,7 +55,7 @@ def map_chart(shapes: Shapes, description: str) -> Spec:
     if any(is_area for _, is_area in shapes.layers):
         layers.append(
             alt.Chart(alt.NamedData("ground"))
-            .mark_geoshape(fill=LAND, stroke=None, tooltip=None)
+            .mark_geoshape(fill={"expr": "ground"}, stroke=None, tooltip=None)
             .project(**projection)
         )
     points = shapes.units[0]["type"].endswith("Point")
@@ -93,7 +93,11 @@ def map_chart(shapes: Shapes, description: str) -> Spec:
         )
         .add_params(_rectangle())
     )
-    chart = alt.layer(*layers).properties(description=description).add_params(*_signals())
+    chart = (
+        alt.layer(*layers)
+        .properties(description=description)
+        .add_params(*_signals(), alt.param(name="ground", value=LAND))
+    )
     return _spec(chart.resolve_scale(color="independent"))
 
 
@@ -103,6 +107,8 @@ def points_chart(points: Points) -> Spec:
 
     reverse = points.kind == "rank"
     x_domain, y_domain = _domain(points.x), _domain(points.y)
+    if reverse:  # ranks begin with one
+        y_domain = (0.5, float(max(np.nanmax(points.y), 1)) + 0.5)
     x = alt.X("h:Q", title=points.x_title, scale=_fixed(x_domain))
     y = alt.Y("v:Q", title=points.y_title, scale=_fixed(y_domain, reverse=reverse))
     layers = []
@@ -170,11 +176,11 @@ def lines_chart(variable: Variable, periods: pd.Index, places: np.ndarray, count
     layers = [
         alt.Chart(long, name="all")
         .mark_line(
-            strokeWidth=0.7, color=MUTED, opacity={"expr": f"any ? 0.12 : {_faint(count)}"},
+            strokeWidth=0.7, opacity={"expr": f"any ? 0.12 : {_faint(count)}"},
             interpolate="linear", invalid="break-paths-filter-domains", tooltip=None,
         )
-        .transform_calculate(**at)
-        .encode(x=x, y=y, detail=detail),
+        .transform_calculate(tint="tints[datum.i]", **at)
+        .encode(x=x, y=y, detail=detail, color=alt.Color("tint:N", scale=None, legend=None)),
         alt.Chart(long, name="marked")
         .mark_line(strokeWidth=1.6, invalid="break-paths-filter-domains")
         .transform_filter("any && chosen[datum.i]")
@@ -215,7 +221,7 @@ def lines_chart(variable: Variable, periods: pd.Index, places: np.ndarray, count
     signals = [
         alt.param(name="ink", value="#222222"),
         alt.param(name="period", value=len(periods) - 1),
-        *(alt.param(name=name, value=[]) for name in (*_BY_PERIOD, "lines")),
+        *(alt.param(name=name, value=[]) for name in (*_BY_PERIOD, "lines", "tints")),
     ]
     chart = alt.layer(*layers).add_params(*_signals(), *signals)
     heading = translate(t("Lines over time: {name}", name=variable.label))
@@ -268,7 +274,7 @@ def cells_chart(cells: Cells) -> Spec:
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("next:N", sort=None, title=cells.column_title,
-                axis=alt.Axis(orient="top", labelAngle=0, labelLimit=90)),
+                axis=alt.Axis(orient="top", labelAngle=0, labelLimit=125)),
         y=alt.Y("own:N", sort=None, title=cells.row_title, axis=alt.Axis(labelLimit=150)),
     )  # fmt: skip
     boxes = (

@@ -29,6 +29,10 @@ __all__ = ["page_data", "page_of"]
 HERE = Path(__file__).parent
 # What the script needs of the bundle; the rest of its names stay inside.
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
+_PUNCTUATION = {
+    "en": {"comma": ", ", "separator": ", ", "colon": ": ", "bracket": "{name} ({value})"},
+    "zh": {"comma": "，", "separator": "、", "colon": "：", "bracket": "{name}（{value}）"},
+}
 
 
 def page_data(content: Content, shapes: Shapes | None, lang: str) -> dict[str, Any]:
@@ -198,6 +202,6 @@ def _words() -> dict[str, str]:
         "pause": t("Pause"),
         "more": t("and {count} more"),
         "select_class": t("Select the regions of this class"),
-        "separator": "、" if current_language() == "zh" else ", ",
+        **_PUNCTUATION[current_language()],
     }
     return {name: translate(word) for name, word in words.items()}

@@ -143,7 +143,8 @@ def clubs_content(
         "club": Variable(clubs, codes[:, None], classes, view=change, series="path", cuts=[1.0]),
         "path": replace(path, view=change, cuts=[1.0]),
     }
-    heading = join(": ", [t("Convergence clubs"), result.description])
+    name = result.description if panel is None else panel.label(result.variable)
+    heading = join(": ", [t("Convergence clubs"), name])
     return Content(texts, paths.columns, variables, title or translate(heading))
 
 
