@@ -121,9 +121,9 @@ def points_chart(points: Points) -> Spec:
                 layers.append(zero.encode(**{channel: alt.datum(0.0)}))
     if points.kind in ("moran", "change"):
         slope = "slope" if points.kind == "moran" else "1"
-        ends = [{"end": float(value)} for value in x_domain]
+        places = [{"end": float(value)} for value in x_domain]
         layers.append(
-            alt.Chart(alt.Data(values=ends), name="line")
+            alt.Chart(alt.Data(values=places), name="line")
             .mark_line(strokeWidth=1, clip=True, color=MUTED)
             .transform_calculate(h="datum.end", v=f"datum.end * {slope}")
             .transform_filter("isValid(datum.v) && isFinite(datum.v)")

@@ -73,6 +73,7 @@ def page_of(content: Content, shapes: Shapes | None, lang: str) -> str:
         content=content,
         lang="zh-CN" if lang == "zh" else "en",
         has_map=shapes is not None,
+        has_blanks=shapes is not None and shapes.has_blanks,
         has_periods=len(content.periods) > 1,
         has_classes=any(variable.each for variable in content.variables.values()),
         # The three signs that could end or open a script.
@@ -131,7 +132,8 @@ def _variable(
         "classes": _classes(variable),
         "codes": variable.codes.tolist(),
         "each": [
-            {"classes": _classes(own), "codes": own.codes[:, 0].tolist()} for own in variable.each
+            {"classes": _classes(section), "codes": section.codes[:, 0].tolist()}
+            for section in variable.each
         ],
         "values": _numbers(variable.values),
         "series": None if lines is None else list(content.variables).index(lines),

@@ -377,6 +377,7 @@
   async function setVariable(variable) {
     const before = current().series, kind = current().kind;
     state.variable = variable;
+    byId("variable").value = variable;
     state.cell = null;
     if (kind === "points" && rectangle === "second") rectangle = null;
     await show(before);
