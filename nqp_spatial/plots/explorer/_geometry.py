@@ -141,8 +141,8 @@ def _rings(polygon: Any) -> list[list[list[int]]]:
 def _line(line: Any) -> list[list[int]]:
     points = np.rint(shapely.get_coordinates(line)).astype(int)
     moved = np.r_[True, (np.diff(points, axis=0) != 0).any(axis=1)]
-    whole = points[moved] if moved.sum() >= 4 else points
-    return [[int(x), int(y)] for x, y in whole]
+    distinct = points[moved] if moved.sum() >= 4 else points
+    return [[int(x), int(y)] for x, y in distinct]
 
 
 def _outline(shape: dict[str, Any]) -> dict[str, Any]:

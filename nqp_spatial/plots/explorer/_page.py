@@ -14,15 +14,11 @@ import numpy as np
 from nqp_spatial.core.periods import places_on_axis
 from nqp_spatial.core.text import Message, current_language, t, translate
 from nqp_spatial.plots._theme import LIGHT
-from nqp_spatial.plots.explorer._charts import (
-    bars_chart,
-    cells_chart,
-    lines_chart,
-    map_chart,
-    points_chart,
-)
 from nqp_spatial.plots.explorer._content import Cells, Content, Points, Variable
 from nqp_spatial.plots.explorer._geometry import Shapes
+from nqp_spatial.plots.explorer._lines_chart import lines_chart
+from nqp_spatial.plots.explorer._map_chart import map_chart
+from nqp_spatial.plots.explorer._scatter_charts import bars_chart, cells_chart, points_chart
 
 __all__ = ["page_data", "page_of"]
 
@@ -122,11 +118,11 @@ def _variable(
     name = next(key for key, value in content.variables.items() if value is variable)
     lines = series[name]
     source = None if lines is None else content.variables[lines]
-    drawn = None
+    chart = None
     if source is not None:
         cuts = variable.cuts if source is not variable else source.cuts
         shown = Variable(source.label, source.codes, source.classes, source.values, cuts=cuts)
-        drawn = lines_chart(shown, content.periods, places, count)
+        chart = lines_chart(shown, content.periods, places, count)
     made: dict[str, Any] = {
         "label": variable.label,
         "classes": _classes(variable),
@@ -137,7 +133,7 @@ def _variable(
         ],
         "values": _numbers(variable.values),
         "series": None if lines is None else list(content.variables).index(lines),
-        "lines": drawn,
+        "lines": chart,
         "lines_heading": ""
         if source is None
         else translate(t("Over time: {name}", name=source.label)),

@@ -1,5 +1,5 @@
 "use strict";
-// Links the views. Each is a Vega-Lite chart with signals (see _charts.py); the script sets them
+// Links the views. Each is a Vega-Lite chart with signals (see _chart_parts.py); the script sets them
 // from one state: the variable, the period and the units that are marked.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
