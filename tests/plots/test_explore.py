@@ -132,6 +132,16 @@ def test_missing_values_have_no_class_and_no_point(income, w):
     assert variable["x"][ca][year] == pytest.approx(z["CA"], rel=1e-4)
 
 
+def test_a_period_of_equal_values_has_no_scatter(income, w):
+    values = income.frame["income"].astype(float)
+    values.loc[(slice(None), 2003)] = 5.0
+    data = data_of(nq.plots.explore(income.assign(v=values), weights=w, variables=["v"]))
+    (variable,) = data["variables"]
+    assert {row[3] for row in variable["y"]} == {None}
+    assert variable["remarks"][3] == "Moran's I is not computed because values do not differ"
+    assert variable["slopes"][3] is None
+
+
 def test_one_period_has_no_slider_and_one_variable_no_lines(income):
     page = nq.plots.explore(income.select(periods=[2003]), variables=["income"])
     assert 'id="period"' not in page.html

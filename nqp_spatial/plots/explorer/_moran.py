@@ -38,7 +38,14 @@ def moran_points(values: np.ndarray, matrix: sparse.csr_array, label: str) -> Po
     with np.errstate(invalid="ignore", divide="ignore"):
         slopes = np.nansum(points * lags, axis=0) / np.nansum(points**2, axis=0)
     remarks = [
-        translate(_remark(z[:, place], matrix, int(np.isfinite(lags[:, place]).sum())))
+        translate(
+            _remark(
+                z[:, place],
+                matrix,
+                int(np.isfinite(lags[:, place]).sum()),
+                equal=bool(deviation[place] == 0),
+            )
+        )
         for place in range(values.shape[1])
     ]
     return Points(
@@ -47,10 +54,12 @@ def moran_points(values: np.ndarray, matrix: sparse.csr_array, label: str) -> Po
     )  # fmt: skip
 
 
-def _remark(z: np.ndarray, matrix: sparse.csr_array, shown: int) -> Message:
+def _remark(z: np.ndarray, matrix: sparse.csr_array, shown: int, *, equal: bool) -> Message:
     """Return Moran's I, ``n / sum(W) * z'W z / z'z``, and how many units have no point."""
     text = t("Moran's I is not computed because values are missing")
     total = float(matrix.sum())
+    if equal:
+        return t("Moran's I is not computed because values do not differ")
     if np.isfinite(z).all() and total:
         text = t("Moran's I = {value:.3f}", value=len(z) / total * (z @ (matrix @ z)) / (z @ z))
     if shown == len(z):
