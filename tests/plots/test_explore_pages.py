@@ -30,12 +30,12 @@ def shown(tab, page, width=1400):
 
 
 def settled(tab):
-    """Wait until what was asked for is drawn: two frames, and the views' own runs."""
+    """Wait for two frames and the runs of views that the page has begun; begin none."""
     tab.evaluate(
         "(async () => { await explorer.ready;"
         " for (let k = 0; k < 2; k += 1) { await new Promise(r => {"
         " requestAnimationFrame(() => r()); setTimeout(r, 200); });"
-        " for (const v of Object.values(explorer.views)) await v.runAsync(); } })()"
+        " for (const v of Object.values(explorer.views)) await v._running; } })()"
     )
 
 
