@@ -83,8 +83,12 @@ def test_the_report_of_the_tutorial(tutorial):
     page, _, _, folder = tutorial
     settings = folder / "study.toml"
     text = settings.read_text("utf-8")
-    assert "\n# formula = " in text
-    settings.write_text(text.replace("\n# formula = ", "\nformula = "), "utf-8")
-    for line in re.findall(r"^(nqp-spatial study .*)$", page.read_text("utf-8"), re.MULTILINE):
+    words = page.read_text("utf-8")
+    [formula] = re.findall(r"^```toml\n(.*)\n```", words, re.MULTILINE)
+    edited = re.sub(r"^# formula = .*$", lambda _: formula, text, flags=re.MULTILINE)
+    assert edited != text
+    settings.write_text(edited, "utf-8")
+    for line in re.findall(r"^(nqp-spatial study .*)$", words, re.MULTILINE):
         command(f"{line} --quiet")
-    assert (folder / "report" / "index.html").exists()
+    report = (folder / "report" / "index.html").read_text("utf-8")
+    assert "log(" in report
