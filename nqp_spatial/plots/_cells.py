@@ -111,8 +111,13 @@ class _Kept:
     """
 
     def __init__(self, ax: Axes) -> None:
+        self._ax = ax
         self._engine = _engine_of(ax)
         self._measuring = False
+
+    def get_subplotspec(self) -> SubplotSpec | None:
+        """Return the cell of the axes: `Figure.tight_layout` asks a locator for it."""
+        return self._ax.get_subplotspec()
 
     def __call__(self, ax: Axes, renderer: Any) -> Bbox:
         base = ax.get_position(original=True)
