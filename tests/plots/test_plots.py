@@ -627,3 +627,28 @@ def test_effects_over_a_moderator(states):
     many = res.effects(draws=50, at={"late": ["a"], "unemp": range(3, 12)})
     with pytest.raises(OptionError, match="panels"):
         many.plot(moderator="late", variables=["lpc"])
+
+
+def test_effects_of_several_horizons_stand_side_by_side():
+    cities = nq.datasets.simulate_cities(seed=0)
+    w = nq.weights.contiguity(cities, islands="nearest")
+    model = nq.fit("nqp ~ human_capital + marketisation", cities, w, time_lag=True)
+    result = model.effects(draws=50, seed=0, horizons=[0, 1, 2])
+    figure = nq.plots.effects(result)  # the named ones: all would be five
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Short run", "Long run"]
+    assert figure.get_figwidth() == nq.plots.PAGE
+    for ax, horizon in zip(figure.axes, ["short-run", "long-run"], strict=True):
+        rows = result.frame[result.frame["horizon"] == horizon]
+        points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() in "osD"]
+        np.testing.assert_allclose(points, rows["estimate"])
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] != []
+    assert figure.axes[1].get_yticks().size == 0
+    chosen = nq.plots.effects(result, horizon=[0, 2, "long-run"], variables=["marketisation"])
+    titles = [ax.get_title(loc="left") for ax in chosen.axes]
+    assert titles == ["Period 0", "Period 2", "Long run"]
+    assert len(nq.plots.effects(result, horizon="long-run").axes) == 1
+    with pytest.raises(OptionError, match="horizon must be among 'short-run', 'long-run', 0, 1, 2"):
+        nq.plots.effects(result, horizon="longrun")
+    with pytest.raises(OptionError, match="at 5 horizons, 4 at most"):
+        nq.plots.effects(result, horizon=["short-run", "long-run", 0, 1, 2])
