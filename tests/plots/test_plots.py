@@ -551,13 +551,16 @@ def test_periods_with_gaps_and_categories(grid):
     later = frame.assign(period=1, x=frame["x"] * 2)
     both = pd.concat([frame.assign(period=0), later]).reset_index(drop=True)
     both.loc[3, "x"] = np.nan
-    both["kind"] = np.where(both["x"] > 20, "high", "low")
+    both["kind"] = np.where(both["x"] > 24, "high", "low")
     panel = nq.SpatialPanel(both, unit="unit", period="period", geometry=grid.geometry)
     figure = nq.plots.choropleth_periods(panel, "x", classes=3)
-    texts = [text.get_text() for ax in figure.axes for text in ax.get_legend().get_texts()]
-    assert "No data (1)" in texts
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][-1] == "No data"
     figure = nq.plots.choropleth_periods(panel, "kind")
     assert len(figure.axes) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["high", "low"]
+    assert len(set(drawn_colours(figure.axes[0]))) == 1  # all are low, in the colour of low
+    assert set(drawn_colours(figure.axes[0])) < set(drawn_colours(figure.axes[1]))
     empty = panel.assign(x=np.nan)
     with pytest.raises(PanelError, match="no finite value of 'x'"):
         nq.plots.choropleth_periods(empty, "x")
