@@ -47,7 +47,7 @@ class Groups:
     name : str
         The column that the groups come from, or the name of the Series; else "group".
     title : str
-        The label of that column in the panel, or else its name.
+        The label of that column in the panel, or else its name with blanks for underscores.
     words : mapping
         Labels of single groups, from labels of the panel such as ``{"coast=1": "Coast"}``.
     """
@@ -112,8 +112,12 @@ class Groups:
             series = _series_by_unit(ids, group, "weights" if units is ids else "panel")
         codes, labels = pd.factorize(series, sort=True)
         name = group if isinstance(group, str) else str(getattr(group, "name", None) or "group")
-        title, words = _labels_of(units, name) if name != "group" else (name, {})
+        title, words = _labels_of(units, name)
         groups = cls(codes.astype(np.int64), tuple(labels), ids, name, title, words)
+        if len(set(groups.names)) < len(groups.names):
+            raise OptionError(
+                f"groups of {name!r} must have labels of their own, got {', '.join(groups.names)}"
+            )
         if len(labels) < at_least:
             raise OptionError(
                 f"groups must be two or more; all units are in {plain(labels[0])!r}"
@@ -132,6 +136,19 @@ class Groups:
     def names(self) -> list[str]:
         """The groups as texts."""
         return [self.words.get(group_name(label), group_name(label)) for label in self.labels]
+
+    def code_of(self, member: Hashable) -> int:
+        """Return the number of a group, given as it stands in the data or by its label.
+
+        Raises
+        ------
+        OptionError
+            If there is no such group.
+        """
+        for names in (self.names, list(map(group_name, self.labels))):
+            if group_name(member) in names:
+                return names.index(group_name(member))
+        raise OptionError(f"no unit has {member!r} in the group; member= is one of {self.names}")
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -161,7 +178,7 @@ def _labels_of(units: SpatialPanel | pd.Index, name: str) -> tuple[str, dict[str
         for key, label in units.labels.items()
         if key.startswith(start)
     }
-    return units.label(name), words
+    return units.labels.get(name, name.replace("_", " ")), words
 
 
 def _column_by_unit(panel: SpatialPanel, column: str) -> pd.Series:

@@ -64,7 +64,8 @@ class SpatialPanel(Displayed):
     geometry : GeoDataFrame or GeoSeries, optional
         One row per unit; ids are its column named `unit`, or else its index.
     labels : mapping, optional
-        Display label of each column, for tables and figures.
+        Display label of each column, for tables and figures; of a single group of a column too,
+        as in ``{"coast": "Location", "coast=0": "Inland", "coast=1": "Coast"}``.
     balanced : bool
         If true (default), absent (unit, period) pairs are an error that names them. If false they
         are allowed until `balance` is called; every analysis asks for a balanced panel.

@@ -270,7 +270,9 @@ def border_loss(
             axes.axvline(value, color=MUTED, lw=0.7, ls=line, zorder=1)
         axes.set_xlim(low, high)
         axes.set_ylim(len(share) - 0.5, -0.5)
-        axes.set_yticks(range(len(share)), [translate(_border(part)) for part in share.index])
+        axes.set_yticks(
+            range(len(share)), [translate(_border(result, part)) for part in share.index]
+        )
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(translate(t("Share of the spillover lost (0 none, 1 all)")))
     return axes
@@ -286,9 +288,14 @@ def _spans(limits: pd.Series) -> list[tuple[float, float]]:
     return [(-np.inf, np.inf)]
 
 
-def _border(part: str) -> Message:
-    """Return "across a, within b" as a message."""
+def _border(result: BarrierResult, part: str) -> Message:
+    """Return "across a, within b" as a message, with the labels of the groups."""
+    labels = {
+        name: name if groups.name == "group" else groups.title
+        for name, groups in result.groups.items()
+    }
     border, _, other = part.removeprefix("across ").partition(", within ")
+    border, other = labels.get(border, border), labels.get(other, other)
     if other:
         return t("across {border}, within {other}", border=border, other=other)
     return t("across {border}", border=border)

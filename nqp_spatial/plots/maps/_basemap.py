@@ -17,7 +17,6 @@ from nqp_spatial.errors import GeometryError
 from nqp_spatial.plots._theme import (
     COLUMN,
     EDGE,
-    EDGE_LIGHT,
     INK,
     LAND,
     MUTED,
@@ -50,7 +49,7 @@ __all__ = [
 # The conic projection of atlases of China.
 _CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units=m"
 # Land of the base map without units: thin lines that fall the other way than those of no data.
-LAND_HATCH = "\\\\\\\\"
+LAND_HATCH = "\\\\\\"
 # Share of the base map's land that units of another source may leave blank along their borders.
 _BLANK = 0.002
 # Degrees: an arrow to the north that leans more looks wrong, though it is right; more than the
@@ -317,7 +316,7 @@ class Basemap:
         # Lines of a hatch have the colour of the edge.
         land: dict[str, Any] = {"edgecolor": "none"}
         if self.has_blank_land:
-            land = {"edgecolor": EDGE_LIGHT, "hatch": LAND_HATCH, "linewidth": 0}
+            land = {"edgecolor": EDGE, "hatch": LAND_HATCH, "linewidth": 0}
         for layer in self.layers:
             if _has_areas(layer):
                 layer.plot(ax=ax, color=LAND, aspect=None, zorder=0, **land)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.plots._canvas import counted, drawing, undrawn, wrapped
-from nqp_spatial.plots._theme import COLUMN, EDGE, EDGE_LIGHT, INK, LAND, layer
+from nqp_spatial.plots._theme import COLUMN, EDGE, INK, LAND, layer
 from nqp_spatial.plots.maps._basemap import LAND_HATCH, Basemap, MapStyle
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def closing_entries(basemap: Basemap) -> list[tuple[Artist, str]]:
 
     entries: list[tuple[Artist, str]] = []
     if basemap.has_blank_land:
-        land = Patch(facecolor=LAND, edgecolor=EDGE_LIGHT, lw=0.3, hatch=LAND_HATCH)
+        land = Patch(facecolor=LAND, edgecolor=EDGE, lw=0.3, hatch=LAND_HATCH)
         entries.append((land, translate(t("Not in the data"))))
     if not basemap.visible.all():
         words = translate(t("Outside this map"))
@@ -138,13 +138,15 @@ def common_legend(
 ) -> None:
     """Write one legend below several maps, without counts: those differ from map to map."""
     handles = legend_handles(groups, points=basemap.has_points)
+    columns = 3 if style.width < 1.5 * COLUMN else 5
     names = [group.name for group in groups]
     for handle, entry in closing_entries(basemap):
         handles.append(handle)
         names.append(entry)
     below = layer(
         style.legend_kw, title=legend, loc="outside lower left", alignment="left",
-        ncols=3 if style.width < 1.5 * COLUMN else 5, handlelength=1.2, handleheight=0.9,
+        ncols=6 if columns == 5 and len(names) == 6 else columns, handlelength=1.2,
+        handleheight=0.9,
     )  # fmt: skip
     figure.legend(handles, names, **below)
 
