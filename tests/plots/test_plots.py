@@ -28,7 +28,6 @@ from nqp_spatial.errors import (
 from nqp_spatial.plots import _theme as theme
 from nqp_spatial.plots._canvas import figure_of, wrapped
 from nqp_spatial.plots._theme import CLUSTER_COLOURS
-from nqp_spatial.plots.charts.moran_scatter import _overlap
 from nqp_spatial.plots.maps._basemap import MapStyle, basemap_of
 
 
@@ -369,8 +368,6 @@ def test_moran_scatter_has_slope_i(chains):
     texts = {text.get_text() for text in ax.texts}
     largest = lisa.frame["local_i"].abs().nlargest(4).index
     assert texts == {*largest, f"Moran's I = {lisa.moran_i:.3f}"}
-    assert _overlap((0, 0, 2, 2), (1, 1, 3, 3)) == 1
-    assert _overlap((0, 0, 1, 1), (2, 0, 3, 1)) == 0
 
 
 def test_transitions_show_every_probability(chains):

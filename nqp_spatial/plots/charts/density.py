@@ -9,6 +9,7 @@ import numpy as np
 
 from nqp_spatial.core.options import Range, Width, checked
 from nqp_spatial.core.periods import period_like
+from nqp_spatial.core.quantities import ratio_label
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
@@ -27,9 +28,9 @@ _MAX_CURVES = 16  # that can be told apart
 def _shown_periods(result: DensityResult, periods: Sequence[Hashable] | None) -> list[Any]:
     known = list(result.frame.columns)
     if periods is None:
-        count = min(len(known), _MAX_CURVES)
-        positions = np.unique(np.linspace(0, len(known) - 1, count).round().astype(int))
-        return [known[i] for i in positions]
+        if len(known) < 2:
+            return known
+        return known[:: -_step(len(known))][::-1]  # the last period is always shown
     wanted = [period_like(period, result.frame.columns) for period in periods]
     unknown = [period for period in wanted if period not in known]
     if unknown:
@@ -39,6 +40,16 @@ def _shown_periods(result: DensityResult, periods: Sequence[Hashable] | None) ->
     if not wanted:
         raise OptionError("periods must name at least one period, or be None for an even choice")
     return [period for period in known if period in wanted]
+
+
+def _step(count: int) -> int:
+    """Return the distance of the periods that are shown: the same between any two of them.
+
+    The first and the last are both shown if there are such eight periods or more.
+    """
+    least = -(-(count - 1) // (_MAX_CURVES - 1))
+    steps = [step for step in range(least, (count - 1) // 7 + 1) if (count - 1) % step == 0]
+    return steps[0] if steps else least
 
 
 def _visible(result: DensityResult, periods: list[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +71,7 @@ def _axis_name(result: DensityResult, label: str | None) -> str:
     if label is not None:
         return label
     if result.spec.relative:
-        return translate(t("{name}, relative to the mean", name=result.label))
+        return translate(ratio_label(result.label))
     return result.label
 
 
@@ -85,7 +96,7 @@ def density_waterfall(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or sixteen of them evenly chosen.
+        By default all, or up to sixteen of them at even distances, the last among them.
     title, label : str, optional
         Of the figure, and of the variable.
     elev, azim : float
@@ -114,7 +125,7 @@ def density_waterfall(
     >>> densities = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
     >>> ax = nq.plots.density_waterfall(densities, label="Relative income")
     >>> len(ax.collections)
-    16
+    11
     """
     shown = _shown_periods(result, periods)
     x, part = _visible(result, shown)
@@ -174,7 +185,7 @@ def density_ridges(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or sixteen of them evenly chosen.
+        By default all, or up to sixteen of them at even distances, the last among them.
     title, label : str, optional
         Of the figure, and of the variable.
     overlap : float
