@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -60,14 +60,16 @@ def name_points(
         centres, distances = _candidates(pixels[place], size)
         rectangles = np.column_stack([centres - size / 2, centres + size / 2])
         cost = _overlaps(rectangles, boxes) @ weights
-        cost += 8.0 * _crossings(rectangles, segments) + 50.0 * _beyond(rectangles, frame)
+        cost += 8.0 * _crossings(rectangles, segments) + 1e4 * _beyond(rectangles, frame)
+        lines = np.column_stack([np.broadcast_to(pixels[place], centres.shape), centres])
+        cost += 8.0 * (distances > _NEAR) * _crossings(boxes[len(pixels) :], lines, by="line")
         # Of two places that cover the same, the nearer; a line to the name is a cost too.
         cost += 0.6 * (distances - _NEAR)
         best = int(np.argmin(cost))
         written.append(
             _write(ax, points[place], pixels[place], centres[best], distances[best], name)
         )
-        boxes = np.vstack([boxes, rectangles[best] + [-1, -0.5, 1, 0.5]])
+        boxes = np.vstack([boxes, rectangles[best] + [-2, -0.5, 2, 0.5]])
         weights = np.append(weights, 3.0)
         if distances[best] > _NEAR:
             segments = np.vstack([segments, np.r_[pixels[place], centres[best]]])
@@ -118,8 +120,10 @@ def _beyond(rectangles: np.ndarray, frame: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(outside, 0.0).sum(axis=1))
 
 
-def _crossings(rectangles: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Return how many segments (x0, y0, x1, y1) pass through each rectangle."""
+def _crossings(
+    rectangles: np.ndarray, segments: np.ndarray, by: Literal["box", "line"] = "box"
+) -> np.ndarray:
+    """Return how many segments (x0, y0, x1, y1) pass through each rectangle, or the reverse."""
     start, step = segments[:, :2], segments[:, 2:] - segments[:, :2]
     with np.errstate(divide="ignore", invalid="ignore"):
         enter = (rectangles[:, None, :2] - start) / step
@@ -131,7 +135,7 @@ def _crossings(rectangles: np.ndarray, segments: np.ndarray) -> np.ndarray:
     first = np.where(is_flat, np.where(inside, -np.inf, np.inf), first)
     last = np.where(is_flat, np.where(inside, np.inf, -np.inf), last)
     low, high = np.maximum(first.max(axis=2), 0.0), np.minimum(last.min(axis=2), 1.0)
-    return np.asarray((low <= high).sum(axis=1))
+    return np.asarray((low <= high).sum(axis=1 if by == "box" else 0))
 
 
 def _boxes_of(ax: Axes, unit: float) -> list[np.ndarray]:
@@ -157,7 +161,9 @@ def _write(
         arrow = {
             "arrowstyle": "-", "color": MUTED, "lw": 0.4, "shrinkA": 0.5, "shrinkB": _POINT,
         }  # fmt: skip
-    return ax.annotate(
+    text = ax.annotate(
         name, tuple(point), tuple(centre - pixel), textcoords="offset points", ha="center",
         va="center", fontsize=_SIZE, color=INK, arrowprops=arrow, zorder=6,
     )  # fmt: skip
+    text.set_in_layout(False)  # it lies in the axes, which do not make room for it
+    return text
