@@ -62,7 +62,11 @@ def name_points(
         cost = _overlaps(rectangles, boxes) @ weights
         cost += 8.0 * _crossings(rectangles, segments) + 1e4 * _beyond(rectangles, frame)
         lines = np.column_stack([np.broadcast_to(pixels[place], centres.shape), centres])
-        cost += 8.0 * (distances > _NEAR) * _crossings(boxes[len(pixels) :], lines, by="line")
+        cost += (
+            8.0
+            * (distances > _NEAR)
+            * _crossings(np.delete(boxes, place, axis=0), lines, by="line")
+        )
         # Of two places that cover the same, the nearer; a line to the name is a cost too.
         cost += 0.6 * (distances - _NEAR)
         best = int(np.argmin(cost))
