@@ -28,6 +28,7 @@ _WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]
 # Short words stay with what is before them, signs with what follows.
 _CLINGS_BACK = re.compile(r"^[(\[]?[\w²%]{1,2}[\])]?[,;:.]?$")
 _CLINGS_ON = re.compile(r"^[=+×/−–-]$")
+_SMALLEST = 0.6  # of the size of letters
 _PER_INCH = 14.5  # letters of the base size on paper
 
 
@@ -149,7 +150,8 @@ def row_axis(
 ) -> None:  # fmt: skip
     """Name the rows of a figure on its vertical axis, within the room that they have.
 
-    Long names are broken into lines; where rows are narrow, letters are smaller.
+    Long names are broken into lines; where rows are narrow, letters are smaller, and where these
+    could not be read, every second row has a name, or every third.
 
     Parameters
     ----------
@@ -164,7 +166,11 @@ def row_axis(
     step = height * current_scale() / max(len(names), 1)
     words = [wrapped(name, width) for name in names]
     tall = sizes_of_words(ax, words, size)[:, 1].max(initial=0.0)
-    ax.set_yticks(places, words, fontsize=size * float(np.clip(0.92 * step / tall, 0.55, 1)))
+    share = 0.92 * step / tall
+    every = 1 if share >= _SMALLEST else int(np.ceil(_SMALLEST / share))
+    shown = np.arange(0, len(words), every)
+    fontsize = size * min(share * every, 1)
+    ax.set_yticks(np.asarray(places)[shown], [words[row] for row in shown], fontsize=fontsize)
     ax.tick_params(axis="y", length=0)
 
 
