@@ -101,8 +101,9 @@ def moran_scatter(
             labelspacing=0.3,
         )  # fmt: skip
         axes.legend(**below)
-        axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # names do not move the points
-        sizes = result.frame.loc[points.index, "local_i"].abs().to_numpy()
-        largest = np.argsort(-sizes, kind="stable")[:annotate]
-        name_points(axes, points.to_numpy(), largest, [str(points.index[i]) for i in largest])
+        if annotate:
+            axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # names do not move the points
+            sizes = result.frame.loc[points.index, "local_i"].abs().to_numpy()
+            largest = np.argsort(-sizes, kind="stable")[:annotate]
+            name_points(axes, points.to_numpy(), largest, [str(points.index[i]) for i in largest])
     return axes
