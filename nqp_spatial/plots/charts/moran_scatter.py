@@ -104,6 +104,6 @@ def moran_scatter(
         if annotate:
             axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # names do not move the points
             sizes = result.frame.loc[points.index, "local_i"].abs().to_numpy()
-            largest = np.argsort(-sizes, kind="stable")[:annotate]
+            largest = np.argsort(-sizes, kind="stable")[:annotate].tolist()
             name_points(axes, points.to_numpy(), largest, [str(points.index[i]) for i in largest])
     return axes

@@ -111,7 +111,7 @@ def reach(
             axes.set_xticks(places, bands)
         axes.set_xlim(-0.6, len(rows) - 0.4)
         axes.set_xlabel(translate(t("Distance, km")))
-        name = label if label is not None else _label(result, variable)
+        name = label if label is not None else _label(result, str(variable))
         words = translate(t("Indirect effect of {name}", name=name))
         axes.set_ylabel(wrapped(words, 0.5 * width))
         axes.legend(handlelength=1, **_ABOVE)
