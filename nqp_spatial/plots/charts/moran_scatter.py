@@ -108,8 +108,9 @@ def moran_scatter(
             axes, legend_kw, width, columns=2, title=lisa_legend(result), handletextpad=0.2,
             handlelength=1.2,
         )  # fmt: skip
-        axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # names do not move the points
-        sizes = result.frame.loc[points.index, "local_i"].abs().to_numpy()
-        largest = np.argsort(-sizes, kind="stable")[:annotate]
-        name_points(axes, points.to_numpy(), largest, [str(points.index[i]) for i in largest])
+        if annotate:
+            axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # names do not move the points
+            sizes = result.frame.loc[points.index, "local_i"].abs().to_numpy()
+            largest = np.argsort(-sizes, kind="stable")[:annotate].tolist()
+            name_points(axes, points.to_numpy(), largest, [str(points.index[i]) for i in largest])
     return axes

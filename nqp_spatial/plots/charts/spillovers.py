@@ -109,7 +109,7 @@ def reach(
         category_axis(axes, places, _bands(rows), 0.8 * width)
         axes.set_xlim(-0.6, len(rows) - 0.4)
         horizontal_label(axes, translate(t("Distance, km")), width)
-        name = label if label is not None else _label(result, variable)
+        name = label if label is not None else _label(result, str(variable))
         words = translate(t("Indirect effect of {name}", name=name))
         axes.set_ylabel(wrapped(words, room_up(ax, 0.5 * width)))
         legend_below(axes, None, width, columns=2, handlelength=1)

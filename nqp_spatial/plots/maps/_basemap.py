@@ -267,7 +267,7 @@ class Basemap:
         angle = np.radians(self._lean(x, y))
         tip = x + tall * np.sin(angle), y + tall * np.cos(angle)
         # A light outline, for maps on which no place is free.
-        halo = [patheffects.withStroke(linewidth=2, foreground="white")]
+        halo: list[Any] = [patheffects.withStroke(linewidth=2, foreground="white")]
         arrow = ax.annotate(
             "", tip, (x, y), zorder=8,
             arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
@@ -362,26 +362,27 @@ def basemap_of(panel: SpatialPanel, style: MapStyle) -> Basemap:
             )
     box, parts = _shown_part(shapes, style)
     if isinstance(crs, str) and crs == "auto":
-        crs = (
-            _CHINA
-            if isinstance(style.basemap, str) or inset
-            else _equal_area_crs(
-                shapes, layers, box if parts is None else tuple(parts.total_bounds)
-            )
-        )
+        fitted = box if parts is None else _bounds(parts)
+        of_china = isinstance(style.basemap, str) or inset
+        crs = _CHINA if of_china else _equal_area_crs(shapes, layers, fitted)
     target = shapes.crs if crs is None else crs
     if target is not None:
         shapes, layers = shapes.to_crs(target), [layer.to_crs(target) for layer in layers]
     view = box
     if parts is not None:
-        view = tuple(map(float, (parts if target is None else parts.to_crs(target)).total_bounds))
+        view = _bounds(parts if target is None else parts.to_crs(target))
     elif box is not None and shapes.crs is not None:
         view = projected_box(box, shapes.crs)
-    if style.extent_units == "map" and isinstance(style.extent, tuple | list):
+    elif style.extent is not None and not isinstance(style.extent, str):
         view = checked_box(style.extent, degrees=False)
     if view is not None:
         require_units_in(view, shapes, style.extent)
     return Basemap(shapes, layers, _inset(inset), view)
+
+
+def _bounds(parts: gpd.GeoSeries) -> Box:
+    x_low, y_low, x_high, y_high = map(float, parts.total_bounds)
+    return x_low, y_low, x_high, y_high
 
 
 def _shown_part(shapes: gpd.GeoDataFrame, style: MapStyle) -> tuple[Box | None, Any]:
