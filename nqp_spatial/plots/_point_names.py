@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._theme import INK, MUTED
 
 if TYPE_CHECKING:
@@ -90,12 +91,13 @@ def _lay_out(ax: Axes) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-    ax.apply_aspect()
+    locator = ax.get_axes_locator()
+    ax.apply_aspect(None if locator is None else locator(ax, None))  # type: ignore[arg-type]
 
 
 def _size_of(ax: Axes, name: str, unit: float) -> np.ndarray:
     """Return width and height of a name, points."""
-    text = ax.text(0, 0, name, fontsize=_SIZE)
+    text = ax.text(0, 0, name, fontsize=sized(_SIZE))
     extent = text.get_window_extent()
     text.remove()
     return np.array([extent.width, extent.height]) / unit
@@ -167,7 +169,7 @@ def _write(
         }  # fmt: skip
     text = ax.annotate(
         name, tuple(point), tuple(centre - pixel), textcoords="offset points", ha="center",
-        va="center", fontsize=_SIZE, color=INK, arrowprops=arrow, zorder=6,
+        va="center", fontsize=sized(_SIZE), color=INK, arrowprops=arrow, zorder=6,
     )  # fmt: skip
     text.set_in_layout(False)  # it lies in the axes, which do not make room for it
     return text

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.core.options import Range, Width, checked
 from nqp_spatial.core.periods import period_like
@@ -13,16 +14,17 @@ from nqp_spatial.core.quantities import ratio_label
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._canvas import drawing, horizontal_label, legend_below, room
 from nqp_spatial.plots._theme import COLUMN, INK, MUTED, SEQUENTIAL, Layer, layer
 from nqp_spatial.plots.charts._axes3d import TITLE_3D, style_axes3d
+from nqp_spatial.plots.charts._periods import chosen_periods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["density_ridges", "density_waterfall"]
 
-_MAX_CURVES = 16  # that can be told apart
+_MAX_CURVES = 17  # that can be told apart
 
 
 def _shown_periods(result: DensityResult, periods: Sequence[Hashable] | None) -> list[Any]:
@@ -96,7 +98,7 @@ def density_waterfall(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or up to sixteen of them at even distances, the last among them.
+        By default all, or up to seventeen of them at even distances, the last among them.
     title, label : str, optional
         Of the figure, and of the variable.
     elev, azim : float
@@ -125,7 +127,7 @@ def density_waterfall(
     >>> densities = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
     >>> ax = nq.plots.density_waterfall(densities, label="Relative income")
     >>> len(ax.collections)
-    11
+    17
     """
     shown = _shown_periods(result, periods)
     x, part = _visible(result, shown)
@@ -156,8 +158,8 @@ def density_waterfall(
         space.set_zlim(0, 1.02 * highest)
         space.xaxis.set_major_locator(MaxNLocator(5))
         space.zaxis.set_major_locator(MaxNLocator(4))
-        step = -(-len(shown) // 5)
-        space.set_yticks(range(0, len(shown), step), [str(period) for period in shown[::step]])
+        named = chosen_periods(pd.Index(range(len(shown))), 5)
+        space.set_yticks(named, [str(shown[place]) for place in named])
         names = (_axis_name(result, label), "", translate(t("Density")))
         style_axes3d(space, names, (elev, azim), (1.15, 1.15, 0.8), 0.88)
     return axes
@@ -185,7 +187,7 @@ def density_ridges(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or up to sixteen of them at even distances, the last among them.
+        By default all, or up to seventeen of them at even distances, the last among them.
     title, label : str, optional
         Of the figure, and of the variable.
     overlap : float
@@ -223,6 +225,7 @@ def density_ridges(
     x, part = _visible(result, shown)
     scale = overlap / float(result.frame[shown].to_numpy().max())
     bases = np.arange(len(shown))[::-1]
+    width = room(ax, width)
     with drawing(ax, (width, 0.21 * len(shown) + 1.15), lang=lang, title=title) as axes:
         for position, (base, period, shade) in enumerate(
             zip(bases, shown, _shades(len(shown)), strict=True)
@@ -249,6 +252,6 @@ def density_ridges(
         axes.spines["left"].set_visible(False)
         axes.set_xlim(x[0], x[-1])
         axes.set_ylim(-0.15, bases[0] + overlap * 1.05)
-        axes.set_xlabel(wrapped(_axis_name(result, label), 0.95 * width))
-        axes.legend(loc="upper right", handlelength=1.0)
+        horizontal_label(axes, _axis_name(result, label), width)
+        legend_below(axes, None, width, handlelength=1.0)
     return axes

@@ -9,7 +9,15 @@ import numpy as np
 from nqp_spatial.core.options import Count, Width, checked
 from nqp_spatial.core.text import Lang, label, language, t, translate
 from nqp_spatial.esda import LisaResult
-from nqp_spatial.plots._canvas import counted, drawing
+from nqp_spatial.plots._canvas import (
+    counted,
+    drawing,
+    horizontal_label,
+    legend_below,
+    room,
+    room_up,
+    wrapped,
+)
 from nqp_spatial.plots._point_names import name_points
 from nqp_spatial.plots._theme import CLUSTER_COLOURS, COLUMN, INK, MUTED, Layer, layer
 from nqp_spatial.plots.maps.lisa_maps import lisa_legend, lisa_title
@@ -72,6 +80,7 @@ def moran_scatter(
     cluster = result.frame["cluster"].reindex(points.index)
     with language(lang):
         title = lisa_title(result) if title is None else title
+    width = room(ax, width)
     with drawing(ax, (width, 0.95 * width), lang=lang, title=title) as axes:
         axes.axhline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
         axes.axvline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
@@ -89,18 +98,16 @@ def moran_scatter(
         ends = np.array([points["z"].min(), points["z"].max()])
         level = float(points["lag_z"].mean() - slope * points["z"].mean())
         axes.plot(ends, level + slope * ends, **layer(line_kw, color=INK, lw=1, zorder=2.5))
-        axes.set_xlabel(translate(t("Standardised value")))
-        axes.set_ylabel(translate(t("Spatial lag")))
+        horizontal_label(axes, translate(t("Standardised value")), width)
+        axes.set_ylabel(wrapped(translate(t("Spatial lag")), room_up(ax, width)))
         words = translate(t("Moran's I = {value:.3f}", value=result.moran_i))
         # On white: the line of the mean may pass below it.
         ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
         axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", bbox=ground)
-        below = layer(
-            legend_kw, title=lisa_legend(result), alignment="left", loc="upper center",
-            bbox_to_anchor=(0.45, -0.6 / width), ncols=2, handletextpad=0.2, columnspacing=1.0,
-            labelspacing=0.3,
+        legend_below(
+            axes, legend_kw, width, columns=2, title=lisa_legend(result), handletextpad=0.2,
+            handlelength=1.2,
         )  # fmt: skip
-        axes.legend(**below)
         if annotate:
             axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # names do not move the points
             sizes = result.frame.loc[points.index, "local_i"].abs().to_numpy()

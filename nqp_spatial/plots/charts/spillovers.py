@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,19 @@ import pandas as pd
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._canvas import (
+    category_axis,
+    drawing,
+    horizontal_label,
+    legend_below,
+    percent,
+    room,
+    room_rows,
+    room_up,
+    row_axis,
+    sized,
+    wrapped,
+)
 from nqp_spatial.plots._theme import BLUE, COLUMN, INK, MUTED, RED, Layer, layer
 from nqp_spatial.spillovers import BarrierResult, ReachResult, ThresholdResult
 
@@ -19,14 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["border_loss", "reach", "threshold"]
 
-# A legend above the axes: inside, any corner may hold a line.
-_ABOVE: dict[str, Any] = {
-    "loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.2,
-}  # fmt: skip
-_ONE_COLUMN: dict[str, Any] = {
-    "loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "labelspacing": 0.3,
-}  # fmt: skip
-_TITLE = {"pad": 16}
 # A profile that rises above so many critical values is cut off at so many.
 _MOST, _ZOOM = 8, 4
 
@@ -90,8 +94,8 @@ def reach(
         raise OptionError(f"name one of the regressors, {', '.join(names)}; got {variable!r}")
     rows = frame[frame["variable"] == variable].reset_index(drop=True)
     places = np.arange(len(rows))
-    size = width, 0.68 * width
-    with drawing(ax, size, lang=lang, title=title, title_kw=_TITLE) as axes:
+    width = room(ax, width)
+    with drawing(ax, (width, 0.72 * width), lang=lang, title=title) as axes:
         axes.axhline(0, color=MUTED, lw=0.6, zorder=1)
         if "simultaneous_low" in rows:
             words = translate(t("simultaneous for all bands"))
@@ -102,19 +106,13 @@ def reach(
         axes.vlines(places, rows["conf_low"], rows["conf_high"], **style)
         style = layer(points_kw, marker="o", ls="", color=BLUE, ms=4.5, mec="white", mew=0.6)
         axes.plot(places, rows["estimate"], **{"zorder": 4, **style})
-        bands = _bands(rows)
-        # Side by side if there is room for all of them, else slanted.
-        if sum(map(len, bands)) > 9 * width:
-            slant: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
-            axes.set_xticks(places, bands, **slant)
-        else:
-            axes.set_xticks(places, bands)
+        category_axis(axes, places, _bands(rows), 0.8 * width)
         axes.set_xlim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel(translate(t("Distance, km")))
+        horizontal_label(axes, translate(t("Distance, km")), width)
         name = label if label is not None else _label(result, str(variable))
         words = translate(t("Indirect effect of {name}", name=name))
-        axes.set_ylabel(wrapped(words, 0.5 * width))
-        axes.legend(handlelength=1, **_ABOVE)
+        axes.set_ylabel(wrapped(words, room_up(ax, 0.5 * width)))
+        legend_below(axes, None, width, columns=2, handlelength=1)
     return axes
 
 
@@ -191,9 +189,9 @@ def threshold(
         raise OptionError("the threshold was given, not searched: there is no profile to draw")
     critical = -2 * np.log(1 - np.sqrt(result.level))
     is_cut = profile["lr"].max() > _MOST * critical
+    width = room(ax, width)
     size = width, 0.68 * width + (0.35 if is_cut else 0.2)
-    title_kw = {"pad": 42 if is_cut else 30}
-    with drawing(ax, size, lang=lang, title=title, title_kw=title_kw) as axes:
+    with drawing(ax, size, lang=lang, title=title) as axes:
         low, high = result.conf_low, result.conf_high
         words = t(
             "{level} confidence interval: {low:.4g} to {high:.4g}",
@@ -212,7 +210,7 @@ def threshold(
         )
         axes.annotate(
             translate(words), (ends[int(right)], critical), (0, 2), textcoords="offset points",
-            color=RED, ha="right" if right else "left", va="bottom", fontsize=6.5, zorder=6,
+            color=RED, ha="right" if right else "left", va="bottom", fontsize=sized(6.5), zorder=6,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
         )  # fmt: skip
         words = t("estimate: {value:.4g}", value=result.gamma)
@@ -221,9 +219,9 @@ def threshold(
         if is_cut:
             _end_axis(axes, profile["lr"], _ZOOM * critical)
         name = label if label is not None else result.model.label(result.score)
-        axes.set_xlabel(wrapped(translate(_score(result.on, name)), 0.95 * width))
-        axes.set_ylabel(translate(t("Likelihood ratio statistic")))
-        axes.legend(handlelength=1, **_ONE_COLUMN)
+        horizontal_label(axes, translate(_score(result.on, name)), width)
+        axes.set_ylabel(wrapped(translate(t("Likelihood ratio statistic")), room_up(ax, width)))
+        legend_below(axes, None, width, columns=1, handlelength=1)
     return axes
 
 
@@ -293,6 +291,7 @@ def border_loss(
     ends = limits[["conf_low", "conf_high"]].assign(share=share).to_numpy(dtype=float)
     shown = ends[np.abs(ends) < 3]
     low, high = min([0.0, *shown]) - 0.15, max([1.0, *shown]) + 0.15
+    width = room(ax, width)
     with drawing(ax, (width, 0.42 * len(share) + 0.85), lang=lang, title=title) as axes:
         for place, part in enumerate(share.index):
             for start, stop in _spans(limits.loc[part]):
@@ -310,10 +309,9 @@ def border_loss(
             axes.axvline(value, color=MUTED, lw=0.7, ls=line, zorder=1)
         axes.set_xlim(low, high)
         axes.set_ylim(len(share) - 0.5, -0.5)
-        borders = [wrapped(translate(_border(result, part)), 0.36 * width) for part in share.index]
-        axes.set_yticks(range(len(share)), borders)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(translate(t("Share of the spillover lost\n(0 none, 1 all)")))
+        names = [translate(_border(result, part)) for part in share.index]
+        row_axis(axes, range(len(share)), names, 0.36 * width, room_rows(ax, 0.42 * len(share)))
+        horizontal_label(axes, translate(t("Share of the spillover lost\n(0 none, 1 all)")), width)
     return axes
 
 
