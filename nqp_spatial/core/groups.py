@@ -14,7 +14,7 @@ from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DuplicateKeysError, OptionError, PanelError, plain, sample
 
-__all__ = ["Groups", "group_name"]
+__all__ = ["Groups", "group_labels", "group_name"]
 
 
 def group_name(value: Hashable) -> str:
@@ -112,7 +112,7 @@ class Groups:
             series = _series_by_unit(ids, group, "weights" if units is ids else "panel")
         codes, labels = pd.factorize(series, sort=True)
         name = group if isinstance(group, str) else str(getattr(group, "name", None) or "group")
-        title, words = _labels_of(units, name)
+        title, words = group_labels(units, name)
         groups = cls(codes.astype(np.int64), tuple(labels), ids, name, title, words)
         if len(set(groups.names)) < len(groups.names):
             raise OptionError(
@@ -168,7 +168,7 @@ class Groups:
         return len(self.labels)
 
 
-def _labels_of(units: SpatialPanel | pd.Index, name: str) -> tuple[str, dict[str, str]]:
+def group_labels(units: SpatialPanel | pd.Index, name: str) -> tuple[str, dict[str, str]]:
     """Return the label of a column, and of its groups by their names."""
     if isinstance(units, pd.Index):
         return name, {}

@@ -150,7 +150,7 @@ def density(
     >>> panel = nq.datasets.us_income()
     >>> result = nq.dynamics.density(panel, "relative_income", periods=[1929, 2009])
     >>> result.bandwidths.round(3).tolist()
-    [0.094, 0.094]
+    [0.095, 0.095]
     >>> nq.dynamics.density(
     ...     panel, "relative_income", periods=[1929, 2009], bandwidth="silverman-by-period"
     ... ).bandwidths.round(3).tolist()

@@ -25,7 +25,9 @@ __all__ = [
 ]
 
 # A Chinese character is a word; no line begins with a stop or ends with an opening bracket.
-_WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+|\s+")
+_WORD = re.compile(
+    r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+[，。、；：）】》？！]*|\s+"
+)
 # Short words stay with what is before them, signs with what follows.
 _CLINGS_BACK = re.compile(r"^[(\[]?[\w²%]{1,2}[\])]?[,;:.]?$")
 _CLINGS_ON = re.compile(r"^[=+×/−–-]$")

@@ -167,3 +167,13 @@ def test_many_bands_are_slanted():
         if not angle:
             assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
         assert ax.get_ylabel().replace("\n", " ") == "Indirect effect of Private capital (log)"
+
+
+def test_titles_have_the_labels_of_regressors(states, south):
+    panel, w = states
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
+    effects = split.effects_matrix("lpc")
+    for ax in (nq.plots.effects_matrix(effects), nq.plots.effects_arrows(effects, panel, south)):
+        assert panel.label("lpc") in ax.get_title(loc="left").replace("\n", " ")
+    own = nq.plots.effects_matrix(effects, label="Capital")
+    assert "Capital" in own.get_title(loc="left")

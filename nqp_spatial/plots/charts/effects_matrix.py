@@ -93,7 +93,10 @@ def effects_matrix(
     values = table.loc[rows, rows].to_numpy()
     reach = float(np.abs(values).max()) or 1.0
     size = len(rows)
-    name, level = label if label is not None else result.variable, percent(result.level)
+    name, level = (
+        label if label is not None else result.label or result.variable,
+        percent(result.level),
+    )
     words = {
         "total": t("Total effects of {name}, {level} confidence intervals", name=name, level=level),
         "indirect": t(

@@ -111,7 +111,7 @@ def effects_arrows(
         entries.append(translate(words))
         title = style.title
         if title is None:
-            name = label if label is not None else result.variable
+            name = label if label is not None else result.label or result.variable
             title = translate(
                 t("Indirect effects of {name} (arrows: from sender to receiver)", name=name)
             )
