@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.gridspec import SubplotSpec
     from matplotlib.transforms import Bbox
 
-__all__ = ["keep_in_cell", "margin_in_cell", "room", "room_rows", "room_up", "themed_axes"]
+__all__ = [
+    "keep_in_cell",
+    "margin_in_cell",
+    "room",
+    "room_rows",
+    "room_up",
+    "themed_axes",
+    "widest_axes",
+]
 
 _ROUNDS = 3  # ticks change with the room that they are given
 _LEAST = 0.15  # part of a cell that the data have at least
@@ -183,6 +191,18 @@ def margin_in_cell(ax: Axes) -> float:
         return 0.0
     parent: Any = ax.figure
     return float((ax.get_position(original=True).x0 - cell.x0) * parent.bbox.width)
+
+
+def widest_axes(ax: Axes, names: float) -> float:
+    """Return how wide axes of the caller can become beside names of a width, inches on paper.
+
+    Infinite where a layout engine places them.
+    """
+    cell = cell_of(ax)
+    if cell is None or not isinstance(ax.get_axes_locator(), _Kept):
+        return float("inf")
+    base, wide = ax.get_position(original=True), _parent_size(ax)[0] / current_theme().scale
+    return (base.width * wide) - max(names - (base.x0 - cell.x0) * wide, 0.0)
 
 
 def keep_in_cell(ax: Axes) -> None:

@@ -19,6 +19,7 @@ from nqp_spatial.plots._canvas import (
     row_axis,
     sized,
 )
+from nqp_spatial.plots._cells import widest_axes
 from nqp_spatial.plots._context import current_theme
 from nqp_spatial.plots._theme import COLUMN, DIVERGING, EDGE, INK, Layer, layer
 from nqp_spatial.plots._words import sizes_of_words, width_of_names
@@ -114,7 +115,8 @@ def effects_matrix(
         category_axis(axes, range(size), [*names, translate(t("all groups"))], 0.75 * width)
         names += [translate(t("average unit"))]
         row_axis(axes, range(size), names, 0.3 * width, room_rows(ax, height - 0.8))
-        cell = (width - width_of_names(axes) - 0.35) / size
+        names_wide = width_of_names(axes)
+        cell = min(width - names_wide - 0.35, widest_axes(axes, names_wide)) / size
         shape, letters = _fitting(axes, [low, high], cell)
         for i, receiver in enumerate(rows):
             for j, sender in enumerate(rows):
