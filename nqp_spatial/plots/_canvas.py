@@ -26,6 +26,7 @@ from nqp_spatial.plots._legends import colour_bar, legend_below
 from nqp_spatial.plots._theme import Layer, themed
 from nqp_spatial.plots._words import (
     category_axis,
+    height_of_rows,
     horizontal_label,
     row_axis,
     width_of_names,
@@ -44,6 +45,7 @@ __all__ = [
     "drawing",
     "figure_of",
     "figure_room",
+    "height_of_rows",
     "horizontal_label",
     "legend_below",
     "new_figure",

@@ -9,13 +9,14 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
-from nqp_spatial.plots._context import current_theme, sized, text_factor
+from nqp_spatial.plots._context import PAPER_SIZE, current_theme, sized, text_factor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
     "category_axis",
+    "height_of_rows",
     "horizontal_label",
     "row_axis",
     "sizes_of_words",
@@ -130,7 +131,8 @@ def category_axis(
     """
     size = sized(points)
     step = width * current_scale() / max(len(names), 1)
-    lines = [wrapped(name, step / current_scale() * 0.92) for name in names]
+    long = 0.92 * step / current_scale() * PAPER_SIZE / points
+    lines = [wrapped(name, long) for name in names]
     gap = 0.35 * size / 72
     for words in (list(names), lines):
         if (sizes_of_words(ax, words, size)[:, 0] + gap <= step).all():
@@ -174,6 +176,21 @@ def row_axis(
     fontsize = size * min(share * every, 1)
     ax.set_yticks(np.asarray(places)[shown], [words[row] for row in shown], fontsize=fontsize)
     ax.tick_params(axis="y", length=0)
+
+
+def height_of_rows(names: Sequence[str], width: float, least: float) -> float:
+    """Return how high rows with names are together, inches on paper.
+
+    Parameters
+    ----------
+    names : sequence of str
+    width : float
+        Of the names, which are broken into lines.
+    least : float
+        Height of a row with a short name.
+    """
+    lines = max((wrapped(name, width).count("\n") + 1 for name in names), default=1)
+    return len(names) * max(least, 0.115 * lines + 0.055)
 
 
 def horizontal_label(ax: Axes, words: str, width: float) -> None:

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 import nqp_spatial as nq
 from nqp_spatial.plots._canvas import wrapped
-from nqp_spatial.plots._words import category_axis
+from nqp_spatial.plots._words import category_axis, row_axis
 from nqp_spatial.plots.charts._periods import chosen_periods
 
 NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save", "theme"})
@@ -225,3 +225,30 @@ def test_periods_are_chosen_at_even_steps(step, count):
         shown = chosen_periods(periods, most)
         assert 1 <= len(shown) <= most
         assert len(set(np.diff(shown))) <= 1
+
+
+@pytest.mark.parametrize("name", ["density_waterfall", "kernel_surface"])
+def test_numbers_meet_at_no_corner_of_a_box(figures, name):
+    function, arguments, options = figures[name]
+    space = function(*arguments, **options)
+    space.figure.draw_without_rendering()
+    ends = [
+        [label.get_window_extent() for label in axis.get_ticklabels() if label.get_text()]
+        for axis in (space.xaxis, space.yaxis)
+    ]
+    assert all(overlap(x, y) <= FLAT for x in ends[0] for y in ends[1])
+
+
+def test_rows_with_long_names_are_higher_and_narrow_ones_are_named_in_turn(figures):
+    _, arguments, options = figures["index_weights"]
+    names = dict.fromkeys(options["labels"], "A long name of an indicator, in many words")
+    ax = nq.plots.index_weights(*arguments, labels=names)
+    short = nq.plots.index_weights(*arguments, **options)
+    assert ax.figure.get_figheight() > short.figure.get_figheight()
+    assert ax.get_yticklabels()[0].get_fontsize() == short.get_yticklabels()[0].get_fontsize()
+    figure, axes = plt.subplots(figsize=(3, 1))
+    row_axis(axes, range(30), [f"row {number}" for number in range(30)], 1.0, 0.7)
+    figure.draw_without_rendering()
+    assert collisions(axes) == []
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert shown[:2] in (["row 0", "row 3"], ["row 0", "row 4"], ["row 0", "row 5"])

@@ -83,8 +83,8 @@ def effects_matrix(
     >>> south = south.map({True: "South", False: "Rest"})
     >>> w = nq.weights.contiguity(panel)
     >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
-    >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_xlabel()
-    'Sender (hatched: interval contains zero)'
+    >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_ylabel()
+    'Receiver'
     """
     table = result.matrix(effect)
     low, high = result.matrix(effect, "conf_low"), result.matrix(effect, "conf_high")
