@@ -142,10 +142,15 @@ def test_bad_extents_say_what_is_wanted(europe):
         nq.plots.choropleth(europe, "x", extent=(100, 10, 120, 20))
     with pytest.raises(OptionError, match="extent must be"):
         nq.plots.choropleth(europe, "x", extent="mainland")
-    with pytest.raises(OptionError, match="there is no option 'figsize'"):
+    with pytest.raises(OptionError, match="has no option 'figsize'; did you mean 'width'"):
         nq.plots.choropleth(europe, "x", figsize=(6, 4))
     with pytest.raises(OptionError, match=r"cmap must be .* did you mean 'YlGnBu'"):
         nq.plots.choropleth(europe, "x", cmap="ylgnb")
+
+
+def test_the_period_of_a_series_of_maps_is_not_an_option():
+    with pytest.raises(OptionError, match="no option 'period'; did you mean 'periods'"):
+        nq.plots.choropleth_periods(nq.datasets.us_income(), "income", period=2009)
 
 
 def test_the_north_arrow_does_not_lean(europe):

@@ -43,7 +43,7 @@ def choropleth_periods(
     width: Width = PAGE,
     title: str | None = None,
     fig: Figure | SubFigure | None = None,
-    **options: Annotated[Any, PassedTo("choropleth", without=("ax",))],
+    **options: Annotated[Any, PassedTo("choropleth", without=("ax", "period"))],
 ) -> Figure:
     """Draw one variable in several periods, in classes that are the same in all of them.
 
