@@ -20,7 +20,7 @@ from nqp_spatial.plots._canvas import wrapped
 from nqp_spatial.plots._words import category_axis, row_axis
 from nqp_spatial.plots.charts._periods import chosen_periods
 
-NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save", "theme"})
+NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save", "theme"})
 MAPS = {
     "centre_path", "choropleth", "club_map", "effects_arrows", "lisa_map", "residual_map",
     "significance_map", "unit_effects_map", "weights_map",
