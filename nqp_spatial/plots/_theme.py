@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Annotated, Any
 
+import numpy as np
+
 from nqp_spatial.core.options import Range, Rule
 from nqp_spatial.core.text import Lang, current_language, language
 from nqp_spatial.errors import NqpError, OptionError
@@ -98,6 +100,13 @@ def _near_colour_maps(value: object) -> str:
 
 
 ColourMap = Annotated[str, Rule("a colour map of matplotlib", _is_colour_map, _near_colour_maps)]
+
+
+def ordered_colours(count: int) -> list[Any]:
+    """Return colours of groups that have an order, from dark to light."""
+    import matplotlib as mpl
+
+    return list(mpl.colormaps[ORDERED](np.linspace(0.05, 0.82, max(count, 2))))[:count]
 
 
 def layer(options: Layer, **defaults: Any) -> dict[str, Any]:
