@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -14,7 +14,23 @@ from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import DuplicateKeysError, OptionError, PanelError, plain, sample
 
-__all__ = ["Groups"]
+__all__ = ["Groups", "group_labels", "group_name"]
+
+
+def group_name(value: Hashable) -> str:
+    """Return the name of a group: a whole number has no decimals.
+
+    Columns of 0 and 1 become floats where rows are added to a table; their groups are still 0
+    and 1.
+
+    Examples
+    --------
+    >>> group_name(1.0), group_name(2.5), group_name("north"), group_name(np.int64(3))
+    ('1', '2.5', 'north', '3')
+    """
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else str(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +46,18 @@ class Groups:
     units : Index
     name : str
         The column that the groups come from, or the name of the Series; else "group".
+    title : str
+        The label of that column in the panel, or else its name with blanks for underscores.
+    words : mapping
+        Labels of single groups, from labels of the panel such as ``{"coast=1": "Coast"}``.
     """
 
     codes: np.ndarray
     labels: tuple[Hashable, ...]
     units: pd.Index
     name: str = "group"
+    title: str = "group"
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def by_unit(
@@ -90,7 +112,12 @@ class Groups:
             series = _series_by_unit(ids, group, "weights" if units is ids else "panel")
         codes, labels = pd.factorize(series, sort=True)
         name = group if isinstance(group, str) else str(getattr(group, "name", None) or "group")
-        groups = cls(codes.astype(np.int64), tuple(labels), ids, name)
+        title, words = group_labels(units, name)
+        groups = cls(codes.astype(np.int64), tuple(labels), ids, name, title, words)
+        if len(set(groups.names)) < len(groups.names):
+            raise OptionError(
+                f"groups of {name!r} must have labels of their own, got {', '.join(groups.names)}"
+            )
         if len(labels) < at_least:
             raise OptionError(
                 f"groups must be two or more; all units are in {plain(labels[0])!r}"
@@ -108,7 +135,20 @@ class Groups:
     @cached_property
     def names(self) -> list[str]:
         """The groups as texts."""
-        return [label if isinstance(label, str) else str(label) for label in self.labels]
+        return [self.words.get(group_name(label), group_name(label)) for label in self.labels]
+
+    def code_of(self, member: Hashable) -> int:
+        """Return the number of a group, given as it stands in the data or by its label.
+
+        Raises
+        ------
+        OptionError
+            If there is no such group.
+        """
+        for names in (self.names, list(map(group_name, self.labels))):
+            if group_name(member) in names:
+                return names.index(group_name(member))
+        raise OptionError(f"no unit has {member!r} in the group; member= is one of {self.names}")
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -126,6 +166,19 @@ class Groups:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def group_labels(units: SpatialPanel | pd.Index, name: str) -> tuple[str, dict[str, str]]:
+    """Return the label of a column, and of its groups by their names."""
+    if isinstance(units, pd.Index):
+        return name, {}
+    start = f"{name}="
+    words = {
+        key.removeprefix(start): label
+        for key, label in units.labels.items()
+        if key.startswith(start)
+    }
+    return units.labels.get(name, name.replace("_", " ")), words
 
 
 def _column_by_unit(panel: SpatialPanel, column: str) -> pd.Series:

@@ -69,7 +69,8 @@ class SpatialPanel(Displayed):
         `nqp_spatial.datasets.match_prefectures` and ``match_provinces`` do; the ids stay as they
         are, and `notes` say what was matched how.
     labels : mapping, optional
-        Display label of each column, for tables and figures.
+        Display label of each column, for tables and figures; of a single group of a column too,
+        as in ``{"coast": "Location", "coast=0": "Inland", "coast=1": "Coast"}``.
     balanced : bool
         If true (default), absent (unit, period) pairs are an error that names them. If false they
         are allowed until `balance` is called; every analysis asks for a balanced panel.

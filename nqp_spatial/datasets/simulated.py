@@ -475,6 +475,8 @@ def _labels() -> dict[str, str]:
         "synergy": "Synergy (score)",
         "gdp_pc": "GDP per head, yuan",
         "population": "Population, 10 000",
+        "province": "Province",
+        "region4": "Region",
         "east": "East",
         "cluster": "Agglomeration",
         "core": "Core city",

@@ -51,10 +51,7 @@ def mean_of_members(
         If units have no link to a member.
     """
     groups = Groups.by_unit(panel, group)
-    codes, names = groups.codes, groups.names
-    if str(member) not in names:
-        raise OptionError(f"no unit has {member!r} in the group; member= is one of {names}")
-    is_member = codes == names.index(str(member))
+    is_member = groups.codes == groups.code_of(member)
     if is_member.sum() < 2:
         raise OptionError(
             f"the group has {is_member.sum()} member(s); it needs two, because a unit is not its "

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
+from nqp_spatial.core.quantities import ratio_label
 from nqp_spatial.core.text import Message, label
 from nqp_spatial.errors import DomainError, IslandError, OptionError, PanelError, sample
 from nqp_spatial.weights.spatial_weights import SpatialWeights
@@ -93,7 +94,7 @@ class StateData:
     Attributes
     ----------
     variable, label : str
-        Name of the column, and its label in figures.
+        Name of the column, and its label in figures; without a unit where values are over the mean.
     periods : Index
     values : ndarray
         Shape (n_units, n_periods).
@@ -124,7 +125,9 @@ def state_data(
     values = values_of(panel, variable, relative=relative)
     cut = discretize_values(values, states, discretize, what=variable)
     options = {"states": states, "discretize": discretize, "step": step, "relative": relative}
-    return StateData(variable, panel.label(variable), panel.periods, values, cut, options)
+    name = panel.label(variable)
+    name = ratio_label(name) if relative else name
+    return StateData(variable, name, panel.periods, values, cut, options)
 
 
 def check_step(panel: SpatialPanel, step: int) -> None:

@@ -14,7 +14,7 @@ from nqp_spatial.core.inference import HypothesisTest, TestSet
 from nqp_spatial.core.options import Positive, Range, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.resampling import batches, permutation_p
-from nqp_spatial.core.text import t
+from nqp_spatial.core.text import Message, t
 from nqp_spatial.dynamics._kde import BANDWIDTHS, binned, densities, modes, outlier_message
 from nqp_spatial.dynamics._states import values_of
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
@@ -23,7 +23,14 @@ __all__ = ["Bandwidth", "DensityResult", "ModalityResult", "density", "modality"
 
 # Maximum size of the fine grid on which sums are computed, over all periods: 128 MB.
 _MOST_CELLS = 2**24
-Bandwidth = Literal["silverman", "sheather-jones"] | Positive
+Bandwidth = (
+    Literal["silverman", "sheather-jones", "silverman-by-period", "sheather-jones-by-period"]
+    | Positive
+)
+_BY_PERIOD = "-by-period"
+# Rules of single periods that differ by more: one bandwidth is too wide for some, too narrow for
+# others.
+_APART = 3.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -108,8 +115,11 @@ def density(
         A numeric column.
     periods : sequence, optional
         All by default.
-    bandwidth : {"silverman", "sheather-jones"} or float
-        A rule for each period, or one h for all of them, in units of the variable.
+    bandwidth : {"silverman", "sheather-jones", ...} or float
+        One h for all periods: the geometric mean of what the rule gives for each period, or a
+        number in units of the variable. With ``silverman-by-period`` and
+        ``sheather-jones-by-period`` each period has the h of the rule; differences between periods
+        may then be those of the bandwidth.
     points : int
         Number of grid points.
     bounds : (float or None, float or None)
@@ -140,10 +150,14 @@ def density(
     >>> panel = nq.datasets.us_income()
     >>> result = nq.dynamics.density(panel, "relative_income", periods=[1929, 2009])
     >>> result.bandwidths.round(3).tolist()
+    [0.095, 0.095]
+    >>> nq.dynamics.density(
+    ...     panel, "relative_income", periods=[1929, 2009], bandwidth="silverman-by-period"
+    ... ).bandwidths.round(3).tolist()
     [0.149, 0.06]
     """
     values, chosen = _values(panel, variable, periods, relative)
-    h = _bandwidths(values, bandwidth, chosen)
+    h, notes = _bandwidths(values, bandwidth, chosen)
     low, high = _checked_bounds(values, bounds)
     # Three bandwidths contain all but a thousandth of the outermost kernel.
     start = values.min() - 3 * h.max() if low is None else low
@@ -162,6 +176,7 @@ def density(
         spec=Spec(
             periods=periods, bandwidth=bandwidth, points=points, bounds=bounds, relative=relative
         ),
+        notes=notes,
     )
 
 
@@ -186,10 +201,27 @@ def _values(
     return np.ascontiguousarray(rows), chosen
 
 
-def _bandwidths(values: np.ndarray, bandwidth: Bandwidth, periods: pd.Index) -> np.ndarray:
-    if isinstance(bandwidth, str):
-        return np.array([BANDWIDTHS[bandwidth](row) for row in values])
-    return np.full(len(periods), float(bandwidth))
+def _bandwidths(
+    values: np.ndarray, bandwidth: Bandwidth, periods: pd.Index
+) -> tuple[np.ndarray, tuple[Message, ...]]:
+    """Return the bandwidth of each period, and a note where one for all suits some badly."""
+    if not isinstance(bandwidth, str):
+        return np.full(len(periods), float(bandwidth)), ()
+    rule = BANDWIDTHS[bandwidth.removesuffix(_BY_PERIOD)]
+    each = np.array([rule(row) for row in values])
+    if bandwidth.endswith(_BY_PERIOD):
+        return each, ()
+    low, high = each.min(), each.max()
+    notes: tuple[Message, ...] = ()
+    if high > _APART * low:
+        words = t(
+            "all periods have one bandwidth, {h:.3g}; the rule gives {low:.3g} to {high:.3g} for "
+            "single periods. If the scale of the variable changes over time, see relative= and "
+            "bandwidth='silverman-by-period'",
+            h=float(np.exp(np.log(each).mean())), low=float(low), high=float(high),
+        )  # fmt: skip
+        notes = (words,)
+    return np.full(len(periods), np.exp(np.log(each).mean())), notes
 
 
 def _checked_bounds(

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.groups import group_labels, group_name
 from nqp_spatial.core.inference import HypothesisTest, TestSet, two_sided_p
 from nqp_spatial.core.options import Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -229,13 +230,16 @@ def _categories(
             "convert them to one"
         )
     codes, categories = pd.factorize(values, sort=True)
-    names = pd.Index(categories).tolist()
+    names: list[Hashable] = pd.Index(categories).tolist()
     if not 2 <= len(names) <= 20:
         raise DomainError(
             f"join counts need 2 to 20 categories, {variable!r} has {len(names)}: "
             f"{sample(pd.Index(names))}; cut numbers into classes first"
         )
-    return np.asarray(codes), names
+    if all(isinstance(name, float) and name.is_integer() for name in names):
+        names = [int(name) for name in names if isinstance(name, float)]  # 0 and 1, not 0.0 and 1.0
+    _, words = group_labels(panel, variable)
+    return np.asarray(codes), [words.get(group_name(name), name) for name in names]
 
 
 def _relocated(

@@ -55,6 +55,8 @@ class TheilResult(Displayed):
     notes : tuple of str
     tests : TestSet
         Empty.
+    level_labels : tuple of str
+        Display labels of the levels.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class TheilResult(Displayed):
     spec: Spec
     notes: tuple[str, ...] = ()
     tests: TestSet = field(default_factory=TestSet)
+    level_labels: tuple[str, ...] = ()
 
     def _blocks(self) -> list[Block]:
         title = t("Theil {index} of {variable}", index=self.index, variable=self.variable)
@@ -181,6 +184,7 @@ def theil(
             variable=variable, levels=tuple(names), index=index, population=population,
             replications=replications, level=level, seed=seed,
         ),
+        level_labels=tuple(group.title for group in groups),
     )  # fmt: skip
 
 

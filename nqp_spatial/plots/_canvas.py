@@ -12,13 +12,21 @@ import numpy as np
 from nqp_spatial.core.options import Range, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._cells import keep_in_cell, room, room_rows, room_up, themed_axes
+from nqp_spatial.plots._cells import (
+    keep_in_cell,
+    margin_in_cell,
+    room,
+    room_rows,
+    room_up,
+    themed_axes,
+)
 from nqp_spatial.plots._context import current_theme, sized, text_factor
 from nqp_spatial.plots._fonts import check_fonts, font_type
 from nqp_spatial.plots._legends import colour_bar, legend_below
 from nqp_spatial.plots._theme import Layer, themed
 from nqp_spatial.plots._words import (
     category_axis,
+    height_of_rows,
     horizontal_label,
     row_axis,
     width_of_names,
@@ -37,6 +45,7 @@ __all__ = [
     "drawing",
     "figure_of",
     "figure_room",
+    "height_of_rows",
     "horizontal_label",
     "legend_below",
     "new_figure",
@@ -94,13 +103,12 @@ def drawing(
             raise OptionError("ax must be axes with projection='3d'; those given are flat")
         if given:
             themed_axes(ax)
+            keep_in_cell(ax)
         before = set(ax.get_children())
         yield ax
         if title:
             _set_title(ax, title, width, dict(title_kw or {}))
         _enlarge(ax, before)
-        if given:
-            keep_in_cell(ax)
     check_fonts(ax)
 
 
@@ -110,7 +118,8 @@ def _set_title(ax: Axes, title: str, width: float, style: dict[str, Any]) -> Non
     if left > 0.25 * width:
         style.setdefault("x", -left / max(width - left - 0.1, 0.3))
         left = 0.0
-    ax.set_title(wrapped(title, width - left - 0.1), **style)
+    margin = margin_in_cell(ax) / figure_of(ax).dpi / current_theme().scale
+    ax.set_title(wrapped(title, width - max(left, margin) - 0.1), **style)
 
 
 def _enlarge(ax: Axes, before: set[Any]) -> None:

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.gridspec import SubplotSpec
     from matplotlib.transforms import Bbox
 
-__all__ = ["keep_in_cell", "room", "room_rows", "room_up", "themed_axes"]
+__all__ = [
+    "keep_in_cell",
+    "margin_in_cell",
+    "room",
+    "room_rows",
+    "room_up",
+    "themed_axes",
+    "widest_axes",
+]
 
 _ROUNDS = 3  # ticks change with the room that they are given
 _LEAST = 0.15  # part of a cell that the data have at least
@@ -41,8 +49,8 @@ def room_up(ax: Axes | None, height: float) -> float:
 
 
 def room_rows(ax: Axes | None, height: float) -> float:
-    """Return how high the rows of a figure are together: in the caller's axes about two thirds."""
-    return height if ax is None else 0.66 * _size(ax)[1]
+    """Return how high the rows of a figure are together: in the caller's axes about half."""
+    return height if ax is None else 0.52 * _size(ax)[1]
 
 
 def _size(ax: Axes) -> tuple[float, float]:
@@ -111,8 +119,13 @@ class _Kept:
     """
 
     def __init__(self, ax: Axes) -> None:
+        self._ax = ax
         self._engine = _engine_of(ax)
         self._measuring = False
+
+    def get_subplotspec(self) -> SubplotSpec | None:
+        """Return the cell of the axes: `Figure.tight_layout` asks a locator for it."""
+        return self._ax.get_subplotspec()
 
     def __call__(self, ax: Axes, renderer: Any) -> Bbox:
         base = ax.get_position(original=True)
@@ -169,6 +182,27 @@ def _within(cell: Bbox, base: Bbox, ax: Axes, renderer: Any) -> Bbox:
 
 def _engine_of(ax: Axes) -> Any:
     return ax.figure.figure.get_layout_engine()
+
+
+def margin_in_cell(ax: Axes) -> float:
+    """Return what is free to the left of axes that stay where they are in their cell, pixels."""
+    cell = cell_of(ax)
+    if cell is None or not isinstance(ax.get_axes_locator(), _Kept):
+        return 0.0
+    parent: Any = ax.figure
+    return float((ax.get_position(original=True).x0 - cell.x0) * parent.bbox.width)
+
+
+def widest_axes(ax: Axes, names: float) -> float:
+    """Return how wide axes of the caller can become beside names of a width, inches on paper.
+
+    Infinite where a layout engine places them.
+    """
+    cell = cell_of(ax)
+    if cell is None or not isinstance(ax.get_axes_locator(), _Kept):
+        return float("inf")
+    base, wide = ax.get_position(original=True), _parent_size(ax)[0] / current_theme().scale
+    return float(base.width * wide) - max(names - (base.x0 - cell.x0) * wide, 0.0)
 
 
 def keep_in_cell(ax: Axes) -> None:

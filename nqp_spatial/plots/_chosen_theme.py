@@ -29,7 +29,7 @@ _GENERIC = ("serif", "sans-serif", "monospace")
 _FAMILIES = tuple(f"font.{family}" for family in _GENERIC)
 
 
-class _Theme(ContextDecorator):
+class Theme(ContextDecorator):
     """Enters a theme, and matplotlib's settings of it; may be entered again."""
 
     def __init__(self, choice: ThemeChoice) -> None:
@@ -54,7 +54,7 @@ def theme(
     font: str | Sequence[str] | None = None,
     size: Annotated[float, Range(3, 72, advice="sizes of text are in points")] | None = None,
     style: str | Mapping[str, Any] = "paper",
-) -> ContextDecorator:
+) -> Theme:
     """Return a context in which figures have another font, size or style.
 
     Parameters
@@ -105,7 +105,7 @@ def theme(
         for name, value in settings.items()
         if name not in ("font.size", "font.family", *_FAMILIES)
     }
-    return _Theme(ThemeChoice(families, float(size), scale, settings))
+    return Theme(ThemeChoice(families, float(size), scale, settings))
 
 
 def _listed(value: Any) -> tuple[str, ...]:

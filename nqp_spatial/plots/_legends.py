@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nqp_spatial.plots._cells import margin_in_cell
 from nqp_spatial.plots._context import current_theme, sized
 from nqp_spatial.plots._theme import Layer, layer
 from nqp_spatial.plots._words import wrapped
@@ -105,6 +106,7 @@ def _to_the_left(ax: Axes, long: float, space: float) -> Any:
     if ax.axison and ax.yaxis.get_visible():
         box = ax.yaxis.get_tightbbox(figure._get_renderer())
         left = 0.0 if box is None else max(ax.bbox.x0 - box.x0, 0.0)
+    left = max(left, margin_in_cell(ax))
     back = float(np.clip(1.04 * long - (space - left), 0.0, left)) / figure.dpi
     return ScaledTranslation(-back, 0, figure.dpi_scale_trans)
 

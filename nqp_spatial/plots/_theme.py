@@ -48,6 +48,8 @@ EDGE, EDGE_LIGHT, PANE, GRID = "#8a8a8a", "#c9c9c9", "#d0d0d0", "#e3e3e3"
 LAND, GROUND = "#ffffff", "#f3f3f1"
 # Colour maps for one direction, for two from a middle, for probabilities, for an order, for height.
 SEQUENTIAL, DIVERGING, PROBABILITY, ORDERED = "YlGnBu", "RdBu_r", "Blues", "viridis"
+# Units that belong to none of the groups.
+DIVERGENT = "#b0b0b0"
 # Parts of a whole, from dark to light: the order holds in grey too.
 PARTS = ("#08519c", "#6baed6", "#d9d9d9", "#fdae6b", "#a63603")
 # Areas below arrows and borders, light versions of the palette.
@@ -90,13 +92,14 @@ def _is_colour_map(value: object) -> bool:
     return isinstance(value, str) and value in mpl.colormaps
 
 
-def _near_colour_map(value: object) -> str:
+def _near_colour_maps(value: object) -> str:
+    """Return colour maps with names like a value."""
     import matplotlib as mpl
 
     return nearest_names(value, mpl.colormaps) or "such as 'YlGnBu'"
 
 
-ColourMap = Annotated[str, Rule("a colour map of matplotlib", _is_colour_map, _near_colour_map)]
+ColourMap = Annotated[str, Rule("a colour map of matplotlib", _is_colour_map, _near_colour_maps)]
 
 
 def ordered_colours(count: int) -> list[Any]:

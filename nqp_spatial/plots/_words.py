@@ -9,13 +9,14 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
-from nqp_spatial.plots._context import current_theme, sized, text_factor
+from nqp_spatial.plots._context import PAPER_SIZE, current_theme, sized, text_factor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
     "category_axis",
+    "height_of_rows",
     "horizontal_label",
     "row_axis",
     "sizes_of_words",
@@ -24,10 +25,13 @@ __all__ = [
 ]
 
 # A Chinese character is a word; no line begins with a stop or ends with an opening bracket.
-_WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+|\s+")
+_WORD = re.compile(
+    r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+[，。、；：）】》？！]*|\s+"
+)
 # Short words stay with what is before them, signs with what follows.
 _CLINGS_BACK = re.compile(r"^[(\[]?[\w²%]{1,2}[\])]?[,;:.]?$")
 _CLINGS_ON = re.compile(r"^[=+×/−–-]$")
+_SMALLEST = 0.6  # of the size of letters
 _PER_INCH = 14.5  # letters of the base size on paper
 
 
@@ -127,7 +131,8 @@ def category_axis(
     """
     size = sized(points)
     step = width * current_scale() / max(len(names), 1)
-    lines = [wrapped(name, step / current_scale() * 0.92) for name in names]
+    long = 0.92 * step / current_scale() * PAPER_SIZE / points
+    lines = [wrapped(name, long) for name in names]
     gap = 0.35 * size / 72
     for words in (list(names), lines):
         if (sizes_of_words(ax, words, size)[:, 0] + gap <= step).all():
@@ -149,7 +154,8 @@ def row_axis(
 ) -> None:  # fmt: skip
     """Name the rows of a figure on its vertical axis, within the room that they have.
 
-    Long names are broken into lines; where rows are narrow, letters are smaller.
+    Long names are broken into lines; where rows are narrow, letters are smaller, and where these
+    could not be read, every second row has a name, or every third.
 
     Parameters
     ----------
@@ -164,8 +170,27 @@ def row_axis(
     step = height * current_scale() / max(len(names), 1)
     words = [wrapped(name, width) for name in names]
     tall = sizes_of_words(ax, words, size)[:, 1].max(initial=0.0)
-    ax.set_yticks(places, words, fontsize=size * float(np.clip(0.92 * step / tall, 0.55, 1)))
+    share = 0.92 * step / tall
+    every = 1 if share >= _SMALLEST else int(np.ceil(_SMALLEST / share))
+    shown = np.arange(0, len(words), every)
+    fontsize = size * min(share * every, 1)
+    ax.set_yticks(np.asarray(places)[shown], [words[row] for row in shown], fontsize=fontsize)
     ax.tick_params(axis="y", length=0)
+
+
+def height_of_rows(names: Sequence[str], width: float, least: float) -> float:
+    """Return how high rows with names are together, inches on paper.
+
+    Parameters
+    ----------
+    names : sequence of str
+    width : float
+        Of the names, which are broken into lines.
+    least : float
+        Height of a row with a short name.
+    """
+    lines = max((wrapped(name, width).count("\n") + 1 for name in names), default=1)
+    return len(names) * max(least, 0.115 * lines + 0.055)
 
 
 def horizontal_label(ax: Axes, words: str, width: float) -> None:

@@ -61,6 +61,8 @@ class EffectsMatrix(Displayed):
     notes : tuple of str
     tests : TestSet
         Empty: the tests are those of the model.
+    label : str
+        Display label of the regressor.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class EffectsMatrix(Displayed):
     spec: Spec
     notes: tuple[str, ...] = ()
     tests: TestSet = field(default_factory=TestSet)
+    label: str = ""
 
     _figure = "effects_matrix"
 
@@ -216,7 +219,8 @@ class PartitionedResult(ModelAnswer):
                     error=by_group.noise,
                 ),
             )
-        return EffectsMatrix(variable, frame, Spec(**self.spec, level=level), notes)
+        spec = Spec(**self.spec, level=level)
+        return EffectsMatrix(variable, frame, spec, notes, label=self.model.label(variable))
 
     # -- tests -------------------------------------------------------------------------------------
 

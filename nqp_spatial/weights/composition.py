@@ -202,7 +202,7 @@ def partition(
             mask = (groups.codes[rows] == i) & (groups.codes[columns] == j)
             kind = t(
                 "links from {sender} to {receiver} of {weights}",
-                sender=str(sender), receiver=str(receiver), weights=original.spec.words,
+                sender=groups.names[j], receiver=groups.names[i], weights=original.spec.words,
             )  # fmt: skip
             parts[receiver, sender] = _scaled(part_of(original, mask, kind), standardize)
     return parts

@@ -90,3 +90,46 @@ def test_singletons(panel):
 def test_a_column_needs_a_panel():
     with pytest.raises(OptionError, match=r"panel.at\(2020\)\['side'\]"):
         Groups.by_unit(pd.Index(list("ab")), "side")
+
+
+def test_groups_of_zero_and_one_have_no_decimals():
+    """Rows that balancing adds turn a column of whole numbers into floats."""
+    frame = pd.DataFrame(
+        [
+            (unit, year, int(unit in "ab"), year + ord(unit))
+            for unit in "abcd"
+            for year in (1, 2, 3)
+        ],
+        columns=["id", "year", "coast", "x"],
+    ).drop(index=4)
+    panel = nq.SpatialPanel(frame, unit="id", period="year", balanced=False)
+    panel = panel.balance(how="drop-units")
+    assert Groups.by_unit(panel, "coast").names == ["0", "1"]
+    floats = panel.assign(coast=panel.frame["coast"].astype(float))
+    assert Groups.by_unit(floats, "coast").names == ["0", "1"]
+    assert Groups.by_unit(floats, floats.at(1)["coast"] == 1).names == ["False", "True"]
+    halves = floats.assign(coast=floats.frame["coast"] / 2)
+    assert Groups.by_unit(halves, "coast").names == ["0", "0.5"]
+    assert nq.dynamics.markov_by_group(floats, "x", group="coast", states=2).chains.keys() == {
+        "0", "1"
+    }  # fmt: skip
+
+
+def test_groups_have_the_labels_of_the_panel(panel):
+    labels = {"side": "Part of the country", "side=west": "The West"}
+    labelled = panel.assign(labels=labels)
+    groups = Groups.by_unit(labelled, "side")
+    assert groups.names == ["east", "north", "The West"]
+    assert groups.labels == ("east", "north", "west")  # values are as they were
+    assert groups.title == "Part of the country"
+    assert groups.by_name["a"] == "The West"
+    by_series = pd.Series(SIDES, name="side")
+    assert Groups.by_unit(labelled, by_series).names == groups.names
+    assert groups.code_of("west") == groups.code_of("The West") == 2
+    with pytest.raises(OptionError, match="no unit has 'south' in the group"):
+        groups.code_of("south")
+    same = panel.assign(labels={"side=west": "X", "side=east": "X"})
+    with pytest.raises(OptionError, match="must have labels of their own, got X, north, X"):
+        Groups.by_unit(same, "side")
+    raw = panel.assign(side_of_map=panel.frame["side"])
+    assert Groups.by_unit(raw, "side_of_map").title == "side of map"

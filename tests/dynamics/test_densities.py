@@ -37,12 +37,47 @@ def direct(x, h, position):
 @pytest.mark.parametrize("n", [3, 40, 3000])
 def test_density_equals_direct_sums(n):
     values = np.random.default_rng(0).normal(size=(n, 3)) ** 3
-    result = nq.dynamics.density(panel_of(values), "y")
+    result = nq.dynamics.density(panel_of(values), "y", bandwidth="silverman-by-period")
     for t in range(3):
         h = result.bandwidths[t]
         assert h == pytest.approx(silverman(values[:, t]))
         exact = direct(values[:, t], h, result.frame.index)
         np.testing.assert_allclose(result.frame[t], exact, atol=1e-3 * exact.max())
+
+
+@pytest.mark.parametrize(
+    ("rule", "of"), [("silverman", silverman), ("sheather-jones", sheather_jones)]
+)
+def test_all_periods_have_one_bandwidth(rule, of):
+    """Differences between densities of periods are not differences of bandwidths."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(60, 4)) * [1.0, 1.3, 0.8, 1.1]
+    result = nq.dynamics.density(panel_of(values), "y", bandwidth=rule)
+    each = [of(column) for column in values.T]
+    h = np.prod(each) ** (1 / 4)
+    np.testing.assert_allclose(result.bandwidths, h)
+    for t in range(4):
+        exact = direct(values[:, t], h, result.frame.index)
+        np.testing.assert_allclose(result.frame[t], exact, atol=1e-3 * exact.max())
+    assert result.notes == ()
+    by_period = nq.dynamics.density(panel_of(values), "y", bandwidth=f"{rule}-by-period")
+    np.testing.assert_allclose(by_period.bandwidths, each)
+    # Where the scale changes, one bandwidth is a poor choice: the result says so.
+    growing = nq.dynamics.density(panel_of(values * [1, 2, 4, 8]), "y", bandwidth=rule)
+    assert "all periods have one bandwidth" in growing.notes[0]
+    assert len(set(growing.bandwidths)) == 1
+
+
+def test_a_period_does_not_get_three_humps_from_its_bandwidth():
+    """Incomes of 1972 have one hump, as those of the years around, with the bandwidth of all."""
+    panel = nq.datasets.us_income()
+    years = list(range(1966, 1979))
+    by_period = nq.dynamics.density(
+        panel, "relative_income", periods=years, bandwidth="sheather-jones-by-period"
+    )
+    common = nq.dynamics.density(panel, "relative_income", bandwidth="sheather-jones")
+    assert by_period.modes.max() >= 3
+    assert common.modes[years].max() == 1
 
 
 def test_bandwidths_equal_statsmodels():
@@ -83,7 +118,7 @@ def test_sheather_jones_equals_double_sums(n):
     truth = optimize.brentq(gap, 0.01 * parallel, 2 * parallel)
     assert sheather_jones(x) == pytest.approx(truth, rel=2e-4)
     panel = panel_of(np.stack([x, 2 * x + 1], axis=1))
-    result = nq.dynamics.density(panel, "y", bandwidth="sheather-jones")
+    result = nq.dynamics.density(panel, "y", bandwidth="sheather-jones-by-period")
     np.testing.assert_allclose(result.bandwidths, [truth, 2 * truth], rtol=2e-4)
 
 
@@ -276,7 +311,7 @@ def test_errors(lattice):
     with pytest.raises(PanelError, match="at least 3 units"):
         nq.dynamics.density(panel_of(good[:2]), "y")
     with pytest.raises(
-        OptionError, match=r"one of 'silverman', 'sheather-jones', or a number above 0"
+        OptionError, match=r"one of 'silverman', 'sheather-jones', .*, or a number above 0"
     ):
         nq.dynamics.density(panel, "y", bandwidth="scott")
     with pytest.raises(OptionError, match=r"a number above 0, got -1.0"):

@@ -233,3 +233,17 @@ def test_spread_of_many_joins():
     draws = (codes * (joins @ codes.astype(float))).sum(axis=0) / 2
     assert result["expected"][2] == pytest.approx(draws.mean(), rel=1e-3)
     assert result["std_dev"][2] == pytest.approx(draws.std(), rel=0.2)
+
+
+def test_categories_of_zero_and_one_have_no_decimals():
+    panel = nq.datasets.us_income().select(periods=[2009])
+    w = nq.weights.contiguity(panel)
+    panel = panel.assign(rich=lambda d: (d["relative_income"] > 1).astype(float))
+    result = nq.esda.join_counts(panel, "rich", w, permutations=0)
+    assert list(map(str, result.sizes.index)) == ["0", "1"]
+    labelled = panel.assign(labels={"rich=1": "rich", "rich=0": "poor"})
+    again = nq.esda.join_counts(labelled, "rich", w, permutations=0)
+    assert list(again.sizes.index) == ["poor", "rich"]
+    assert again.frame["joins"].tolist() == result.frame["joins"].tolist()
+    names = [text.get_text() for text in nq.plots.join_counts(again).get_yticklabels()]
+    assert names[:3] == ["poor – poor", "poor – rich", "rich – rich"]

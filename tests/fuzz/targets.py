@@ -242,6 +242,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.significance_map": lambda w: _call(w.lisa, w.panel),
     "plots.steady_states": lambda w: _call(w.markov),
     "plots.theil": lambda w: _call(w.theil),
+    "plots.theme": lambda w: _call(font="sans-serif", size=9.0, style="notebook"),
     "plots.threshold": lambda w: _call(w.threshold),
     "plots.transition_paths": lambda w: _call(w.clubs),
     "plots.transitions": lambda w: _call(w.markov),

@@ -144,9 +144,10 @@ def _() -> Numbers:
 def _() -> Numbers:
     numbers = {}
     variants: dict[str, dict[str, Any]] = {
-        "silverman": {"relative": True},
-        "sheather-jones": {"bandwidth": "sheather-jones", "bounds": (0, None)},
+        "silverman": {"bandwidth": "silverman-by-period", "relative": True},
+        "sheather-jones": {"bandwidth": "sheather-jones-by-period", "bounds": (0, None)},
         "fixed": {"bandwidth": 400.0},
+        "one for all periods": {"bandwidth": "silverman", "relative": True},
     }
     for name, options in variants.items():
         result = nq.dynamics.density(

@@ -6,9 +6,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 import nqp_spatial as nq
+from nqp_spatial.core.quantities import ratio_label
+from nqp_spatial.core.text import translate
 from nqp_spatial.errors import OptionError, PanelError, UnmatchedIdsError
+from nqp_spatial.plots._theme import DIVERGENT
 
 LABEL = "Income per head, dollars"
 
@@ -75,7 +79,7 @@ def test_kernel_figures_leave_out_what_has_no_data(incomes):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("income, t", "income, t + 5")
     around = nq.dynamics.stochastic_kernel(panel, "income", step=0, weights=w, relative=True)
     surface = nq.plots.kernel_surface(around)
-    assert surface.get_ylabel().replace("\n", " ") == f"{LABEL}, relative to the mean, t"
+    assert surface.get_ylabel().replace("\n", " ") == "Income per head, multiple of the mean, t"
     assert "Neighbours'" in surface.get_xlabel()
     assert len(surface.collections) == 1
     with pytest.raises(OptionError, match="projection='3d'"):
@@ -154,7 +158,7 @@ def test_club_map_shows_members(cities):
     shown = replace(clubs, membership=clubs.membership.where(np.arange(336) > 4))
     ax = nq.plots.club_map(shown, panel)
     assert ax.get_legend().get_texts()[-1].get_text() == "Divergent (5)"
-    assert ax.get_legend().get_patches()[-1].get_hatch() == "////"
+    assert to_hex(ax.get_legend().get_patches()[-1].get_facecolor()) == DIVERGENT
     with pytest.raises(UnmatchedIdsError):
         nq.plots.club_map(clubs, panel.select(units=panel.units[:9]))
 
@@ -167,8 +171,7 @@ def test_transition_paths_are_means_of_clubs(cities):
         np.testing.assert_allclose(line.get_ydata(), clubs.club_paths.loc[number])
         assert line.get_label() == f"Club {number} ({clubs.frame.loc[number, 'units']})"
     assert sum(len(c.get_segments()) for c in ax.collections) == panel.n_units
-    shades = [np.mean(line.get_color()[:3]) for line in drawn]
-    assert shades == sorted(shades)
+    assert len({line.get_color() for line in drawn}) == len(drawn)
 
 
 def test_beta_scatter_says_logarithm_only_where_one_was_taken(incomes):
@@ -216,3 +219,53 @@ def test_sigma_lines_start_at_one(incomes):
     assert ax.get_legend().get_texts()[0].get_text() == "Gini coefficient: -1.3%*"
     title = ax.get_legend().get_title().get_text()
     assert title == "Trend per period (* 95% interval excludes zero)"
+
+
+@pytest.mark.parametrize(
+    ("label", "bare"),
+    [
+        ("Income per head, dollars", "Income per head"),
+        ("Real GDP per head, yuan of 2010", "Real GDP per head"),
+        ("Population, 10 000", "Population"),
+        ("GDP (10 000 yuan)", "GDP"),
+        ("人均GDP（元）", "人均GDP"),
+        ("地区生产总值，亿元", "地区生产总值"),
+        ("Private capital (log)", "Private capital (log)"),
+        ("新质生产力（指数）", "新质生产力（指数）"),
+        ("Manufacturing, services", "Manufacturing, services"),
+        ("(dollars)", "(dollars)"),
+    ],
+)
+def test_multiples_of_the_mean_have_no_unit(label, bare):
+    assert ratio_label(label) == f"{bare}, multiple of the mean"
+    assert translate(ratio_label(label), "zh") == f"{bare}（均值的倍数）"
+
+
+def test_legends_of_relative_chains_name_no_dollars(incomes):
+    panel, w = incomes[:2]
+    for relative, name in ((True, "Income per head, multiple of the mean"), (False, LABEL)):
+        options = {"states": 4, "relative": relative}
+        chain = nq.dynamics.markov(panel, "income", **options)
+        near = nq.dynamics.spatial_markov(panel, "income", w, **options)
+        for result in (chain, near):
+            ax = nq.plots.steady_states(result)
+            legend = ax.get_legend()
+            assert legend.get_title().get_text() == f"State of {name}"
+            assert legend.get_texts()[0].get_text().startswith("1: ≤ ")
+            figure = nq.plots.transitions(result)
+            text = figure.get_supxlabel().replace("\n", " ")
+            assert text.startswith(f"States of {name}"), text
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 20, 24, 30, 41, 54, 81, 100])
+def test_curves_are_of_periods_at_even_distances(count):
+    frame = pd.DataFrame(
+        [(i, year, i * year + i % 3) for i in range(4) for year in range(1, count + 1)],
+        columns=["id", "year", "x"],
+    )
+    panel = nq.SpatialPanel(frame, unit="id", period="year")
+    ax = nq.plots.density_ridges(nq.dynamics.density(panel, "x", bandwidth=1.0))
+    years = [int(text.get_text()) for text in ax.get_yticklabels()]
+    assert years[-1] == count
+    assert len(set(np.diff(years))) <= 1
+    assert len(years) == count if count <= 17 else 8 <= len(years) <= 17

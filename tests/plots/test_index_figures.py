@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
@@ -66,13 +67,24 @@ def test_rank_intervals_draw_the_table(cities):
 def test_periods_share_their_classes(cities):
     figure = nq.plots.choropleth_periods(cities, "nqp", periods=[2012, 2016, 2021], columns=2)
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["2012", "2016", "2021"]
-    bounds = []
+    assert [ax.get_legend() for ax in figure.axes] == [None] * 3
+    (legend,) = figure.legends
+    entries = [text.get_text() for text in legend.get_texts()]
+    assert len(entries) == 5
+    # The classes are quantiles of the three years together, and every city has the colour of its
+    # class in each year.
+    values = cities.frame["nqp"].unstack()[[2012, 2016, 2021]]
+    cuts = np.quantile(values, [0.2, 0.4, 0.6, 0.8])
+    digits = len(entries[0].rpartition(".")[2])
+    assert [float(entry.split("–")[1]) for entry in entries[:-1]] == [
+        round(cut, digits) for cut in cuts
+    ]
+    colours = [to_hex(patch.get_facecolor()) for patch in legend.get_patches()]
     for ax, year in zip(figure.axes, (2012, 2016, 2021), strict=True):
-        texts = [text.get_text() for text in ax.get_legend().get_texts()]
-        counts = [int(text.split("(")[1][:-1]) for text in texts]
-        assert sum(counts) == cities.n_units
-        bounds.append([text.split(" (")[0].split("–")[-1] for text in texts][:-1])
-        assert year in cities.periods
-    assert bounds[0][-3:] == bounds[1][-3:] == bounds[2][-3:]
+        drawn = [to_hex(c.get_facecolor()[0]) for c in ax.collections]
+        numbers = [len(c.get_paths()) for c in ax.collections]
+        expected = np.bincount((values[year].to_numpy()[:, None] > cuts).sum(axis=1), minlength=5)
+        assert drawn == [colour for colour, n in zip(colours, expected, strict=True) if n]
+        assert sum(numbers) >= cities.n_units
     with pytest.raises(OptionError, match="at least one period"):
         nq.plots.choropleth_periods(cities, "nqp", periods=[])

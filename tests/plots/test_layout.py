@@ -13,7 +13,7 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.plots._canvas import figure_of, percent, wrapped
 
-NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save", "theme"})
+NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save", "theme"})
 LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]
@@ -52,6 +52,7 @@ def test_long_labels_are_broken_into_lines(figures, name, label, tmp_path):
 
 
 def test_lines_are_broken_where_chinese_may_be():
+    assert wrapped("跨Province、Region内", 0.8) == "跨\nProvince、\nRegion内"
     text = "新质生产力综合指数（以二〇一二年为基期，经熵值法加权），单位为一。"
     for width in np.linspace(0.6, 2.5, 40):
         lines = wrapped(text, width).split("\n")

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 from pyproj import Transformer
 from shapely.geometry import LineString, Point, box
 
@@ -27,8 +28,8 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.plots import _theme as theme
 from nqp_spatial.plots._canvas import figure_of, wrapped
+from nqp_spatial.plots._point_names import _crossings, name_points
 from nqp_spatial.plots._theme import CLUSTER_COLOURS
-from nqp_spatial.plots.charts.moran_scatter import _overlap
 from nqp_spatial.plots.maps._basemap import MapStyle, basemap_of
 
 
@@ -369,8 +370,6 @@ def test_moran_scatter_has_slope_i(chains):
     texts = {text.get_text() for text in ax.texts}
     largest = lisa.frame["local_i"].abs().nlargest(4).index
     assert texts == {*largest, f"Moran's I = {lisa.moran_i:.3f}"}
-    assert _overlap((0, 0, 2, 2), (1, 1, 3, 3)) == 1
-    assert _overlap((0, 0, 1, 1), (2, 0, 3, 1)) == 0
 
 
 def test_transitions_show_every_probability(chains):
@@ -551,13 +550,16 @@ def test_periods_with_gaps_and_categories(grid):
     later = frame.assign(period=1, x=frame["x"] * 2)
     both = pd.concat([frame.assign(period=0), later]).reset_index(drop=True)
     both.loc[3, "x"] = np.nan
-    both["kind"] = np.where(both["x"] > 20, "high", "low")
+    both["kind"] = np.where(both["x"] > 24, "high", "low")
     panel = nq.SpatialPanel(both, unit="unit", period="period", geometry=grid.geometry)
     figure = nq.plots.choropleth_periods(panel, "x", classes=3)
-    texts = [text.get_text() for ax in figure.axes for text in ax.get_legend().get_texts()]
-    assert "No data (1)" in texts
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][-1] == "No data"
     figure = nq.plots.choropleth_periods(panel, "kind")
     assert len(figure.axes) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["high", "low"]
+    assert len(set(drawn_colours(figure.axes[0]))) == 1  # all are low, in the colour of low
+    assert set(drawn_colours(figure.axes[0])) < set(drawn_colours(figure.axes[1]))
     empty = panel.assign(x=np.nan)
     with pytest.raises(PanelError, match="no finite value of 'x'"):
         nq.plots.choropleth_periods(empty, "x")
@@ -627,3 +629,68 @@ def test_effects_over_a_moderator(states):
     many = res.effects(draws=50, at={"late": ["a"], "unemp": range(3, 12)})
     with pytest.raises(OptionError, match="panels"):
         many.plot(moderator="late", variables=["lpc"])
+
+
+def test_effects_of_several_horizons_stand_side_by_side():
+    cities = nq.datasets.simulate_cities(seed=0)
+    w = nq.weights.contiguity(cities, islands="nearest")
+    model = nq.fit("nqp ~ human_capital + marketisation", cities, w, time_lag=True)
+    result = model.effects(draws=50, seed=0, horizons=[0, 1, 2])
+    figure = nq.plots.effects(result)  # the named ones: all would be five
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Short run", "Long run"]
+    assert figure.get_figwidth() == nq.plots.PAGE
+    for ax, horizon in zip(figure.axes, ["short-run", "long-run"], strict=True):
+        rows = result.frame[result.frame["horizon"] == horizon]
+        points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() in "osD"]
+        np.testing.assert_allclose(points, rows["estimate"])
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] != []
+    assert figure.axes[1].get_yticks().size == 0
+    chosen = nq.plots.effects(result, horizon=[0, 2, "long-run"], variables=["marketisation"])
+    titles = [ax.get_title(loc="left") for ax in chosen.axes]
+    assert titles == ["Period 0", "Period 2", "Long run"]
+    assert len(nq.plots.effects(result, horizon="long-run").axes) == 1
+    with pytest.raises(OptionError, match="horizon must be among 'short-run', 'long-run', 0, 1, 2"):
+        nq.plots.effects(result, horizon="longrun")
+    with pytest.raises(OptionError, match="at 5 horizons, 4 at most"):
+        nq.plots.effects(result, horizon=["short-run", "long-run", 0, 1, 2])
+
+
+@pytest.mark.parametrize("names", ["english", "chinese"])
+def test_names_cover_neither_points_nor_each_other(names):
+    """In pixels of the drawn figure, measured anew: names once lay over points and each other."""
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(60, 2)) @ [[1.0, 0.6], [0.0, 0.8]]
+    # Five points in a small heap, whose names have no room beside all of them.
+    points[:5] = [2.0, 2.2] + 0.03 * rng.normal(size=(5, 2))
+    words = {"english": "Rhode Island {}", "chinese": "西双版纳傣族自治州{}"}[names]
+    order = [*range(5), *np.argsort(-np.abs(points[5:].prod(axis=1)))[:7] + 5]
+    with theme.themed():
+        figure, ax = plt.subplots(figsize=(3.5, 3.3))
+        ax.plot(*points.T, "o", ms=4)
+        ax.axhline(0)
+        ax.set(xlim=(-4, 4), ylim=(-4, 4))
+        written = name_points(ax, points, order, [words.format(i) for i in order])
+    figure.canvas.draw()
+    boxes = [Text.get_window_extent(text) for text in written]  # without the lines
+    dots = ax.transData.transform(points)
+    for i, box_ in enumerate(boxes):
+        covered = (dots > [box_.x0, box_.y0]).all(axis=1) & (dots < [box_.x1, box_.y1]).all(axis=1)
+        assert not covered.any()
+        assert not any(box_.overlaps(other) for other in boxes[:i])
+        assert ax.get_window_extent().contains(box_.x0 + 1, box_.y0 + 1)
+        assert ax.get_window_extent().contains(box_.x1 - 1, box_.y1 - 1)
+    # The names of the heap stand away from it, with a line to their points.
+    assert sum(text.arrow_patch is not None for text in written) >= 2
+    again = name_points(ax, points, [], [])
+    assert again == []
+
+
+def test_segments_are_seen_to_cross_a_name():
+    """Of a box from (0, 0) to (2, 1): through it, along its side, inside, past it."""
+    segments = np.array([
+        [-1, -1, 3, 2], [-1, 0.5, 3, 0.5], [1, -5, 1, 5], [0.5, 0.2, 0.6, 0.3],
+        [-1, 2, 3, 2], [3, 0, 3, 1], [-2, -1, -1, 3], [-1.0, 1.5, 1.0, 3.0],
+    ])  # fmt: skip
+    counts = [_crossings(np.array([[0.0, 0, 2, 1]]), segment[None])[0] for segment in segments]
+    assert counts == [1, 1, 1, 1, 0, 0, 0, 0]

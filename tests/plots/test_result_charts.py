@@ -48,3 +48,30 @@ def test_joins_outside_their_range_have_a_colour(income):
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["Random range (95%)", "within", "outside"]
     assert len(ax.collections[2].get_offsets()) == outside
+
+
+def test_legends_have_the_labels_of_groups():
+    capital = nq.datasets.us_public_capital()
+    frame = capital.frame
+    units = frame.index.get_level_values("unit")
+    panel = capital.assign(
+        labels={"in_south": "Part of the country", "in_south=1": "South"},
+        in_south=units.isin(["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]).astype(float),
+        first_letter=units.str[0],
+    )
+    ax = nq.plots.theil(nq.inequality.theil(panel, "lgsp", levels=["in_south"]))
+    entries = [text.get_text().split(":")[0] for text in ax.get_legend().get_texts()]
+    assert entries == [
+        "between groups (Part of the country)", "within groups (Part of the country)"
+    ]  # fmt: skip
+    ax = nq.plots.theil(nq.inequality.theil(panel, "lgsp", levels=["first_letter"]))
+    assert "between groups (first letter)" in ax.get_legend().get_texts()[0].get_text()
+    w = nq.weights.contiguity(panel)
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group="in_south", effects="unit")
+    figure = nq.plots.effects_arrows(split.effects_matrix("lpc"), panel, "in_south")
+    assert [text.get_text() for text in figure.get_legend().get_texts()][:2] == [
+        "0 (39)", "South (9)"
+    ]  # fmt: skip
+    barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group="in_south", effects="unit")
+    (border,) = nq.plots.border_loss(barrier).get_yticklabels()
+    assert border.get_text().replace("\n", " ") == "across Part of the country"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,3 +126,54 @@ def test_arrows_go_from_sender_to_receiver(states, south):
 
 def ax_crs(panel):
     return basemap_of(panel, MapStyle()).shapes.crs
+
+
+def test_the_axis_of_a_threshold_ends_where_the_critical_value_can_be_seen():
+    """A statistic of 4 000 beside a critical value of 7 once hid the value and the interval."""
+    panel = nq.datasets.us_public_capital()
+    w = nq.weights.contiguity(panel)
+    level = panel.frame["lpc"].groupby(level="unit").mean()
+    result = nq.spillovers.threshold(
+        "lgsp ~ lpc", panel, w, score=level, effects="unit", replications=0, grid=12
+    )
+    ax = nq.plots.threshold(result)
+    critical = -2 * np.log(1 - np.sqrt(0.95))
+    assert ax.get_ylim()[1] > result.profile["lr"].max()  # nothing is cut where all can be seen
+    assert len([line for line in ax.lines if line.get_marker() == "^"]) == 0
+    profile = result.profile.copy()
+    profile["lr"] *= 4000 / profile["lr"].max()
+    steep = replace(result, profile=profile)
+    ax = nq.plots.threshold(steep)
+    assert 2 * critical < ax.get_ylim()[1] < 8 * critical
+    (marks,) = (line for line in ax.lines if line.get_marker() == "^")
+    assert list(marks.get_xdata()) == list(profile.index[profile["lr"] > ax.get_ylim()[1]])
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "beyond the axis, up to 4,000" in texts
+    low, high = result.conf_low, result.conf_high
+    assert f"95% confidence interval: {low:.4g} to {high:.4g}" in texts
+
+
+def test_many_bands_are_slanted():
+    panel = nq.datasets.us_public_capital()
+    few = nq.spillovers.reach("lgsp ~ lpc", panel, edges_km=[0, 600, 1200], effects="unit")
+    many = nq.spillovers.reach(
+        "lgsp ~ lpc", panel, edges_km=[0, 300, 600, 900, 1200, 1600], effects="unit"
+    )
+    for result, angle in ((few, 0), (many, 30)):
+        ax = nq.plots.reach(result)
+        ax.figure.canvas.draw()
+        boxes = [text.get_window_extent() for text in ax.get_xticklabels()]
+        assert {text.get_rotation() for text in ax.get_xticklabels()} == {angle}
+        if not angle:
+            assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+        assert ax.get_ylabel().replace("\n", " ") == "Indirect effect of Private capital (log)"
+
+
+def test_titles_have_the_labels_of_regressors(states, south):
+    panel, w = states
+    split = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
+    effects = split.effects_matrix("lpc")
+    for ax in (nq.plots.effects_matrix(effects), nq.plots.effects_arrows(effects, panel, south)):
+        assert panel.label("lpc") in ax.get_title(loc="left").replace("\n", " ")
+    own = nq.plots.effects_matrix(effects, label="Capital")
+    assert "Capital" in own.get_title(loc="left")

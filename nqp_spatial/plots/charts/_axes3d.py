@@ -13,6 +13,7 @@ __all__ = ["TITLE_3D", "style_axes3d"]
 #: A title stands near the box, not above the room around it.
 TITLE_3D = {"y": 0.97}
 _LABEL = 1.6  # inches along a side
+_CORNER = 0.9  # part of an axis that has ticks
 _LINE = 5.5  # points that a further line of a label takes
 
 
@@ -53,5 +54,13 @@ def style_axes3d(
         axis.pane.set_facecolor("white")
         axis.pane.set_edgecolor(PANE)
         axis._axinfo["grid"].update(color=GRID, linewidth=0.4)
+    _part_corner(space)
     space.view_init(elev=view[0], azim=view[1])
     space.set_box_aspect(aspect, zoom=zoom - 0.07 * max(most_lines - 1, 0))
+
+
+def _part_corner(space: Any) -> None:
+    """Leave out ticks of the horizontal axis at the corner where the other axis begins."""
+    low, high = space.get_xlim()
+    ticks = [tick for tick in space.get_xticks() if low <= tick <= high]
+    space.set_xticks([tick for tick in ticks if tick <= low + _CORNER * (high - low)])

@@ -57,8 +57,8 @@ def _names_that_fit(ax: Axes, names: list[str], width: float) -> int:
 def chosen_periods(periods: pd.Index, most: int) -> np.ndarray:
     """Return the positions of at most so many periods, at even steps.
 
-    First and last are among them if a step leads from one to the other; else round years are
-    chosen, or of other periods the last and those before it.
+    First and last are among them if a small step or a multiple of five leads from one to the
+    other; else round years are chosen, or of other periods the last and those before it.
 
     Parameters
     ----------
@@ -80,14 +80,15 @@ def chosen_periods(periods: pd.Index, most: int) -> np.ndarray:
     if count <= most:
         return np.arange(count)
     least = -(-(count - 1) // (most - 1))
-    for step in range(least, 2 * least):
-        if (count - 1) % step == 0:
+    is_number = pd.api.types.is_any_real_numeric_dtype(periods)
+    years = np.asarray(periods, dtype=float) if is_number else np.arange(float(count))
+    for step in range(least, min(2 * least, count)):
+        distance = years[step] - years[0]
+        if (count - 1) % step == 0 and (distance <= 5 or distance % 5 == 0):
             return np.arange(0, count, step)
-    if pd.api.types.is_any_real_numeric_dtype(periods):
-        years = np.asarray(periods, dtype=float)
-        for step in _ROUND:
-            (shown,) = np.nonzero(years % step == 0)
-            if 2 <= len(shown) <= most and len(set(np.diff(years[shown]))) == 1:
-                return shown
+    for step in _ROUND if is_number else ():
+        (shown,) = np.nonzero(years % step == 0)
+        if 2 <= len(shown) <= most and len(set(np.diff(years[shown]))) == 1:
+            return shown
     step = -(-count // most)
     return np.arange((count - 1) % step, count, step)

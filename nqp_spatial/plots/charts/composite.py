@@ -14,6 +14,7 @@ from nqp_spatial.core.text import Lang, Message, join, label, t, translate
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.plots._canvas import (
     drawing,
+    height_of_rows,
     horizontal_label,
     legend_below,
     number_room,
@@ -97,7 +98,9 @@ def index_weights(
         title = translate(words, lang)
     width = room(ax, width)
     legend_rows = -(-len(dimensions) // 2) if len(dimensions) > 1 else 0
-    height = 0.19 * len(order) + 0.75 + 0.15 * legend_rows
+    signs = table["direction"].loc[order].map({"+": "", "-": " (–)"})
+    names = [f"{known.get(name, name)}{signs[name]}" for name in order]
+    height = height_of_rows(names, 0.42 * width, 0.19) + 0.75 + 0.15 * legend_rows
     with drawing(ax, (width, height), lang=lang, title=title) as axes:
         places = np.arange(len(order))
         colours = [PALETTE[dimensions.index(dimension[name]) % len(PALETTE)] for name in order]
@@ -105,9 +108,9 @@ def index_weights(
         axes.barh(places, weights, **layer(bars_kw, height=0.72, color=colours))
         for y, value in zip(places, weights, strict=True):
             axes.text(value, float(y), f" {value:.3f}", va="center", fontsize=sized(6.5))
-        signs = table["direction"].loc[order].map({"+": "", "-": " (–)"})
-        names = [f"{known.get(name, name)}{signs[name]}" for name in order]
-        row_axis(axes, places, names, 0.42 * width, room_rows(ax, height - 0.6))
+        row_axis(
+            axes, places, names, 0.42 * width, room_rows(ax, height - 0.7 - 0.15 * legend_rows)
+        )
         axes.invert_yaxis()
         axes.set_xlim(0, number_room(width) * float(weights.max()))
         horizontal_label(axes, translate(t("Weight")), width)
@@ -187,8 +190,9 @@ def rank_intervals(
         )
     places = np.arange(len(rows))
     known = {} if labels is None else dict(labels)
-    height = 0.155 * len(rows) + 0.8
     width = room(ax, width)
+    names = [str(known.get(unit, unit)) for unit in rows.index]
+    height = height_of_rows(names, 0.4 * width, 0.155) + 0.8
     with drawing(ax, (width, height), lang=lang, title=title) as axes:
         words = translate(t("without one indicator"))
         ends = rows["without_best"], rows["without_worst"]
@@ -199,8 +203,7 @@ def rank_intervals(
         words = translate(t("rank"))
         style = layer(points_kw, marker="o", ls="", color=INK, ms=3, label=words)
         axes.plot(rows["rank"], places, **style)
-        names = [str(known.get(unit, unit)) for unit in rows.index]
-        row_axis(axes, places, names, 0.4 * width, room_rows(ax, height - 0.6))
+        row_axis(axes, places, names, 0.4 * width, room_rows(ax, height - 0.8))
         axes.invert_yaxis()
         axes.set_xlim(left=0)
         horizontal_label(axes, translate(t("Rank (1 is best)")), width)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from nqp_spatial.core.options import Range, Width, checked
 from nqp_spatial.core.periods import period_like
+from nqp_spatial.core.quantities import ratio_label
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
@@ -29,7 +30,9 @@ _MAX_CURVES = 17  # that can be told apart
 def _shown_periods(result: DensityResult, periods: Sequence[Hashable] | None) -> list[Any]:
     known = list(result.frame.columns)
     if periods is None:
-        return [known[place] for place in chosen_periods(result.frame.columns, _MAX_CURVES)]
+        if len(known) < 2:
+            return known
+        return known[:: -_step(len(known))][::-1]  # the last period is always shown
     wanted = [period_like(period, result.frame.columns) for period in periods]
     unknown = [period for period in wanted if period not in known]
     if unknown:
@@ -39,6 +42,16 @@ def _shown_periods(result: DensityResult, periods: Sequence[Hashable] | None) ->
     if not wanted:
         raise OptionError("periods must name at least one period, or be None for an even choice")
     return [period for period in known if period in wanted]
+
+
+def _step(count: int) -> int:
+    """Return the distance of the periods that are shown: the same between any two of them.
+
+    The first and the last are both shown if there are such eight periods or more.
+    """
+    least = -(-(count - 1) // (_MAX_CURVES - 1))
+    steps = [step for step in range(least, (count - 1) // 7 + 1) if (count - 1) % step == 0]
+    return steps[0] if steps else least
 
 
 def _visible(result: DensityResult, periods: list[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +73,7 @@ def _axis_name(result: DensityResult, label: str | None) -> str:
     if label is not None:
         return label
     if result.spec.relative:
-        return translate(t("{name}, relative to the mean", name=result.label))
+        return translate(ratio_label(result.label))
     return result.label
 
 
@@ -85,7 +98,7 @@ def density_waterfall(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or at most seventeen of them at even steps.
+        By default all, or up to seventeen of them at even distances, the last among them.
     title, label : str, optional
         Of the figure, and of the variable.
     elev, azim : float
@@ -174,7 +187,7 @@ def density_ridges(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or at most seventeen of them at even steps.
+        By default all, or up to seventeen of them at even distances, the last among them.
     title, label : str, optional
         Of the figure, and of the variable.
     overlap : float

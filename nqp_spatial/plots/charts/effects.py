@@ -129,9 +129,12 @@ def effects(
                 ax.set_yticks([])
             if _alike(members, "horizon"):
                 _share_widths(line)
-        words = t("Effect, with {level} confidence interval", level=percent(result.level))
-        for ax in axes[-1]:
-            horizontal_label(ax, translate(words), width / len(horizons))
+        level = percent(result.level)
+        words = translate(t("Effect, with {level} confidence interval", level=level))
+        if len(horizons) > 1:
+            figure.supxlabel(words, fontsize=sized(8))
+        else:
+            horizontal_label(axes[-1, 0], words, width)
         handles, entries = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles[:3], entries[:3], loc="outside lower center", ncols=3, handlelength=1)
         if len(horizons) > 1:
@@ -147,7 +150,7 @@ def effects(
 def horizon_words(period: object) -> str:
     """Return what a horizon is called, above its panel."""
     if isinstance(period, int | np.integer):
-        return translate(t("After {count} period(s)", count=period))
+        return translate(t("Period {count}", count=period))
     return capital(translate(label("horizon", str(period))))
 
 

@@ -19,6 +19,7 @@ from nqp_spatial.plots._canvas import (
     row_axis,
     sized,
 )
+from nqp_spatial.plots._cells import widest_axes
 from nqp_spatial.plots._context import current_theme
 from nqp_spatial.plots._theme import COLUMN, DIVERGING, EDGE, INK, Layer, layer
 from nqp_spatial.plots._words import sizes_of_words, width_of_names
@@ -83,8 +84,8 @@ def effects_matrix(
     >>> south = south.map({True: "South", False: "Rest"})
     >>> w = nq.weights.contiguity(panel)
     >>> res = nq.spillovers.partitioned("lgsp ~ lpc", panel, w, group=south, effects="unit")
-    >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_xlabel()
-    'Sender (hatched: interval contains zero)'
+    >>> nq.plots.effects_matrix(res.effects_matrix("lpc")).get_ylabel()
+    'Receiver'
     """
     table = result.matrix(effect)
     low, high = result.matrix(effect, "conf_low"), result.matrix(effect, "conf_high")
@@ -93,7 +94,10 @@ def effects_matrix(
     values = table.loc[rows, rows].to_numpy()
     reach = float(np.abs(values).max()) or 1.0
     size = len(rows)
-    name, level = label if label is not None else result.variable, percent(result.level)
+    name, level = (
+        label if label is not None else result.label or result.variable,
+        percent(result.level),
+    )
     words = {
         "total": t("Total effects of {name}, {level} confidence intervals", name=name, level=level),
         "indirect": t(
@@ -111,7 +115,8 @@ def effects_matrix(
         category_axis(axes, range(size), [*names, translate(t("all groups"))], 0.75 * width)
         names += [translate(t("average unit"))]
         row_axis(axes, range(size), names, 0.3 * width, room_rows(ax, height - 0.8))
-        cell = (width - width_of_names(axes) - 0.35) / size
+        names_wide = width_of_names(axes)
+        cell = min(width - names_wide - 0.35, widest_axes(axes, names_wide)) / size
         shape, letters = _fitting(axes, [low, high], cell)
         for i, receiver in enumerate(rows):
             for j, sender in enumerate(rows):

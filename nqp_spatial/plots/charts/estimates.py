@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
-from nqp_spatial.core.text import Lang, join, t, translate
+from nqp_spatial.core.text import Lang, join, language, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import (
     drawing,
+    height_of_rows,
     horizontal_label,
     legend_below,
     percent,
@@ -107,20 +108,22 @@ def estimates(
     offset = 0.7 * (in_row - (n_in_row - 1) / 2) / max(int(n_in_row.max()), 2)
     table = table.assign(_place=table["_row"].map(rows.index) + offset)
     width = room(ax, width)
-    size = width, 0.75 + 0.16 * legend_rows + len(rows) * max(0.2, 0.13 * n_in_row.max())
-    with drawing(ax, size, lang=lang, title=title) as axes:
-        for position, value in enumerate(kinds):
-            members = table if kind is None else table[table[kind] == value]
-            name = "" if kind is None else id_words(kind, value, words_of)
-            places = members["_place"].to_numpy()
-            _draw_estimates(axes, members, places, position, name, points_kw, line_kw, ends)
+    with language(lang):
         names = [
             translate(
                 join(", ", (id_words(*pair, words_of) for pair in zip(ids, row, strict=True)))
             )
             for row in rows
         ]
-        row_axis(axes, range(len(rows)), names, 0.4 * width, room_rows(ax, size[1] - 0.75))
+    tall = height_of_rows(names, 0.43 * width, max(0.2, 0.13 * n_in_row.max()))
+    size = width, 0.75 + 0.16 * legend_rows + tall
+    with drawing(ax, size, lang=lang, title=title) as axes:
+        for position, value in enumerate(kinds):
+            members = table if kind is None else table[table[kind] == value]
+            name = "" if kind is None else id_words(kind, value, words_of)
+            places = members["_place"].to_numpy()
+            _draw_estimates(axes, members, places, position, name, points_kw, line_kw, ends)
+        row_axis(axes, range(len(rows)), names, 0.43 * width, room_rows(ax, tall))
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(*ends)
         axes.axvline(0, color=MUTED, lw=0.6, zorder=1)

@@ -10,6 +10,7 @@ from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.plots._canvas import (
     drawing,
+    height_of_rows,
     horizontal_label,
     legend_below,
     number_room,
@@ -75,15 +76,16 @@ def inclusion(
     table = table_of(result, ["weights", *columns], "probabilities of weights")
     places = np.arange(len(table))
     width = room(ax, width)
-    with drawing(ax, (width, 0.34 * len(table) + 1.0), lang=lang, title=title) as axes:
+    names = list(map(str, table["weights"]))
+    tall = height_of_rows(names, 0.45 * width, 0.34)
+    with drawing(ax, (width, tall + 1.0), lang=lang, title=title) as axes:
         for row, (name, words) in enumerate(columns.items()):
             heights = places + 0.36 * (row - 0.5)
             style = layer(bars_kw, height=0.34, color=PALETTE[row])
             axes.barh(heights, table[name], label=translate(words), **style)
             for place, share in zip(heights, table[name], strict=True):
                 axes.text(share, float(place), f" {share:.3f}", va="center", fontsize=sized(6.5))
-        names = list(map(str, table["weights"]))
-        row_axis(axes, places, names, 0.45 * width, room_rows(ax, 0.34 * len(table)))
+        row_axis(axes, places, names, 0.45 * width, room_rows(ax, tall))
         axes.invert_yaxis()
         axes.set_xlim(0, number_room(width))
         axes.set_xticks(np.linspace(0, 1, 6 if width > 2.5 else 3))

@@ -113,8 +113,9 @@ def theil(
     >>> ax.get_ylabel()
     'Theil T of NQP'
     """
-    between = [t("between {name}", name=name) for name in result.levels]
-    names = [*between, t("within {name}", name=result.levels[-1])]
+    levels = result.level_labels or result.levels
+    between = [t("between groups ({name})", name=name) for name in levels]
+    names = [*between, t("within groups ({name})", name=levels[-1])]
     columns = [*(f"between_{name}" for name in result.levels), f"within_{result.levels[-1]}"]
     name = label if label is not None else result.label
     limits = None if result.intervals is None else result.intervals["theil"]

@@ -10,7 +10,16 @@ import pandas as pd
 from nqp_spatial.core.options import Count, Width, checked
 from nqp_spatial.core.text import Lang, label, language, t, translate
 from nqp_spatial.esda import LisaPathsResult
-from nqp_spatial.plots._canvas import counted, drawing
+from nqp_spatial.plots._canvas import (
+    counted,
+    drawing,
+    horizontal_label,
+    legend_below,
+    room,
+    room_up,
+    sized,
+    wrapped,
+)
 from nqp_spatial.plots._theme import CLUSTER_COLOURS, COLUMN, INK, MUTED, Layer, layer
 
 if TYPE_CHECKING:
@@ -81,6 +90,7 @@ def lisa_paths(
             title = translate(
                 t("{name}, {first} to {last}", name=result.label, first=first, last=last)
             )
+    width = room(ax, width)
     with drawing(ax, (width, 0.95 * width), lang=lang, title=title) as axes:
         axes.axhline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
         axes.axvline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
@@ -102,13 +112,10 @@ def lisa_paths(
         for position in np.argsort(-moved, kind="stable")[:annotate]:
             axes.annotate(
                 str(frame.index[position]), end.iloc[position], (2, 2), textcoords="offset points",
-                fontsize=6, color=INK,
+                fontsize=sized(6), color=INK,
             )  # fmt: skip
-        axes.set_xlabel(translate(t("Standardised value")))
-        axes.set_ylabel(translate(t("Spatial lag")))
-        below = layer(
-            legend_kw, title=translate(t("From the first to the last period")), alignment="left",
-            loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=2, labelspacing=0.3,
-        )  # fmt: skip
-        axes.legend(**below)
+        horizontal_label(axes, translate(t("Standardised value")), width)
+        axes.set_ylabel(wrapped(translate(t("Spatial lag")), room_up(ax, width)))
+        words = translate(t("From the first to the last period"))
+        legend_below(axes, legend_kw, width, columns=2, title=words, handlelength=1.2)
     return axes

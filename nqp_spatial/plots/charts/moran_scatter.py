@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from nqp_spatial.core.options import Count, Width, checked
 from nqp_spatial.core.text import Lang, label, language, t, translate
@@ -17,9 +16,9 @@ from nqp_spatial.plots._canvas import (
     legend_below,
     room,
     room_up,
-    sized,
     wrapped,
 )
+from nqp_spatial.plots._point_names import name_points
 from nqp_spatial.plots._theme import CLUSTER_COLOURS, COLUMN, INK, MUTED, Layer, layer
 from nqp_spatial.plots.maps.lisa_maps import lisa_legend, lisa_title
 
@@ -49,7 +48,8 @@ def moran_scatter(
     result : LisaResult
         From `nqp_spatial.esda.lisa`.
     annotate : int
-        Number of units, those with the largest local statistics, to name beside their points.
+        Number of units, those with the largest local statistics, to name beside their points. Names
+        stand where they cover neither points nor each other; a name away from its point has a line.
     title : str, optional
         By default the variable's label and the period.
     points_kw, line_kw, legend_kw : mapping, optional
@@ -98,8 +98,6 @@ def moran_scatter(
         ends = np.array([points["z"].min(), points["z"].max()])
         level = float(points["lag_z"].mean() - slope * points["z"].mean())
         axes.plot(ends, level + slope * ends, **layer(line_kw, color=INK, lw=1, zorder=2.5))
-        order = result.frame.loc[points.index, "local_i"].abs().sort_values(ascending=False)
-        _name_points(axes, points, list(order.index[:annotate]), width)
         horizontal_label(axes, translate(t("Standardised value")), width)
         axes.set_ylabel(wrapped(translate(t("Spatial lag")), room_up(ax, width)))
         words = translate(t("Moran's I = {value:.3f}", value=result.moran_i))
@@ -110,35 +108,9 @@ def moran_scatter(
             axes, legend_kw, width, columns=2, title=lisa_legend(result), handletextpad=0.2,
             handlelength=1.2,
         )  # fmt: skip
+        if annotate:
+            axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # names do not move the points
+            sizes = result.frame.loc[points.index, "local_i"].abs().to_numpy()
+            largest = np.argsort(-sizes, kind="stable")[:annotate].tolist()
+            name_points(axes, points.to_numpy(), largest, [str(points.index[i]) for i in largest])
     return axes
-
-
-def _name_points(ax: Axes, points: pd.DataFrame, units: list[object], width: float) -> None:
-    """Write names beside points, each on the side where it covers least."""
-    # Points (1/72 inch) on a drawing area of about this size: near enough to keep names apart.
-    spans = points.max() - points.min()
-    scale = 72 * 0.8 * width / spans.to_numpy()
-    places = points.to_numpy() * scale
-    boxes = [(*(place - 2.5), *(place + 2.5)) for place in places]
-    for unit in units:
-        point = points.loc[unit].to_numpy()
-        x, y = point * scale
-        long, tall = 3.8 * len(str(unit)), 6.0
-        options = []
-        for right, up in ((True, True), (False, True), (True, False), (False, False)):
-            x_low, y_low = (x + 3 if right else x - 3 - long), (y + 2 if up else y - 2 - tall)
-            box = (x_low, y_low, x_low + long, y_low + tall)
-            options.append((sum(_overlap(box, other) for other in boxes), right, up, box))
-        _, right, up, box = min(options, key=lambda option: option[0])
-        boxes.append(box)
-        ax.annotate(
-            str(unit), point, (3 if right else -3, 2 if up else -2), textcoords="offset points",
-            ha="left" if right else "right", va="bottom" if up else "top", fontsize=sized(6),
-        )  # fmt: skip
-
-
-def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """Return the area that two boxes (x_low, y_low, x_high, y_high) share."""
-    wide = min(box[2], other[2]) - max(box[0], other[0])
-    tall = min(box[3], other[3]) - max(box[1], other[1])
-    return max(wide, 0.0) * max(tall, 0.0)

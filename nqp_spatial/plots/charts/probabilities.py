@@ -10,6 +10,7 @@ from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.plots._canvas import (
     drawing,
+    height_of_rows,
     horizontal_label,
     number_room,
     room,
@@ -76,11 +77,12 @@ def probabilities(
         names = names + ", " + table["weights"].astype(str)
     places = np.arange(len(table))
     width = room(ax, width)
-    with drawing(ax, (width, 0.22 * len(table) + 0.75), lang=lang, title=title) as axes:
+    tall = height_of_rows(list(names), 0.45 * width, 0.22)
+    with drawing(ax, (width, tall + 0.75), lang=lang, title=title) as axes:
         axes.barh(places, table["probability"], **layer(bars_kw, height=0.7, color=PALETTE[0]))
         for place, share in zip(places, table["probability"], strict=True):
             axes.text(share, float(place), f" {share:.3f}", va="center", fontsize=sized(6.5))
-        row_axis(axes, places, list(names), 0.45 * width, room_rows(ax, 0.22 * len(table)))
+        row_axis(axes, places, list(names), 0.45 * width, room_rows(ax, tall))
         axes.invert_yaxis()
         axes.set_xlim(0, number_room(width))
         axes.set_xticks(np.linspace(0, 1, 6 if width > 2.5 else 3))

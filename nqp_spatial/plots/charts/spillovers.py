@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["border_loss", "reach", "threshold"]
 
+# A profile that rises above so many critical values is cut off at so many.
+_MOST, _ZOOM = 8, 4
+
 
 @checked
 def reach(
@@ -106,11 +109,15 @@ def reach(
         category_axis(axes, places, _bands(rows), 0.8 * width)
         axes.set_xlim(-0.6, len(rows) - 0.4)
         horizontal_label(axes, translate(t("Distance, km")), width)
-        name = label if label is not None else variable
+        name = label if label is not None else _label(result, str(variable))
         words = translate(t("Indirect effect of {name}", name=name))
         axes.set_ylabel(wrapped(words, room_up(ax, 0.5 * width)))
         legend_below(axes, None, width, columns=2, handlelength=1)
     return axes
+
+
+def _label(result: ReachResult, variable: str) -> str:
+    return variable if result.model is None else result.model.label(variable)
 
 
 def _bands(rows: pd.DataFrame) -> list[str]:
@@ -157,7 +164,9 @@ def threshold(
     Returns
     -------
     Axes
-        Candidates below the line are in the interval, which is shaded.
+        Candidates below the line are in the interval, which is shaded. Where the statistic rises
+        far above the critical value, the axis ends earlier, and marks at its edge stand for the
+        candidates beyond, with their maximum in the legend.
 
     Raises
     ------
@@ -179,29 +188,52 @@ def threshold(
     if len(profile) < 2:
         raise OptionError("the threshold was given, not searched: there is no profile to draw")
     critical = -2 * np.log(1 - np.sqrt(result.level))
+    is_cut = profile["lr"].max() > _MOST * critical
     width = room(ax, width)
-    with drawing(ax, (width, 0.72 * width), lang=lang, title=title) as axes:
-        words = translate(t("{level} confidence interval", level=percent(result.level)))
-        axes.axvspan(result.conf_low, result.conf_high, color=BLUE, alpha=0.12, lw=0, label=words)
+    size = width, 0.68 * width + (0.35 if is_cut else 0.2)
+    with drawing(ax, size, lang=lang, title=title) as axes:
+        low, high = result.conf_low, result.conf_high
+        words = t(
+            "{level} confidence interval: {low:.4g} to {high:.4g}",
+            level=percent(result.level), low=low, high=high,
+        )  # fmt: skip
+        # The edge shows an interval of one candidate, which has no width.
+        axes.axvspan(low, high, fc=BLUE, ec=BLUE, alpha=0.2, lw=1.5, label=translate(words))
         style = layer(line_kw, marker="o", color=BLUE, ms=2.5, lw=1.0)
         axes.plot(profile.index, profile["lr"], **style)
         axes.axhline(critical, color=RED, lw=0.9, ls="--")
         # At the end that is farther from the threshold, where the profile is high above it.
         ends = profile.index[0], profile.index[-1]
         right = ends[1] - result.gamma > result.gamma - ends[0]
-        words = translate(t("{level} critical value", level=percent(result.level)))
-        axes.text(
-            ends[int(right)], critical, words, color=RED, ha="right" if right else "left",
-            va="bottom", fontsize=sized(6.5),
+        words = t(
+            "{level} critical value: {value:.2f}", level=percent(result.level), value=critical
+        )
+        axes.annotate(
+            translate(words), (ends[int(right)], critical), (0, 2), textcoords="offset points",
+            color=RED, ha="right" if right else "left", va="bottom", fontsize=sized(6.5), zorder=6,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
         )  # fmt: skip
-        words = translate(t("estimate: {value:.4g}", value=result.gamma))
-        axes.axvline(result.gamma, color=INK, lw=0.8, label=words)
+        words = t("estimate: {value:.4g}", value=result.gamma)
+        axes.axvline(result.gamma, color=INK, lw=0.8, label=translate(words))
         axes.set_ylim(0, None)
-        name = label if label is not None else result.score
+        if is_cut:
+            _end_axis(axes, profile["lr"], _ZOOM * critical)
+        name = label if label is not None else result.model.label(result.score)
         horizontal_label(axes, translate(_score(result.on, name)), width)
         axes.set_ylabel(wrapped(translate(t("Likelihood ratio statistic")), room_up(ax, width)))
-        legend_below(axes, None, width, columns=2, handlelength=1)
+        legend_below(axes, None, width, columns=1, handlelength=1)
     return axes
+
+
+def _end_axis(ax: Axes, profile: pd.Series, top: float) -> None:
+    """End the axis where the critical value can be seen; marks at the edge show what is beyond."""
+    ax.set_ylim(0, top)
+    beyond = profile[profile > top]
+    words = t("beyond the axis, up to {value:,.0f}", value=float(profile.max()))
+    ax.plot(
+        beyond.index, np.full(len(beyond), top), ls="", marker="^", ms=3.5, mfc="white", mec=BLUE,
+        mew=0.7, clip_on=False, zorder=5, label=translate(words),
+    )  # fmt: skip
 
 
 def _score(on: str, name: str) -> Message:
@@ -224,7 +256,7 @@ def border_loss(
     width: Width = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the share of the spillover that is lost at each border, with Fieller's interval.
+    r"""Draw the share of the spillover that is lost at each border, with Fieller's interval.
 
     Parameters
     ----------
@@ -252,15 +284,15 @@ def border_loss(
     >>> half = panel.units.to_series().lt("MO").map({True: "first", False: "second"})
     >>> res = nq.spillovers.barrier(
     ...     "lgsp ~ lpc", panel, nq.weights.knn(panel, k=6), group=half, effects="unit")
-    >>> nq.plots.border_loss(res).get_xlabel()
-    'Share of the spillover lost (0 none, 1 all)'
+    >>> nq.plots.border_loss(res).get_xlabel().split("\n")
+    ['Share of the spillover lost', '(0 none, 1 all)']
     """
     share, limits = result.share, result.share_interval()
     ends = limits[["conf_low", "conf_high"]].assign(share=share).to_numpy(dtype=float)
     shown = ends[np.abs(ends) < 3]
     low, high = min([0.0, *shown]) - 0.15, max([1.0, *shown]) + 0.15
     width = room(ax, width)
-    with drawing(ax, (width, 0.4 * len(share) + 0.75), lang=lang, title=title) as axes:
+    with drawing(ax, (width, 0.42 * len(share) + 0.85), lang=lang, title=title) as axes:
         for place, part in enumerate(share.index):
             for start, stop in _spans(limits.loc[part]):
                 begin, end = max(start, low), min(stop, high)
@@ -277,10 +309,9 @@ def border_loss(
             axes.axvline(value, color=MUTED, lw=0.7, ls=line, zorder=1)
         axes.set_xlim(low, high)
         axes.set_ylim(len(share) - 0.5, -0.5)
-        names = [translate(_border(part)) for part in share.index]
-        row_axis(axes, range(len(share)), names, 0.4 * width, room_rows(ax, 0.4 * len(share)))
-        words = translate(t("Share of the spillover lost (0 none, 1 all)"))
-        horizontal_label(axes, words, width)
+        names = [translate(_border(result, part)) for part in share.index]
+        row_axis(axes, range(len(share)), names, 0.36 * width, room_rows(ax, 0.42 * len(share)))
+        horizontal_label(axes, translate(t("Share of the spillover lost\n(0 none, 1 all)")), width)
     return axes
 
 
@@ -294,9 +325,14 @@ def _spans(limits: pd.Series) -> list[tuple[float, float]]:
     return [(-np.inf, np.inf)]
 
 
-def _border(part: str) -> Message:
-    """Return "across a, within b" as a message."""
+def _border(result: BarrierResult, part: str) -> Message:
+    """Return "across a, within b" as a message, with the labels of the groups."""
+    labels = {
+        name: groups.title if groups.name == name else name
+        for name, groups in result.groups.items()
+    }
     border, _, other = part.removeprefix("across ").partition(", within ")
+    border, other = labels.get(border, border), labels.get(other, other)
     if other:
         return t("across {border}, within {other}", border=border, other=other)
     return t("across {border}", border=border)

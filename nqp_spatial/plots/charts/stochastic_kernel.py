@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from nqp_spatial.core.options import Range, Width, checked
+from nqp_spatial.core.quantities import ratio_label
 from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.dynamics import KernelResult
 from nqp_spatial.plots._canvas import (
@@ -30,7 +31,7 @@ __all__ = ["kernel_contour", "kernel_surface"]
 def _axis_names(result: KernelResult, label: str | None) -> tuple[str, str]:
     name: str | Message = label if label is not None else result.label
     if result.spec.relative and label is None:
-        name = t("{name}, relative to the mean", name=name)
+        name = ratio_label(result.label)
     if result.spec.condition == "own":
         before = t("{name}, t", name=name)
     else:

@@ -11,7 +11,8 @@ from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.plots._canvas import counted, drawing, legend_below, room, room_up, wrapped
-from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, Layer, layer, ordered_colours
+from nqp_spatial.plots._club_styles import club_styles
+from nqp_spatial.plots._theme import COLUMN, MUTED, Layer, layer
 from nqp_spatial.plots.charts._periods import period_axis
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def transition_paths(
     Returns
     -------
     Axes
-        Paths are over the mean of all units, which is the dashed line.
+        Paths are over the mean of all units, which is the dashed line. Clubs have the colours of
+        `club_map`; where there are many, lines of one colour differ by their dashes.
 
     Examples
     --------
@@ -67,26 +69,26 @@ def transition_paths(
     """
     membership = result.membership
     numbers = result.frame.index
-    colours = dict(zip(numbers, ordered_colours(len(numbers)), strict=True))
+    styles = dict(zip(numbers, club_styles(len(numbers)), strict=True))
     divergent = result.paths[membership.isna().reindex(result.paths.index)]
     width = room(ax, width)
     with drawing(ax, (width, 0.78 * width), lang=lang, title=title) as axes:
         x = period_axis(axes, result.paths.columns, width)
         if units:
-            for number, colour in colours.items():
+            for number, look in styles.items():
                 members = result.paths[(membership == number).reindex(result.paths.index)]
-                _draw_units(axes, x, members, units_kw, colour, "-")
+                _draw_units(axes, x, members, units_kw, look.colour, "-")
             if len(divergent):
                 _draw_units(axes, x, divergent, units_kw, MUTED, (0, (2, 2)))
         axes.axhline(1, color=MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
-        for position, (number, colour) in enumerate(colours.items()):
+        for number, look in styles.items():
             path = result.club_paths.loc[number]
             name = translate(t("Club {number}", number=number))
             entry = counted(name, int((membership == number).sum()))
             axes.plot(x, path, color="white", lw=3.0, zorder=3)
             style = layer(
-                line_kw, color=colour, lw=1.6, zorder=4, label=entry,
-                marker=MARKERS[position % len(MARKERS)], ms=3.5, mec="white", mew=0.4,
+                line_kw, color=look.colour, lw=1.6, ls=look.line, zorder=4, label=entry,
+                marker=look.marker, ms=3.5, mec="white", mew=0.4,
                 markevery=max(len(x) // 6, 1),
             )  # fmt: skip
             axes.plot(x, path, **style)

@@ -101,10 +101,12 @@ def transitions(
                 ax.set_xlabel(_later(step))
         words = translate(t("Transition probability"))
         colour_bar(image, axes, words, shrink=0.6 if down > 1 else 0.95, aspect=25, pad=0.015)
+        states = t("States of {name}", name=_label(result))
         if several:  # the matrices have room for the numbers of states only
             names = "; ".join(str(name) for name in chains[0][1].index)
-            words = wrapped(translate(t("States {names}", names=names)), wide * 1.15)
-            figure.supxlabel(words, x=0.01, ha="left", fontsize=sized(7))
+            states = t("States of {name}. {names}", name=_label(result), names=names)
+        words = wrapped(translate(states), wide * 1.15)
+        figure.supxlabel(words, x=0.01, ha="left", fontsize=sized(7))
     return figure_of(figure)
 
 
@@ -124,6 +126,11 @@ def _chains(
         name = wrapped(translate(condition_name(levels, value)), 1.9)
         chains.append((name, result.probabilities.loc[value], result.counts.loc[value]))
     return chains
+
+
+def _label(result: MarkovResult | SpatialMarkovResult | ChainsResult) -> str:
+    """Return the variable whose states are shown; with multiples of the mean it has no unit."""
+    return result.label if isinstance(result, MarkovResult) else result.pooled.label
 
 
 def _later(step: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
+from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import Crs, Width
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Lang, t, translate
@@ -22,15 +23,39 @@ from nqp_spatial.plots._theme import (
     MUTED,
     Layer,
 )
+from nqp_spatial.plots.maps._extent import (
+    Box,
+    Extent,
+    checked_box,
+    main_parts,
+    projected_box,
+    require_units_in,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Basemap", "MapOptions", "MapStyle", "basemap_of", "round_length"]
+__all__ = [
+    "LAND_HATCH",
+    "Basemap",
+    "MapOptions",
+    "MapStyle",
+    "basemap_of",
+    "require_units_on_map",
+    "round_length",
+]
 
 # The conic projection of atlases of China.
 _CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units=m"
+# Land of the base map without units: thin lines that fall the other way than those of no data.
+LAND_HATCH = "\\\\\\"
+# Share of the base map's land that units of another source may leave blank along their borders.
+_BLANK = 0.002
+# Degrees: an arrow to the north that leans more looks wrong, though it is right; more than the
+# second it is only drawn where there is no other place.
+_LEANS = 8.0, 15.0
 
 
 class MapOptions(TypedDict, total=False):
@@ -38,6 +63,8 @@ class MapOptions(TypedDict, total=False):
 
     title: str | None
     crs: Crs
+    extent: Extent | None
+    extent_units: Literal["degrees", "map"]
     basemap: Literal["china"] | gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | None
     inset: Literal["south-china-sea"] | None
     scale_bar: bool
@@ -55,6 +82,8 @@ class MapStyle:
 
     title: str | None = None
     crs: Any = "auto"
+    extent: Extent | None = None
+    extent_units: Literal["degrees", "map"] = "degrees"
     basemap: Literal["china"] | gpd.GeoDataFrame | Sequence[gpd.GeoDataFrame] | None = None
     inset: Literal["south-china-sea"] | None = None
     scale_bar: bool = False
@@ -83,6 +112,10 @@ class Inset:
 INSETS = {"south-china-sea": Inset((106, 2.5, 123.5, 24), (73, 17.8, 136, 54), 0.15, 0.09)}
 
 
+# Places of an arrow to the north: shares of the width from the middle, from the right inwards.
+_SIDES = (0.46, -0.46, 0.35, -0.35, 0.25, -0.25, 0.15, -0.15, 0.05, -0.05)
+
+
 @dataclass(frozen=True, eq=False)
 class Basemap:
     """Units and base map in the projection to draw them in.
@@ -95,11 +128,14 @@ class Basemap:
         The base map.
     inset : Inset or None
         What to draw in a box of its own.
+    view : (float, float, float, float) or None
+        What the main map shows, x_low, y_low, x_high, y_high; by default all units and layers.
     """
 
     shapes: gpd.GeoDataFrame
     layers: list[gpd.GeoDataFrame]
     inset: Inset | None
+    view: Box | None = None
 
     @property
     def has_points(self) -> bool:
@@ -110,16 +146,43 @@ class Basemap:
     def bounds(self) -> tuple[float, float, float, float]:
         """Return x_low, y_low, x_high, y_high of the main map, in the projection's units."""
         frames = [self.shapes.geometry, *(layer.geometry for layer in self.layers)]
-        if self.inset:
+        if self.inset and self.view is None:
             clip = self.inset.main
             frames = [
                 frame.to_crs("EPSG:4326").clip_by_rect(*clip).to_crs(frame.crs) for frame in frames
             ]
-        bounds = np.array([frame.total_bounds for frame in frames])
+        bounds = np.array([self.view or frame.total_bounds for frame in frames])
         low, high = np.nanmin(bounds[:, :2], axis=0), np.nanmax(bounds[:, 2:], axis=0)
         if self.inset:
             high[0] += self.inset.room * (high[0] - low[0])
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    @cached_property
+    def visible(self) -> np.ndarray:
+        """Which units the main map or the inset shows."""
+        from shapely.geometry import box
+
+        if self.view is None:
+            return np.ones(len(self.shapes), dtype=bool)
+        is_visible = self.shapes.intersects(box(*self.view)).to_numpy()
+        if self.inset:
+            window = projected_box(self.inset.window, self.shapes.crs)
+            is_visible |= self.shapes.intersects(box(*window)).to_numpy()
+        return np.asarray(is_visible)
+
+    @cached_property
+    def has_blank_land(self) -> bool:
+        """Whether the base map has land that no unit covers."""
+        import shapely
+
+        if not _has_areas(self.shapes):
+            return False
+        view = self.view or self.bounds
+        covered, *land = (
+            float(shapely.area(shapely.clip_by_rect(frame.geometry.to_numpy(), *view)).sum())
+            for frame in (self.shapes, *filter(_has_areas, self.layers))
+        )
+        return max(land, default=0.0) * (1 - _BLANK) > covered
 
     @property
     def ratio(self) -> float:
@@ -136,7 +199,7 @@ class Basemap:
         ax.set_ylim(y_low - margin, y_high + margin)
         if self.inset is None:
             return
-        west, south, east, north = self._projected(self.inset.window)
+        west, south, east, north = projected_box(self.inset.window, self.shapes.crs)
         tall = (north - south) / (east - west) * (x_high - x_low) / (y_high - y_low)
         box = ax.inset_axes(
             (1 - self.inset.share, 0.0, self.inset.share, self.inset.share * tall), zorder=5
@@ -174,37 +237,56 @@ class Basemap:
                 fontsize=sized(6.5), va="bottom", zorder=8)  # fmt: skip
 
     def draw_north(self, ax: Axes) -> None:
-        """Draw an arrow to the north, as the meridian there runs, at a free corner.
+        """Draw an arrow to the north, as the meridian there runs, where no unit is.
+
+        In many projections meridians converge, so that an arrow leans in the corners of a large
+        map. Places are tried from the corners to the middle of the upper and the lower edge, and
+        the first is taken where the arrow stands upright.
 
         Raises
         ------
         GeometryError
             If units have no CRS.
         """
-        from pyproj import Transformer
+        from matplotlib import patheffects
 
         self._metre()
         x_low, y_low, x_high, y_high = self.bounds
-        tall = 0.1 * (y_high - y_low)
-        east, west = x_high - 0.04 * (x_high - x_low), x_low + 0.04 * (x_high - x_low)
-        corners = [(side - 0.5 * tall, y_high - 1.6 * tall) for side in (east, west)]
+        wide, tall = x_high - x_low, 0.1 * (y_high - y_low)
+        top, bottom = y_high - 1.6 * tall, y_low + 0.02 * tall
+        places = [(x_low + (0.5 + side) * wide, top) for side in _SIDES]
         if self.inset is None:
-            corners.append((east - 0.5 * tall, y_low + 0.02 * tall))
+            places += [(x_low + (0.5 + side) * wide, bottom) for side in _SIDES]
+        leans = np.abs([self._lean(*place) for place in places])
+        least = leans.min()
+        upright = np.flatnonzero(leans <= max(_LEANS[0], least))
+        nearly = np.flatnonzero((leans > max(_LEANS[0], least)) & (leans <= _LEANS[1]))
+        corners = [(places[i][0] - 0.5 * tall, places[i][1]) for i in (*upright, *nearly)]
         x, y = self._free(corners, (tall, 1.6 * tall))
         x += 0.5 * tall
+        angle = np.radians(self._lean(x, y))
+        tip = x + tall * np.sin(angle), y + tall * np.cos(angle)
+        # A light outline, for maps on which no place is free.
+        halo: list[Any] = [patheffects.withStroke(linewidth=2, foreground="white")]
+        arrow = ax.annotate(
+            "", tip, (x, y), zorder=8,
+            arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+        if arrow.arrow_patch is not None:
+            arrow.arrow_patch.set_path_effects(halo)
+        ax.text(
+            *tip, translate(t("N")), fontsize=sized(7), ha="center", va="bottom", zorder=8,
+            path_effects=halo,
+        )  # fmt: skip
+
+    def _lean(self, x: float, y: float) -> float:
+        """Return the direction of north at a place, degrees to the right of upright."""
+        from pyproj import Transformer
+
         back = Transformer.from_crs(self.shapes.crs, "EPSG:4326", always_xy=True)
         longitude, latitude = back.transform(x, y)
         north = back.transform(longitude, min(latitude + 0.5, 89.9), direction="INVERSE")
-        step = np.array(north) - [x, y]
-        tip = np.array([x, y]) + tall * step / np.hypot(*step)
-        ax.annotate(
-            "", tuple(tip), (x, y), zorder=8,
-            arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip
-        ax.text(
-            float(tip[0]), float(tip[1]), translate(t("N")), fontsize=sized(7), ha="center",
-            va="bottom", zorder=8,
-        )  # fmt: skip
+        return float(np.degrees(np.arctan2(north[0] - x, north[1] - y)))
 
     def _free(
         self, corners: Sequence[tuple[float, float]], size: tuple[float, float]
@@ -232,24 +314,19 @@ class Basemap:
         return float(crs.axis_info[0].unit_conversion_factor)
 
     def _draw_once(self, ax: Axes, paint: Callable[[Axes, float], None], scale: float) -> None:
+        # Lines of a hatch have the colour of the edge.
+        land: dict[str, Any] = {"edgecolor": "none"}
+        if self.has_blank_land:
+            land = {"edgecolor": EDGE, "hatch": LAND_HATCH, "linewidth": 0}
         for layer in self.layers:
             if _has_areas(layer):
-                layer.plot(ax=ax, color=LAND, edgecolor="none", aspect=None, zorder=0)
+                layer.plot(ax=ax, color=LAND, aspect=None, zorder=0, **land)
         paint(ax, scale)
         for layer in self.layers:
             lines = layer.boundary if _has_areas(layer) else layer.geometry
             width = 0.35 if _has_areas(layer) else 0.8 * scale**0.5
             lines.plot(ax=ax, color=EDGE, linewidth=width, aspect=None, zorder=3)
         ax.set_aspect("equal")
-
-    def _projected(
-        self, degrees: tuple[float, float, float, float]
-    ) -> tuple[float, float, float, float]:
-        from pyproj import Transformer
-
-        projection = Transformer.from_crs("EPSG:4326", self.shapes.crs, always_xy=True)
-        west, south, east, north = projection.transform_bounds(*degrees)
-        return west, south, east, north
 
 
 def basemap_of(panel: SpatialPanel, style: MapStyle) -> Basemap:
@@ -260,7 +337,7 @@ def basemap_of(panel: SpatialPanel, style: MapStyle) -> Basemap:
     panel : SpatialPanel
         With geometry.
     style : MapStyle
-        Its `crs`, `basemap` and `inset`.
+        Its `crs`, `extent`, `basemap` and `inset`.
 
     Returns
     -------
@@ -283,11 +360,53 @@ def basemap_of(panel: SpatialPanel, style: MapStyle) -> Basemap:
                 f"{'the units' if lacks_crs[0] else 'a layer of the base map'} have no CRS, so "
                 "they cannot be projected or laid over each other; set it with set_crs(...)"
             )
+    box, parts = _shown_part(shapes, style)
     if isinstance(crs, str) and crs == "auto":
-        crs = _CHINA if isinstance(style.basemap, str) or inset else _equal_area_crs(shapes, layers)
-    if crs is None:
-        return Basemap(shapes, [layer.to_crs(shapes.crs) for layer in layers], _inset(inset))
-    return Basemap(shapes.to_crs(crs), [layer.to_crs(crs) for layer in layers], _inset(inset))
+        fitted = box if parts is None else _bounds(parts)
+        of_china = isinstance(style.basemap, str) or inset
+        crs = _CHINA if of_china else _equal_area_crs(shapes, layers, fitted)
+    target = shapes.crs if crs is None else crs
+    if target is not None:
+        shapes, layers = shapes.to_crs(target), [layer.to_crs(target) for layer in layers]
+    view = box
+    if parts is not None:
+        view = _bounds(parts if target is None else parts.to_crs(target))
+    elif box is not None and shapes.crs is not None:
+        view = projected_box(box, shapes.crs)
+    elif style.extent is not None and not isinstance(style.extent, str):
+        view = checked_box(style.extent, degrees=False)
+    if view is not None:
+        require_units_in(view, shapes, style.extent)
+    return Basemap(shapes, layers, _inset(inset), view)
+
+
+def _bounds(parts: gpd.GeoSeries) -> Box:
+    x_low, y_low, x_high, y_high = map(float, parts.total_bounds)
+    return x_low, y_low, x_high, y_high
+
+
+def _shown_part(shapes: gpd.GeoDataFrame, style: MapStyle) -> tuple[Box | None, Any]:
+    """Return a box in degrees (in units of shapes without CRS), or the parts of "main"."""
+    if style.extent is None:
+        return None, None
+    if isinstance(style.extent, str):
+        return None, main_parts(shapes)
+    if style.extent_units == "map":
+        return None, None
+    return checked_box(style.extent, degrees=shapes.crs is not None), None
+
+
+def require_units_on_map(basemap: Basemap, units: pd.Index, advice: str) -> None:
+    """Raise unless a map has all units of a result; it may have more, which have no data.
+
+    Raises
+    ------
+    UnmatchedIdsError
+        If units are not on the map.
+    """
+    shown = basemap.shapes.index
+    if not units.isin(shown).all():
+        check_same_ids(shown, units, our_name="panel", their_name="result", advice=advice)
 
 
 def round_length(value: float) -> float:
@@ -319,11 +438,18 @@ def _has_areas(layer: gpd.GeoDataFrame) -> bool:
     return bool(layer.geom_type.isin(["Polygon", "MultiPolygon"]).all())
 
 
-def _equal_area_crs(shapes: gpd.GeoDataFrame, layers: list[gpd.GeoDataFrame]) -> Any:
-    """Return an equal-area projection that fits units and base map, or None to leave them."""
+def _equal_area_crs(
+    shapes: gpd.GeoDataFrame, layers: list[gpd.GeoDataFrame], part: Box | None
+) -> Any:
+    """Return an equal-area projection that fits units and base map, or None to leave them.
+
+    Where the map shows a part only, the projection fits that part.
+    """
     if shapes.crs is None or not shapes.crs.is_geographic:
         return None
     bounds = np.array([frame.to_crs(shapes.crs).total_bounds for frame in (shapes, *layers)])
+    if part is not None:
+        bounds = np.array([part])
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     if east - west > 150 or max(abs(south), abs(north)) > 84:

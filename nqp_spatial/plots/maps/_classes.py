@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.groups import group_name
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.plots._theme import DIVERGING, LIGHT, PALETTE, SEQUENTIAL
-from nqp_spatial.plots.maps._map import MapGroup
+from nqp_spatial.plots.maps._map import NO_DATA, MapGroup
 
-__all__ = ["category_groups", "class_groups", "inner_bounds", "is_text", "numbers_of"]
+__all__ = ["category_groups", "class_groups", "inner_bounds", "is_text", "no_data", "numbers_of"]
 
 _SCHEMES = {
     "quantiles": "Quantiles",
@@ -45,8 +46,8 @@ def numbers_of(values: pd.Series) -> np.ndarray:
     return np.asarray(numbers)
 
 
-def category_groups(values: pd.Series) -> list[MapGroup]:
-    """Return a group for each category.
+def category_groups(values: pd.Series, among: pd.Series | None = None) -> list[MapGroup]:
+    """Return a group for each category, of all values of several maps if those are passed.
 
     Raises
     ------
@@ -58,19 +59,18 @@ def category_groups(values: pd.Series) -> list[MapGroup]:
             f"{values.name!r} must hold numbers or categories, it holds values such as "
             f"{sample(values.dropna().head(1))}"
         )
-    categories = values.astype("category").cat
-    names = list(categories.categories)
+    names = list((values if among is None else among).astype("category").cat.categories)
     if len(names) > len(PALETTE):
         raise OptionError(
             f"{len(names)} categories are more than the {len(PALETTE)} colours that readers can "
             "tell apart; group them first"
         )
-    codes = categories.codes.to_numpy()
+    codes = pd.Categorical(values, names).codes
     groups = [
-        MapGroup(str(name), codes == code, colour)
+        MapGroup(group_name(name), codes == code, colour)
         for code, (name, colour) in enumerate(zip(names, PALETTE, strict=False))
     ]
-    return [*groups, *_missing(codes < 0)]
+    return [*groups, *no_data(codes < 0)]
 
 
 def inner_bounds(
@@ -96,12 +96,19 @@ def class_groups(
     centre: float | None,
     cmap: str | None,
     digits: int | None,
+    among: pd.Series | None = None,
 ) -> list[MapGroup]:
-    """Return a group for each class between the bounds, closed on the right."""
-    numbers = numbers_of(values)
+    """Return a group for each class between the bounds, closed on the right.
+
+    The first and the last class end at the smallest and the largest value, those of all values of
+    several maps if they are passed.
+    """
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
     is_known = np.isfinite(numbers)
     codes = np.where(is_known, np.searchsorted(inner, numbers, side="left"), -1)
-    bounds = np.concatenate([[numbers[is_known].min()], inner, [numbers[is_known].max()]])
+    ends = numbers_of(values if among is None else among)
+    ends = ends[np.isfinite(ends)]
+    bounds = np.concatenate([[ends.min()], inner, [ends.max()]])
     are_counts = pd.api.types.is_integer_dtype(values) and (inner == np.round(inner)).all()
     if are_counts and digits is None:
         names = _count_names(bounds)
@@ -112,11 +119,13 @@ def class_groups(
         MapGroup(name, codes == code, tuple(shade))
         for code, (name, shade) in enumerate(zip(names, shades, strict=True))
     ]
-    return [*groups, *_missing(~is_known)]
+    return [*groups, *no_data(~is_known)]
 
 
-def _missing(members: np.ndarray) -> list[MapGroup]:
-    return [MapGroup(translate(t("No data")), members, LIGHT, True)] if members.any() else []
+def no_data(members: np.ndarray) -> list[MapGroup]:
+    """Return the group of units without data, or nothing where all have data."""
+    group = MapGroup(translate(t("No data")), np.asarray(members, dtype=bool), LIGHT, NO_DATA)
+    return [group] if group.members.any() else []
 
 
 def _shades(inner: np.ndarray, centre: float | None, cmap: str | None) -> np.ndarray:

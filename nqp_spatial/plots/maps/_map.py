@@ -8,19 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.plots._canvas import counted, drawing, legend_below, room, undrawn, wrapped
 from nqp_spatial.plots._context import text_factor
-from nqp_spatial.plots._theme import COLUMN, EDGE, INK, layer
-from nqp_spatial.plots.maps._basemap import Basemap, MapStyle
+from nqp_spatial.plots._theme import COLUMN, EDGE, INK, LAND, layer
+from nqp_spatial.plots.maps._basemap import LAND_HATCH, Basemap, MapStyle
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["MapGroup", "draw_groups", "draw_map", "legend_handles"]
+__all__ = [
+    "NO_DATA",
+    "MapGroup",
+    "closing_entries",
+    "common_legend",
+    "draw_groups",
+    "draw_map",
+    "legend_handles",
+]
 
 _LEGEND_ROW = 0.165  # inches; in matplotlib's own font, taller than Arial
-_HATCH = "////"
+#: Pattern of areas without data.
+NO_DATA = "////"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +45,17 @@ class MapGroup:
     members : ndarray of bool
         Which units, in the order of the map's shapes.
     colour : colour of matplotlib
-    hatched : bool
-        Whether areas are hatched, as those without data are.
+    hatch : str
+        Pattern over areas, such as `NO_DATA` for those without data; empty for none.
+    ink : colour of matplotlib
+        Of the hatch and of borders of hatched areas.
     """
 
     name: str
     members: np.ndarray
     colour: Any
-    hatched: bool = False
+    hatch: str = ""
+    ink: str = EDGE
 
     @property
     def entry(self) -> str:
@@ -66,17 +80,18 @@ def draw_groups(
     def lines(group: MapGroup, scale: float) -> dict[str, Any]:
         if points:
             return {"markersize": size * scale**2, "edgecolor": INK, "linewidth": 0.25 * scale}
-        if group.hatched:
-            return {"edgecolor": EDGE, "linewidth": 0.3 * scale, "hatch": _HATCH}
+        if group.hatch:
+            return {"edgecolor": group.ink, "linewidth": 0.3 * scale, "hatch": group.hatch}
         return {"edgecolor": "white", "linewidth": thin * scale}
 
     def paint(target: Axes, scale: float) -> None:
         for group in groups:
-            if group.members.any():
+            shown = group.members & basemap.visible
+            if shown.any():
                 areas = layer(
                     style.shapes_kw, color=group.colour, aspect=None, **lines(group, scale)
                 )
-                shapes[group.members].plot(ax=target, **areas)
+                shapes[shown].plot(ax=target, **areas)
 
     handles = [] if legend is None else legend_handles(groups, points=points)
     entries = [] if legend is None else [group.entry for group in groups]
@@ -94,10 +109,47 @@ def legend_handles(groups: Sequence[MapGroup], *, points: bool) -> list[Artist]:
             for group in groups
         ]
     return [
-        Patch(facecolor=group.colour, edgecolor=EDGE, lw=0.3,
-              hatch=_HATCH if group.hatched else None)
+        Patch(
+            facecolor=group.colour, edgecolor=group.ink, lw=0.3, hatch=group.hatch or None
+        )
         for group in groups
     ]  # fmt: skip
+
+
+def closing_entries(basemap: Basemap) -> list[tuple[Artist, str]]:
+    """Return the last entries of a legend: land without units, and units beyond the map."""
+    from matplotlib.patches import Patch
+
+    entries: list[tuple[Artist, str]] = []
+    if basemap.has_blank_land:
+        land = Patch(facecolor=LAND, edgecolor=EDGE, lw=0.3, hatch=LAND_HATCH)
+        entries.append((land, translate(t("Not in the data"))))
+    if not basemap.visible.all():
+        words = translate(t("Outside this map"))
+        entries.append((Patch(alpha=0.0), counted(words, int((~basemap.visible).sum()))))
+    return entries
+
+
+def common_legend(
+    figure: Figure | SubFigure,
+    groups: Sequence[MapGroup],
+    basemap: Basemap,
+    style: MapStyle,
+    legend: str,
+) -> None:
+    """Write one legend below several maps, without counts: those differ from map to map."""
+    handles = legend_handles(groups, points=basemap.has_points)
+    columns = 3 if style.width < 1.5 * COLUMN else 5
+    names = [group.name for group in groups]
+    for handle, entry in closing_entries(basemap):
+        handles.append(handle)
+        names.append(entry)
+    below = layer(
+        style.legend_kw, title=legend, loc="outside lower left", alignment="left",
+        ncols=6 if columns == 5 and len(names) == 6 else columns, handlelength=1.2,
+        handleheight=0.9,
+    )  # fmt: skip
+    figure.legend(handles, names, **below)
 
 
 def draw_map(
@@ -111,6 +163,10 @@ def draw_map(
     title: str | None,
 ) -> Axes:
     """Draw a map with a legend below it, in a new figure unless the style has axes."""
+    with language(style.lang):
+        closing = closing_entries(basemap) if entries else []
+    handles = [*handles, *(handle for handle, _ in closing)]
+    entries = [*entries, *(entry for _, entry in closing)]
     width = room(style.ax, style.width)
     legend = wrapped(legend, 1.1 * width)
     columns = 2 if width < 1.5 * COLUMN else 3

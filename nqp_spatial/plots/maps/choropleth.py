@@ -67,14 +67,22 @@ def choropleth(
     crs : "auto", None, or anything that geopandas takes
         Projection to draw in. ``auto`` draws data in degrees in an equal-area conic projection that
         fits them, and projected data as they are; None draws as they are.
+    extent : (west, south, east, north) or "main", optional
+        What the map shows, degrees of longitude and latitude; data without CRS have units of their
+        own. ``main`` leaves far-away parts aside, such as overseas regions: those that would
+        enlarge the map by more than a fifth. Counts are still those of all units, and the legend
+        says how many lie outside. The projection of ``crs="auto"`` fits what is shown.
+    extent_units : {"degrees", "map"}
+        Units of `extent`: degrees, or those of the map's projection.
     basemap : GeoDataFrame, several of them, or "china", optional
         What to draw around the units: areas in light grey with borders over the units, and lines.
-        ``china`` is `nqp_spatial.datasets.china_provinces` and `china_sea_line`.
+        ``china`` is `nqp_spatial.datasets.china_provinces` and `china_sea_line`. Land without units
+        is hatched, with an entry in the legend.
     inset : {"south-china-sea"}, optional
         Draw that sea in a box at the lower right, and the main map down to Hainan.
     scale_bar, north_arrow : bool
-        Whether to draw a bar of kilometres, and an arrow to the north along the meridian, in
-        corners that units leave free.
+        Whether to draw a bar of kilometres, and an arrow to the north along the meridian, where
+        units leave room and the meridian is nearly upright.
     shapes_kw, legend_kw : mapping, optional
         Keyword arguments of ``GeoDataFrame.plot`` for the units, and of ``Axes.legend``: they come
         over ours.

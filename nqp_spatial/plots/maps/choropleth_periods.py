@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.core.options import PassedTo, Width, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import figure_of, panels
 from nqp_spatial.plots._theme import PAGE, Classes, Columns
 from nqp_spatial.plots.maps._basemap import MapStyle, basemap_of
-from nqp_spatial.plots.maps._classes import is_text, numbers_of
-from nqp_spatial.plots.maps.choropleth import choropleth
+from nqp_spatial.plots.maps._classes import (
+    category_groups,
+    class_groups,
+    inner_bounds,
+    is_text,
+    numbers_of,
+)
+from nqp_spatial.plots.maps._map import MapGroup, common_legend, draw_groups
+from nqp_spatial.plots.maps.choropleth import choropleth  # noqa: F401 (what options are passed to)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["choropleth_periods"]
-
-_OF_BASEMAP = ("crs", "basemap", "inset")
 
 
 @checked
@@ -35,7 +43,7 @@ def choropleth_periods(
     width: Width = PAGE,
     title: str | None = None,
     fig: Figure | SubFigure | None = None,
-    **options: Annotated[Any, PassedTo("choropleth", without=("ax",))],
+    **options: Annotated[Any, PassedTo("choropleth", without=("ax", "period"))],
 ) -> Figure:
     """Draw one variable in several periods, in classes that are the same in all of them.
 
@@ -44,11 +52,12 @@ def choropleth_periods(
     panel : SpatialPanel
         With geometry.
     variable : str
-        A numeric column.
+        A column of numbers or categories.
     periods : list, optional
         By default the first, the middle and the last.
     classes : int
-        Quantiles of the values of all periods that are drawn.
+        Number of classes of the values of all periods that are drawn together, by default
+        quantiles.
     columns : int
         Maps in a row.
     width : float
@@ -58,12 +67,13 @@ def choropleth_periods(
     fig : Figure or SubFigure, optional
         Where to draw; a new figure if not given.
     **options
-        Passed on to `choropleth`, such as ``basemap``, ``inset``, ``breaks``, ``cmap``.
+        As in `choropleth`, such as ``basemap``, ``extent``, ``scheme``, ``breaks``, ``cmap``.
 
     Returns
     -------
     Figure
-        That of `fig` if it is given. The counts in each map's legend are those of its period.
+        That of `fig` if it is given. One legend for all maps, without counts, which differ; its
+        first and last class end at the smallest and largest value of all periods that are drawn.
 
     Raises
     ------
@@ -84,24 +94,49 @@ def choropleth_periods(
         raise OptionError("periods must name at least one period, got an empty list")
     shown = list(dict.fromkeys(panel.require_periods(list(periods))))
     panel.require_columns([variable])
-    if "breaks" not in options and not is_text(column := panel.frame[variable]):
-        # Classes of all the values that are drawn.
-        values = numbers_of(column[column.index.get_level_values("period").isin(shown)])
-        cuts = np.quantile(values[np.isfinite(values)], np.arange(1, classes) / classes)
-        options["breaks"] = np.unique(cuts).tolist()
+    column = panel.frame[variable]
+    values = column[column.index.get_level_values("period").isin(shown)]
     across = min(columns, len(shown))
     rows = -(-len(shown) // across)
-    style = MapStyle(**{name: options[name] for name in _OF_BASEMAP if name in options})
-    ratio = basemap_of(panel, style).ratio
-    height = rows * (width / across * ratio + 0.165 * (-(-classes // 2) + 1) + 0.3)
-    lang = options.get("lang", "en")
-    with panels(fig, (width, height), (rows, across), lang=lang, title=title) as (figure, axes):
+    style = MapStyle(**{"width": width, **_of_maps(options)})
+    basemap = basemap_of(panel, style)
+    size = width, rows * (width / across * basemap.ratio + 0.28) + 0.165 * (classes // 5 + 2) + 0.1
+    legend: dict[str, MapGroup] = {}
+    with panels(fig, size, (rows, across), lang=style.lang, title=title) as (figure, axes):
+        grouped = _grouping(values, classes, options)
         for ax, period in zip(axes.flat, shown, strict=False):
-            choropleth(
-                panel, variable, period=period, ax=ax, title=str(period),
-                **{"label": panel.label(variable), **options},
-            )  # fmt: skip
+            by_unit = values.xs(period, level="period").reindex(basemap.shapes.index)
+            groups = grouped(by_unit)
+            legend |= {group.name: group for group in groups}
+            draw_groups(basemap, groups, replace(style, ax=ax), legend=None, title=str(period))
             ax.set_anchor("N")
         for ax in axes.flat[len(shown) :]:
             ax.remove()
+        words = options.get("label")
+        words = panel.label(variable) if words is None else words
+        missing = [legend.pop(name) for name in [translate(t("No data"))] if name in legend]
+        common_legend(figure, [*legend.values(), *missing], basemap, style, words)
     return figure_of(figure)
+
+
+def _of_maps(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that all maps have."""
+    names = {field.name for field in fields(MapStyle)}
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _grouping(
+    values: pd.Series, classes: int, options: dict[str, Any]
+) -> Callable[[pd.Series], list[MapGroup]]:
+    """Return what makes the groups of one map, in the classes of the values of all maps."""
+    if is_text(values):
+        return lambda by_unit: category_groups(by_unit, values)
+    numbers = numbers_of(values)
+    scheme, breaks = options.get("scheme", "quantiles"), options.get("breaks")
+    if breaks is None and scheme == "quantiles":
+        finite = numbers[np.isfinite(numbers)]
+        breaks = np.unique(np.quantile(finite, np.arange(1, classes) / classes)).tolist()
+    centre = options.get("centre")
+    inner = inner_bounds(values, scheme, classes, breaks, centre)
+    look = inner, centre, options.get("cmap"), options.get("digits")
+    return lambda by_unit: class_groups(by_unit, *look, among=values)

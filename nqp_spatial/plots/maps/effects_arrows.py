@@ -13,6 +13,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import counted, percent
+from nqp_spatial.plots._cells import room
 from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._fonts import check_fonts
 from nqp_spatial.plots._theme import INK, PALE, PALETTE, RED, layer, themed
@@ -110,13 +111,18 @@ def effects_arrows(
         entries.append(translate(words))
         title = style.title
         if title is None:
-            name = label if label is not None else result.variable
+            name = label if label is not None else result.label or result.variable
             title = translate(
                 t("Indirect effects of {name} (arrows: from sender to receiver)", name=name)
             )
         ax = draw_map(basemap, paint, handles, entries, style, legend="", title=title)
         centroids = np.column_stack([shapes.centroid.x, shapes.centroid.y])
-        _arrows(ax, result, names, _marks(centroids, member, names, basemap, style.width))
+        _arrows(
+            ax,
+            result,
+            names,
+            _marks(centroids, member, names, basemap, room(style.ax, style.width)),
+        )
     check_fonts(ax)
     return ax
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import numpy as np
 
-from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import PassedTo, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, join, label, language, t, translate
@@ -18,15 +17,20 @@ from nqp_spatial.plots._canvas import figure_of, panels, wrapped
 from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._theme import (
     CLUSTER_COLOURS,
-    COLUMN,
     PAGE,
     SIGNIFICANCE,
     TIER_COLOURS,
     Columns,
-    layer,
 )
-from nqp_spatial.plots.maps._basemap import Basemap, MapOptions, MapStyle, basemap_of
-from nqp_spatial.plots.maps._map import MapGroup, draw_groups, legend_handles
+from nqp_spatial.plots.maps._basemap import (
+    Basemap,
+    MapOptions,
+    MapStyle,
+    basemap_of,
+    require_units_on_map,
+)
+from nqp_spatial.plots.maps._classes import no_data
+from nqp_spatial.plots.maps._map import NO_DATA, MapGroup, common_legend, draw_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +76,7 @@ def lisa_map(
     result : LisaResult
         From `nqp_spatial.esda.lisa`.
     panel : SpatialPanel
-        With the geometry of the same units.
+        With the geometry of the units of the result; other units are shown as without data.
     tiers : bool
         Whether each kind of cluster is shaded by significance: 0.05, 0.01, 0.001.
     **options
@@ -86,7 +90,7 @@ def lisa_map(
     Raises
     ------
     GeometryError, UnmatchedIdsError
-        If the panel has no geometry, or not of the same units.
+        If the panel has no geometry, or not of all units of the result.
 
     Examples
     --------
@@ -115,7 +119,7 @@ def significance_map(
     result : LisaResult
         From `nqp_spatial.esda.lisa`.
     panel : SpatialPanel
-        With the geometry of the same units.
+        With the geometry of the units of the result; other units are shown as without data.
     **options
         As in `choropleth`; the title is by default the variable's label and the period.
 
@@ -128,7 +132,7 @@ def significance_map(
     Raises
     ------
     GeometryError, UnmatchedIdsError
-        If the panel has no geometry, or not of the same units.
+        If the panel has no geometry, or not of all units of the result.
 
     Examples
     --------
@@ -167,7 +171,7 @@ def lisa_maps(
         Of one variable in several periods, or of several variables. Keys of a mapping are titles;
         else the periods are, or labels where they differ.
     panel : SpatialPanel
-        With the geometry of the same units.
+        With the geometry of the units of the result; other units are shown as without data.
     significance : bool
         Whether each map of clusters has its map of significance below it; for one result beside it.
     tiers : bool
@@ -232,13 +236,7 @@ def lisa_maps(
         for ax in axes.flat[len(cells) :]:
             ax.remove()
         groups = [legend[name] for name in _legend_order(maps[0], basemap) if name in legend]
-        below = layer(
-            style.legend_kw, title=lisa_legend(maps[0]), loc="outside lower left",
-            alignment="left", ncols=3 if style.width < 1.5 * COLUMN else 5, handlelength=1.2,
-            handleheight=0.9,
-        )  # fmt: skip
-        handles = legend_handles(groups, points=basemap.has_points)
-        figure.legend(handles, [group.name for group in groups], **below)
+        common_legend(figure, groups, basemap, style, lisa_legend(maps[0]))
     return figure_of(figure)
 
 
@@ -255,12 +253,8 @@ def _names(results: Sequence[LisaResult]) -> list[Any]:
 
 def _basemap(result: LisaResult, panel: SpatialPanel, style: MapStyle) -> Basemap:
     basemap = basemap_of(panel, style)
-    check_same_ids(
-        basemap.shapes.index,
-        result.frame.index,
-        our_name="panel",
-        their_name="result",
-        advice="pass the panel that the LISA was computed from",
+    require_units_on_map(
+        basemap, result.frame.index, "pass the panel that the LISA was computed from"
     )
     return basemap
 
@@ -301,13 +295,14 @@ def _shade(shades: tuple[str, ...], tier: int, n_tiers: int) -> str:
 def _cluster_group(name: str, clusters: np.ndarray) -> MapGroup:
     return MapGroup(
         translate(label("cluster", name)), clusters == name, CLUSTER_COLOURS[name],
-        hatched=name == _NO_NEIGHBOURS,
+        NO_DATA if name == _NO_NEIGHBOURS else "",
     )  # fmt: skip
 
 
 def _cluster_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
     clusters, _ = _clusters_and_tiers(result, basemap)
-    return [_cluster_group(name, clusters) for name in result.counts.index]
+    groups = [_cluster_group(name, clusters) for name in result.counts.index]
+    return [*groups, *_without_data(result, basemap)]
 
 
 def _tier_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
@@ -315,7 +310,12 @@ def _tier_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
     clusters, _ = _clusters_and_tiers(result, basemap)
     groups = _shaded_clusters(result, basemap)
     groups += [_cluster_group(name, clusters) for name in CLUSTER_COLOURS if name not in _CLUSTERS]
-    return [group for group in groups if group.members.any()]
+    groups = [group for group in groups if group.members.any()]
+    return [*groups, *_without_data(result, basemap)]
+
+
+def _without_data(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+    return no_data(~basemap.shapes.index.isin(result.frame.index))
 
 
 def _shaded_clusters(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
@@ -346,7 +346,7 @@ def _significance_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]
     groups.append(_cluster_group(_NOT_SIGNIFICANT, clusters))
     if (clusters == _NO_NEIGHBOURS).any():
         groups.append(_cluster_group(_NO_NEIGHBOURS, clusters))
-    return groups
+    return [*groups, *_without_data(result, basemap)]
 
 
 def _legend_order(result: LisaResult, basemap: Basemap) -> list[str]:
@@ -355,6 +355,7 @@ def _legend_order(result: LisaResult, basemap: Basemap) -> list[str]:
         *(group.name for group in _shaded_clusters(result, basemap)),
         *(translate(label("cluster", name)) for name in CLUSTER_COLOURS),
         *_steps(result),
+        translate(t("No data")),
     ]
 
 

@@ -14,6 +14,7 @@ from nqp_spatial.core.options import Size, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, language, t, translate
 from nqp_spatial.plots._canvas import capital, counted
+from nqp_spatial.plots._cells import room
 from nqp_spatial.plots._theme import (
     BOTH_WAYS,
     COLUMN,
@@ -97,7 +98,7 @@ def weights_map(
     # Where each unit has many links, single lines do not matter but their density does.
     crowd = sum(map(len, links)) / max(len(centroids), 1)
     thin, alpha = (0.6, 0.9) if crowd < 8 else (0.3, float(np.clip(4 / crowd, 0.03, 0.6)))
-    dot = float(np.clip(500 * (style.width / COLUMN) ** 2 / len(centroids), 1, 12))
+    dot = float(np.clip(500 * (room(style.ax, style.width) / COLUMN) ** 2 / len(centroids), 1, 12))
 
     def paint(target: Axes, scale: float) -> None:
         if has_areas:
