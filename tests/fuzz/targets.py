@@ -85,6 +85,23 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "weights.triangulation": lambda w: _call(w.panel),
     "weights.within": lambda w: _call(w.weights, w.region),
     # esda
+    "esda.bivariate_lisa": lambda w: _call(
+        w.panel, "x1", "x2", w.weights, period=2017, permutations=19, seed=0
+    ),
+    "esda.bivariate_moran": lambda w: _call(
+        w.panel, "x1", "x2", w.weights, permutations=19, seed=0
+    ),
+    "esda.differential_lisa": lambda w: _call(
+        w.panel, "x1", w.weights, periods=(2010, 2017), permutations=19, seed=0
+    ),
+    "esda.geary": lambda w: _call(w.panel, "x1", w.weights, permutations=19, seed=0),
+    "esda.getis_ord": lambda w: _call(
+        w.panel, "x1", w.weights, period=2017, permutations=19, seed=0
+    ),
+    "esda.lisa_paths": lambda w: _call(w.panel, "x1", w.weights),
+    "esda.local_geary": lambda w: _call(
+        w.panel, "x1", w.weights, period=2017, permutations=19, seed=0
+    ),
     "esda.join_counts": lambda w: _call(
         w.panel, "core", w.weights, period=2017, permutations=19, seed=0
     ),
@@ -201,6 +218,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_map": lambda w: _call(w.lisa, w.panel),
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.inclusion": lambda w: _call(w.averaged),
+    "plots.lisa_paths": lambda w: _call(w.lisa_paths),
     "plots.join_counts": lambda w: _call(w.joins),
     "plots.log_t": lambda w: _call(w.log_t),
     "plots.modality": lambda w: _call(w.modality),
