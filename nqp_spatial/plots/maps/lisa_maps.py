@@ -182,7 +182,8 @@ def lisa_maps(
     Raises
     ------
     OptionError
-        If there are no results. What `lisa_map` raises is passed on.
+        If there are no results, or statistics or criteria differ. What `lisa_map` raises is passed
+        on.
 
     Examples
     --------
@@ -197,6 +198,12 @@ def lisa_maps(
     maps = list(results.values() if isinstance(results, Mapping) else results)
     if not maps:
         raise OptionError("results must hold at least one result, got none")
+    legends = list(dict.fromkeys(lisa_legend(result) for result in maps))
+    if len(legends) > 1:
+        raise OptionError(
+            "maps with one legend must have one statistic and one criterion, got "
+            f"{'; '.join(legends)}: draw them one by one"
+        )
     style = MapStyle(**{"width": PAGE, **options})
     names = [str(name) for name in (results if isinstance(results, Mapping) else _names(maps))]
     basemap = _basemap(maps[0], panel, style)
