@@ -319,6 +319,7 @@ _MADE_BY = {
     "DistanceDecay": "spillovers.distance_decay",
     "EffectsMatrix": "PartitionedResult.effects_matrix",
     "EffectsResult": "RegressionResult.effects",
+    "GeodetectorResult": "structure.geodetector",
     "GetisOrdResult": "esda.getis_ord",
     "HypothesisTest": "",
     "KernelResult": "dynamics.stochastic_kernel",
