@@ -10,6 +10,7 @@ import pandas as pd
 
 from nqp_spatial.core.inference import critical_value
 from nqp_spatial.core.options import Level, Width, checked
+from nqp_spatial.core.periods import period_like
 from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.plots._canvas import drawing, wrapped
@@ -248,8 +249,8 @@ def _section(
 ) -> pd.DataFrame:
     """Return the rows of one period of a table."""
     known = list(result.section_names)
-    chosen = known[-1] if period is None else period
-    if chosen not in known:
+    chosen = known[-1] if period is None else period_like(period, pd.Index(known))
+    if pd.Index(known).get_indexer(pd.Index([chosen]))[0] < 0:
         raise OptionError(f"the result has no period {period!r}; it has {sample(known)}")
     rows: pd.DataFrame = table.xs(chosen, level="period")
     return rows
