@@ -111,7 +111,7 @@ class LocalGearyResult(LocalResult):
     @property
     def name(self) -> Message:
         """Name of the statistic."""
-        return t("Local Geary's c")
+        return t("Local Geary")
 
 
 @checked

@@ -105,8 +105,8 @@ class LisaResult(LocalResult):
     def name(self) -> Message:
         """Name of the statistic."""
         if self.differenced:
-            return t("Differential local Moran's I")
-        return t("Local Moran's I") if self.other is None else t("Bivariate local Moran's I")
+            return t("Differential local Moran")
+        return t("Local Moran") if self.other is None else t("Bivariate local Moran")
 
     def _title(self) -> Message:
         values = {

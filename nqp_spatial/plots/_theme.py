@@ -64,6 +64,10 @@ CLUSTER_COLOURS = {
     "Low-Low": BLUE,
     "High-Low": "#f4a582",
     "Low-High": "#92c5de",
+    "Hot spot": RED,
+    "Cold spot": BLUE,
+    "Other similar": "#5fb57c",
+    "Dissimilar": "#f0a030",
     "Not significant": LIGHT,
     "No neighbours": LAND,
 }
@@ -74,7 +78,10 @@ TIER_COLOURS = {
     "Low-Low": ("#a3c6e8", "#4a8cc7", "#12407a"),
     "High-Low": ("#fcd59b", "#f0a030", "#a86500"),
     "Low-High": ("#bfe3c8", "#5fb57c", "#1b7a41"),
+    "Other similar": ("#bfe3c8", "#5fb57c", "#1b7a41"),
+    "Dissimilar": ("#fcd59b", "#f0a030", "#a86500"),
 }
+TIER_COLOURS |= {"Hot spot": TIER_COLOURS["High-High"], "Cold spot": TIER_COLOURS["Low-Low"]}
 SIGNIFICANCE = ("#cfcde5", "#8f86c0", "#44207a")
 
 # Keywords of layers that the caller of the figure being drawn has passed.

@@ -326,5 +326,7 @@ class _RowsOfVariables:
 
 def at_columns(at: pd.DataFrame) -> pd.DataFrame:
     """Return the values of moderators as columns beside those of the frame."""
+    if not len(at.columns):
+        return at
     names = {name: f"at {name}" for name in at.columns if name in _FRAME}
     return at.rename(columns=names).infer_objects()

@@ -141,21 +141,19 @@ def effects_frame(
     errors = inference.std_errors
     statistic = np.divide(point, errors, out=np.full_like(point, np.nan), where=errors > 0)
     count = len(rows.names)
-    frame = pd.DataFrame(
-        {
-            "variable": np.repeat(np.array(rows.names, dtype=object), 3),
-            "horizon": np.repeat(np.array([horizon], dtype=object), 3 * count),
-            "effect": list(KINDS) * count,
-        }
-    )
+    words = {
+        "variable": np.repeat(np.array(rows.names, dtype=object), 3),
+        "horizon": np.repeat(np.array([horizon], dtype=object), 3 * count),
+        "effect": list(KINDS) * count,
+    }
     stated = at_columns(rows.at)
-    for name in stated.columns:
-        frame[name] = stated[name].repeat(3).to_numpy()
+    moderators = {name: stated[name].repeat(3).to_numpy() for name in stated.columns}
     numbers = {
         "estimate": point, "std_error": errors, "statistic": statistic,
         "p_value": inference.p_values, "conf_low": inference.low, "conf_high": inference.high,
     }  # fmt: skip
-    return frame.assign(**{name: values.ravel() for name, values in numbers.items()})
+    values = {name: values.ravel() for name, values in numbers.items()}
+    return pd.DataFrame({**words, **moderators, **values})
 
 
 def warn_discarded(discarded: int, draws: int) -> None:

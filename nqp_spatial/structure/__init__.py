@@ -1,20 +1,23 @@
-"""What describes a space: centre, borders, density, market potential, use of resources."""
+"""What describes a space: centre, borders, density, market potential, strata, resources."""
 
 from nqp_spatial.structure.areal_density import areal_density
 from nqp_spatial.structure.border_exposure import border_exposure
 from nqp_spatial.structure.centre_path import CentrePath, centre_path
 from nqp_spatial.structure.diversity import diversity
+from nqp_spatial.structure.geodetector import GeodetectorResult, geodetector
 from nqp_spatial.structure.market_potential import market_potential
 from nqp_spatial.structure.misallocation import MisallocationResult, misallocation
 from nqp_spatial.structure.segmentation import segmentation
 
 __all__ = [
     "CentrePath",
+    "GeodetectorResult",
     "MisallocationResult",
     "areal_density",
     "border_exposure",
     "centre_path",
     "diversity",
+    "geodetector",
     "market_potential",
     "misallocation",
     "segmentation",

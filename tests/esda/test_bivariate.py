@@ -78,7 +78,7 @@ def test_local_equals_esda_to_the_draw(pair):
     np.testing.assert_allclose(ours.frame["lag"], w.sparse @ z)
     whole = nq.esda.bivariate_moran(panel, "x", "z", w).frame["moran_i"].iloc[0]
     assert ours.moran_i == pytest.approx(whole)
-    assert (ours.name, ours.lag_label) == ("Bivariate local Moran's I", "z")
+    assert (ours.name, ours.lag_label) == ("Bivariate local Moran", "z")
 
 
 def test_a_variable_with_itself_is_refused(pair):

@@ -110,6 +110,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     # inequality
     "structure.centre_path": lambda w: _call(w.panel, "x1"),
     "inequality.dagum": lambda w: _call(w.panel, "x1", group="region", replications=9),
+    "structure.geodetector": lambda w: _call(
+        w.panel, "x1", ["region", "x2"], period=2017, permutations=19, replications=19
+    ),
     "structure.areal_density": lambda w: _call(w.panel, "x1"),
     "structure.diversity": lambda w: _call(w.panel, ["bread", "rice", "salt"]),
     "structure.border_exposure": lambda w: _call(w.panel, w.weights, group="region", rho=0.3),
@@ -220,6 +223,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_map": lambda w: _call(w.lisa, w.panel),
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.inclusion": lambda w: _call(w.averaged),
+    "plots.geodetector": lambda w: _call(w.geodetector),
+    "plots.interactions": lambda w: _call(w.geodetector),
+    "plots.strata_means": lambda w: _call(w.geodetector, "region"),
     "plots.lisa_paths": lambda w: _call(w.lisa_paths),
     "plots.join_counts": lambda w: _call(w.joins),
     "plots.log_t": lambda w: _call(w.log_t),

@@ -142,6 +142,12 @@ class World:
         return nq.esda.local_geary(self.panel, "x1", self.weights, period=2017, permutations=19)
 
     @cached_property
+    def geodetector(self) -> Any:
+        return nq.structure.geodetector(
+            self.panel, "x1", ["region", "x2"], period=2017, permutations=19, replications=19
+        )
+
+    @cached_property
     def lisa_paths(self) -> Any:
         return nq.esda.lisa_paths(self.panel, "x1", self.weights)
 

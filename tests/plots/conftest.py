@@ -52,6 +52,9 @@ def figures():
     posterior = nq.regression.posterior_probabilities("lgsp ~ lpc", panel, w, effects="unit")
     candidates = {"后": w, "四邻": nq.weights.knn(panel, k=4)}
     averaged = nq.average_weights("lgsp ~ lpc", panel, candidates, model="sar", draws=50)
+    strata = nq.structure.geodetector(
+        panel, "lgsp", ["south", "unemp"], period=1986, permutations=19, replications=9
+    )
     joins = nq.esda.join_counts(panel, "south", w, period=1986, permutations=19)
     modes = nq.dynamics.modality(panel, "lgsp", periods=[1970, 1986], max_modes=2, replications=19)
     p = nq.plots
@@ -71,6 +74,9 @@ def figures():
         "over_periods": (p.over_periods, [moran, ["moran_i", "expected"]]),
         "effects_arrows": (p.effects_arrows, [matrix, panel, south], {"label": "私人资本"}),
         "effects_matrix": (p.effects_matrix, [matrix], {"label": "私人资本"}),
+        "geodetector": (p.geodetector, [strata]),
+        "interactions": (p.interactions, [strata]),
+        "strata_means": (p.strata_means, [strata, "south"]),
         "inclusion": (p.inclusion, [averaged]),
         "index_weights": (p.index_weights, [index], {"labels": index_names}),
         "join_counts": (p.join_counts, [joins]),

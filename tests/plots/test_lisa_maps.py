@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from pyproj import Transformer
 
 import nqp_spatial as nq
 from nqp_spatial.errors import GeometryError, OptionError
+from nqp_spatial.esda.paths import DIRECTIONS
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,52 @@ def test_labels_of_the_panel_reach_the_figures(incomes):
     assert legend == "State of Income per head, multiple of the mean"  # which is not in dollars
     kernel = nq.dynamics.stochastic_kernel(panel, "income")
     assert nq.plots.kernel_contour(kernel).get_xlabel() == f"{label}, t"
+
+
+def test_hot_spots_and_similar_units_have_their_own_classes(incomes):
+    panel, w, _ = incomes
+    hot = nq.esda.getis_ord(panel, "income", w, period=1929, seed=0)
+    ax = nq.plots.lisa_map(hot, panel)
+    assert ax.get_legend().get_title().get_text() == "Getis-Ord Gi*, p < 0.05, 999 permutations"
+    entries = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert entries == [f"{name} ({count})" for name, count in hot.counts.items()]
+    tiers = nq.plots.lisa_map(hot, panel, tiers=True, lang="zh").get_legend()
+    assert any("热点" in text.get_text() for text in tiers.get_texts())
+    local = nq.esda.local_geary(panel, "income", w, period=1929, seed=0)
+    words = nq.plots.significance_map(local, panel).get_legend().get_texts()
+    counts = [int(text.get_text().split("(")[1][:-1]) for text in words]
+    assert sum(counts) == 48
+    assert counts[-1] == local.counts["Not significant"]
+    figure = nq.plots.lisa_maps({"Gi*": hot}, panel)
+    expected = f"Gi*: Hot spot {hot.counts['Hot spot']}, Cold spot {hot.counts['Cold spot']}"
+    assert figure.axes[0].get_title(loc="left").replace("\n", " ") == expected
+
+
+def test_one_legend_is_of_one_statistic(incomes):
+    panel, w, (lisa, *_) = incomes
+    hot = nq.esda.getis_ord(panel, "income", w, period=1929, seed=0)
+    strict = nq.esda.lisa(panel, "income", w, period=1929, alpha=0.01, seed=0)
+    for other in (hot, strict):
+        with pytest.raises(OptionError, match="one statistic and one criterion"):
+            nq.plots.lisa_maps([lisa, other], panel)
+
+
+def test_paths_are_arrows_from_first_to_last(incomes):
+    panel, w, _ = incomes
+    paths = nq.esda.lisa_paths(panel, "income", w)
+    ax = nq.plots.lisa_paths(paths, annotate=3)
+    arrows = [a for a in ax.collections if type(a).__name__ == "Quiver"]
+    assert sum(len(a.U) for a in arrows) == 48
+    starts = np.concatenate([a.XY for a in arrows])
+    moves = np.concatenate([np.column_stack([a.U, a.V]) for a in arrows])
+    first, last = panel.periods[[0, -1]]
+    units = np.concatenate(
+        [paths.frame.index[paths.frame["direction"] == name] for name in DIRECTIONS
+         if (paths.frame["direction"] == name).any()]
+    )  # fmt: skip
+    expected = np.column_stack([paths.z.loc[units, first], paths.lag_z.loc[units, first]])
+    np.testing.assert_allclose(starts, expected)
+    ends = np.column_stack([paths.z.loc[units, last], paths.lag_z.loc[units, last]])
+    np.testing.assert_allclose(starts + moves, ends)
+    distance = pd.Series(np.hypot(*moves.T), units)
+    assert {text.get_text() for text in ax.texts} == set(distance.nlargest(3).index)

@@ -7,6 +7,7 @@ from nqp_spatial.plots.charts.effects import effects
 from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
+from nqp_spatial.plots.charts.geodetector import geodetector, interactions, strata_means
 from nqp_spatial.plots.charts.inclusion import inclusion
 from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.join_counts import join_counts
@@ -34,8 +35,10 @@ __all__ = [
     "effects_at",
     "effects_matrix",
     "estimates",
+    "geodetector",
     "inclusion",
     "index_weights",
+    "interactions",
     "join_counts",
     "kernel_contour",
     "kernel_surface",
@@ -50,6 +53,7 @@ __all__ = [
     "reach",
     "sigma_lines",
     "steady_states",
+    "strata_means",
     "theil",
     "threshold",
     "transition_paths",

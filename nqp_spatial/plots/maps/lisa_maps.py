@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Unpack
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nqp_spatial.core.options import PassedTo, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, join, label, language, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.esda import LisaResult
+from nqp_spatial.esda import GetisOrdResult, LisaResult, LocalGearyResult
 from nqp_spatial.plots._canvas import figure_of, panels, wrapped
 from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._theme import (
@@ -38,43 +38,33 @@ if TYPE_CHECKING:
 
 __all__ = ["lisa_legend", "lisa_map", "lisa_maps", "lisa_title", "significance_map"]
 
+LocalResult: TypeAlias = LisaResult | GetisOrdResult | LocalGearyResult
+
 _TIERS = (0.05, 0.01, 0.001)
-_CLUSTERS = tuple(TIER_COLOURS)
 _NOT_SIGNIFICANT, _NO_NEIGHBOURS = "Not significant", "No neighbours"
 
 
-def lisa_legend(result: LisaResult) -> str:
-    """Return the title of a legend of clusters: what makes a unit significant."""
-    values = {
-        "measure": t("false discovery rate") if result.fdr else "p",
-        "alpha": result.alpha,
-        "permutations": result.permutations,
-    }
-    if result.alternative == "directed":
-        rule = t("{measure} < {alpha:g}, {permutations} permutations", **values)
-    else:
-        rule = t(
-            "{measure} < {alpha:g} ({alternative}), {permutations} permutations",
-            alternative=label("alternative", result.alternative), **values,
-        )  # fmt: skip
-    return translate(t("Local Moran, {rule}", rule=rule))
+def lisa_legend(result: LocalResult) -> str:
+    """Return the title of a legend of clusters: the statistic and what makes it significant."""
+    return translate(t("{statistic}, {rule}", statistic=result.name, rule=result.criterion()))
 
 
-def lisa_title(result: LisaResult) -> str:
+def lisa_title(result: LocalResult) -> str:
     """Return what a figure of local association shows: the variable and its period."""
     return translate(t("{name}, {period}", name=result.label, period=result.period))
 
 
 @checked
 def lisa_map(
-    result: LisaResult, panel: SpatialPanel, *, tiers: bool = False, **options: Unpack[MapOptions]
+    result: LocalResult, panel: SpatialPanel, *, tiers: bool = False, **options: Unpack[MapOptions]
 ) -> Axes:
     """Draw the clusters of local association on the map.
 
     Parameters
     ----------
-    result : LisaResult
-        From `nqp_spatial.esda.lisa`.
+    result : LisaResult, GetisOrdResult or LocalGearyResult
+        From `nqp_spatial.esda.lisa`, `bivariate_lisa`, `differential_lisa`, `getis_ord` or
+        `local_geary`.
     panel : SpatialPanel
         With the geometry of the units of the result; other units are shown as without data.
     tiers : bool
@@ -110,14 +100,15 @@ def lisa_map(
 
 @checked
 def significance_map(
-    result: LisaResult, panel: SpatialPanel, **options: Unpack[MapOptions]
+    result: LocalResult, panel: SpatialPanel, **options: Unpack[MapOptions]
 ) -> Axes:
     """Draw how significant local association is, whatever its kind.
 
     Parameters
     ----------
-    result : LisaResult
-        From `nqp_spatial.esda.lisa`.
+    result : LisaResult, GetisOrdResult or LocalGearyResult
+        From `nqp_spatial.esda.lisa`, `bivariate_lisa`, `differential_lisa`, `getis_ord` or
+        `local_geary`.
     panel : SpatialPanel
         With the geometry of the units of the result; other units are shown as without data.
     **options
@@ -154,7 +145,7 @@ def significance_map(
 
 @checked
 def lisa_maps(
-    results: Sequence[LisaResult] | Mapping[Any, LisaResult],
+    results: Sequence[LocalResult] | Mapping[Any, LocalResult],
     panel: SpatialPanel,
     *,
     significance: bool = False,
@@ -167,7 +158,7 @@ def lisa_maps(
 
     Parameters
     ----------
-    results : sequence or mapping of LisaResult
+    results : sequence or mapping of results, as `lisa_map` takes them
         Of one variable in several periods, or of several variables. Keys of a mapping are titles;
         else the periods are, or labels where they differ.
     panel : SpatialPanel
@@ -192,7 +183,8 @@ def lisa_maps(
     Raises
     ------
     OptionError
-        If there are no results. What `lisa_map` raises is passed on.
+        If there are no results, or statistics or criteria differ. What `lisa_map` raises is passed
+        on.
 
     Examples
     --------
@@ -207,12 +199,18 @@ def lisa_maps(
     maps = list(results.values() if isinstance(results, Mapping) else results)
     if not maps:
         raise OptionError("results must hold at least one result, got none")
+    legends = list(dict.fromkeys(lisa_legend(result) for result in maps))
+    if len(legends) > 1:
+        raise OptionError(
+            "maps with one legend must have one statistic and one criterion, got "
+            f"{'; '.join(legends)}: draw them one by one"
+        )
     style = MapStyle(**{"width": PAGE, **options})
     names = [str(name) for name in (results if isinstance(results, Mapping) else _names(maps))]
     basemap = _basemap(maps[0], panel, style)
     for result in maps[1:]:
         _basemap(result, panel, style)
-    cells: list[tuple[str, LisaResult, bool]] = []
+    cells: list[tuple[str, LocalResult, bool]] = []
     for start in range(0, len(maps), columns):
         row = list(zip(names, maps, strict=True))[start : start + columns]
         cells += [(name, result, False) for name, result in row]
@@ -240,7 +238,7 @@ def lisa_maps(
     return figure_of(figure)
 
 
-def _names(results: Sequence[LisaResult]) -> list[Any]:
+def _names(results: Sequence[LocalResult]) -> list[Any]:
     """Return what tells results apart: periods, else labels, else both."""
     periods = [result.period for result in results]
     if len(set(periods)) == len(periods):
@@ -251,7 +249,7 @@ def _names(results: Sequence[LisaResult]) -> list[Any]:
     return [lisa_title(result) for result in results]
 
 
-def _basemap(result: LisaResult, panel: SpatialPanel, style: MapStyle) -> Basemap:
+def _basemap(result: LocalResult, panel: SpatialPanel, style: MapStyle) -> Basemap:
     basemap = basemap_of(panel, style)
     require_units_on_map(
         basemap, result.frame.index, "pass the panel that the LISA was computed from"
@@ -259,7 +257,7 @@ def _basemap(result: LisaResult, panel: SpatialPanel, style: MapStyle) -> Basema
     return basemap
 
 
-def _title(result: LisaResult, panel: SpatialPanel, style: MapStyle) -> str:
+def _title(result: LocalResult, panel: SpatialPanel, style: MapStyle) -> str:
     if style.title is not None:
         return style.title
     return lisa_title(result) if panel.n_periods > 1 else result.label
@@ -268,18 +266,18 @@ def _title(result: LisaResult, panel: SpatialPanel, style: MapStyle) -> str:
 # -- groups of the legend --------------------------------------------------------------------------
 
 
-def _levels(result: LisaResult) -> list[float]:
+def _levels(result: LocalResult) -> list[float]:
     """Return alpha and the tiers below it."""
     return [result.alpha, *(level for level in _TIERS if level < result.alpha)]
 
 
-def _steps(result: LisaResult) -> list[str]:
+def _steps(result: LocalResult) -> list[str]:
     """Return the words of each tier."""
     first, *further = _levels(result)
     return [f"p < {first:g}", *(f"p ≤ {level:g}" for level in further)]
 
 
-def _clusters_and_tiers(result: LisaResult, basemap: Basemap) -> tuple[np.ndarray, np.ndarray]:
+def _clusters_and_tiers(result: LocalResult, basemap: Basemap) -> tuple[np.ndarray, np.ndarray]:
     """Return cluster and tier of each shape; the tier counts the levels passed beyond alpha."""
     frame = result.frame.reindex(basemap.shapes.index)
     passed = [(frame["p_value"] <= level).to_numpy(int) for level in _levels(result)[1:]]
@@ -299,26 +297,30 @@ def _cluster_group(name: str, clusters: np.ndarray) -> MapGroup:
     )  # fmt: skip
 
 
-def _cluster_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+def _cluster_groups(result: LocalResult, basemap: Basemap) -> list[MapGroup]:
     clusters, _ = _clusters_and_tiers(result, basemap)
     groups = [_cluster_group(name, clusters) for name in result.counts.index]
     return [*groups, *_without_data(result, basemap)]
 
 
-def _tier_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+def _tier_groups(result: LocalResult, basemap: Basemap) -> list[MapGroup]:
     """Return a group for each kind of cluster and tier that occurs."""
     clusters, _ = _clusters_and_tiers(result, basemap)
     groups = _shaded_clusters(result, basemap)
-    groups += [_cluster_group(name, clusters) for name in CLUSTER_COLOURS if name not in _CLUSTERS]
+    groups += [
+        _cluster_group(name, clusters)
+        for name in CLUSTER_COLOURS
+        if name in (_NOT_SIGNIFICANT, _NO_NEIGHBOURS)
+    ]
     groups = [group for group in groups if group.members.any()]
     return [*groups, *_without_data(result, basemap)]
 
 
-def _without_data(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+def _without_data(result: LocalResult, basemap: Basemap) -> list[MapGroup]:
     return no_data(~basemap.shapes.index.isin(result.frame.index))
 
 
-def _shaded_clusters(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+def _shaded_clusters(result: LocalResult, basemap: Basemap) -> list[MapGroup]:
     clusters, tiers = _clusters_and_tiers(result, basemap)
     steps = _steps(result)
     return [
@@ -327,18 +329,18 @@ def _shaded_clusters(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
             (clusters == name) & (tiers == tier),
             _shade(TIER_COLOURS[name], tier, len(steps)),
         )
-        for name in _CLUSTERS
+        for name in result.kinds
         for tier, step in enumerate(steps)
     ]
 
 
-def _significance_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]:
+def _significance_groups(result: LocalResult, basemap: Basemap) -> list[MapGroup]:
     clusters, tiers = _clusters_and_tiers(result, basemap)
     steps = _steps(result)
     groups = [
         MapGroup(
             step,
-            np.isin(clusters, _CLUSTERS) & (tiers == tier),
+            np.isin(clusters, result.kinds) & (tiers == tier),
             _shade(SIGNIFICANCE, tier, len(steps)),
         )
         for tier, step in enumerate(steps)
@@ -349,7 +351,7 @@ def _significance_groups(result: LisaResult, basemap: Basemap) -> list[MapGroup]
     return [*groups, *_without_data(result, basemap)]
 
 
-def _legend_order(result: LisaResult, basemap: Basemap) -> list[str]:
+def _legend_order(result: LocalResult, basemap: Basemap) -> list[str]:
     """Return names of groups: tiers of clusters, plain clusters, tiers of significance."""
     return [
         *(group.name for group in _shaded_clusters(result, basemap)),
@@ -359,16 +361,16 @@ def _legend_order(result: LisaResult, basemap: Basemap) -> list[str]:
     ]
 
 
-def _counts(name: str, result: LisaResult, is_significance: bool) -> str:
+def _counts(name: str, result: LocalResult, is_significance: bool) -> str:
     """Return a map's title: its name, and the counts that the common legend cannot have."""
     if is_significance:
-        count = int(result.frame["cluster"].isin(_CLUSTERS).sum())
+        count = int(result.frame["cluster"].isin(result.kinds).sum())
         total = len(result.frame)
         words: Message = t("{count} of {total} significant", count=count, total=total)
     else:
         words = join(", ", [
             t("{cluster} {count}", cluster=label("cluster code", kind), count=result.counts[kind])
-            for kind in _CLUSTERS
+            for kind in result.kinds
             if result.counts.get(kind, 0)
         ])  # fmt: skip
     return translate(t("{name}: {text}", name=name, text=words)) if words else name
