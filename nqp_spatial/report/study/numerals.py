@@ -6,7 +6,7 @@ import math
 
 from nqp_spatial.core.text import Message, t
 
-__all__ = ["equal_decimals", "number", "p_words"]
+__all__ = ["equal_decimals", "number", "p_words", "periods_words"]
 
 _DIGITS = 3
 _MOST_DECIMALS = 8
@@ -55,3 +55,14 @@ def p_words(p_value: float) -> Message:
     ('p < 0.001', 'p = 0.042')
     """
     return t("p < 0.001") if p_value < 0.001 else t("p = {p:.3f}", p=p_value)
+
+
+def periods_words(count: int) -> Message:
+    """Return a number of periods in words.
+
+    Examples
+    --------
+    >>> periods_words(1), periods_words(3)
+    ('one period', '3 periods')
+    """
+    return t("one period") if count == 1 else t("{count} periods", count=count)

@@ -183,6 +183,7 @@ def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, st
     context = {
         **dict(config), "y": config.outcome_name, "columns": config.columns,
         "described": _described(config), "index_label": index_label(config),
+        "explored": list(dict.fromkeys([config.outcome_name, *_described(config)])),
         "has_effects": config.has_effects, **values,
     }  # fmt: skip
     needed = template.blocks.get("needed")

@@ -42,7 +42,7 @@ def _read(names: Names) -> StepOutput:
     )  # fmt: skip
     for period, result in names["lisa"].items():
         counts = [
-            t("{cluster} {count}", cluster=label("cluster", cluster), count=count)
+            t("{count} {cluster}", cluster=label("cluster", cluster), count=count)
             for cluster, count in result.counts.items()
             if count
         ]

@@ -40,7 +40,9 @@ def _read(names: Names) -> StepOutput:
     output.say(*(_trend(str(measure), row) for measure, row in sigma.trends.iterrows()))
     growth = beta.frame.loc[("all", "coefficient")]
     output.say(_growth(growth))
-    output.note(beta.notes)
+    # The sentence has said it.
+    told = t("no convergence, so that there is no half-life") if growth["speed_high"] < 0 else ""
+    output.note(note for note in beta.notes if note != told)
     statistic = number(names["all_units"].statistic, 2)
     _headlines(output, growth, statistic, clubs)
     output.say(
