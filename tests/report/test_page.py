@@ -88,6 +88,7 @@ def test_it_opens_with_results_and_with_what_was_dropped(page):
     opening = html[places[0] : places[2]]
     assert re.search(r"Moran&#39;s I \(2020\)</a></dt>\s*<dd><strong>0.412</strong>", opening)
     assert "3 units were dropped: a, b, c" in opening
+    assert "No units, periods" not in html
 
 
 def test_steps_left_out_are_gathered_at_the_end(page):
@@ -100,6 +101,7 @@ def test_without_headlines_notes_and_steps_left_out(tmp_path):
     html = page_of([section("only")], tmp_path, **OPTIONS)
     seen = Reader(html)
     assert set(seen.links) == {"only", "repeat"} <= set(seen.ids)
+    assert "No units, periods or values were dropped or filled in." in html
 
 
 def test_a_long_table_is_folded_and_contains_all_rows(page, sections):
