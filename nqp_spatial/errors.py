@@ -30,6 +30,7 @@ __all__ = [
     "ShortPanelWarning",
     "StabilityWarning",
     "UnbalancedPanelError",
+    "UnknownArgumentError",
     "UnknownColumnError",
     "UnmatchedIdsError",
     "WeightsError",
@@ -44,6 +45,10 @@ class NqpError(Exception):
 
 class OptionError(NqpError, ValueError):
     """An option has a value that the function does not know, or options exclude each other."""
+
+
+class UnknownArgumentError(OptionError, TypeError):
+    """A function has no argument of this name, or takes it by name only."""
 
 
 class MissingDependencyError(NqpError, ImportError):

@@ -196,14 +196,18 @@ def index(
     True
     """
     by_dimension, directions = _flat(indicators)
+    schemes = [weighting] if isinstance(weighting, str) else list(weighting)
+    if not schemes:
+        raise OptionError("weighting must name at least one scheme")
+    _require_used(
+        by_dimension, schemes, normalisation, combine, across, indicator_weights, targets,
+        base_period,
+    )  # fmt: skip
     z, table = normalised(
         panel, directions, normalisation, targets=targets, base_period=base_period
     )
     z = z + shift
     names = list(directions)
-    schemes = [weighting] if isinstance(weighting, str) else list(weighting)
-    if not schemes:
-        raise OptionError("weighting must name at least one scheme")
     positions = {d: [names.index(name) for name in group] for d, group in by_dimension.items()}
     results = {
         scheme: _one_scheme(scheme, z, names, positions, across, indicator_weights)
@@ -252,6 +256,40 @@ def index(
         ),
         notes=tuple(notes),
     )
+
+
+def _require_used(
+    by_dimension: Mapping[str, list[str]],
+    schemes: list[str],
+    normalisation: str,
+    combine: str,
+    across: str | Mapping[str, float],
+    indicator_weights: Mapping[str, float] | None,
+    targets: Mapping[str, tuple[float, float]] | None,
+    base_period: Hashable | None,
+) -> None:
+    """Refuse options that would change nothing."""
+    if indicator_weights is not None and "given" not in schemes:
+        raise OptionError(f"indicator_weights= is for weighting='given', not {'+'.join(schemes)!r}")
+    if targets is not None and normalisation != "target":
+        raise OptionError(f"targets= is for normalisation='target', not {normalisation!r}")
+    if base_period is not None and normalisation != "base-year":
+        raise OptionError(f"base_period= is for normalisation='base-year', not {normalisation!r}")
+    if combine == "game" and len(schemes) < 2:
+        raise OptionError(
+            f"combine='game' combines several weightings, and there is one, {schemes[0]!r}; pass "
+            "a list of them, as in weighting=['entropy', 'critic']"
+        )
+    if across != "same" and len(by_dimension) < 2:
+        raise OptionError(
+            "across= weighs dimensions, and the indicators are in none; pass indicators="
+            "{dimension: {column: '+' or '-'}}"
+        )
+    if across != "same" and set(schemes) == {"given"}:
+        raise OptionError(
+            "across= does not apply to weighting='given': the weight of a dimension is the sum of "
+            "those of its indicators"
+        )
 
 
 def _with_steps(

@@ -130,7 +130,8 @@ def rank_schemes(
     schemes : list of str
         Weightings.
     **options
-        Passed on to `index`, such as ``normalisation``.
+        Passed on to `index`, such as ``normalisation``; ``indicator_weights`` to the scheme
+        "given" only, and ``across`` to the others.
 
     Returns
     -------
@@ -153,12 +154,22 @@ def rank_schemes(
     period = panel.period(period)
     if not len(schemes):
         raise OptionError(f"schemes must name one weighting or more, such as {tuple(SCHEMES)}")
+    if "indicator_weights" in options and "given" not in schemes:
+        raise OptionError("indicator_weights= is for the scheme 'given', which is not in schemes")
+    others = {"given": {"across"}}
     scores = pd.DataFrame(
         {
-            scheme: index(panel, indicators, weighting=scheme, **options).scores.xs(period, level=1)
+            scheme: index(
+                panel, indicators, weighting=scheme,
+                **{
+                    name: value
+                    for name, value in options.items()
+                    if name not in others.get(scheme, {"indicator_weights"})
+                },
+            ).scores.xs(period, level=1)
             for scheme in schemes
         }
-    )
+    )  # fmt: skip
     ranks = pd.DataFrame(_ranks(scores.to_numpy()), scores.index, scores.columns)
     order = ranks.mean(axis=1).sort_values(kind="stable").index
     return ranks.assign(best=ranks.min(axis=1), worst=ranks.max(axis=1)).loc[order]

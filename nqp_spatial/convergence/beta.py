@@ -137,7 +137,7 @@ def beta(
     variable : str
         Positive if `logs`.
     weights : SpatialWeights, Graph or W, optional
-        For spatial models.
+        For spatial models; a note says that the default, OLS, does not use them.
     controls : sequence of str
         Columns with their values at the start of the growth period, for conditional convergence.
     model : {"ols", "slx", "sar", "sem", "sdm", "sdem", "sac", "gns"}
@@ -222,6 +222,8 @@ def beta(
     params, cov = _coefficients(result, columns)
     estimates = _estimates(result, columns)
     notes = _notes(_with_speeds(estimates, span, spec), result, kind)
+    if model == "ols" and w is not None:
+        notes.append(t("the weights are not used: model='ols' has no spatial terms"))
     return BetaResult(
         params, cov, estimates, result, data, TestSet({"equal": _equal(params, cov)}), variable,
         panel.label(variable), span, spec, tuple(notes),

@@ -13,12 +13,15 @@ from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
 from nqp_spatial.convergence._transition_paths import Detrend, path_data, warn_if_short
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
-from nqp_spatial.errors import DomainError, sample
+from nqp_spatial.errors import DomainError, OptionError, sample
 
 __all__ = ["LogTResult", "log_t", "require_dispersion"]
+
+_SMOOTHING = 400.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -128,7 +131,7 @@ class LogTResult(Displayed):
             f"log-t test of {self.description}, from period {self.first_period}, "
             f"{self.spec.hac} bandwidth",
             f"b = {self.b:.4f} (s.e. {self.std_error:.4f}), t = {self.statistic:.3f}, "
-            f"one-sided p = {self.p_value:.4f}: {self.reading}",
+            f"one-sided {p_words(self.p_value)}: {self.reading}",
             *notes_of(self.notes),
         ]
 
@@ -141,7 +144,7 @@ def log_t(
     discard: OpenShare = 1 / 3,
     hac: Hac = "fixed",
     detrend: Detrend = "hp",
-    smoothing: Positive = 400.0,
+    smoothing: Positive = _SMOOTHING,
     logs: bool = False,
 ) -> LogTResult:
     """Test whether all units converge, allowing for individual transition paths.
@@ -199,8 +202,10 @@ def log_t(
     >>> import nqp_spatial as nq
     >>> nq.convergence.log_t(nq.datasets.us_income(), "income", logs=True)
     log-t test of log of 'income' (Hodrick-Prescott trend, 400), from period 1956, fixed bandwidth
-    b = 0.8717 (s.e. 0.0179), t = 48.781, one-sided p = 1.0000: convergence of growth rates is ...
+    b = 0.8717 (s.e. 0.0179), t = 48.781, one-sided p = 1.000: convergence of growth rates is ...
     """
+    if detrend is None and smoothing != _SMOOTHING:
+        raise OptionError("smoothing= is of the filter detrend='hp', and detrend is None")
     rule = LogTRule(discard, hac)
     start = rule.first(panel.n_periods)
     data = path_data(panel, variable, detrend=detrend, smoothing=smoothing, logs=logs)

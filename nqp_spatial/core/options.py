@@ -8,7 +8,6 @@ only place where an option is described. A range stands in the annotation, as in
 from __future__ import annotations
 
 import builtins
-import difflib
 import functools
 import inspect
 import math
@@ -26,7 +25,16 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.errors import CrsError, GeometryError, NqpError, OptionError, PanelError, plain
+from nqp_spatial.core.near_names import ARGUMENTS, near, same_choice
+from nqp_spatial.errors import (
+    CrsError,
+    GeometryError,
+    NqpError,
+    OptionError,
+    PanelError,
+    UnknownArgumentError,
+    plain,
+)
 
 __all__ = [
     "Count",
@@ -37,6 +45,7 @@ __all__ = [
     "Geometry",
     "Jobs",
     "Level",
+    "MapName",
     "Nonnegative",
     "OpenShare",
     "PassedTo",
@@ -161,22 +170,34 @@ def _nothing(value: object) -> str:
     return ""
 
 
+def _itself(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True)
 class Rule:
-    """What one parameter takes: words for the message, a test, and advice."""
+    """What one parameter takes: words for the message, a test, and advice.
+
+    `spelled` returns a value in the spelling of the annotation: choices are taken in any case.
+    """
 
     wanted: str
     fits: Callable[[Any], bool]
     advice: Callable[[Any], str] = _nothing
     error: type[NqpError] = OptionError
+    spelled: Callable[[Any], Any] = _itself
 
-    def require(self, name: str, value: object) -> None:
-        """Raise the rule's error unless the value fits."""
-        if not self.fits(value):
-            advice = self.advice(value)
-            raise self.error(
-                f"{name} must be {self.wanted}, got {shown(value)}{'; ' if advice else ''}{advice}"
-            )
+    def require(self, name: str, value: Any) -> Any:
+        """Return the value, in the spelling of the annotation; raise unless it fits."""
+        if self.fits(value):
+            return value
+        spelled = self.spelled(value)
+        if spelled is not value and self.fits(spelled):
+            return spelled
+        advice = self.advice(value)
+        raise self.error(
+            f"{name} must be {self.wanted}, got {shown(value)}{'; ' if advice else ''}{advice}"
+        )
 
 
 def shown(value: object) -> str:
@@ -292,6 +313,11 @@ Geometry = Annotated[
     ),
 ]
 """Units' geometries, of a class that is imported for annotations only."""
+MapName = Annotated[
+    Any,
+    Rule("the name of a map of the package", lambda value: isinstance(value, str)),
+]
+"""A map of `nqp_spatial.core.shipped_maps`; the function names the maps for unknown ones."""
 
 
 # Classes of others that are imported for annotations only, and what holds them.
@@ -322,7 +348,9 @@ _MADE_BY = {
     "HypothesisTest": "",
     "KernelResult": "dynamics.stochastic_kernel",
     "JoinCountsResult": "esda.join_counts",
+    "LisaPathsResult": "esda.lisa_paths",
     "LisaResult": "esda.lisa",
+    "LocalResult": "esda.lisa",
     "LogTResult": "convergence.log_t",
     "MarkovResult": "dynamics.markov",
     "ModalityResult": "dynamics.modality",
@@ -454,24 +482,14 @@ def _choice(choices: tuple[Any, ...]) -> Rule:
     def advice(value: object) -> str:
         return near(value, names)
 
+    def spelled(value: object) -> object:
+        same = same_choice(value, names) if isinstance(value, str) else None
+        return value if same is None else known[names.index(same)]
+
     wanted = ", ".join(map(repr, known))
     wanted = f"one of {wanted}" if len(known) > 1 else wanted
-    return Rule(f"{wanted}, or None" if None in choices else wanted, fits, advice)
-
-
-def near(value: object, names: Iterable[str]) -> str:
-    """Return a question for the known name that is nearest to a value, or nothing.
-
-    Examples
-    --------
-    >>> near("twoway", ["two-way", "unit"])
-    "did you mean 'two-way'?"
-    """
-    if not isinstance(value, str):
-        return ""
-    lower = {name.lower(): name for name in names}
-    matches = difflib.get_close_matches(value.strip().lower(), lower, n=1, cutoff=0.6)
-    return f"did you mean {lower[matches[0]]!r}?" if matches else ""
+    wanted = f"{wanted}, or None" if None in choices else wanted
+    return Rule(wanted, fits, advice, spelled=spelled)
 
 
 def _union(rules: list[Rule], args: tuple[Any, ...]) -> Rule:
@@ -490,8 +508,15 @@ def _union(rules: list[Rule], args: tuple[Any, ...]) -> Rule:
     def advice(value: object) -> str:
         return next((text for rule in rules if (text := rule.advice(value))), "")
 
+    def spelled(value: Any) -> Any:
+        for rule in rules:
+            other = rule.spelled(value)
+            if other is not value and rule.fits(other):
+                return other
+        return value
+
     special = [rule.error for rule in rules if rule.error is not OptionError]
-    return Rule(words, fits, advice, special[0] if special else OptionError)
+    return Rule(words, fits, advice, special[0] if special else OptionError, spelled)
 
 
 def _is_list(value: object, *, ordered: bool) -> bool:
@@ -521,14 +546,21 @@ def _sequence(inner: Rule, *, ordered: bool) -> Rule:
             alone = inner.fits(value) and isinstance(value, str | numbers.Number)
             return f"a list of one is written [{value!r}]" if alone else ""
         places = enumerate(elements(value))
-        wrong = next(((place, item) for place, item in places if not inner.fits(item)), None)
+        wrong = next(
+            ((at, item) for at, item in places if not inner.fits(inner.spelled(item))), None
+        )
         if wrong is None:
             return ""
         hint = inner.advice(wrong[1])
         return f"element {wrong[0]} is {shown(wrong[1])}{': ' if hint else ''}{hint}"
 
+    def spelled(value: Any) -> Any:
+        if not _is_list(value, ordered=ordered) or not isinstance(value, Collection):
+            return value
+        return [item if inner.fits(item) else inner.spelled(item) for item in value]
+
     each = "" if inner.wanted == "anything" else f" (each element {inner.wanted})"
-    return Rule(f"a list{each}", fits, advice)
+    return Rule(f"a list{each}", fits, advice, spelled=spelled)
 
 
 def _tuple(inner: list[Rule]) -> Rule:
@@ -539,7 +571,16 @@ def _tuple(inner: list[Rule]) -> Rule:
             and all(rule.fits(item) for rule, item in zip(inner, value, strict=True))
         )
 
-    return Rule(f"{len(inner)} values ({'; '.join(rule.wanted for rule in inner)})", fits)
+    def spelled(value: Any) -> Any:
+        if not _is_list(value, ordered=True) or len(value) != len(inner):
+            return value
+        return tuple(
+            item if rule.fits(item) else rule.spelled(item)
+            for rule, item in zip(inner, value, strict=True)
+        )
+
+    wanted = f"{len(inner)} values ({'; '.join(rule.wanted for rule in inner)})"
+    return Rule(wanted, fits, spelled=spelled)
 
 
 def _mapping(key: Rule, item: Rule) -> Rule:
@@ -558,8 +599,15 @@ def _mapping(key: Rule, item: Rule) -> Rule:
             return "pass series.to_dict()"
         return next(iter(wrong(value)), "") if isinstance(value, Mapping) else ""
 
+    def spelled(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            name: held if item.fits(held) else item.spelled(held) for name, held in value.items()
+        }
+
     held = "" if item.wanted == "anything" else f" (each value {item.wanted})"
-    return Rule(f"a mapping such as a dict{held}", fits, advice)
+    return Rule(f"a mapping such as a dict{held}", fits, advice, spelled=spelled)
 
 
 def _instance(kind: type) -> Rule:
@@ -625,6 +673,8 @@ class _Door:
             p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
         self.more = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+        self.takes_any_count = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.title = function.__qualname__.removesuffix(".__init__")
         self.rules: dict[str, Rule] = {}
         self.known: dict[str, Rule] | None = None
 
@@ -637,29 +687,50 @@ class _Door:
             self.rules[name] = rule_of(_resolved(annotation, self.module))
         return self.rules[name]
 
-    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        for name, value in zip(self.positional, args, strict=False):
-            if rule := self.rule(name):
-                rule.require(name, value)
-        for name, value in kwargs.items():
-            if name in self.annotations and name != self.more:
-                if rule := self.rule(name):
-                    rule.require(name, value)
-            elif self.more is not None:
-                self.check_more(name, value)
+    def check(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments as the function takes them, or raise what is wrong with one."""
+        if len(args) > len(self.positional) and not self.takes_any_count:
+            raise self.too_many(len(args))
+        names = [*self.positional, *[""] * len(args)]
+        checked_args = tuple(map(self.required, names, args))
+        return checked_args, {name: self.required(name, held) for name, held in kwargs.items()}
 
-    def check_more(self, name: str, value: object) -> None:
-        """Check one of the keywords that a function takes by ``**``."""
-        known = self.keywords()
+    def required(self, name: str, value: Any) -> Any:
+        """Return one argument in the spelling of its annotation, or raise its error."""
+        if name == "":
+            return value
+        if name in self.annotations and name != self.more:
+            rule = self.rule(name)
+            return value if rule is None else rule.require(name, value)
+        known = self.keywords() if self.more is not None else {}
         if known is None:
-            return
+            return value
         if name not in known:
-            hint = near(name, known)
-            raise OptionError(
-                f"there is no option {name!r}; {hint + ' ' if hint else ''}"
-                f"known are {', '.join([*self.named(), *known])}"
-            )
-        known[name].require(name, value)
+            raise self.unknown(name)
+        return known[name].require(name, value)
+
+    def unknown(self, name: str) -> UnknownArgumentError:
+        """Return the error about an argument that the function does not have."""
+        known = [*self.named(), *(self.keywords() or {})]
+        hint = near(name, known, ARGUMENTS)
+        return UnknownArgumentError(
+            f"{self.title} has no option {name!r}; {hint + ' ' if hint else ''}"
+            f"known are {', '.join(known)}"
+            if known
+            else f"{self.title} has no options, got {name!r}"
+        )
+
+    def too_many(self, count: int) -> UnknownArgumentError:
+        """Return the error about arguments passed by place that have to be named."""
+        named = [name for name in self.positional if name != "self"]
+        options = [name for name in self.named() if name not in self.positional]
+        by_name = f"; pass the others by name, as in {options[0]}=" if options else ""
+        return UnknownArgumentError(
+            f"{self.title} takes {', '.join(named) or 'nothing'} by position, got "
+            f"{count - len(self.positional)} more{by_name}"
+        )
 
     def named(self) -> list[str]:
         return [name for name in self.annotations if name not in ("self", self.more)]
@@ -690,6 +761,9 @@ class _Door:
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check what is passed to a public function against its annotations, before it runs.
 
+    Choices of a Literal are taken in any case, with or without their hyphens. An argument that
+    the function does not have is refused with the one that was probably meant.
+
     Parameters
     ----------
     function : callable
@@ -704,6 +778,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     ------
     OptionError, PanelError
         When called with a value that an annotation does not admit.
+    UnknownArgumentError
+        When called with an argument that the function does not have.
 
     Examples
     --------
@@ -721,8 +797,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        door.check(args, kwargs)
-        return function(*args, **kwargs)
+        by_place, by_name = door.check(args, kwargs)
+        return function(*by_place, **by_name)
 
     guarded.__door__ = door  # type: ignore[attr-defined]
     return guarded

@@ -267,6 +267,14 @@ def spatial_markov(
         raise OptionError(
             f"condition={condition!r} goes {'without' if group is not None else 'with'} group="
         )
+    unused = {
+        "group_weights": group_weights is not None,
+        "group_states": group_states is not None,
+        "member": member is not True,
+    }
+    if group is None and any(unused.values()):
+        names = ", ".join(f"{name}=" for name, passed in unused.items() if passed)
+        raise OptionError(f"{names} describe the members of group=, which was not passed")
     if permutations and condition != "neighbours":
         raise OptionError(
             "permutations relocate units, which tests neighbours only: pass condition='neighbours'"

@@ -12,11 +12,6 @@ __all__ = ["check_error_components"]
 
 def check_error_components(spec: RegressionSpec, estimator: str, panel: SpatialPanel) -> None:
     """Raise `OptionError` for errors that are not offered in this model."""
-    if spec.random_errors == "bsk" and not spec.has_phi:
-        raise OptionError(
-            "random_errors='bsk' says where random unit effects enter; take effects='random' or "
-            f"'correlated-random', not {spec.effects!r}"
-        )
     if not spec.has_error_components:
         return
     option = "serial=True" if spec.serial else "random_errors='bsk'"

@@ -239,6 +239,11 @@ def _check_options(spec: RegressionSpec, n_periods: int) -> None:
         raise OptionError(f"cutoff_km= is for covariance='conley', not {kind!r}")
     if spec.kernel != "bartlett" and kind != "conley":
         raise OptionError(f"kernel= is for covariance='conley', not {kind!r}")
+    if spec.kernel != "bartlett" and spec.cutoff_km is None:
+        raise OptionError(
+            f"kernel={spec.kernel!r} is how weights fall with distance, and needs cutoff_km=; "
+            "weights over time (lags=) always fall linearly"
+        )
     if spec.lags is not None and kind not in ("conley", "driscoll-kraay"):
         raise OptionError(f"lags= is for covariance='conley' or 'driscoll-kraay', not {kind!r}")
     if spec.lags is not None and not 0 <= spec.lags < n_periods:

@@ -134,6 +134,11 @@ def check_estimator(
             "two-stage least squares has no incidental parameters to correct for; leave "
             f"correction='auto', not {correction!r}"
         )
+    if spec.covariance == "expected":
+        raise OptionError(
+            "covariance='expected' is the information of a likelihood, which two-stage least "
+            "squares does not have; use 'observed', for errors of equal variance, or 'robust'"
+        )
     if spec.has_lam and spec.covariance == "driscoll-kraay":
         raise OptionError(
             f"covariance={spec.covariance!r} is not offered for lam by estimator='gs2sls'; use "

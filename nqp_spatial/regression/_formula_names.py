@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.regression._formula_functions import function_names
 
-__all__ = ["advice", "argument", "names_in", "quoted", "shortened", "uncoloured"]
+__all__ = ["BACKTICKS", "advice", "argument", "names_in", "quoted", "shortened", "uncoloured"]
 
 
 def quoted(name: str) -> str:
@@ -53,6 +53,13 @@ def advice(formula: str, known: Iterable[str]) -> str:
         f". The column {longest!r} has signs that formulas read as something else: write "
         f"{quoted(longest)}, in backticks"
     )
+
+
+#: Where a formula cannot be read and no column of the panel explains why.
+BACKTICKS = (
+    ". Names of columns with blanks, brackets, percent or other signs are written in backticks: "
+    "`GDP (yuan)`"
+)
 
 
 def names_in(names: str | Iterable[str], option: str) -> tuple[str, ...]:

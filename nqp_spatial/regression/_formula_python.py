@@ -26,7 +26,7 @@ from nqp_spatial.regression._formula_functions import (
     UNSAFE,
     Functions,
 )
-from nqp_spatial.regression._formula_names import advice, argument, shortened
+from nqp_spatial.regression._formula_names import BACKTICKS, advice, argument, shortened, uncoloured
 
 __all__ = ["PythonReader", "columns_in"]
 
@@ -59,6 +59,11 @@ class PythonReader:
         """Return the error, with advice on columns whose names need backticks."""
         text = f"{argument(self.name)} {shortened(self.formula)} {words}"
         return OptionError(text + advice(self.formula, self.known))
+
+    def unreadable(self, error: BaseException) -> OptionError:
+        """Return the error for text that is no formula, often because of a column's odd name."""
+        named = advice(self.formula, self.known)
+        return self.refused(f"cannot be read: {uncoloured(error)}{'' if named else BACKTICKS}")
 
     def outside(self, what: str) -> OptionError:
         """Return the error for a part that is not supported."""

@@ -14,7 +14,6 @@ from nqp_spatial.regression._formula_functions import (
     SIGNS,
     Functions,
 )
-from nqp_spatial.regression._formula_names import uncoloured
 from nqp_spatial.regression._formula_python import PythonReader, columns_in
 
 __all__ = ["FormulaReader"]
@@ -42,7 +41,7 @@ class FormulaReader(PythonReader):
         except (RecursionError, MemoryError) as error:
             raise self.refused("cannot be read: it is nested too deeply") from error
         except (FormulaicError, SyntaxError, ValueError) as error:
-            raise self.refused(f"cannot be read: {uncoloured(error)}") from error
+            raise self.unreadable(error) from error
         wanted = 1 if self.name == "formula" else 0
         if self.tildes != wanted:
             raise self.refused(

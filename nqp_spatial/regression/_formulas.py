@@ -16,7 +16,7 @@ import numpy as np
 
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formula_functions import NUMERIC, Functions, checked_functions
-from nqp_spatial.regression._formula_names import argument, names_in, quoted, uncoloured
+from nqp_spatial.regression._formula_names import argument, names_in, quoted
 from nqp_spatial.regression._formula_python import columns_in
 from nqp_spatial.regression._formula_reader import FormulaReader
 
@@ -137,7 +137,7 @@ def read_formula(
     except OptionError:
         raise
     except (FormulaicError, SyntaxError, ValueError, RecursionError, TypeError) as error:
-        raise reader.refused(f"cannot be read: {uncoloured(error)}") from error
+        raise reader.unreadable(error) from error
     if name == "formula":
         reader.require_sides(parsed)
     return ReadFormula(

@@ -23,6 +23,7 @@ from nqp_spatial.regression._estimator import check_estimator, dummies_filtered,
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
 from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
+from nqp_spatial.regression._unused_options import require_used
 from nqp_spatial.regression.covariance.information import Estimate
 from nqp_spatial.regression.estimators import (
     Estimated,
@@ -116,7 +117,8 @@ def fit(
         errors see `random_errors`. The parameter ("random", "phi") is the weight of the unit means:
         ``phi^2 = sigma2 / (sigma2 + T sigma2_mu)``. A cross-section takes "none".
     durbin : str or list of str, optional
-        The regressors to lag, if not all: a column, a list, or the right side of a formula.
+        The regressors to lag, if not all: a column, a list, or the right side of a formula. For
+        models with W X only: slx, sdm, sdem, gns.
     time_lag, space_time_lag : bool
         Whether y_(t-1) and W y_(t-1) enter. The first period then serves only as the lagged value
         of the second.
@@ -195,7 +197,8 @@ def fit(
         are uncorrelated; between points, or centroids of polygons, as for weights. Variances have
         the factor ``(N - 1) / (N - K)``.
     kernel : {"bartlett", "uniform"}
-        How the weight of a pair falls from one to zero until there: linearly, or not at all.
+        How the weight of a pair falls from one to zero until there: linearly, or not at all. With
+        `cutoff_km` only.
     lags : int, optional
         With "conley": periods over which errors of one unit are correlated, with weights ``1 - h /
         (lags + 1)`` (none by default). With "driscoll-kraay": as there (by default ``4 (T /
@@ -227,7 +230,7 @@ def fit(
     Raises
     ------
     OptionError
-        If options are unknown or incompatible.
+        If options are unknown or incompatible, or the model has no use for one of them.
     PanelError
         If data are missing, undefined or unbalanced; the cells are named.
     UnmatchedIdsError
@@ -279,6 +282,15 @@ def fit(
     check_options(
         model=model, effects=effects, correction=correction, covariance=covariance,
         estimator=estimator,
+    )  # fmt: skip
+    if durbin is not None and not isinstance(durbin, str):
+        durbin = list(durbin)
+    require_used(
+        model, effects,
+        {
+            "durbin": durbin, "correction": correction, "logdet": logdet, "estimator": estimator,
+            "random_errors": random_errors, "endogenous": endogenous, "instruments": instruments,
+        },
     )  # fmt: skip
     _check_shape(panel, effects, dynamic=time_lag or space_time_lag)
     if covariance == "driscoll-kraay":
@@ -361,6 +373,11 @@ def parts_data(
         Unit effects are transformed away. ``auto`` subtracts the bias due to period dummies.
     """
     _check_shape(panel, effects, dynamic=False)
+    if durbin is not None and not terms.x:
+        raise OptionError(
+            "durbin= names the regressors whose lag W X enters, and lag_regressors=False takes "
+            "none; leave one of them out"
+        )
     if covariance == "robust" and estimator != "gs2sls":
         instead = "estimator='gs2sls', or " if estimator else ""
         raise OptionError(

@@ -69,7 +69,8 @@ class InteractiveEffectsResult(CoefficientTable, Displayed):
     tests : TestSet
         ``Pesaran CD, factors left in``: of the residuals of the first step, which contain the
         factors: whether they are needed; ``Juodis-Reese CD``: of the residuals without the factors,
-        whether dependence remains; ``J``: whether the instruments are valid.
+        whether dependence remains (its random signs go with the sorted residuals, so that the
+        order and the names of units do not matter); ``J``: whether the instruments are valid.
 
     Examples
     --------
@@ -210,7 +211,10 @@ def interactive_effects(
     is_dynamic = time_lag or space_time_lag
     _require_periods(panel, is_dynamic, (factors, regressor_factors))
     if model == "sar" and durbin is not None:
-        raise OptionError("durbin= names regressors to lag, and model='sar' lags none; model='sdm'")
+        raise OptionError(
+            "durbin= names the regressors whose lag W X enters, and model='sar' has no W X; use "
+            "model='sdm', or leave durbin out"
+        )
     draft = RegressionSpec(
         formula, "", (), (), model, effects, "none", "cluster", time_lag, space_time_lag,
         estimator="gs2sls",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import TestSet, critical_value, two_sided_p, wald_test
+from nqp_spatial.core.near_names import ARGUMENTS, near
 from nqp_spatial.core.options import (
     Jobs,
     Level,
@@ -18,7 +19,6 @@ from nqp_spatial.core.options import (
     Range,
     Seed,
     checked,
-    near,
     rules_of,
 )
 from nqp_spatial.core.panel import SpatialPanel
@@ -27,6 +27,7 @@ from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
 from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._formulas import names_in
+from nqp_spatial.regression._unused_options import unused_options
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
@@ -247,7 +248,9 @@ def mediation(
     progress : bool
         Whether to show a progress bar of the bootstrap.
     **options
-        Passed on to `fit` for both models: ``time_lag``, ``covariance``, ``durbin``, and so on.
+        Passed on to `fit` for both models: ``time_lag``, ``covariance``, ``durbin``, and so on. If
+        the models differ (`mediator_options`), one that only one of them has a use for is passed on
+        to that one.
 
     Returns
     -------
@@ -288,10 +291,13 @@ def mediation(
     >>> res.frame["path"].unique().tolist()[:3]
     ['mediated', 'x_i-m_i-y_i', 'x_i-m_j-y_i']
     """
-    common: dict[str, Any] = {"weights": weights, "model": model, "effects": effects, **options}
+    own = _mediator_options(mediator_options or {})
+    common: dict[str, Any] = {"weights": weights, "model": model, "effects": effects}
+    of_mediator = {**common, **own}
+    shared, further = _shared_options(options, common, of_mediator)
     arguments = (
-        {"formula": outcome, **common},
-        {**common, "formula": mediator, **_mediator_options(mediator_options or {})},
+        {"formula": outcome, **common, **shared},
+        {**common, "formula": mediator, **further, **own},
     )
     first, second = (fit(panel=panel, **each) for each in arguments)
     models = BothModels(panel, first, second, arguments)
@@ -362,15 +368,34 @@ def mediation(
 def _mediator_options(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the options of the mediator's model; refuse what is no option of `fit`."""
     rules = {name: rule for name, rule in rules_of(fit).items() if name not in ("formula", "panel")}
+    taken: dict[str, object] = {}
     for name, value in options.items():
         if name not in rules:
-            hint = near(name, rules)
+            hint = near(name, rules, ARGUMENTS)
             raise OptionError(
                 f"mediator_options has {name!r}, which is no option of a model; "
                 f"{hint + ' ' if hint else ''}known are {', '.join(rules)}"
             )
-        rules[name].require(f"mediator_options[{name!r}]", value)
-    return options
+        taken[name] = rules[name].require(f"mediator_options[{name!r}]", value)
+    return taken
+
+
+def _shared_options(
+    options: Mapping[str, Any], outcome: Mapping[str, Any], mediator: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the common options that each of two models has a use for.
+
+    One that neither has a use for goes to both, so that `fit` refuses it.
+    """
+    of_outcome, of_mediator = (
+        unused_options(each["model"], each["effects"], {**options, **each})
+        for each in (outcome, mediator)
+    )
+    neither = set(of_outcome) & set(of_mediator)
+    return (
+        {k: v for k, v in options.items() if k in neither or k not in of_outcome},
+        {k: v for k, v in options.items() if k in neither or k not in of_mediator},
+    )
 
 
 def _variables(

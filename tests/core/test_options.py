@@ -28,7 +28,7 @@ from nqp_spatial.core.options import (
     rules_of,
 )
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import OptionError, PanelError
+from nqp_spatial.errors import OptionError, PanelError, UnknownArgumentError
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -79,7 +79,7 @@ REFUSED = {
     str | Path: [3, b"a", None],
     Hashable: [["a"], {}, (1, [])],
     Callable[[float], float]: ["len", None],
-    Literal["a", "b"] | None: ["A", "c", 3, ["a"], np.array(["a"])],
+    Literal["a", "b"] | None: ["ab", "c", "", " ", 3, ["a"], np.array(["a"])],
     Sequence[str]: ["ab", ["a", 3], {"a"}, {"a": 1}, iter("a"), 3, None, np.array([["a"]])],
     Sequence[float]: [[1, "a"], [NAN], pd.DataFrame({"a": [1.0]}), 3],
     Iterable[str]: ["ab", 3, [1], {1}],
@@ -122,7 +122,10 @@ def test_rules_refuse_and_name_the_argument(annotation):
             "rows",
             "one of 'row', 'none', got 'rows' (str); did you mean 'row'?",
         ),
-        (Literal["two-way", "unit"], "Two-Way", "did you mean 'two-way'?"),
+        (Literal["two-way", "unit"], "Two-Ways", "did you mean 'two-way'?"),
+        (Literal["two-way", "unit"], "fe", "did you mean 'unit' or 'two-way'?"),
+        (Literal["sar", "sdm"] | float, "SDMM", "did you mean 'sdm'?"),
+        (Sequence[Literal["sar", "sdm"]], ["SDM", "sam"], "element 1 is 'sam' (str)"),
         (Level, 95, "a number between 0 and 1, got 95 (int); 95 % is written 0.95"),
         (Level, "a", "a number between 0 and 1, got 'a' (str)"),
         (
@@ -212,11 +215,71 @@ def test_keywords_of_a_typed_dict(lisa):
         drawn(lisa[0], width=0)
 
 
-def test_python_speaks_of_missing_and_unknown_arguments():
+def test_python_speaks_of_missing_arguments():
     with pytest.raises(TypeError, match=r"missing 1 required positional argument"):
         drawn()
-    with pytest.raises(TypeError, match=r"unexpected keyword argument 'levle'"):
-        nq.esda.moran(nq.datasets.us_income(), "x", levle=3)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda p: nq.esda.moran(p, "x", levle=3), "moran has no option 'levle'; known are panel"),
+        (lambda p: nq.esda.moran(p, "x", permuations=9), "did you mean 'permutations'?"),
+        (lambda p: nq.esda.moran(p, "x", W=3), "no option 'W'; did you mean 'weights'?"),
+        (lambda p: nq.plots.choropleth(p, "x", figure_width=3), "did you mean 'width'?"),
+        (lambda p: nq.fit("y ~ x", p, w=3), "fit has no option 'w'; did you mean 'weights'?"),
+        (
+            lambda p: nq.fit("y ~ x", p, None, "sdm"),
+            "1 more; pass the others by name, as in mo",
+        ),
+        (lambda p: p.select(period=[2000]), "SpatialPanel.select has no option 'period'; did you"),
+        (lambda p: nq.SpatialPanel(p.frame, id="x"), "SpatialPanel has no option 'id'; did you"),
+        (lambda p: nq.datasets.us_income(1), "us_income takes nothing by position, got 1 more"),
+        (lambda p: nq.datasets.us_income(a=1), "us_income has no options, got 'a'"),
+    ],
+)
+def test_arguments_that_a_function_does_not_have(call, words):
+    with pytest.raises(UnknownArgumentError) as caught:
+        call(nq.datasets.us_income())
+    assert words in str(caught.value)
+    assert isinstance(caught.value, TypeError) and isinstance(caught.value, OptionError)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "spelled"),
+    [
+        (Literal["sar", "sdm"], "SDM", "sdm"),
+        (Literal["two-way", "unit"] | None, "Two Way", "two-way"),
+        (Literal["two-way", "unit"], "twoway", "two-way"),
+        (Literal["T", "L"], "t", "T"),
+        (Literal["sar", "SAR"], "Sar", None),  # which of them is not known
+        (Literal["sar"] | float, " SAR ", "sar"),
+        (str | Literal["sar"], "SAR", "SAR"),  # a string may be anything
+        (Sequence[Literal["sar", "sdm"]], ("SAR", "sdm"), ["sar", "sdm"]),
+        (Mapping[str, Literal["x", "none"]], {"a": "None"}, {"a": "none"}),
+        (tuple[Literal["x"], float], ("X", 1.0), ("x", 1.0)),
+    ],
+)
+def test_choices_are_taken_in_any_case(annotation, value, spelled):
+    rule = rule_of(annotation)
+    if spelled is None:
+        with pytest.raises(OptionError):
+            rule.require("option", value)
+    else:
+        assert rule.require("option", value) == spelled
+
+
+def test_functions_are_given_the_choice_as_it_is_written_in_their_annotations():
+    class Kinds(TypedDict, total=False):
+        side: Literal["own", "sent"]
+
+    @checked
+    def kinds(
+        first: Literal["a", "b"], *, models: Sequence[Literal["sar"]] = (), **more: Unpack[Kinds]
+    ) -> object:
+        return first, models, more
+
+    assert kinds("A", models=["SAR"]) == ("a", ["sar"], {})
 
 
 def test_a_checked_function_looks_like_itself():

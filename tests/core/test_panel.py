@@ -275,13 +275,37 @@ def test_geometry_errors(frame, shapes):
     with pytest.raises(GeometryError, match="1 units have no geometry: 'a'"):
         panel_of(frame, geometry=empty)
     with pytest.raises(
-        GeometryError, match="geometry must be a GeoDataFrame or GeoSeries or None, got DataFrame"
+        GeometryError,
+        match="geometry must be a GeoDataFrame or GeoSeries, the name of a map of the package, or "
+        "None, got DataFrame",
     ):
         panel_of(frame, geometry=pd.DataFrame(shapes.drop(columns="geometry")))
     with pytest.raises(GeometryError, match="pass geometry="):
         panel_of(frame).require_geometry()
     with pytest.raises(OptionError, match="extra_shapes must be"):
         panel_of(frame, geometry=shapes, extra_shapes="ignore")
+
+
+def test_complete_words_do_not_hinder_interpolation():
+    frame = pd.DataFrame(
+        {"id": [1] * 3 + [2] * 3, "t": [1, 2, 3] * 2, "x": [1.0, None, 3.0, 1.0, 1.0, 1.0],
+         "side": ["w"] * 3 + ["e"] * 3}
+    )  # fmt: skip
+    panel = nq.SpatialPanel(frame, unit="id", period="t")
+    filled = panel.balance(how="interpolate", columns=["x", "side"])
+    assert filled.wide("x").loc[1].tolist() == [1, 2, 3]
+    with pytest.raises(UnbalancedPanelError, match="'side' are not numeric"):
+        nq.SpatialPanel(frame.drop(index=1), unit="id", period="t", balanced=False).balance(
+            how="interpolate"
+        )
+
+
+def test_whole_numbers_stay_whole_when_units_are_dropped():
+    frame = pd.DataFrame({"id": [1, 1, 2, 3, 3], "t": [1, 2, 1, 1, 2], "centre": [0, 0, 1, 1, 1]})
+    panel = nq.SpatialPanel(frame, unit="id", period="t", balanced=False)
+    for how in ("drop-units", "drop-periods"):
+        assert panel.balance(how=how).frame["centre"].dtype.kind == "i"
+    assert panel.balance(how="drop-units").frame["centre"].tolist() == [0, 0, 1, 1]
 
 
 def test_geometries_without_data_go_only_if_asked_and_noted(frame, shapes):

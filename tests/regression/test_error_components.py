@@ -237,10 +237,9 @@ def test_effects_words_and_correlated_random_effects(neighbours):
     assert "unit effects not spatial (Baltagi, Song and Koh), serially correlated errors" in words
     assert ("mean", "x") in res.params.index
     assert np.isfinite(res.effects(seed=1).frame["std_error"]).all()
-    # Without spatial errors both forms are the same model.
-    lag = {form: nq.fit("y ~ x", panel, w, model="sar", effects="random", random_errors=form)
-           for form in ("kkp", "bsk")}  # fmt: skip
-    assert lag["kkp"].params.equals(lag["bsk"].params)
+    # Without spatial errors both forms would be the same model.
+    with pytest.raises(OptionError, match="model='sar' has none; use model='sem', 'sdem', 'sac'"):
+        nq.fit("y ~ x", panel, w, model="sar", effects="random", random_errors="bsk")
 
 
 def test_options(neighbours):

@@ -447,3 +447,14 @@ def test_no_regressors_and_no_weights(odd):
     )
     with pytest.raises(OptionError, match="no coefficients to estimate"):
         nq.fit("y ~ 1", panel, model="ols")
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ GDP %", "y ~ log(人均GDP（元）)", "y ~ my column", "y ~ x (y%)"]
+)
+def test_what_cannot_be_read_is_shown_plainly_with_advice_on_backticks(formula):
+    with pytest.raises(OptionError) as caught:
+        columns_of(formula)
+    message = str(caught.value)
+    assert "in backticks: `GDP (yuan)`" in message
+    assert not {"\x1b", "⧛", "⧚"} & set(message) and "[0m" not in message and "[1;" not in message

@@ -189,11 +189,42 @@ def test_the_dependence_test_has_its_size_after_factors_are_removed():
         u = rng.normal(size=(60, 1)) * rng.normal(size=15) * 2 + rng.normal(size=(60, 15))
         _, _, right = scipy.linalg.svd(u, full_matrices=False)
         e = u - u @ np.outer(right[0], right[0])
-        rejections += [weighted_cd(e).p_value < 0.05, pesaran_cd(e).p_value < 0.05]
+        tests = [weighted_cd(e), pesaran_cd(e)]
+        rejections += [test.p_value < 0.05 for test in tests]
     assert 0.01 <= rejections[0] / 200 <= 0.11
     # More than 4 ln n periods: large correlations count.
     u = rng.normal(size=(60, 1)) * rng.normal(size=30) * 2 + rng.normal(size=(60, 30))
     assert weighted_cd(u).p_value < 1e-6
+
+
+def test_the_dependence_test_does_not_depend_on_the_order_of_units():
+    e = np.random.default_rng(3).normal(size=(40, 20))
+    e[7] = e[3]  # equal series are interchangeable
+    here = weighted_cd(e)
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(40)
+        there = weighted_cd(e[order])
+        assert there.statistic == pytest.approx(here.statistic, rel=1e-12)
+        assert there.p_value == pytest.approx(here.p_value, rel=1e-11)
+    assert weighted_cd(-3 * e).statistic == pytest.approx(here.statistic, rel=1e-12)
+    assert weighted_cd(e, seed=1).statistic != pytest.approx(here.statistic, rel=1e-3)
+
+
+def test_tests_of_a_model_do_not_depend_on_the_names_of_units():
+    """A panel sorts its units: other names are another order."""
+    w = grid(5)
+    panel, _ = simulated(w, 12, 7)
+    names = dict(zip(panel.units, np.random.default_rng(8).permutation(panel.units), strict=True))
+    frame = panel.frame.reset_index()
+    moved = nq.SpatialPanel(
+        frame.assign(unit=frame["unit"].map(names)), unit="unit", period="period"
+    )
+    edges = pd.DataFrame(w.sparse.toarray(), panel.units, panel.units).rename(names, axis=0)
+    other = nq.weights.from_dense(edges.rename(names, axis=1))
+    here = interactive_effects("y ~ x1 + x2", panel, w).tests.frame
+    there = interactive_effects("y ~ x1 + x2", moved, other).tests.frame
+    numbers = ["statistic", "p_value"]
+    np.testing.assert_allclose(there[numbers].astype(float), here[numbers].astype(float), rtol=1e-6)
 
 
 def test_a_factor_is_not_a_spillover():
@@ -280,7 +311,7 @@ def test_too_few_periods_are_refused(options, words):
 @pytest.mark.parametrize(
     ("formula", "options", "error", "words"),
     [
-        ("y ~ x1 + x2", {"durbin": "x1"}, OptionError, "model='sar' lags none"),
+        ("y ~ x1 + x2", {"durbin": "x1"}, OptionError, "model='sar' has no W X"),
         ("y ~ 1", {}, OptionError, "has no regressors"),
         ("y ~ x1 + trend", {}, AbsorbedRegressorError, "'trend' are equal for all units"),
     ],

@@ -378,7 +378,7 @@ def test_check_finds_gaps_and_what_cannot_be_logged(files):
     (files / "gaps.toml").write_text(text.replace('= "lgsp"', '= "lgsp"\nlogs = true'))
     failures = "\n".join(levels(check(files / "gaps.toml"), "fails"))
     assert "lpc is missing in 2 cells of 2 units" in failures
-    assert 'balance = "drop-units" (leaves 46 units)' in failures
+    assert 'balance = "drop-units" (leaves 46 of 48 units)' in failures
     assert "lgsp is not positive in" in failures
     (files / "logs.toml").write_text(text.replace('"gaps.csv"', '"gaps.csv"\nlogs = ["lgsp"]'))
     assert "'log_lgsp' is undefined" in "\n".join(levels(check(files / "logs.toml"), "fails"))
@@ -393,8 +393,9 @@ def test_starter_reads_back_and_names_every_key(files):
     assert config.groups.centre == "south"
     assert config.groups.region == "region"
     for table, model in TABLES.items():
-        for key in model.model_fields:
+        for key in model.model_fields.keys() - {"aliases"}:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), (table, key)
+    assert "\n[data.aliases]\n" in text
     # What stands behind # are the defaults: taking the # away changes nothing but the hints.
     bare = "\n".join(
         line.removeprefix("# ")

@@ -136,11 +136,13 @@ def test_requirements_are_those_of_the_package():
     lines = importlib.metadata.requires("nqp-spatial")
     required = {line for line in lines if "extra ==" not in line.replace("'", '"')}
     assert len(requirements()) == len(required) >= 20
-    assert {"formulaic", "statsmodels", "numba", "maketables", "mapclassify"} <= set(requirements())
+    assert {"formulaic", "statsmodels", "numba", "python-docx", "mapclassify"} <= set(
+        requirements()
+    )
     assert not {"spreg", "giddy", "sphinx"} & set(requirements())
 
 
-@pytest.mark.parametrize("package", ["formulaic", "numba", "maketables", "great-tables", "pyproj"])
+@pytest.mark.parametrize("package", ["formulaic", "numba", "python-docx", "et-xmlfile", "pyproj"])
 def test_an_upgrade_of_any_package_changes_the_key(folder, monkeypatch, package):
     config = read_config(settings_of(folder))
     before = study_cache.base_key(config, "")

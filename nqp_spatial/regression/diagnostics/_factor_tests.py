@@ -25,7 +25,8 @@ def weighted_cd(residuals: np.ndarray, seed: int = 0) -> HypothesisTest | NotApp
     residuals : ndarray
         Shape (n, T), T at least 3.
     seed : int
-        Of the signs.
+        Of the signs. They are drawn for units sorted by the size of their residuals, so that the
+        test depends neither on the order of units nor on their names.
 
     Returns
     -------
@@ -57,6 +58,8 @@ def weighted_cd(residuals: np.ndarray, seed: int = 0) -> HypothesisTest | NotApp
     z = residuals - residuals.mean(axis=1, keepdims=True)
     lengths = np.sqrt((z**2).sum(axis=1, keepdims=True))
     z = np.divide(z, lengths, out=np.zeros_like(z), where=lengths > 0)
+    # Signs are independent of the residuals in whatever order these come; this one has no names.
+    z = z[np.lexsort(np.abs(z).T[::-1])]
     signs = np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size=(_SIGNS, n))
     pairs = (((signs @ z) ** 2).sum(axis=1) - n) / 2
     statistic = float(np.sqrt(2 * periods / (n * (n - 1))) * pairs.sum() / np.sqrt(_SIGNS))

@@ -16,6 +16,7 @@ from nqp_spatial.core.options import Draws, Jobs, PassedTo, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import NqpError, NqpWarning, OptionError
+from nqp_spatial.regression._unused_options import divided_options
 from nqp_spatial.regression.diagnostics._criteria import criteria_of, notes_on_criteria
 from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.fit import fit
@@ -239,7 +240,8 @@ def robustness(
     progress : bool
         Whether to show a progress bar.
     **options
-        Passed on to `fit`.
+        Passed on to `fit`. An option that only some models have a use for, such as ``durbin``, is
+        passed on to these, and a note names the others.
 
     Returns
     -------
@@ -250,7 +252,8 @@ def robustness(
     Raises
     ------
     OptionError
-        If a list is empty. If no model can be fitted, the error of `fit` is passed on.
+        If a list is empty, or no model has a use for an option. If no model can be fitted, the
+        error of `fit` is passed on.
 
     Examples
     --------
@@ -279,11 +282,9 @@ def robustness(
     # derived from the matrix are shared by all models of the task; it starts with an empty cache,
     # so that results do not depend on earlier fits.
     matched = {name: as_weights(candidate) for name, candidate in weights.items()}
+    divided, unused = divided_options(lists["models"], lists["effects"], options)
     pairs = list(product(lists["formulas"], lists["weights"]))
-    tasks = (
-        delayed(_fit_all)(formula, panel, matched[name], lists["models"], lists["effects"], options)
-        for formula, name in pairs
-    )
+    tasks = (delayed(_fit_all)(formula, panel, matched[name], divided) for formula, name in pairs)
     results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     fitted = tqdm(results, total=len(pairs), desc="weights x formulas", disable=not progress)
     by_pair = dict(zip(pairs, fitted, strict=True))
@@ -307,9 +308,12 @@ def robustness(
             effects=tuple(lists["effects"]),
             **options,
         ),
-        notes=tuple(
-            t("{model} could not be fitted: {reason}", model=name, reason=str(error))
-            for name, error in errors.items()
+        notes=(
+            *unused,
+            *(
+                t("{model} could not be fitted: {reason}", model=name, reason=str(error))
+                for name, error in errors.items()
+            ),
         ),
     )
 
@@ -322,13 +326,11 @@ def _fit_all(
     formula: str,
     panel: SpatialPanel,
     weights: SpatialWeights,
-    models: list[Model],
-    effects: list[Effects],
-    options: dict[str, object],
+    divided: dict[tuple[str, str], dict[str, Any]],
 ) -> dict[tuple[str, str], RegressionResult | NqpError]:
     fresh = replace(weights, cache={})
     outcomes: dict[tuple[str, str], RegressionResult | NqpError] = {}
-    for model, kind in product(models, effects):
+    for (model, kind), options in divided.items():
         try:
             outcomes[model, kind] = fit(formula, panel, fresh, model=model, effects=kind, **options)  # type: ignore[arg-type]
         except NqpError as error:
