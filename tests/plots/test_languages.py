@@ -21,13 +21,7 @@ from nqp_spatial.plots.charts.composite import weighting_words
 from tests.messages import catalogue, templates
 
 PLOTS = Path(nq.plots.__file__).parent
-<<<<<<< HEAD
-NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save", "theme"})
-||||||| 3dc3a99
-NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save"})
-=======
-NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save"})
->>>>>>> explore
+NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save", "theme"})
 
 
 def texts(drawn):
