@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.text import join, label, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import number, p_words
+from nqp_spatial.report.study.numerals import number
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["association"]

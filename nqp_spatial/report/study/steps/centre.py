@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from nqp_spatial.core.number_format import interval_texts
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.regression._formulas import terms_of
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import equal_decimals
 from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step, name_of
 
 __all__ = ["centre"]
@@ -35,7 +35,7 @@ def _read(names: Names) -> StepOutput:
     errors = split.std_errors.xs("spatial", level="block")
     for (_, part), value in rho.items():
         error = errors.xs(part, level="part").iloc[0]
-        numbers = equal_decimals(value, error)
+        numbers = interval_texts(value, error)
         output.say(t("rho, {part}: {rho} (s.e. {error}).",
                      part=part, rho=numbers[0], error=numbers[1]))  # fmt: skip
     for number, (name, matrix) in enumerate(names["matrices"].items(), start=1):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import p_words, periods_words
+from nqp_spatial.report.study.numerals import periods_words
 from nqp_spatial.report.study.page import tests_of
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 

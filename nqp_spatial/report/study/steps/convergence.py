@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.text import Message, label, t, translate
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import number, p_words
+from nqp_spatial.report.study.numerals import number
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["convergence"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from nqp_spatial.core.number_format import interval_texts
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.regression import RegressionResult
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import equal_decimals
 from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step
 
 __all__ = ["model"]
@@ -33,7 +33,7 @@ def _read(names: Names) -> StepOutput:
     output, result = StepOutput(), names["result"]
     output.note(result.notes)
     if ("spatial", "rho") in result.params.index:
-        rho, error = equal_decimals(result.params["spatial", "rho"],
+        rho, error = interval_texts(result.params["spatial", "rho"],
                                     result.std_errors["spatial", "rho"])  # fmt: skip
         output.say(
             t(
@@ -78,7 +78,7 @@ def _headlines(output: StepOutput, variable: str, rows: pd.DataFrame) -> None:
         row = rows.loc[effect]
         if pd.isna(row["p_value"]):  # zero by construction
             continue
-        estimate, low, high = equal_decimals(*row[["estimate", "conf_low", "conf_high"]])
+        estimate, low, high = interval_texts(*row[["estimate", "conf_low", "conf_high"]])
         interval = t("[{low}, {high}]", low=low, high=high)
         if row["conf_low"] <= 0 <= row["conf_high"]:
             interval = t("{interval}, not significantly different from zero", interval=interval)
@@ -98,7 +98,7 @@ def _effects_of(variable: str, rows: pd.DataFrame) -> Message:
 
 
 def _reading(row: pd.Series) -> Message:
-    numbers = equal_decimals(row["estimate"], row["conf_low"], row["conf_high"])
+    numbers = interval_texts(row["estimate"], row["conf_low"], row["conf_high"])
     values = dict(zip(("estimate", "low", "high"), numbers, strict=True))
     if row["conf_low"] > 0 or row["conf_high"] < 0:
         return t("{estimate} [{low}, {high}]", **values)
