@@ -73,7 +73,7 @@ class StepOutput:
     def note(self, notes: Iterable[str]) -> None:
         """Add the notes of a result."""
         for note in notes:
-            self.say(t("Note: {words}", words=translate(note).rstrip(".。")))
+            self.say(t("Note: {words}.", words=translate(note).rstrip(".。")))
 
     def show(
         self, caption: str, table: pd.DataFrame, *, columns: Domains = "column",

@@ -8,11 +8,12 @@ from nqp_spatial.core.number_format import interval_texts
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.regression import RegressionResult
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step
+from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step, name_of
 
 __all__ = ["model"]
 
 _MOST_HEADLINES = 3  # variables
+_GREEK = {"rho": "ρ", "lam": "λ", "tau": "τ", "eta": "η", "sigma2": "σ²"}
 _COLUMNS = [
     "variable", "effect", "estimate", "std_error", "p_value", "conf_low", "conf_high",
 ]  # fmt: skip
@@ -21,11 +22,15 @@ _COLUMNS = [
 def model(config: StudyConfig) -> Step:
     """Estimate the model and its effects."""
     title = t("The model")
-    if not config.model.formula:
+    formula = config.model.formula
+    if not formula:
         return left_out("model", title, t("[model] formula is not given"))
     figures = []
     if config.has_effects:
-        figures = [("effects", t("Direct, indirect and total effects with 95 % intervals."))]
+        outcome = name_of(config, formula.partition("~")[0].strip(" `"))
+        caption = t("Direct, indirect and total effects on {outcome}, with 95 % intervals.",
+                    outcome=outcome)  # fmt: skip
+        figures = [("effects", caption)]
     return make_step("model", title, config, _read, figures=figures)
 
 
@@ -45,7 +50,7 @@ def _read(names: Names) -> StepOutput:
                         t("standard error {error}", error=error))  # fmt: skip
     if "effects" in names:
         _show_effects(output, names["effects"].frame, result)
-    table = result.frame.rename(result.label, level=1)
+    table = result.frame.rename(result.label, level=1).rename(_GREEK, level=1)
     output.show(t("Coefficients of the model"), table, rows=("block", None), files=["model"])
     return output
 
