@@ -174,7 +174,8 @@ def test_numbers_of_the_page_are_those_of_the_api(done, files):
         line, row = lines[f"Private capital: {term}"], effects.loc["lpc", effect]
         shown = [line.value, *re.findall(r"[−\d.]+", line.detail)[:2]]
         values = [float(text.replace("−", "-")) for text in shown]
-        np.testing.assert_allclose(values, row[["estimate", "conf_low", "conf_high"]], atol=6e-4)
+        expected = row[["estimate", "conf_low", "conf_high"]].astype(float)
+        np.testing.assert_allclose(values, expected, atol=6e-4)
     beta = nq.convergence.beta(panel, "lgsp", logs=False).frame.loc[("all", "coefficient")]
     speed = lines["Speed of β convergence"].value.removesuffix(" %").replace("−", "-")
     assert float(speed) == pytest.approx(100 * beta["speed"], abs=0.0051)
@@ -604,7 +605,8 @@ def test_what_results_say_is_chinese_too(chinese):
              "Bera", "Koenker", "Bassett", "study", "skip", "esda", "lisa", "composite",
              "nqp_spatial", "rank_intervals", "CRITIC", "Dagum", "Silverman",
              "Queen", "Prais", "Bartholomew", "error", "BSJK", "Wooldridge", "log_t",
-             "LISA", "Word", "LaTeX", "club_members", "beta_spatial"}  # fmt: skip
+             "LISA", "Word", "LaTeX", "club_members", "beta_spatial",
+             "explore", "html"}  # fmt: skip
     assert set(re.findall(r"[A-Za-z_]{4,}", plain)) - user_words - known == set()
 
 
