@@ -103,7 +103,7 @@ def test_charts_know_fixed_fields_only(income, w):
     (variable,) = data["variables"]
     text = json.dumps([data["map"], variable["chart"], variable["lines"]])
     fields = set(re.findall(r'"field": "(.*?)"', text))
-    assert fields == {"h", "v", "x", "y", "i", "fill"}
+    assert fields == {"h", "v", "x", "y", "i", "fill", "tint"}
     assert layers(variable["lines"])["marked"]["encoding"]["y"]["title"] == column
     assert variable["label"] == column
 
@@ -130,6 +130,16 @@ def test_missing_values_have_no_class_and_no_point(income, w):
     z = (known - known.mean()) / known.std(ddof=0)
     ca = panel.units.get_loc("CA")
     assert variable["x"][ca][year] == pytest.approx(z["CA"], rel=1e-4)
+
+
+def test_a_period_of_equal_values_has_no_scatter(income, w):
+    values = income.frame["income"].astype(float)
+    values.loc[(slice(None), 2003)] = 5.0
+    data = data_of(nq.plots.explore(income.assign(v=values), weights=w, variables=["v"]))
+    (variable,) = data["variables"]
+    assert {row[3] for row in variable["y"]} == {None}
+    assert variable["remarks"][3] == "Moran's I is not computed because values do not differ"
+    assert variable["slopes"][3] is None
 
 
 def test_one_period_has_no_slider_and_one_variable_no_lines(income):

@@ -30,12 +30,12 @@ def shown(tab, page, width=1400):
 
 
 def settled(tab):
-    """Wait until what was asked for is drawn: two frames, and the views' own runs."""
+    """Wait for two frames and the runs of views that the page has begun; begin none."""
     tab.evaluate(
         "(async () => { await explorer.ready;"
         " for (let k = 0; k < 2; k += 1) { await new Promise(r => {"
         " requestAnimationFrame(() => r()); setTimeout(r, 200); });"
-        " for (const v of Object.values(explorer.views)) await v.runAsync(); } })()"
+        " for (const v of Object.values(explorer.views)) await v._running; } })()"
     )
 
 
@@ -276,3 +276,48 @@ def test_hostile_names_are_shown_and_never_run(tab, tmp_path):
     assert all(name in text for name in panel.units[:3])
     options = tab.evaluate("[...document.querySelectorAll('#variable option')].map(o => o.text)")
     assert json.loads(json.dumps(options))[1] == HOSTILE[1]
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+
+def test_a_cell_selects_the_regions_that_made_the_transition(tab, panel, tmp_path):
+    chain = nq.dynamics.markov(panel, "income", states=3, relative=True)
+    page = nq.plots.explore(chain, tmp_path / "chain.html", panel=panel, names="name")
+    shown(tab, page)
+    tab.evaluate("explorer.setPeriod(4)")
+    settled(tab)
+    x, y = tab.evaluate(
+        "(() => { const v = explorer.views.second, o = v.origin(), p = v.padding().left,"
+        " b = v.container().querySelector('canvas').getBoundingClientRect(), c = v.scale('x');"
+        " return [b.left + o[0] + p + c('2') + c.bandwidth() / 2,"
+        " b.top + o[1] + p + v.scale('y')('2') + v.scale('y').bandwidth() / 2]; })()"
+    )
+    click(tab, x, y)
+    values = panel.wide("income") / panel.wide("income").mean()
+    low, high = chain.cuts
+    middle = (values > low) & (values <= high)
+    wanted = np.flatnonzero((middle[1994] & middle[1995]).to_numpy())
+    assert len(wanted)
+    assert marked(tab, "map") == wanted.tolist()
+    assert marked(tab, "lines") == wanted.tolist()
+    assert "1994 → 1995" in tab.evaluate("document.getElementById('marked').textContent")
+    assert tab.complaints() == []
+
+
+def test_clusters_clubs_and_effects_read_well(tab, panel, tmp_path):
+    w = nq.weights.contiguity(panel)
+    lisa = nq.esda.lisa(panel, "income", w, period=2009, seed=0)
+    model = nq.fit("income ~ relative_income", panel, w, effects="unit", model="sar")
+    clubs = nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
+    for name, result in {"lisa": lisa, "model": model, "clubs": clubs}.items():
+        page = nq.plots.explore(result, tmp_path / f"{name}.html", panel=panel, lang="zh")
+        for width in (400, 1400):
+            shown(tab, page, width)
+    # A cluster's units, by its entry of the legend, in Moran's scatter plot.
+    shown(tab, tmp_path / "lisa.html")
+    tab.evaluate("document.querySelector('#legend button').click()")
+    settled(tab)
+    high = np.flatnonzero(lisa.frame["cluster"] == "High-High").tolist()
+    assert marked(tab, "second") == high
+    assert "高-高" in tab.evaluate("document.querySelector('#legend button').textContent")

@@ -72,7 +72,7 @@ def _cells(
     weights: SpatialWeights | None,
 ) -> Cells:
     """Return the matrix of a chain, or those of all conditions one below the other."""
-    states = [str(name) for name in chain.counts.index]
+    states = [_number(name) for name in chain.counts.index]
     rows, starts = states, codes
     heading = t("Transition probabilities")
     row_title = label("column", "own_state")

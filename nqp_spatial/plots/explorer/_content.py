@@ -189,15 +189,15 @@ def classified(
                 each.append(Variable(label, np.full((len(section), 1), -1), []))
                 continue
             bounds = inner_bounds(section, scheme, classes, None, None)
-            own = class_groups(section, bounds, None, cmap, digits)
-            each.append(coded(own, (len(section), 1), label))
+            parts = class_groups(section, bounds, None, cmap, digits)
+            each.append(coded(parts, (len(section), 1), label))
     return replace(coded(groups, table.shape, label), values=numbers, each=each)
 
 
 def coded(groups: Sequence[MapGroup], shape: tuple[int, int], label: str) -> Variable:
     """Return a variable from the groups of a static map; the group without data has no code."""
     codes = np.full(shape, -1)
-    classes = []
+    classes: list[tuple[str, str]] = []
     for group in groups:
         if group.hatched and hex_colour(group.colour) == hex_colour(LIGHT):
             continue

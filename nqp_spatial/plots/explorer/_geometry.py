@@ -34,12 +34,15 @@ class Shapes:
     layers : list of (dict, bool)
         Geometries of the base map, and whether they are areas.
     size : (width, height)
+    has_blanks : bool
+        Whether the base map shows areas that are none of the units.
     """
 
     units: list[dict[str, Any]]
     points: np.ndarray
     layers: list[tuple[dict[str, Any], bool]]
     size: tuple[float, float]
+    has_blanks: bool = False
 
     @property
     def ground(self) -> list[dict[str, Any]]:
@@ -74,7 +77,12 @@ def shapes_of(basemap: Basemap) -> Shapes:
         shapely.get_coordinates(shapely.point_on_surface(units)).round(1),
         layers,
         (float(extent[0] / step), float(extent[1] / step)),
+        _area(basemap.layers) > 1.005 * _area([basemap.shapes]),
     )
+
+
+def _area(frames: list[gpd.GeoDataFrame]) -> float:
+    return float(sum(frame.area.sum() for frame in frames))
 
 
 def _simplified(shapes: np.ndarray) -> np.ndarray:
@@ -133,8 +141,8 @@ def _rings(polygon: Any) -> list[list[list[int]]]:
 def _line(line: Any) -> list[list[int]]:
     points = np.rint(shapely.get_coordinates(line)).astype(int)
     moved = np.r_[True, (np.diff(points, axis=0) != 0).any(axis=1)]
-    whole = points[moved] if moved.sum() >= 4 else points
-    return [[int(x), int(y)] for x, y in whole]
+    distinct = points[moved] if moved.sum() >= 4 else points
+    return [[int(x), int(y)] for x, y in distinct]
 
 
 def _outline(shape: dict[str, Any]) -> dict[str, Any]:

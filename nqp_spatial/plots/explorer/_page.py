@@ -14,21 +14,21 @@ import numpy as np
 from nqp_spatial.core.periods import places_on_axis
 from nqp_spatial.core.text import Message, current_language, t, translate
 from nqp_spatial.plots._theme import LIGHT
-from nqp_spatial.plots.explorer._charts import (
-    bars_chart,
-    cells_chart,
-    lines_chart,
-    map_chart,
-    points_chart,
-)
 from nqp_spatial.plots.explorer._content import Cells, Content, Points, Variable
 from nqp_spatial.plots.explorer._geometry import Shapes
+from nqp_spatial.plots.explorer._lines_chart import lines_chart
+from nqp_spatial.plots.explorer._map_chart import map_chart
+from nqp_spatial.plots.explorer._scatter_charts import bars_chart, cells_chart, points_chart
 
 __all__ = ["page_data", "page_of"]
 
 HERE = Path(__file__).parent
 # What the script needs of the bundle; the rest of its names stay inside.
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
+_PUNCTUATION = {
+    "en": {"comma": ", ", "separator": ", ", "colon": ": ", "bracket": "{name} ({value})"},
+    "zh": {"comma": "，", "separator": "、", "colon": "：", "bracket": "{name}（{value}）"},
+}
 
 
 def page_data(content: Content, shapes: Shapes | None, lang: str) -> dict[str, Any]:
@@ -69,6 +69,7 @@ def page_of(content: Content, shapes: Shapes | None, lang: str) -> str:
         content=content,
         lang="zh-CN" if lang == "zh" else "en",
         has_map=shapes is not None,
+        has_blanks=shapes is not None and shapes.has_blanks,
         has_periods=len(content.periods) > 1,
         has_classes=any(variable.each for variable in content.variables.values()),
         # The three signs that could end or open a script.
@@ -117,21 +118,22 @@ def _variable(
     name = next(key for key, value in content.variables.items() if value is variable)
     lines = series[name]
     source = None if lines is None else content.variables[lines]
-    drawn = None
+    chart = None
     if source is not None:
         cuts = variable.cuts if source is not variable else source.cuts
         shown = Variable(source.label, source.codes, source.classes, source.values, cuts=cuts)
-        drawn = lines_chart(shown, content.periods, places, count)
+        chart = lines_chart(shown, content.periods, places, count)
     made: dict[str, Any] = {
         "label": variable.label,
         "classes": _classes(variable),
         "codes": variable.codes.tolist(),
         "each": [
-            {"classes": _classes(own), "codes": own.codes[:, 0].tolist()} for own in variable.each
+            {"classes": _classes(section), "codes": section.codes[:, 0].tolist()}
+            for section in variable.each
         ],
         "values": _numbers(variable.values),
         "series": None if lines is None else list(content.variables).index(lines),
-        "lines": drawn,
+        "lines": chart,
         "lines_heading": ""
         if source is None
         else translate(t("Over time: {name}", name=source.label)),
@@ -198,6 +200,6 @@ def _words() -> dict[str, str]:
         "pause": t("Pause"),
         "more": t("and {count} more"),
         "select_class": t("Select the regions of this class"),
-        "separator": "、" if current_language() == "zh" else ", ",
+        **_PUNCTUATION[current_language()],
     }
     return {name: translate(word) for name, word in words.items()}

@@ -42,9 +42,9 @@ def panel_content(
         column: panel_variable(panel, column, matrix, scheme=scheme, classes=classes)
         for column in chosen
     }
-    if title is None:
+    if not title:
         labels = [variable.label for variable in made.values()]
-        title = labels[0] if len(labels) == 1 else translate(t("Explorer of the data"))
+        title = labels[0] if len(labels) == 1 else translate(t("Data explorer"))
     return Content(unit_names(panel, names), panel.periods, made, title, notes)
 
 

@@ -48,15 +48,8 @@ def lisa_content(
         If several results are of different variables, of one period, or of other units than the
         panel.
     """
-    if not results:
-        raise OptionError("result must hold at least one LISA result, got an empty list")
-    first = results[0]
-    shown = [result.period for result in results]
-    if len(set(shown)) < len(shown) or len({result.variable for result in results}) > 1:
-        raise OptionError(
-            "several LISA results must be of one variable, in different periods; got "
-            f"{sample([(result.variable, result.period) for result in results])}"
-        )
+    _require_one_variable(results)
+    first, shown = results[0], [result.period for result in results]
     units, texts = _units(first.frame.index, panel, names)
     for result in results[1:]:
         check_same_ids(
@@ -68,27 +61,7 @@ def lisa_content(
     codes = np.stack(
         [f["cluster"].map(clusters.index).to_numpy(dtype=float) for f in frames], axis=1
     ).astype(int)
-    z, lags = (
-        np.stack(
-            [
-                result.standardized[name].where(result.frame["lag"].notna()).reindex(units)
-                for result in results
-            ],
-            axis=1,
-        )
-        for name in ("z", "lag_z")
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slopes = np.nansum(z * lags, axis=0) / np.nansum(np.where(np.isfinite(lags), z, 0) ** 2, 0)
-    remarks = [
-        translate(join("; ", [t("Moran's I = {value:.3f}", value=r.moran_i), lisa_legend(r)]))
-        for r in results
-    ]
-    points = Points(
-        "moran", translate(t("Moran scatter plot")),
-        translate(t("{name} (z)", name=first.label)),
-        translate(t("Spatial lag (z)")), z, lags, slopes, remarks,
-    )  # fmt: skip
+    points = _moran_of(results, units)
     values = pd.DataFrame({period: f["value"] for period, f in zip(shown, frames, strict=True)})
     if len(results) == 1:
         words = t("Clusters of {name}, {period}", name=first.label, period=str(first.period))
@@ -110,6 +83,37 @@ def lisa_content(
     }  # fmt: skip
     start = int(periods.get_indexer(pd.Index([shown[-1]]))[0])
     return Content(texts, periods, variables, title or translate(words), start=start)
+
+
+def _require_one_variable(results: Sequence[LisaResult]) -> None:
+    """Raise unless results are of one variable in different periods."""
+    if not results:
+        raise OptionError("result must hold at least one LISA result, got an empty list")
+    periods = {result.period for result in results}
+    if len(periods) < len(results) or len({result.variable for result in results}) > 1:
+        raise OptionError(
+            "several LISA results must be of one variable, in different periods; got "
+            f"{sample([(result.variable, result.period) for result in results])}"
+        )
+
+
+def _moran_of(results: Sequence[LisaResult], units: pd.Index) -> Points:
+    """Return Moran's scatter plot as the results have it, with the criterion of significance."""
+    tables = [
+        result.standardized.where(result.frame["lag"].notna()).reindex(units) for result in results
+    ]
+    z, lags = (np.stack([table[name] for table in tables], axis=1) for name in ("z", "lag_z"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slopes = np.nansum(z * lags, axis=0) / np.nansum(z**2, axis=0)
+    remarks = [
+        translate(join("; ", [t("Moran's I = {value:.3f}", value=r.moran_i), lisa_legend(r)]))
+        for r in results
+    ]
+    name = t("{name} (z)", name=results[0].label)
+    return Points(
+        "moran", translate(t("Moran scatter plot")), translate(name),
+        translate(t("Spatial lag (z)")), z, lags, slopes, remarks,
+    )  # fmt: skip
 
 
 def clubs_content(
@@ -143,7 +147,8 @@ def clubs_content(
         "club": Variable(clubs, codes[:, None], classes, view=change, series="path", cuts=[1.0]),
         "path": replace(path, view=change, cuts=[1.0]),
     }
-    heading = join(": ", [t("Convergence clubs"), result.description])
+    name = result.description if panel is None else panel.label(result.variable)
+    heading = join(": ", [t("Convergence clubs"), name])
     return Content(texts, paths.columns, variables, title or translate(heading))
 
 

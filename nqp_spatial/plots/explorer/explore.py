@@ -167,8 +167,9 @@ def explore(
     Notes
     -----
     Views are Vega-Lite charts made by Altair; outlines are simplified so that neighbours stay
-    adjacent. Missing values are grey. In Moran's scatter plot a unit with a missing value, or with
-    a neighbour that has one, has no point.
+    adjacent. Values that are missing or infinite are grey. In Moran's scatter plot a unit has no
+    point if its value or a neighbour's is missing, if it has no neighbours, or if all values of the
+    period are equal; a remark below the plot counts these units.
 
     Examples
     --------

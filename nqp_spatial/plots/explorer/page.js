@@ -1,5 +1,5 @@
 "use strict";
-// Links the views. Each is a Vega-Lite chart with signals (see _charts.py); the script sets them
+// Links the views. Each is a Vega-Lite chart with signals (see _chart_parts.py); the script sets them
 // from one state: the variable, the period and the units that are marked.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -49,7 +49,7 @@
 
   function signalsOf(name) {
     const variable = current();
-    if (name === "map") return common();
+    if (name === "map") return { ...common(), ground: css("--land") };
     if (name === "second") {
       if (variable.kind === "points") {
         return {
@@ -65,8 +65,12 @@
     const table = data.variables[variable.series].values;
     const periods = data.periods.map((_, t) => t);
     const marked = [...state.chosen];
+    const signals = common();
+    // Groups that do not change colour the lines of all units.
+    const groups = variable.values === null && variable.codes[0].length === 1;
     return {
-      ...common(),
+      ...signals,
+      tints: groups ? signals.fills : units.map(() => css("--muted")),
       ink: css("--ink"),
       period: state.period,
       places: data.places,
@@ -262,7 +266,7 @@
   function describe() {
     const variable = current();
     if (byId("map_heading")) byId("map_heading").textContent = heading();
-    byId("second_heading").textContent = variable.heading + (size > 1 && variable.kind !== "cells" ? ` (${data.periods[state.period]})` : "");
+    byId("second_heading").textContent = variable.heading + (moves() ? `${words.comma}${data.periods[state.period]}` : "");
     byId("remark").textContent = variable.remarks.length ? variable.remarks[Math.min(state.period, variable.remarks.length - 1)] : "";
     if (byId("lines_heading")) byId("lines_heading").textContent = variable.lines_heading;
     if (byId("period_name")) {
@@ -271,15 +275,15 @@
     }
     if (byId("period")) {
       // A variable that does not change over time does not need the period.
-      const fixed = variable.codes[0].length === 1 && !(variable.x && (variable.x[0].length > 1 || variable.y[0].length > 1));
+      const fixed = variable.codes[0].length === 1 && !moves();
       if (byId("classes")) byId("classes").disabled = !variable.each.length;
       byId("period").disabled = byId("play").disabled = fixed;
     }
     legend();
     const chosen = [...state.chosen];
-    const shown = chosen.slice(0, 8).map((unit) => `${data.units[unit]} (${valueOf(unit, state.period)})`);
+    const shown = chosen.slice(0, 8).map((unit) => fill(words.bracket, { name: data.units[unit], value: valueOf(unit, state.period) }));
     if (chosen.length > 8) shown.push(fill(words.more, { count: chosen.length - 8 }));
-    let text = chosen.length ? `${fill(words.marked, { count: chosen.length })}: ${shown.join(words.separator)}` : words.none_marked;
+    let text = chosen.length ? `${fill(words.marked, { count: chosen.length })}${words.colon}${shown.join(words.separator)}` : words.none_marked;
     if (state.cell) {
       const next = Math.min(state.start + variable.step, size - 1);
       text = `${data.periods[state.start]} → ${data.periods[next]}. ${text}`;
@@ -288,7 +292,14 @@
     byId("clear").disabled = !chosen.length;
   }
 
-  const heading = () => current().label + (size > 1 && current().codes[0].length > 1 ? `${words.separator}${data.periods[state.period]}` : "");
+  // Whether the second view changes with the period.
+  function moves() {
+    const variable = current();
+    if (size === 1 || variable.kind === "cells") return false;
+    return variable.kind === "points" ? variable.x[0].length > 1 || variable.y[0].length > 1 : variable.codes[0].length > 1;
+  }
+
+  const heading = () => current().label + (size > 1 && current().codes[0].length > 1 ? `${words.comma}${data.periods[state.period]}` : "");
 
   function valueOf(unit, period) {
     const variable = current(), value = variable.values ? at(variable.values, unit, period) : null;
@@ -316,7 +327,7 @@
       button.dataset.code = code;
       button.disabled = !inside.length;
       button.firstChild.style.background = entry.colour;
-      button.lastChild.textContent = `${entry.name} (${inside.length})`;
+      button.lastChild.textContent = fill(words.bracket, { name: entry.name, value: inside.length });
       button.setAttribute("aria-pressed", inside.length > 0 && inside.every((unit) => state.chosen.has(unit)));
     });
   }
@@ -328,12 +339,12 @@
     if (!datum || value === null || value === undefined) { box.hidden = true; return; }
     const period = name === "lines" && Number.isInteger(datum.t) ? datum.t : state.period;
     const variable = name === "lines" ? data.variables[current().series] : current();
-    const rows = [`${variable.label}: ${variable === current() ? valueOf(datum.i, period) : number.format(at(variable.values, datum.i, period))}`];
+    const rows = [`${variable.label}${words.colon}${variable === current() ? valueOf(datum.i, period) : number.format(at(variable.values, datum.i, period))}`];
     if (variable.values && variable === current()) {
       const code = codeOf(datum.i, period);
-      if (code >= 0) rows.push(`${words.class_}: ${classesAt(period)[code].name}`);
+      if (code >= 0) rows.push(`${words.class_}${words.colon}${classesAt(period)[code].name}`);
     }
-    if (size > 1) rows.push(`${words.period}: ${data.periods[period]}`);
+    if (size > 1) rows.push(`${words.period}${words.colon}${data.periods[period]}`);
     const title = document.createElement("b");
     title.textContent = data.units[datum.i];
     box.replaceChildren(title, ...rows.map((row) => {
@@ -366,6 +377,7 @@
   async function setVariable(variable) {
     const before = current().series, kind = current().kind;
     state.variable = variable;
+    byId("variable").value = variable;
     state.cell = null;
     if (kind === "points" && rectangle === "second") rectangle = null;
     await show(before);
