@@ -13,12 +13,13 @@ from tests.browser import CHROMIUM, browser
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "docs" / "_build" / "html"
 WIDTHS = (400, 1400)
+OF_A_STUDY = (400, 1000, 1400)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 
 
-def assert_reads_well(tab, page):
-    for width in WIDTHS:
+def assert_reads_well(tab, page, widths=WIDTHS):
+    for width in widths:
         tab.open(page, width)
         where = f"{page.name} at {width}"
         assert tab.complaints() == [], where
@@ -52,7 +53,7 @@ def report(tmp_path_factory):
 
 def test_the_page_of_a_study(report, tmp_path):
     with browser() as tab:
-        assert_reads_well(tab, report)
+        assert_reads_well(tab, report, OF_A_STUDY)
         # The code of a step opens at a click, and a picture has the width of its column.
         tab.evaluate("document.querySelector('details summary').click()")
         assert tab.evaluate("document.querySelector('details').open")

@@ -10,7 +10,6 @@ import pytest
 
 from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.report.study.cells import cells_of
-from nqp_spatial.report.study.numerals import equal_decimals, number, p_words
 from nqp_spatial.report.study.page import Headline, Section, html_of, page_of, table_of
 from tests.browser import CHROMIUM, browser
 
@@ -88,6 +87,7 @@ def test_it_opens_with_results_and_with_what_was_dropped(page):
     opening = html[places[0] : places[2]]
     assert re.search(r"Moran&#39;s I \(2020\)</a></dt>\s*<dd><strong>0.412</strong>", opening)
     assert "3 units were dropped: a, b, c" in opening
+    assert "No units, periods" not in html
 
 
 def test_steps_left_out_are_gathered_at_the_end(page):
@@ -100,6 +100,7 @@ def test_without_headlines_notes_and_steps_left_out(tmp_path):
     html = page_of([section("only")], tmp_path, **OPTIONS)
     seen = Reader(html)
     assert set(seen.links) == {"only", "repeat"} <= set(seen.ids)
+    assert "No units, periods or values were dropped or filled in." in html
 
 
 def test_a_long_table_is_folded_and_contains_all_rows(page, sections):
@@ -146,32 +147,24 @@ def test_hostile_names_are_text(page):
 def test_numbers_of_a_column_have_equal_decimals():
     frame = pd.DataFrame(
         {
-            "estimate": [0.0774, 0.07741, -0.1], "AIC": [-11035.31, -11207.0, 7.0],
+            "gini": [0.0774, 0.07741, -0.1], "AIC": [-11035.31, -11207.0, 7.0],
             "df": [1, 12_000, 3], "p_value": [0.0004, 0.04999, 1.0], "gap": [0.1, float("nan"), 2],
+            "rule": [t("yes"), "=1-1", True],
         }
     )  # fmt: skip
-    estimates, criteria, df, p_values, gaps = zip(*cells_of(frame), strict=True)
-    assert estimates == ("0.0774", "0.0774", "−0.1000")
+    with language("zh"):
+        gini, criteria, df, p_values, gaps, rules = zip(*cells_of(frame), strict=True)
+    assert gini == ("0.077", "0.077", "−0.100")
     assert criteria == ("−11,035.3", "−11,207.0", "7.0")
     assert df == ("1", "12,000", "3")
-    assert p_values == ("< 0.001", "0.050", "1.000")
-    assert gaps == ("0.100", "–", "2.000")
+    assert p_values == ("<0.001", "0.050", "1.000")
+    assert gaps[1] == "–" and len(gaps[0]) == len(gaps[2])
+    assert rules == ("是", "=1-1", "是")
 
 
 def test_rows_of_different_units():
     frame = pd.DataFrame({"mean": [188.88, 0.4486], "max": [420.0, 0.97]})
     assert cells_of(frame, "rows") == [["188.9", "420.0"], ["0.4486", "0.9700"]]
-
-
-def test_numbers_in_sentences():
-    assert equal_decimals(-0.00012, -0.0004, 0.0002) == ("−0.000120", "−0.000400", "0.000200")
-    assert equal_decimals(0.2764, 0.2655, 0.2865) == ("0.276", "0.266", "0.286")
-    assert equal_decimals(39205.2, 30000.0, 48000.0) == ("39,205.2", "30,000.0", "48,000.0")
-    assert equal_decimals(0.0, 0.0) == ("0.000", "0.000")
-    assert number(-0.0004) == "0.000"
-    assert [str(p_words(p)) for p in (0.0, 0.00099, 0.001, 0.5)] == [
-        "p < 0.001", "p < 0.001", "p = 0.001", "p = 0.500",
-    ]  # fmt: skip
 
 
 def test_captions_are_numbered_in_the_language_of_the_page():

@@ -147,7 +147,12 @@ def test_a_step_runs_and_shows_what_it_made(names, name):
     output = steps[name].read(scope)
     assert isinstance(output, StepOutput)
     assert output.words and all(type(text) is str for text in output.words)
-    assert output.tables
+    assert output.tables or output.attached
+    for table in output.tables:
+        assert table.files, table.caption
+        for stem in table.files:
+            assert (scope["out"] / "tables" / f"{stem}.csv").exists(), stem
+    assert all((scope["out"] / page).exists() for page in output.attached)
     for figure, caption in steps[name].figures:
         assert (scope["out"] / "figures" / f"{figure}.png").exists(), figure
         assert caption.endswith(".")

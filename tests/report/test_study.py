@@ -143,6 +143,7 @@ def test_every_step_is_in_the_page(done):
     sources = re.findall(r'<img src="([^"]{30})', page)
     figures = [file for section in done.sections for _, file in section.figures]
     assert len(sources) == len(figures) > 15
+    assert (done.page.parent / "explore.html").stat().st_size > 500_000
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     links = re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', page)
     assert links and all((done.page.parent / link).is_file() for link in links)
@@ -164,6 +165,25 @@ def test_numbers_of_the_page_are_those_of_the_api(done, files):
     assert f"{moran.iloc[0]:.3f} in the first period" in page
     effects = result.effects(draws=200, seed=2024).frame.set_index(["variable", "effect"])
     assert f"Private capital: direct {effects.loc[('lpc', 'direct'), 'estimate']:.3f}" in page
+    # Those with which the page opens, in its own order, and those of a file.
+    lines = {line.term: line for section in done.sections for line in section.headlines}
+    assert lines["Moran's I (1986)"].value == f"{moran.iloc[-1]:.3f}"
+    assert lines["Gini coefficient (1986)"].value == f"{gini.iloc[-1]:.3f}"
+    assert lines["Spatial autoregressive coefficient ρ"].value == f"{rho:.3f}"
+    for effect, term in (("direct", "direct effect"), ("indirect", "indirect effect (spillover)")):
+        line, row = lines[f"Private capital: {term}"], effects.loc["lpc", effect]
+        shown = [line.value, *re.findall(r"[−\d.]+", line.detail)[:2]]
+        values = [float(text.replace("−", "-")) for text in shown]
+        expected = row[["estimate", "conf_low", "conf_high"]].astype(float)
+        np.testing.assert_allclose(values, expected, atol=6e-4)
+    beta = nq.convergence.beta(panel, "lgsp", logs=False).frame.loc[("all", "coefficient")]
+    speed = lines["Speed of β convergence"].value.removesuffix(" %").replace("−", "-")
+    assert float(speed) == pytest.approx(100 * beta["speed"], abs=0.0051)
+    stay = nq.dynamics.markov(panel, "lgsp", states=4, relative=True).probabilities
+    staying = lines["Probability of staying in the same state"].value
+    assert float(staying) == pytest.approx(np.diag(stay).mean(), abs=0.0051)
+    stored = pd.read_csv(files / "report" / "tables" / "dagum.csv", index_col=0)
+    np.testing.assert_allclose(stored["gini"], gini, rtol=1e-12)
 
 
 def test_figures_tables_and_words_are_on_disk(done, files):
@@ -189,8 +209,9 @@ def test_a_second_run_takes_over_and_a_change_undoes_it(done, files):
     text = SETTINGS.replace('formula = "lgsp ~ lpc + unemp"', 'formula = "lgsp ~ lpc + lemp"')
     (files / "other.toml").write_text(text)
     other = nq.report.study(files / "other.toml", files / "report", progress=False)
-    # The data section shows the regressors, so it is made anew too; the rest stands.
-    assert set(STEPS) - set(other.skipped) == {"describe", "diagnostics", "model", "centre"}
+    # The data section and the views show the regressors, so they are made anew too.
+    anew = {"describe", "diagnostics", "model", "centre", "explore"}
+    assert set(STEPS) - set(other.skipped) == anew
     back = nq.report.study(files / "study.toml", files / "report", progress=False)
     assert back.page.read_bytes() == before
 
@@ -505,7 +526,7 @@ def test_the_command_line_from_a_table_to_a_report(files, tmp_path):
     Path(settings).write_text(text.replace("# skip = []", f"skip = {skip}"))
     ran = run(main, ["study", settings, "-o", report, "-q"])
     assert ran.exit_code == 0, ran.output
-    assert "2 of 10 steps done" in ran.output
+    assert "2 of 11 steps done" in ran.output
     assert "reused" in run(main, ["study", settings, "-o", report, "-q"]).output
 
 
@@ -584,7 +605,8 @@ def test_what_results_say_is_chinese_too(chinese):
              "Bera", "Koenker", "Bassett", "study", "skip", "esda", "lisa", "composite",
              "nqp_spatial", "rank_intervals", "CRITIC", "Dagum", "Silverman",
              "Queen", "Prais", "Bartholomew", "error", "BSJK", "Wooldridge", "log_t",
-             "LISA", "Word", "LaTeX", "club_members", "beta_spatial"}  # fmt: skip
+             "LISA", "Word", "LaTeX", "club_members", "beta_spatial",
+             "explore", "html"}  # fmt: skip
     assert set(re.findall(r"[A-Za-z_]{4,}", plain)) - user_words - known == set()
 
 

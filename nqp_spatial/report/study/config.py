@@ -26,6 +26,7 @@ from nqp_spatial.report.study.settings import (
     Maps,
     Model,
     Outcome,
+    Page,
     Study,
     Table,
     Weights,
@@ -48,6 +49,7 @@ class StudyConfig(Table):
     lisa: Lisa
     maps: Maps
     model: Model
+    page: Page
     _folder: Path = PrivateAttr(Path())
 
     @property

@@ -37,7 +37,7 @@ Domains: TypeAlias = str | tuple[str | None, ...] | None
 #: Rows of a table that are shown before it is unfolded, and the longest table shown in full.
 SHOWN_ROWS = 8
 LONGEST_SHOWN = 10
-_NUMBER = re.compile(r"[−+<>\d.,%\s–e∞]*")
+_NUMBER = re.compile(r"[−+<>\d.,%\s–e∞×⁻⁰¹²³⁴⁵⁶⁷⁸⁹]*")
 _LONG_WORDS = 14  # characters of a cell, from which it may be wrapped
 _FORMATS = {"csv": "csv", "docx": "Word", "tex": "LaTeX", "xlsx": "Excel"}
 
@@ -233,7 +233,7 @@ def table_of(
     Examples
     --------
     >>> table_of("A test", pd.DataFrame({"p_value": [1e-9]}, index=["lr"])).cells
-    [['< 0.001']]
+    [['<0.001']]
     """
     return Table(
         caption, _names(table.columns, columns), _names(table.index, rows),
@@ -291,7 +291,7 @@ def table_html(
 
     Examples
     --------
-    >>> "&lt; 0.001</td>" in table_html("A test", pd.DataFrame({"p_value": [1e-9]}))
+    >>> "&lt;0.001</td>" in table_html("A test", pd.DataFrame({"p_value": [1e-9]}))
     True
     """
     return html_of(table_of(caption, table, columns=columns, rows=rows))

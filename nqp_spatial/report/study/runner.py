@@ -109,18 +109,18 @@ def study(
     """Run a complete study and write its page, figures, tables and script.
 
     Steps: the data; an index; regional disparity; the distribution; chains; convergence and clubs;
-    association; specification tests; the model and its effects; centre and periphery. A step that
-    does not apply is omitted with the reason; one that fails is reported in the page and the others
-    continue. A step is reused from an earlier run in the same folder if none of its inputs has
-    changed: files, settings, code, version.
+    association; specification tests; the model and its effects; centre and periphery; a page with
+    linked views. A step that does not apply is omitted with the reason; one that fails is reported
+    in the page and the others continue. A step is reused from an earlier run in the same folder if
+    none of its inputs has changed: files, settings, code, versions, fonts.
 
     Parameters
     ----------
     config : path or mapping
         Settings, see ``nqp-spatial init``. Paths in a file are relative to it.
     output : path
-        Folder: ``index.html`` (self-contained), ``figures/`` (PNG, PDF), ``tables/`` (docx, tex,
-        csv), ``study.py``.
+        Folder: ``index.html`` (with its figures), ``explore.html``, ``figures/`` (PNG, PDF),
+        ``tables/`` (csv, docx, tex), ``study.py``.
     progress : bool
         Whether to show a progress bar.
     fresh : bool

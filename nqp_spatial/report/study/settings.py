@@ -21,6 +21,7 @@ __all__ = [
     "Maps",
     "Model",
     "Outcome",
+    "Page",
     "Study",
     "Table",
     "Weights",
@@ -28,7 +29,7 @@ __all__ = [
 
 StepName = Literal[
     "describe", "index", "gradient", "distribution", "chains", "convergence", "association",
-    "diagnostics", "model", "centre",
+    "diagnostics", "model", "centre", "explore",
 ]  # fmt: skip
 STEPS: tuple[str, ...] = get_args(StepName)
 
@@ -298,6 +299,12 @@ class Maps(Table):
         None, description="provinces and the sea line behind the map"
     )
     inset: Literal["south-china-sea"] | None = Field(None, description="a small map beside it")
+
+
+class Page(Table):
+    """[page]."""
+
+    explore: bool = Field(True, description="whether to write explore.html, with linked views")
 
 
 class Model(Table):

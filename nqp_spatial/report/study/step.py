@@ -73,7 +73,7 @@ class StepOutput:
     def note(self, notes: Iterable[str]) -> None:
         """Add the notes of a result."""
         for note in notes:
-            self.say(t("Note: {words}", words=translate(note).rstrip(".。")))
+            self.say(t("Note: {words}.", words=translate(note).rstrip(".。")))
 
     def show(
         self, caption: str, table: pd.DataFrame, *, columns: Domains = "column",
@@ -183,6 +183,7 @@ def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, st
     context = {
         **dict(config), "y": config.outcome_name, "columns": config.columns,
         "described": _described(config), "index_label": index_label(config),
+        "explored": list(dict.fromkeys([config.outcome_name, *_described(config)])),
         "has_effects": config.has_effects, **values,
     }  # fmt: skip
     needed = template.blocks.get("needed")

@@ -14,6 +14,7 @@ from nqp_spatial.report.study.steps.convergence import convergence
 from nqp_spatial.report.study.steps.describe import describe
 from nqp_spatial.report.study.steps.diagnostics import diagnostics
 from nqp_spatial.report.study.steps.distribution import distribution
+from nqp_spatial.report.study.steps.explore import explore
 from nqp_spatial.report.study.steps.gradient import gradient
 from nqp_spatial.report.study.steps.index import index
 from nqp_spatial.report.study.steps.model import model
@@ -22,7 +23,7 @@ __all__ = ["every_step"]
 
 _STEPS: tuple[Callable[[StudyConfig], Step], ...] = (
     describe, index, gradient, distribution, chains, convergence, association, diagnostics, model,
-    centre,
+    centre, explore,
 )  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.text import join, label, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import number, p_words
+from nqp_spatial.report.study.numerals import number
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["association"]
@@ -42,7 +43,7 @@ def _read(names: Names) -> StepOutput:
     )  # fmt: skip
     for period, result in names["lisa"].items():
         counts = [
-            t("{cluster} {count}", cluster=label("cluster", cluster), count=count)
+            t("{count} {cluster}", cluster=label("cluster", cluster), count=count)
             for cluster, count in result.counts.items()
             if count
         ]

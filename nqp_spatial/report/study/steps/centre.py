@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+from nqp_spatial.core.number_format import interval_texts
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.regression._formulas import terms_of
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import equal_decimals
 from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step, name_of
+from nqp_spatial.spillovers._blocks import block_name
 
 __all__ = ["centre"]
 
@@ -33,11 +36,17 @@ def _read(names: Names) -> StepOutput:
     output, split, panel = StepOutput(), names["split"], names["panel"]
     rho = split.params.xs("spatial", level="block")
     errors = split.std_errors.xs("spatial", level="block")
-    for (_, part), value in rho.items():
-        error = errors.xs(part, level="part").iloc[0]
-        numbers = equal_decimals(value, error)
-        output.say(t("rho, {part}: {rho} (s.e. {error}).",
-                     part=part, rho=numbers[0], error=numbers[1]))  # fmt: skip
+    groups = split.groups.names
+    for receiver, sender in product(groups, groups):
+        part = block_name(receiver, sender)
+        estimate, error = interval_texts(
+            *(values.xs(part, level="part").iloc[0] for values in (rho, errors))
+        )
+        link = t("{receiver} ← {sender}", receiver=receiver, sender=sender)
+        output.say(t("rho, {part}: {rho} (s.e. {error}).", part=link, rho=estimate, error=error))
+        if len(groups) == 2 and receiver != sender:
+            output.headline(t("Coefficient ρ, {link}", link=link), estimate,
+                            t("standard error {error}", error=error))  # fmt: skip
     for number, (name, matrix) in enumerate(names["matrices"].items(), start=1):
         caption = t("Total effects of {label}: receivers in rows, senders in columns",
                     label=panel.label(name))  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import p_words
+from nqp_spatial.report.study.numerals import periods_words
 from nqp_spatial.report.study.page import tests_of
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
@@ -38,8 +39,8 @@ def _read(names: Names) -> StepOutput:
     stay = float(np.nanmean(np.diag(chain.probabilities)))
     output.headline(
         t("Probability of staying in the same state"), f"{stay:.2f}",
-        t("mean of {states} states, per {step} period(s)",
-          states=len(chain.probabilities), step=chain.spec["step"]),
+        t("mean of {states} states, over {time}",
+          states=len(chain.probabilities), time=periods_words(chain.spec["step"])),
     )  # fmt: skip
     output.say(
         t(

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.text import Message, label, t, translate
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import number, p_words
+from nqp_spatial.report.study.numerals import number
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["convergence"]
@@ -40,7 +41,9 @@ def _read(names: Names) -> StepOutput:
     output.say(*(_trend(str(measure), row) for measure, row in sigma.trends.iterrows()))
     growth = beta.frame.loc[("all", "coefficient")]
     output.say(_growth(growth))
-    output.note(beta.notes)
+    # The sentence has said it.
+    told = t("no convergence, so that there is no half-life") if growth["speed_high"] < 0 else ""
+    output.note(note for note in beta.notes if note != told)
     statistic = number(names["all_units"].statistic, 2)
     _headlines(output, growth, statistic, clubs)
     output.say(

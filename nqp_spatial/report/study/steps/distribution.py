@@ -9,7 +9,7 @@ import pandas as pd
 
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import number
+from nqp_spatial.report.study.numerals import number, periods_words
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["distribution"]
@@ -22,9 +22,9 @@ def distribution(config: StudyConfig) -> Step:
         ("ridges", t("Kernel densities of {outcome} by period, with medians.", outcome=name)),
         ("waterfall", t("Kernel densities of {outcome} by period, in three dimensions.",
                         outcome=name)),
-        ("kernel", t("Density of {outcome} {step} period(s) later, given its present value; on "
+        ("kernel", t("Density of {outcome} {time} later, given its present value; on "
                      "the dashed line nothing changes.",
-                     outcome=name, step=config.dynamics.step)),
+                     outcome=name, time=periods_words(config.dynamics.step))),
         ("kernel_of_neighbours", t("Density of {outcome}, given the mean of the neighbouring "
                                    "units.", outcome=name)),
     ]  # fmt: skip
@@ -42,7 +42,7 @@ def _read(names: Names, step: int, relative: bool) -> StepOutput:
     line = names["kernel"].expected
     share = float(np.polyfit(line.index, line, 1)[0])
     output.say(_persistence(share, step))
-    output.headline(t("Share of a gap that remains after {step} period(s)", step=step),
+    output.headline(t("Share of a gap that remains after {time}", time=periods_words(step)),
                     f"{share:.0%}", t("mean over the stochastic kernel"))  # fmt: skip
     table = modes.frame.rename(index=str, level=1)
     output.show(t("Silverman's test of the number of modes"), table, files=["modes"])
@@ -63,19 +63,18 @@ def _dispersion(deviation: pd.Series, relative: bool) -> Message:
 def _modes(period: object, count: float) -> Message:
     if pd.isna(count):
         return t("{period}: Silverman's test rejects three modes (5 %).", period=period)
-    return t(
-        "{period}: Silverman's test does not reject {count} mode(s) (5 %).",
-        period=period, count=count,
-    )  # fmt: skip
+    modes = t("one mode") if count == 1 else t("{count} modes", count=count)
+    return t("{period}: Silverman's test does not reject {modes} (5 %).",
+             period=period, modes=modes)  # fmt: skip
 
 
 def _persistence(slope: float, step: int) -> Message:
-    values = {"share": slope, "step": step}
+    values = {"share": slope, "time": periods_words(step)}
     if slope > 0.95:
-        return t("After {step} period(s) {share:.0%} of a gap between two units remains: gaps "
+        return t("After {time} {share:.0%} of a gap between two units remains: gaps "
                  "hardly close.", **values)  # fmt: skip
     if slope > 0.8:
-        return t("After {step} period(s) {share:.0%} of a gap between two units remains: gaps "
+        return t("After {time} {share:.0%} of a gap between two units remains: gaps "
                  "close slowly.", **values)  # fmt: skip
-    return t("After {step} period(s) {share:.0%} of a gap between two units remains: gaps close.",
+    return t("After {time} {share:.0%} of a gap between two units remains: gaps close.",
              **values)  # fmt: skip

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
+from nqp_spatial.core.number_format import interval_texts
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.regression import RegressionResult
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.numerals import equal_decimals
-from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step
+from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step, name_of
 
 __all__ = ["model"]
 
 _MOST_HEADLINES = 3  # variables
+_GREEK = {"rho": "ρ", "lam": "λ", "tau": "τ", "eta": "η", "sigma2": "σ²"}
 _COLUMNS = [
     "variable", "effect", "estimate", "std_error", "p_value", "conf_low", "conf_high",
 ]  # fmt: skip
@@ -21,11 +22,15 @@ _COLUMNS = [
 def model(config: StudyConfig) -> Step:
     """Estimate the model and its effects."""
     title = t("The model")
-    if not config.model.formula:
+    formula = config.model.formula
+    if not formula:
         return left_out("model", title, t("[model] formula is not given"))
     figures = []
     if config.has_effects:
-        figures = [("effects", t("Direct, indirect and total effects with 95 % intervals."))]
+        outcome = name_of(config, formula.partition("~")[0].strip(" `"))
+        caption = t("Direct, indirect and total effects on {outcome}, with 95 % intervals.",
+                    outcome=outcome)  # fmt: skip
+        figures = [("effects", caption)]
     return make_step("model", title, config, _read, figures=figures)
 
 
@@ -33,7 +38,7 @@ def _read(names: Names) -> StepOutput:
     output, result = StepOutput(), names["result"]
     output.note(result.notes)
     if ("spatial", "rho") in result.params.index:
-        rho, error = equal_decimals(result.params["spatial", "rho"],
+        rho, error = interval_texts(result.params["spatial", "rho"],
                                     result.std_errors["spatial", "rho"])  # fmt: skip
         output.say(
             t(
@@ -45,7 +50,7 @@ def _read(names: Names) -> StepOutput:
                         t("standard error {error}", error=error))  # fmt: skip
     if "effects" in names:
         _show_effects(output, names["effects"].frame, result)
-    table = result.frame.rename(result.label, level=1)
+    table = result.frame.rename(result.label, level=1).rename(_GREEK, level=1)
     output.show(t("Coefficients of the model"), table, rows=("block", None), files=["model"])
     return output
 
@@ -78,7 +83,7 @@ def _headlines(output: StepOutput, variable: str, rows: pd.DataFrame) -> None:
         row = rows.loc[effect]
         if pd.isna(row["p_value"]):  # zero by construction
             continue
-        estimate, low, high = equal_decimals(*row[["estimate", "conf_low", "conf_high"]])
+        estimate, low, high = interval_texts(*row[["estimate", "conf_low", "conf_high"]])
         interval = t("[{low}, {high}]", low=low, high=high)
         if row["conf_low"] <= 0 <= row["conf_high"]:
             interval = t("{interval}, not significantly different from zero", interval=interval)
@@ -98,7 +103,7 @@ def _effects_of(variable: str, rows: pd.DataFrame) -> Message:
 
 
 def _reading(row: pd.Series) -> Message:
-    numbers = equal_decimals(row["estimate"], row["conf_low"], row["conf_high"])
+    numbers = interval_texts(row["estimate"], row["conf_low"], row["conf_high"])
     values = dict(zip(("estimate", "low", "high"), numbers, strict=True))
     if row["conf_low"] > 0 or row["conf_high"] < 0:
         return t("{estimate} [{low}, {high}]", **values)
