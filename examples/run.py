@@ -200,9 +200,8 @@ class Terminal:
         made = [count_of(len(files), "figure")] if files else []
         made += [count_of(len(tables), "table")] if tables else []
         if example.code:
-            self.line(
-                f"     FAILED after {duration(example.seconds)}; the end of {relative(example.log)}:"
-            )
+            log = relative(example.log)
+            self.line(f"     FAILED after {duration(example.seconds)}; the end of {log}:")
             for text in example.last_lines():
                 self.line(f"     | {text}")
         elif not example.figures and not example.tables:
