@@ -22,15 +22,16 @@ def main() -> None:
 @main.command()
 @click.argument("panel", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--geometry", "-g", type=click.Path(exists=True, path_type=Path),
-    help="Map of the units: shp, gpkg, geojson, gdb or zip.",
+    "--geometry", "-g", type=str,
+    help="Map of the units: shp, gpkg, geojson, gdb or zip; or a map of the package, "
+    "china-prefectures or china-provinces. If left out, the latter are tried.",
 )  # fmt: skip
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), default=Path("study.toml"),
     show_default=True, help="File of settings to write.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
-def init(panel: Path, geometry: Path | None, output: Path, *, force: bool) -> None:
+def init(panel: Path, geometry: str | None, output: Path, *, force: bool) -> None:
     """Write a commented file of settings for the table PANEL, from the columns it has."""
     from nqp_spatial.report._texts import visible
     from nqp_spatial.report.study.starter import starter

@@ -10,7 +10,7 @@ import re
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ import pandas as pd
 from nqp_spatial.core.ids import reread
 from nqp_spatial.core.options import Geometry, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.shipped_maps import SHIPPED_MAPS, require_shipped
 from nqp_spatial.errors import (
     GeometryError,
     MissingDependencyError,
@@ -33,7 +34,7 @@ from nqp_spatial.errors import (
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["map_file", "read_panel", "reading", "sheets_of", "table_file"]
+__all__ = ["is_map_name", "map_file", "read_panel", "reading", "sheets_of", "table_file"]
 
 _MAPS = (".shp", ".gpkg", ".geojson", ".json", ".gdb", ".zip")
 # What the files of an ending begin with.
@@ -56,6 +57,7 @@ def read_panel(
     extra_shapes: Literal["error", "drop"] = "error",
     geometry_unit: str | None = None,
     geometry_encoding: str | None = None,
+    aliases: Mapping[Hashable, Hashable] | None = None,
     **options: Any,
 ) -> SpatialPanel:
     r"""Read a panel from a table and, optionally, a map.
@@ -69,9 +71,10 @@ def read_panel(
         Columns of ids and periods. Ids in text cells of Excel stay text ("01001" keeps its zero),
         unless the map has the same ids as numbers. A csv does not distinguish text from
         numbers: pass ``dtype={unit: str}`` for ids that begin with zeros.
-    geometry : path or GeoDataFrame, optional
-        Local map as shp, gpkg, geojson (also named json), gdb, or a zip that holds one of these.
-    labels, balanced, extra_shapes
+    geometry : path, GeoDataFrame or {"china-prefectures", "china-provinces"}, optional
+        Local map as shp, gpkg, geojson (also named json), gdb, or a zip that holds one of these; or
+        the name of a map of the package, on which units are found by names or codes.
+    labels, balanced, extra_shapes, aliases
         As in `SpatialPanel`.
     geometry_unit : str, optional
         Column of the map with the ids, if it is not named `unit` (shapefiles cut names to ten
@@ -90,7 +93,7 @@ def read_panel(
     ------
     OptionError
         If the file's ending is not one of those above, a path is a web address, an option is not
-        one of the reader's, or the text is in another encoding.
+        one of the reader's, the text is in another encoding, or there is no map of this name.
     FileNotFoundError
         If there is no such file.
     PanelError
@@ -115,7 +118,15 @@ def read_panel(
     """
     frame, variable_labels = table_file(path, unit, options)
     shapes: Any = geometry
-    if isinstance(geometry, str | Path):
+    if isinstance(geometry, str | Path) and is_map_name(geometry):
+        shapes = str(geometry)
+        require_shipped(shapes)
+        if geometry_unit is not None or geometry_encoding is not None:
+            raise OptionError(
+                "geometry_unit= and geometry_encoding= are for a map that is read from a file; "
+                f"units are found on {shapes!r} by names or codes: leave them out"
+            )
+    elif isinstance(geometry, str | Path):
         shapes = _read_map(geometry, geometry_unit or unit, geometry_encoding)
     elif geometry_encoding is not None:
         raise OptionError("geometry_encoding= is for a map that is read from a file")
@@ -131,7 +142,20 @@ def read_panel(
         labels={**variable_labels, **(labels or {})},
         balanced=balanced,
         extra_shapes=extra_shapes,
+        aliases=aliases,
     )
+
+
+def is_map_name(geometry: str | Path) -> bool:
+    """Whether a text names a map of the package, rightly or wrongly, and not a file.
+
+    Examples
+    --------
+    >>> is_map_name("china-prefectures"), is_map_name("中国"), is_map_name("china.shp")
+    (True, True, False)
+    """
+    text = str(geometry)
+    return text in SHIPPED_MAPS or not re.search(r"[./\\]", text)
 
 
 # -- what all files share --------------------------------------------------------------------------

@@ -123,7 +123,7 @@ def test_columns_of_no_numbers_may_stay_until_they_are_used(kind):
         (
             pd.DataFrame(SHAPES),
             GeometryError,
-            "must be a GeoDataFrame or GeoSeries or None, got DataFrame; read",
+            "must be a GeoDataFrame or GeoSeries, the name .* got DataFrame; read",
         ),
         ("map.shp", GeometryError, "got 'map.shp' .str.; .* pass the path to read_panel"),
         ([Point(0, 0)], GeometryError, "got .* .list.; read it with geopandas"),
@@ -143,7 +143,11 @@ def test_columns_of_no_numbers_may_stay_until_they_are_used(kind):
         (SHAPES.assign(geometry=[None, Point(1, 1)]), GeometryError, "no geometry: 'a'"),
         (pd.concat([SHAPES, SHAPES]), DuplicateKeysError, "more than one geometry: 'a', 'b'"),
         (pd.concat([SHAPES, SHAPES[["id"]]], axis=1), GeometryError, "several columns called 'id'"),
-        (SHAPES.iloc[:1], UnmatchedIdsError, "1 of 2 only in frame .'b'.; correct the ids$"),
+        (
+            SHAPES.iloc[:1],
+            UnmatchedIdsError,
+            "1 of 2 only in frame .'b'.; correct the ids, or name them in aliases=$",
+        ),
     ],
 )
 def test_geometries(geometry, error, words):

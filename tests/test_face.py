@@ -43,6 +43,8 @@ NO_RESULTS = {
     # What came of a run, not of a computation.
     "Findings",
     "StudyResult",
+    # Text for a paper, made from results.
+    "JournalTable",
 }
 ESTIMATORS = {
     "BarrierResult",

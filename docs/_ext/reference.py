@@ -1,55 +1,83 @@
-"""The reference: a page of each folder's public names, from `__all__`."""
+"""The reference: a page per folder, its public names grouped by what one wants to do.
+
+Names come from `__all__`, titles and groups from reference.toml.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import tomllib
 from pathlib import Path
+from types import ModuleType
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-FOLDERS = (
-    "",
-    "weights",
-    "esda",
-    "composite",
-    "inequality",
-    "structure",
-    "dynamics",
-    "convergence",
-    "regression",
-    "spillovers",
-    "plots",
-    "report",
-    "datasets",
-    "errors",
-)
+PAGES = tomllib.loads((Path(__file__).parent / "reference.toml").read_text(encoding="utf-8"))
+MORE, CLASSES, CONSTANTS = "More functions", "Results and types", "Constants"
 
 
-def _page(folder: str) -> str:
-    module = importlib.import_module("nqp_spatial" + (f".{folder}" if folder else ""))
-    title = f"nqp_spatial.{folder}" if folder else "nqp_spatial"
-    lines = [title, "=" * len(title), ""]
-    if folder:
-        lines += [(inspect.getdoc(module) or "").split("\n\n")[0], ""]
+def module_of(page: str) -> ModuleType:
+    """Return the module that a page describes."""
+    return importlib.import_module("nqp_spatial" + ("" if page == "top" else f".{page}"))
+
+
+def sections(page: str) -> dict[str, list[str]]:
+    """Return the names of a page's module by section; sections without names are left out."""
+    module = module_of(page)
+    public = [name for name in module.__all__ if not inspect.ismodule(getattr(module, name))]
+    classes = [name for name in public if inspect.isclass(getattr(module, name))]
+    functions = [name for name in public if inspect.isfunction(getattr(module, name))]
+    groups: dict[str, list[str]] = PAGES[page]["groups"]
+    grouped = {name for names in groups.values() for name in names}
+    listed = {
+        heading: [name for name in names if name in functions] for heading, names in groups.items()
+    }
+    listed[MORE] = [name for name in functions if name not in grouped]
+    listed[CLASSES] = classes
+    listed[CONSTANTS] = [name for name in public if name not in {*classes, *functions}]
+    return {heading: names for heading, names in listed.items() if names}
+
+
+def _heading(text: str, underline: str) -> list[str]:
+    return [text, underline * len(text), ""]
+
+
+def _page(page: str) -> str:
+    module = module_of(page)
+    about = PAGES[page].get("about") or (inspect.getdoc(module) or "").split("\n\n")[0]
+    call = "nq" if page == "top" else f"nq.{page}"
+    lines = [*_heading(PAGES[page]["title"], "="), about, ""]
+    lines += [f"In code: ``{call}``, after ``import nqp_spatial as nq``.", ""]
     lines += [f".. currentmodule:: {module.__name__}", ""]
-    kinds: dict[str, list[str]] = {"Functions": [], "Results and types": [], "Constants": []}
-    for name in module.__all__:
-        one = getattr(module, name)
-        if inspect.isclass(one):
-            kinds["Results and types"].append(name)
-        elif inspect.isfunction(one):
-            kinds["Functions"].append(name)
-        elif not inspect.ismodule(one):
-            kinds["Constants"].append(name)
-    for kind, names in kinds.items():
-        if names and kind != "Constants":
-            lines += [kind, "-" * len(kind), "", ".. autosummary::", "   :toctree: generated", ""]
-            lines += [f"   {name}" for name in names] + [""]
-        elif names:
-            lines += [kind, "-" * len(kind), ""]
+    for heading, names in sections(page).items():
+        lines += _heading(heading, "-")
+        if heading == CONSTANTS:
             lines += [f"- ``{name}`` = {getattr(module, name)}" for name in names] + [""]
+        else:
+            lines += [".. autosummary::", "   :toctree: generated", ""]
+            lines += [f"   {name}" for name in names] + [""]
+    return "\n".join(lines)
+
+
+def _index() -> str:
+    """Return the page that lists all functions by task."""
+    lines = _heading("Functions by task", "=")
+    lines += [
+        "All public functions, grouped by what one wants to do. The pages also list the classes of",
+        "results. Every result has ``.frame``, ``.notes``, ``.tests``, ``.spec`` and ``.plot()``.",
+        "",
+    ]
+    for page, settings in PAGES.items():
+        module = module_of(page).__name__
+        call = "nq" if page == "top" else f"nq.{page}"
+        lines += [*_heading(settings["title"], "-"), f"In full: :doc:`{call} <{page}>`", ""]
+        for heading, names in sections(page).items():
+            if heading not in (CLASSES, CONSTANTS):
+                links = ", ".join(f":func:`~{module}.{name}`" for name in names)
+                lines += [f"- {heading}: {links}"]
+        lines += [""]
     return "\n".join(lines)
 
 
@@ -57,10 +85,10 @@ def write_reference(app: Sphinx, _: Config) -> None:
     """Write reference/*.rst, each only if it is new: what has not changed is not built again."""
     folder = Path(app.srcdir) / "reference"
     folder.mkdir(exist_ok=True)
-    for name in FOLDERS:
-        page, text = folder / f"{name or 'top'}.rst", _page(name)
-        if not page.exists() or page.read_text(encoding="utf-8") != text:
-            page.write_text(text, encoding="utf-8")
+    for name, text in {**{page: _page(page) for page in PAGES}, "index": _index()}.items():
+        path = folder / f"{name}.rst"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from nqp_spatial.convergence.clubs import ClubsResult, club_name
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.inference import CoefficientTable, TestSet, chi2_test, with_intervals
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.options import Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
@@ -167,7 +168,7 @@ class ClubLogitResult(CoefficientTable, Displayed):
     def _blocks(self) -> list[Block]:
         return [
             f"Ordered logit of club membership, {self.nobs} units; pseudo R2 "
-            f"{self.pseudo_r2:.3f}, LR p = {self.tests['lr'].p_value:.4g}",
+            f"{self.pseudo_r2:.3f}, LR {p_words(self.tests['lr'].p_value)}",
             self.frame,
             *notes_of(self.notes),
         ]

@@ -206,9 +206,9 @@ def clubs(
     >>> import nqp_spatial as nq
     >>> nq.convergence.clubs(nq.datasets.us_income(), "income", logs=True)
     Convergence clubs of log of 'income': 1 clubs, 0 divergent units
-          units      b  std_error  statistic  speed  level merged_from
+         units      b std_error statistic  speed  level merged_from
     club
-    1        48 0.9123     0.1197      7.624 0.4562      1           1
+    1       48  0.912    0.1197     7.624  0.456  1.000           1
     """
     from tqdm import tqdm
 

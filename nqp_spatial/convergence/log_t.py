@@ -13,6 +13,7 @@ from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
 from nqp_spatial.convergence._transition_paths import Detrend, path_data, warn_if_short
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.options import OpenShare, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
@@ -130,7 +131,7 @@ class LogTResult(Displayed):
             f"log-t test of {self.description}, from period {self.first_period}, "
             f"{self.spec.hac} bandwidth",
             f"b = {self.b:.4f} (s.e. {self.std_error:.4f}), t = {self.statistic:.3f}, "
-            f"one-sided p = {self.p_value:.4f}: {self.reading}",
+            f"one-sided {p_words(self.p_value)}: {self.reading}",
             *notes_of(self.notes),
         ]
 
@@ -201,7 +202,7 @@ def log_t(
     >>> import nqp_spatial as nq
     >>> nq.convergence.log_t(nq.datasets.us_income(), "income", logs=True)
     log-t test of log of 'income' (Hodrick-Prescott trend, 400), from period 1956, fixed bandwidth
-    b = 0.8717 (s.e. 0.0179), t = 48.781, one-sided p = 1.0000: convergence of growth rates is ...
+    b = 0.8717 (s.e. 0.0179), t = 48.781, one-sided p = 1.000: convergence of growth rates is ...
     """
     if detrend is None and smoothing != _SMOOTHING:
         raise OptionError("smoothing= is of the filter detrend='hp', and detrend is None")

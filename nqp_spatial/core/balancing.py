@@ -99,7 +99,8 @@ def without_gaps(
         if level == "unit"
         else t("balanced by dropping {count} of {total} periods: {ids}", **counts)
     )
-    return full[~full.index.isin(dropped, level=level)].copy(), note
+    # What is left has all its rows in the data, so that whole numbers stay whole.
+    return data[~data.index.isin(dropped, level=level)].copy(), note
 
 
 def _interpolated(
@@ -115,6 +116,8 @@ def _interpolated(
     periods = full.index.levels[1]
     steps = require_places_in_time(periods, "interpolation")
     for name in names:
+        if name in text:
+            continue  # complete, as was seen above
         wide = full[name].unstack("period")
         wide.columns = pd.Index(steps)
         done = wide.astype(float).interpolate(method="index", axis=1, limit_area="inside")

@@ -9,9 +9,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib import import_module
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
+from unicodedata import east_asian_width
 
 import pandas as pd
+
+from nqp_spatial.core.number_format import frame_texts, series_texts, typeset
 
 __all__ = ["Block", "Displayed", "Spec", "notes_of", "wrapped_text"]
 
@@ -19,6 +22,7 @@ WIDTH = 80
 _ROWS = 60  # of a table that is shown in full
 
 Block: TypeAlias = str | pd.DataFrame | pd.Series
+_Table = TypeVar("_Table", pd.DataFrame, pd.Series)
 
 
 class Displayed:
@@ -121,32 +125,65 @@ def notes_of(notes: Sequence[str]) -> list[str]:
     return [f"Note: {note}" for note in notes]
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
-
-
 def _text(block: Block) -> str:
     if isinstance(block, str):
         return wrapped_text(block)
     if isinstance(block, pd.Series):
-        return str(block.to_string(float_format=_number, max_rows=_ROWS))
-    table = block.to_string(
-        float_format=_number, na_rep="", line_width=WIDTH, max_rows=_ROWS,
-        index=not _has_row_numbers(block),
-    )  # fmt: skip
-    return "\n".join(line.rstrip() for line in str(table).splitlines())
+        return str(series_texts(_shortened(block)).to_string(max_rows=_ROWS))
+    texts = frame_texts(_shortened(block))
+    if not _has_row_numbers(block):
+        return _lines(texts.to_string(na_rep="", line_width=WIDTH, max_rows=_ROWS))
+    parts = _parts(texts, _label_columns(block))
+    return "\n\n".join(
+        _lines(part.to_string(na_rep="", max_rows=_ROWS, index=False)) for part in parts
+    )
+
+
+def _lines(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _shortened(table: _Table) -> _Table:
+    """Return the rows of a long table from which pandas shows the first and the last."""
+    half = _ROWS // 2 + 1
+    return table if len(table) <= _ROWS else pd.concat([table.iloc[:half], table.iloc[-half:]])
+
+
+def _label_columns(table: pd.DataFrame) -> int:
+    """Return how many leading columns name the rows rather than hold numbers."""
+    numeric = [pd.api.types.is_float_dtype(dtype) for dtype in table.dtypes]
+    return numeric.index(True) if True in numeric else 1
+
+
+def _parts(texts: pd.DataFrame, labels: int) -> list[pd.DataFrame]:
+    """Return the table in parts of at most 80 columns, each with the columns that name its rows."""
+    widths = [
+        1 + max([_width(str(name)), *(_width(text) for text in texts.iloc[:, k])])
+        for k, name in enumerate(texts.columns)
+    ]
+    if sum(widths) <= WIDTH + 1:
+        return [texts]
+    room = WIDTH + 1 - sum(widths[:labels])
+    groups: list[list[int]] = [[]]
+    for k in range(labels, len(widths)):
+        if groups[-1] and sum(widths[j] for j in groups[-1]) + widths[k] > room:
+            groups.append([])
+        groups[-1].append(k)
+    return [texts.iloc[:, [*range(labels), *group]] for group in groups]
+
+
+def _width(text: str) -> int:
+    """Return the columns that a text takes in a terminal; Chinese characters take two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _html(block: Block) -> str:
     if isinstance(block, str):
         return f"<p>{escape(block)}</p>"
-    table = block.to_frame() if isinstance(block, pd.Series) else block
-    return str(
-        table.to_html(
-            float_format=_number, na_rep="", max_rows=_ROWS, border=0,
-            index=not _has_row_numbers(table),
-        )
-    )  # fmt: skip
+    short = _shortened(block)
+    texts = series_texts(short).to_frame() if isinstance(short, pd.Series) else frame_texts(short)
+    has_names = isinstance(block, pd.Series) or not _has_row_numbers(block)
+    return str(texts.map(typeset).to_html(na_rep="", max_rows=_ROWS, border=0, index=has_names))
 
 
 def _has_row_numbers(table: pd.DataFrame) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.number_format import p_words, significant
 from nqp_spatial.core.options import Level, checked
 from nqp_spatial.core.text import t
 
@@ -53,7 +54,7 @@ class HypothesisTest(Displayed):
     Examples
     --------
     >>> HypothesisTest("Wald", "theta = 0", 5.2, "chi2", 1, 0.0226)
-    Wald: chi2(1) = 5.2, p = 0.0226; H0: theta = 0
+    Wald: chi2(1) = 5.200, p = 0.023; H0: theta = 0
     """
 
     name: str
@@ -70,8 +71,8 @@ class HypothesisTest(Displayed):
         df = "" if self.df is None else f"({self.df:g})"
         rule = f" [{self.rule}]" if self.rule else ""
         return [
-            f"{self.name}: {self.distribution}{df} = {self.statistic:.4g}, "
-            f"p = {self.p_value:.4g}; H0: {self.null}{rule}"
+            f"{self.name}: {self.distribution}{df} = {significant(self.statistic, 4)}, "
+            f"{p_words(self.p_value)}; H0: {self.null}{rule}"
         ]
 
 

@@ -45,6 +45,7 @@ __all__ = [
     "Geometry",
     "Jobs",
     "Level",
+    "MapName",
     "Nonnegative",
     "OpenShare",
     "PassedTo",
@@ -312,6 +313,11 @@ Geometry = Annotated[
     ),
 ]
 """Units' geometries, of a class that is imported for annotations only."""
+MapName = Annotated[
+    Any,
+    Rule("the name of a map of the package", lambda value: isinstance(value, str)),
+]
+"""A map of `nqp_spatial.core.shipped_maps`; the function names the maps for unknown ones."""
 
 
 # Classes of others that are imported for annotations only, and what holds them.
@@ -342,7 +348,9 @@ _MADE_BY = {
     "HypothesisTest": "",
     "KernelResult": "dynamics.stochastic_kernel",
     "JoinCountsResult": "esda.join_counts",
+    "LisaPathsResult": "esda.lisa_paths",
     "LisaResult": "esda.lisa",
+    "LocalResult": "esda.lisa",
     "LogTResult": "convergence.log_t",
     "MarkovResult": "dynamics.markov",
     "ModalityResult": "dynamics.modality",

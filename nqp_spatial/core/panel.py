@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.aliases import without_places
 from nqp_spatial.core.balancing import (
     BalanceMethod,
     balancing_choices,
@@ -22,10 +23,11 @@ from nqp_spatial.core.balancing import (
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.ids import keyed, type_hint, with_key_columns
 from nqp_spatial.core.numbers import numbers_as_text, why_not_numeric
-from nqp_spatial.core.options import Geometry, Table, checked
+from nqp_spatial.core.options import Geometry, MapName, Table, checked
 from nqp_spatial.core.panel_columns import assigned, is_extreme, is_undefined
 from nqp_spatial.core.periods import period_like
 from nqp_spatial.core.shapes import matched_shapes, without_shapes
+from nqp_spatial.core.shipped_maps import require_shipped, shipped_shapes
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import (
     DomainError,
@@ -61,8 +63,11 @@ class SpatialPanel(Displayed):
         Years, quarters and months written as text or dates are read as such, with a note; see
         `nqp_spatial.core.period_readers`. Periods whose order in time is not known ("before",
         "after") are kept; methods that need the order in time raise an error.
-    geometry : GeoDataFrame or GeoSeries, optional
-        One row per unit; ids are its column named `unit`, or else its index.
+    geometry : GeoDataFrame, GeoSeries or {"china-prefectures", "china-provinces"}, optional
+        One row per unit; ids are its column named `unit`, or else its index. Or the name of a map
+        of the package, on which units are found by their names or codes, as
+        `nqp_spatial.datasets.match_prefectures` and ``match_provinces`` do; the ids stay as they
+        are, and `notes` say what was matched how.
     labels : mapping, optional
         Display label of each column, for tables and figures.
     balanced : bool
@@ -70,7 +75,11 @@ class SpatialPanel(Displayed):
         are allowed until `balance` is called; every analysis asks for a balanced panel.
     extra_shapes : {"error", "drop"}
         What to do with geometries of units that the frame does not have. Dropping is written into
-        `notes`.
+        `notes`. With a map of the package they are always left out, with a note.
+    aliases : mapping, optional
+        Name or code on the map by id of the frame, for ids that differ:
+        ``{"id in the frame": "name or code on the map"}``. None or "" leave a unit out that is not
+        on the map, with a note.
 
     Attributes
     ----------
@@ -89,7 +98,7 @@ class SpatialPanel(Displayed):
     Raises
     ------
     OptionError
-        If an option is of a wrong type.
+        If an option is of a wrong type, or `geometry` is no map of the package.
     UnknownColumnError
         If the frame has no column `unit` or `period`.
     PanelError
@@ -103,7 +112,8 @@ class SpatialPanel(Displayed):
         If pairs are absent; they are named.
     UnmatchedIdsError
         If the ids of frame and geometry differ; samples of both sides are shown, and ids that lost
-        zeros, won decimals or have blanks at their ends.
+        zeros, won decimals or have blanks at their ends. If units are not on a map of the package
+        (the nearest names are shown), several are one region of it, or an alias names nothing.
     GeometryError
         If a geometry is missing, empty or at no place (missing or infinite coordinates), or a unit
         of a GeoDataFrame has several.
@@ -120,6 +130,14 @@ class SpatialPanel(Displayed):
     unit
     a       1.0  2.0
     b       3.0  4.0
+
+    A map of the package, found by the names of the units:
+
+    >>> cities = pd.DataFrame({"city": ["杭州", "襄樊市", "宁播"], "x": [1.0, 2.0, 3.0]})
+    >>> panel = SpatialPanel(cities, unit="city", geometry="china-prefectures",
+    ...                      aliases={"宁播": "宁波"})
+    >>> panel.notes[1:3]
+    ('former names and codes: 襄樊市 = 襄阳市', 'aliases: 宁播 = 宁波市')
     """
 
     _frame: pd.DataFrame
@@ -136,21 +154,32 @@ class SpatialPanel(Displayed):
         *,
         unit: str,
         period: str | None = None,
-        geometry: Geometry | None = None,
+        geometry: Geometry | MapName | None = None,
         labels: Mapping[str, str] | None = None,
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
+        aliases: Mapping[Hashable, Hashable] | None = None,
     ) -> None:
+        if isinstance(geometry, str):
+            require_shipped(geometry)
         frame, active = without_shapes(with_key_columns(frame, unit, period), unit)
         data, notes = keyed(frame, unit, period)
+        data, names, omitted = without_places(data, aliases or {})
+        notes += [omitted] if omitted else []
         if balanced:
             require_balanced(data)
         if active is not None and geometry is not None:
             notes.append(t("the geometry of the frame was not used, because geometry= was passed"))
         shapes = active if geometry is None else geometry
+        units = data.index.levels[0]
         matched = None
-        if shapes is not None:
-            matched = matched_shapes(shapes, unit, data.index.levels[0], extra_shapes, notes)
+        if isinstance(shapes, str):
+            matched, more = shipped_shapes(shapes, units, names)
+            notes += more
+        elif shapes is not None:
+            matched = matched_shapes(shapes, unit, units, extra_shapes, notes, names)
+        elif aliases:
+            raise OptionError("aliases= are names of units on a map: pass geometry= too")
         self._set(data, matched, labels or {}, tuple(notes), unit, period or "period")
 
     def _set(

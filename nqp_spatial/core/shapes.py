@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.aliases import Aliases, IdLookup, nearest_ids, targets_of
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.text import listed, t
-from nqp_spatial.errors import DuplicateKeysError, GeometryError, plain, sample
+from nqp_spatial.errors import (
+    DuplicateKeysError,
+    GeometryError,
+    UnmatchedIdsError,
+    plain,
+    sample,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -66,8 +73,11 @@ def matched_shapes(
     units: pd.Index,
     extra_shapes: str,
     notes: list[str],
+    aliases: Aliases,
 ) -> gpd.GeoDataFrame:
     """Return the geometries indexed by unit, in the order of the panel's units.
+
+    `aliases` has the id on the map by id of the unit, where these differ.
 
     Raises
     ------
@@ -81,7 +91,8 @@ def matched_shapes(
             f"{int(repeated.sum())} units have more than one geometry: "
             f"{sample(shapes.index[repeated].unique())}; dissolve them into one row per unit"
         )
-    extra = shapes.index.difference(units, sort=False)
+    targets = _on_map(units, shapes.index, aliases, notes)
+    extra = shapes.index.difference(targets, sort=False)
     if len(extra) and extra_shapes == "drop" and len(extra) < len(shapes):
         notes.append(
             t(
@@ -91,18 +102,52 @@ def matched_shapes(
             )
         )
         shapes = shapes.drop(index=extra)
-    droppable = units.isin(shapes.index).all()
+    droppable = extra_shapes == "error" and targets.isin(shapes.index).all()
     check_same_ids(
-        units,
+        targets,
         shapes.index,
         our_name="frame",
         their_name="geometry",
-        advice="correct the ids"
+        advice=("correct the ids" if droppable else "correct the ids, or name them in aliases=")
         + (", or pass extra_shapes='drop' for geometries without data" if droppable else ""),
     )
-    shapes = shapes.loc[units]
+    shapes = shapes.loc[targets].set_index(units.rename("unit"))
     _require_coordinates(shapes)
     return shapes
+
+
+def _on_map(units: pd.Index, theirs: pd.Index, aliases: Aliases, notes: list[str]) -> pd.Index:
+    """Return the id that each unit has on a map, its own or its alias.
+
+    Raises
+    ------
+    UnmatchedIdsError
+        If an alias is of no unit or no shape, or two units are one shape.
+    """
+    if not aliases:
+        return units
+    targets = targets_of(units, aliases)
+    lookup = IdLookup(theirs)
+    renamed = [unit for unit, name in targets.items() if name != unit]
+    for unit in renamed:
+        name = targets[unit]
+        target = lookup.like(name)
+        if target is None:
+            near = nearest_ids(name, theirs)
+            raise UnmatchedIdsError(
+                f"aliases= says that {plain(unit)!r} is {plain(name)!r} on the map, which has no "
+                f"such id{f'; nearest: {sample(near)}' if near else ''}"
+            )
+        targets.loc[unit] = target
+    repeated = targets[targets.duplicated(keep=False)]
+    if len(repeated):
+        pairs = [f"{plain(unit)!r} = {plain(name)!r}" for unit, name in repeated.items()]
+        raise UnmatchedIdsError(
+            f"several units are one shape of the map: {', '.join(pairs[:10])}; correct aliases="
+        )
+    pairs = [f"{plain(unit)} = {plain(targets[unit])}" for unit in renamed]
+    notes.append(t("aliases: {pairs}", pairs=", ".join(pairs)))
+    return pd.Index(targets.infer_objects())
 
 
 def _by_unit(geometry: gpd.GeoDataFrame | gpd.GeoSeries, unit: str) -> gpd.GeoDataFrame:

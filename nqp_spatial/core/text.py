@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from nqp_spatial.core.vocabulary import VOCABULARY
-from nqp_spatial.errors import OptionError, sample
+from nqp_spatial.errors import OptionError
 
 __all__ = [
     "Lang",
@@ -39,9 +39,12 @@ Lang = Literal["en", "zh"]
 DOMAIN = "nqp_spatial"
 LOCALE = Path(__file__).parent.parent / "locale"
 _JOINED = "joined by "
+_LISTED = "list of names"
 _SEPARATORS = {
     "zh": {"; ": "；", ", ": "，", ". ": "。", " ": "", " (": "（", ")": "）", ": ": "："}
 }
+
+_ENUMERATED = {"zh": "}、{"}
 
 _LANGUAGE: ContextVar[str] = ContextVar("language", default="en")
 
@@ -147,11 +150,21 @@ def listed(values: Iterable[object], size: int = 5) -> str:
     --------
     >>> listed(range(8), 3)
     '0, 1, 2 and 5 more'
+    >>> translate(listed(["北京", ("上海", 2010)]), "zh")
+    '北京、(上海, 2010)'
     """
     items = list(values)
-    shown = sample(items[:size], size)
+    shown = join(", ", map(_written, items[:size]))
+    shown.context = _LISTED
     others = len(items) - size
     return t("{items} and {count} more", items=shown, count=others) if others > 0 else shown
+
+
+def _written(value: object) -> str:
+    """Return a name as text, without quotation marks."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_written, value))})"
+    return str(value)
 
 
 @contextmanager
@@ -215,6 +228,8 @@ def _template(text: Message, lang: str) -> str:
         return _catalogue(lang).gettext(text.template)
     if not text.context:
         return text.template
+    if text.context == _LISTED:
+        return text.template.replace("}, {", _ENUMERATED[lang])
     if text.context.startswith(_JOINED):
         separator = text.context.removeprefix(_JOINED)
         return text.template.replace(

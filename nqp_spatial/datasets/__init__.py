@@ -8,7 +8,7 @@ from nqp_spatial.datasets.china import (
     hu_side,
     region_schemes,
 )
-from nqp_spatial.datasets.matching import match_prefectures
+from nqp_spatial.datasets.matching import match_prefectures, match_provinces
 from nqp_spatial.datasets.papers import (
     base_stations_5g,
     gdp_gaps,
@@ -39,6 +39,7 @@ __all__ = [
     "industry_clusters",
     "industry_plans",
     "match_prefectures",
+    "match_provinces",
     "region_schemes",
     "simulate_cities",
     "us_income",

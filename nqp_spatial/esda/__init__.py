@@ -1,10 +1,31 @@
 """Exploratory spatial data analysis: global and local association."""
 
+from nqp_spatial.esda.geary import GearyResult, LocalGearyResult, geary, local_geary
+from nqp_spatial.esda.getis import GetisOrdResult, getis_ord
 from nqp_spatial.esda.joins import JoinCountsResult, join_counts
-from nqp_spatial.esda.lisa import LisaResult, lisa
-from nqp_spatial.esda.moran import MoranResult, moran
+from nqp_spatial.esda.lisa import LisaResult, bivariate_lisa, differential_lisa, lisa
+from nqp_spatial.esda.moran import MoranResult, bivariate_moran, moran
+from nqp_spatial.esda.paths import LisaPathsResult, lisa_paths
 
-__all__ = ["JoinCountsResult", "LisaResult", "MoranResult", "join_counts", "lisa", "moran"]
+__all__ = [
+    "GearyResult",
+    "GetisOrdResult",
+    "JoinCountsResult",
+    "LisaPathsResult",
+    "LisaResult",
+    "LocalGearyResult",
+    "MoranResult",
+    "bivariate_lisa",
+    "bivariate_moran",
+    "differential_lisa",
+    "geary",
+    "getis_ord",
+    "join_counts",
+    "lisa",
+    "lisa_paths",
+    "local_geary",
+    "moran",
+]
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,7 @@ from nqp_spatial.weights.spatial_weights import SpatialWeights
 __all__ = [
     "BATCH_CELLS",
     "Alternative",
+    "centred",
     "chosen_period",
     "deviations",
     "island_notes",
@@ -80,6 +81,11 @@ def z_values(difference: pd.Series, std_dev: np.ndarray | pd.Series) -> np.ndarr
 def deviations(panel: SpatialPanel, variable: str) -> tuple[np.ndarray, np.ndarray]:
     """Return values and deviations from the period's mean, units by periods, or raise."""
     values = panel.values(variable)
+    return values, centred(values, repr(variable), panel.periods)
+
+
+def centred(values: np.ndarray, name: str, periods: pd.Index) -> np.ndarray:
+    """Return deviations from the mean of each column, or raise if there are none."""
     if len(values) < 4:
         raise PanelError(
             f"spatial association needs four units or more, the panel has {len(values)}"
@@ -89,7 +95,8 @@ def deviations(panel: SpatialPanel, variable: str) -> tuple[np.ndarray, np.ndarr
     flat = np.abs(z).max(axis=0) <= 1e-12 * np.abs(values).max(axis=0)
     if flat.any():
         raise DomainError(
-            f"{variable!r} is constant in period {sample(panel.periods[flat])}, where "
-            "autocorrelation is not defined; select other periods"
+            f"{name} is constant in period {sample(periods[flat])}, where autocorrelation is not "
+            "defined; select other periods"
         )
-    return values, z
+    deviation: np.ndarray = z
+    return deviation

@@ -1,50 +1,64 @@
-"""`lisa`: local Moran statistics, spatial clusters and outliers."""
+"""`lisa`: local Moran statistics, spatial clusters and outliers, of one variable or two."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
 
-from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import TestSet
+from nqp_spatial.core.display import Spec
 from nqp_spatial.core.options import Jobs, Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.resampling import batches, permutation_p
-from nqp_spatial.core.sizes import require_memory
-from nqp_spatial.core.text import Message, label, t
+from nqp_spatial.core.text import Message, t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.esda._association import (
     Alternative,
-    chosen_period,
+    centred,
     deviations,
     island_notes,
     require_links,
 )
+from nqp_spatial.esda._local import (
+    NO_NEIGHBOURS,
+    NOT_SIGNIFICANT,
+    QUADRANTS,
+    LocalResult,
+    Permuted,
+    clusters_of,
+    quadrants_of,
+    resolution_notes,
+    section_of,
+    significance,
+)
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
-__all__ = ["CLUSTERS", "QUADRANTS", "LisaResult", "lisa"]
+__all__ = [
+    "CLUSTERS",
+    "QUADRANTS",
+    "LisaResult",
+    "bivariate_lisa",
+    "differential_lisa",
+    "lisa",
+]
 
-QUADRANTS = ("High-High", "Low-Low", "High-Low", "Low-High")
-CLUSTERS = (*QUADRANTS, "Not significant", "No neighbours")
+CLUSTERS = (*QUADRANTS, NOT_SIGNIFICANT, NO_NEIGHBOURS)
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class LisaResult(Displayed):
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class LisaResult(LocalResult):
     """Local Moran statistics of one period.
 
     Attributes
     ----------
     frame : DataFrame
-        One row per unit: ``value``; ``lag``, the weighted sum of neighbours' values; ``local_i``;
-        ``p_value``; ``quadrant``, by value and lag relative to their means; ``cluster``, the
-        quadrant if significant. With `fdr` also ``q_value``. Lag, statistic, p-value and quadrant
-        of a unit without neighbours are missing. Quadrants and clusters are read by
-        ``label("cluster", name)``.
+        One row per unit: ``value``; ``other_value``, for bivariate statistics; ``lag``, the
+        weighted sum of neighbours' values; ``local_i``; ``p_value``; ``quadrant``, by value and lag
+        relative to their means; ``cluster``, the quadrant if significant. With `fdr` also
+        ``q_value``. Lag, statistic, p-value and quadrant of a unit without neighbours are missing.
+        Quadrants and clusters are read by ``label("cluster", name)``.
     moran_i : float
         Global Moran's I.
     standardized : DataFrame
@@ -52,7 +66,14 @@ class LisaResult(Displayed):
         axes of Moran's scatter plot. Where rows of W add to one the slope is Moran's I.
     variable, label : str
         Column and its display label.
+    other : str, optional
+        Column whose spatial lag is taken, for bivariate statistics.
+    lag_label : str
+        Display label of the variable whose lag is taken.
+    differenced : bool
+        Whether the statistics are those of a change between two periods.
     period : hashable
+        For a change the text of both periods.
     alpha : float
         A unit belongs to a cluster if its p-value is below.
     fdr : bool
@@ -74,63 +95,37 @@ class LisaResult(Displayed):
     ['value', 'lag', 'local_i', 'p_value', 'quadrant', 'cluster']
     """
 
-    _figure: ClassVar[str] = "lisa_map"
-
-    frame: pd.DataFrame
     moran_i: float
     standardized: pd.DataFrame
-    variable: str
-    label: str
-    period: Hashable
-    alpha: float
-    fdr: bool
-    permutations: int
-    alternative: str
-    spec: Spec
-    notes: tuple[str, ...] = ()
-    tests: TestSet = field(default_factory=TestSet)
+    other: str | None = None
+    lag_label: str = ""
+    differenced: bool = False
 
     @property
-    def counts(self) -> pd.Series:
-        """Number of units in each class of `cluster`."""
-        return self.frame["cluster"].value_counts(sort=False).rename("units")
+    def name(self) -> Message:
+        """Name of the statistic."""
+        if self.differenced:
+            return t("Differential local Moran's I")
+        return t("Local Moran's I") if self.other is None else t("Bivariate local Moran's I")
 
-    def criterion(self) -> Message:
-        """Return the criterion of significance in words.
-
-        Examples
-        --------
-        >>> import nqp_spatial as nq
-        >>> panel = nq.datasets.us_income()
-        >>> w = nq.weights.contiguity(panel)
-        >>> nq.esda.lisa(panel, "income", w, period=2009, seed=1, fdr=True).criterion()
-        'false discovery rate < 0.05, 999 permutations'
-        """
+    def _title(self) -> Message:
         values = {
-            "measure": t("false discovery rate") if self.fdr else "p",
-            "alpha": self.alpha,
-            "permutations": self.permutations,
-        }
-        if self.alternative == "directed":
-            return t("{measure} < {alpha:g}, {permutations} permutations", **values)
-        return t(
-            "{measure} < {alpha:g} ({alternative}), {permutations} permutations",
-            alternative=label("alternative", self.alternative), **values,
-        )  # fmt: skip
+            "variable": self.variable, "period": str(self.period), "weights": self.spec.weights,
+        }  # fmt: skip
+        if self.other is not None:
+            return t(
+                "Bivariate LISA of {variable} and neighbours' {other}, period {period}; {weights}",
+                other=self.other, **values,
+            )  # fmt: skip
+        if self.differenced:
+            return t("LISA of the change of {variable}, {period}; {weights}", **values)
+        return t("LISA of {variable}, period {period}; {weights}", **values)
 
-    def _blocks(self) -> list[Block]:
-        return [
-            t(
-                "LISA of {variable}, period {period}; {weights}",
-                variable=self.variable, period=str(self.period), weights=self.spec.weights,
-            ),
-            t(
-                "Moran's I = {value:.4f}; {criterion}, seed {seed}",
-                value=self.moran_i, criterion=self.criterion(), seed=self.spec.seed,
-            ),
-            self.counts,
-            *notes_of(self.notes),
-        ]  # fmt: skip
+    def _rule(self) -> Message:
+        return t(
+            "Moran's I = {value:.4f}; {criterion}, seed {seed}",
+            value=self.moran_i, criterion=self.criterion(), seed=self.spec.seed,
+        )  # fmt: skip
 
 
 @checked
@@ -209,104 +204,263 @@ def lisa(
     >>> result.frame.loc["MS", "cluster"]
     'Low-Low'
     """
-    if permutations < 1:
-        raise OptionError("lisa finds clusters by permutations: ask for 99 or more")
-    period = chosen_period(panel, period)
-    section = panel if panel.n_periods == 1 else panel.select(periods=[period])
-    w = as_weights(weights).reordered(section.units)
-    require_links(w.sparse)
-    values, z = (array[:, 0] for array in deviations(section, variable))
-    lags, squares = w.sparse @ z, float(z @ z)
-    p_values = _p_values(w.sparse, z, lags, permutations, seed, alternative, n_jobs, progress)
-    islands = w.units.isin(w.islands)
-    frame = pd.DataFrame({"value": values, "lag": w.sparse @ values}, index=section.units)
-    frame["local_i"] = (len(z) - 1) * z * lags / squares
-    frame["p_value"] = p_values
-    frame.loc[islands, ["lag", "local_i", "p_value"]] = np.nan
-    criterion = frame["p_value"]
-    if fdr:
-        criterion = pd.Series(np.nan, index=frame.index)
-        criterion[~islands] = stats.false_discovery_control(p_values[~islands])
-    quadrant = np.array(
-        [["Low-Low", "Low-High"], ["High-Low", "High-High"]], dtype=object
-    )[(z > 0).astype(int), (lags > 0).astype(int)]  # fmt: skip
-    cluster = np.where(criterion < alpha, quadrant, "Not significant")
-    cluster[islands] = "No neighbours"
-    frame["quadrant"] = pd.Categorical(np.where(islands, None, quadrant), categories=QUADRANTS)
-    frame["cluster"] = pd.Categorical(
-        cluster, categories=CLUSTERS if islands.any() else CLUSTERS[:-1]
+    _require_permutations(permutations)
+    section, period = section_of(panel, period)
+    w = _linked(section, weights)
+    both = _column(section, variable)
+    fields = _statistics(
+        panel.units,
+        both,
+        both,
+        w,
+        alpha,
+        fdr,
+        Permuted(permutations, seed, alternative, n_jobs, progress),
     )
-    if fdr:
-        frame["q_value"] = criterion
     return LisaResult(
-        frame=frame,
-        moran_i=float(len(z) / w.sparse.sum() * (z @ lags) / squares),
-        standardized=pd.DataFrame({"z": z, "lag_z": lags}, index=section.units) / z.std(),
         variable=variable,
         label=panel.label(variable),
+        lag_label=panel.label(variable),
         period=period,
-        alpha=alpha,
-        fdr=fdr,
-        permutations=permutations,
-        alternative=alternative,
         spec=Spec(
             variable=variable, weights=w, period=period, permutations=permutations, seed=seed,
             alpha=alpha, fdr=fdr, alternative=alternative,
         ),
-        notes=(*island_notes(w), *_resolution_notes(w, alpha, fdr, permutations)),
+        **fields,
     )  # fmt: skip
 
 
-def _resolution_notes(
-    w: SpatialWeights, alpha: float, fdr: bool, permutations: int
-) -> tuple[str, ...]:
-    """Return a note if p-values cannot be small enough for one cluster."""
-    smallest, needed = 1 / (permutations + 1), alpha / w.n_units
-    if not fdr or smallest <= needed:
-        return ()
-    return (
-        t(
-            "with {permutations} permutations no p-value is below {smallest:.2g}, so fewer than "
-            "{clusters} clusters cannot be detected: use {enough} permutations or more",
-            permutations=permutations, smallest=smallest,
-            clusters=int(np.ceil(smallest / needed)), enough=int(np.ceil(1 / needed)),
+@checked
+def bivariate_lisa(
+    panel: SpatialPanel,
+    variable: str,
+    other: str,
+    weights: WeightsLike,
+    *,
+    period: Hashable | None = None,
+    permutations: Permutations = 999,
+    seed: Seed = 0,
+    alpha: Level = 0.05,
+    fdr: bool = False,
+    alternative: Alternative = "directed",
+    n_jobs: Jobs = 1,
+    progress: bool = False,
+) -> LisaResult:
+    """Compute local statistics of one variable and its neighbours' values of another.
+
+    ``I_i = (n - 1) x_i sum_j w_ij z_j / sqrt(sum_j x_j^2 sum_j z_j^2)``, with x and z the
+    deviations of `variable` and `other` from their means.
+
+    Parameters
+    ----------
+    panel : SpatialPanel
+        Complete in both variables in this period; n units.
+    variable : str
+        The column of the unit itself.
+    other : str
+        The column whose spatial lag is taken.
+    weights : SpatialWeights, Graph or W
+        Used as they are, never re-standardised or changed.
+    period, permutations, seed, alpha, fdr, alternative, n_jobs, progress
+        As in `lisa`; the neighbours' values of `other` are permuted.
+
+    Returns
+    -------
+    LisaResult
+        Quadrants are those of the unit's `variable` and its neighbours' `other`.
+
+    Raises
+    ------
+    MissingValuesError, UnbalancedPanelError, DomainError
+        If values are missing, infinite or constant.
+    UnmatchedIdsError, WeightsError, OptionError, PanelError
+        As in `lisa`.
+
+    Notes
+    -----
+    The correlation of both variables within units is part of the statistic: a cluster says that
+    the two go together in space, not that one spreads to the other. Source: Anselin, Syabri and
+    Smirnov (2002), Visualizing Multivariate Spatial Correlation with Dynamically Linked Windows.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> w = nq.weights.contiguity(panel)
+    >>> result = nq.esda.bivariate_lisa(panel, "lgsp", "unemp", w, period=1986, seed=0)
+    >>> round(result.moran_i, 3)
+    0.185
+    """
+    _require_permutations(permutations)
+    if variable == other:
+        raise OptionError(f"other must differ from variable, both are {variable!r}: use lisa")
+    section, period = section_of(panel, period)
+    w = _linked(section, weights)
+    fields = _statistics(
+        panel.units, _column(section, variable), _column(section, other), w, alpha, fdr,
+        Permuted(permutations, seed, alternative, n_jobs, progress),
+    )  # fmt: skip
+    return LisaResult(
+        variable=variable,
+        label=panel.label(variable),
+        other=other,
+        lag_label=panel.label(other),
+        period=period,
+        spec=Spec(
+            variable=variable, other=other, weights=w, period=period, permutations=permutations,
+            seed=seed, alpha=alpha, fdr=fdr, alternative=alternative,
         ),
+        **fields,
     )  # fmt: skip
 
 
-def _p_values(
-    matrix: sparse.csr_array,
-    z: np.ndarray,
-    lags: np.ndarray,
-    permutations: int,
-    seed: int | None,
-    alternative: Alternative,
-    n_jobs: int,
-    progress: bool,
-) -> np.ndarray:
-    """Return the permutation p-value of each unit."""
-    from joblib import Parallel, delayed
-    from tqdm import tqdm
+@checked
+def differential_lisa(
+    panel: SpatialPanel,
+    variable: str,
+    weights: WeightsLike,
+    *,
+    periods: tuple[Hashable, Hashable],
+    permutations: Permutations = 999,
+    seed: Seed = 0,
+    alpha: Level = 0.05,
+    fdr: bool = False,
+    alternative: Alternative = "directed",
+    n_jobs: Jobs = 1,
+    progress: bool = False,
+) -> LisaResult:
+    """Compute local Moran statistics of the change of a variable between two periods.
 
-    from nqp_spatial.esda._numba import conditional_draws, tail_counts
+    ``I_i = (n - 1) d_i sum_j w_ij d_j / sum_j d_j^2``, with d the deviations of the changes
+    x_(i,last) - x_(i,first) from their mean: effects of place that do not change drop out.
 
-    n = len(z)
-    largest = int(np.diff(matrix.indptr).max())
-    require_memory(
-        16.0 * permutations * largest,
-        f"{permutations} permutations of up to {largest} neighbours",
-        "take fewer permutations, or weights with fewer neighbours",
+    Parameters
+    ----------
+    panel : SpatialPanel
+        Complete in the variable in both periods; n units.
+    variable : str
+        A numeric column.
+    weights : SpatialWeights, Graph or W
+        Used as they are, never re-standardised or changed.
+    periods : tuple
+        First and last period.
+    permutations, seed, alpha, fdr, alternative, n_jobs, progress
+        As in `lisa`.
+
+    Returns
+    -------
+    LisaResult
+        High-High: a unit and its neighbours have gained more than the average.
+
+    Raises
+    ------
+    MissingValuesError, UnbalancedPanelError, DomainError
+        If values are missing or infinite, or changes are constant.
+    UnmatchedIdsError, WeightsError, OptionError, PanelError
+        As in `lisa`; if both periods are the same.
+
+    Notes
+    -----
+    Source: Anselin (2019), Differential Moran's I, in the documentation of GeoDa.
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_income()
+    >>> w = nq.weights.contiguity(panel)
+    >>> result = nq.esda.differential_lisa(panel, "relative_income", w, periods=(1929, 2009))
+    >>> result.period
+    '1929 to 2009'
+    """
+    _require_permutations(permutations)
+    first, last = (panel.period(period) for period in periods)
+    if first == last:
+        raise OptionError(f"periods must name two different periods, both are {first!r}")
+    w = _linked(panel, weights)
+    section = panel.select(periods=[first, last])
+    order = section.periods.get_indexer(pd.Index([last, first]))
+    change = section.values(variable)[:, order] @ [1.0, -1.0]
+    name = f"the change of {variable!r}"
+    both = change, centred(change[:, None], name, pd.Index([first]))[:, 0]
+    fields = _statistics(
+        panel.units,
+        both,
+        both,
+        w,
+        alpha,
+        fdr,
+        Permuted(permutations, seed, alternative, n_jobs, progress),
     )
-    if seed is None:
-        seed = int(np.random.default_rng().integers(2**31))
-    draws = conditional_draws(largest, n, permutations, seed)
-    # The draws are common to all units, so the split between workers does not matter.
-    parts = list(batches(n, max(500, n // 100)))
-    jobs = (
-        delayed(tail_counts)(matrix.indptr, matrix.data, z, lags, draws, part.start, part.stop)
-        for part in parts
-    )
-    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
-    bar = tqdm(results, total=len(parts), desc="units", disable=not progress)
-    above, below = np.concatenate(list(bar)).T
-    return np.asarray(permutation_p(above, permutations, alternative, below))
+    return LisaResult(
+        variable=variable,
+        label=panel.label(variable),
+        lag_label=panel.label(variable),
+        differenced=True,
+        period=t("{first} to {last}", first=first, last=last),
+        spec=Spec(
+            variable=variable, weights=w, periods=(first, last), permutations=permutations,
+            seed=seed, alpha=alpha, fdr=fdr, alternative=alternative,
+        ),
+        **fields,
+    )  # fmt: skip
+
+
+def _require_permutations(permutations: int) -> None:
+    if permutations < 1:
+        raise OptionError("lisa finds clusters by permutations: ask for 99 or more")
+
+
+def _linked(panel: SpatialPanel, weights: WeightsLike) -> SpatialWeights:
+    """Return weights in the panel's order that have links."""
+    w = as_weights(weights).reordered(panel.units)
+    require_links(w.sparse)
+    return w
+
+
+def _column(section: SpatialPanel, variable: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return values of one period and their deviations, shapes (n,)."""
+    values, z = (array[:, 0] for array in deviations(section, variable))
+    return values, z
+
+
+def _statistics(
+    units: pd.Index,
+    unit: tuple[np.ndarray, np.ndarray],
+    neighbour: tuple[np.ndarray, np.ndarray],
+    w: SpatialWeights,
+    alpha: float,
+    fdr: bool,
+    permuted: Permuted,
+) -> dict[str, Any]:
+    """Return the numbers of a result from (values, deviations) of units and of neighbours."""
+    (values, x), (others, z) = unit, neighbour
+    matrix, n = w.sparse, len(x)
+    lags, scale = matrix @ z, float(np.sqrt((x @ x) * (z @ z)))
+    islands = w.units.isin(w.islands)
+    p_values = permuted.lag_p(matrix, x, z, lags)
+    frame = pd.DataFrame({"value": values}, index=units)
+    if others is not values:
+        frame["other_value"] = others
+    frame["lag"] = matrix @ others
+    frame["local_i"] = (n - 1) * x * lags / scale
+    frame["p_value"] = p_values
+    frame.loc[islands, ["lag", "local_i", "p_value"]] = np.nan
+    criterion = significance(p_values, islands, fdr=fdr)
+    quadrant = quadrants_of(x, lags)
+    frame["quadrant"] = pd.Categorical(np.where(islands, np.nan, quadrant), categories=QUADRANTS)
+    frame["cluster"] = clusters_of(quadrant, criterion, islands, alpha=alpha, kinds=QUADRANTS)
+    if fdr:
+        frame["q_value"] = criterion
+    return {
+        "frame": frame,
+        "moran_i": float(n / matrix.sum() * (x @ lags) / scale),
+        "standardized": pd.DataFrame({"z": x / x.std(), "lag_z": lags / z.std()}, index=units),
+        "alpha": alpha,
+        "fdr": fdr,
+        "permutations": permuted.permutations,
+        "alternative": permuted.alternative,
+        "notes": (
+            *island_notes(w),
+            *resolution_notes(w, alpha=alpha, fdr=fdr, permutations=permuted.permutations),
+        ),
+    }

@@ -9,28 +9,32 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import HypothesisTest, TestSet, two_sided_p
+from nqp_spatial.core.display import Spec
+from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.resampling import batches, permutation_p, spawned_seeds
 from nqp_spatial.core.text import Message, t
+from nqp_spatial.errors import OptionError
 from nqp_spatial.esda._association import (
-    BATCH_CELLS,
     Alternative,
     deviations,
     island_notes,
-    permutations_rule,
     require_links,
     z_values,
+)
+from nqp_spatial.esda._global import (
+    GlobalResult,
+    Relocated,
+    link_sums,
+    quadratic_forms,
 )
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 __all__ = ["MoranResult", "moran"]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class MoranResult(Displayed):
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class MoranResult(GlobalResult):
     """Moran's I by period.
 
     Attributes
@@ -41,8 +45,10 @@ class MoranResult(Displayed):
         variance, z-value and two-sided p-value under normality (``variance_norm, z_norm, p_norm``)
         and under randomisation (``variance_rand, z_rand, p_rand``).
     values, lag : DataFrame
-        The variable and its spatial lag, units by periods.
+        The variable, and the spatial lag of it or of the other one, units by periods.
     variable : str
+    other : str, optional
+        Column whose spatial lag is taken, for bivariate statistics.
     label : str
         Display label of the variable.
     spec : Spec
@@ -58,46 +64,24 @@ class MoranResult(Displayed):
     (81, 9)
     """
 
-    _figure: ClassVar[str] = "over_periods"
+    column: ClassVar[str] = "moran_i"
 
-    frame: pd.DataFrame
     values: pd.DataFrame
     lag: pd.DataFrame
-    variable: str
-    label: str
-    spec: Spec
-    notes: tuple[str, ...] = ()
+    other: str | None = None
 
     @property
-    def tests(self) -> TestSet:
-        """The test of each period, by the period as text."""
-        permuted = bool(self.spec.permutations)
-        column = "moran_i" if permuted else "z_rand"
-        distribution = "permutation" if permuted else "normal"
-        null = t("no spatial autocorrelation")
-        return TestSet(
-            {
-                str(period): HypothesisTest(
-                    t("Moran's I, {period}", period=str(period)), null,
-                    float(row[column]), distribution, None, float(row["p_value"]), self._rule(),
-                )
-                for period, row in self.frame.iterrows()
-            }
+    def name(self) -> Message:
+        """Name of the statistic."""
+        return t("Moran's I") if self.other is None else t("Bivariate Moran's I")
+
+    def _title(self) -> Message:
+        if self.other is None:
+            return super()._title()
+        return t(
+            "Bivariate Moran's I of {variable} and neighbours' {other}; {weights}",
+            variable=self.variable, other=self.other, weights=self.spec.weights,
         )  # fmt: skip
-
-    def _rule(self) -> Message:
-        if self.spec.permutations:
-            return permutations_rule(self.spec)
-        return t("normal approximation under randomisation, two-sided")
-
-    def _blocks(self) -> list[Block]:
-        return [
-            t("Moran's I of {variable}; {weights}",
-              variable=self.variable, weights=self.spec.weights),
-            self.frame.iloc[:, :3],
-            t("p_value: {rule}", rule=self._rule()),
-            *notes_of(self.notes),
-        ]  # fmt: skip
 
 
 @checked
@@ -182,11 +166,10 @@ def moran(
         frame[f"z_{name}"] = z_values(frame["moran_i"] - frame["expected"], np.sqrt(variance))
         frame[f"p_{name}"] = two_sided_p(frame[f"z_{name}"])
     if permutations:
-        draws = scale * _relocated(matrix, z, permutations, seed, n_jobs, progress)
-        tie = 1e-12 * np.maximum(np.abs(observed), 1e-3)
-        above = (draws >= observed - tie).sum(axis=0)
-        below = (draws <= observed + tie).sum(axis=0)
-        frame["p_value"] = permutation_p(above, permutations, alternative, below)
+        relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
+        frame["p_value"] = relocated.p_values(
+            lambda moved: scale * quadratic_forms(matrix, moved), z, observed
+        )
     else:
         frame["p_value"] = frame["p_rand"]
     return MoranResult(
@@ -206,9 +189,7 @@ def moran(
 def _variances(matrix: sparse.csr_array, z: np.ndarray) -> dict[str, np.ndarray]:
     """Return the variance of I under normality and under randomisation, shapes (periods,)."""
     n = len(z)
-    s0 = matrix.sum()
-    s1 = ((matrix + matrix.T).power(2)).sum() / 2
-    s2 = ((matrix.sum(axis=0) + matrix.sum(axis=1)) ** 2).sum()
+    s0, s1, s2 = link_sums(matrix)
     kurtosis = n * (z**4).sum(axis=0) / (z**2).sum(axis=0) ** 2
     expected_square = 1 / (n - 1) ** 2
     normal = (n**2 * s1 - n * s2 + 3 * s0**2) / ((n**2 - 1) * s0**2)
@@ -224,32 +205,101 @@ def _variances(matrix: sparse.csr_array, z: np.ndarray) -> dict[str, np.ndarray]
     return {name: np.where(v > floor, v, 0.0) for name, v in variances.items()}
 
 
-def _relocated(
-    matrix: sparse.csr_array,
-    z: np.ndarray,
-    permutations: int,
-    seed: int | None,
-    n_jobs: int,
-    progress: bool,
-) -> np.ndarray:
-    """Return z'Wz of each relocation of units, shape (permutations, periods)."""
-    from joblib import Parallel, delayed
-    from tqdm import tqdm
+@checked
+def bivariate_moran(
+    panel: SpatialPanel,
+    variable: str,
+    other: str,
+    weights: WeightsLike,
+    *,
+    permutations: Permutations = 999,
+    seed: Seed = 0,
+    alternative: Alternative = "directed",
+    n_jobs: Jobs = 1,
+    progress: bool = False,
+) -> MoranResult:
+    """Compute Moran's I between a variable and its neighbours' values of another, by period.
 
-    n = len(z)
-    # Batches and their seeds do not depend on n_jobs, so neither do the results.
-    parts = list(batches(permutations, max(1, min(permutations, BATCH_CELLS // z.size))))
+    ``I = (n / S0) x'Wz / sqrt(x'x z'z)``, with x and z the deviations of `variable` and `other`
+    from the period's means and S0 the sum of W.
 
-    def moments(batch: slice, batch_seed: np.random.SeedSequence) -> np.ndarray:
-        count = batch.stop - batch.start
-        rng = np.random.default_rng(batch_seed)
-        order = rng.permuted(np.broadcast_to(np.arange(n), (count, n)), axis=1).T
-        moved = z[order]  # (n, count, periods)
-        lagged = (matrix @ moved.reshape(n, -1)).reshape(moved.shape)
-        return np.asarray(np.einsum("nbt,nbt->bt", moved, lagged))
+    Parameters
+    ----------
+    panel : SpatialPanel
+        Balanced and complete in both variables; n units.
+    variable : str
+        The column of the unit itself.
+    other : str
+        The column whose spatial lag is taken.
+    weights : SpatialWeights, Graph or W
+        Used as they are, never re-standardised or changed.
+    permutations : int
+        Random relocations of the values of `other`, the same for all periods; 0 for none.
+    seed, alternative, n_jobs, progress
+        As in `moran`.
 
-    seeds = spawned_seeds(seed, len(parts))
-    jobs = (delayed(moments)(*job) for job in zip(parts, seeds, strict=True))
-    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
-    bar = tqdm(results, total=len(parts), desc="permutations", disable=not progress)
-    return np.concatenate(list(bar))
+    Returns
+    -------
+    MoranResult
+        Its moments are those of random relocations of z: expectation zero and variance
+        ``(n / S0)^2 sum_j (a_j - mean(a))^2 / ((n - 1) x'x)``, with a = W'x.
+
+    Raises
+    ------
+    MissingValuesError, UnbalancedPanelError, DomainError, UnmatchedIdsError, WeightsError
+        As in `moran`.
+    OptionError, PanelError
+        If both variables are the same, an option is out of range, or there are fewer than four
+        units.
+
+    Notes
+    -----
+    Relocation of one variable also removes its correlation with the other within units, so the
+    test is one of no relation at all. Source: Wartenberg (1985), Geographical Analysis 17(4),
+    263-283; Anselin, Syabri and Smirnov (2002).
+
+    Examples
+    --------
+    >>> import nqp_spatial as nq
+    >>> panel = nq.datasets.us_public_capital()
+    >>> w = nq.weights.contiguity(panel)
+    >>> result = nq.esda.bivariate_moran(panel, "lgsp", "unemp", w, seed=0)
+    >>> round(float(result.frame.loc[1986, "moran_i"]), 3)
+    0.185
+    """
+    if variable == other:
+        raise OptionError(f"other must differ from variable, both are {variable!r}: use moran")
+    w = as_weights(weights)
+    matrix = w.aligned(panel.units)
+    require_links(matrix)
+    values, x = deviations(panel, variable)
+    others, z = deviations(panel, other)
+    n = len(x)
+    scale = n / matrix.sum() / np.sqrt((x**2).sum(axis=0) * (z**2).sum(axis=0))
+    reach = matrix.T @ x
+    observed = scale * (reach * z).sum(axis=0)
+    frame = pd.DataFrame({"moran_i": observed, "expected": 0.0}, index=panel.periods)
+    frame["p_value"] = np.nan
+    variance = reach.var(axis=0) * n / (n - 1) * (z**2).sum(axis=0) * scale**2
+    frame["variance_rand"] = np.where(variance > 1e-12 / (n - 1) ** 2, variance, 0.0)
+    frame["z_rand"] = z_values(frame["moran_i"], np.sqrt(frame["variance_rand"]))
+    frame["p_rand"] = two_sided_p(frame["z_rand"])
+    frame["p_value"] = frame["p_rand"]
+    if permutations:
+        relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
+        frame["p_value"] = relocated.p_values(
+            lambda moved: scale * np.einsum("nt,nbt->bt", reach, moved), z, observed
+        )
+    return MoranResult(
+        frame=frame,
+        values=pd.DataFrame(values, panel.units, panel.periods),
+        lag=pd.DataFrame(np.asarray(matrix @ others), panel.units, panel.periods),
+        variable=variable,
+        other=other,
+        label=panel.label(variable),
+        spec=Spec(
+            variable=variable, other=other, weights=w, permutations=permutations, seed=seed,
+            alternative=alternative,
+        ),
+        notes=island_notes(w),
+    )  # fmt: skip

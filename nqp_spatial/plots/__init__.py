@@ -1,6 +1,7 @@
 """Figures at journal size, from the package's results."""
 
 from nqp_spatial.plots._canvas import save
+from nqp_spatial.plots._chosen_theme import theme
 from nqp_spatial.plots._theme import COLUMN, PAGE
 from nqp_spatial.plots.charts import (
     beta_scatter,
@@ -17,6 +18,7 @@ from nqp_spatial.plots.charts import (
     join_counts,
     kernel_contour,
     kernel_surface,
+    lisa_paths,
     log_t,
     modality,
     moran_scatter,
@@ -71,6 +73,7 @@ __all__ = [
     "kernel_surface",
     "lisa_map",
     "lisa_maps",
+    "lisa_paths",
     "log_t",
     "modality",
     "moran_scatter",
@@ -85,6 +88,7 @@ __all__ = [
     "significance_map",
     "steady_states",
     "theil",
+    "theme",
     "threshold",
     "transition_paths",
     "transitions",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from unicodedata import east_asian_width
 
 import numpy as np
 
 from nqp_spatial.core.options import Range, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.errors import OptionError
+from nqp_spatial.plots._cells import keep_in_cell, room, room_rows, room_up, themed_axes
+from nqp_spatial.plots._context import current_theme, sized, text_factor
 from nqp_spatial.plots._fonts import check_fonts, font_type
+from nqp_spatial.plots._legends import colour_bar, legend_below
 from nqp_spatial.plots._theme import Layer, themed
+from nqp_spatial.plots._words import (
+    category_axis,
+    horizontal_label,
+    row_axis,
+    width_of_names,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,38 +31,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "capital",
+    "category_axis",
     "colour_bar",
     "counted",
     "drawing",
     "figure_of",
+    "figure_room",
+    "horizontal_label",
+    "legend_below",
     "new_figure",
+    "number_room",
     "panels",
     "percent",
+    "room",
+    "room_rows",
+    "room_up",
+    "row_axis",
     "save",
+    "sized",
     "undrawn",
     "wrapped",
 ]
-
-# A Chinese character is a word; no line begins with a stop or ends with an opening bracket.
-_WORD = re.compile(r"[（【《]*[\u2e80-\uffef][，。、；：）】》？！]*|[^\s\u2e80-\uffef]+|\s+")
-
-
-def wrapped(text: str, width: float) -> str:
-    """Return text broken into lines that fit a width in inches; wide characters count twice."""
-    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
-
-
-def _wrapped_line(text: str, width: float) -> str:
-    room, lines, used = max(int(width * 14.5), 8), [""], 0
-    for word in _WORD.findall(text):
-        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
-        if used + size > room and lines[-1]:
-            lines.append("")
-            used = 0
-        if lines[-1] or not word.isspace():
-            lines[-1] += word
-            used += size
-    return "\n".join(line.rstrip() for line in lines)
 
 
 @contextmanager
@@ -68,6 +65,8 @@ def drawing(
     title_kw: Layer = None,
 ) -> Iterator[Axes]:
     """Yield axes under the theme, those of a new figure if none are given; title and fonts follow.
+
+    Axes of the caller get the look of the theme, and what is drawn stays within their cell.
 
     Parameters
     ----------
@@ -87,14 +86,57 @@ def drawing(
         If the axes given have another projection.
     """
     with themed(lang):
+        given = ax is not None
+        width = room(ax, size[0])
         if ax is None:
             ax = new_figure(*size, subplot_kw={"projection": projection})[1][0, 0]
         if projection == "3d" and not hasattr(ax, "get_zlim"):
             raise OptionError("ax must be axes with projection='3d'; those given are flat")
+        if given:
+            themed_axes(ax)
+        before = set(ax.get_children())
         yield ax
         if title:
-            ax.set_title(wrapped(title, size[0]), **(title_kw or {}))
+            _set_title(ax, title, width, dict(title_kw or {}))
+        _enlarge(ax, before)
+        if given:
+            keep_in_cell(ax)
     check_fonts(ax)
+
+
+def _set_title(ax: Axes, title: str, width: float, style: dict[str, Any]) -> None:
+    """Set a title that fits beside the labels of the vertical axis, or above them too."""
+    left = width_of_names(ax)
+    if left > 0.25 * width:
+        style.setdefault("x", -left / max(width - left - 0.1, 0.3))
+        left = 0.0
+    ax.set_title(wrapped(title, width - left - 0.1), **style)
+
+
+def _enlarge(ax: Axes, before: set[Any]) -> None:
+    """Make lines and marks as many times larger as the style of the theme has the figure."""
+    from matplotlib.collections import Collection, PathCollection
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    scale = current_theme().scale
+    if scale == 1:
+        return
+    legend = ax.get_legend()
+    handles = [] if legend is None or legend in before else legend.legend_handles
+    for artist in [*(set(ax.get_children()) - before), *handles]:
+        if isinstance(artist, Line2D):
+            artist.set(linewidth=artist.get_linewidth() * scale)
+            artist.set(
+                markersize=artist.get_markersize() * scale,
+                markeredgewidth=artist.get_markeredgewidth() * scale,
+            )
+        elif isinstance(artist, Collection):
+            artist.set_linewidth(list(np.atleast_1d(artist.get_linewidth()) * scale))
+            if isinstance(artist, PathCollection):
+                artist.set_sizes([area * scale**2 for area in artist.get_sizes()])
+        elif isinstance(artist, Patch):
+            artist.set_linewidth(artist.get_linewidth() * scale)
 
 
 @contextmanager
@@ -122,11 +164,30 @@ def panels(
         if fig is None:
             fig, axes = new_figure(*size, *shape)
         else:
+            _lay_out(figure_of(fig))
             axes = fig.subplots(*shape, squeeze=False)
+        before = [set(ax.get_children()) for ax in axes.flat]
         yield fig, axes
         if title:
-            fig.suptitle(wrapped(title, size[0]), x=0.01, ha="left", fontsize=9)
+            words = wrapped(title, figure_room(fig, size[0]))
+            fig.suptitle(words, x=0.01, ha="left", fontsize=sized(9))
+        for ax, children in zip(axes.flat, before, strict=True):
+            _enlarge(ax, children)
     check_fonts(fig)
+
+
+def figure_room(fig: Figure | SubFigure | None, width: float) -> float:
+    """Return the width of a figure in inches on paper: the caller's if there is one."""
+    if fig is None:
+        return width
+    return float(fig.bbox.width) / figure_of(fig).dpi / current_theme().scale
+
+
+def _lay_out(figure: Figure) -> None:
+    """Give a figure of the caller a layout that keeps its panels apart, if it has none."""
+    if figure.get_layout_engine() is None:
+        with suppress(RuntimeError):  # it has colour bars of another layout
+            figure.set_layout_engine("constrained")
 
 
 def capital(text: str) -> str:
@@ -139,6 +200,11 @@ def counted(name: str, count: float) -> str:
     return translate(t("{name} ({count:,.0f})", name=name, count=count))
 
 
+def number_room(width: float) -> float:
+    """Return how long an axis of shares is beside its longest bar, for the number at its end."""
+    return 1 + 0.42 * text_factor() / (0.62 * width)
+
+
 def percent(level: float) -> str:
     """Return a level as text.
 
@@ -148,14 +214,6 @@ def percent(level: float) -> str:
     ('95%', '99.5%')
     """
     return f"{100 * level:g}%"
-
-
-def colour_bar(image: Any, axes: Any, words: str, **style: Any) -> None:
-    """Add a colour bar without a frame beside one or several axes."""
-    figure = np.ravel(axes)[0].figure
-    bar = figure.colorbar(image, ax=axes, **style)
-    bar.outline.set_visible(False)
-    bar.set_label(words)
 
 
 @contextmanager
@@ -179,10 +237,15 @@ def undrawn(ax: Axes) -> Iterator[None]:
 def new_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
 ) -> tuple[Figure, Any]:
-    """Return a new figure of a size in inches and an array of its axes; call it under `themed`."""
+    """Return a new figure of a size in inches on paper and its axes; call it under `themed`.
+
+    Larger text makes a figure taller, and a style that enlarges makes both larger.
+    """
     import matplotlib.pyplot as plt
 
-    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
+    scale = current_theme().scale
+    size = width * scale, height * scale * max(text_factor(), 1.0) ** 0.75
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
 
 
 def figure_of(artist: Figure | SubFigure | Axes) -> Figure:

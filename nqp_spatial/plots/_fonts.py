@@ -13,15 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import FontWarning
+from nqp_spatial.plots._context import current_theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.text import Text
 
-__all__ = ["check_fonts", "font_state", "font_type", "fonts", "renew_font_warning"]
+__all__ = [
+    "check_fonts",
+    "font_state",
+    "font_type",
+    "fonts",
+    "generic_fonts",
+    "known_fonts",
+    "renew_font_warning",
+]
 
 _LATIN_FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
+_SERIF_FONTS = ("Times New Roman", "Times", "Nimbus Roman", "Liberation Serif", "DejaVu Serif")
 # Comes with the package, so that Chinese is drawn alike on every machine.
 _SHIPPED_FONT = "Noto Sans SC"
 # For characters that it lacks (Korean, rare ones), and if it is not there, from the system.
@@ -56,11 +66,31 @@ _font_warning_due = True
 def fonts() -> list[str]:
     """Return the fonts to use, in order of preference.
 
-    Those that the user has chosen in matplotlib's settings; Latin ones; the Chinese font that comes
-    with the package, before any that is installed, so that a figure is the same on all machines;
-    installed ones for characters that it lacks.
+    Those of the theme in force or else of the user in matplotlib's settings; Latin ones; the
+    Chinese font that comes with the package, before any that is installed, so that a figure is the
+    same on all machines; installed ones for characters that it lacks.
     """
-    return list(_ordered_fonts(_chosen_fonts(), _LATIN_FONTS))
+    return list(_ordered_fonts(current_theme().fonts or _chosen_fonts(), _LATIN_FONTS))
+
+
+def known_fonts() -> set[str]:
+    """Return the names of the fonts that matplotlib finds here."""
+    from matplotlib import font_manager
+
+    fonts()  # those that are new since matplotlib made its list
+    return {font.name for font in font_manager.fontManager.ttflist}
+
+
+def generic_fonts(family: str) -> list[str]:
+    """Return fonts of a generic family such as "serif": the package's choice, then matplotlib's."""
+    import matplotlib as mpl
+
+    ours = {"serif": _SERIF_FONTS, "sans-serif": _LATIN_FONTS}.get(family, ())
+    settings: Any = mpl.rcParams
+    default: Any = mpl.rcParamsDefault
+    theirs = settings[f"font.{family}"]
+    changed = theirs != default[f"font.{family}"]
+    return [*theirs, *ours] if changed else [*ours, *theirs]
 
 
 def _chosen_fonts() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """One look for all figures: sizes, colours and settings.
 
 The theme is applied to a figure while it is drawn; matplotlib's global settings stay as they are.
+What a caller may change of it is in `_context`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,22 @@ from typing import Annotated, Any
 import numpy as np
 
 from nqp_spatial.core.options import Range, Rule
-from nqp_spatial.core.text import Lang, language
+from nqp_spatial.core.text import Lang, current_language, language
 from nqp_spatial.errors import NqpError, OptionError
+from nqp_spatial.plots._context import current_theme, is_look, nearest_names, sized
 from nqp_spatial.plots._fonts import fonts
 
-__all__ = ["COLUMN", "PAGE", "Classes", "ColourMap", "Columns", "Layer", "layer", "themed"]
+__all__ = [
+    "COLUMN",
+    "PAGE",
+    "Classes",
+    "ColourMap",
+    "Columns",
+    "Layer",
+    "applied",
+    "layer",
+    "themed",
+]
 
 #: What a caller adds to one layer of a figure: matplotlib's keyword arguments for it.
 Layer = Mapping[str, Any] | None
@@ -78,9 +90,13 @@ def _is_colour_map(value: object) -> bool:
     return isinstance(value, str) and value in mpl.colormaps
 
 
-ColourMap = Annotated[
-    str, Rule("a colour map of matplotlib", _is_colour_map, lambda value: "such as 'YlGnBu'")
-]
+def _near_colour_map(value: object) -> str:
+    import matplotlib as mpl
+
+    return nearest_names(value, mpl.colormaps) or "such as 'YlGnBu'"
+
+
+ColourMap = Annotated[str, Rule("a colour map of matplotlib", _is_colour_map, _near_colour_map)]
 
 
 def ordered_colours(count: int) -> list[Any]:
@@ -97,24 +113,27 @@ def layer(options: Layer, **defaults: Any) -> dict[str, Any]:
     return {**defaults, **(options or {})}
 
 
-@contextmanager
-def themed(lang: Lang = "en") -> Iterator[None]:
-    """Draw with the package's settings and words; matplotlib's own come back afterwards."""
-    import matplotlib as mpl
-
+def _theme_settings(lang: Lang) -> dict[Any, Any]:
+    """Return the settings of the package in the sizes of the theme in force."""
+    size, scale = current_theme().size, current_theme().scale
     # The Chinese font has no bold letters; bold Latin ones beside them would stand out.
     weight = "normal" if lang == "zh" else "bold"
-    settings: dict[Any, Any] = {
-        "font.family": fonts(),
-        "font.size": 8,
-        "axes.titlesize": 8.5,
+    families = fonts()
+    return {
+        "font.family": families,
+        "font.size": size,
+        "mathtext.fontset": "dejavuserif" if "Serif" in families[0] else "dejavusans",
+        "axes.titlesize": sized(8.5),
         "axes.titleweight": weight,
+        "axes.titlepad": 6.0 * scale,
+        "figure.titlesize": sized(9),
         "figure.titleweight": weight,
         "axes.titlelocation": "left",
-        "axes.labelsize": 8,
+        "axes.labelsize": size,
+        "axes.labelpad": 4.0 * scale,
         "axes.edgecolor": MUTED,
         "axes.labelcolor": INK,
-        "axes.linewidth": 0.6,
+        "axes.linewidth": 0.6 * scale,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.unicode_minus": False,  # some CJK fonts have no minus sign
@@ -123,24 +142,50 @@ def themed(lang: Lang = "en") -> Iterator[None]:
         "ytick.color": MUTED,
         "xtick.labelcolor": INK,
         "ytick.labelcolor": INK,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
-        "legend.fontsize": 7,
-        "legend.title_fontsize": 7,
+        "xtick.labelsize": sized(7),
+        "ytick.labelsize": sized(7),
+        "xtick.major.width": 0.6 * scale,
+        "ytick.major.width": 0.6 * scale,
+        "xtick.major.size": 3.5 * scale,
+        "ytick.major.size": 3.5 * scale,
+        "legend.fontsize": sized(7),
+        "legend.title_fontsize": sized(7),
         "legend.frameon": False,
-        "hatch.linewidth": 0.4,
+        "hatch.linewidth": 0.4 * scale,
         "figure.constrained_layout.use": True,
-        "figure.constrained_layout.h_pad": 0.06,
+        "figure.constrained_layout.h_pad": 0.06 * scale,
     }
+
+
+@contextmanager
+def applied(lang: Lang | None = None) -> Iterator[None]:
+    """Set matplotlib's settings to those of the theme in force; its own come back afterwards.
+
+    What a style of the user changes in the look of figures is set back too: half of a style under
+    half of a theme is neither.
+    """
+    import matplotlib as mpl
+
+    default = {name: value for name, value in mpl.rcParamsDefault.items() if is_look(name)}
+    style = current_theme().settings
+    lang = lang or ("zh" if current_language() == "zh" else "en")
+    settings = {**default, **_theme_settings(lang), **style}
     # Only what is set here is set back: a notebook's backend is loaded with the first figure and
     # turns interactive mode on; rc_context would turn it off again.
     before = {name: mpl.rcParams[name] for name in settings}
-    mpl.rcParams.update(settings)
+    mpl.rcParams.update({k: v for k, v in settings.items() if before[k] != v})
+    try:
+        yield
+    finally:
+        mpl.rcParams.update({k: v for k, v in before.items() if mpl.rcParams[k] != v})
+
+
+@contextmanager
+def themed(lang: Lang = "en") -> Iterator[None]:
+    """Draw with the package's settings and words; matplotlib's own come back afterwards."""
     callers = _CALLERS.set([])
     try:
-        with language(lang):
+        with applied(lang), language(lang):
             yield
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         layers = _CALLERS.get()
@@ -152,4 +197,3 @@ def themed(lang: Lang = "en") -> Iterator[None]:
         ) from error
     finally:
         _CALLERS.reset(callers)
-        mpl.rcParams.update(before)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, notes_of
+from nqp_spatial.core.number_format import criterion_text, significant
 from nqp_spatial.regression._estimated import EstimatedModel
 from nqp_spatial.regression._fit_measures import full_rsquared, squared_correlation_of
 
@@ -28,13 +29,13 @@ def summary_blocks(model: EstimatedModel) -> list[Block]:
     part = ["part"] if model.terms.has_parts else []
     headings = ["", "variable", *part, "estimate", "std.error", "stat", "p", "2.5 %", "97.5 %"]
     table.columns = pd.Index(headings)
-    fit = f"sigma2: {model.sigma2:.6g}   R2: {full_rsquared(model):.4f}   R2 within: "
+    fit = f"sigma2: {significant(model.sigma2, 4)}   R2: {full_rsquared(model):.4f}   R2 within: "
     fit += f"{model.rsquared_within:.4f}"
     if np.isfinite(correlation := squared_correlation_of(model)):
         fit += f"   corr2: {correlation:.4f}"
     if np.isfinite(model.loglik):
-        criteria = f"AIC: {model.aic:.2f}   BIC: {model.bic:.2f}"
-        fit = f"{fit}\nLog-likelihood: {model.loglik:.4f}   {criteria}"
+        criteria = f"AIC: {criterion_text(model.aic)}   BIC: {criterion_text(model.bic)}"
+        fit = f"{fit}\nLog-likelihood: {criterion_text(model.loglik)}   {criteria}"
     blocks: list[Block] = [
         spec.describe(),
         f"Formula: {spec.formula}",

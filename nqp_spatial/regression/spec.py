@@ -169,10 +169,11 @@ class RegressionSpec(Displayed):
         return self.effects in ("period", "two-way")
 
     @property
-    def correction_in_words(self) -> str:
+    def correction_in_words(self) -> Message:
         """The correction, for display: adjusted scores have none besides."""
-        adjusted = self.estimator == "m" and self.is_dynamic
-        return "in the scores" if adjusted else self.correction
+        if self.estimator == "m" and self.is_dynamic:
+            return t("in the scores")
+        return label("correction", self.correction)
 
     def describe(self) -> Message:
         """Return model and effects in words."""

@@ -6,6 +6,7 @@ from nqp_spatial.report.tables.clubs import club_table
 from nqp_spatial.report.tables.dagum import dagum_table
 from nqp_spatial.report.tables.descriptive import descriptive_table
 from nqp_spatial.report.tables.effects import effects_table
+from nqp_spatial.report.tables.journal_table import JournalTable
 from nqp_spatial.report.tables.markov import transition_table
 from nqp_spatial.report.tables.regression import regression_table
 from nqp_spatial.report.tables.tests import tests_table
@@ -13,6 +14,7 @@ from nqp_spatial.report.tables.tests import tests_table
 __all__ = [
     "Finding",
     "Findings",
+    "JournalTable",
     "StudyResult",
     "check",
     "club_table",

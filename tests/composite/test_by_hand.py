@@ -180,7 +180,7 @@ def test_indicators_that_go_against_the_first_component_are_named():
     )
     against = nq.composite.index(panel, dict.fromkeys("abc", "+"), weighting="pca")
     assert against.notes == (
-        "principal component: 'c' have negative loadings on the first component, unlike the others",
+        "principal component: c have negative loadings on the first component, unlike the others",
     )
     along = nq.composite.index(panel, {"a": "+", "b": "+", "c": "-"}, weighting="pca")
     assert along.notes == ()

@@ -35,7 +35,7 @@ def panel():
 def test_notes_are_chinese_but_for_columns(panel):
     result = nq.composite.index(panel, SIGNS, weighting=list(SCHEMES), combine="game")
     negative, combined = (translate(note, "zh") for note in result.notes)
-    assert negative == ("主成分分析：'x' 在第一主成分上的载荷为负，与其他指标方向相反")
+    assert negative == ("主成分分析：x 在第一主成分上的载荷为负，与其他指标方向相反")
     assert combined.startswith("多种赋权方法按博弈论组合赋权合成：熵值法 0.")
     assert set(re.findall("[A-Za-z]+", combined)) == {"CRITIC"}
     assert "Note: weightings combined by game theory: entropy method 0." in repr(result)

@@ -188,7 +188,7 @@ def test_balance_by_dropping(frame):
     assert "UNBALANCED" in repr(gappy)
     by_unit = gappy.balance(how="drop-units")
     assert by_unit.units.tolist() == ["a", "b"]
-    assert by_unit.notes == ("balanced by dropping 1 of 3 units: 'c'",)
+    assert by_unit.notes == ("balanced by dropping 1 of 3 units: c",)
     by_period = gappy.balance(how="drop-periods")
     assert by_period.periods.tolist() == [2019, 2020]
     assert by_period.is_balanced
@@ -210,7 +210,7 @@ def test_balance_by_interpolation():
     )
     panel = panel_of(frame).balance(how="interpolate")
     assert panel.values("x").tolist() == [[1, 2, 5], [2, 3, 6]]  # by years, not by places
-    assert "interpolated 1 cells of 'x' linearly over year" in panel.notes[0]
+    assert "interpolated 1 cells of x linearly over year" in panel.notes[0]
     ends = frame.assign(x=[np.nan, 2, 5, 2, 3, 6])
     with pytest.raises(UnbalancedPanelError, match=r"gaps at the ends .* \(1, 2000\)"):
         panel_of(ends).balance(how="interpolate")
@@ -275,7 +275,9 @@ def test_geometry_errors(frame, shapes):
     with pytest.raises(GeometryError, match="1 units have no geometry: 'a'"):
         panel_of(frame, geometry=empty)
     with pytest.raises(
-        GeometryError, match="geometry must be a GeoDataFrame or GeoSeries or None, got DataFrame"
+        GeometryError,
+        match="geometry must be a GeoDataFrame or GeoSeries, the name of a map of the package, or "
+        "None, got DataFrame",
     ):
         panel_of(frame, geometry=pd.DataFrame(shapes.drop(columns="geometry")))
     with pytest.raises(GeometryError, match="pass geometry="):
@@ -284,12 +286,34 @@ def test_geometry_errors(frame, shapes):
         panel_of(frame, geometry=shapes, extra_shapes="ignore")
 
 
+def test_complete_words_do_not_hinder_interpolation():
+    frame = pd.DataFrame(
+        {"id": [1] * 3 + [2] * 3, "t": [1, 2, 3] * 2, "x": [1.0, None, 3.0, 1.0, 1.0, 1.0],
+         "side": ["w"] * 3 + ["e"] * 3}
+    )  # fmt: skip
+    panel = nq.SpatialPanel(frame, unit="id", period="t")
+    filled = panel.balance(how="interpolate", columns=["x", "side"])
+    assert filled.wide("x").loc[1].tolist() == [1, 2, 3]
+    with pytest.raises(UnbalancedPanelError, match="'side' are not numeric"):
+        nq.SpatialPanel(frame.drop(index=1), unit="id", period="t", balanced=False).balance(
+            how="interpolate"
+        )
+
+
+def test_whole_numbers_stay_whole_when_units_are_dropped():
+    frame = pd.DataFrame({"id": [1, 1, 2, 3, 3], "t": [1, 2, 1, 1, 2], "centre": [0, 0, 1, 1, 1]})
+    panel = nq.SpatialPanel(frame, unit="id", period="t", balanced=False)
+    for how in ("drop-units", "drop-periods"):
+        assert panel.balance(how=how).frame["centre"].dtype.kind == "i"
+    assert panel.balance(how="drop-units").frame["centre"].tolist() == [0, 0, 1, 1]
+
+
 def test_geometries_without_data_go_only_if_asked_and_noted(frame, shapes):
     more = pd.concat([shapes, shapes.iloc[[0]].assign(city="z")])
     with pytest.raises(UnmatchedIdsError, match="extra_shapes='drop'"):
         panel_of(frame, geometry=more)
     panel = panel_of(frame, geometry=more, extra_shapes="drop")
-    assert panel.notes == ("left out 1 geometries without data: 'z'",)
+    assert panel.notes == ("left out 1 geometries without data: z",)
 
 
 def test_codes_as_text_on_one_side_are_pointed_out():
@@ -376,11 +400,11 @@ def test_notes_are_read_in_chinese():
     }
     assert {name: translate(note, "zh") for name, note in notes.items()} == {
         "units": "为使面板平衡，删去 12 个地区中的 11 个："
-        "'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j' 等（另有 1 个）",
+        "a、b、c、d、e、f、g、h、i、j 等（另有 1 个）",
         "periods": "为使面板平衡，删去 4 期中的 1 期：2011",
-        "interpolated": "沿 units 对 'x' 线性插值 11 个单元格：('a', 2011), ('b', 2011), "
-        "('c', 2011), ('d', 2011), ('e', 2011), ('f', 2011), ('g', 2011), ('h', 2011), "
-        "('i', 2011), ('j', 2011) 等（另有 1 个）",
+        "interpolated": "沿 units 对 x 线性插值 11 个单元格：(a, 2011)、(b, 2011)、(c, 2011)、"
+        "(d, 2011)、(e, 2011)、(f, 2011)、(g, 2011)、(h, 2011)、(i, 2011)、"
+        "(j, 2011) 等（另有 1 个）",
         "selected periods": "选取 4 期中的 1 期",
         "selected units": "选取 12 个地区中的 1 个",
         "selected": "选取 4 期中的 1 期、12 个地区中的 1 个",
@@ -388,7 +412,7 @@ def test_notes_are_read_in_chinese():
     words = frame.assign(units=np.repeat(["late", "early", "now", "then"], 12))
     unordered = nq.SpatialPanel(words, unit="level", period="units")
     assert translate(unordered.notes[0], "zh") == (
-        "时期的先后顺序未知，按字母顺序排列：'early', 'late', 'now', 'then'"
+        "时期的先后顺序未知，按字母顺序排列：early、late、now、then"
     )
 
 

@@ -186,7 +186,7 @@ def test_p_values_of_tails_by_loops():
         observed = z[i] * (W[i] @ z)
         above[i] = (product >= observed - 1e-12).sum()
         below[i] = (product <= observed + 1e-12).sum()
-    counts = tail_counts(w.sparse.indptr, w.sparse.data, z, w.sparse @ z, draws, 0, n)
+    counts = tail_counts(w.sparse.indptr, w.sparse.data, z, z, w.sparse @ z, draws, 0, n)
     np.testing.assert_array_equal(counts, np.column_stack([above, below]))
     expected = {
         "greater": (1 + above) / 10,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import esda
 import numpy as np
 import pandas as pd
@@ -12,10 +10,9 @@ from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import DomainError, PanelError
+from nqp_spatial.esda import _global
+from nqp_spatial.esda._global import Relocated, quadratic_forms
 from tests.esda.panels import cross_section, panel_of, ring, weights_of
-
-# The package names the function as the module.
-moran_module = import_module("nqp_spatial.esda.moran")
 
 
 def test_moran_equals_spdep(columbus, reference):
@@ -144,8 +141,13 @@ def test_batches_of_relocations_are_all_there(monkeypatch):
     values = np.random.default_rng(1).normal(size=(12, 2))
     w = weights_of(ring(12, 2))
     matrix, z = w.sparse, values - values.mean(axis=0)
-    monkeypatch.setattr(moran_module, "BATCH_CELLS", 24 * 7)
-    draws = moran_module._relocated(matrix, z, 40, 5, 1, False)
+
+    def draws_of(permutations):
+        relocated = Relocated(permutations, 5, "greater")
+        return relocated._draws(lambda moved: quadratic_forms(matrix, moved), z)
+
+    monkeypatch.setattr(_global, "BATCH_CELLS", 24 * 7)
+    draws = draws_of(40)
     assert draws.shape == (40, 2)
     seeds = np.random.SeedSequence(5).spawn(6)
     expected = []
@@ -153,8 +155,8 @@ def test_batches_of_relocations_are_all_there(monkeypatch):
         order = np.random.default_rng(seed).permuted(np.tile(np.arange(12), (size, 1)), axis=1)
         expected += [[z[o, t] @ (matrix @ z[o, t]) for t in (0, 1)] for o in order]
     np.testing.assert_allclose(draws, expected)
-    monkeypatch.setattr(moran_module, "BATCH_CELLS", 10)  # less than one relocation
-    assert moran_module._relocated(matrix, z, 3, 5, 1, False).shape == (3, 2)
+    monkeypatch.setattr(_global, "BATCH_CELLS", 10)  # less than one relocation
+    assert draws_of(3).shape == (3, 2)
     result = nq.esda.moran(panel_of(values), "x", w, permutations=1, seed=0).frame
     assert set(result["p_value"]) <= {0.5, 1.0}
 

@@ -85,6 +85,23 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "weights.triangulation": lambda w: _call(w.panel),
     "weights.within": lambda w: _call(w.weights, w.region),
     # esda
+    "esda.bivariate_lisa": lambda w: _call(
+        w.panel, "x1", "x2", w.weights, period=2017, permutations=19, seed=0
+    ),
+    "esda.bivariate_moran": lambda w: _call(
+        w.panel, "x1", "x2", w.weights, permutations=19, seed=0
+    ),
+    "esda.differential_lisa": lambda w: _call(
+        w.panel, "x1", w.weights, periods=(2010, 2017), permutations=19, seed=0
+    ),
+    "esda.geary": lambda w: _call(w.panel, "x1", w.weights, permutations=19, seed=0),
+    "esda.getis_ord": lambda w: _call(
+        w.panel, "x1", w.weights, period=2017, permutations=19, seed=0
+    ),
+    "esda.lisa_paths": lambda w: _call(w.panel, "x1", w.weights),
+    "esda.local_geary": lambda w: _call(
+        w.panel, "x1", w.weights, period=2017, permutations=19, seed=0
+    ),
     "esda.join_counts": lambda w: _call(
         w.panel, "core", w.weights, period=2017, permutations=19, seed=0
     ),
@@ -158,6 +175,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     ),
     "datasets.industry_clusters": lambda w: _call(),
     "datasets.industry_plans": lambda w: _call(),
+    "datasets.match_provinces": lambda w: _call(["Hubei", 65]),
     "datasets.match_prefectures": lambda w: _call(["Wuhan", "Suzhou"], provinces=None),
     "datasets.region_schemes": lambda w: _call(),
     "datasets.simulate_cities": lambda w: _call(0),
@@ -201,6 +219,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_map": lambda w: _call(w.lisa, w.panel),
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.inclusion": lambda w: _call(w.averaged),
+    "plots.lisa_paths": lambda w: _call(w.lisa_paths),
     "plots.join_counts": lambda w: _call(w.joins),
     "plots.log_t": lambda w: _call(w.log_t),
     "plots.modality": lambda w: _call(w.modality),
@@ -296,6 +315,11 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "RegressionResult.unit_effects": (lambda w: w.result, lambda w: _call("x1")),
     "RegressionResult.predict": (lambda w: w.result, lambda w: _call()),
     "EstimatedModel.label": (lambda w: w.result, lambda w: _call("x1")),
+    "JournalTable.to_html": (lambda w: nq.report.effects_table(w.effects), lambda w: _call()),
+    "JournalTable.to_latex": (lambda w: nq.report.effects_table(w.effects), lambda w: _call()),
+    "JournalTable.save": (
+        lambda w: nq.report.effects_table(w.effects), lambda w: _call(w.folder / "saved.tex"),
+    ),
     "RegressionSpec.describe": (lambda w: w.result.spec, lambda w: _call()),
     "RegressionSpec.covariance_words": (lambda w: w.result.spec, lambda w: _call()),
 }  # fmt: skip

@@ -134,6 +134,18 @@ class World:
         return nq.esda.lisa(self.panel, "x1", self.weights, period=2017, permutations=19, seed=0)
 
     @cached_property
+    def hot_spots(self) -> Any:
+        return nq.esda.getis_ord(self.panel, "x1", self.weights, period=2017, permutations=19)
+
+    @cached_property
+    def local_geary(self) -> Any:
+        return nq.esda.local_geary(self.panel, "x1", self.weights, period=2017, permutations=19)
+
+    @cached_property
+    def lisa_paths(self) -> Any:
+        return nq.esda.lisa_paths(self.panel, "x1", self.weights)
+
+    @cached_property
     def joins(self) -> Any:
         return nq.esda.join_counts(self.panel, "core", self.weights, period=2017, permutations=19)
 

@@ -78,6 +78,7 @@ def figures():
         "modality": (p.modality, [modes]),
         "kernel_contour": (p.kernel_contour, [kernel]),
         "kernel_surface": (p.kernel_surface, [kernel]),
+        "lisa_paths": (p.lisa_paths, [nq.esda.lisa_paths(panel, "lgsp", w)], {"annotate": 2}),
         "lisa_map": (p.lisa_map, [lisa, panel], {"tiers": True}),
         "lisa_maps": (p.lisa_maps, [[lisa], panel], {"significance": True}),
         "moran_scatter": (p.moran_scatter, [lisa]),

@@ -35,7 +35,7 @@ def test_waterfall_draws_each_period(incomes):
     assert ax.get_zlim()[1] == pytest.approx(1.02 * highest)
     shades = [np.mean(area.get_facecolor()[0][:3]) for area in ax.collections]
     assert shades == sorted(shades, reverse=True)  # from early, light, to late, dark
-    assert len(nq.plots.density_waterfall(result).collections) == 16
+    assert len(nq.plots.density_waterfall(result).collections) == 17
     with pytest.raises(PanelError, match="no density of the periods 1900"):
         nq.plots.density_waterfall(result, periods=[1900])
     with pytest.raises(OptionError, match="projection='3d'"):
@@ -213,4 +213,6 @@ def test_sigma_lines_start_at_one(incomes):
     np.testing.assert_allclose(
         ax.lines[0].get_ydata(), result.frame["gini"] / result.frame["gini"].iloc[0]
     )
-    assert ax.get_legend().get_texts()[0].get_text() == "Gini coefficient: -1.3 %*"
+    assert ax.get_legend().get_texts()[0].get_text() == "Gini coefficient: -1.3%*"
+    title = ax.get_legend().get_title().get_text()
+    assert title == "Trend per period (* 95% interval excludes zero)"

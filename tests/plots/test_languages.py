@@ -21,7 +21,7 @@ from nqp_spatial.plots.charts.composite import weighting_words
 from tests.messages import catalogue, templates
 
 PLOTS = Path(nq.plots.__file__).parent
-NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save"})
+NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save", "theme"})
 
 
 def texts(drawn):

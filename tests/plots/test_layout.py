@@ -13,7 +13,7 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.plots._canvas import figure_of, percent, wrapped
 
-NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save"})
+NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "save", "theme"})
 LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]

@@ -46,5 +46,5 @@ def test_joins_outside_their_range_have_a_colour(income):
     outside = (result.frame["z"].abs() > 1.959964).sum()
     assert 0 < outside < len(result.frame)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["Random range (95 %)", "within", "outside"]
+    assert labels == ["Random range (95%)", "within", "outside"]
     assert len(ax.collections[2].get_offsets()) == outside

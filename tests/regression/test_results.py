@@ -46,7 +46,7 @@ def test_aic_and_bic(result):
 def test_summary_fits_a_terminal_and_says_what_was_done(result):
     text = str(result.summary)
     assert max(map(len, text.splitlines())) <= 80
-    for words in ("SDM", "queen contiguity", "transformation", "rho", "not effects"):
+    for words in ("SDM", "queen contiguity", "Lee-Yu transformation", "rho", "not effects"):
         assert words in text
     assert repr(result.summary) == text
 

@@ -285,8 +285,8 @@ def test_all_faults_are_in_one_list(home):
 
 def test_gaps_map_and_columns_are_found_in_one_run_and_in_the_words_of_the_file(tmp_path):
     table = write_files(tmp_path)
-    table = table.drop(index=[3, 40]).replace({"id": {"u5": "five"}})
-    table.loc[10, "x1"] = np.nan
+    table = table.drop(index=[1, 38]).replace({"id": {"u5": "five"}})
+    table.loc[8, "x1"] = np.nan  # in the periods used, as the rows above
     table.to_csv(tmp_path / "p.csv", index=False)
     shapes = gpd.read_file(tmp_path / "map.geojson").rename(columns={"id": "CODE"})
     shapes.to_file(tmp_path / "map.geojson")
@@ -294,7 +294,7 @@ def test_gaps_map_and_columns_are_found_in_one_run_and_in_the_words_of_the_file(
     findings = "\n".join(fails(checked(tmp_path, text)))
     assert '[data] geometry_unit = "CODE"' in findings
     assert "[data] logs names what is no column" in findings
-    assert "2 of 96 (id, year) are absent" in findings
+    assert "2 of 48 (id, year) are absent" in findings
     # u0 and u6 lack rows, u1 has a missing cell.
     assert 'balance = "drop-units" (leaves 13 of 16 units' in findings
     text = text.replace('"gg"', '"g"').replace("geometry =", 'geometry_unit = "CODE"\ngeometry =')
@@ -409,8 +409,11 @@ def test_starter_never_names_a_file_that_is_not_there(tmp_path):
     write_files(tmp_path)
     (tmp_path / "broken.gal").unlink()
     text = starter(tmp_path / "p.csv", folder=tmp_path)
-    assert "weights.csv" not in text
-    assert 'kind = "file" needs path' in "\n".join(fails(checked(tmp_path, text)))
+    assert 'kind = "file"' not in text
+    assert "# No map: name one in [data] geometry" in text
+    words = "\n".join(fails(checked(tmp_path, text)))
+    assert '[weights] kind = "queen" needs [data] geometry' in words
+    assert 'geometry = "china-prefectures" (370 prefecture-level units)' in words
 
 
 def test_starter_names_the_encoding_of_a_map_and_check_reads_it(tmp_path):

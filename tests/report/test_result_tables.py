@@ -104,7 +104,7 @@ def test_tests_and_descriptions(results, tmp_path, ending):
     tests, panel = results["tests"], results["panel"]
     text = text_of(nq.report.tests_table(tests, tmp_path / f"tests.{ending}"))
     for row in tests.frame.dropna(subset="p_value").itertuples():
-        assert f"{row.statistic:.3f}".rstrip("0") in text
+        assert f"{row.statistic:.3f}".rstrip("0") in text.replace("{,}", "").replace(",", "")
     assert "<0.001" in text
     assert tests.recommendation.split(".")[0][:30] in text
     variables = ["lgsp", "unemp"]
@@ -218,7 +218,7 @@ def test_latex_tables_compile(results, tmp_path):
     nq.report.tests_table(results["tests"], tmp_path / "s.tex")
     nq.report.descriptive_table(panel, ["lgsp", "unemp"], tmp_path / "p.tex")
     head = (tmp_path / "d.tex").read_text().splitlines()[0]
-    packages = re.search(r"Packages needed: ([\w, ]+);", head).group(1)
+    packages = re.search(r"Packages needed: ([\w, ]+)\.", head).group(1)
     body = "\n".join(rf"\input{{{name}}}\clearpage" for name in "metdcsp")
     (tmp_path / "all.tex").write_text(
         rf"\documentclass{{article}}\usepackage{{{packages}}}\begin{{document}}{body}\end{{document}}"

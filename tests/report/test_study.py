@@ -144,7 +144,9 @@ def test_every_step_is_in_the_page(done):
     figures = [file for section in done.sections for _, file in section.figures]
     assert len(sources) == len(figures) > 15
     assert all(source.startswith("data:image/png;base64,") for source in sources)
-    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+    links = re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', page)
+    assert links and all((done.page.parent / link).is_file() for link in links)
+    assert {link.partition("/")[0] for link in links} <= {"tables", "explore.html"}
 
 
 def test_numbers_of_the_page_are_those_of_the_api(done, files):
@@ -254,7 +256,7 @@ def test_a_failed_step_is_reported_and_the_others_stand(files, tmp_path, monkeyp
     assert "ZeroDivisionError: planted" in page
     assert "This step failed" in page
     assert "The Gini coefficient went from" in page
-    assert page.count("Left out: named in [study] skip.") == len(skip)
+    assert page.count(": named in [study] skip.") == len(skip)
     assert "FAILED convergence" in repr(result)
     # Once the fault is corrected, that step runs and the others are taken over.
     monkeypatch.undo()
@@ -376,7 +378,7 @@ def test_check_finds_gaps_and_what_cannot_be_logged(files):
     (files / "gaps.toml").write_text(text.replace('= "lgsp"', '= "lgsp"\nlogs = true'))
     failures = "\n".join(levels(check(files / "gaps.toml"), "fails"))
     assert "lpc is missing in 2 cells of 2 units" in failures
-    assert 'balance = "drop-units" (leaves 46 units)' in failures
+    assert 'balance = "drop-units" (leaves 46 of 48 units)' in failures
     assert "lgsp is not positive in" in failures
     (files / "logs.toml").write_text(text.replace('"gaps.csv"', '"gaps.csv"\nlogs = ["lgsp"]'))
     assert "'log_lgsp' is undefined" in "\n".join(levels(check(files / "logs.toml"), "fails"))
@@ -391,8 +393,9 @@ def test_starter_reads_back_and_names_every_key(files):
     assert config.groups.centre == "south"
     assert config.groups.region == "region"
     for table, model in TABLES.items():
-        for key in model.model_fields:
+        for key in model.model_fields.keys() - {"aliases"}:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), (table, key)
+    assert "\n[data.aliases]\n" in text
     # What stands behind # are the defaults: taking the # away changes nothing but the hints.
     bare = "\n".join(
         line.removeprefix("# ")
@@ -549,7 +552,7 @@ def test_a_chinese_study(files, done, chinese):
     titles = re.findall(r"<h2>(.*?)</h2>|<figcaption>(.*?)</figcaption>", page)
     assert all(re.search("[一-鿿]", "".join(title)) for title in titles)
     english = done.page.read_text(encoding="utf-8")
-    for words in ("The data", "went from", "This step", "Code of this step", "Repeat it"):
+    for words in ("The data", "went from", "This step", "Code of this step", "Replication"):
         assert words in english or words == "This step"
         assert words not in page
     gini = r"(0\.\d{3})\D+(0\.\d{3})"
@@ -567,15 +570,21 @@ def test_what_results_say_is_chinese_too(chinese):
     """What is left in Latin letters are names of the user, of models, people and functions."""
     _, page, _ = chinese
     plain = re.sub(
-        r"<style>.*?</style>|<pre>.*?</pre>|<p>[^<]*study.py.*?</p>", "", page, flags=re.S
+        r"<style>.*?</style>|<script.*?</script>|<pre>.*?</pre>"
+        r"|<p[^>]*>[^<]*(?:study.py|nqp-spatial ).*?</p>",
+        "",
+        page,
+        flags=re.S,
     )
     plain = re.sub(r"<[^>]+>", " ", plain)
     user_words = {"Output", "Private", "capital", "Public", "States", "West", "South", "centre",
-           "periphery", "North", "lpcap", "unemp", "index", "Unemployment", "rate"}  # fmt: skip
+           "periphery", "North", "lpcap", "unemp", "index", "Unemployment", "rate",
+           "region", "south"}  # fmt: skip
     known = {"sdem", "SDEM", "Wald", "Elhorst", "theta", "Hausman", "Mundlak", "Pesaran", "Jarque",
              "Bera", "Koenker", "Bassett", "study", "skip", "esda", "lisa", "composite",
              "nqp_spatial", "rank_intervals", "CRITIC", "Dagum", "Silverman",
-             "Queen", "Prais", "Bartholomew", "error", "BSJK", "Wooldridge", "log_t"}  # fmt: skip
+             "Queen", "Prais", "Bartholomew", "error", "BSJK", "Wooldridge", "log_t",
+             "LISA", "Word", "LaTeX", "club_members", "beta_spatial"}  # fmt: skip
     assert set(re.findall(r"[A-Za-z_]{4,}", plain)) - user_words - known == set()
 
 

@@ -136,11 +136,13 @@ def test_requirements_are_those_of_the_package():
     lines = importlib.metadata.requires("nqp-spatial")
     required = {line for line in lines if "extra ==" not in line.replace("'", '"')}
     assert len(requirements()) == len(required) >= 20
-    assert {"formulaic", "statsmodels", "numba", "maketables", "mapclassify"} <= set(requirements())
+    assert {"formulaic", "statsmodels", "numba", "python-docx", "mapclassify"} <= set(
+        requirements()
+    )
     assert not {"spreg", "giddy", "sphinx"} & set(requirements())
 
 
-@pytest.mark.parametrize("package", ["formulaic", "numba", "maketables", "great-tables", "pyproj"])
+@pytest.mark.parametrize("package", ["formulaic", "numba", "python-docx", "et-xmlfile", "pyproj"])
 def test_an_upgrade_of_any_package_changes_the_key(folder, monkeypatch, package):
     config = read_config(settings_of(folder))
     before = study_cache.base_key(config, "")
@@ -175,7 +177,7 @@ def test_every_file_of_a_step_must_be_there_and_unchanged(folder):
     out = folder / "out"
     complete = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     files = [path for path in complete if path.parent.name in ("figures", "tables")]
-    assert {path.suffix for path in files} == {".png", ".pdf", ".docx", ".tex"}
+    assert {path.suffix for path in files} == {".png", ".pdf", ".docx", ".tex", ".csv"}
     step_of = {"map": "describe", "descriptive": "describe", "effects": "model", "model": "model"}
     damages = [lambda path: path.unlink(), lambda path: path.write_bytes(b""),
                lambda path: path.write_bytes(complete[path] + b" ")]  # fmt: skip
@@ -232,11 +234,15 @@ def test_a_part_of_another_shape_is_not_trusted(folder):
         *({**right, "tables": [{**table, **change}]} for change in (
             {"caption": 3}, {"caption": None}, {"more": 1}, {"cells": []}, {"cells": [["a"]]},
             {"cells": [[1] * 5] * len(table["cells"])}, {"head": []}, {"head": [[]] * 5},
+            {"files": ["../p"]}, {"files": [3]}, {"files": "descriptive"},
             {"head": [["a", "b"], ["a"], ["a"], ["a"], ["a"]]}, {"side": table["side"][:-1]},
         )),
         {**right, "figures": ["figures/../../secret.png"]},
         {**right, "figures": [["x", "../../secret.png"]]},
         {**right, "figures": ["/etc/passwd"]},
+        {**right, "attached": ["../p.csv"]}, {**right, "attached": ["other.html"]},
+        {**right, "headlines": [{"term": "a", "value": 3, "detail": ""}]},
+        {**right, "headlines": [{"term": "a", "value": "3"}]},
         {**right, "files": {**right["files"], "../p.csv": study_cache._digest(folder / "p.csv")}},
         {**right, "files": {**right["files"], "figures/map.png": [1, "x"]}},
         {**right, "files": {}},
@@ -253,13 +259,15 @@ def test_text_of_a_planted_part_is_escaped_and_its_files_stay_inside(folder):
     stored = json.loads(path.read_text(encoding="utf-8"))
     bad = "<script>alert(1)</script>"
     stored |= {"words": [bad], "warnings": [bad], "fonts": [bad], "tables": [
-        {"caption": bad, "head": [[bad]], "side": [[bad, bad]], "cells": [[bad]]}]}  # fmt: skip
+        {"caption": bad, "head": [[bad]], "side": [[bad, bad]], "cells": [[bad]],
+         "files": ["descriptive"]}],
+        "headlines": [{"term": bad, "value": bad, "detail": bad}]}  # fmt: skip
     path.write_text(json.dumps(stored))
     again = run(folder)
     assert again.skipped == list(STEPS)
     page = again.page.read_text(encoding="utf-8")
     assert "<script>" not in page
-    assert page.count("&lt;script&gt;") >= 7
+    assert page.count("&lt;script&gt;") >= 10
     # A link in the place of a figure is not followed, though its bytes are those that are known.
     figure = folder / "out" / "figures" / "map.png"
     shutil.copy(figure, folder / "secret.png")

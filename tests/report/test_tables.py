@@ -9,6 +9,7 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
+from tests.report.printed import prints
 
 FORMULA = "lgsp ~ lpcap + lpc + unemp"
 
@@ -37,9 +38,9 @@ def test_regression_tables_hold_the_numbers(models, tmp_path, ending):
     for res in models.values():
         for block in ("x", "wx"):
             for key in res.params.index[res.params.index.get_level_values(0) == block]:
-                assert f"{abs(res.params[key]):.3f}" in text
-                assert f"{res.std_errors[key]:.3f}" in text
-        assert f"{res.params['spatial', 'rho']:.3f}" in text
+                assert prints(text, res.params[key], 3)
+                assert prints(text, res.std_errors[key], 3)
+        assert prints(text, res.params["spatial", "rho"], 3)
     assert "Public capital (log)" in text
     assert "816" in text
     assert "queen contiguity, row-standardised" in text
@@ -54,8 +55,8 @@ def test_effects_tables_hold_the_numbers(models, tmp_path, ending):
     text = text_of(path)
     for item in effects.values():
         for row in item.frame.itertuples():
-            assert f"{abs(row.estimate):.4f}" in text
-            assert f"({row.std_error:.4f})" in text
+            assert prints(text, row.estimate, 4)
+            assert prints(text, row.std_error, 4)
     for heading in ("Direct effects", "Indirect effects", "Total effects"):
         assert heading in text
     assert "500 draws from the asymptotic distribution" in text
@@ -95,8 +96,8 @@ def test_effects_stand_below_the_coefficients(models, tmp_path, ending):
     assert places == sorted(places)
     for res in models.values():
         for row in res.effects(1000, seed=0).frame.itertuples():
-            assert f"{abs(row.estimate):.3f}" in text
-            assert f"({row.std_error:.3f})" in text
+            assert prints(text, row.estimate, 3)
+            assert prints(text, row.std_error, 3)
     effects = {name: res.effects(method="delta") for name, res in models.items()}
     text = text_of(nq.report.regression_table(models, tmp_path / f"d.{ending}", effects=effects))
     assert "Inference on effects by the delta method" in text
@@ -106,7 +107,7 @@ def test_t_statistics_in_place_of_standard_errors(models, tmp_path):
     res = models["SAR"]
     text = text_of(nq.report.regression_table(res, tmp_path / "t.html", statistic="t"))
     for key in res.params.index:
-        assert f"({res.statistics[key]:.2f})" in text
+        assert prints(text, res.statistics[key], 2, 1)
     assert "t statistics in parentheses" in text
 
 
@@ -130,7 +131,7 @@ def test_dynamic_models_have_panels_for_both_runs(states, tmp_path):
     assert "Direct effects, short run" in text
     assert "Indirect effects, long run" in text
     assert "(t-1)" in text
-    assert f"{res.params['dynamic', 'tau']:.3f}" in text
+    assert prints(text, res.params["dynamic", "tau"], 3)
 
 
 def test_errors_of_options(models, tmp_path):
@@ -168,9 +169,9 @@ def test_regressors_with_one_label_have_rows_of_their_own(states, tmp_path):
     for name in ("lpcap", "lpc"):
         assert f"Capital ({name})" in text
         for block in ("x", "wx"):
-            assert f"{res.params[block, name]:.6f}" in text
+            assert prints(text, res.params[block, name], 6)
         for estimate in res.effects(seed=0).frame.set_index("variable").loc[name, "estimate"]:
-            assert f"{estimate:.6f}" in text
+            assert prints(text, estimate, 6)
 
 
 def test_effects_at_stated_values_have_rows_of_their_own(states, tmp_path):
@@ -179,7 +180,7 @@ def test_effects_at_stated_values_have_rows_of_their_own(states, tmp_path):
     effects = res.effects(method="delta", at={"unemp": [4, 10]})
     text = text_of(nq.report.effects_table(effects, tmp_path / "e.html", digits=4))
     for row in effects.frame.itertuples():
-        assert f"{abs(row.estimate):.4f}" in text
+        assert prints(text, row.estimate, 4)
     for value in (4, 10):
         assert f"{res.label('lpc')} ({res.label('unemp')} = {value})" in text
     ratios = nq.report.regression_table(
@@ -204,4 +205,4 @@ def test_how_columns_were_estimated_and_corrected(states, tmp_path):
     nq.report.regression_table({"OLS": ols, "M": dynamic}, tmp_path / "table.tex")
     words = (tmp_path / "table.tex").read_text()
     assert "Estimated by (1) least squares; (2) adjusted scores." in words
-    assert "Correction: (1) orthonormal transformation; (2) in the scores." in words
+    assert "Correction: (1) Lee-Yu transformation; (2) in the scores." in words

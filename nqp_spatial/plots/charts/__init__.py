@@ -10,6 +10,7 @@ from nqp_spatial.plots.charts.estimates import estimates
 from nqp_spatial.plots.charts.inclusion import inclusion
 from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.join_counts import join_counts
+from nqp_spatial.plots.charts.lisa_paths import lisa_paths
 from nqp_spatial.plots.charts.log_t import log_t
 from nqp_spatial.plots.charts.modality import modality
 from nqp_spatial.plots.charts.moran_scatter import moran_scatter
@@ -38,6 +39,7 @@ __all__ = [
     "join_counts",
     "kernel_contour",
     "kernel_surface",
+    "lisa_paths",
     "log_t",
     "modality",
     "moran_scatter",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nqp_spatial.plots._canvas import wrapped
+from nqp_spatial.plots._context import current_theme, sized
 from nqp_spatial.plots._theme import GRID, PANE
 
 __all__ = ["TITLE_3D", "style_axes3d"]
@@ -39,16 +40,16 @@ def style_axes3d(
     zoom : float
         Of a box whose labels have one or two lines.
     """
-    most_lines = 0
+    most_lines, scale = 0, current_theme().scale
     for axis, label in zip((space.xaxis, space.yaxis), labels, strict=False):
         text = wrapped(label, _LABEL)
         lines = text.count("\n")
         axis.set_label_text(text)
-        axis.labelpad = -2 + _LINE * max(lines - 1, 0)
+        axis.labelpad = scale * (-2 + sized(_LINE) / scale * max(lines - 1, 0))
         most_lines = max(most_lines, lines)
-    space.set_zlabel(labels[2], labelpad=-4)
+    space.set_zlabel(labels[2], labelpad=-4 * scale)
     for axis in (space.xaxis, space.yaxis, space.zaxis):
-        axis.set_tick_params(pad=-2, labelsize=6.5)
+        axis.set_tick_params(pad=-2 * scale, labelsize=sized(6.5))
         axis.pane.set_facecolor("white")
         axis.pane.set_edgecolor(PANE)
         axis._axinfo["grid"].update(color=GRID, linewidth=0.4)

@@ -12,7 +12,16 @@ from nqp_spatial.composite import CompositeIndex
 from nqp_spatial.core.options import Size, Width, checked
 from nqp_spatial.core.text import Lang, Message, join, label, t, translate
 from nqp_spatial.errors import OptionError, sample
-from nqp_spatial.plots._canvas import drawing
+from nqp_spatial.plots._canvas import (
+    drawing,
+    horizontal_label,
+    legend_below,
+    number_room,
+    room,
+    room_rows,
+    row_axis,
+    sized,
+)
 from nqp_spatial.plots._theme import COLUMN, INK, MUTED, PALETTE, Layer, layer
 
 if TYPE_CHECKING:
@@ -86,35 +95,32 @@ def index_weights(
     if title is None:
         words = t("Weights: {name}", name=weighting_words(result.spec["weighting"]))
         title = translate(words, lang)
-    # Above the legend, which has two entries a row.
-    pad = 6.0 + 11 * -(-len(dimensions) // 2) if len(dimensions) > 1 else None
-    height = 0.19 * len(order) + 0.75
-    with drawing(ax, (width, height), lang=lang, title=title, title_kw={"pad": pad}) as axes:
+    width = room(ax, width)
+    legend_rows = -(-len(dimensions) // 2) if len(dimensions) > 1 else 0
+    height = 0.19 * len(order) + 0.75 + 0.15 * legend_rows
+    with drawing(ax, (width, height), lang=lang, title=title) as axes:
         places = np.arange(len(order))
         colours = [PALETTE[dimensions.index(dimension[name]) % len(PALETTE)] for name in order]
         weights = table["weight"].loc[order]
         axes.barh(places, weights, **layer(bars_kw, height=0.72, color=colours))
         for y, value in zip(places, weights, strict=True):
-            axes.text(value, float(y), f" {value:.3f}", va="center", fontsize=6.5)
+            axes.text(value, float(y), f" {value:.3f}", va="center", fontsize=sized(6.5))
         signs = table["direction"].loc[order].map({"+": "", "-": " (–)"})
-        axes.set_yticks(places, [f"{known.get(name, name)}{signs[name]}" for name in order])
+        names = [f"{known.get(name, name)}{signs[name]}" for name in order]
+        row_axis(axes, places, names, 0.42 * width, room_rows(ax, height - 0.6))
         axes.invert_yaxis()
-        axes.set_xlim(0, 1.15 * float(weights.max()))
-        axes.set_xlabel(translate(t("Weight")))
-        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, number_room(width) * float(weights.max()))
+        horizontal_label(axes, translate(t("Weight")), width)
         if len(dimensions) > 1:
             from matplotlib.patches import Patch
 
             total = table.groupby("dimension")["weight"].sum()
-            axes.legend(
-                [Patch(color=PALETTE[i % len(PALETTE)]) for i in range(len(dimensions))],
-                [
-                    translate(t("{name} ({total:.2f})", name=name, total=total[name]))
-                    for name in dimensions
-                ],
-                loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2,
-                handlelength=1,
-            )  # fmt: skip
+            handles = [Patch(color=PALETTE[i % len(PALETTE)]) for i in range(len(dimensions))]
+            entries = [
+                translate(t("{name} ({total:.2f})", name=name, total=total[name]))
+                for name in dimensions
+            ]
+            legend_below(axes, None, width, handles, entries, columns=2, handlelength=1)
     return axes
 
 
@@ -182,7 +188,8 @@ def rank_intervals(
     places = np.arange(len(rows))
     known = {} if labels is None else dict(labels)
     height = 0.155 * len(rows) + 0.8
-    with drawing(ax, (width, height), lang=lang, title=title, title_kw={"pad": 16}) as axes:
+    width = room(ax, width)
+    with drawing(ax, (width, height), lang=lang, title=title) as axes:
         words = translate(t("without one indicator"))
         ends = rows["without_best"], rows["without_worst"]
         axes.hlines(places, *ends, color=MUTED, lw=0.8, label=words)
@@ -192,10 +199,10 @@ def rank_intervals(
         words = translate(t("rank"))
         style = layer(points_kw, marker="o", ls="", color=INK, ms=3, label=words)
         axes.plot(rows["rank"], places, **style)
-        axes.set_yticks(places, [str(known.get(unit, unit)) for unit in rows.index])
+        names = [str(known.get(unit, unit)) for unit in rows.index]
+        row_axis(axes, places, names, 0.4 * width, room_rows(ax, height - 0.6))
         axes.invert_yaxis()
         axes.set_xlim(left=0)
-        axes.set_xlabel(translate(t("Rank (1 is best)")))
-        axes.tick_params(axis="y", length=0)
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
+        horizontal_label(axes, translate(t("Rank (1 is best)")), width)
+        legend_below(axes, None, width)
     return axes

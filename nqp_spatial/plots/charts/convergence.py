@@ -11,7 +11,16 @@ from nqp_spatial.convergence import BetaResult, SigmaResult
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.core.text import label as word
-from nqp_spatial.plots._canvas import capital, drawing, wrapped
+from nqp_spatial.plots._canvas import (
+    capital,
+    drawing,
+    horizontal_label,
+    legend_below,
+    percent,
+    room,
+    room_up,
+    wrapped,
+)
 from nqp_spatial.plots._theme import (
     COLUMN,
     INK,
@@ -76,6 +85,7 @@ def beta_scatter(
     """
     name = label if label is not None else result.label
     groups = list(dict.fromkeys(result.frame.index.get_level_values("group")))
+    width = room(ax, width)
     height = 0.72 * width + 0.35 + 0.17 * len(groups)
     with drawing(ax, (width, height), lang=lang, title=title) as axes:
         size = float(np.clip(600 / len(result.data), 2, 16))
@@ -101,12 +111,9 @@ def beta_scatter(
             if result.spec.logs
             else t("Initial {name}", name=name)
         )
-        words = wrapped(translate(start), 0.95 * width)
-        axes.set_xlabel(words)
-        axes.set_ylabel(translate(_growth(result)))
-        depth = -0.15 - 0.06 * words.count("\n")  # below the label
-        below = {"loc": "upper center", "bbox_to_anchor": (0.45, depth), "handlelength": 1.4}
-        axes.legend(**layer(legend_kw, **below))
+        horizontal_label(axes, translate(start), width)
+        axes.set_ylabel(wrapped(translate(_growth(result)), room_up(ax, 0.75 * width)))
+        legend_below(axes, legend_kw, width, columns=1, handlelength=1.4)
     return axes
 
 
@@ -130,6 +137,14 @@ def _growth(result: BetaResult) -> Message:
     if result.spec.logs:
         return t("Growth over {span:g} period(s), log points", span=result.span)
     return t("Change over {span:g} period(s)", span=result.span)
+
+
+def _trend_words(result: SigmaResult, marked: bool) -> str:
+    """Return the title of the legend of trends, which explains the star if there is one."""
+    level = percent(result.spec.level)
+    if marked:
+        return translate(t("Trend per period (* {level} interval excludes zero)", level=level))
+    return translate(t("Trend per period"))
 
 
 @checked
@@ -162,24 +177,25 @@ def sigma_lines(
     Returns
     -------
     Axes
-        The legend gives the trend in percent per period, with a star where its interval does not
-        contain zero.
+        The legend gives the trend in percent per period, and says that a star stands where its
+        interval excludes zero.
 
     Examples
     --------
     >>> import nqp_spatial as nq
     >>> sigma = nq.convergence.sigma(nq.datasets.us_income(), "income")
     >>> nq.plots.sigma_lines(sigma).get_legend().get_texts()[0].get_text()
-    'Standard deviation of logs: -1.4 %*'
+    'Standard deviation of logs: -1.4%*'
     """
     frame = result.frame
+    width = room(ax, width)
     height = 0.6 * width + 0.7 + 0.17 * len(frame.columns)
     with drawing(ax, (width, height), lang=lang, title=title) as axes:
-        x = period_axis(axes, frame.index)
+        x = period_axis(axes, frame.index, width)
         for i, name in enumerate(frame):
             row = result.trends.loc[name]
             star = "*" if row["conf_low"] > 0 or row["conf_high"] < 0 else ""
-            trend = f"{100 * row['trend']:.1f} %{star}"
+            trend = f"{100 * row['trend']:.1f}%{star}"
             measure = capital(translate(word("column", name)))
             entry = translate(t("{name}: {text}", name=measure, text=trend))
             style = layer(
@@ -188,9 +204,8 @@ def sigma_lines(
             axes.plot(x, frame[name] / frame[name].iloc[0], **style)
         axes.axhline(1, color=MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
         axes.set_ylabel(translate(t("{period} = 1", period=frame.index[0])))
-        below = layer(
-            legend_kw, title=translate(t("Trend per period")), alignment="left",
-            loc="upper center", bbox_to_anchor=(0.45, -0.12), handlelength=2.4,
-        )  # fmt: skip
-        axes.legend(**below)
+        trends = result.trends
+        marked = bool(((trends["conf_low"] > 0) | (trends["conf_high"] < 0)).any())
+        words = _trend_words(result, marked)
+        legend_below(axes, legend_kw, width, columns=1, title=words, handlelength=2.4)
     return axes

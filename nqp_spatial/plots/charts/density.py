@@ -6,30 +6,30 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.core.options import Range, Width, checked
 from nqp_spatial.core.periods import period_like
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._canvas import drawing, horizontal_label, legend_below, room
 from nqp_spatial.plots._theme import COLUMN, INK, MUTED, SEQUENTIAL, Layer, layer
 from nqp_spatial.plots.charts._axes3d import TITLE_3D, style_axes3d
+from nqp_spatial.plots.charts._periods import chosen_periods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["density_ridges", "density_waterfall"]
 
-_MAX_CURVES = 16  # that can be told apart
+_MAX_CURVES = 17  # that can be told apart
 
 
 def _shown_periods(result: DensityResult, periods: Sequence[Hashable] | None) -> list[Any]:
     known = list(result.frame.columns)
     if periods is None:
-        count = min(len(known), _MAX_CURVES)
-        positions = np.unique(np.linspace(0, len(known) - 1, count).round().astype(int))
-        return [known[i] for i in positions]
+        return [known[place] for place in chosen_periods(result.frame.columns, _MAX_CURVES)]
     wanted = [period_like(period, result.frame.columns) for period in periods]
     unknown = [period for period in wanted if period not in known]
     if unknown:
@@ -85,7 +85,7 @@ def density_waterfall(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or sixteen of them evenly chosen.
+        By default all, or at most seventeen of them at even steps.
     title, label : str, optional
         Of the figure, and of the variable.
     elev, azim : float
@@ -114,7 +114,7 @@ def density_waterfall(
     >>> densities = nq.dynamics.density(nq.datasets.us_income(), "relative_income")
     >>> ax = nq.plots.density_waterfall(densities, label="Relative income")
     >>> len(ax.collections)
-    16
+    17
     """
     shown = _shown_periods(result, periods)
     x, part = _visible(result, shown)
@@ -145,8 +145,8 @@ def density_waterfall(
         space.set_zlim(0, 1.02 * highest)
         space.xaxis.set_major_locator(MaxNLocator(5))
         space.zaxis.set_major_locator(MaxNLocator(4))
-        step = -(-len(shown) // 5)
-        space.set_yticks(range(0, len(shown), step), [str(period) for period in shown[::step]])
+        named = chosen_periods(pd.Index(range(len(shown))), 5)
+        space.set_yticks(named, [str(shown[place]) for place in named])
         names = (_axis_name(result, label), "", translate(t("Density")))
         style_axes3d(space, names, (elev, azim), (1.15, 1.15, 0.8), 0.88)
     return axes
@@ -174,7 +174,7 @@ def density_ridges(
     result : DensityResult
         From `nqp_spatial.dynamics.density`.
     periods : sequence, optional
-        By default all, or sixteen of them evenly chosen.
+        By default all, or at most seventeen of them at even steps.
     title, label : str, optional
         Of the figure, and of the variable.
     overlap : float
@@ -212,6 +212,7 @@ def density_ridges(
     x, part = _visible(result, shown)
     scale = overlap / float(result.frame[shown].to_numpy().max())
     bases = np.arange(len(shown))[::-1]
+    width = room(ax, width)
     with drawing(ax, (width, 0.21 * len(shown) + 1.15), lang=lang, title=title) as axes:
         for position, (base, period, shade) in enumerate(
             zip(bases, shown, _shades(len(shown)), strict=True)
@@ -238,6 +239,6 @@ def density_ridges(
         axes.spines["left"].set_visible(False)
         axes.set_xlim(x[0], x[-1])
         axes.set_ylim(-0.15, bases[0] + overlap * 1.05)
-        axes.set_xlabel(wrapped(_axis_name(result, label), 0.95 * width))
-        axes.legend(loc="upper right", handlelength=1.0)
+        horizontal_label(axes, _axis_name(result, label), width)
+        legend_below(axes, None, width, handlelength=1.0)
     return axes

@@ -11,7 +11,16 @@ import pandas as pd
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._canvas import capital, figure_of, panels, percent, wrapped
+from nqp_spatial.plots._canvas import (
+    capital,
+    category_axis,
+    figure_of,
+    figure_room,
+    horizontal_label,
+    panels,
+    percent,
+    wrapped,
+)
 from nqp_spatial.plots._theme import COLUMN, MUTED, PAGE, PALETTE, Layer, layer
 from nqp_spatial.plots.charts.effects import at_one_horizon
 from nqp_spatial.plots.charts.estimates import finite_ends
@@ -106,6 +115,7 @@ def effects_at(
             "variables or effects, or state fewer values in at="
         )
     width = (COLUMN if len(kinds) == 1 else PAGE) if width is None else width
+    width = figure_room(fig, width)
     size = width, 0.6 + 1.7 * len(rows)
     with panels(fig, size, (len(rows), len(kinds)), lang=lang, title=title) as (figure, axes):
         for row, (name, stated) in enumerate(rows):
@@ -117,14 +127,14 @@ def effects_at(
                 words.append(f"{result.labels.get(other, other)} = {shown}")
             for ax, kind in zip(axes[row], kinds, strict=True):
                 part = frame[chosen & (frame["effect"] == kind)]
-                _draw_panel(ax, part, axis, _COLOURS[kind], line_kw, band_kw)
+                _draw_panel(ax, part, axis, _COLOURS[kind], line_kw, band_kw, width / len(kinds))
             axes[row, 0].set_ylabel(wrapped("\n".join(words), 1.7))
         for name in names:
             _share_heights(axes[[place for place, row in enumerate(rows) if row[0] == name]])
         for ax, kind in zip(axes[0], kinds, strict=True):
             ax.set_title(capital(translate(label("effect", kind))))
         for ax in axes[-1]:
-            ax.set_xlabel(wrapped(result.labels.get(axis, axis), width / len(kinds)))
+            horizontal_label(ax, result.labels.get(axis, axis), width / len(kinds))
         level = translate(t("{level} confidence interval", level=percent(result.level)))
         _explain_intervals(figure, level, bands=_is_line(frame, axis))
     return figure_of(figure)
@@ -163,9 +173,15 @@ def _moderated(frame: pd.DataFrame, axis: str) -> list[str]:
 
 
 def _draw_panel(
-    ax: Axes, rows: pd.DataFrame, axis: str, colour: str, line_kw: Layer, band_kw: Layer
+    ax: Axes,
+    rows: pd.DataFrame,
+    axis: str,
+    colour: str,
+    line_kw: Layer,
+    band_kw: Layer,
+    width: float,
 ) -> None:
-    """Draw one effect of one variable."""
+    """Draw one effect of one variable in a panel of a width in inches."""
     is_number = _is_number(rows[axis])
     if is_number:
         rows = rows.sort_values(axis)
@@ -187,10 +203,10 @@ def _draw_panel(
     ax.plot(x, estimate, **style)
     if not is_number:
         names = [str(value) for value in dict.fromkeys(rows[axis])]
-        ax.set_xticks(range(len(names)), names)
+        category_axis(ax, range(len(names)), names, 0.8 * width)
         ax.set_xlim(-0.5, len(names) - 0.5)
     elif not is_line:
-        ax.set_xticks(x, [f"{value:g}" for value in x])
+        category_axis(ax, x, [f"{value:g}" for value in x], 0.8 * width)
     else:
         ax.locator_params(axis="x", nbins=6)
     ax.axhline(0, color=MUTED, lw=0.6, zorder=1)

@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
-from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._canvas import (
+    category_axis,
+    drawing,
+    horizontal_label,
+    percent,
+    room,
+    room_rows,
+    row_axis,
+    sized,
+)
+from nqp_spatial.plots._context import current_theme
 from nqp_spatial.plots._theme import COLUMN, DIVERGING, EDGE, INK, Layer, layer
+from nqp_spatial.plots._words import sizes_of_words, width_of_names
 from nqp_spatial.spillovers import EffectsMatrix
 
 if TYPE_CHECKING:
@@ -89,32 +101,51 @@ def effects_matrix(
         ),
     }[effect]
     height = min(width, 0.62 * size + 0.8)
-    with drawing(ax, (width, height), lang=lang) as axes:
+    width = room(ax, width)
+    title = translate(words, lang) if title is None else title
+    with drawing(ax, (width, height), lang=lang, title=title) as axes:
         image = axes.imshow(
             values, **layer(cells_kw, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto")
         )
+        names = [str(name) for name in groups]
+        category_axis(axes, range(size), [*names, translate(t("all groups"))], 0.75 * width)
+        names += [translate(t("average unit"))]
+        row_axis(axes, range(size), names, 0.3 * width, room_rows(ax, height - 0.8))
+        cell = (width - width_of_names(axes) - 0.35) / size
+        shape, letters = _fitting(axes, [low, high], cell)
         for i, receiver in enumerate(rows):
             for j, sender in enumerate(rows):
                 ends = float(low.loc[receiver, sender]), float(high.loc[receiver, sender])
                 if ends[0] <= 0 <= ends[1]:
                     axes.add_patch(_hatched(i, j))
                 style = layer(
-                    text_kw, ha="center", va="center", fontsize=6.5, linespacing=1.3,
+                    text_kw, ha="center", va="center", fontsize=letters, linespacing=1.3,
                     color="white" if abs(values[i, j]) > 0.6 * reach else INK,
                     bbox={"facecolor": image.cmap(image.norm(values[i, j])), "lw": 0, "pad": 1},
                 )  # fmt: skip
-                axes.text(j, i, f"{values[i, j]:.3f}\n[{ends[0]:.3f}, {ends[1]:.3f}]", **style)
-        axes.set_xticks(range(size), [*groups, translate(t("all groups"))])
-        axes.set_yticks(range(size), [*groups, translate(t("average unit"))])
+                axes.text(j, i, shape.format(values[i, j], *ends), **style)
         # The margins are sums and averages of the cells: a line keeps them apart.
         axes.axhline(size - 1.5, color="white", lw=3)
         axes.axvline(size - 1.5, color="white", lw=3)
-        axes.set_xlabel(translate(t("Sender (hatched: interval contains zero)")))
+        horizontal_label(axes, translate(t("Sender (hatched: interval contains zero)")), width)
         axes.set_ylabel(translate(t("Receiver")))
         axes.tick_params(length=0)
+        axes.grid(False)
         axes.spines[:].set_visible(False)
-        axes.set_title(wrapped(translate(words) if title is None else title, 0.75 * width))
     return axes
+
+
+def _fitting(ax: Axes, limits: list[pd.DataFrame], cell: float) -> tuple[str, float]:
+    """Return how cells are written, and how large the letters are, for cells of a width."""
+    low, high = (float(table.to_numpy().min()) for table in limits)
+    shapes = "{:.3f}\n[{:.3f}, {:.3f}]", "{:.3f}\n[{:.3f},\n{:.3f}]"
+    for shape in shapes:
+        text = shape.format(low, low, high)
+        wide = sizes_of_words(ax, [text], sized(6.5))[0, 0] / current_theme().scale
+        letters = 6.5 * min(0.92 * cell / wide, 1)
+        if letters >= 5.2:
+            break
+    return shape, sized(max(letters, 4))
 
 
 def _hatched(row: int, column: int) -> Rectangle:

@@ -11,7 +11,15 @@ import pandas as pd
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, join, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._canvas import (
+    drawing,
+    horizontal_label,
+    legend_below,
+    percent,
+    room,
+    room_rows,
+    row_axis,
+)
 from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, PALETTE, Layer, layer
 from nqp_spatial.plots.charts._tables import (
     Tabled,
@@ -98,9 +106,9 @@ def estimates(
     n_in_row = table["_row"].map(table["_row"].value_counts())
     offset = 0.7 * (in_row - (n_in_row - 1) / 2) / max(int(n_in_row.max()), 2)
     table = table.assign(_place=table["_row"].map(rows.index) + offset)
+    width = room(ax, width)
     size = width, 0.75 + 0.16 * legend_rows + len(rows) * max(0.2, 0.13 * n_in_row.max())
-    title_kw = {"pad": 6 + 11 * legend_rows}
-    with drawing(ax, size, lang=lang, title=title, title_kw=title_kw) as axes:
+    with drawing(ax, size, lang=lang, title=title) as axes:
         for position, value in enumerate(kinds):
             members = table if kind is None else table[table[kind] == value]
             name = "" if kind is None else id_words(kind, value, words_of)
@@ -112,20 +120,15 @@ def estimates(
             )
             for row in rows
         ]
-        axes.set_yticks(range(len(rows)), [wrapped(name, 0.4 * width) for name in names])
+        row_axis(axes, range(len(rows)), names, 0.4 * width, room_rows(ax, size[1] - 0.75))
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(*ends)
         axes.axvline(0, color=MUTED, lw=0.6, zorder=1)
-        axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.locator_params(axis="x", nbins=6)
-        axes.set_xlabel(wrapped(_axis_words(result, label), 0.95 * width))
+        axes.locator_params(axis="x", nbins=6 if width > 2.5 else 4)
+        horizontal_label(axes, _axis_words(result, label), width)
         if kind is not None:
-            above = layer(
-                legend_kw, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, handlelength=1,
-                borderaxespad=0.2, columnspacing=1.2,
-            )  # fmt: skip
-            axes.legend(**above)
+            legend_below(axes, legend_kw, width, handlelength=1)
     return axes
 
 

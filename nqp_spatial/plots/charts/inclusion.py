@@ -8,7 +8,16 @@ import numpy as np
 
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
-from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._canvas import (
+    drawing,
+    horizontal_label,
+    legend_below,
+    number_room,
+    room,
+    room_rows,
+    row_axis,
+    sized,
+)
 from nqp_spatial.plots._theme import COLUMN, PALETTE, Layer, layer
 from nqp_spatial.plots.charts._tables import Tabled, table_of
 
@@ -65,18 +74,19 @@ def inclusion(
     columns = {"inclusion": t("in any subset"), "alone": t("alone")}
     table = table_of(result, ["weights", *columns], "probabilities of weights")
     places = np.arange(len(table))
+    width = room(ax, width)
     with drawing(ax, (width, 0.34 * len(table) + 1.0), lang=lang, title=title) as axes:
         for row, (name, words) in enumerate(columns.items()):
             heights = places + 0.36 * (row - 0.5)
             style = layer(bars_kw, height=0.34, color=PALETTE[row])
             axes.barh(heights, table[name], label=translate(words), **style)
             for place, share in zip(heights, table[name], strict=True):
-                axes.text(share, float(place), f" {share:.3f}", va="center", fontsize=6.5)
-        axes.set_yticks(places, [wrapped(str(name), 0.45 * width) for name in table["weights"]])
+                axes.text(share, float(place), f" {share:.3f}", va="center", fontsize=sized(6.5))
+        names = list(map(str, table["weights"]))
+        row_axis(axes, places, names, 0.45 * width, room_rows(ax, 0.34 * len(table)))
         axes.invert_yaxis()
-        axes.set_xlim(0, 1.15)
-        axes.set_xticks(np.linspace(0, 1, 6))
-        axes.set_xlabel(translate(t("Posterior probability")))
-        axes.tick_params(axis="y", length=0)
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+        axes.set_xlim(0, number_room(width))
+        axes.set_xticks(np.linspace(0, 1, 6 if width > 2.5 else 3))
+        horizontal_label(axes, translate(t("Posterior probability")), width)
+        legend_below(axes, None, width, columns=2)
     return axes

@@ -12,8 +12,10 @@ from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.core.text import label as word
 from nqp_spatial.errors import OptionError
 from nqp_spatial.inequality import DagumResult, TheilResult
-from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._canvas import drawing, legend_below, percent, room, room_up, wrapped
+from nqp_spatial.plots._context import text_factor
 from nqp_spatial.plots._theme import COLUMN, INK, PARTS, Layer, layer
+from nqp_spatial.plots.charts._periods import chosen_periods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,8 +74,9 @@ def dagum(
     parts = result.frame[_PARTS]
     names = [word("column", part) for part in _PARTS]
     words = t("Gini coefficient of {name}", name=name)
+    width, up = room(ax, width), room_up(ax, 0.5 * width)
     with drawing(ax, _size(width, parts), lang=lang, title=title) as axes:
-        _stacked(axes, parts, names, limits, result.level, words, width, bars_kw, legend_kw)
+        _stacked(axes, parts, names, limits, result.level, words, width, up, bars_kw, legend_kw)
     return axes
 
 
@@ -117,8 +120,9 @@ def theil(
     limits = None if result.intervals is None else result.intervals["theil"]
     parts = result.frame[columns]
     words = t("Theil {index} of {name}", index=result.index, name=name)
+    width, up = room(ax, width), room_up(ax, 0.5 * width)
     with drawing(ax, _size(width, parts), lang=lang, title=title) as axes:
-        _stacked(axes, parts, names, limits, result.level, words, width, bars_kw, legend_kw)
+        _stacked(axes, parts, names, limits, result.level, words, width, up, bars_kw, legend_kw)
     return axes
 
 
@@ -134,6 +138,7 @@ def _stacked(
     level: float,
     words: Message,
     width: float,
+    up: float,
     bars_kw: Layer,
     legend_kw: Layer,
 ) -> None:
@@ -158,13 +163,9 @@ def _stacked(
             places, total, yerr=reach, fmt="none", ecolor=INK, elinewidth=0.8, capsize=2,
             label=interval,
         )  # fmt: skip
-    step = -(-len(parts) // max(int(width * 2.2), 2))
-    ax.set_xticks(places[::step], [str(period) for period in parts.index[::step]])
-    ax.set_ylabel(wrapped(translate(words), 0.5 * width))
+    shown = chosen_periods(parts.index, max(int(width * 2.2 / text_factor()), 2))
+    ax.set_xticks(places[shown], [str(parts.index[place]) for place in shown])
+    ax.set_ylabel(wrapped(translate(words), up))
     ax.set_ylim(bottom=0)
     ax.margins(x=0.02)
-    below = layer(
-        legend_kw, loc="upper left", bbox_to_anchor=(0, -0.12), borderaxespad=0.2,
-        handlelength=1.1, labelspacing=0.3,
-    )  # fmt: skip
-    ax.legend(**below)
+    legend_below(ax, legend_kw, width, columns=1, handlelength=1.1)

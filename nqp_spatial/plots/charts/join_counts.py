@@ -10,13 +10,23 @@ from nqp_spatial.core.inference import critical_value
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, Message, label, t, translate
 from nqp_spatial.esda import JoinCountsResult
-from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._canvas import (
+    drawing,
+    horizontal_label,
+    legend_below,
+    percent,
+    room,
+    room_rows,
+    row_axis,
+)
 from nqp_spatial.plots._theme import BLUE, COLUMN, MUTED, ORANGE, Layer, layer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["join_counts"]
+
+_LEVEL = 0.95
 
 
 @checked
@@ -65,9 +75,10 @@ def join_counts(
     """
     frame = result.frame
     places = np.arange(len(frame))
-    reach = critical_value(0.95) * frame["std_dev"]
-    with drawing(ax, (width, 0.8 + 0.27 * len(frame)), lang=lang, title=title) as axes:
-        range_words = translate(t("Random range (95 %)"))
+    reach = critical_value(_LEVEL) * frame["std_dev"]
+    width = room(ax, width)
+    with drawing(ax, (width, 0.85 + 0.27 * len(frame)), lang=lang, title=title) as axes:
+        range_words = translate(t("Random range ({level})", level=percent(_LEVEL)))
         line = layer(line_kw, color=MUTED, lw=4, alpha=0.6, zorder=1)
         axes.hlines(places, frame["expected"] - reach, frame["expected"] + reach,
                     label=range_words, **line)  # fmt: skip
@@ -78,14 +89,10 @@ def join_counts(
                 style = layer(points_kw, s=22, color=colour, zorder=2, label=translate(words))
                 axes.scatter(frame["joins"][members], places[members], **style)
         names = [translate(_pair(*pair)) for pair in frame.index]
-        axes.set_yticks(places, [wrapped(name, 0.4 * width) for name in names])
+        row_axis(axes, places, names, 0.4 * width, room_rows(ax, 0.27 * len(frame)))
         axes.set_ylim(len(frame) - 0.5, -0.5)
-        axes.set_xlabel(translate(t("Joins of neighbours")))
-        below = layer(
-            legend_kw, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2,
-            handlelength=1.2, columnspacing=1,
-        )  # fmt: skip
-        axes.legend(**below)
+        horizontal_label(axes, translate(t("Joins of neighbours")), width)
+        legend_below(axes, legend_kw, width, handlelength=1.2)
     return axes
 
 

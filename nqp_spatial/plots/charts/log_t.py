@@ -9,7 +9,7 @@ import numpy as np
 from nqp_spatial.convergence import LogTResult
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
-from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._canvas import drawing, horizontal_label, room, room_up, wrapped
 from nqp_spatial.plots._theme import BLUE, COLUMN, INK, MUTED, Layer, layer
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def log_t(
     y = np.log(result.dispersion.iloc[0] / dispersion) - 2 * np.log(np.log(number))
     used = np.arange(1, len(number) + 1) >= result.dispersion.index.get_loc(result.first_period)
     level = (y[used] - result.b * x[used]).mean()
+    width = room(ax, width)
     with drawing(ax, (width, 0.7 * width), lang=lang, title=title) as axes:
         style = layer(points_kw, s=14, color=BLUE, linewidth=0.8, zorder=3)
         axes.scatter(x[used], y[used], **style)
@@ -78,7 +79,9 @@ def log_t(
         words = t("b = {b:.3f}, t = {statistic:.2f}", b=result.b, statistic=result.statistic)
         line = layer(line_kw, color=INK, lw=1.2, label=translate(words), zorder=2)
         axes.plot(x[used], level + result.b * x[used], **line)
-        axes.set_xlabel(translate(t("log t (hollow: periods left out)")))
-        axes.set_ylabel(wrapped(translate(t("log(H₁/H_t) − 2 log log t")), 0.7 * width))
+        horizontal_label(axes, translate(t("log t (hollow: periods left out)")), width)
+        axes.set_ylabel(
+            wrapped(translate(t("log(H₁/H_t) − 2 log log t")), room_up(ax, 0.7 * width))
+        )
         axes.legend(**layer(legend_kw, loc="best", handlelength=1.6))
     return axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.dynamics import ModalityResult
-from nqp_spatial.plots._canvas import drawing
+from nqp_spatial.plots._canvas import drawing, horizontal_label, room, room_up, wrapped
 from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, PALETTE, Layer, layer
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def modality(
     ['1929', '2009']
     """
     wide = result.frame["p_value"].unstack("modes")
+    width = room(ax, width)
     with drawing(ax, (width, 0.7 * width), lang=lang, title=title) as axes:
         for place, (period, values) in enumerate(wide.iterrows()):
             style = layer(
@@ -70,7 +71,7 @@ def modality(
         axes.axhline(_LEVEL, color=MUTED, lw=0.8, ls=(0, (4, 3)), zorder=1)
         axes.set_ylim(-0.03, 1.03)
         axes.set_xticks(wide.columns)
-        axes.set_xlabel(translate(t("At most so many modes")))
-        axes.set_ylabel(translate(t("p-value (dashed: 0.05)")))
+        horizontal_label(axes, translate(t("At most so many modes")), width)
+        axes.set_ylabel(wrapped(translate(t("p-value (dashed: 0.05)")), room_up(ax, width)))
         axes.legend(**layer(legend_kw, loc="best", ncols=1 + len(wide) // 8, handlelength=1.6))
     return axes

@@ -10,7 +10,16 @@ import pandas as pd
 from nqp_spatial.core.options import Count, Width, checked
 from nqp_spatial.core.text import Lang, label, language, t, translate
 from nqp_spatial.esda import LisaResult
-from nqp_spatial.plots._canvas import counted, drawing
+from nqp_spatial.plots._canvas import (
+    counted,
+    drawing,
+    horizontal_label,
+    legend_below,
+    room,
+    room_up,
+    sized,
+    wrapped,
+)
 from nqp_spatial.plots._theme import CLUSTER_COLOURS, COLUMN, INK, MUTED, Layer, layer
 from nqp_spatial.plots.maps.lisa_maps import lisa_legend, lisa_title
 
@@ -71,6 +80,7 @@ def moran_scatter(
     cluster = result.frame["cluster"].reindex(points.index)
     with language(lang):
         title = lisa_title(result) if title is None else title
+    width = room(ax, width)
     with drawing(ax, (width, 0.95 * width), lang=lang, title=title) as axes:
         axes.axhline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
         axes.axvline(0, color=MUTED, lw=0.5, ls=(0, (4, 3)), zorder=1)
@@ -90,18 +100,16 @@ def moran_scatter(
         axes.plot(ends, level + slope * ends, **layer(line_kw, color=INK, lw=1, zorder=2.5))
         order = result.frame.loc[points.index, "local_i"].abs().sort_values(ascending=False)
         _name_points(axes, points, list(order.index[:annotate]), width)
-        axes.set_xlabel(translate(t("Standardised value")))
-        axes.set_ylabel(translate(t("Spatial lag")))
+        horizontal_label(axes, translate(t("Standardised value")), width)
+        axes.set_ylabel(wrapped(translate(t("Spatial lag")), room_up(ax, width)))
         words = translate(t("Moran's I = {value:.3f}", value=result.moran_i))
         # On white: the line of the mean may pass below it.
         ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
         axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", bbox=ground)
-        below = layer(
-            legend_kw, title=lisa_legend(result), alignment="left", loc="upper center",
-            bbox_to_anchor=(0.45, -0.17), ncols=2, handletextpad=0.2, columnspacing=1.0,
-            labelspacing=0.3,
+        legend_below(
+            axes, legend_kw, width, columns=2, title=lisa_legend(result), handletextpad=0.2,
+            handlelength=1.2,
         )  # fmt: skip
-        axes.legend(**below)
     return axes
 
 
@@ -125,7 +133,7 @@ def _name_points(ax: Axes, points: pd.DataFrame, units: list[object], width: flo
         boxes.append(box)
         ax.annotate(
             str(unit), point, (3 if right else -3, 2 if up else -2), textcoords="offset points",
-            ha="left" if right else "right", va="bottom" if up else "top", fontsize=6,
+            ha="left" if right else "right", va="bottom" if up else "top", fontsize=sized(6),
         )  # fmt: skip
 
 

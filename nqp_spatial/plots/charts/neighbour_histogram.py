@@ -8,7 +8,7 @@ import numpy as np
 
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
-from nqp_spatial.plots._canvas import capital, drawing
+from nqp_spatial.plots._canvas import drawing, horizontal_label, room, room_up, sized, wrapped
 from nqp_spatial.plots._theme import COLUMN, INK, PALETTE, RED, Layer, layer
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
@@ -34,7 +34,7 @@ def neighbour_histogram(
     ----------
     weights : SpatialWeights, Graph or W
     title : str, optional
-        By default the specification of the weights.
+        None is drawn if not given; `SpatialWeights.spec` says how the weights were made.
     bars_kw : mapping, optional
         Keyword arguments of the bars.
     lang, width, ax
@@ -60,8 +60,7 @@ def neighbour_histogram(
     step = max(1, -(-(high - low + 1) // 25))
     edges = np.arange(low, high + step + 1, step) - 0.5
     heights, _ = np.histogram(counts, edges)
-    if title is None:
-        title = capital(translate(matrix.spec.describe(), lang))
+    width = room(ax, width)
     with drawing(ax, (width, 0.62 * width), lang=lang, title=title) as axes:
         style = layer(bars_kw, width=0.86 * step, color=PALETTE[0])
         bars = axes.bar(edges[:-1] + step / 2, heights, **style)
@@ -71,12 +70,12 @@ def neighbour_histogram(
             count = f"{int((counts == 0).sum()):,}"
             axes.text(
                 0.02, 0.98, translate(t("{count} without neighbours", count=count)),
-                transform=axes.transAxes, va="top", color=RED, fontsize=7,
+                transform=axes.transAxes, va="top", color=RED, fontsize=sized(7),
             )  # fmt: skip
         mean = float(counts.mean())
         axes.axvline(mean, color=INK, lw=0.8, ls=(0, (4, 2)))
         words = t("Number of neighbours (dashed: mean, {mean:,.1f})", mean=mean)
-        axes.set_xlabel(translate(words))
-        axes.set_ylabel(translate(t("Number of units")))
+        horizontal_label(axes, translate(words), width)
+        axes.set_ylabel(wrapped(translate(t("Number of units")), room_up(ax, width)))
         axes.locator_params(integer=True)
     return axes

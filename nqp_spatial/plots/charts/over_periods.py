@@ -12,7 +12,7 @@ import pandas as pd
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, join, language, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._canvas import drawing, legend_below, percent, room, room_up, wrapped
 from nqp_spatial.plots._theme import (
     COLUMN,
     LINE_STYLES,
@@ -123,6 +123,7 @@ def over_periods(
             f"{len(lines)} lines cannot be told apart, {_MAX_LINES} at most: choose columns, or "
             "pass rows of the table"
         )
+    width = room(ax, width)
     columns_of_legend = 2 if width < 1.5 * COLUMN else 3
     height = 0.62 * width + 0.16 * -(-len(lines) // columns_of_legend)
     with drawing(ax, (width, height), lang=lang, title=title) as axes:
@@ -130,22 +131,20 @@ def over_periods(
         if len(periods) < 2:
             raise OptionError("a figure over time needs at least two periods")
         periods = periods.sort_values() if _is_sortable(periods) else periods
-        x = period_axis(axes, periods)
+        x = period_axis(axes, periods, width)
         for position, line in enumerate(lines):
             _draw_line(axes, x, periods, line, position, line_kw)
         values = np.concatenate([line.values.to_numpy(dtype=float) for line in lines])
         if np.nanmin(values) < 0 < np.nanmax(values):
             axes.axhline(0, color=MUTED, lw=0.6, zorder=1)
-        axes.set_ylabel(wrapped(_axis_words(result, shown, label), 0.55 * width))
+        axes.set_ylabel(wrapped(_axis_words(result, shown, label), room_up(ax, 0.55 * width)))
         title = variable_of(result) if len(shown) > 1 else None
         handles, entries = _entries(axes, lines, _band_words(result, table))
         if entries:
-            below = layer(
-                legend_kw, title=title, alignment="left", loc="upper center",
-                bbox_to_anchor=(0.45, -0.12), ncols=columns_of_legend,
-                handlelength=2.4, columnspacing=1.2, labelspacing=0.35,
+            legend_below(
+                axes, legend_kw, width, handles, entries, columns=columns_of_legend, title=title,
+                handlelength=2.4,
             )  # fmt: skip
-            axes.legend(handles, entries, **below)
     return axes
 
 

@@ -8,7 +8,15 @@ import numpy as np
 
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
-from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._canvas import (
+    drawing,
+    horizontal_label,
+    number_room,
+    room,
+    room_rows,
+    row_axis,
+    sized,
+)
 from nqp_spatial.plots._theme import COLUMN, PALETTE, Layer, layer
 from nqp_spatial.plots.charts._tables import Tabled, table_of
 
@@ -67,14 +75,14 @@ def probabilities(
     if "weights" in table.columns:
         names = names + ", " + table["weights"].astype(str)
     places = np.arange(len(table))
+    width = room(ax, width)
     with drawing(ax, (width, 0.22 * len(table) + 0.75), lang=lang, title=title) as axes:
         axes.barh(places, table["probability"], **layer(bars_kw, height=0.7, color=PALETTE[0]))
         for place, share in zip(places, table["probability"], strict=True):
-            axes.text(share, float(place), f" {share:.3f}", va="center", fontsize=6.5)
-        axes.set_yticks(places, [wrapped(name, 0.45 * width) for name in names])
+            axes.text(share, float(place), f" {share:.3f}", va="center", fontsize=sized(6.5))
+        row_axis(axes, places, list(names), 0.45 * width, room_rows(ax, 0.22 * len(table)))
         axes.invert_yaxis()
-        axes.set_xlim(0, 1.15)
-        axes.set_xticks(np.linspace(0, 1, 6))
-        axes.set_xlabel(translate(t("Posterior probability")))
-        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, number_room(width))
+        axes.set_xticks(np.linspace(0, 1, 6 if width > 2.5 else 3))
+        horizontal_label(axes, translate(t("Posterior probability")), width)
     return axes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,19 @@ import pandas as pd
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._canvas import drawing, percent, wrapped
+from nqp_spatial.plots._canvas import (
+    category_axis,
+    drawing,
+    horizontal_label,
+    legend_below,
+    percent,
+    room,
+    room_rows,
+    room_up,
+    row_axis,
+    sized,
+    wrapped,
+)
 from nqp_spatial.plots._theme import BLUE, COLUMN, INK, MUTED, RED, Layer, layer
 from nqp_spatial.spillovers import BarrierResult, ReachResult, ThresholdResult
 
@@ -18,12 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["border_loss", "reach", "threshold"]
-
-# A legend above the axes: inside, any corner may hold a line.
-_ABOVE: dict[str, Any] = {
-    "loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.2,
-}  # fmt: skip
-_TITLE = {"pad": 16}
 
 
 @checked
@@ -85,8 +91,8 @@ def reach(
         raise OptionError(f"name one of the regressors, {', '.join(names)}; got {variable!r}")
     rows = frame[frame["variable"] == variable].reset_index(drop=True)
     places = np.arange(len(rows))
-    size = width, 0.68 * width
-    with drawing(ax, size, lang=lang, title=title, title_kw=_TITLE) as axes:
+    width = room(ax, width)
+    with drawing(ax, (width, 0.72 * width), lang=lang, title=title) as axes:
         axes.axhline(0, color=MUTED, lw=0.6, zorder=1)
         if "simultaneous_low" in rows:
             words = translate(t("simultaneous for all bands"))
@@ -97,13 +103,13 @@ def reach(
         axes.vlines(places, rows["conf_low"], rows["conf_high"], **style)
         style = layer(points_kw, marker="o", ls="", color=BLUE, ms=4.5, mec="white", mew=0.6)
         axes.plot(places, rows["estimate"], **{"zorder": 4, **style})
-        axes.set_xticks(places, _bands(rows))
+        category_axis(axes, places, _bands(rows), 0.8 * width)
         axes.set_xlim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel(translate(t("Distance, km")))
+        horizontal_label(axes, translate(t("Distance, km")), width)
         name = label if label is not None else variable
         words = translate(t("Indirect effect of {name}", name=name))
-        axes.set_ylabel(wrapped(words, 0.5 * width))
-        axes.legend(handlelength=1, **_ABOVE)
+        axes.set_ylabel(wrapped(words, room_up(ax, 0.5 * width)))
+        legend_below(axes, None, width, columns=2, handlelength=1)
     return axes
 
 
@@ -173,8 +179,8 @@ def threshold(
     if len(profile) < 2:
         raise OptionError("the threshold was given, not searched: there is no profile to draw")
     critical = -2 * np.log(1 - np.sqrt(result.level))
-    size = width, 0.68 * width
-    with drawing(ax, size, lang=lang, title=title, title_kw=_TITLE) as axes:
+    width = room(ax, width)
+    with drawing(ax, (width, 0.72 * width), lang=lang, title=title) as axes:
         words = translate(t("{level} confidence interval", level=percent(result.level)))
         axes.axvspan(result.conf_low, result.conf_high, color=BLUE, alpha=0.12, lw=0, label=words)
         style = layer(line_kw, marker="o", color=BLUE, ms=2.5, lw=1.0)
@@ -186,15 +192,15 @@ def threshold(
         words = translate(t("{level} critical value", level=percent(result.level)))
         axes.text(
             ends[int(right)], critical, words, color=RED, ha="right" if right else "left",
-            va="bottom", fontsize=6.5,
+            va="bottom", fontsize=sized(6.5),
         )  # fmt: skip
         words = translate(t("estimate: {value:.4g}", value=result.gamma))
         axes.axvline(result.gamma, color=INK, lw=0.8, label=words)
         axes.set_ylim(0, None)
         name = label if label is not None else result.score
-        axes.set_xlabel(wrapped(translate(_score(result.on, name)), 0.95 * width))
-        axes.set_ylabel(translate(t("Likelihood ratio statistic")))
-        axes.legend(handlelength=1, **_ABOVE)
+        horizontal_label(axes, translate(_score(result.on, name)), width)
+        axes.set_ylabel(wrapped(translate(t("Likelihood ratio statistic")), room_up(ax, width)))
+        legend_below(axes, None, width, columns=2, handlelength=1)
     return axes
 
 
@@ -253,6 +259,7 @@ def border_loss(
     ends = limits[["conf_low", "conf_high"]].assign(share=share).to_numpy(dtype=float)
     shown = ends[np.abs(ends) < 3]
     low, high = min([0.0, *shown]) - 0.15, max([1.0, *shown]) + 0.15
+    width = room(ax, width)
     with drawing(ax, (width, 0.4 * len(share) + 0.75), lang=lang, title=title) as axes:
         for place, part in enumerate(share.index):
             for start, stop in _spans(limits.loc[part]):
@@ -270,9 +277,10 @@ def border_loss(
             axes.axvline(value, color=MUTED, lw=0.7, ls=line, zorder=1)
         axes.set_xlim(low, high)
         axes.set_ylim(len(share) - 0.5, -0.5)
-        axes.set_yticks(range(len(share)), [translate(_border(part)) for part in share.index])
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(translate(t("Share of the spillover lost (0 none, 1 all)")))
+        names = [translate(_border(part)) for part in share.index]
+        row_axis(axes, range(len(share)), names, 0.4 * width, room_rows(ax, 0.4 * len(share)))
+        words = translate(t("Share of the spillover lost (0 none, 1 all)"))
+        horizontal_label(axes, words, width)
     return axes
 
 

@@ -15,7 +15,15 @@ from nqp_spatial.dynamics import (
     SpatialChainsResult,
     SpatialMarkovResult,
 )
-from nqp_spatial.plots._canvas import drawing
+from nqp_spatial.plots._canvas import (
+    category_axis,
+    drawing,
+    legend_below,
+    room,
+    room_up,
+    sized,
+    wrapped,
+)
 from nqp_spatial.plots._theme import COLUMN, EDGE, INK, SEQUENTIAL, Layer, layer
 
 if TYPE_CHECKING:
@@ -122,8 +130,8 @@ def steady_states(
     groups, states = table.shape
     shades = mpl.colormaps[SEQUENTIAL](np.linspace(0.18, 0.95, states))
     wide = 0.82 / states
-    has_two_lines = any("\n" in name for name in names)
     alone = isinstance(result, MarkovResult)
+    width = room(ax, width)
     size = width, 0.5 * width + 0.85 + 0.17 * (states // 3)
     with drawing(ax, size, lang=lang, title=title) as axes:
         for j, state in enumerate(chain.ergodic.index):
@@ -141,18 +149,12 @@ def steady_states(
                     places[1], share, np.maximum(away, 0), ecolor=INK, elinewidth=0.8, capsize=1.5
                 )
         for place in np.flatnonzero(np.isnan(table).all(axis=1)):
-            axes.text(float(place), 0.01, translate(t("none")), ha="center", fontsize=6.5)
-        axes.set_xticks(range(groups), names, fontsize=7 if groups < 4 else 6)
+            axes.text(float(place), 0.01, translate(t("none")), ha="center", fontsize=sized(6.5))
+        category_axis(axes, range(groups), names, 0.85 * width, points=7 if groups < 4 else 6)
         axes.tick_params(axis="x", length=0)
         share_of = t("Share of units") if alone else t("Share of units in the long run")
-        axes.set_ylabel(translate(share_of))
+        axes.set_ylabel(wrapped(translate(share_of), room_up(ax, 0.5 * width)))
         axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-        # Of the axes' height, roughly: what is below them is in inches.
-        depth = -(0.36 if has_two_lines else 0.22) / (0.5 * width)
-        below = layer(
-            legend_kw, title=translate(t("State of {name}", name=chain.label)), alignment="left",
-            loc="upper center", bbox_to_anchor=(0.45, depth), ncols=3, handlelength=1.0,
-            columnspacing=1.0, labelspacing=0.3,
-        )  # fmt: skip
-        axes.legend(**below)
+        words = translate(t("State of {name}", name=chain.label))
+        legend_below(axes, legend_kw, width, title=words, handlelength=1.0, columnspacing=1.0)
     return axes

@@ -9,7 +9,15 @@ import numpy as np
 from nqp_spatial.core.options import Range, Width, checked
 from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.dynamics import KernelResult
-from nqp_spatial.plots._canvas import colour_bar, drawing, wrapped
+from nqp_spatial.plots._canvas import (
+    colour_bar,
+    drawing,
+    horizontal_label,
+    legend_below,
+    room,
+    room_up,
+    wrapped,
+)
 from nqp_spatial.plots._theme import COLUMN, INK, ORANGE, ORDERED, SEQUENTIAL, Layer, layer
 from nqp_spatial.plots.charts._axes3d import TITLE_3D, style_axes3d
 
@@ -92,6 +100,7 @@ def kernel_surface(
     'income, t + 5'
     """
     x, y, density = _with_data(result)
+    width = room(ax, width)
     with drawing(
         ax, (width, 0.95 * width), lang=lang, title=title, projection="3d", title_kw=TITLE_3D
     ) as axes:
@@ -170,6 +179,7 @@ def kernel_contour(
     ['45-degree line', 'E(y | x)']
     """
     x, y, density = _with_data(result)
+    width = room(ax, width)
     with drawing(ax, (width, 0.92 * width), lang=lang, title=title) as axes:
         cuts = _round_levels(levels).tick_values(0, density.max())
         # The lowest band is mostly no data: left white.
@@ -186,10 +196,9 @@ def kernel_contour(
         if result.spec.condition == "own":  # means of neighbours vary less than units
             axes.set_aspect("equal")
         before, after = _axis_names(result, label)
-        axes.set_xlabel(wrapped(before, 0.95 * width))
-        axes.set_ylabel(wrapped(after, 0.72 * width))
+        horizontal_label(axes, before, width)
+        axes.set_ylabel(wrapped(after, room_up(ax, 0.7 * width)))
         words = translate(t("Density of y given x"))
         colour_bar(bands, axes, words, shrink=0.75, aspect=22, pad=0.02)
-        corner = layer(legend_kw, loc="upper left", handlelength=1.6, frameon=True, framealpha=0.85)
-        axes.legend(**{"edgecolor": "none", **corner})
+        legend_below(axes, legend_kw, width, columns=2)
     return axes

@@ -10,7 +10,7 @@ import pandas as pd
 from nqp_spatial.convergence import ClubsResult
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
-from nqp_spatial.plots._canvas import counted, drawing, wrapped
+from nqp_spatial.plots._canvas import counted, drawing, legend_below, room, room_up, wrapped
 from nqp_spatial.plots._theme import COLUMN, MARKERS, MUTED, Layer, layer, ordered_colours
 from nqp_spatial.plots.charts._periods import period_axis
 
@@ -69,8 +69,9 @@ def transition_paths(
     numbers = result.frame.index
     colours = dict(zip(numbers, ordered_colours(len(numbers)), strict=True))
     divergent = result.paths[membership.isna().reindex(result.paths.index)]
+    width = room(ax, width)
     with drawing(ax, (width, 0.78 * width), lang=lang, title=title) as axes:
-        x = period_axis(axes, result.paths.columns)
+        x = period_axis(axes, result.paths.columns, width)
         if units:
             for number, colour in colours.items():
                 members = result.paths[(membership == number).reindex(result.paths.index)]
@@ -98,9 +99,8 @@ def transition_paths(
             if label is not None
             else translate(t("Relative transition path (mean of all = 1)"))
         )
-        axes.set_ylabel(wrapped(words, 0.6 * width))
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12), "ncols": 3}
-        axes.legend(**layer(legend_kw, handlelength=1.8, **below))
+        axes.set_ylabel(wrapped(words, room_up(ax, 0.6 * width)))
+        legend_below(axes, legend_kw, width, handlelength=1.8)
     return axes
 
 

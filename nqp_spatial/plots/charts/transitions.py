@@ -10,7 +10,15 @@ import pandas as pd
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, language, t, translate
 from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
-from nqp_spatial.plots._canvas import colour_bar, counted, figure_of, panels, wrapped
+from nqp_spatial.plots._canvas import (
+    colour_bar,
+    counted,
+    figure_of,
+    figure_room,
+    panels,
+    sized,
+    wrapped,
+)
 from nqp_spatial.plots._theme import COLUMN, EDGE, INK, PAGE, PROBABILITY, Columns, Layer, layer
 from nqp_spatial.plots.charts.steady_states import condition_name
 
@@ -76,7 +84,7 @@ def transitions(
         chains = _chains(result)
     several = len(chains) > 1
     step = result.spec.step
-    wide = width or (PAGE if several else COLUMN)
+    wide = figure_room(fig, width or (PAGE if several else COLUMN))
     across = min(columns, len(chains))
     down = -(-len(chains) // across)
     size = wide, down * ((wide - 0.5) / across * 0.86 + 0.3) + 0.25
@@ -86,7 +94,7 @@ def transitions(
         for place, (name, probabilities, counts) in enumerate(chains):
             ax = axes.flat[place]
             image = _matrix(ax, probabilities, counts, cells_kw, text_kw, small=several)
-            ax.set_title(name if several else "", fontweight="normal", fontsize=8)
+            ax.set_title(name if several else "", fontweight="normal", fontsize=sized(8))
             if place % across == 0:
                 ax.set_ylabel(translate(t("Current state (transitions)")))
             if place + across >= len(chains):
@@ -96,7 +104,7 @@ def transitions(
         if several:  # the matrices have room for the numbers of states only
             names = "; ".join(str(name) for name in chains[0][1].index)
             words = wrapped(translate(t("States {names}", names=names)), wide * 1.15)
-            figure.supxlabel(words, x=0.01, ha="left", fontsize=7)
+            figure.supxlabel(words, x=0.01, ha="left", fontsize=sized(7))
     return figure_of(figure)
 
 
@@ -146,7 +154,7 @@ def _matrix(
             continue
         for j, value in enumerate(row):
             style = layer(
-                text_kw, ha="center", va="center", fontsize=6 if small and size > 4 else 7,
+                text_kw, ha="center", va="center", fontsize=sized(6 if small and size > 4 else 7),
                 color="white" if value > 0.55 else INK,
             )  # fmt: skip
             ax.text(j, i, f"{value:.2f}", **style)
@@ -161,5 +169,6 @@ def _matrix(
     names = short if small else full
     ax.set_yticks(range(size), list(map(counted, names, moves)))
     ax.tick_params(length=0)
+    ax.grid(False)
     ax.spines[:].set_visible(False)
     return image

@@ -11,7 +11,15 @@ from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.options import Digits, Width, checked
 from nqp_spatial.core.text import Lang, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._canvas import capital, colour_bar, drawing, wrapped
+from nqp_spatial.plots._canvas import (
+    capital,
+    colour_bar,
+    drawing,
+    room,
+    room_up,
+    sized,
+    wrapped,
+)
 from nqp_spatial.plots._theme import COLUMN, INK, SEQUENTIAL, ColourMap, Layer, layer
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
@@ -101,6 +109,7 @@ def weights_matrix(
         matrix = matrix.reordered(matrix.units[order])
         borders = (np.flatnonzero(np.diff(codes[order])) + 1).tolist()
     values = matrix.sparse.toarray()
+    width = room(ax, width)
     np.fill_diagonal(values, np.nan)
     with drawing(ax, (width, 0.95 * width), lang=lang, title=title) as axes:
         image = axes.imshow(values, **layer(cells_kw, cmap=cmap, vmin=min(0.0, np.nanmin(values))))
@@ -109,8 +118,9 @@ def weights_matrix(
         axes.set_xticks(range(n), names, rotation=0 if is_short else 90)
         axes.set_yticks(range(n), names)
         if n > 30:
-            axes.tick_params(labelsize=5)
+            axes.tick_params(labelsize=sized(5))
         axes.tick_params(length=0)
+        axes.grid(False)
         for spine in axes.spines.values():
             spine.set_visible(False)
         for border in borders:
@@ -121,10 +131,10 @@ def weights_matrix(
             for i, j in zip(*np.nonzero(~np.isnan(values)), strict=True):
                 style = layer(
                     text_kw, ha="center", va="center",
-                    fontsize=float(np.clip(62 * width / COLUMN / n, 4, 7)),
+                    fontsize=sized(float(np.clip(62 * width / COLUMN / n, 4, 7))),
                     color="white" if values[i, j] > middle else INK,
                 )  # fmt: skip
                 axes.text(j, i, f"{values[i, j]:.{digits}f}", **style)
         words = label if label is not None else capital(translate(matrix.spec.describe()))
-        colour_bar(image, axes, wrapped(words, width), shrink=0.72, pad=0.02)
+        colour_bar(image, axes, wrapped(words, room_up(ax, width)), shrink=0.72, pad=0.02)
     return axes

@@ -13,6 +13,7 @@ from nqp_spatial.core.options import Crs, Width
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.errors import GeometryError
+from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._theme import (
     COLUMN,
     EDGE,
@@ -169,8 +170,8 @@ class Basemap:
             [x, x + length * 1000 / metre], [y, y], color=INK, lw=1.4, solid_capstyle="butt",
             zorder=8, label="_scale bar",
         )  # fmt: skip
-        ax.text(x, y + 0.012 * tall, translate(t("{size} km", size=f"{length:,g}")), fontsize=6.5,
-                va="bottom", zorder=8)  # fmt: skip
+        ax.text(x, y + 0.012 * tall, translate(t("{size} km", size=f"{length:,g}")),
+                fontsize=sized(6.5), va="bottom", zorder=8)  # fmt: skip
 
     def draw_north(self, ax: Axes) -> None:
         """Draw an arrow to the north, as the meridian there runs, at a free corner.
@@ -201,8 +202,8 @@ class Basemap:
             arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
         ax.text(
-            float(tip[0]), float(tip[1]), translate(t("N")), fontsize=7, ha="center", va="bottom",
-            zorder=8,
+            float(tip[0]), float(tip[1]), translate(t("N")), fontsize=sized(7), ha="center",
+            va="bottom", zorder=8,
         )  # fmt: skip
 
     def _free(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nqp_spatial.plots._canvas import counted, drawing, undrawn, wrapped
+from nqp_spatial.plots._canvas import counted, drawing, legend_below, room, undrawn, wrapped
+from nqp_spatial.plots._context import text_factor
 from nqp_spatial.plots._theme import COLUMN, EDGE, INK, layer
 from nqp_spatial.plots.maps._basemap import Basemap, MapStyle
 
@@ -58,7 +59,7 @@ def draw_groups(
 ) -> Axes:
     """Draw groups of units, with a legend of that title below the map unless it is None."""
     shapes, points = basemap.shapes, basemap.has_points
-    size = float(np.clip(2400 * (style.width / COLUMN) ** 2 / len(shapes), 2, 40))
+    size = float(np.clip(2400 * (room(style.ax, style.width) / COLUMN) ** 2 / len(shapes), 2, 40))
     # Many small units would be all border.
     thin = 0.3 * min(1.0, (100 / len(shapes)) ** 0.5)
 
@@ -110,12 +111,13 @@ def draw_map(
     title: str | None,
 ) -> Axes:
     """Draw a map with a legend below it, in a new figure unless the style has axes."""
-    width = style.width
+    width = room(style.ax, style.width)
     legend = wrapped(legend, 1.1 * width)
     columns = 2 if width < 1.5 * COLUMN else 3
     legend_rows = -(-len(entries) // columns) + 1 + legend.count("\n")
     row = _LEGEND_ROW if style.lang == "en" else 1.05 * _LEGEND_ROW  # Chinese stands taller
     height = 0.97 * width * basemap.ratio + (legend_rows + 1.4) * row
+    height /= max(text_factor(), 1.0) ** 0.5  # the map does not grow with the text
     height += _LEGEND_ROW * (1 + wrapped(title, width).count("\n")) if title else 0
     with drawing(style.ax, (width, height), lang=style.lang, title=title) as ax:
         if style.ax is None:
@@ -129,10 +131,8 @@ def draw_map(
         ax.set_axis_off()
         ax.set(xlabel="", ylabel="")  # what geopandas writes, seen or not
         if entries:
-            below = layer(
-                style.legend_kw, title=legend, alignment="left", loc="upper center",
-                bbox_to_anchor=(0.5, 0.0), ncols=columns, handlelength=1.2, handleheight=0.9,
-                columnspacing=1.2, labelspacing=0.35, borderaxespad=0.3,
+            legend_below(
+                ax, style.legend_kw, width, handles, entries, columns=columns, title=legend,
+                centred=True, handlelength=1.2, handleheight=0.9,
             )  # fmt: skip
-            ax.legend(handles, entries, **below)
     return ax

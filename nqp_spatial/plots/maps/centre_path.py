@@ -11,6 +11,7 @@ import pandas as pd
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t, translate
+from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._fonts import check_fonts
 from nqp_spatial.plots._theme import EDGE_LIGHT, GROUND, INK, PALETTE, layer, themed
 from nqp_spatial.plots.maps._basemap import MapOptions, MapStyle, basemap_of, round_length
@@ -108,6 +109,6 @@ def _draw_enlarged(ax: Axes, path: pd.DataFrame, ends: dict[Hashable, str], metr
     x, y = middle[0] - 0.9 * reach, middle[1] - 1.1 * reach
     box.plot([x, x + bar * metres], [y, y], color=INK, lw=1.4)
     words = translate(t("{size} km", size=f"{bar:g}"))
-    box.text(x, y + 0.07 * reach, words, fontsize=6, va="bottom")
+    box.text(x, y + 0.07 * reach, words, fontsize=sized(6), va="bottom")
     for spine in box.spines.values():
         spine.set(visible=True, linewidth=0.5)

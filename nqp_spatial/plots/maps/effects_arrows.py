@@ -13,6 +13,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.plots._canvas import counted, percent
+from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._fonts import check_fonts
 from nqp_spatial.plots._theme import INK, PALE, PALETTE, RED, layer, themed
 from nqp_spatial.plots.maps._basemap import Basemap, MapOptions, MapStyle, basemap_of
@@ -159,7 +160,7 @@ def _arrows(ax: Axes, result: EffectsMatrix, names: list[str], places: np.ndarra
                 words = t("{group}\nwithin: {size:.3f}", group=receiver, size=size)
                 ax.annotate(
                     translate(words), (x, y), ha="center", va="center",
-                    fontsize=6.5, linespacing=1.25, zorder=9, color=colour,
+                    fontsize=sized(6.5), linespacing=1.25, zorder=9, color=colour,
                     bbox={
                         "boxstyle": "round,pad=0.35", "facecolor": "white", "lw": 1.1,
                         "edgecolor": PALETTE[i],
@@ -179,5 +180,5 @@ def _arrows(ax: Axes, result: EffectsMatrix, names: list[str], places: np.ndarra
             middle = (start + end) / 2 + 0.32 / 2 * np.array([end[1] - start[1], start[0] - end[0]])
             ax.text(
                 float(middle[0]), float(middle[1]), f"{size:.3f}", ha="center", va="center",
-                fontsize=6.5, color=colour, zorder=9, bbox=box,
+                fontsize=sized(6.5), color=colour, zorder=9, bbox=box,
             )  # fmt: skip

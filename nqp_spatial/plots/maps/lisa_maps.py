@@ -15,6 +15,7 @@ from nqp_spatial.core.text import Message, join, label, language, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.esda import LisaResult
 from nqp_spatial.plots._canvas import figure_of, panels, wrapped
+from nqp_spatial.plots._context import sized
 from nqp_spatial.plots._theme import (
     CLUSTER_COLOURS,
     COLUMN,
@@ -226,7 +227,7 @@ def lisa_maps(
             legend |= {group.name: group for group in groups}
             draw_groups(basemap, groups, replace(style, ax=ax), legend=None, title=None)
             counts = _counts(name, result, is_significance)
-            ax.set_title(wrapped(counts, 1.1 * style.width / across), fontsize=7.5)
+            ax.set_title(wrapped(counts, 1.1 * style.width / across), fontsize=sized(7.5))
             ax.set_anchor("N")  # so that the layout knows where the title is
         for ax in axes.flat[len(cells) :]:
             ax.remove()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.text import Message, join, t
 
 __all__ = ["recommend"]
@@ -48,7 +49,7 @@ def _p(tests: Tests, name: str) -> Message:
     p_value = tests[name].p_value
     if not tests[name].applicable:
         return t("not applicable")
-    return t("p < 0.0001") if p_value < 1e-4 else t("p = {p:.4f}", p=p_value)
+    return p_words(p_value)
 
 
 def _no_dependence(tests: Tests) -> Message:

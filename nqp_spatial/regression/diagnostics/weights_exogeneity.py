@@ -12,6 +12,7 @@ import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet, wald_test
+from nqp_spatial.core.number_format import p_words
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import label, t
@@ -303,8 +304,7 @@ def _notes(
     rho, before = (float(result.params["spatial", "rho"]) for result in (model, plain))
     if not test.applicable:
         return ()
-    p = t("p < 0.0001") if test.p_value < 1e-4 else t("p = {p:.4f}", p=test.p_value)
-    values = {"rho": rho, "before": before, "p": p}
+    values = {"rho": rho, "before": before, "p": p_words(test.p_value)}
     if test.p_value < 0.05:
         note = t(
             "the weights are not exogenous ({p}): report the model with control, where rho "

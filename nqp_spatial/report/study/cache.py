@@ -23,12 +23,15 @@ from typing import Any
 
 from nqp_spatial.plots._fonts import font_state
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.page import Section, Table
+from nqp_spatial.report.study.page import Headline, Section, Table
 from nqp_spatial.report.study.step import Step
 
 __all__ = ["base_key", "hash_of", "keep", "kept", "move_into", "requirements", "write_text"]
 
 _PACKAGE = "nqp-spatial"
+_KEYS = {
+    "key", "words", "warnings", "fonts", "tables", "figures", "files", "headlines", "attached",
+}  # fmt: skip
 _LARGEST = 50_000_000  # bytes of a part that is read
 
 
@@ -159,6 +162,8 @@ def keep(out: Path, section: Section, files: Mapping[str, str]) -> None:
         "key": section.key, "words": section.words, "warnings": section.warnings,
         "fonts": section.fonts, "tables": [asdict(table) for table in section.tables],
         "figures": [file for _, file in section.figures], "files": dict(files),
+        "headlines": [asdict(headline) for headline in section.headlines],
+        "attached": section.attached,
     }  # fmt: skip
     path = _part(out, section.name)
     if not path.is_dir():
@@ -171,7 +176,7 @@ def _part(out: Path, name: str) -> Path:
 
 def _section(stored: Any, out: Path, step: Step) -> Section:
     """Return the section that a part describes; raise ValueError where it is not of that form."""
-    if set(stored) != {"key", "words", "warnings", "fonts", "tables", "figures", "files"}:
+    if set(stored) != _KEYS:
         raise ValueError("keys of a part")
     captions = {f"figures/{name}.png": caption for name, caption in step.figures}
     figures = [(captions[file], file) for file in _texts(stored["figures"])]
@@ -182,16 +187,21 @@ def _section(stored: Any, out: Path, step: Step) -> Section:
         _inside(name)
         if (out / name).is_symlink() or _digest(out / name) != known:
             raise ValueError("a file has changed")
+    attached = _texts(stored["attached"])
+    if not set(attached) <= set(files):
+        raise ValueError("files of a part")
+    headlines = [_headline(headline) for headline in _list(stored["headlines"])]
     return Section(
         step.name, step.title, step.code, _texts(stored["words"]),
         [_table(table) for table in _list(stored["tables"])], figures, _texts(stored["warnings"]),
         "", step.skip_reason, stored["key"], _texts(stored["fonts"]),
+        headlines, attached,
     )  # fmt: skip
 
 
 def _inside(name: str) -> None:
     """Refuse names of files that a step cannot have written."""
-    if not re.fullmatch(r"(?:figures|tables)/[A-Za-z0-9_]+\.[a-z]+", name):
+    if not re.fullmatch(r"(?:figures|tables)/[A-Za-z0-9_]+\.[a-z]+|explore\.html", name):
         raise ValueError("a name of a file")
 
 
@@ -207,10 +217,20 @@ def _texts(value: Any) -> list[str]:
     return list(value)
 
 
+def _headline(value: Any) -> Headline:
+    if set(value) != {"term", "value", "detail"}:
+        raise ValueError("keys of a headline")
+    return Headline(*_texts([value["term"], value["value"], value["detail"]]))
+
+
 def _table(value: Any) -> Table:
     """Return a table whose rows all have the same number of cells and of names."""
-    if set(value) != {"caption", "head", "side", "cells"} or not isinstance(value["caption"], str):
+    keys = {"caption", "head", "side", "cells", "files"}
+    if set(value) != keys or not isinstance(value["caption"], str):
         raise ValueError("keys of a table")
+    files = _texts(value["files"])
+    if not all(re.fullmatch("[A-Za-z0-9_]+", name) for name in files):
+        raise ValueError("a name of a file")
     head, side, cells = (
         [_texts(row) for row in _list(value[k])] for k in ("head", "side", "cells")
     )
@@ -219,7 +239,7 @@ def _table(value: Any) -> Table:
     for names in (head, side):
         if len({len(row) for row in names}) > 1 or any(not row for row in names):
             raise ValueError("names of a table")
-    return Table(value["caption"], head, side, cells)
+    return Table(value["caption"], head, side, cells, files)
 
 
 # -- files -----------------------------------------------------------------------------------------

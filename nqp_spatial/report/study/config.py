@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 
+from nqp_spatial.core.shipped_maps import SHIPPED_MAPS
 from nqp_spatial.errors import OptionError
+from nqp_spatial.io import is_map_name
 from nqp_spatial.regression._formulas import columns_of, terms_of
 from nqp_spatial.report.study._faults import SettingError, fault_sentences
 from nqp_spatial.report.study.settings import (
@@ -130,7 +132,8 @@ def _faults_of_weights(config: StudyConfig) -> list[str]:
         )
     if weights.kind != "file" and not config.data.geometry:
         faults.append(
-            f'[weights] kind = "{weights.kind}" needs [data] geometry; or give weights as a file'
+            f'[weights] kind = "{weights.kind}" needs [data] geometry: the file of a map, '
+            f"or one of the package, {_maps()}; or give weights as a file"
         )
     return faults
 
@@ -142,7 +145,25 @@ def _faults_of_files(config: StudyConfig) -> list[str]:
         faults.append(f"[data] sheet_name is for workbooks, {data.panel!r} is none: leave it out")
     if data.encoding is not None and ending != ".csv":
         faults.append(f"[data] encoding is for a csv, {data.panel!r} is none: leave it out")
+    if data.geometry and not data.on_shipped_map and is_map_name(data.geometry):
+        faults.append(
+            f"[data] geometry = {data.geometry!r} is no map: name a file with its ending, or a map "
+            f"of the package, {_maps()}"
+        )
+    if data.on_shipped_map:
+        faults += [
+            f"[data] {key} is for the file of a map; units are found on {data.geometry} by names "
+            "or codes: leave it out"
+            for key in ("geometry_unit", "geometry_encoding")
+            if getattr(data, key)
+        ]
+    if data.aliases and not data.geometry:
+        faults.append("[data.aliases] are names on a map, and [data] geometry names none")
     return faults
+
+
+def _maps() -> str:
+    return " or ".join(f'geometry = "{name}" ({units})' for name, units in SHIPPED_MAPS.items())
 
 
 def _faults_of_names(config: StudyConfig) -> list[str]:
@@ -198,12 +219,17 @@ def read_config(source: str | Path | Mapping[str, Any]) -> StudyConfig:
     return config
 
 
-def config_and_faults(source: object) -> tuple[StudyConfig | None, list[str]]:
+def config_and_faults(
+    source: object, *, lenient: bool = False
+) -> tuple[StudyConfig | None, list[str]]:
     """Return the settings, or None and all errors.
 
     Parameters
     ----------
     source : path or mapping
+    lenient : bool
+        Return settings without the faulty keys beside the errors, so that data can be checked
+        too; None if a required key is missing.
 
     Raises
     ------
@@ -229,9 +255,30 @@ def config_and_faults(source: object) -> tuple[StudyConfig | None, list[str]]:
         config = StudyConfig.model_validate(tables)
     except ValidationError as error:
         faults = [fault for details in error.errors() for fault in fault_sentences(details, TABLES)]
-        return None, list(dict.fromkeys(faults))
+        partial = _without_faults(tables) if lenient else None
+        if partial is not None:
+            partial._folder = folder
+        return partial, list(dict.fromkeys(faults))
     config._folder = folder
     return config, []
+
+
+def _without_faults(tables: dict[Any, Any]) -> StudyConfig | None:
+    """Return the settings without keys that are refused; combinations are not checked."""
+    valid: dict[str, BaseModel] = {}
+    for table, model in TABLES.items():
+        content = tables.get(table)
+        content = dict(content) if isinstance(content, Mapping) else {}
+        try:
+            valid[table] = model.model_validate(content)
+        except ValidationError as error:
+            refused = {details["loc"][0] for details in error.errors() if details["loc"]}
+            rest = {key: value for key, value in content.items() if key not in refused}
+            try:
+                valid[table] = model.model_validate(rest)
+            except ValidationError:
+                return None
+    return StudyConfig.model_construct(None, **valid)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -264,6 +311,9 @@ def _line_of(error: tomllib.TOMLDecodeError, text: str) -> str:
     if place is None:
         return ""
     line = text.replace("\r\n", "\n").split("\n")[int(place[1]) - 1].strip()
+    bare = re.match(r"[^\s\"'=\[#]*[^\x00-\x7f][^\"'=]*=", line)
+    if bare:
+        return f": {line[:80]!r}; keys with letters other than a-z are written in quotes"
     hint = (
         "; in double quotes \\ begins an escape: write paths and formulas in single quotes"
         if "\\" in line

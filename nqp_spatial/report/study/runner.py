@@ -168,8 +168,10 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     setup = setup_code(settings)
     base = base_key(settings, setup)  # before the data are read, so that later changes are detected
     names = run_setup(settings, setup, out)
+    panel = names["panel"]
+    notes = [translate(note) for note in panel.notes]
     sections, skipped = [], []
-    steps = [_long_enough(step, names["panel"].n_periods) for step in every_step(settings)]
+    steps = [_long_enough(step, panel.n_periods) for step in every_step(_labelled(settings, panel))]
     bar = tqdm(steps, disable=not progress)
     needed_before = ""
     for step in bar:
@@ -189,9 +191,16 @@ def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> 
     title = settings.study.title or translate(t("A study of regional development"))
     write_text(page, page_of(
         sections, out, title=title, facts=_facts(names), setup=setup,
-        versions=_versions(), lang=settings.study.lang, script=SCRIPT,
+        versions=_versions(), lang=settings.study.lang, script=SCRIPT, notes=notes,
     ))  # fmt: skip
     return StudyResult(page, script, sections, skipped)
+
+
+def _labelled(settings: StudyConfig, panel: Any) -> StudyConfig:
+    """Return the settings with all labels of the panel, for captions."""
+    labels = {**panel.labels, **settings.data.labels}
+    data = settings.data.model_copy(update={"labels": labels})
+    return settings.model_copy(update={"data": data})
 
 
 def _make_folders(out: Path) -> None:
@@ -279,6 +288,8 @@ def _result_of(step: Step, scope: dict[str, Any], names: dict[str, Any], key: st
     names |= {name: value for name, value in scope.items() if name != "out"}
     section.words = output.words
     section.tables = output.tables
+    section.headlines = output.headlines
+    section.attached = output.attached
     noted = "\n".join(section.words)  # a note and a warning are often the same
     section.warnings = [text for text in _heard(caught, fonts=False) if text not in noted]
     section.fonts = _heard(caught, fonts=True)

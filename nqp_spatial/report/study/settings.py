@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from nqp_spatial.core.shipped_maps import SHIPPED_MAPS
 from nqp_spatial.report.study._faults import SettingError, shown
 
 __all__ = [
@@ -116,6 +117,22 @@ def _labels(labels: Any) -> Any:
     return labels
 
 
+def _aliases(aliases: Any) -> Any:
+    if not isinstance(aliases, dict):
+        return aliases
+    faults = [
+        f'aliases must read "name in the table" = "name or code on the map", got {shown(name)} = '
+        f"{shown(place)}"
+        for name, place in aliases.items()
+        if not (isinstance(name, str) and isinstance(place, str | int))
+        or isinstance(place, bool)
+        or "\0" in f"{name}{place}"
+    ]
+    if faults:
+        raise SettingError("sentences", *faults)
+    return aliases
+
+
 def _encoding(name: str) -> str:
     try:
         codecs.lookup(name)
@@ -135,6 +152,7 @@ Periods = Annotated[
 ]
 Encoding = Annotated[Text, AfterValidator(_encoding)]
 Indicators = Annotated[dict[str, Any], BeforeValidator(_indicators)]
+Places = Annotated[dict[str, Any], BeforeValidator(_aliases)]
 Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
 
 
@@ -168,7 +186,11 @@ class Data(Table):
     panel: Text = Field(description="csv, xlsx, dta or parquet, in long form")
     unit: Text = Field(description="column of unit ids")
     period: Text = Field(description="column of periods")
-    geometry: Text | None = Field(None, description="shp, gpkg, geojson, gdb or zip with the units")
+    geometry: Text | None = Field(
+        None,
+        description="shp, gpkg, geojson, gdb or zip with the units; or a map of the package, "
+        "china-prefectures or china-provinces",
+    )
     geometry_unit: Text | None = Field(None, description="its column of ids, if named otherwise")
     geometry_encoding: Encoding | None = Field(
         None, description="of a shapefile without cpg, such as gb18030"
@@ -184,6 +206,14 @@ class Data(Table):
     )
     logs: Names = Field([], description="columns to add in logs, as log_NAME")
     labels: Labels = Field({}, description="names of columns in figures and tables")
+    aliases: Places = Field(
+        {}, description='"name in the table" = "name or code on the map"; "" leaves a unit out'
+    )
+
+    @property
+    def on_shipped_map(self) -> bool:
+        """Whether the map is one of the package."""
+        return self.geometry in SHIPPED_MAPS
 
 
 class Weights(Table):

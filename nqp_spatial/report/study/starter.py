@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,16 @@ import numpy as np
 import pandas as pd
 from pydantic.fields import FieldInfo
 
+from nqp_spatial.core.aliases import nearest_ids
 from nqp_spatial.core.options import checked
-from nqp_spatial.errors import NqpError, OptionError, PanelError, sample
-from nqp_spatial.io import sheets_of
+from nqp_spatial.core.shipped_maps import SHIPPED_MAPS, require_shipped, shipped_words
+from nqp_spatial.errors import NqpError, OptionError, PanelError, plain, sample
+from nqp_spatial.io import is_map_name, sheets_of
 from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.report._texts import visible
 from nqp_spatial.report.study._faults import choices_of
+from nqp_spatial.report.study._findings import toml_text
+from nqp_spatial.report.study._map_guess import are_codes, best_match
 from nqp_spatial.report.study.config import TABLES
 from nqp_spatial.report.study.files import ids_of_map, map_of, table_of
 
@@ -39,7 +43,8 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
     ----------
     panel : path
         csv, xlsx, dta or parquet.
-    geometry : path, optional
+    geometry : path or {"china-prefectures", "china-provinces"}, optional
+        If left out, a map of the package is proposed if most units are on it.
     folder : Path
         Folder of the file: paths are written relative to it.
 
@@ -66,23 +71,86 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
     path = Path(panel)
     frame, reading, notes = _read(path)
     period = _guess_period(frame)
-    shapes, encoding = (None, None) if geometry is None else _map(Path(geometry), frame)
-    fields = [] if shapes is None else [str(name) for name in shapes.columns]
-    unit = _guess_unit(frame, period, fields)
     guesses: Guesses = {
-        ("data", "panel"): _relative(path, folder), ("data", "unit"): unit,
-        ("data", "period"): period, **{("data", key): value for key, value in reading.items()},
+        ("data", "panel"): _relative(path, folder), ("data", "period"): period,
+        **{("data", key): value for key, value in reading.items()},
     }  # fmt: skip
-    if geometry is None or shapes is None:
-        guesses |= _weights_beside(path, folder)
+    aliases: dict[str, str] = {}
+    if geometry is None or is_map_name(geometry):
+        unit, place = _shipped(frame, period, None if geometry is None else str(geometry))
+        notes += place.notes
+        guesses |= place.guesses or _weights_beside(path, folder)
+        aliases = place.aliases
+        if not any(key[0] == "weights" for key in guesses):
+            notes.append(
+                "No map: name one in [data] geometry (shp, gpkg, geojson, gdb, zip, or "
+                f"{' or '.join(SHIPPED_MAPS)}), or a file of weights in [weights] path"
+            )
     else:
+        shapes, encoding = _map(Path(geometry), frame)
+        unit = _guess_unit(frame, period, [str(name) for name in shapes.columns])
         guesses["data", "geometry"] = _relative(Path(geometry), folder)
         guesses |= {("data", "geometry_encoding"): encoding} if encoding else {}
-        columns, words = _columns_of_map(shapes, unit, frame[unit], Path(geometry).name)
-        guesses |= columns
-        notes += words
+        place = _columns_of_map(shapes, unit, frame[unit], Path(geometry).name)
+        guesses |= place.guesses
+        notes += place.notes
+        aliases = place.aliases
+    guesses["data", "unit"] = unit
+    if _is_chinese(frame, unit):
+        guesses["study", "lang"] = "zh"
     guessed, hints, words = _guess_columns(frame, unit, period)
-    return _toml(guesses | guessed, hints, [*words, *notes])
+    return _toml(guesses | guessed, hints, [*words, *notes], aliases)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """How the units of a table are found on a map: settings, notes, proposed aliases."""
+
+    guesses: Guesses
+    notes: list[str]
+    aliases: dict[str, str]
+
+
+def _shipped(frame: pd.DataFrame, period: str, name: str | None) -> tuple[str, _Placed]:
+    """Return the column of ids and how its units are found on a map of the package, if they are.
+
+    Raises
+    ------
+    OptionError
+        If there is no map of this name, or no column has the names or codes of its regions.
+    """
+    if name is not None:
+        require_shipped(name)
+    columns = _unit_columns(frame, period)
+    proposal = best_match(frame, columns, SHIPPED_MAPS if name is None else [name])
+    if proposal is None and name is not None:
+        raise OptionError(
+            f"no column of ids has names or codes of the map {name!r} for most units; columns that "
+            f"could be ids: {sample(columns)}; maps of the package are {shipped_words()}"
+        )
+    if proposal is None:
+        return _guess_unit(frame, period, []), _Placed({}, [], {})
+    match = proposal.match
+    guesses: Guesses = {
+        ("data", "geometry"): match.name, ("weights", "kind"): "queen",
+        ("weights", "islands"): "nearest", ("maps", "basemap"): "china",
+        ("maps", "inset"): "south-china-sea",
+    }  # fmt: skip
+    notes = [str(note) for note in match.notes()]
+    if absent := match.unmatched_words():
+        notes.append(f"Not on the map, see [data.aliases]: {', '.join(absent)}")
+    lines = {str(plain(unit)): str(row["first"]) for unit, row in match.unmatched.iterrows()}
+    return proposal.column, _Placed(guesses, notes, lines)
+
+
+def _is_chinese(frame: pd.DataFrame, unit: str) -> bool:
+    """Whether most names of columns, or of units, are Chinese."""
+    for names in (frame.columns, frame[unit].drop_duplicates()):
+        texts = [str(name) for name in names]
+        chinese = [text for text in texts if re.search("[\u4e00-\u9fff]", text)]
+        if 2 * len(chinese) > len(texts):
+            return True
+    return False
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -185,50 +253,61 @@ def _are_years(values: pd.Series) -> bool:
     return all(_YEAR.fullmatch(str(value).strip()) for value in values.unique())
 
 
-def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
+def _unit_columns(frame: pd.DataFrame, period: str) -> list[str]:
+    """Return the columns that have each value once a period."""
     rows, periods = len(frame), frame[period].nunique()
-    complete = [
-        name
+    return [
+        str(name)
         for name in frame.columns
         if name != period
-        and not pd.api.types.is_float_dtype(frame[name])
+        and (not pd.api.types.is_float_dtype(frame[name]) or are_codes(frame[name]))
         and not frame.duplicated([name, period]).any()
         and frame[name].nunique() * periods >= rows
         and frame[name].nunique() < max(rows, 2)
     ]
+
+
+def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
+    complete = _unit_columns(frame, period)
     best = sorted(complete, key=lambda name: (name not in fields, "name" in name.lower()))
     if not best:
         raise OptionError(
             f"no column of unit ids can be made out: none has each value once a {period}; check "
             "for rows that occur twice"
         )
-    return str(best[0])
+    return best[0]
 
 
-def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> tuple[Guesses, list[str]]:
+def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> _Placed:
     """Return the id column of a map, how to treat additional shapes, and the missing ids."""
     column, absent = ids_of_map(shapes, unit, ids)
     if not column:
-        return {}, [f"No column of {name} has the ids in {unit}: {sample(ids.unique())}"]
-    guesses: Guesses = {("data", "geometry_unit"): column} if column != unit else {}
-    notes = []
+        words = f"No column of {name} has the ids in {unit}: {sample(ids.unique())}"
+        return _Placed({}, [words], {})
+    guesses: Guesses = {("weights", "kind"): "queen", ("weights", "islands"): "nearest"}
+    guesses |= {("data", "geometry_unit"): column} if column != unit else {}
+    notes, aliases = [], {}
     if absent:
         notes.append(
             f"{len(absent)} of {ids.nunique()} units are not in {column} of {name}: "
             f"{sample(absent, 20)}"
         )
+        theirs = pd.Index(shapes[column].dropna().drop_duplicates())
+        near = {text: nearest_ids(text, theirs, 1) for text in absent[:50]}
+        aliases = {text: str(ids[0]) if ids else "" for text, ids in near.items()}
     if set(shapes[column].map(str)) - set(ids.map(str)):
         guesses["data", "extra_shapes"] = "drop"
-    return guesses, notes
+    return _Placed(guesses, notes, aliases)
 
 
 def _weights_beside(path: Path, folder: Path) -> Guesses:
-    """Return the settings of weights; a map file is named only if there is one."""
+    """Return the settings of a file of weights beside the table, if there is one."""
     files = sorted(
         file for file in path.resolve().parent.iterdir() if file.suffix.lower() in _WEIGHTS
     )
-    guesses: Guesses = {("weights", "kind"): "file"}
-    return guesses | ({("weights", "path"): _relative(files[0], folder)} if files else {})
+    if not files:
+        return {}
+    return {("weights", "kind"): "file", ("weights", "path"): _relative(files[0], folder)}
 
 
 def _guess_columns(
@@ -243,6 +322,8 @@ def _guess_columns(
     few = sorted([n for n in fixed if counts[n] <= 40], key=lambda n: counts[n])
     moving = [name for name in numeric if name not in fixed]
     gaps = frame[moving].isna().sum()
+    pairs = frame[[unit, period]].dropna().drop_duplicates()
+    complete = int((pairs.groupby(unit).size() == frame[period].nunique()).sum())
     notes = [
         f"{frame[unit].nunique()} units, {frame[period].nunique()} periods, {len(frame)} rows.",
         f"Numeric columns: {', '.join(moving) or 'none'}",
@@ -258,6 +339,12 @@ def _guess_columns(
     guesses |= {("groups", "region"): region[0]} if region else {}
     guesses |= {("groups", "centre"): centre[0]} if centre else {}
     hints = {}
+    if complete < frame[unit].nunique():
+        notes.append(
+            f"Rows are absent: {complete} of {frame[unit].nunique()} units have all periods; see "
+            "[data] balance"
+        )
+        hints["data", "balance"] = "drop-units"
     if len(model) > 1:
         response, *regressors = [quoted(name) for name in model]
         hints["model", "formula"] = f"{response} ~ {' + '.join(regressors)}"
@@ -304,7 +391,9 @@ def _writable(name: str) -> bool:
 # -- TOML ------------------------------------------------------------------------------------------
 
 
-def _toml(guesses: Guesses, hints: dict[tuple[str, str], str], notes: list[str]) -> str:
+def _toml(
+    guesses: Guesses, hints: dict[tuple[str, str], str], notes: list[str], aliases: dict[str, str]
+) -> str:
     lines = [
         "# Settings of a study. Check them with `nqp-spatial check`, run them with",
         "# `nqp-spatial study`. Lines behind # are defaults or hints: take the # away to change.",
@@ -314,6 +403,8 @@ def _toml(guesses: Guesses, hints: dict[tuple[str, str], str], notes: list[str])
     for table, model in TABLES.items():
         lines.append(f"[{table}]")
         for key, field in model.model_fields.items():
+            if (table, key) == ("data", "aliases"):
+                continue  # a table of its own, below
             if (table, key) in guesses:
                 value = _literal(guesses[table, key])
                 lines.append(f"{key} = {value}  # guessed: {field.description}")
@@ -324,7 +415,17 @@ def _toml(guesses: Guesses, hints: dict[tuple[str, str], str], notes: list[str])
                 value = _literal(hints.get((table, key), default))
                 lines.append(f"# {key} = {value}  # {_described(field)}")
         lines.append("")
+        lines += _alias_table(aliases) if table == "data" else []
     return "\n".join(lines)
+
+
+def _alias_table(aliases: dict[str, str]) -> list[str]:
+    """Return [data.aliases] with a proposal behind # for each unit that is not on the map."""
+    lines = ["[data.aliases]", f"# {TABLES['data'].model_fields['aliases'].description}"]
+    if aliases:
+        lines.append("# Not on the map; the nearest names: take the # away where they are right")
+    lines += [f"# {visible(f'{toml_text(u)} = {toml_text(p)}')}" for u, p in aliases.items()]
+    return [*lines, ""]
 
 
 def _described(field: FieldInfo) -> str:
@@ -347,5 +448,4 @@ def _literal(value: Any) -> str:
         return "[" + ", ".join(_literal(part) for part in value) + "]"
     if isinstance(value, dict):
         return "{}"
-    # The escapes of JSON are among those of TOML, which has no unescaped DEL.
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return toml_text(value)

@@ -18,8 +18,9 @@ import pandas as pd
 
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError
+from nqp_spatial.report.study.cells import Alike
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.page import Domains, Table, table_of
+from nqp_spatial.report.study.page import Domains, Headline, Table, table_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -28,9 +29,11 @@ __all__ = [
     "Names",
     "Step",
     "StepOutput",
+    "index_label",
     "left_out",
     "literal",
     "make_step",
+    "name_of",
     "setup_code",
     "without_code",
 ]
@@ -48,10 +51,20 @@ class StepOutput:
     words : list of str
         Paragraphs.
     tables : list of Table
+    headlines : list of Headline
+        Numbers for the opening of the page.
+    attached : list of str
+        Names of other pages that the step has written.
     """
 
     words: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    headlines: list[Headline] = field(default_factory=list)
+    attached: list[str] = field(default_factory=list)
+
+    def headline(self, term: str, value: str, detail: str = "") -> None:
+        """Add a number to the opening of the page: its name, its value, how certain it is."""
+        self.headlines.append(Headline(translate(term), translate(value), translate(detail)))
 
     def say(self, *messages: str) -> None:
         """Add paragraphs, without empty ones."""
@@ -64,10 +77,14 @@ class StepOutput:
 
     def show(
         self, caption: str, table: pd.DataFrame, *, columns: Domains = "column",
-        rows: Domains = None,
+        rows: Domains = None, alike: Alike = "columns", files: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """Add a table; the parameters are those of `table_of`."""
-        self.tables.append(table_of(translate(caption), table, columns=columns, rows=rows))
+        self.tables.append(
+            table_of(
+                translate(caption), table, columns=columns, rows=rows, alike=alike, files=files
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -137,6 +154,20 @@ def without_code(step: Step, reason: str) -> Step:
     return Step(step.name, step.title, "", step.read, skip_reason=translate(reason))
 
 
+def index_label(config: StudyConfig) -> str:
+    """Return the index's name for the reader: the user's label or name, or a word for it."""
+    name = config.index.name
+    chosen = "name" in config.index.model_fields_set
+    return config.data.labels.get(name) or (name if chosen else translate(t("Index")))
+
+
+def name_of(config: StudyConfig, column: str | None) -> str:
+    """Return a column's name for the reader."""
+    if config.index.indicators and column == config.index.name:
+        return index_label(config)
+    return config.data.labels.get(str(column), str(column))
+
+
 def setup_code(config: StudyConfig) -> str:
     """Return the code that reads the data and builds the weights."""
     labels = {
@@ -151,7 +182,7 @@ def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, st
     template = _environment().get_template(name)
     context = {
         **dict(config), "y": config.outcome_name, "columns": config.columns,
-        "described": _described(config), "index_label": translate(t("Index")),
+        "described": _described(config), "index_label": index_label(config),
         "has_effects": config.has_effects, **values,
     }  # fmt: skip
     needed = template.blocks.get("needed")

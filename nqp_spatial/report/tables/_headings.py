@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
-from nqp_spatial.core.text import Message, join, t
+from nqp_spatial.core.text import Message, current_language, join, t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import EffectsResult, RegressionResult
 
@@ -46,23 +46,38 @@ def by_heading(results: Any, kind: type) -> dict[str, Any]:
 
 
 def same_or_each(values: Iterable[str]) -> str:
-    """Return a fact once where all columns share it, else column by column; empty if there is none.
+    """Return a fact once where all columns share it, else with its columns; empty if there is none.
 
     Examples
     --------
     >>> same_or_each(["SDM", "SDM"]), same_or_each(["SDM", ""])
     ('SDM', '(1) SDM; (2) none')
+    >>> same_or_each(["", "queen", "queen", ""])
+    '(1), (4) none; (2)–(3) queen'
     """
     listed = list(values)
     if not any(listed):
         return ""
     if len(set(listed)) == 1:
         return listed[0]
-    return join("; ", [_numbered(*pair) for pair in enumerate(listed, start=1)])
+    columns: dict[str, list[int]] = {}
+    for place, value in enumerate(listed, start=1):
+        columns.setdefault(value, []).append(place)
+    return join("; ", [_numbered(places, value) for value, places in columns.items()])
 
 
-def _numbered(number: int, value: str) -> Message:
-    return t("({number}) {value}", number=number, value=value or t("none"))
+def _numbered(places: list[int], value: str) -> Message:
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    is_chinese = current_language() == "zh"
+    brackets, comma = ("（{}）", "、") if is_chinese else ("({})", ", ")
+    ends = [[run[0]] if len(run) == 1 else [run[0], run[-1]] for run in runs]
+    names = comma.join("–".join(brackets.format(place) for place in pair) for pair in ends)
+    return t("{columns} {value}", columns=names, value=value or t("none"))
 
 
 def shared_labels(results: Iterable[RegressionResult | EffectsResult]) -> set[str]:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from nqp_spatial.convergence import ClubsResult
+from nqp_spatial.core.number_format import fixed
 from nqp_spatial.core.options import Digits, checked
 from nqp_spatial.core.text import Lang, Message, label, t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.report.tables._cells import with_error
+from nqp_spatial.report.tables._cells import Estimate, estimate_texts
 from nqp_spatial.report.tables._writers import require_result, table_file
+from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["club_table"]
 
@@ -22,7 +24,7 @@ _ROOM = 30  # maximum number of members of a club in a table
 @checked
 def club_table(
     clubs: ClubsResult,
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     members: bool | None = None,
     names: pd.Series | None = None,
@@ -30,7 +32,7 @@ def club_table(
     notes: str = "",
     digits: Digits = 3,
     lang: Lang = "en",
-) -> Path:
+) -> Path | JournalTable:
     """Write convergence clubs with their tests and, if requested, their members.
 
     Parameters
@@ -46,7 +48,7 @@ def club_table(
 
     Returns
     -------
-    Path
+    Path or JournalTable
 
     Raises
     ------
@@ -86,10 +88,10 @@ def _listed(units: Iterable[object], names: pd.Series | None) -> str:
 
 def _estimates(row: pd.Series, digits: int) -> list[str]:
     return [
-        with_error(row["b"], row["std_error"], digits),
-        f"{row['statistic']:.2f}",
-        f"{row['speed']:.{digits}f}",
-        f"{row['level']:.{digits}f}",
+        *estimate_texts([Estimate(row["b"], row["std_error"], row["p_value"])], digits),
+        fixed(row["statistic"], 2),
+        fixed(row["speed"], digits),
+        fixed(row["level"], digits),
     ]
 
 

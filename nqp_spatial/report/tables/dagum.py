@@ -11,6 +11,7 @@ from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.inequality import DagumResult
 from nqp_spatial.report.tables._cells import numbers
 from nqp_spatial.report.tables._writers import require_result, table_file
+from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["dagum_table"]
 
@@ -18,13 +19,13 @@ __all__ = ["dagum_table"]
 @checked
 def dagum_table(
     result: DagumResult,
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     caption: str | None = None,
     notes: str = "",
     digits: Digits = 3,
     lang: Lang = "en",
-) -> Path:
+) -> Path | JournalTable:
     """Write the Gini coefficient, its components, and the coefficients within and between groups.
 
     Parameters
@@ -36,7 +37,7 @@ def dagum_table(
 
     Returns
     -------
-    Path
+    Path or JournalTable
         One column per period.
 
     Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from nqp_spatial.core.options import Digits, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.errors import OptionError
+from nqp_spatial.report.tables._cells import even_texts
 from nqp_spatial.report.tables._writers import table_file
+from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["descriptive_table"]
 
@@ -21,14 +23,15 @@ __all__ = ["descriptive_table"]
 def descriptive_table(
     panel: SpatialPanel,
     variables: Sequence[str],
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     periods: Sequence[Hashable] | None = None,
+    rename: Mapping[str, str] | None = None,
     caption: str | None = None,
     notes: str = "",
     digits: Digits = 3,
     lang: Lang = "en",
-) -> Path:
+) -> Path | JournalTable:
     """Write descriptive statistics, with the standard deviation between and within units.
 
     Parameters
@@ -41,10 +44,14 @@ def descriptive_table(
         As in `transition_table`.
     periods : sequence, optional
         By default all.
+    rename : mapping
+        Labels by variable.
 
     Returns
     -------
-    Path
+    Path or JournalTable
+        The file written; without a path the table. Numbers of a variable have equal decimals, fewer
+        where they are large.
 
     Raises
     ------
@@ -67,7 +74,8 @@ def descriptive_table(
     columns = _columns(variables)
     sample = panel if periods is None else panel.select(periods=periods)
     with table_file(path, digits, caption, notes, lang) as table:
-        rows = {panel.label(name): _row(sample.values(name), digits) for name in columns}
+        labels = {name: (rename or {}).get(name, panel.label(name)) for name in columns}
+        rows = {labels[name]: _row(sample.values(name), digits) for name in columns}
         return table.write(pd.DataFrame.from_dict(rows, orient="index"), [_about(sample)])
 
 
@@ -93,7 +101,8 @@ def _row(values: np.ndarray, digits: int) -> dict[str, str]:
         t("Min."): values.min(), t("Median"): np.median(values), t("Max."): values.max(),
     }  # fmt: skip
     cells = {translate(t("Obs.")): f"{values.size:,}"}
-    return cells | {translate(n): f"{value:,.{digits}f}" for n, value in statistics.items()}
+    texts = even_texts(statistics.values(), digits)
+    return cells | {translate(name): text for name, text in zip(statistics, texts, strict=True)}
 
 
 def _about(panel: SpatialPanel) -> Message:

@@ -14,6 +14,7 @@ from nqp_spatial.dynamics import ChainsResult, MarkovResult, SpatialMarkovResult
 from nqp_spatial.errors import OptionError
 from nqp_spatial.report.tables._cells import number, p_value, with_error
 from nqp_spatial.report.tables._writers import table_file
+from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["transition_table"]
 
@@ -21,13 +22,13 @@ __all__ = ["transition_table"]
 @checked
 def transition_table(
     chain: MarkovResult | SpatialMarkovResult | ChainsResult,
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     caption: str | None = None,
     notes: str = "",
     digits: Digits = 3,
     lang: Lang = "en",
-) -> Path:
+) -> Path | JournalTable:
     """Write transition probabilities with standard errors, moves and long-run distributions.
 
     Parameters
@@ -47,7 +48,7 @@ def transition_table(
 
     Returns
     -------
-    Path
+    Path or JournalTable
         One panel per condition or group; rows are current states, columns next states.
 
     Raises

@@ -1,67 +1,108 @@
-"""Tables of regressions: models side by side, effects below."""
+"""Tables of regressions: models side by side, or the effects of one beside each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from nqp_spatial.core.options import Digits, checked
-from nqp_spatial.core.text import Lang, Message, label, t, translate
+from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import EffectsResult, RegressionResult
-from nqp_spatial.report.tables._cells import STARS_NOTE, by_panel, stars, with_error
-from nqp_spatial.report.tables._headings import by_heading, row_label, same_or_each, shared_labels
-from nqp_spatial.report.tables._writers import table_file
-from nqp_spatial.report.tables.effects import effect_cells, inference_of, terms_note
+from nqp_spatial.report.tables._cells import STARS, star_levels, stars_note
+from nqp_spatial.report.tables._columns import Columns
+from nqp_spatial.report.tables._effect_layout import effect_layout
+from nqp_spatial.report.tables._effect_rows import (
+    inference_of,
+    put_effects,
+    runs_note,
+    statistic_note,
+    terms_note,
+)  # fmt: skip
+from nqp_spatial.report.tables._headings import by_heading, same_or_each, shared_labels
+from nqp_spatial.report.tables._model_rows import (
+    coefficients,
+    extra_cell,
+    facts,
+    is_regressor,
+    labels_of,
+    spatial_names,
+)  # fmt: skip
+from nqp_spatial.report.tables._selection import Selection, row_values
+from nqp_spatial.report.tables._writers import TableFile, table_file
+from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["regression_table"]
-
-_GREEK = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ", "psi": "ψ"}
 
 
 @checked
 def regression_table(
     results: RegressionResult | Sequence[RegressionResult] | Mapping[Any, RegressionResult],
-    path: str | Path,
+    path: str | Path | None = None,
     *,
+    layout: Literal["models", "effects"] = "models",
     effects: bool | Mapping[Any, EffectsResult] = False,
     statistic: Literal["se", "t"] = "se",
+    stars: Sequence[float] | bool = STARS,
+    keep: str | Sequence[str] | None = None,
+    drop: str | Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    order: str | Sequence[str] = (),
+    rows: Mapping[str, object] | None = None,
     caption: str | None = None,
     notes: str = "",
     digits: Digits = 3,
     lang: Lang = "en",
-) -> Path:
-    """Write models side by side to a file, with effects below the coefficients if requested.
+) -> Path | JournalTable:
+    """Write models side by side, with effects below the coefficients or beside each other.
 
     Parameters
     ----------
     results : RegressionResult, sequence or mapping
         The models; the keys of a mapping are the column headings.
-    path : path
+    path : path, optional
         Ends in .docx, .tex, .html or .xlsx, which decides the format. Its folder is created if
-        necessary.
+        necessary. Without it the table is returned: it shows itself in a notebook.
+    layout : {"models", "effects"}
+        Models in columns, one row per coefficient; or variables in rows and direct, indirect and
+        total effects in columns, of the short and of the long run for dynamic models (SR_Direct to
+        LR_Total in Stata's xsmle). Several models are then stacked.
     effects : bool or mapping
         Panels of direct, indirect and total effects; True for effects with 1 000 draws and seed 0,
-        or results of `RegressionResult.effects` by the same headings.
+        or results of `RegressionResult.effects` by the same headings. Effects of models without a
+        lag in time stand beside those of the short run.
     statistic : {"se", "t"}
         In parentheses: standard errors or t (z) statistics.
+    stars : sequence of float, or bool
+        Levels of one star, two stars and so on; False for none.
+    keep, drop : str or sequence of str
+        Names or labels of variables to print or to leave out, in all their rows; ``*`` stands for
+        any letters. `keep` chooses among regressors; coefficients of lagged outcomes and errors
+        ("rho", "lam", "tau", "eta") are left out by `drop` only.
+    rename : mapping
+        Labels by name (or former label) of a variable.
+    order : str or sequence of str
+        Variables that come first, in this order.
+    rows : mapping
+        Further rows by label: one value for all columns, a list with a value per model, or a
+        mapping from headings.
     caption : str, optional
         Title of the table.
     notes : str
         Added to the built-in note on standard errors, weights and corrections.
     digits : int
-        Decimal places.
+        Decimals of numbers of ordinary size. A row has equal decimals: more where its smallest
+        estimate or standard error would have less than two significant digits, fewer where numbers
+        are large. Log-likelihood and criteria have one.
     lang : {"en", "zh"}
         Language of the built-in words and of the result's own texts; the argument `notes` is not
         translated.
 
     Returns
     -------
-    Path
-        The file written.
+    Path or JournalTable
+        The file written, or the table.
 
     Raises
     ------
@@ -75,17 +116,61 @@ def regression_table(
     >>> res = nq.fit("lgsp ~ lpc + lemp", panel, nq.weights.contiguity(panel))
     >>> regression_table(res, tempfile.mkdtemp() + "/models.tex", effects=True).name
     'models.tex'
+    >>> regression_table(res, layout="effects", drop="lemp").frame.columns.tolist()
+    ['Direct', 'Indirect', 'Total']
     """
     models = by_heading(results, RegressionResult)
+    levels = star_levels(stars)
+    selection = Selection.of(keep, drop, rename, order)
+    selection.require(_choices(models))
     with table_file(path, digits, caption, notes, lang) as table:
-        impacts = _effects_of(models, effects)
-        columns, shared = {}, shared_labels(models.values())
-        for heading, model in models.items():
-            columns[heading] = _coefficients(model, statistic, digits, shared)
-            if heading in impacts:
-                columns[heading] |= effect_cells(impacts[heading], digits, statistic, shared=shared)
-            columns[heading] |= _facts(model, digits)
-        return table.write(by_panel(columns), _about(models, impacts, statistic))
+        impacts = _effects_of(models, effects or layout == "effects")
+        extra = row_values(rows, list(models))
+        look = {"digits": digits, "statistic": statistic, "levels": levels, "selection": selection}
+        about = _about(models, impacts, statistic, levels)
+        lay_out = effect_layout if layout == "effects" else _side_by_side
+        return lay_out(table, models, impacts, extra, about, look)
+
+
+def _choices(models: Mapping[str, RegressionResult]) -> dict[str, str]:
+    """Return the names that can be chosen, with their labels."""
+    choices: dict[str, str] = {}
+    for model in models.values():
+        names = (str(key[1]) for key in model.params.index)
+        choices |= {name: model.labels.get(name, name) for name in names}
+        choices |= {name: model.labels.get(name, name) for name in model.spec.regressors}
+        choices |= spatial_names(model)
+        choices |= {model.spec.outcome: model.label(model.spec.outcome)}
+    return choices
+
+
+def _side_by_side(
+    table: TableFile,
+    models: Mapping[str, RegressionResult],
+    impacts: Mapping[str, EffectsResult],
+    extra: Mapping[str, Mapping[str, object]],
+    about: list[str],
+    look: Mapping[str, Any],
+) -> Path | JournalTable:
+    """Write models in columns."""
+    columns = Columns(list(models), **look)
+    shared = shared_labels(models.values())
+    titles = translate(t("Coefficients")), translate(t("Model"))
+    labels = {name: labels_of(model, columns.selection.rename) for name, model in models.items()}
+    for heading, model in models.items():
+        for name, words, cell, rank in coefficients(model, labels[heading], shared):
+            is_optional = is_regressor(rank)
+            columns.put(heading, (titles[0], words), cell, name, rank=rank, optional=is_optional)
+    put_effects(columns, impacts, labels, shared)
+    for words, values in extra.items():
+        for heading, value in values.items():
+            columns.put(heading, (titles[1], words), extra_cell(value, columns.digits))
+    described = facts(list(models.values()), columns.digits)
+    for heading, values_of_model in zip(models, described, strict=True):
+        for words, text in values_of_model.items():
+            columns.put(heading, (titles[1], words), text)
+    untitled = [titles[1]] if impacts else titles
+    return table.write(columns.frame(), [*about, runs_note(impacts)], untitled=untitled)
 
 
 def _effects_of(
@@ -102,67 +187,14 @@ def _effects_of(
             f"effects must have the headings of the models, {', '.join(models)}; got "
             f"{', '.join(map(str, impacts))}"
         )
-    return impacts
-
-
-def _coefficients(
-    model: RegressionResult, statistic: str, digits: int, shared: Set[str]
-) -> dict[tuple[str, str], str]:
-    outcome, panel = model.label(model.spec.outcome), translate(t("Coefficients"))
-    cells = {}
-    for (block, name, *part), row in model.frame.iterrows():
-        words = (
-            translate(t("Constant"))
-            if name == "Intercept"
-            else row_label(name, model.labels, shared)
-        )
-        if block in ("spatial", "random"):
-            words = _GREEK[name]
-        elif block == "dynamic":
-            words = f"{'W × ' if name == 'eta' else ''}{outcome} (t-1)"
-        elif block in ("wx", "wmean"):
-            words = f"W × {words}"
-        if block in ("mean", "wmean"):
-            words = translate(t("mean of {variable}", variable=words))
-        if part:  # for a model with several matrices W in a term
-            words = f"{words}, {part[0]}"
-        cells[panel, words] = _estimate(row, statistic, digits)
-    return cells
-
-
-def _estimate(row: Any, statistic: str, digits: int) -> str:
-    value, error = row["estimate"], row["std_error"]
-    mark = stars(row["p_value"])
-    if statistic == "se":
-        return with_error(value, error, digits, mark)
-    ratio = value / error if error > 0 else float("nan")
-    return with_error(value, ratio, digits, mark, error_digits=2)
-
-
-def _facts(model: RegressionResult, digits: int) -> dict[tuple[str, str], str]:
-    spec, likely, fit = model.spec, np.isfinite(model.loglik), model.squared_correlation
-    unit = t("random") if spec.has_phi else _yes_or_no(spec.sweeps_units)
-    facts = {
-        t("Unit effects"): translate(unit),
-        t("Period effects"): translate(_yes_or_no(spec.sweeps_periods)),
-        t("Observations"): f"{model.nobs:,}",
-        t("Log-likelihood"): f"{model.loglik:,.{digits}f}" if likely else "",
-        "AIC": f"{model.aic:,.{digits}f}" if likely else "",
-        "σ²": f"{model.sigma2:.{digits + 1}g}",
-        "R²": f"{model.rsquared:.{digits}f}",
-        t("R² within"): f"{model.rsquared_within:.{digits}f}",
-        "corr²": f"{fit:.{digits}f}" if np.isfinite(fit) else "",
-    }
-    panel = translate(t("Model"))
-    return {(panel, translate(name)): value for name, value in facts.items()}
-
-
-def _yes_or_no(answer: bool) -> Message:
-    return t("yes") if answer else t("no")
+    return {heading: impacts[heading] for heading in models}
 
 
 def _about(
-    models: Mapping[str, RegressionResult], impacts: Mapping[str, EffectsResult], statistic: str
+    models: Mapping[str, RegressionResult],
+    impacts: Mapping[str, EffectsResult],
+    statistic: str,
+    levels: Sequence[float],
 ) -> list[str]:
     """Return the description of the numbers, each fact once if all columns share it."""
     specs = [model.spec for model in models.values()]
@@ -176,16 +208,16 @@ def _about(
     covariances = [spec.covariance_words() for spec in specs]
     inference = [inference_of(effects) for effects in impacts.values()]
     kinds = same_or_each(spec.model.upper() for spec in specs)
+    headings = same_or_each(heading.upper() for heading in models)  # may name the models already
     weights = same_or_each(spec.weights for spec in specs)
     return [
-        t("Standard errors in parentheses.") if statistic == "se"
-        else t("t statistics in parentheses."),
-        STARS_NOTE,
-        t("Model: {value}.", value=kinds),
+        statistic_note(statistic),
+        stars_note(levels),
+        t("Model: {value}.", value=kinds) if kinds != headings else "",
         t("Weights: {value}.", value=weights) if weights else "",
         t("Estimated by {value}.", value=same_or_each(estimators)),
         t("Correction: {value}.", value=same_or_each(corrections)),
         t("Covariance: {value}.", value=same_or_each(covariances)),
         t("Inference on effects by {value}.", value=same_or_each(inference)) if impacts else "",
         terms_note(impacts.values()),
-    ]  # fmt: skip
+    ]

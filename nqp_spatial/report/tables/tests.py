@@ -9,12 +9,14 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import pandas as pd
 
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
+from nqp_spatial.core.number_format import fixed
 from nqp_spatial.core.options import Digits, checked
 from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult
-from nqp_spatial.report.tables._cells import STARS_NOTE, p_value, stars
+from nqp_spatial.report.tables._cells import STARS, p_value, star_levels, stars_for, stars_note
 from nqp_spatial.report.tables._writers import table_file
+from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["tests_table"]
 
@@ -33,25 +35,28 @@ class Tested(Protocol):
 @checked
 def tests_table(
     tests: TestSet | Tested | Mapping[str, Test] | Sequence[Test],
-    path: str | Path,
+    path: str | Path | None = None,
     *,
+    stars: Sequence[float] | bool = STARS,
     caption: str | None = None,
     notes: str = "",
     digits: Digits = 3,
     lang: Lang = "en",
-) -> Path:
+) -> Path | JournalTable:
     """Write hypothesis tests: those of a result, or any others.
 
     Parameters
     ----------
     tests : result, TestSet, mapping or sequence
         Any result that has ``tests``, such as that of `nqp_spatial.diagnostics`, or tests.
+    stars : sequence of float, or bool
+        As in `regression_table`.
     path, caption, notes, digits, lang
         As in `transition_table`.
 
     Returns
     -------
-    Path
+    Path or JournalTable
         Tests that do not apply are listed with the reason.
 
     Raises
@@ -68,19 +73,20 @@ def tests_table(
     'tests.docx'
     """
     listed = _listed(tests)
-    about: list[str] = [STARS_NOTE]
+    levels = star_levels(stars)
     if not listed:
         raise OptionError("there are no tests to write")
     kinds = [""] * len(listed)
+    advice: list[str] = []
     if isinstance(tests, DiagnosticsResult):
-        kinds = list(tests.frame["group"])
-        about.append(tests.recommendation)
+        kinds, advice = list(tests.frame["group"]), [tests.recommendation]
     with table_file(path, digits, caption, notes, lang) as table:
-        cells = pd.DataFrame([_row(test, digits) for test in listed])
+        cells = pd.DataFrame([_row(test, digits, levels) for test in listed])
         names = [translate(test.name) for test in listed]
         titles = [translate(label("test group", kind)) if kind else "" for kind in kinds]
         cells.index = pd.MultiIndex.from_arrays([titles, names]) if any(kinds) else pd.Index(names)
-        return table.write(cells, about)
+        about = [stars_note(levels), *advice]
+        return table.write(cells, about, words=[translate(t("Null hypothesis"))])
 
 
 def _listed(tests: Any) -> list[Test]:
@@ -99,12 +105,12 @@ def _listed(tests: Any) -> list[Test]:
     return listed
 
 
-def _row(test: Test, digits: int) -> dict[str, str]:
+def _row(test: Test, digits: int, levels: Sequence[float]) -> dict[str, str]:
     if isinstance(test, NotApplicable):
         values = ["–", "", translate(t("not applicable: {reason}", reason=test.reason))]
     else:
         df = "" if test.df is None or pd.isna(test.df) else f"{test.df:g}"
-        statistic = f"{test.statistic:.{digits}f}{stars(test.p_value)}"
+        statistic = f"{fixed(test.statistic, digits)}{stars_for(test.p_value, levels)}"
         values = [statistic, df, p_value(test.p_value, digits)]
     headings = [t("Null hypothesis"), t("Statistic"), t("d.f."), t("p")]
     cells = [translate(test.null), *values]

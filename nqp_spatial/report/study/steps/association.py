@@ -4,30 +4,40 @@ from __future__ import annotations
 
 from nqp_spatial.core.text import join, label, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step
+from nqp_spatial.report.study.numerals import number, p_words
+from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["association"]
 
 
 def association(config: StudyConfig) -> Step:
     """Measure Moran's I in all periods and map local association."""
-    figures = []
+    figures, name = [], name_of(config, config.outcome_name)
     if config.data.geometry:
-        caption = t("Clusters of high and low values, and their significance.")
+        caption = t("Local clusters of high and low values of {outcome} (LISA), and their "
+                    "significance.", outcome=name)  # fmt: skip
         figures.append(("lisa_maps", caption))
-    for number in range(len(config.lisa.periods or (0, 1))):
-        figures.append((f"moran_scatter_{number + 1}", t("Each unit and its neighbours.")))
+    periods = config.lisa.periods or (t("first period"), t("last period"))
+    for place, period in enumerate(periods, start=1):
+        caption = t("Moran scatter plot of {outcome}, {period}.", outcome=name, period=period)
+        figures.append((f"moran_scatter_{place}", caption))
     return make_step("association", t("Spatial clusters"), config, _read, figures=figures)
 
 
 def _read(names: Names) -> StepOutput:
     output, frame = StepOutput(), names["moran"].frame
+    last, count = frame.iloc[-1], (frame["p_value"] < 0.05).sum()
+    output.headline(
+        t("Moran's I ({period})", period=frame.index[-1]), number(last["moran_i"]),
+        t("{p}; significant (5 %) in {count} of {total} periods",
+          p=p_words(last["p_value"]), count=count, total=len(frame)),
+    )  # fmt: skip
     output.say(
         t(
-            "Moran's I is {first:.3f} in the first period and {last:.3f} in the last; it is "
+            "Moran's I is {first} in the first period and {last} in the last; it is "
             "significant (5 %) in {count} of {total} periods.",
-            first=frame["moran_i"].iloc[0], last=frame["moran_i"].iloc[-1],
-            count=(frame["p_value"] < 0.05).sum(), total=len(frame),
+            first=number(frame["moran_i"].iloc[0]), last=number(last["moran_i"]),
+            count=count, total=len(frame),
         )
     )  # fmt: skip
     for period, result in names["lisa"].items():
@@ -43,5 +53,8 @@ def _read(names: Names) -> StepOutput:
             "clusters are due to chance (see the option fdr of nqp_spatial.esda.lisa)."
         )
     )
-    output.show(t("Moran's I"), frame[["moran_i", "expected", "p_value"]])
+    output.show(
+        t("Moran's I by period, with its expected value without association"),
+        frame[["moran_i", "expected", "p_value"]], files=["moran"],
+    )  # fmt: skip
     return output

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from nqp_spatial.core.text import Message, label, t, translate
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step
+from nqp_spatial.report.study.numerals import number, p_words
+from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["convergence"]
+
+_OF_BETA = [
+    "estimate", "std_error", "p_value", "speed", "speed_low", "speed_high", "half_life",
+    "half_life_low", "half_life_high",
+]  # fmt: skip
+_NOT_SHOWN = ["c_star"]  # of the algorithm; in the csv file
 
 
 def convergence(config: StudyConfig) -> Step:
     """Test convergence, find clubs and their locations."""
+    name = name_of(config, config.outcome_name)
     figures = [
-        ("sigma", t("Dispersion, first period = 1.")),
-        ("beta", t("Growth and the initial level.")),
-        ("paths", t("Relative transition paths of the clubs.")),
+        ("sigma", t("Dispersion of {outcome} across units, first period = 1.", outcome=name)),
+        ("beta", t("Change of {outcome} per period and its initial level.", outcome=name)),
+        ("paths", t("Relative transition paths of {outcome} by convergence club.", outcome=name)),
     ]
     if config.data.geometry:
-        figures.append(("club_map", t("Members of the clubs.")))
+        figures.append(("club_map", t("Convergence clubs of {outcome}.", outcome=name)))
     return make_step(
         "convergence", t("Convergence and clubs"), config, _read, figures=figures, periods=4
     )
@@ -28,12 +38,15 @@ def convergence(config: StudyConfig) -> Step:
 def _read(names: Names) -> StepOutput:
     output, sigma, beta, clubs = StepOutput(), names["sigma"], names["beta"], names["clubs"]
     output.say(*(_trend(str(measure), row) for measure, row in sigma.trends.iterrows()))
-    output.say(_growth(beta.frame.loc[("all", "coefficient")]))
+    growth = beta.frame.loc[("all", "coefficient")]
+    output.say(_growth(growth))
     output.note(beta.notes)
+    statistic = number(names["all_units"].statistic, 2)
+    _headlines(output, growth, statistic, clubs)
     output.say(
         t(
-            "log-t test of all units: t = {t:.2f}, {reading}.",
-            t=names["all_units"].statistic, reading=names["all_units"].reading,
+            "log-t test of all units: t = {t}, {reading}.",
+            t=statistic, reading=names["all_units"].reading,
         ),
         t(
             "Clubs: {clubs}; divergent units: {divergent}.",
@@ -43,58 +56,84 @@ def _read(names: Names) -> StepOutput:
     output.note(clubs.notes)
     if names["joins"] is not None:
         output.say(_joins(names["joins"].frame.loc[("same", "")]))
-    output.show(t("Sigma convergence"), sigma.trends, rows="measure")
+    output.show(t("Sigma convergence: trend of dispersion per period"), sigma.trends,
+                rows="measure", files=["sigma"])  # fmt: skip
     tables = {
         translate(t("least squares")): beta.frame,
         translate(t("spatial errors")): names["spatial_beta"].frame,
     }
-    output.show(t("Beta convergence"), pd.concat(tables), rows=(None, "column", "column"))
-    output.show(t("Clubs"), clubs.frame)
+    table = pd.concat(tables)
+    if (table.index.get_level_values(1) == "all").all():  # else one row per subperiod
+        table = table.droplevel([1, 2])
+    rows = (None, "column", "column")[: table.index.nlevels]
+    output.show(t("Beta convergence: coefficient of the initial level, speed and half-life"),
+                table[_OF_BETA], rows=rows, files=["beta", "beta_spatial"])  # fmt: skip
+    frame = clubs.frame.drop(columns=_NOT_SHOWN, errors="ignore")
+    output.show(t("Convergence clubs"), frame, files=["clubs", "club_members"])
     return output
+
+
+def _headlines(output: StepOutput, growth: pd.Series, statistic: str, clubs: Any) -> None:
+    """Add the speed of convergence and the clubs to the opening of the page."""
+    speed, low, high = (
+        number(100 * growth[name], 2) for name in ("speed", "speed_low", "speed_high")
+    )
+    detail = t("per period, [{low} %, {high} %]", low=low, high=high)
+    if growth["speed_low"] <= 0 <= growth["speed_high"]:
+        detail = t("{interval}, not significantly different from zero", interval=detail)
+    elif growth["speed"] < 0:
+        detail = t("{interval}: divergence", interval=detail)
+    output.headline(t("Speed of β convergence"), t("{speed} %", speed=speed), detail)
+    output.headline(
+        t("Convergence clubs"), str(len(clubs.frame)),
+        t("divergent units: {divergent}; log-t test of all units: t = {t}",
+          divergent=len(clubs.divergent), t=statistic),
+    )  # fmt: skip
 
 
 def _trend(measure: str, row: pd.Series) -> Message:
     words = translate(label("measure", measure))
     return t(
-        "{measure}: {reading} (trend {trend:.2f} % per period).",
-        measure=words[:1].upper() + words[1:], reading=row["reading"], trend=100 * row["trend"],
+        "{measure}: {reading} (trend {trend} % per period).",
+        measure=words[:1].upper() + words[1:], reading=row["reading"],
+        trend=number(100 * row["trend"], 2),
     )  # fmt: skip
 
 
 def _growth(row: pd.Series) -> Message:
     values = {
-        "speed": 100 * row["speed"], "low": 100 * row["speed_low"],
-        "high": 100 * row["speed_high"], "half": row["half_life"],
+        "speed": number(100 * row["speed"], 2), "low": number(100 * row["speed_low"], 2),
+        "high": number(100 * row["speed_high"], 2), "half": number(row["half_life"], 1),
     }  # fmt: skip
-    if values["low"] > 0:
+    if row["speed_low"] > 0:
         return t(
-            "Units with a low initial level grow faster: speed {speed:.2f} % [{low:.2f}, "
-            "{high:.2f}] per period, half-life {half:.1f} periods.",
+            "Units with a low initial level grow faster: speed {speed} % [{low}, {high}] per "
+            "period, half-life {half} periods.",
             **values,
         )
-    if values["high"] < 0:
+    if row["speed_high"] < 0:
         return t(
-            "Units with a low initial level grow more slowly: speed {speed:.2f} % [{low:.2f}, "
-            "{high:.2f}] per period, so there is no half-life.",
+            "Units with a low initial level grow more slowly: speed {speed} % [{low}, {high}] "
+            "per period, so there is no half-life.",
             **values,
         )
     return t(
-        "Growth does not depend significantly on the initial level: speed {speed:.2f} % "
-        "[{low:.2f}, {high:.2f}] per period.",
+        "Growth does not depend significantly on the initial level: speed {speed} % [{low}, "
+        "{high}] per period.",
         **values,
     )
 
 
 def _joins(same: pd.Series) -> Message:
-    values = {"joins": same["joins"], "expected": same["expected"], "p": same["p_value"]}
+    values = {"joins": same["joins"], "expected": same["expected"], "p": p_words(same["p_value"])}
     if same["joins"] > same["expected"]:
         return t(
             "Neighbours belong to the same club more often than by chance: {joins:.0f} joins, "
-            "{expected:.0f} expected (p = {p:.3f}).",
+            "{expected:.0f} expected ({p}).",
             **values,
         )
     return t(
         "Neighbours belong to the same club less often than by chance: {joins:.0f} joins, "
-        "{expected:.0f} expected (p = {p:.3f}).",
+        "{expected:.0f} expected ({p}).",
         **values,
     )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from nqp_spatial.core.text import t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step
+from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["describe"]
 
@@ -14,7 +14,10 @@ __all__ = ["describe"]
 def describe(config: StudyConfig) -> Step:
     """Describe the variables and map the outcome in three periods."""
     mapped = config.data.geometry and config.outcome.variable
-    caption = t("The variable in the first, middle and last period, in the same classes.")
+    caption = t(
+        "{outcome} in the first, middle and last period, in the same classes.",
+        outcome=name_of(config, config.outcome_name),
+    )
     figures = [("map", caption)] if mapped else []
     return make_step("describe", t("The data"), config, _read, figures=figures)
 
@@ -33,8 +36,11 @@ def _read(names: Names) -> StepOutput:
             components=w.components.nunique(),
         ),
     )  # fmt: skip
-    output.note(panel.notes)
     rows = {panel.label(name): panel.frame[name].describe() for name in names["variables"]}
     table = pd.DataFrame(rows).T[["mean", "std", "min", "50%", "max"]]
-    output.show(t("Descriptive statistics"), table.rename(columns={"std": "sd", "50%": "median"}))
+    table = table.rename(columns={"std": "sd", "50%": "median"})
+    output.show(
+        t("Descriptive statistics, {count} observations of each variable", count=len(panel.frame)),
+        table, alike="rows", files=["descriptive"],
+    )  # fmt: skip
     return output

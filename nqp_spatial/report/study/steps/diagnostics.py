@@ -23,6 +23,11 @@ def _read(names: Names) -> StepOutput:
     output.say(result.recommendation)
     output.note(result.notes)
     groups = [label("test group", group) for group in result.frame["group"]]
-    output.show(t("Specification tests"), tests_of(result.tests.values(), groups))
-    output.show(t("Information criteria"), result.criteria)
+    output.show(
+        t("Specification tests"), tests_of(result.tests.values(), groups), files=["specification"]
+    )
+    output.show(
+        t("Information criteria of the models"), result.criteria.rename(str.upper),
+        files=["information_criteria"],
+    )  # fmt: skip
     return output

@@ -9,19 +9,25 @@ import pandas as pd
 
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step
+from nqp_spatial.report.study.numerals import number
+from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["distribution"]
 
 
 def distribution(config: StudyConfig) -> Step:
     """Estimate and plot the distribution dynamics."""
+    name = name_of(config, config.outcome_name)
     figures = [
-        ("ridges", t("Densities by period, with medians.")),
-        ("waterfall", t("Densities by period in three dimensions.")),
-        ("kernel", t("Values later, given the value now; no change on the dashed line.")),
-        ("kernel_of_neighbours", t("Values given the mean of the neighbours.")),
-    ]
+        ("ridges", t("Kernel densities of {outcome} by period, with medians.", outcome=name)),
+        ("waterfall", t("Kernel densities of {outcome} by period, in three dimensions.",
+                        outcome=name)),
+        ("kernel", t("Density of {outcome} {step} period(s) later, given its present value; on "
+                     "the dashed line nothing changes.",
+                     outcome=name, step=config.dynamics.step)),
+        ("kernel_of_neighbours", t("Density of {outcome}, given the mean of the neighbouring "
+                                   "units.", outcome=name)),
+    ]  # fmt: skip
     step, relative = config.dynamics.step, config.dynamics.relative
     return make_step(
         "distribution", t("The distribution"), config,
@@ -34,8 +40,12 @@ def _read(names: Names, step: int, relative: bool) -> StepOutput:
     output.say(_dispersion(names["densities"].values.std(), relative))
     output.say(*(_modes(period, count) for period, count in modes.modes.items()))
     line = names["kernel"].expected
-    output.say(_persistence(float(np.polyfit(line.index, line, 1)[0]), step))
-    output.show(t("Silverman's test of modes"), modes.frame)
+    share = float(np.polyfit(line.index, line, 1)[0])
+    output.say(_persistence(share, step))
+    output.headline(t("Share of a gap that remains after {step} period(s)", step=step),
+                    f"{share:.0%}", t("mean over the stochastic kernel"))  # fmt: skip
+    table = modes.frame.rename(index=str, level=1)
+    output.show(t("Silverman's test of the number of modes"), table, files=["modes"])
     return output
 
 
@@ -43,11 +53,11 @@ def _dispersion(deviation: pd.Series, relative: bool) -> Message:
     measure = t("the standard deviation of relative values") if relative else t(
         "the standard deviation"
     )  # fmt: skip
-    values = {"measure": measure, "first": deviation.iloc[0], "last": deviation.iloc[-1]}
-    if values["last"] < values["first"]:
-        return t("The distribution narrowed: {measure} went from {first:.3f} to {last:.3f}.",
-                 **values)  # fmt: skip
-    return t("The distribution widened: {measure} went from {first:.3f} to {last:.3f}.", **values)
+    values = {"measure": measure, "first": number(deviation.iloc[0]),
+              "last": number(deviation.iloc[-1])}  # fmt: skip
+    if deviation.iloc[-1] < deviation.iloc[0]:
+        return t("The distribution narrowed: {measure} went from {first} to {last}.", **values)
+    return t("The distribution widened: {measure} went from {first} to {last}.", **values)
 
 
 def _modes(period: object, count: float) -> Message:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step
+from nqp_spatial.report.study.numerals import number
+from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step, name_of
 
 __all__ = ["gradient"]
 
@@ -16,28 +17,53 @@ def gradient(config: StudyConfig) -> Step:
     title = t("Regional disparity")
     if not config.groups.region:
         return left_out("gradient", title, t("[groups] region is not given"))
-    figures = [("dagum", t("The Gini coefficient and its components."))]
+    outcome, region = (name_of(config, c) for c in (config.outcome_name, config.groups.region))
+    caption = t("Gini coefficient of {outcome} and its components by {region}, with intervals.",
+                outcome=outcome, region=region)  # fmt: skip
+    figures = [("dagum", caption)]
     if config.groups.province:
-        figures.append(("theil", t("Theil's index by nested levels.")))
+        caption = t("Theil index of {outcome} by {region} and {province}.",
+                    outcome=outcome, region=region,
+                    province=name_of(config, config.groups.province))  # fmt: skip
+        figures.append(("theil", caption))
     return make_step("gradient", title, config, _read, figures=figures)
 
 
 def _read(names: Names) -> StepOutput:
     output, summary, levels = StepOutput(), names["gini"].frame, names["gaps"].levels
+    _gini(output, summary["gini"], names["gini"].intervals["gini"])
     output.say(_trend(summary, names["gini"].intervals["gini"]), _largest_part(summary.iloc[-1]))
     if (levels > 0).all(axis=None):
         output.say(_ratio(levels))
-    output.show(t("Dagum's decomposition"), summary)
-    output.show(t("Means of regions"), levels, columns=None)
+    output.show(t("Dagum's decomposition of the Gini coefficient"), summary, files=["dagum"])
+    output.show(t("Means of regions by period"), levels, columns=None, files=["region_means"])
     return output
+
+
+def _gini(output: StepOutput, gini: pd.Series, interval: pd.DataFrame) -> None:
+    """Add the last Gini coefficient to the opening of the page, beside the first one."""
+    low, high = (number(interval[bound].iloc[-1]) for bound in ("low", "high"))
+    detail = t("[{low}, {high}]", low=low, high=high)
+    if len(gini) > 1:
+        detail = t(
+            "[{low}, {high}]; {first} in {period}, {comparison}",
+            low=low, high=high, first=number(gini.iloc[0]), period=gini.index[0],
+            comparison=t("the two intervals do not overlap") if _differ(interval)
+            else t("the two intervals overlap"),
+        )  # fmt: skip
+    output.headline(t("Gini coefficient ({period})", period=gini.index[-1]),
+                    number(gini.iloc[-1]), detail)  # fmt: skip
+
+
+def _differ(interval: pd.DataFrame) -> bool:
+    """Whether the intervals of the first and the last period do not overlap."""
+    first, last = interval.iloc[0], interval.iloc[-1]
+    return bool(last["high"] < first["low"] or last["low"] > first["high"])
 
 
 def _trend(summary: pd.DataFrame, interval: pd.DataFrame) -> Message:
     ends = {"first": summary["gini"].iloc[0], "last": summary["gini"].iloc[-1]}
-    if (
-        interval["high"].iloc[-1] < interval["low"].iloc[0]
-        or interval["low"].iloc[-1] > interval["high"].iloc[0]
-    ):
+    if _differ(interval):
         return t("The Gini coefficient went from {first:.3f} to {last:.3f}.", **ends)
     return t(
         "The Gini coefficient went from {first:.3f} to {last:.3f}; the two intervals overlap, so "

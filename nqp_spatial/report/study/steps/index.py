@@ -6,7 +6,7 @@ import numpy as np
 
 from nqp_spatial.core.text import label, t
 from nqp_spatial.report.study.config import StudyConfig
-from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step
+from nqp_spatial.report.study.step import Names, Step, StepOutput, index_label, left_out, make_step
 
 __all__ = ["index"]
 
@@ -16,9 +16,11 @@ def index(config: StudyConfig) -> Step:
     title = t("The index")
     if not config.index.indicators:
         return left_out("index", title, t("[index.indicators] is not given"))
-    figures = [("weights_of_the_index", t("Weights of the indicators."))]
+    name = index_label(config)
+    figures = [("weights_of_the_index", t("Weights of the indicators in {index}.", index=name))]
     if config.data.geometry:
-        caption = t("The index in the first, middle and last period.")
+        caption = t("{index} in the first, middle and last period, in the same classes.",
+                    index=name)  # fmt: skip
         figures.append(("map_of_the_index", caption))
     return make_step("index", title, config, _read, figures=figures)
 
@@ -39,5 +41,6 @@ def _read(names: Names) -> StepOutput:
             "importance. nqp_spatial.composite.rank_intervals shows how ranks depend on them."
         ),
     )  # fmt: skip
-    output.show(t("Weights"), result.indicators.rename(panel.label))
+    table = result.indicators.rename(panel.label).replace({"direction": {"-": "−"}})
+    output.show(t("Indicators and their weights"), table, files=["index_weights"])
     return output

@@ -7,10 +7,12 @@ import pandas as pd
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.regression import RegressionResult
 from nqp_spatial.report.study.config import StudyConfig
+from nqp_spatial.report.study.numerals import equal_decimals
 from nqp_spatial.report.study.step import Names, Step, StepOutput, left_out, make_step
 
 __all__ = ["model"]
 
+_MOST_HEADLINES = 3  # variables
 _COLUMNS = [
     "variable", "effect", "estimate", "std_error", "p_value", "conf_low", "conf_high",
 ]  # fmt: skip
@@ -31,22 +33,29 @@ def _read(names: Names) -> StepOutput:
     output, result = StepOutput(), names["result"]
     output.note(result.notes)
     if ("spatial", "rho") in result.params.index:
+        rho, error = equal_decimals(result.params["spatial", "rho"],
+                                    result.std_errors["spatial", "rho"])  # fmt: skip
         output.say(
             t(
-                "rho, the spatial autoregressive coefficient: {rho:.3f} (s.e. {error:.3f}).",
-                rho=result.params["spatial", "rho"], error=result.std_errors["spatial", "rho"],
+                "rho, the spatial autoregressive coefficient: {rho} (s.e. {error}).",
+                rho=rho, error=error,
             )
         )  # fmt: skip
+        output.headline(t("Spatial autoregressive coefficient ρ"), rho,
+                        t("standard error {error}", error=error))  # fmt: skip
     if "effects" in names:
         _show_effects(output, names["effects"].frame, result)
     table = result.frame.rename(result.label, level=1)
-    output.show(t("Coefficients"), table, rows=("block", None))
+    output.show(t("Coefficients of the model"), table, rows=("block", None), files=["model"])
     return output
 
 
 def _show_effects(output: StepOutput, frame: pd.DataFrame, result: RegressionResult) -> None:
-    for variable, rows in frame.groupby("variable", sort=False):
-        output.say(_effects_of(result.label(str(variable)), rows.set_index("effect")))
+    for place, (variable, rows) in enumerate(frame.groupby("variable", sort=False)):
+        effects = rows.set_index("effect")
+        output.say(_effects_of(result.label(str(variable)), effects))
+        if place < _MOST_HEADLINES:
+            _headlines(output, result.label(str(variable)), effects)
     output.say(
         t(
             "These are associations conditional on the fixed effects and the regressors. They are "
@@ -54,7 +63,26 @@ def _show_effects(output: StepOutput, frame: pd.DataFrame, result: RegressionRes
         )
     )
     table = frame[_COLUMNS].set_index(["variable", "effect"]).rename(result.label, level=0)
-    output.show(t("Effects"), table, rows=(None, "effect"))
+    output.show(
+        t("Direct, indirect and total effects"), table, rows=(None, "effect"), files=["effects"]
+    )
+
+
+def _headlines(output: StepOutput, variable: str, rows: pd.DataFrame) -> None:
+    """Add the direct and the indirect effect of a variable to the opening of the page."""
+    terms = {
+        "direct": t("{variable}: direct effect", variable=variable),
+        "indirect": t("{variable}: indirect effect (spillover)", variable=variable),
+    }
+    for effect, term in terms.items():
+        row = rows.loc[effect]
+        if pd.isna(row["p_value"]):  # zero by construction
+            continue
+        estimate, low, high = equal_decimals(*row[["estimate", "conf_low", "conf_high"]])
+        interval = t("[{low}, {high}]", low=low, high=high)
+        if row["conf_low"] <= 0 <= row["conf_high"]:
+            interval = t("{interval}, not significantly different from zero", interval=interval)
+        output.headline(term, estimate, interval)
 
 
 def _effects_of(variable: str, rows: pd.DataFrame) -> Message:
@@ -70,9 +98,8 @@ def _effects_of(variable: str, rows: pd.DataFrame) -> Message:
 
 
 def _reading(row: pd.Series) -> Message:
-    values = {"estimate": row["estimate"], "low": row["conf_low"], "high": row["conf_high"]}
-    if values["low"] > 0 or values["high"] < 0:
-        return t("{estimate:.3f} [{low:.3f}, {high:.3f}]", **values)
-    return t(
-        "{estimate:.3f} [{low:.3f}, {high:.3f}], not significantly different from zero", **values
-    )
+    numbers = equal_decimals(row["estimate"], row["conf_low"], row["conf_high"])
+    values = dict(zip(("estimate", "low", "high"), numbers, strict=True))
+    if row["conf_low"] > 0 or row["conf_high"] < 0:
+        return t("{estimate} [{low}, {high}]", **values)
+    return t("{estimate} [{low}, {high}], not significantly different from zero", **values)
