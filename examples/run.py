@@ -24,8 +24,8 @@ from _page import captions_in, write_page
 from _recorded import MARK
 
 HERE = Path(__file__).absolute().parent
-# Seconds of one core, measured on a server of 2021; figures at 300 dpi take most of them.
-SECONDS = {"01": 15, "02": 15, "03": 15, "04": 15, "05": 60, "06": 60, "07": 120, "08": 90}
+# Seconds of one core, measured on a server of 2021.
+SECONDS = {"01": 15, "02": 12, "03": 15, "04": 12, "05": 40, "06": 22, "07": 35, "08": 30}
 TABLES = (".docx", ".tex", ".html", ".csv", ".xlsx")
 
 
