@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml requirements-dev.txt
 
 # The plan comes before the set-up, which a first run has to wait for.
 plan:
-	@test -f $(STAMP) || echo "First the set-up, once: .venv with all packages, 1.6 GB, some 5 minutes as the connection is. Then the examples:"
+	@test -f $(STAMP) || echo "First the set-up, once: .venv with all packages, 1.6 GB; about 5 minutes, depending on the connection. Then:"
 
 figures: plan $(STAMP)  ## run the examples; all figures and tables are on one page, output/index.html
 	@$(BIN)/python examples/run.py
