@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures messages test test-slow fuzz mutate check lint types contract docs bench calibrate clean
+.PHONY: help setup plan figures messages test test-slow fuzz mutate check lint types contract docs bench calibrate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -26,15 +26,12 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-figures: $(STAMP)  ## run the examples; figures and tables go to output/
-	$(BIN)/python examples/01_us_income_clubs.py
-	$(BIN)/python examples/02_public_capital_spillovers.py
-	$(BIN)/python examples/03_china_cities.py
-	$(BIN)/python examples/04_industry_clusters.py
-	$(BIN)/python examples/05_centre_periphery.py
-	$(BIN)/python examples/06_index_and_gradient.py
-	$(BIN)/python examples/07_clubs_and_chains.py
-	$(BIN)/python examples/08_study.py
+# The plan comes before the set-up, which a first run has to wait for.
+plan:
+	@test -f $(STAMP) || echo "First the set-up, once: .venv with all packages, 1.6 GB; about 5 minutes, depending on the connection. Then:"
+
+figures: plan $(STAMP)  ## run the examples; all figures and tables are on one page, output/index.html
+	@$(BIN)/python examples/run.py
 
 messages: $(STAMP)  ## compile the catalogues of nqp_spatial/locale
 	$(BIN)/python -m tests.messages

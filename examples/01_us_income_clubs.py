@@ -7,6 +7,7 @@ Writes figures and tables to output/.
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import nqp_spatial as nq
 
@@ -24,7 +25,7 @@ def main() -> None:
     # Moran's I in all years.
     moran = nq.esda.moran(panel, "relative_income", w, permutations=999, seed=SEED)
     moran.frame.to_csv(OUTPUT / "01_moran_by_year.csv", float_format="%.6g")
-    print(moran.frame.loc[list(YEARS)].round(4).to_string())
+    print(moran.frame.loc[list(YEARS), ["moran_i", "expected", "p_value"]].round(4).to_string())
 
     # Location of the clusters; the three maps of income use the same classes.
     breaks = np.quantile(panel.values("relative_income"), [0.2, 0.4, 0.6, 0.8])
@@ -43,7 +44,8 @@ def main() -> None:
         strict = nq.esda.lisa(
             panel, "relative_income", w, period=year, permutations=9999, seed=SEED, fdr=True
         )
-        print(lisa, "with the false discovery rate held:", strict.counts.to_dict(), sep="\n")
+        counts = pd.DataFrame({"p < 0.05": lisa.counts, "false discovery rate held": strict.counts})
+        print(f"\nLISA, {year}: units by cluster", counts.to_string(), sep="\n")
 
     # Transitions between income classes: unconditional, and conditional on the neighbours.
     chain = nq.dynamics.markov(panel, "relative_income", states=5)
@@ -54,7 +56,7 @@ def main() -> None:
     nq.plots.save(nq.plots.transitions(spatial), OUTPUT / "01_spatial_markov")
     spatial.probabilities.to_csv(OUTPUT / "01_spatial_markov.csv", float_format="%.6g")
     spatial.tests.frame.to_csv(OUTPUT / "01_spatial_markov_tests.csv", float_format="%.6g")
-    print(chain, spatial.tests.frame.to_string(), sep="\n")
+    print(chain, spatial.tests, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main() -> None:
         panel, "total_meanlight", w, relative=True, permutations=999, seed=SEED
     )
     nq.plots.save(nq.plots.transitions(chain), OUTPUT / "03_spatial_markov")
-    print(chain.tests.frame.to_string())
+    print(chain.tests)
 
     # GDP has gaps: the third model uses the cities with complete data, and new weights for them.
     complete = panel.balance(how="drop-units", columns=["gdp_per_capita_real2010_cny"])

@@ -125,7 +125,7 @@ def real(folder: Path) -> None:
     )
     nq.plots.save(drawn, OUTPUT / "05_real_arrows")
     zones = nq.spillovers.barrier(formula, cities, w, group="province_zh")
-    print(zones, zones.share, zones.share_interval(), sep="\n")
+    print(zones)
     nq.plots.save(nq.plots.border_loss(zones), OUTPUT / "05_real_border_loss")
     reach = nq.spillovers.reach(formula, cities, edges_km=[0, 150, 300, 500, 800])
     print(reach)

@@ -171,8 +171,9 @@ def main() -> None:
     theil = nq.inequality.theil(panel, "index", levels=[study.region, study.inside])
     print(theil)
     nq.plots.save(nq.plots.theil(theil, **words), OUTPUT / "06_theil")
-    print(nq.inequality.indices(panel, "index").round(4).to_string())
-    print(nq.inequality.gaps(panel, "index", group=study.region))
+    print(nq.inequality.indices(panel, "index").iloc[[0, -1]].T.round(4).to_string())
+    gaps = nq.inequality.gaps(panel, "index", group=study.region)
+    print(f"Gaps between regions, {last}", gaps.frame.xs(last, level="period").round(3), sep="\n")
 
 
 if __name__ == "__main__":

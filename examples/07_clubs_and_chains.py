@@ -18,6 +18,7 @@ import nqp_spatial as nq
 
 OUTPUT = Path("output")
 SEED = 2024
+SPEED = ["estimate", "std_error", "speed", "half_life"]
 SOUTH = "AL AR DE FL GA KY LA MD MS NC OK SC TN TX VA WV"
 
 
@@ -79,6 +80,11 @@ def save(figure: object, name: str) -> None:
     nq.plots.save(figure, OUTPUT / f"07_{name}", close=True)
 
 
+def short(tests: pd.DataFrame) -> str:
+    """Return tests without their hypotheses and rules, which are in the csv files."""
+    return tests.drop(columns=["null", "rule"]).round(4).to_string()
+
+
 def distributions(study: Study) -> None:
     """Distribution of relative levels over time, and its number of modes."""
     words = {"label": f"Log of {study.label} over the mean", "title": study.title}
@@ -114,7 +120,7 @@ def chains(study: Study) -> None:
     spatial = nq.dynamics.spatial_markov(
         panel, study.level, w, lag_states=4, permutations=999, seed=SEED, **options
     )
-    print(spatial.tests.frame.drop(columns="null").to_string())
+    print(short(spatial.tests.frame))
     save(nq.plots.transitions(spatial, title=study.title), f"{name}_spatial_markov")
     save(nq.plots.steady_states(spatial, width=nq.plots.PAGE), f"{name}_spatial_steady_states")
 
@@ -134,7 +140,7 @@ def chains(study: Study) -> None:
         "memory": order.tests.frame,
     }
     table = pd.concat(tests, names=["question"])
-    print(table.drop(columns="rule").to_string())
+    print(short(table))
     table.to_csv(OUTPUT / f"07_{name}_homogeneity.csv", float_format="%.6g")
     save(nq.plots.transitions(groups, title=study.title), f"{name}_markov_by_group")
     save(nq.plots.steady_states(spans, title=study.title), f"{name}_steady_states_by_span")
@@ -149,16 +155,21 @@ def convergence(study: Study) -> None:
     sigma = nq.convergence.sigma(panel, study.level)
     print(sigma)
     save(nq.plots.sigma_lines(sigma, title=study.title), f"{name}_sigma")
-    for model in ("ols", "sem", "sdm"):
-        print(nq.convergence.beta(panel, study.level, w, model=model))
+    models = {
+        "ols": nq.convergence.beta(panel, study.level),
+        **{m: nq.convergence.beta(panel, study.level, w, model=m) for m in ("sem", "sdm")},
+    }
     by_group = nq.convergence.beta(panel, study.level, group=study.group)
-    print(by_group)
+    print("Beta convergence", pd.concat({m: b.frame[SPEED] for m, b in models.items()}), sep="\n")
+    print("by group", by_group.frame[SPEED], sep="\n")
     drawn = nq.plots.beta_scatter(by_group, label=study.label, title=study.title)
     save(drawn, f"{name}_beta")
 
     print(nq.convergence.log_t(panel, study.level, logs=True))
     clubs = nq.convergence.clubs(panel, study.level, logs=True, detrend="hp", critical="increasing")
-    print(clubs, clubs.history.to_string(), sep="\n")
+    print(clubs)
+    if len(clubs.history):
+        print(clubs.history.to_string())
     clubs.membership.to_csv(OUTPUT / f"07_{name}_clubs.csv")
     clubs.frame.to_csv(OUTPUT / f"07_{name}_club_table.csv", float_format="%.6g")
     drawn = nq.plots.club_map(clubs, panel, title=study.title, **study.look)
@@ -173,7 +184,7 @@ def convergence(study: Study) -> None:
     by_club = nq.dynamics.spatial_markov_by_group(
         panel, study.level, w, group=clubs.groups(), states=3, lag_states=2, relative=True
     )
-    print(by_club.tests.frame.drop(columns="null").to_string())
+    print(short(by_club.tests.frame))
 
 
 def main() -> None:

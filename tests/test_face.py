@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
+from unicodedata import east_asian_width
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -21,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import nqp_spatial as nq
-from nqp_spatial.core.display import Displayed
+from nqp_spatial.core.display import Displayed, _has_row_numbers, _text
 from nqp_spatial.core.inference import CoefficientTable, HypothesisTest, NotApplicable, TestSet
 from nqp_spatial.core.text import Message
 from tests.fuzz.targets import TARGETS
@@ -237,3 +238,73 @@ def test_figures_return_axes_or_a_figure(name):
         assert "ax" not in parameters
     else:
         assert {"ax", "options"} & set(parameters)  # the options of maps have ax
+
+
+# -- terminals and notebooks -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_names_that_complete_are_public_and_there(name, results):
+    result, _ = results[name]
+    for value in (result, result.spec, result.tests):
+        names = dir(value)
+        assert not [each for each in names if each.startswith("_")]
+        for each in names:
+            getattr(value, each)
+    assert {"frame", "notes", "plot", "spec", "tests"} <= set(dir(result))
+    assert set(result.tests._ipython_key_completions_()) == set(result.tests)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_wide_tables_keep_the_labels_of_their_rows(name, results):
+    """Each part of a table that is wider than 80 columns begins with what names its rows."""
+    result, _ = results[name]
+    for block in result._blocks():
+        if not isinstance(block, pd.DataFrame) or not len(block):
+            continue
+        parts = [part.splitlines() for part in _text(block).split("\n\n")]
+        assert not any("\\" in line or len(line) > 80 for part in parts for line in part)
+        if len(parts) == 1:
+            continue
+        heading = 1 + (block.index.name is not None or None not in block.index.names)
+        label = str(block.iloc[0, 0] if _has_row_numbers(block) else block.index[0])
+        for part in parts:
+            assert len(part) == len(parts[0])
+        first = label if not isinstance(block.index, pd.MultiIndex) else str(block.index[0][0])
+        assert all(first in "".join(part[heading - 1 : heading + 2]) for part in parts)
+
+
+def test_html_of_tests_is_a_table(results):
+    result, _ = next(results[name] for name in results if len(results[name][0].tests))
+    html = result.tests._repr_html_()
+    assert "<th>statistic</th>" in html and html.count("<tr") == len(result.tests) + 1
+
+
+def test_what_has_no_figure_says_so(results):
+    result, _ = results["MarkovResult"]
+    for value in (result.tests, result.spec):
+        assert "plot" not in dir(value)
+        with pytest.raises(nq.errors.OptionError, match="has no figure of its own"):
+            value.plot()
+
+
+def test_a_panel_shows_its_first_rows_in_a_notebook():
+    html = nq.datasets.us_income()._repr_html_()
+    assert html.startswith("<p><b>SpatialPanel: 48 units")
+    assert "The first 5 of 3,888 rows:" in html and html.count("<tr") == 7
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_names_of_folders_that_complete_are_public(folder):
+    module = import_module(f"nqp_spatial.{folder}")
+    assert set(dir(module)) == set(module.__all__)
+    assert set(dir(nq)) == {*nq.__all__, "__version__"}
+
+
+def test_chinese_names_stay_in_their_columns():
+    table = pd.DataFrame({"value": [1.5, 2.5]}, index=pd.Index(["广州市", "喀什地区"], name="city"))
+    widths = {
+        sum(2 if east_asian_width(sign) in "WF" else 1 for sign in line)
+        for line in _text(table).splitlines()[2:]
+    }
+    assert len(widths) == 1

@@ -5,6 +5,7 @@ A result says once what there is to see, as paragraphs and tables; both forms ar
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -15,6 +16,7 @@ from unicodedata import east_asian_width
 import pandas as pd
 
 from nqp_spatial.core.number_format import frame_texts, series_texts, typeset
+from nqp_spatial.errors import OptionError
 
 __all__ = ["Block", "Displayed", "Spec", "notes_of", "wrapped_text"]
 
@@ -38,8 +40,17 @@ class Displayed:
     def __repr__(self) -> str:
         return "\n".join(_text(block) for block in self._blocks())
 
+    def _html_blocks(self) -> Sequence[Block]:
+        """Return what a notebook shows, where that is not what a terminal prints."""
+        return self._blocks()
+
+    def __dir__(self) -> list[str]:
+        names = [name for name in object.__dir__(self) if not name.startswith("_")]
+        has_figure = bool(self._figure) or type(self).plot is not Displayed.plot
+        return sorted(name for name in names if name != "plot" or has_figure)
+
     def _repr_html_(self) -> str:
-        first, *further = self._blocks()
+        first, *further = self._html_blocks()
         title = f"<p><b>{escape(first)}</b></p>" if isinstance(first, str) else _html(first)
         return "".join([title, *(_html(block) for block in further)])
 
@@ -50,7 +61,16 @@ class Displayed:
         -------
         Axes or Figure
             A Figure where there are several panels.
+
+        Raises
+        ------
+        OptionError
+            If there is no such figure, or an option is not one of its.
         """
+        if not self._figure:
+            raise OptionError(
+                f"{type(self).__name__} has no figure of its own; see nqp_spatial.plots"
+            )
         # Loaded by name when it is called: results stand below the figures and do not know them.
         return getattr(import_module("nqp_spatial.plots"), self._figure)(self, **options)
 
@@ -95,6 +115,12 @@ class Spec(Mapping[str, Any], Displayed):
     def __len__(self) -> int:
         return len(self.__dict__["_options"])
 
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
     def _blocks(self) -> list[Block]:
         return [", ".join(f"{name} = {value}" for name, value in self.items())]
 
@@ -128,11 +154,19 @@ def notes_of(notes: Sequence[str]) -> list[str]:
 def _text(block: Block) -> str:
     if isinstance(block, str):
         return wrapped_text(block)
+    # Chinese characters take two columns.
+    with pd.option_context("display.unicode.east_asian_width", True):
+        return _table_text(block)
+
+
+def _table_text(block: pd.DataFrame | pd.Series) -> str:
     if isinstance(block, pd.Series):
         return str(series_texts(_shortened(block)).to_string(max_rows=_ROWS))
     texts = frame_texts(_shortened(block))
     if not _has_row_numbers(block):
-        return _lines(texts.to_string(na_rep="", line_width=WIDTH, max_rows=_ROWS))
+        # Each part repeats the index; a backslash after the heading marks all but the last.
+        text = texts.to_string(na_rep="", line_width=WIDTH, max_rows=_ROWS)
+        return _lines(re.sub(r" +\\$", "", text, flags=re.MULTILINE))
     parts = _parts(texts, _label_columns(block))
     return "\n\n".join(
         _lines(part.to_string(na_rep="", max_rows=_ROWS, index=False)) for part in parts

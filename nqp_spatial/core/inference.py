@@ -361,3 +361,9 @@ class TestSet(Mapping[str, "HypothesisTest | NotApplicable"], Displayed):
 
     def _blocks(self) -> list[Block]:
         return [repr(test) for test in self._tests.values()] or ["No tests"]
+
+    def _html_blocks(self) -> list[Block]:
+        return ["Tests", self.frame] if self else ["No tests"]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [str(name) for name in self]

@@ -267,9 +267,18 @@ def _sizes(values: Iterable[Any]) -> list[float]:
 def _special(name: object) -> Any:
     last = name[-1] if isinstance(name, tuple) and name else name
     word = str(last).lower()
+    if word == "df":
+        return _df_text
     if word in _P_NAMES or word.endswith("_p_value"):
         return p_text
     return criterion_text if word in _CRITERIA else None
+
+
+def _df_text(value: float) -> str:
+    """Return degrees of freedom, which are whole except where they are estimated."""
+    return (
+        "" if math.isnan(value) else f"{value:,.10g}" if value == round(value) else f"{value:.2f}"
+    )
 
 
 def _places_of_column(sizes: list[float], digits: int) -> int | None:

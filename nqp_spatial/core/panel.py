@@ -20,7 +20,7 @@ from nqp_spatial.core.balancing import (
     require_balanced,
     without_gaps,
 )
-from nqp_spatial.core.display import Block, Displayed
+from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.ids import keyed, type_hint, with_key_columns
 from nqp_spatial.core.numbers import numbers_as_text, why_not_numeric
 from nqp_spatial.core.options import Geometry, MapName, Table, checked
@@ -273,6 +273,12 @@ class SpatialPanel(Displayed):
     def is_balanced(self) -> bool:
         """Whether every unit is there in every period."""
         return len(self._frame) == self.n_units * self.n_periods
+
+    def _html_blocks(self) -> list[Block]:
+        """Return the title, the first rows, and the notes."""
+        shown = min(len(self._frame), 5)
+        rows = f"The first {shown} of {len(self._frame):,} rows:"
+        return [*self._blocks(), rows, self._frame.head(shown), *notes_of(self.notes)]
 
     def _blocks(self) -> list[Block]:
         span = (

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from scipy import sparse
 
+from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Rule, Seed, checked
 from nqp_spatial.errors import OptionError, WeightsError
 from nqp_spatial.regression.likelihood.factorization import ordered_system
@@ -167,7 +168,20 @@ class Curve:
         return np.asarray(self._second(u) * slope**2 + self._first(u) * bend)
 
 
-class NodeLogDet:
+class _Displayed(Displayed):
+    """What both forms print."""
+
+    method: str
+    interval: tuple[float, float]
+
+    def _blocks(self) -> list[Block]:
+        low, high = self.interval
+        return [
+            f"ln|I - rho W| by method {self.method!r}, for rho between {low:.4g} and {high:.4g}"
+        ]
+
+
+class NodeLogDet(_Displayed):
     """The log-determinant as a weighted sum over points of the spectrum.
 
     ``L(rho) = sum_j c_j ln|1 - rho theta_j|``: with all eigenvalues and weights of one it is exact;
@@ -284,7 +298,7 @@ def _term(nodes: np.ndarray, rho: float, order: int) -> np.ndarray:
     return -ratio if order == 1 else -(ratio**2)
 
 
-class FactorLogDet:
+class FactorLogDet(_Displayed):
     """The log-determinant from sparse factorisations, interpolated where many values are needed.
 
     Parameters
