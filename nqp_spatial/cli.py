@@ -1,9 +1,10 @@
-"""The command line: ``nqp-spatial init``, ``check``, ``study``."""
+"""The command line: ``nqp-spatial init``, ``check``, ``study``, ``explore``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -43,6 +44,8 @@ def init(panel: Path, geometry: str | None, output: Path, *, force: bool) -> Non
         output.write_text(text, encoding="utf-8")
     except (NqpError, OSError) as error:
         raise click.ClickException(visible(str(error))) from None
+    for line in text.split("\n\n")[0].splitlines()[2:]:  # what was seen in the files
+        click.echo(line.removeprefix("# "))
     click.echo(f"Wrote {output}. Check what was guessed, then run: nqp-spatial check {output}")
 
 
@@ -83,3 +86,54 @@ def study(settings: Path, output: Path, *, fresh: bool, quiet: bool) -> None:
     if result.skipped:
         click.echo(f"reused from an earlier run: {', '.join(result.skipped)}")
     sys.exit(1 if result.failed else 0)
+
+
+@main.command()
+@click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map", "-m", "map_name", type=str,
+    help="Map of the regions: a file, or china-prefectures or china-provinces. If left out, the "
+    "latter are tried.",
+)  # fmt: skip
+@click.option("--unit", help="Column of the regions; identified if left out.")
+@click.option("--period", help="Column of the periods; identified if left out.")
+@click.option(
+    "--column", "-c", "columns", multiple=True,
+    help="Column to show, the first at first; may be repeated. All if left out.",
+)  # fmt: skip
+@click.option(
+    "--language", "-l", type=click.Choice(["en", "zh"]),
+    help="Language of the page; that of the names of regions if left out.",
+)  # fmt: skip
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), default=Path("explore.html"),
+    show_default=True, help="Page to write.",
+)  # fmt: skip
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+def explore(
+    table: Path,
+    map_name: str | None,
+    unit: str | None,
+    period: str | None,
+    columns: tuple[str, ...],
+    language: Literal["en", "zh"] | None,
+    output: Path,
+    *,
+    open_page: bool,
+) -> None:
+    """Write a page with a map, a scatter plot and lines over time of the file TABLE, linked."""
+    from nqp_spatial.report._table_explorer import explore_table
+    from nqp_spatial.report._texts import visible
+
+    try:
+        page, notes = explore_table(
+            table, output, map_name=map_name, unit=unit, period=period, columns=columns,
+            lang=language,
+        )  # fmt: skip
+    except (NqpError, OSError) as error:
+        raise click.ClickException(visible(str(error))) from None
+    for note in notes:
+        click.echo(visible(note))
+    click.echo(f"Wrote {page}" + ("" if open_page else ". Open it in a browser, or pass --open."))
+    if open_page:
+        click.launch(page.resolve().as_uri())

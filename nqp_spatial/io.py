@@ -57,7 +57,7 @@ def read_panel(
     extra_shapes: Literal["error", "drop"] = "error",
     geometry_unit: str | None = None,
     geometry_encoding: str | None = None,
-    aliases: Mapping[Hashable, Hashable] | None = None,
+    aliases: Mapping[Any, Hashable] | None = None,
     **options: Any,
 ) -> SpatialPanel:
     r"""Read a panel from a table and, optionally, a map.
@@ -69,7 +69,8 @@ def read_panel(
         become the panel's labels.
     unit, period : str
         Columns of ids and periods. Ids in text cells of Excel stay text ("01001" keeps its zero),
-        unless the map has the same ids as numbers. A csv does not distinguish text from
+        unless the map has the same ids as numbers; numbers match text of a map's file that is
+        exactly such a number. A csv does not distinguish text from
         numbers: pass ``dtype={unit: str}`` for ids that begin with zeros.
     geometry : path, GeoDataFrame or {"china-prefectures", "china-provinces"}, optional
         Local map as shp, gpkg, geojson (also named json), gdb, or a zip that holds one of these; or
@@ -128,6 +129,7 @@ def read_panel(
             )
     elif isinstance(geometry, str | Path):
         shapes = _read_map(geometry, geometry_unit or unit, geometry_encoding)
+        shapes = _like_the_table(shapes, geometry_unit or unit, frame, unit)
     elif geometry_encoding is not None:
         raise OptionError("geometry_encoding= is for a map that is read from a file")
     if geometry_unit is not None and shapes is not None:
@@ -375,6 +377,26 @@ def _like_the_map(frame: pd.DataFrame, unit: str, shapes: Any) -> pd.DataFrame:
     numbers = pd.to_numeric(ids, errors="coerce")
     same = numbers.notna().all() and (numbers.astype("Int64").astype(str) == ids).all()
     return frame.assign(**{unit: numbers.astype("int64")}) if same else frame
+
+
+def _like_the_table(
+    shapes: gpd.GeoDataFrame, column: str, frame: pd.DataFrame, unit: str
+) -> gpd.GeoDataFrame:
+    """Return the map with ids as numbers, where they are text and the table has them as numbers.
+
+    The tables of shapefiles often have codes as text. Only text that is exactly a whole number is
+    converted, so that no zero in front is lost.
+    """
+    if unit not in frame.columns or not pd.api.types.is_numeric_dtype(frame[unit]):
+        return shapes
+    ids = shapes[column]
+    if not pd.api.types.is_string_dtype(ids) or not ids.map(_is_whole_number).all():
+        return shapes
+    return shapes.assign(**{column: ids.astype("int64")})
+
+
+def _is_whole_number(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch("0|[1-9][0-9]{0,17}", text) is not None
 
 
 # -- maps ------------------------------------------------------------------------------------------

@@ -387,3 +387,23 @@ def test_a_zip_holds_one_map(tmp_path, coded):
     (tmp_path / "f.csv").mkdir()
     with pytest.raises(OptionError, match="which is a folder"):
         read(tmp_path / "f.csv")
+
+
+def test_codes_are_text_in_the_map_and_numbers_in_the_table(tmp_path):
+    """As in most shapefiles; zeros in front are never dropped."""
+    frame = pd.DataFrame({"code": [110000, 120000], "x": [1.0, 2.0]})
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    points = [Point(0, 0), Point(1, 1)]
+    shapes = gpd.GeoDataFrame({"ID": ["120000", "110000"]}, geometry=points, crs=4326)
+    shapes.to_file(tmp_path / "m.gpkg")
+    panel = nq.read_panel(
+        tmp_path / "p.csv", unit="code", geometry=tmp_path / "m.gpkg", geometry_unit="ID"
+    )
+    assert panel.units.tolist() == [110000, 120000]
+    assert panel.geometry.geometry[110000].equals(Point(1, 1))
+    for text in ("0120000", "120000.0", "x"):
+        shapes.assign(ID=[text, "110000"]).to_file(tmp_path / "n.gpkg")
+        with pytest.raises(UnmatchedIdsError):
+            nq.read_panel(
+                tmp_path / "p.csv", unit="code", geometry=tmp_path / "n.gpkg", geometry_unit="ID"
+            )

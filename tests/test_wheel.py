@@ -138,6 +138,22 @@ for name in nq.datasets.__all__:
     assert len(stranger.run(stranger.python, "-c", code).split()) > 12
 
 
+def test_a_page_with_linked_views_from_the_command_line(stranger):
+    code = """
+import nqp_spatial as nq
+panel = nq.datasets.us_income().select(periods=[1999, 2009])
+panel.frame[["income"]].reset_index().to_csv("income.csv", index=False)
+panel.geometry.reset_index()[["unit", "geometry"]].to_file("income.gpkg")
+"""
+    stranger.run(stranger.python, "-c", code)
+    command = stranger.python.with_name("nqp-spatial")
+    done = stranger.run(command, "explore", "income.csv", "--map", "income.gpkg")
+    assert "Wrote explore.html" in done
+    text = (stranger.folder / "explore.html").read_text(encoding="utf-8")
+    assert "vegaEmbed" in text
+    assert len(text) > 900_000
+
+
 def test_a_study_from_the_command_line(stranger):
     code = """
 import nqp_spatial as nq

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -19,10 +20,10 @@ __all__ = [
     "nearest_ids",
     "targets_of",
     "unknown_aliases",
-    "without_places",
+    "with_one_name",
 ]
 
-Aliases = Mapping[Hashable, Hashable]
+Aliases = Mapping[Any, Hashable]
 
 
 def targets_of(units: pd.Index, aliases: Aliases) -> pd.Series:
@@ -78,37 +79,68 @@ def targets_of(units: pd.Index, aliases: Aliases) -> pd.Series:
     return targets
 
 
-def without_places(
+def with_one_name(
     data: pd.DataFrame, aliases: Aliases
-) -> tuple[pd.DataFrame, Aliases, Message | None]:
-    """Return the data of units on the map, their aliases, and a note on the others.
+) -> tuple[pd.DataFrame, Aliases, list[Message]]:
+    """Return the data of units on the map under one name each, the other aliases, and notes.
+
+    A unit whose alias is None or "" is left out. An alias that is another unit of the table
+    declares that the two are one unit that changed its name: their rows are joined under it.
 
     Parameters
     ----------
     data : DataFrame
-        Indexed by (unit, period).
+        Indexed by (unit, period), sorted.
     aliases : mapping
         As in `targets_of`.
 
     Raises
     ------
     UnmatchedIdsError
-        As in `targets_of`; or if no unit is left.
+        As in `targets_of`; if no unit is left; or if two units that should be one have the same
+        period.
     """
-    if not any(is_absent(place) for place in aliases.values()):
-        return data, aliases, None
-    targets = targets_of(data.index.levels[0], aliases)
+    if not aliases:
+        return data, aliases, []
+    units = data.index.levels[0]
+    lookup, targets = IdLookup(units), targets_of(units, aliases)
     absent = targets.index[[is_absent(place) for place in targets]]
+    names = {plain(u): lookup.like(place) for u, place in targets.items() if not is_absent(place)}
+    joined = {unit: name for unit, name in names.items() if name is not None and name != unit}
+    if not len(absent) and not joined:
+        return data, aliases, []
     rest = data[~data.index.isin(absent, level="unit")]
     if rest.empty:
         raise UnmatchedIdsError("aliases= leave out every unit of the table; keep some")
+    notes = []
+    if len(absent):
+        notes.append(
+            t("left out {count} units that aliases declare not to be on the map: {ids}",
+              count=len(absent), ids=listed(absent, 10))
+        )  # fmt: skip
+    if joined:
+        rest = _joined(rest, joined)
+        pairs = [f"{unit} = {name}" for unit, name in joined.items()]
+        notes.append(t("units under one name by aliases: {pairs}", pairs=listed(pairs, 12)))
     rest.index = rest.index.remove_unused_levels()
-    note = t(
-        "left out {count} units that aliases declare not to be on the map: {ids}",
-        count=len(absent), ids=listed(absent, 10),
-    )  # fmt: skip
-    places = {key: place for key, place in aliases.items() if not is_absent(place)}
-    return rest, places, note
+    done = {*map(plain, absent), *joined}
+    return rest, {k: v for k, v in aliases.items() if lookup.like(k) not in done}, notes
+
+
+def _joined(data: pd.DataFrame, names: Mapping[Any, Any]) -> pd.DataFrame:
+    """Return the data with the rows of some units under the name of another."""
+    ids = data.index.get_level_values("unit")
+    renamed = ids.to_series().map(plain).replace(dict(names)).to_numpy()
+    periods = data.index.get_level_values("period")
+    index = pd.MultiIndex.from_arrays([pd.Index(renamed, dtype=ids.dtype), periods],
+                                      names=["unit", "period"])  # fmt: skip
+    if index.has_duplicates:
+        twice = index[index.duplicated()]
+        raise UnmatchedIdsError(
+            f"aliases= make one unit of several that have the same periods: {sample(twice, 4)}; a "
+            "unit that changed its name has one row per period"
+        )
+    return data.set_axis(index, axis=0).sort_index()
 
 
 def is_absent(place: object) -> bool:
@@ -143,9 +175,9 @@ class IdLookup:
         """Return the id that is equal to a name, or the only one that is written like it."""
         value = plain(name)
         if (type(value), value) in self._exact:
-            return value  # type: ignore[return-value]
+            return value
         ids = self._alike.get(folded(value), [])
-        return ids[0] if len(ids) == 1 else None  # type: ignore[return-value]
+        return ids[0] if len(ids) == 1 else None
 
 
 def nearest_ids(name: Hashable, ids: pd.Index, count: int = 3) -> list[object]:

@@ -34,7 +34,7 @@ __all__ = [
 
 MINUS = "−"
 _MOST = 7  # decimals; smaller numbers are powers of ten
-_SIGNED = re.compile(r"(?<![\w.)\]])-(?=[\d.])")
+_SIGNED = re.compile(r"(?<![\w.)\]])-(?=[\d.∞])")
 _POWER = re.compile(r"(?<=\d)e([+-])0*(\d+)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _P_NAMES = frozenset(["p", "p_value", "p-value", "p_adjusted", "pseudo_p"])
@@ -62,7 +62,7 @@ def fixed(value: float, places: int | None) -> str:
         return text.removeprefix("-")
     if text.strip("-0.,"):
         return text
-    return significant(value, 1 if _places_of(value, 1) <= _MOST else 2)
+    return significant(value, 1 if _places_of(value, 2) <= _MOST else 2)
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -85,6 +85,14 @@ def _places_of(value: float, digits: int) -> int:
     """Return the decimals with which a number has so many significant digits; negative for tens."""
     exponent = int(f"{abs(value):.{digits - 1}e}".partition("e")[2])
     return digits - 1 - exponent
+
+
+def _places_kept(value: float, digits: int) -> int:
+    """Return the decimals at which a number shows so many digits: 0.00099 shows two as 0.0010."""
+    places = _places_of(value, digits)
+    fewer = max(places - 1, 0)
+    shown = int(f"{abs(value):.{fewer}f}".replace(".", ""))
+    return fewer if shown >= 10 ** (digits - 1) else places
 
 
 def places_for(
@@ -130,9 +138,9 @@ def places_for(
     # A value that is noise needs one digit only, however small it is.
     noise = 0.05 * min(spreads, default=0.0)
     for size in sizes:
-        wanted = max(wanted, _places_of(size, keep if size >= noise else 1))
+        wanted = max(wanted, _places_kept(size, keep if size >= noise else 1))
     for spread in spreads:
-        wanted = max(wanted, _places_of(spread, keep))
+        wanted = max(wanted, _places_kept(spread, keep))
     limit = max(_MOST, digits)
     if wanted > limit and largest < 10.0 ** (keep - limit):
         return None
@@ -178,7 +186,8 @@ def criterion_text(value: float) -> str:
     >>> criterion_text(-11035.347), criterion_text(float("nan"))
     ('-11,035.3', '')
     """
-    return "" if pd.isna(value) else fixed(float(value), 1).replace("-0.0", "0.0")
+    text = "" if pd.isna(value) else f"{float(value):,.1f}"
+    return "0.0" if text == "-0.0" else text
 
 
 def interval_texts(*values: float, digits: int = 3) -> list[str]:

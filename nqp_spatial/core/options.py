@@ -654,6 +654,8 @@ def _weights_rule(is_own: Callable[[Any], bool]) -> Rule:
 
 
 def _panel_advice(value: object) -> str:
+    if _is_named(value, "GeoDataFrame", "geopandas"):
+        return "make one with SpatialPanel(gdf, unit=..., period=...), which takes its geometry"
     if isinstance(value, pd.DataFrame):
         return "make one with SpatialPanel(frame, unit=..., period=...)"
     return "was it meant for another argument?"

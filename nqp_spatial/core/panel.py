@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.aliases import without_places
+from nqp_spatial.core.aliases import with_one_name
 from nqp_spatial.core.balancing import (
     BalanceMethod,
     balancing_choices,
@@ -79,7 +79,8 @@ class SpatialPanel(Displayed):
     aliases : mapping, optional
         Name or code on the map by id of the frame, for ids that differ:
         ``{"id in the frame": "name or code on the map"}``. None or "" leave a unit out that is not
-        on the map, with a note.
+        on the map, with a note. The id of another unit of the frame joins the two, as one unit
+        that changed its name.
 
     Attributes
     ----------
@@ -158,14 +159,14 @@ class SpatialPanel(Displayed):
         labels: Mapping[str, str] | None = None,
         balanced: bool = True,
         extra_shapes: Literal["error", "drop"] = "error",
-        aliases: Mapping[Hashable, Hashable] | None = None,
+        aliases: Mapping[Any, Hashable] | None = None,
     ) -> None:
         if isinstance(geometry, str):
             require_shipped(geometry)
         frame, active = without_shapes(with_key_columns(frame, unit, period), unit)
         data, notes = keyed(frame, unit, period)
-        data, names, omitted = without_places(data, aliases or {})
-        notes += [omitted] if omitted else []
+        data, names, renamed = with_one_name(data, aliases or {})
+        notes += renamed
         if balanced:
             require_balanced(data)
         if active is not None and geometry is not None:

@@ -146,7 +146,7 @@ def _on_map(units: pd.Index, theirs: pd.Index, aliases: Aliases, notes: list[str
             f"several units are one shape of the map: {', '.join(pairs[:10])}; correct aliases="
         )
     pairs = [f"{plain(unit)} = {plain(targets[unit])}" for unit in renamed]
-    notes.append(t("aliases: {pairs}", pairs=", ".join(pairs)))
+    notes.append(t("aliases: {pairs}", pairs=listed(pairs, 12)))
     return pd.Index(targets.infer_objects())
 
 

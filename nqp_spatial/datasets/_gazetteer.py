@@ -127,6 +127,8 @@ class Gazetteer:
         """Return the units most similar to a place, or those that it was merged into, and how."""
         remark, parts = _merged(text)
         known = tuple(code for code in parts if code in self.units.index)
+        if not known and not self.provincial and text in set(self.units["province_zh"]):
+            return (), "a province"
         return (known, remark) if known else (self._nearest(text), "")
 
     def _by_code(self, digits: str) -> PlaceMatch:
@@ -253,7 +255,7 @@ def _table(names: pd.Series) -> Table:
     """Return codes by name."""
     table: Table = {}
     for code, name in names.items():
-        table.setdefault(name, []).append(int(code))  # type: ignore[call-overload]
+        table.setdefault(name, []).append(int(code))
     return table
 
 

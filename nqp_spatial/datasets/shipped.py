@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nqp_spatial.core.aliases import Aliases, targets_of
-from nqp_spatial.core.text import Message, join, label, t
+from nqp_spatial.core.text import Message, join, label, listed, t
 from nqp_spatial.datasets._gazetteer import Gazetteer, PlaceMatch, gazetteer
 from nqp_spatial.datasets.china import china_prefectures, china_provinces
 from nqp_spatial.datasets.matching import nearest_units
@@ -165,7 +165,11 @@ def shapes_of_units(
                 f"it is like {sample(units, 3)}"
             )
     if repeated := match.repeated_words():
-        faults.append(f"{_shortened(repeated)}; keep one row per period for each region")
+        other, second = (plain(unit) for unit in match.repeated.index[:2])
+        faults.append(
+            f"{_shortened(repeated)}; keep one row per period for each region. A unit that changed "
+            f"its name within the sample is joined by aliases={{{other!r}: {second!r}}}"
+        )
     if faults:
         raise UnmatchedIdsError("; ".join(faults))
     shapes = _shapes(name).loc[match.frame["code"].astype("int64")].reset_index()
@@ -201,5 +205,4 @@ def _shortened(words: list[str], count: int = 12) -> str:
 
 
 def _pairs(rows: pd.DataFrame) -> str:
-    pairs = [f"{plain(unit)} = {name}" for unit, name in rows["name_zh"].items()]
-    return _shortened(pairs)
+    return listed([f"{plain(unit)} = {name}" for unit, name in rows["name_zh"].items()], 12)

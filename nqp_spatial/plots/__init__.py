@@ -35,6 +35,7 @@ from nqp_spatial.plots.charts import (
     transitions,
     weights_matrix,
 )
+from nqp_spatial.plots.explorer import explore
 from nqp_spatial.plots.maps import (
     centre_path,
     choropleth,
@@ -66,6 +67,7 @@ __all__ = [
     "effects_at",
     "effects_matrix",
     "estimates",
+    "explore",
     "inclusion",
     "index_weights",
     "join_counts",

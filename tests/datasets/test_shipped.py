@@ -38,6 +38,7 @@ def test_ids_stay_and_shapes_are_those_of_the_units():
     with language("zh"):
         assert translate(panel.notes[0]).startswith("6 个地区中有 6 个已与地图 china-prefectures")
         assert "按旧名 1 个" in translate(panel.notes[0])
+        assert translate(panel.notes[1]) == "旧名与旧代码：襄樊市 = 襄阳市"
 
 
 @pytest.mark.parametrize(
@@ -82,12 +83,13 @@ def test_a_wrong_map_names_the_right_ones(name, tmp_path):
 
 
 def test_all_that_does_not_match_is_named_with_the_nearest():
-    places = ["杭州", "宁播", "吉林", "巢湖市", "莱芜", "朝阳", "Suzhou"]
+    places = ["杭州", "宁播", "吉林", "巢湖市", "莱芜", "朝阳", "Suzhou", "广东省"]
     with pytest.raises(UnmatchedIdsError) as caught:
         panel_of(places)
     message = str(caught.value)
     for words in (
-        "5 of 7 units are not on the map",
+        "6 of 8 units are not on the map",
+        "'广东省' (a province)",
         "'宁播' (nearest: 宁波市",
         "'吉林' (ambiguous: 吉林市)",
         "'Suzhou' (ambiguous: 苏州市, 宿州市)",
@@ -132,11 +134,12 @@ def test_aliases_of_a_map_of_ones_own():
     )
     assert panel.geometry.geometry["x"].equals(points[2])
     assert panel.units.tolist() == ["a", "b", "x"]
-    assert panel.notes == ("aliases: x = c", "left out 1 geometries without data: 'x'")
+    assert panel.notes == ("aliases: x = c", "left out 1 geometries without data: x")
     for aliases, words in (
         ({"z": "c"}, "no unit of the table: 'z'"),
         ({"x": "q"}, "'x' is 'q' on the map, which has no such id"),
-        ({"x": "a"}, "several units are one shape of the map: 'a' = 'a', 'x' = 'a'"),
+        ({"x": "a"}, "make one unit of several that have the same periods"),
+        ({"x": "c", "b": "c"}, "several units are one shape of the map: 'b' = 'c', 'x' = 'c'"),
     ):
         with pytest.raises(UnmatchedIdsError, match=words):
             nq.SpatialPanel(frame, unit="id", geometry=shapes, aliases=aliases)
@@ -158,7 +161,7 @@ def test_an_empty_alias_leaves_a_unit_out_with_a_note():
         panel = nq.SpatialPanel(frame, aliases={"巢湖市": nowhere}, **options)
         assert panel.units.tolist() == ["宁波", "杭州"]
         assert panel.notes[0] == (
-            "left out 1 units that aliases declare not to be on the map: '巢湖市'"
+            "left out 1 units that aliases declare not to be on the map: 巢湖市"
         )
     with pytest.raises(UnmatchedIdsError, match="leave out every unit"):
         nq.SpatialPanel(frame, aliases=dict.fromkeys(["杭州", "巢湖市", "宁波"]), **options)

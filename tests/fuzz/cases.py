@@ -135,6 +135,7 @@ STATED = (
     ("convergence.clubs", r"membership|before", "of a unit in no club"),
     ("esda.lisa", r"lag|local_i|p_value", "of units without neighbours, which a note names"),
     ("spillovers.distance_decay", r"profile", "at powers for which the model has no maximum"),
+    ("plots.explore", r"values|view", "of units without data, which are grey and have no point"),
     ("composite.index", r"spec", "of an option that is written down as it was passed"),
     ("LogDet", r"", "of a rho that is NaN"),
     ("diagnostics", r"table|exponent", "of tests that do not apply, with the reason"),

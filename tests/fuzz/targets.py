@@ -213,6 +213,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.effects_at": lambda w: _call(w.effects_at),
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
     "plots.estimates": lambda w: _call(w.effects),
+    "plots.explore": lambda w: _call(w.panel, weights=w.weights, variables=["x1", "region"]),
     "plots.index_weights": lambda w: _call(w.index),
     "plots.kernel_contour": lambda w: _call(w.kernel),
     "plots.kernel_surface": lambda w: _call(w.kernel),

@@ -76,4 +76,4 @@ def test_least_squares_and_nothing_to_explain(states, tmp_path):
     path = tmp_path / "table.html"
     nq.report.regression_table({"SAR": pure, "OLS": res}, path)
     text = path.read_text(encoding="utf-8")
-    assert "R<sup>2</sup></th>" in text and "corr²" in text and ">nan<" not in text
+    assert ">R²</th>" in text and "corr²" in text and ">nan<" not in text

@@ -52,6 +52,7 @@ def text_of(path):
         text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", path.read_text("utf-8"), flags=re.DOTALL)
     else:
         text = path.read_text(encoding="utf-8").replace("\\", "").replace("$", "")
+        text = text.replace("{<}", "<")
     return " ".join(text.replace("&lt;", "<").replace("&gt;", ">").split())
 
 

@@ -381,7 +381,7 @@ def test_check_finds_gaps_and_what_cannot_be_logged(files):
     assert 'balance = "drop-units" (leaves 46 of 48 units)' in failures
     assert "lgsp is not positive in" in failures
     (files / "logs.toml").write_text(text.replace('"gaps.csv"', '"gaps.csv"\nlogs = ["lgsp"]'))
-    assert "'log_lgsp' is undefined" in "\n".join(levels(check(files / "logs.toml"), "fails"))
+    assert "lgsp is not positive in" in "\n".join(levels(check(files / "logs.toml"), "fails"))
 
 
 def test_starter_reads_back_and_names_every_key(files):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nqp_spatial.core.aliases import IdLookup, is_absent, nearest_ids, unknown_aliases
+from nqp_spatial.core.aliases import IdLookup, is_absent, unknown_aliases
 from nqp_spatial.datasets.shipped import MapMatch, match_units
 from nqp_spatial.errors import NqpError, plain, sample
 from nqp_spatial.report.study._findings import Finding, alias_lines, in_settings
-from nqp_spatial.report.study._map_guess import best_match
+from nqp_spatial.report.study._map_guess import alias_proposals, best_match, one_name
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.files import ids_of_map, map_of
 
@@ -79,24 +79,42 @@ def _shipped(settings: StudyConfig, units: pd.Index, frame: pd.DataFrame | None)
     except NqpError as error:
         return [*findings, Finding("fails", "aliases", in_settings(error))]
     lookup = IdLookup(units)
-    absent = [lookup.like(key) for key, place in aliases.items() if is_absent(place)]
+    absent = [
+        lookup.like(key)
+        for key, place in aliases.items()
+        if is_absent(place) or lookup.like(place) not in (None, lookup.like(key))
+    ]
     match = MapMatch(name, match.frame.drop(index=absent))
     unmatched = match.unmatched
     if len(unmatched) and 2 * len(unmatched) > len(match.frame):
         return [*findings, _wrong_column(settings, match, frame)]
     if len(unmatched):
         findings.append(_not_on_map(match, data.unit))
-    if len(match.repeated):
-        keys = [str(plain(unit)) for unit in match.repeated.index[1:2]]
-        findings.append(Finding(
-            "fails", "map",
-            f"{', '.join(match.repeated_words()[:8])}: a region has one row per {data.period}; "
-            "correct the table, or leave one of them out under [data.aliases]: "
-            f"{alias_lines(dict.fromkeys(keys, ''))}",
-        ))  # fmt: skip
+    if len(match.repeated) and frame is not None:
+        findings.append(_repeated(settings, match, frame))
     fine = not any(finding.level == "fails" for finding in findings)
     words = "; ".join(str(note) for note in match.notes())
     return [*findings, Finding("ok", "map", words)] if fine else findings
+
+
+def _repeated(settings: StudyConfig, match: MapMatch, frame: pd.DataFrame) -> Finding:
+    """Return the finding on units that are one region: one that was renamed, or a mistake."""
+    unit, period = settings.data.unit, settings.data.period
+    rows = frame[frame[unit].isin(match.repeated.index)]
+    words = ", ".join(match.repeated_words()[:8])
+    codes = rows[unit].map(match.frame["code"])
+    if period in rows and not pd.DataFrame({"c": codes, "p": rows[period]}).duplicated().any():
+        lines = one_name(match, rows.groupby(unit)[period].max())
+        return Finding(
+            "fails", "map", f"{words}, in different periods: if it is one unit that was renamed, "
+            f"join them under [data.aliases]: {alias_lines(lines)}",
+        )  # fmt: skip
+    keys = [str(plain(unit)) for unit in match.repeated.index[1:2]]
+    return Finding(
+        "fails", "map",
+        f"{words}: a region has one row per {period}; correct the table, or leave one of them out "
+        f"under [data.aliases]: {alias_lines(dict.fromkeys(keys, ''))}",
+    )  # fmt: skip
 
 
 def _not_on_map(match: MapMatch, unit: str) -> Finding:
@@ -202,10 +220,8 @@ def _absent(
         return [Finding(
             "fails", "map", f"{head}; {known}; write the ids of table and map alike{advice}"
         )]  # fmt: skip
-    lines = {}
-    for unit, place in list(absent.items())[:12]:
-        near = nearest_ids(place, theirs, 1)
-        lines[str(unit)] = str(near[0]) if near else ""
+    near = alias_proposals(list(absent.values())[:12], theirs)
+    lines = {str(unit): near[str(place)] for unit, place in list(absent.items())[:12]}
     return [Finding(
         "fails", "map",
         f"{head}; write under [data.aliases]: {alias_lines(lines)}"

@@ -5,22 +5,23 @@ from __future__ import annotations
 import pandas as pd
 
 from nqp_spatial.core.aliases import IdLookup, is_absent
+from nqp_spatial.core.ids import folded
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.errors import NqpError, plain, sample
+from nqp_spatial.errors import NqpError, sample
 from nqp_spatial.report.study._findings import Finding, Level, in_settings
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.steps import every_step
 
-__all__ = ["check_groups", "check_periods", "check_sizes", "check_values", "complete_panel"]
+__all__ = ["check_groups", "check_periods", "check_sizes", "check_values", "draft_panel"]
 
 
-def complete_panel(
+def draft_panel(
     settings: StudyConfig, frame: pd.DataFrame
 ) -> tuple[SpatialPanel | None, list[Finding]]:
-    """Return the panel without a map and without gaps, as far as it can be made, and findings.
+    """Return the panel without a map, balanced as the settings have it, and findings.
 
-    If gaps are not closed by [data] balance, the panel has the units without gaps, so that the
-    values can be checked in the same run.
+    If gaps are not closed by [data] balance, the panel has them, so that the values can be checked
+    in the same run.
     """
     data = settings.data
     if data.unit not in frame or data.period not in frame or frame.empty:
@@ -28,13 +29,14 @@ def complete_panel(
     if twice := _repeated(settings, frame):
         return None, twice
     try:
-        panel = SpatialPanel(frame, unit=data.unit, period=data.period, balanced=False)
+        panel = SpatialPanel(
+            _under_one_name(settings, frame), unit=data.unit, period=data.period, balanced=False
+        )
     except NqpError as error:
         return None, [Finding("fails", "data", in_settings(error))]
     try:
         if data.periods:
             panel = panel.select(periods=data.periods)
-        panel = _on_map(settings, panel)
     except NqpError as error:
         return None, [Finding("fails", "data", f"[data] periods: {in_settings(error)}")]
     used = [name for name in settings.columns if name in panel.frame]
@@ -55,12 +57,21 @@ def _repeated(settings: StudyConfig, frame: pd.DataFrame) -> list[Finding]:
     )]  # fmt: skip
 
 
-def _on_map(settings: StudyConfig, panel: SpatialPanel) -> SpatialPanel:
-    """Return the panel without the units that aliases leave out."""
-    lookup = IdLookup(panel.units)
-    absent = [lookup.like(key) for key, place in settings.data.aliases.items() if is_absent(place)]
-    rest = [unit for unit in map(plain, panel.units) if unit not in absent]
-    return panel if not rest or len(rest) == panel.n_units else panel.select(units=rest)
+def _under_one_name(settings: StudyConfig, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table without units that aliases leave out, and with those that they join."""
+    unit, lookup = (
+        settings.data.unit,
+        IdLookup(pd.Index(frame[settings.data.unit].dropna().unique())),
+    )
+    absent, names = [], {}
+    for key, place in settings.data.aliases.items():
+        id_, other = lookup.like(key), lookup.like(place)
+        if is_absent(place):
+            absent.append(id_)
+        elif id_ is not None and other is not None and other != id_:
+            names[id_] = other
+    rest = frame[~frame[unit].isin([id_ for id_ in absent if id_ is not None])]
+    return rest.assign(**{unit: rest[unit].replace(names)}) if names and len(rest) else rest
 
 
 def _closed(
@@ -86,11 +97,7 @@ def _closed(
         )
         words = f'[data] balance = "{how}": {balanced.notes[-1]}; {left_over}'
         return balanced, [Finding("warning", "data", words)]
-    finding = Finding("fails", "data", f"{_gaps_words(settings, panel, used, gaps)}")
-    try:
-        return panel.balance(how="drop-units", columns=used), [finding]
-    except NqpError:
-        return None, [finding]
+    return panel, [Finding("fails", "data", _gaps_words(settings, panel, used, gaps))]
 
 
 def _gaps_words(
@@ -119,6 +126,7 @@ def _gaps_words(
         fills = "fills them all from the periods around them"
     except NqpError:
         fills = "cannot fill those at the ends of a series"
+    parts += [f"are some one unit written in two ways? {twins}"] if (twins := _twins(panel)) else []
     return (
         f"{'; '.join(parts)}; in all {len(units)} of {panel.n_units} units have gaps in the "
         f'columns used: {sample(units, 8)}; set [data] balance = "drop-units" (leaves '
@@ -128,16 +136,23 @@ def _gaps_words(
     )
 
 
+def _twins(panel: SpatialPanel) -> str:
+    """Return ids that differ only by blanks, full-width signs or capitals."""
+    forms = pd.Series([folded(unit) for unit in panel.units], index=panel.units)
+    twins = forms.index[forms.duplicated(keep=False).to_numpy()]
+    return sample(twins, 6) if len(twins) else ""
+
+
 def check_values(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
     """Return columns that are not numeric, and values that a step cannot use."""
     outcome, logs = settings.outcome.variable, settings.data.logs
     numeric = dict.fromkeys([*logs, *settings.indicators, *([outcome] if outcome else [])])
     findings = []
     for name in numeric:
-        if name not in panel.frame or panel.frame[name].isna().any():
+        if name not in panel.frame:
             continue
         try:
-            values = pd.Series(panel.values(name).ravel(), panel.frame.index)
+            values = _numbers(panel, name)
         except NqpError as error:
             findings.append(Finding("fails", "columns", in_settings(error)))
             continue
@@ -158,6 +173,15 @@ def check_values(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
     return findings + _texts(panel, [name for name in settings.columns if name not in numeric])
 
 
+def _numbers(panel: SpatialPanel, name: str) -> pd.Series:
+    """Return the numbers of a column that are there; raise `DomainError` where they are none."""
+    panel.require_numeric([name])
+    cells = panel.frame[name]
+    if panel.is_balanced and not cells.isna().any():
+        return pd.Series(panel.values(name).ravel(), cells.index)
+    return cells.dropna().astype(float)
+
+
 def _texts(panel: SpatialPanel, names: list[str]) -> list[Finding]:
     """Return columns of numbers written as text, which would be categories in a formula."""
     findings = []
@@ -176,7 +200,7 @@ def check_groups(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
     findings = []
     for key in ("region", "province", "centre"):
         name = settings.groupings.get(key)
-        if not name or name not in panel.frame or panel.frame[name].isna().any():
+        if not name or name not in panel.frame:
             continue
         of_unit = panel.frame[name].groupby("unit").nunique()
         if (of_unit > 1).any():

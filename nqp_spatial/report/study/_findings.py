@@ -19,7 +19,7 @@ __all__ = ["Finding", "Findings", "alias_lines", "in_settings", "toml_text"]
 # Terms that differ between Python and a settings file.
 _IN_SETTINGS = (
     ("pass balanced=False and then choose panel", "set panel"),
-    ("use panel.select(...), or, with columns=[...], panel", "set panel"),
+    (r"use panel\.select\(\.\.\.\), or, with columns=\[\.\.\.\], panel", "set panel"),
     (r"panel\.balance\(how='([^']*)'\)", r'[data] balance = "\1"'),
     (r"panel\.balance\([^)]*\)", "[data] balance"),
     (r"; pass columns=\[\.\.\.\] to count those of some columns only", ""),
@@ -29,6 +29,7 @@ _IN_SETTINGS = (
         r"\bor name them in aliases=(?!\{)",
         'or write under [data.aliases]: "name" = "id on the map"',
     ),
+    (r"\bname the numeric columns in columns=", "choose another [data] balance"),
     (r"\bunit= must be", "[data] unit must name"),
     (r"aliases=\{unit: None\}", '[data.aliases] "unit" = ""'),
     (r"\baliases= ?", "[data.aliases] "),
@@ -40,6 +41,7 @@ _IN_SETTINGS = (
         r"\b(encoding|sheet_name|extra_shapes|geometry_unit|geometry_encoding|labels|geometry)=",
         r"[data] \1",
     ),
+    (r"pass detrend=None, or a larger smoothing", 'set [clubs] detrend = "none"'),
     (r"\bislands='([^']*)'", r'[weights] islands = "\1"'),
     (r"\b(islands|cutoff_km|power|k)=", r"[weights] \1 = "),
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
+from nqp_spatial.core.aliases import nearest_ids
 from nqp_spatial.core.shipped_maps import SHIPPED_MAPS
+from nqp_spatial.datasets._gazetteer import gazetteer
 from nqp_spatial.datasets.shipped import MapMatch, match_units
+from nqp_spatial.errors import plain
 
-__all__ = ["Proposal", "are_codes", "best_match"]
+__all__ = ["Proposal", "alias_proposals", "are_codes", "best_match", "one_name"]
 
 _MOST = 3000  # ids; China has 2 800 counties
 
@@ -49,7 +52,7 @@ def best_match(
             continue
         for name in maps:
             match = match_units(name, ids, {}, similar=0)
-            if 2 * match.n_matched > len(ids) and not len(match.repeated):
+            if 2 * match.n_matched > len(ids):
                 proposals.append((match.n_matched, _are_texts(frame[column]), column, name))
     if not proposals:
         return None
@@ -57,6 +60,51 @@ def best_match(
     _, _, column, name = max(proposals, key=lambda proposal: proposal[:2])
     ids = pd.Index(frame[column].dropna().drop_duplicates())
     return Proposal(str(column), match_units(name, ids, {}))
+
+
+def one_name(match: MapMatch, last: pd.Series) -> dict[str, str]:
+    """Return aliases that join the names of one region, under the name of its last period.
+
+    Parameters
+    ----------
+    match : MapMatch
+    last : Series
+        The last period of each unit.
+    """
+    lines: dict[str, str] = {}
+    for _, rows in match.repeated.groupby("code"):
+        names = sorted(rows.index, key=lambda unit: last[unit])
+        lines |= {str(plain(unit)): str(plain(names[-1])) for unit in names[:-1]}
+    return lines
+
+
+def alias_proposals(places: Iterable[Hashable], theirs: pd.Index) -> dict[str, str]:
+    """Return for each place the id of a map that is probably meant, or "".
+
+    Parameters
+    ----------
+    places : iterable
+        Ids that are not on the map.
+    theirs : Index
+        Ids of the map: the one that is the same Chinese prefecture, or else is written most alike.
+
+    Examples
+    --------
+    >>> alias_proposals(["延边州", "Berlim"], pd.Index(["延边朝鲜族自治州", "Berlin", "Bern"]))
+    {'延边州': '延边朝鲜族自治州', 'Berlim': 'Berlin'}
+    """
+    asked, names = list(places), gazetteer("prefectures")
+
+    def codes(ids: list[Hashable]) -> list[int | None]:
+        return [match.code for match in names.match(ids, [None] * len(ids), similar=0)]
+
+    known = list(theirs) if len(theirs) <= _MOST else []
+    by_code = dict(zip(codes(known), known, strict=True))
+    proposals = {}
+    for place, code in zip(asked, codes(asked), strict=True):
+        near = [by_code[code]] if code and code in by_code else nearest_ids(place, theirs, 1)
+        proposals[str(plain(place))] = str(plain(near[0])) if near else ""
+    return proposals
 
 
 def _are_texts(values: pd.Series) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from nqp_spatial.report.study._check_panel import (
     check_periods,
     check_sizes,
     check_values,
-    complete_panel,
+    draft_panel,
 )
 from nqp_spatial.report.study._findings import Finding, Findings, in_settings
 from nqp_spatial.report.study.config import StudyConfig, config_and_faults
 from nqp_spatial.report.study.runner import run_setup
 from nqp_spatial.report.study.starter import starter
 from nqp_spatial.report.study.step import setup_code
+from nqp_spatial.report.study.steps import every_step
 
 __all__ = ["Finding", "Findings", "check", "starter"]
 
@@ -88,13 +90,15 @@ def _of_data(settings: StudyConfig, *, has_faults: bool) -> list[Finding]:
     if "[weights] path" not in paths:
         findings += check_weights_file(settings)
     if frame is not None:
-        panel, words = complete_panel(settings, frame)
+        panel, words = draft_panel(settings, frame)
         findings += words
     if panel is not None:
         findings += _of_panel(settings, panel)
     if has_faults or any(finding.level == "fails" for finding in findings):
         return findings
-    return [*findings, *_of_study(settings)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the study shows them
+        return [*findings, *_of_study(settings)]
 
 
 def _is_refused(settings: StudyConfig) -> bool:
@@ -123,24 +127,52 @@ def _of_study(settings: StudyConfig) -> list[Finding]:
     findings = [Finding("ok", "data", repr(panel)), Finding("ok", "weights", repr(w))]
     if len(w.islands):
         findings.append(Finding("warning", "weights", f"no neighbours: {sample(w.islands)}"))
-    return findings + _models(settings, panel, w)
+    try:
+        panel = _with_index(settings, panel)
+    except Exception as error:
+        return [*findings, Finding("fails", "index", in_settings(error))]
+    return [*findings, *_clubs(settings, panel), *_model(settings, panel, w)]
 
 
-def _models(settings: StudyConfig, panel: Any, w: Any) -> list[Finding]:
+def _with_index(settings: StudyConfig, panel: SpatialPanel) -> SpatialPanel:
     from nqp_spatial.composite import index
+
+    if not settings.index.indicators:
+        return panel
+    composite = index(panel, settings.index.indicators, weighting=settings.index.weighting)
+    return panel.assign(**{settings.index.name: composite.scores})
+
+
+def _clubs(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
+    """Return why the log-t test of the step on convergence would fail, if it would."""
+    from nqp_spatial.convergence import log_t
+
+    steps = {step.name: step for step in every_step(settings)}
+    step, clubs = steps["convergence"], settings.clubs
+    if step.skip_reason or panel.n_periods < step.periods:
+        return []
+    try:
+        log_t(
+            panel, settings.outcome_name, discard=clubs.discard, logs=settings.outcome.logs,
+            detrend=None if clubs.detrend == "none" else clubs.detrend,
+        )  # fmt: skip
+    except Exception as error:
+        words = f'the step would fail: {in_settings(error)}; or set [study] skip = ["convergence"]'
+        return [Finding("warning", "convergence", words)]
+    return []
+
+
+def _model(settings: StudyConfig, panel: SpatialPanel, w: Any) -> list[Finding]:
     from nqp_spatial.regression import fit
 
     model = settings.model
+    if not model.formula:
+        return [Finding("ok", "model", "no formula: no model")]
     try:
-        if settings.index.indicators:
-            composite = index(panel, settings.index.indicators, weighting=settings.index.weighting)
-            panel = panel.assign(**{settings.index.name: composite.scores})
-        if not model.formula:
-            return [Finding("ok", "model", "no formula: no model")]
         result = fit(
             model.formula, panel, w, model=model.model, effects=model.effects, **model.inference
         )
     except Exception as error:
         words = re.sub(_OF_MODEL, r"[model] \1 = ", str(error))
-        return [Finding("fails", "index or model", in_settings(error, words))]
+        return [Finding("fails", "model", in_settings(error, words))]
     return [Finding("ok", "model", f"{model.formula}, {result.nobs:,} observations")]

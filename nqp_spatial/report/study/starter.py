@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from pydantic.fields import FieldInfo
 
-from nqp_spatial.core.aliases import nearest_ids
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.shipped_maps import SHIPPED_MAPS, require_shipped, shipped_words
 from nqp_spatial.errors import NqpError, OptionError, PanelError, plain, sample
@@ -21,7 +20,7 @@ from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.report._texts import visible
 from nqp_spatial.report.study._faults import choices_of
 from nqp_spatial.report.study._findings import toml_text
-from nqp_spatial.report.study._map_guess import are_codes, best_match
+from nqp_spatial.report.study._map_guess import alias_proposals, are_codes, best_match, one_name
 from nqp_spatial.report.study.config import TABLES
 from nqp_spatial.report.study.files import ids_of_map, map_of, table_of
 
@@ -88,7 +87,7 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
             )
     else:
         shapes, encoding = _map(Path(geometry), frame)
-        unit = _guess_unit(frame, period, [str(name) for name in shapes.columns])
+        unit = _unit_on_map(frame, period, shapes)
         guesses["data", "geometry"] = _relative(Path(geometry), folder)
         guesses |= {("data", "geometry_encoding"): encoding} if encoding else {}
         place = _columns_of_map(shapes, unit, frame[unit], Path(geometry).name)
@@ -140,6 +139,9 @@ def _shipped(frame: pd.DataFrame, period: str, name: str | None) -> tuple[str, _
     if absent := match.unmatched_words():
         notes.append(f"Not on the map, see [data.aliases]: {', '.join(absent)}")
     lines = {str(plain(unit)): str(row["first"]) for unit, row in match.unmatched.iterrows()}
+    if len(match.repeated):
+        notes.append(f"One region under several names: {', '.join(match.repeated_words()[:12])}")
+        lines |= one_name(match, frame.groupby(proposal.column)[period].max())
     return proposal.column, _Placed(guesses, notes, lines)
 
 
@@ -273,9 +275,20 @@ def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
     if not best:
         raise OptionError(
             f"no column of unit ids can be made out: none has each value once a {period}; check "
-            "for rows that occur twice"
+            "for rows that occur twice, and for cells without an id"
         )
     return best[0]
+
+
+def _unit_on_map(frame: pd.DataFrame, period: str, shapes: Any) -> str:
+    """Return the column of ids of which most are on a map."""
+    first = _guess_unit(frame, period, [str(name) for name in shapes.columns])
+    columns = [first, *(name for name in _unit_columns(frame, period) if name != first)]
+    lacking = {}
+    for name in columns:
+        column, absent = ids_of_map(shapes, name, frame[name])
+        lacking[name] = len(absent) / frame[name].nunique() if column else 1.0
+    return min(columns, key=lambda name: lacking[name])  # the first of equals
 
 
 def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> _Placed:
@@ -293,8 +306,7 @@ def _columns_of_map(shapes: Any, unit: str, ids: pd.Series, name: str) -> _Place
             f"{sample(absent, 20)}"
         )
         theirs = pd.Index(shapes[column].dropna().drop_duplicates())
-        near = {text: nearest_ids(text, theirs, 1) for text in absent[:50]}
-        aliases = {text: str(ids[0]) if ids else "" for text, ids in near.items()}
+        aliases = alias_proposals(absent[:50], theirs)
     if set(shapes[column].map(str)) - set(ids.map(str)):
         guesses["data", "extra_shapes"] = "drop"
     return _Placed(guesses, notes, aliases)

@@ -59,11 +59,10 @@ class Columns:
         optional : bool
             As in `Selection.takes`.
         """
-        label = key[1]
         if name:
-            if not self.selection.takes(name, label, optional=optional):
+            if not self.selection.takes(name, optional=optional):
                 return
-            self._places.setdefault(key, (rank, self.selection.place(name, label)))
+            self._places.setdefault(key, (rank, self.selection.place(name)))
         self._cells.setdefault(key, {})[heading] = cell
 
     def frame(self) -> pd.DataFrame:

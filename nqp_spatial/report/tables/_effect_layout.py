@@ -16,13 +16,12 @@ from nqp_spatial.report.tables._effect_rows import (
     horizons_of,
     runs_note,
 )  # fmt: skip
-from nqp_spatial.report.tables._headings import shared_labels
+from nqp_spatial.report.tables._headings import names_columns, shared_labels
 from nqp_spatial.report.tables._model_rows import (
     coefficients,
     extra_cell,
     facts,
     is_regressor,
-    labels_of,
 )
 from nqp_spatial.report.tables._writers import TableFile
 from nqp_spatial.report.tables.journal_table import JournalTable
@@ -80,9 +79,11 @@ def effect_layout(
     described = facts(list(models.values()), columns.digits)
     first, spanned = columns.headings[0], set()
     alone = len(models) == 1
-    for (heading, model), texts in zip(models.items(), described, strict=True):
-        labels = labels_of(model, columns.selection.rename)
-        panel = translate(t("Effects")) if alone else heading
+    numbered = names_columns(about) and "(1)" not in models
+    for place, (heading, model) in enumerate(models.items()):
+        title = f"({place + 1}) {heading}" if numbered else heading
+        labels = {**model.labels, **columns.selection.rename}
+        panel = translate(t("Effects")) if alone else title
         put_effect_columns(columns, panel, impacts[heading], labels, headings, shared)
         below = translate(t("Model")) if alone else panel
         cells = _spatial_texts(columns, model, labels, shared)
@@ -91,7 +92,7 @@ def effect_layout(
             for name, values in extra.items()
             if heading in values
         }
-        for name, text in {**cells, **texts}.items():
+        for name, text in {**cells, **described[place]}.items():
             if text:
                 key: RowKey = (below, name)
                 columns.put(first, key, text)
@@ -107,7 +108,7 @@ def _spatial_texts(
     """Return the coefficients of lagged outcomes and errors, each with its error on one line."""
     texts = {}
     for name, words, cell, rank in coefficients(model, labels, shared):
-        if is_regressor(rank) or not columns.selection.takes(name, words, optional=False):
+        if is_regressor(rank) or not columns.selection.takes(name, optional=False):
             continue
         text = estimate_texts(
             [cell], columns.digits, statistic=columns.statistic, levels=columns.levels

@@ -44,8 +44,8 @@ def effect_estimates(
     """Yield name, label, kind of effect and estimate of the effects at one horizon."""
     frame = effects.frame
     horizons = set(frame["horizon"])
-    at = "static" if horizon == "short-run" and "short-run" not in horizons else horizon
-    for row in frame[frame["horizon"] == at].to_dict("records"):
+    source = "static" if horizon == "short-run" and "short-run" not in horizons else horizon
+    for row in frame[frame["horizon"] == source].to_dict("records"):
         name = str(row["variable"])
         words = row_label(name, labels, shared) + _stated(row, effects, labels)
         estimate = Estimate(row["estimate"], row["std_error"], row["p_value"])

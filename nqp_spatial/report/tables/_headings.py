@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
@@ -10,7 +11,7 @@ from nqp_spatial.core.text import Message, current_language, join, t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import EffectsResult, RegressionResult
 
-__all__ = ["by_heading", "row_label", "same_or_each", "shared_labels"]
+__all__ = ["by_heading", "names_columns", "row_label", "same_or_each", "shared_labels"]
 
 
 def by_heading(results: Any, kind: type) -> dict[str, Any]:
@@ -78,6 +79,17 @@ def _numbered(places: list[int], value: str) -> Message:
     ends = [[run[0]] if len(run) == 1 else [run[0], run[-1]] for run in runs]
     names = comma.join("–".join(brackets.format(place) for place in pair) for pair in ends)
     return t("{columns} {value}", columns=names, value=value or t("none"))
+
+
+def names_columns(sentences: Iterable[str]) -> bool:
+    """Return whether a sentence names columns by their numbers, as `same_or_each` does.
+
+    Examples
+    --------
+    >>> names_columns(["Model: (1) SAR; (2) SDM."]), names_columns(["Model: SDM."])
+    (True, False)
+    """
+    return any(re.search("[(（]1[)）]", sentence) for sentence in sentences)
 
 
 def shared_labels(results: Iterable[RegressionResult | EffectsResult]) -> set[str]:

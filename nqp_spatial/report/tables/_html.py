@@ -10,6 +10,7 @@ from nqp_spatial.report.tables._lines import Content, Line, is_number_cell
 
 __all__ = ["html_page", "html_table"]
 
+_LANGUAGES = {"en": "en", "zh": "zh-CN"}
 _STYLE = """
 .nqp-table{overflow-x:auto;max-width:100%}
 .nqp-table table{border-collapse:collapse;border:0;font-size:.92em;line-height:1.35;
@@ -21,6 +22,7 @@ _STYLE = """
 .nqp-table tbody th{text-align:left;font-weight:400;white-space:normal;min-width:9em;
  padding-left:0}
 .nqp-table tbody th.panel{font-style:italic;padding-top:.5em}
+.nqp-table:lang(zh) tbody th.panel{font-style:normal;font-weight:600}
 .nqp-table td.words{text-align:left;white-space:normal}
 .nqp-table thead tr:first-child th{border-top:2px solid}
 .nqp-table thead tr:last-child th{border-bottom:1px solid}
@@ -40,7 +42,7 @@ margin:1.5em}}</style></head>
 
 def html_page(content: Content, notes: str, title: str) -> str:
     """Return a page with the table; the parameters are those of `html_table`."""
-    lang = "zh-CN" if content.lang == "zh" else "en"
+    lang = _LANGUAGES[content.lang]
     body = html_table(content, notes)
     return _PAGE.format(lang=lang, title=escape(visible(title)), body=body)
 
@@ -65,7 +67,8 @@ def html_table(content: Content, notes: str) -> str:
     body = "".join(f"<tbody>{''.join(rows)}</tbody>" for rows in groups)
     foot = f'<td colspan="{count + 1}"><div class="notes">{_clean(notes)}</div></td>'
     return (
-        f'<div class="nqp-table"><style>{_STYLE}</style><table>{caption}{_head(content)}'
+        f'<div class="nqp-table" lang="{_LANGUAGES[content.lang]}"><style>{_STYLE}</style>'
+        f"<table>{caption}{_head(content)}"
         f"{body}<tfoot><tr>{foot}</tr></tfoot></table></div>"
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,15 +14,15 @@ from nqp_spatial.report.tables._lines import Content, Line, folded, is_number_ce
 __all__ = ["latex_table"]
 
 _TEXT_WIDTH, _TEXT_HEIGHT = 345.0, 530.0  # points, of LaTeX's article
-# Command, size of letters in points, half the space between columns in points.
+# Command, size of letters, width of a digit, half the space between columns, all in points.
 _SIZES = (
-    ("\\normalsize", 10, 6),
-    ("\\small", 9, 5),
-    ("\\footnotesize", 8, 4),
-    ("\\scriptsize", 7, 2),
+    ("\\normalsize", 10, 5.0, 6),
+    ("\\small", 9, 4.63, 5),
+    ("\\footnotesize", 8, 4.25, 4),
+    ("\\scriptsize", 7, 3.99, 2),
 )
-_LEADING = 1.1  # lines of Chinese text, which ctex sets further apart
-_HEADING = 14  # letters of a heading on one line
+_LEADING = 1.05  # lines of Chinese text, which ctex sets further apart
+_HEADINGS = (16, 8)  # letters of a heading on one line: at first, and where this is too wide
 _LABEL = 34  # letters of a label on one line
 _WORDS = 40  # letters of a column of words on one line
 _POWER = re.compile(r"(-?[\d.]+)e([+-]?\d+)")
@@ -31,19 +30,25 @@ _POWER = re.compile(r"(-?[\d.]+)e([+-]?\d+)")
 
 @dataclass(frozen=True)
 class _Column:
-    """A column: digits before and after the decimal point, or the width of its text."""
+    """A column: lines of its heading, digits before and after the point, width of its text.
 
-    left: int = 0
-    right: int = 0
+    Where there are standard errors, estimates are aligned at their points; facts of the model below
+    them are centred, because a column aligned for both would be too wide.
+    """
+
+    heading: tuple[str, ...]
+    before: int = 0
+    after: int = 0
     text: int = 0
     is_words: bool = False
+    has_errors: bool = False
 
     @property
     def width(self) -> float:
         """Width in digits."""
         if self.is_words:
             return float(min(self.text, _WORDS))
-        return float(max(self.left + self.right + 0.5, self.text))
+        return float(max(self.before + self.after + 0.5, self.text))
 
     @property
     def specification(self) -> str:
@@ -51,7 +56,7 @@ class _Column:
             if self.text <= _WORDS:
                 return "l"
             return f">{{\\raggedright\\arraybackslash}}p{{{_WORDS / 2:g}em}}"
-        return f"D{{.}}{{.}}{{{max(self.left, 1)}.{self.right}}}"
+        return f"D{{.}}{{.}}{{{max(self.before, 1)}.{self.after}}}"
 
 
 def latex_table(content: Content, notes: str, word: str, label: str = "") -> str:
@@ -67,10 +72,13 @@ def latex_table(content: Content, notes: str, word: str, label: str = "") -> str
     label : str
         For ``\ref``, if there is a caption.
     """
-    columns = [_column(content, k) for k in range(content.cells.shape[1])]
     longest = max((text_width(line.label) for line in content.lines() if line.cells), default=0)
-    size, gap, fits = _size(content, columns, min(longest, _LABEL))
-    rows = _head(content)
+    for heading in _HEADINGS:
+        columns = [_column(content, k, heading) for k in range(content.cells.shape[1])]
+        size, gap, fits = _size(content, columns, min(longest, _LABEL))
+        if size == _SIZES[0][0]:
+            break
+    rows = _head(content, columns)
     for place, line in enumerate(content.lines()):
         if place and line.starts:
             rows.append("\\addlinespace" if line.kind == "title" else "\\midrule")
@@ -133,43 +141,45 @@ def _size(content: Content, columns: list[_Column], side: int) -> tuple[str, int
     lines += 3 + text_width(content.notes) // 85
     leading = 1.2 * (_LEADING if content.lang == "zh" else 1.0)
     size, gap, is_narrow = "", 0, False
-    for size, points, gap in _SIZES:
-        width = 1.06 * digits * points / 2 + 2 * gap * (len(columns) + 1)
+    for size, points, digit, gap in _SIZES:
+        width = digits * digit + 2 * gap * (len(columns) + 1)
         is_narrow = width <= _TEXT_WIDTH
         if is_narrow and lines * leading * points <= _TEXT_HEIGHT:
             return size, gap, True
     return size, gap, is_narrow
 
 
-def _column(content: Content, k: int) -> _Column:
+def _column(content: Content, k: int, letters: int) -> _Column:
     """Return the space that the cells and the heading of a column need."""
     lines = [line for line in content.lines() if line.cells and not line.spans]
-    heading = max((text_width(part) for part in _broken(content.heads[-1][k])), default=0)
+    heading = content.heads[-1][k]
     if content.word_columns[k]:
         text = max((text_width(line.cells[k]) for line in lines), default=0)
-        return _Column(text=max(text, heading), is_words=True)
-    left, right, text = 0, 0, heading
-    for cell in (part for line in lines for part in line.cells[k].split("\n")):
-        if not is_number_cell(cell) or "e" in cell:
-            text = max(text, text_width(cell))
-            continue
-        bare = cell.rstrip("*")
-        stars = len(cell) - len(bare)
-        before, _, after = bare.partition(".")
-        left = max(left, len(before) + before.count("-"))  # a minus is as wide as two digits
-        right = max(right, len(after) + math.ceil(0.8 * stars))
-    return _Column(left, right, text)
+        return _Column((heading,), text=max(text, text_width(heading)), is_words=True)
+    digits, decimals, text = 0, 0, 0
+    has_errors = any("\n" in line.cells[k] for line in lines)
+    for parts in (line.cells[k].split("\n") for line in lines):
+        for part in parts:
+            if not _is_aligned(part, has_errors, len(parts)):
+                text = max(text, text_width(part))
+                continue
+            bare = part.rstrip("*")
+            before, _, after = bare.partition(".")
+            # A minus is wider than a digit, a comma narrower, a raised star nearly as wide.
+            width = len(before) + 0.6 * before.count("-") - 0.45 * before.count(",")
+            digits = max(digits, round(width))
+            decimals = max(decimals, len(after) + math.ceil(0.8 * (len(part) - len(bare))))
+    parts = folded(heading, max(letters, text, digits + decimals))
+    text = max([text, *(text_width(part) for part in parts)])
+    return _Column(tuple(parts), digits, decimals, text, has_errors=has_errors)
 
 
-def _broken(heading: str) -> list[str]:
-    """Return a heading on lines that are not much wider than numbers."""
-    if text_width(heading) <= _HEADING:
-        return [heading]
-    wide = text_width(heading) / len(heading)
-    return textwrap.wrap(heading, max(int(_HEADING / wide), 4), break_long_words=wide > 1.5) or [""]
+def _is_aligned(text: str, has_errors: bool, lines: int) -> bool:
+    """Return whether a line of a cell is aligned at its point."""
+    return is_number_cell(text) and "e" not in text and (lines > 1 or not has_errors)
 
 
-def _head(content: Content) -> list[str]:
+def _head(content: Content, columns: list[_Column]) -> list[str]:
     rows = []
     for names in content.heads[:-1]:
         cells, rules, start = [""], [], 2
@@ -181,12 +191,12 @@ def _head(content: Content) -> list[str]:
             start += count
         rows.append(" & ".join(cells) + " \\\\\n" + "".join(rules))
     cells = [""]
-    for name, is_words in zip(content.heads[-1], content.word_columns, strict=True):
-        parts = [tex(part) for part in _broken(name)]
+    for column in columns:
+        parts = [tex(part) for part in column.heading]
         inner = "\\\\".join(parts)
         if len(parts) > 1:
             inner = f"\\begin{{tabular}}[b]{{@{{}}c@{{}}}}{inner}\\end{{tabular}}"
-        cells.append(f"\\multicolumn{{1}}{{{'l' if is_words else 'c'}}}{{{inner}}}")
+        cells.append(f"\\multicolumn{{1}}{{{'l' if column.is_words else 'c'}}}{{{inner}}}")
     return [*rows, " & ".join(cells) + " \\\\", "\\midrule"]
 
 
@@ -208,7 +218,7 @@ def _rows(line: Line, columns: list[_Column]) -> list[str]:
     count = max(len(label), *map(len, parts))
     for k in range(count):
         cells = [
-            _cell(part[k] if k < len(part) else "", column)
+            _cell(part[k] if k < len(part) else "", column, len(part))
             for part, column in zip(parts, columns, strict=True)
         ]
         # Nothing may come between an estimate and its standard error at the end of a page.
@@ -217,16 +227,14 @@ def _rows(line: Line, columns: list[_Column]) -> list[str]:
     return rows
 
 
-def _cell(text: str, column: _Column) -> str:
+def _cell(text: str, column: _Column, lines: int) -> str:
     if not text:
         return ""
     if column.is_words:
         return tex(text)
-    if not is_number_cell(text):
-        return f"\\multicolumn{{1}}{{c}}{{{_text(text)}}}"
-    if "e" in text:
-        return f"\\multicolumn{{1}}{{c}}{{${_mathematics(text)}$}}"
-    return _mathematics(text)
+    if _is_aligned(text, column.has_errors, lines):
+        return _mathematics(text)
+    return f"\\multicolumn{{1}}{{c}}{{{_text(text)}}}"
 
 
 def _mathematics(text: str) -> str:

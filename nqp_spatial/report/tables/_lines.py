@@ -60,6 +60,8 @@ class Content:
         Panels whose title is not printed.
     spanned : collection of (panel, row)
         Rows whose first cell is for all columns.
+    is_numbered : bool
+        Whether columns have numbers below their headings, because the notes name them by these.
     """
 
     cells: pd.DataFrame
@@ -69,18 +71,22 @@ class Content:
     words: Collection[str] = ()
     untitled: Collection[str] = ()
     spanned: Collection[tuple[str, str]] = field(default_factory=frozenset)
+    is_numbered: bool = False
 
     @property
     def heads(self) -> list[list[str]]:
         """The headings by level, each with one text per column."""
         columns = self.cells.columns
-        levels = range(columns.nlevels)
-        return [[str(name) for name in columns.get_level_values(level)] for level in levels]
+        names = [list(map(str, columns.get_level_values(k))) for k in range(columns.nlevels)]
+        if self.is_numbered:
+            names[-1] = [f"{name}\n({k})" for k, name in enumerate(names[-1], start=1)]
+        return names
 
     @property
     def word_columns(self) -> list[bool]:
         """Whether each column is of words."""
-        return [name in self.words for name in self.heads[-1]]
+        names = self.cells.columns.get_level_values(self.cells.columns.nlevels - 1)
+        return [str(name) in self.words for name in names]
 
     def lines(self) -> Iterator[Line]:
         """Yield the rows, each panel after its title."""
@@ -147,6 +153,8 @@ def folded(text: str, width: int, indent: str = "", hang: str = "") -> list[str]
     >>> folded("one two three", 8), folded("人口密度", 4)
     (['one two', 'three'], ['人口', '密度'])
     """
+    if "\n" in text:
+        return [part for line in text.split("\n") for part in folded(line, width, indent, hang)]
     lines, line = [], indent
     # A Chinese character and the punctuation after it, or a word.
     pieces = re.findall(r"[\u2e80-\uffef][，。；：、）》”]*|[^\s\u2e80-\uffef]+|\s+", text)

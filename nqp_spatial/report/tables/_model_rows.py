@@ -13,23 +13,16 @@ from nqp_spatial.regression import RegressionResult
 from nqp_spatial.report.tables._cells import Estimate, number
 from nqp_spatial.report.tables._headings import row_label
 
-__all__ = ["coefficients", "extra_cell", "facts", "is_regressor", "labels_of", "spatial_names"]
+__all__ = ["coefficients", "extra_cell", "facts", "is_regressor", "spatial_names"]
 
 _GREEK = {"rho": "ρ (Wy)", "lam": "λ (Wu)", "phi": "φ", "psi": "ψ"}
-# Blocks in the order of their rows; `keep` chooses among the first four.
-_BLOCKS = ("x", "wx", "mean", "wmean", "dynamic", "spatial", "random")
+# Blocks in the order of their rows; `keep` chooses among those before "dynamic".
+_BLOCKS = ("x", "wx", "mean", "wmean", "constant", "dynamic", "spatial", "random")
 
 
 def is_regressor(rank: int) -> bool:
     """Return whether a block is of regressors, among which `keep` chooses."""
     return rank < _BLOCKS.index("dynamic")
-
-
-def labels_of(model: RegressionResult, rename: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels of variables, with the caller's in place of the panel's."""
-    names = dict.fromkeys(str(key[1]) for key in model.params.index)
-    by_label = {name: rename[words] for name, words in model.labels.items() if words in rename}
-    return {**model.labels, **by_label, **{name: rename[name] for name in names if name in rename}}
 
 
 def spatial_names(model: RegressionResult) -> dict[str, str]:
@@ -49,6 +42,7 @@ def coefficients(
     outcome = labels.get(model.spec.outcome, model.label(model.spec.outcome))
     for (block, name, *part), row in model.frame.iterrows():
         words = row_label(name, labels, shared)
+        is_constant = name == "Intercept" and block == "x"
         if name == "Intercept":
             words = labels.get(name, translate(t("Constant")))
         if block in ("spatial", "random"):
@@ -62,7 +56,7 @@ def coefficients(
         if part:  # for a model with several matrices W in a term
             words = f"{words}, {part[0]}"
         estimate = Estimate(row["estimate"], row["std_error"], row["p_value"])
-        yield str(name), words, estimate, _BLOCKS.index(block)
+        yield str(name), words, estimate, _BLOCKS.index("constant" if is_constant else block)
 
 
 def facts(models: Sequence[RegressionResult], digits: int) -> list[dict[str, str]]:

@@ -74,8 +74,8 @@ def _column(content: Content, lines: list[Line], k: int) -> list[list[str]]:
 def _placed(text: str, width: int, is_words: bool) -> str:
     """Return a text in the middle of a width, or at its left."""
     space = width - text_width(text)
-    left = 0 if is_words else (space + 1) // 2
-    return " " * left + text + " " * (space - left)
+    before = 0 if is_words else (space + 1) // 2
+    return " " * before + text + " " * (space - before)
 
 
 def _cell(text: str, is_words: bool) -> list[str]:
@@ -112,8 +112,8 @@ def _head(content: Content, part: list[int], widths: list[int], side: int) -> li
         text = " " * side
         for name, group in groupby(part, key=names.__getitem__):
             room = sum(widths[k] for k in group) - 2
-            left = (room - text_width(name)) // 2
-            text += " " * (2 + left) + name + " " * (room - left - text_width(name))
+            before = (room - text_width(name)) // 2
+            text += " " * (2 + before) + name + " " * (room - before - text_width(name))
         lines.append(text.rstrip())
     heads = [folded(content.heads[-1][k], max(widths[k] - 2, 4)) for k in part]
     for row in range(max(map(len, heads))):

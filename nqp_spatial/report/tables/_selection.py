@@ -39,52 +39,64 @@ class Selection:
         """Return a selection from the options of a table."""
         return cls(_listed(keep), _listed(drop), dict(rename or {}), _listed(order))
 
-    def require(self, labels: Mapping[str, str]) -> None:
-        """Raise if an option names no row.
+    def among(self, labels: Mapping[str, str]) -> Selection:
+        """Return the selection with the names that its patterns and labels stand for.
 
         Parameters
         ----------
         labels : mapping
             Label by name, of all rows that can be chosen.
+
+        Raises
+        ------
+        OptionError
+            If an option names no row.
         """
-        for option in ("keep", "drop", "order", "rename"):
-            for name in getattr(self, option):
-                if not any(_matches([name], *pair) for pair in labels.items()):
+        names = {
+            option: {pattern: _matching(pattern, labels) for pattern in getattr(self, option)}
+            for option in ("keep", "drop", "order", "rename")
+        }
+        for option, matches in names.items():
+            for pattern, listed in matches.items():
+                if not listed:
                     raise OptionError(
-                        f"{option} names {name!r}, which no row has; there are "
+                        f"{option} names {pattern!r}, which no row has; there are "
                         f"{sample(list(labels), 30)}"
                     )
+        flat = {
+            option: tuple(name for listed in matches.values() for name in listed)
+            for option, matches in names.items()
+        }
+        labels_of = {n: self.rename[old] for old, listed in names["rename"].items() for n in listed}
+        return Selection(flat["keep"], flat["drop"], labels_of, flat["order"])
 
-    def takes(self, name: str, label: str, *, optional: bool = True) -> bool:
-        """Return whether a row is printed.
+    def takes(self, name: str, *, optional: bool = True) -> bool:
+        """Return whether the rows of a variable are printed.
 
         Parameters
         ----------
-        name, label : str
+        name : str
         optional : bool
             Whether `keep` chooses among rows of this kind; otherwise only `drop` leaves it out.
         """
-        if _matches(self.drop, name, label):
-            return False
-        return not (self.keep and optional) or _matches(self.keep, name, label)
+        return name not in self.drop and (name in self.keep or not (self.keep and optional))
 
-    def place(self, name: str, label: str) -> int:
-        """Return the place of a row: that of the first of `order` that names it, else the last."""
-        places = [k for k, pattern in enumerate(self.order) if _matches([pattern], name, label)]
-        return places[0] if places else len(self.order)
+    def place(self, name: str) -> int:
+        """Return the place of a variable in `order`, or the last."""
+        return self.order.index(name) if name in self.order else len(self.order)
 
 
 def _listed(names: Names | None) -> tuple[str, ...]:
     return () if names is None else (names,) if isinstance(names, str) else tuple(names)
 
 
-def _matches(patterns: Iterable[str], name: str, label: str) -> bool:
+def _matching(pattern: str, labels: Mapping[str, str]) -> list[str]:
+    """Return the names that a name, a label or a pattern with stars stands for."""
     # Brackets and dots of formulas are no patterns; only the star is.
-    return any(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text, re.DOTALL)
-        for pattern in patterns
-        for text in (name, label)
-    )
+    words = re.compile(re.escape(pattern).replace(r"\*", ".*"), re.DOTALL)
+    return [
+        name for name, label in labels.items() if words.fullmatch(name) or words.fullmatch(label)
+    ]
 
 
 def row_values(

@@ -13,6 +13,8 @@ __all__ = ["word_file"]
 
 _LATIN, _CHINESE = "Times New Roman", "SimSun"
 _THICK, _THIN = 12, 6  # eighths of a point
+# Sizes of letters in points, and how many fit beside each other.
+_SIZES = ((10.5, 78), (9.0, 92), (8.0, 105), (7.5, 112))
 _PANEL = 30  # rows of a panel that are kept on one page
 _WIDEST = 34.0  # letters of a column, beyond which its text continues on a further line
 
@@ -33,7 +35,7 @@ def word_file(content: Content, notes: str, target: Path) -> None:
 
     document = docx.Document()
     needs = _needs(content)
-    size = _page(document, sum(needs))
+    size = _page(document, sum(needs), _height(content), content.lang)
     _style(document, content.lang)
     if content.caption:
         paragraph = document.add_paragraph()
@@ -60,6 +62,14 @@ def word_file(content: Content, notes: str, target: Path) -> None:
     document.save(str(target))
 
 
+def _height(content: Content) -> int:
+    """Return the lines of the table, without those that a label or words may add."""
+    lines = content.lines()
+    return len(content.heads) + sum(
+        max((cell.count("\n") + 1 for cell in line.cells), default=1) for line in lines
+    )
+
+
 def _style(document: Any, lang: str) -> None:
     """Set fonts for Latin and Chinese letters, and the languages that decide on punctuation."""
     from docx.oxml import OxmlElement
@@ -84,19 +94,26 @@ def _style(document: Any, lang: str) -> None:
     style.paragraph_format.line_spacing = 1.0
 
 
-def _page(document: Any, letters: float) -> float:
-    """Return the size of the letters; a page is turned where a table needs its length."""
+def _page(document: Any, letters: float, lines: int, lang: str) -> float:
+    """Return the size of the letters; a page is turned where a table needs its length.
+
+    Letters are smaller where the table then fits on a page; a longer one continues on the next.
+    """
     from docx.enum.section import WD_ORIENT
     from docx.shared import Cm
 
     section = document.sections[0]
     section.page_width, section.page_height = Cm(21), Cm(29.7)
     section.left_margin = section.right_margin = Cm(2.2)
+    height = 600.0
     if letters > 105:
         section.orientation = WD_ORIENT.LANDSCAPE
         section.page_width, section.page_height = Cm(29.7), Cm(21)
-        return 9.0 if letters <= 150 else 8.0 if letters <= 175 else 7.0
-    return 10.5 if letters <= 78 else 9.0 if letters <= 92 else 8.0
+        letters, height = letters * 16.6 / 25.3, 370.0
+    leading = 1.55 if lang == "zh" else 1.25  # Chinese letters are set further apart
+    widest = next((size for size, most in _SIZES if letters <= most), _SIZES[-1][0])
+    fitting = [size for size, _ in _SIZES if size <= widest and lines * size * leading <= height]
+    return fitting[0] if fitting else widest
 
 
 def _write(

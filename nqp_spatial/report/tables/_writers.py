@@ -11,6 +11,7 @@ import pandas as pd
 
 from nqp_spatial.core.text import Lang, current_language, language, translate
 from nqp_spatial.errors import OptionError
+from nqp_spatial.report.tables._headings import names_columns
 from nqp_spatial.report.tables._lines import Content
 from nqp_spatial.report.tables.journal_table import JournalTable, target_of
 
@@ -64,10 +65,13 @@ class TableFile:
         sentences = [translate(sentence) for sentence in about if sentence]
         text = ("" if current_language() == "zh" else " ").join(sentences)
         notes = " ".join(part for part in (text, self.notes) if part).strip()
+        headings = list(map(str, cells.columns.get_level_values(cells.columns.nlevels - 1)))
+        numbered = names_columns(sentences) and headings[0] != "(1)" and not spanned
         table = JournalTable(
             Content(
                 cells, self.caption, notes, current_language(), tuple(words), tuple(untitled),
                 frozenset(spanned),
+                numbered,
             )
         )  # fmt: skip
         return table if self.target is None else table.save(self.target)

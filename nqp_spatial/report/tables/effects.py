@@ -80,8 +80,7 @@ def effects_table(
     if all(result.frame.empty for result in results.values()):
         raise OptionError("there are no effects to write: the models have no regressors")
     levels = star_levels(stars)
-    selection = Selection.of(keep, drop, rename, order)
-    selection.require(
+    selection = Selection.of(keep, drop, rename, order).among(
         {
             str(name): result.labels.get(name, str(name))
             for result in results.values()
@@ -113,7 +112,7 @@ def _columns(
 ) -> tuple[Columns, list[str]]:
     """Return the columns, and panels without a title."""
     shared = shared_labels(results.values())
-    labels = {name: _labels(result, selection.rename) for name, result in results.items()}
+    labels = {name: {**result.labels, **selection.rename} for name, result in results.items()}
     if layout == "models":
         columns = Columns(list(results), digits, statistic, levels, selection)
         put_effects(columns, results, labels, shared)
@@ -125,14 +124,3 @@ def _columns(
         panel = alone if len(results) == 1 else name
         put_effect_columns(columns, panel, result, labels[name], headings, shared)
     return columns, [alone] if len(results) == 1 else []
-
-
-def _labels(effects: EffectsResult, rename: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels of variables, with the caller's in place of the panel's."""
-    names = dict.fromkeys(str(name) for name in effects.frame["variable"])
-    by_label = {name: rename[words] for name, words in effects.labels.items() if words in rename}
-    return {
-        **effects.labels,
-        **by_label,
-        **{name: rename[name] for name in names if name in rename},
-    }

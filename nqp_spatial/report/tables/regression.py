@@ -26,7 +26,6 @@ from nqp_spatial.report.tables._model_rows import (
     extra_cell,
     facts,
     is_regressor,
-    labels_of,
     spatial_names,
 )  # fmt: skip
 from nqp_spatial.report.tables._selection import Selection, row_values
@@ -121,8 +120,7 @@ def regression_table(
     """
     models = by_heading(results, RegressionResult)
     levels = star_levels(stars)
-    selection = Selection.of(keep, drop, rename, order)
-    selection.require(_choices(models))
+    selection = Selection.of(keep, drop, rename, order).among(_choices(models))
     with table_file(path, digits, caption, notes, lang) as table:
         impacts = _effects_of(models, effects or layout == "effects")
         extra = row_values(rows, list(models))
@@ -156,7 +154,7 @@ def _side_by_side(
     columns = Columns(list(models), **look)
     shared = shared_labels(models.values())
     titles = translate(t("Coefficients")), translate(t("Model"))
-    labels = {name: labels_of(model, columns.selection.rename) for name, model in models.items()}
+    labels = {name: {**model.labels, **columns.selection.rename} for name, model in models.items()}
     for heading, model in models.items():
         for name, words, cell, rank in coefficients(model, labels[heading], shared):
             is_optional = is_regressor(rank)
@@ -210,7 +208,9 @@ def _about(
     kinds = same_or_each(spec.model.upper() for spec in specs)
     headings = same_or_each(heading.upper() for heading in models)  # may name the models already
     weights = same_or_each(spec.weights for spec in specs)
+    outcomes = same_or_each(model.label(model.spec.outcome) for model in models.values())
     return [
+        t("Dependent variable: {value}.", value=outcomes),
         statistic_note(statistic),
         stars_note(levels),
         t("Model: {value}.", value=kinds) if kinds != headings else "",
