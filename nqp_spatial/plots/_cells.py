@@ -202,7 +202,7 @@ def widest_axes(ax: Axes, names: float) -> float:
     if cell is None or not isinstance(ax.get_axes_locator(), _Kept):
         return float("inf")
     base, wide = ax.get_position(original=True), _parent_size(ax)[0] / current_theme().scale
-    return float(base.width * wide) - max(names - (base.x0 - cell.x0) * wide, 0.0)
+    return float(base.width * wide - max(names - (base.x0 - cell.x0) * wide, 0.0))
 
 
 def keep_in_cell(ax: Axes) -> None:

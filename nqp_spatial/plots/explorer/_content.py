@@ -199,7 +199,7 @@ def coded(groups: Sequence[MapGroup], shape: tuple[int, int], label: str) -> Var
     codes = np.full(shape, -1)
     classes: list[tuple[str, str]] = []
     for group in groups:
-        if group.hatched and hex_colour(group.colour) == hex_colour(LIGHT):
+        if group.hatch and hex_colour(group.colour) == hex_colour(LIGHT):
             continue
         codes[np.asarray(group.members).reshape(shape)] = len(classes)
         classes.append((group.name, hex_colour(group.colour)))
