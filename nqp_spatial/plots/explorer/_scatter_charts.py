@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nqp_spatial.core.text import t, translate
-from nqp_spatial.plots._theme import MUTED
+from nqp_spatial.plots._theme import INK, MUTED
 from nqp_spatial.plots.explorer._chart_parts import (
     MARKED,
     Spec,
