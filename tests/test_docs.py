@@ -133,7 +133,9 @@ def test_the_reference_lists_each_public_name_once(reference):
         listed = [name for names in reference.sections(page).values() for name in names]
         public = [name for name in module.__all__ if not inspect.ismodule(getattr(module, name))]
         assert sorted(listed) == sorted(public), page
-        assert reference.MORE not in reference.sections(page), f"{page}: reference.toml has no group"
+        assert reference.MORE not in reference.sections(page), (
+            f"{page}: reference.toml has no group"
+        )
         grouped = {name for names in reference.PAGES[page]["groups"].values() for name in names}
         assert grouped <= set(listed), page
 

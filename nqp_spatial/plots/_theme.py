@@ -43,6 +43,8 @@ INK, MUTED, LIGHT = "#222222", "#6e6e6e", "#ececec"
 # The two ends of a contrast: high and low, positive and negative, a critical value.
 RED, BLUE, ORANGE = "#b2182b", "#2166ac", "#D55E00"
 # Lines that part areas, hatches, borders of the base map; the thinner, the lighter.
+# Units of no group, such as divergent ones.
+NO_GROUP = "#bdbdbd"
 EDGE, EDGE_LIGHT, PANE, GRID = "#8a8a8a", "#c9c9c9", "#d0d0d0", "#e3e3e3"
 # Land without units is white: light grey already says that a unit is not significant.
 LAND, GROUND = "#ffffff", "#f3f3f1"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.text import t, translate
-from nqp_spatial.plots._theme import MUTED, ORANGE
+from nqp_spatial.plots._theme import INK, MUTED, ORANGE
 from nqp_spatial.plots.explorer._chart_parts import (
     Spec,
     domain_of,
@@ -44,7 +44,7 @@ def lines_chart(variable: Variable, periods: pd.Index, places: np.ndarray, count
     layers += [now.transform_calculate(x="places[period]").encode(x=x), _nearest(x, y)]
     chart = alt.layer(*layers).add_params(
         *signals(),
-        alt.param(name="ink", value="#222222"),
+        alt.param(name="ink", value=INK),
         alt.param(name="period", value=len(periods) - 1),
         *(alt.param(name=name, value=[]) for name in _ARRAYS),
     )

@@ -14,7 +14,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import join, label, t, translate
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.esda import LisaResult
-from nqp_spatial.plots._theme import CLUSTER_COLOURS, DIVERGING, ordered_colours
+from nqp_spatial.plots._theme import CLUSTER_COLOURS, DIVERGING, NO_GROUP, ordered_colours
 from nqp_spatial.plots.explorer._content import (
     Content,
     Points,
@@ -130,7 +130,7 @@ def clubs_content(
     ]
     codes = np.array([numbers.index(m) if pd.notna(m) else len(numbers) for m in membership])
     if membership.isna().any():
-        classes.append((translate(t("Divergent")), "#bdbdbd"))
+        classes.append((translate(t("Divergent")), NO_GROUP))
     words = translate(t("Relative transition path (mean of all = 1)"))
     path = classified(paths, words)
     assert path.values is not None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nqp_spatial.core.text import t, translate
-from nqp_spatial.plots._theme import MUTED
+from nqp_spatial.plots._theme import INK, MUTED
 from nqp_spatial.plots.explorer._chart_parts import (
     MARKED,
     Spec,
@@ -151,7 +151,7 @@ def cells_chart(cells: Cells) -> Spec:
     )  # fmt: skip
     numbers = base.mark_text(fontSize=11).encode(
         text=alt.Text("p:Q", format=".2f"),
-        color=alt.condition("datum.p > 0.55", alt.value("white"), alt.value("#222222")),
+        color=alt.condition("datum.p > 0.55", alt.value("white"), alt.value(INK)),
     )
     chart = (boxes + numbers).add_params(alt.param(name="cell", value=None))
     return finished(chart.properties(description=cells.heading))
