@@ -252,9 +252,13 @@ def new_figure(
     """
     import matplotlib.pyplot as plt
 
+    from nqp_spatial.plots._settled import SettledLayout
+
     scale = current_theme().scale
     size = width * scale, height * scale * max(text_factor(), 1.0) ** 0.75
-    return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+    # The caller may set a title afterwards, or change labels, and save the figure as it is.
+    layout = SettledLayout() if plt.rcParams["figure.constrained_layout.use"] else None
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, layout=layout, **options)
 
 
 def figure_of(artist: Figure | SubFigure | Axes) -> Figure:

@@ -160,3 +160,9 @@ def test_long_tables_are_shortened_before_they_are_formatted():
     text = repr(Wide(pd.DataFrame({"x": np.arange(500.0)}, pd.Index(range(500), name="unit"))))
     assert len(text.splitlines()) < 70
     assert " 29 " in text.replace("\n", " \n") and "499" in text and "..." in text
+
+
+def test_ends_of_an_interval_of_any_level_have_the_decimals_of_the_estimates():
+    columns = ["estimate", "std.error", "0.25 %", "99.75 %"]
+    table = pd.DataFrame([[0.412, 0.021, 0.35, 0.00004]], columns=columns)
+    assert frame_texts(table).loc[0].tolist() == ["0.412", "0.021", "0.350", "0.00004"]
