@@ -316,7 +316,8 @@ def test_lisa_map(chains):
     title, entries = legend_of(ax)
     assert title == "Local Moran, p < 0.05, 199 permutations"
     assert entries == [f"{name} ({count})" for name, count in lisa.counts.items()]
-    assert [e.split(" (")[0] for e in entries] == list(CLUSTER_COLOURS)[:5]
+    names = ["High-High", "Low-Low", "High-Low", "Low-High", "Not significant"]
+    assert [entry.split(" (")[0] for entry in entries] == names
     colours = drawn_colours(ax)
     assert len(colours) == 48
     for name, count in lisa.counts.items():
