@@ -411,3 +411,19 @@ def test_cells_that_are_numbers():
     yes = ["0.5", "-1,234.5***", "(0.10)", "[0.1]", "<0.001", "1.2e-08*", "816"]
     no = ["yes", "–", "", "0.5 (0.1)", "1-2", "R2", "**", "1.2.3"]
     assert [text for text in (*yes, *no) if is_number_cell(text)] == yes
+
+
+def test_pooled_models_have_no_r_squared_within(states):
+    panel, _ = states
+    fits = {e: nq.fit("lgsp ~ lpc", panel, model="ols", effects=e) for e in ("none", "unit")}
+    cells = regression_table(fits).frame.droplevel(0).loc["R² within"]
+    assert cells["none"] == "" and float(cells["unit"]) > 0
+    assert "R² within" not in rows_of(regression_table(fits["none"]))
+
+
+def test_facts_that_no_model_has_are_no_rows(runs):
+    """Adjusted scores have no likelihood; the order of rows is that of a table with all facts."""
+    dynamic = rows_of(regression_table(runs["Dynamic"]))
+    assert "Log-likelihood" not in dynamic and "AIC" not in dynamic
+    both = rows_of(regression_table(runs))
+    assert both.index("Observations") < both.index("Log-likelihood") < both.index("σ²")
