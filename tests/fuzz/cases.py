@@ -137,6 +137,7 @@ STATED = (
     ("spillovers.distance_decay", r"profile", "at powers for which the model has no maximum"),
     ("plots.explore", r"values|view", "of units without data, which are grey and have no point"),
     ("composite.index", r"spec", "of an option that is written down as it was passed"),
+    ("datasets.match_provinces", r"adcode", "of names that match no province"),
     ("LogDet", r"", "of a rho that is NaN"),
     ("diagnostics", r"table|exponent", "of tests that do not apply, with the reason"),
     ("weights.compare", r"", "of matrices without links"),

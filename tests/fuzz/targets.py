@@ -297,7 +297,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "SpatialWeights.write": (lambda w: w.weights, lambda w: _call(w.folder / "w.csv")),
     "SpatialWeights.describe": (lambda w: w.weights, lambda w: _call()),
     "WeightsSpec.describe": (lambda w: w.weights.spec, lambda w: _call()),
-    "LisaResult.criterion": (lambda w: w.lisa, lambda w: _call()),
+    "LocalResult.criterion": (lambda w: w.lisa, lambda w: _call()),
     "MarkovResult.ahead": (lambda w: w.markov, lambda w: _call(2)),
     "ClubsResult.groups": (lambda w: w.clubs, lambda w: _call()),
     "ClubsResult.members": (lambda w: w.clubs, lambda w: _call(1)),
