@@ -50,7 +50,7 @@ def test_chinese_figures_have_no_english_words(figures, name):
     # Names that the caller gave.
     models = {"SDEM", "SDM", "SLX"}
     names = {"theil": {"south"}, "border_loss": {"zone"}, "probabilities": models, "log_t": {"log"}}
-    names |= dict.fromkeys(["geodetector", "interactions", "strata_means"], {"south"})
+    names |= {key: {"south"} for key in ["geodetector", "interactions", "strata_means"]}
     names = names.get(name, set())
     words = {word for text in chinese for word in re.findall(r"[A-Za-z]{3,}", text)}
     assert not words - names
