@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from nqp_spatial.core.ids import reread
+from nqp_spatial.core.near_names import ARGUMENTS, near
 from nqp_spatial.core.options import Geometry, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.shipped_maps import SHIPPED_MAPS, require_shipped
@@ -228,13 +229,21 @@ def reading(path: Path, error: type[NqpError], what: str) -> Iterator[None]:
             raise OptionError(f"cannot read {path.name!r}: {text}; {_ENCODINGS}") from raised
         if isinstance(raised, TypeError) or "Worksheet" in text or "Usecols" in text:
             raise OptionError(
-                f"cannot read {path.name!r} with these options: {text}; options are those of the "
-                f"pandas reader of {path.suffix} files"
+                f"cannot read {path.name!r} with these options: {text}; {_meant(text)}options are "
+                f"those of the pandas reader of {path.suffix} files"
             ) from raised
         raise error(
             f"cannot read {what} from {path.name!r}: {text}; see whether the file opens in the "
             "program that wrote it, and is of the kind that its ending says"
         ) from raised
+
+
+def _meant(text: str) -> str:
+    """Return a question for the option of `read_panel` that was passed on under another name."""
+    name = re.search(r"unexpected keyword argument '(\w+)'", text)
+    known = ("unit", "period", "geometry", "labels", "balanced", "aliases")
+    question = near(name[1], known, ARGUMENTS) if name else ""
+    return f"{question} Other " if question else ""
 
 
 def _sentence(raised: Exception) -> str:

@@ -407,3 +407,12 @@ def test_codes_are_text_in_the_map_and_numbers_in_the_table(tmp_path):
             nq.read_panel(
                 tmp_path / "p.csv", unit="code", geometry=tmp_path / "n.gpkg", geometry_unit="ID"
             )
+
+
+def test_options_under_another_name_are_recognised(tmp_path):
+    path = tmp_path / "panel.csv"
+    path.write_text("id,year,x\na,2001,1\n")
+    with pytest.raises(OptionError, match=r"'time'; did you mean 'period'\?"):
+        nq.read_panel(path, unit="id", time="year")
+    with pytest.raises(OptionError, match="'foo'; options are those of the pandas reader"):
+        nq.read_panel(path, unit="id", foo="year")

@@ -38,7 +38,8 @@ _SIGNED = re.compile(r"(?<![\w.)\]])-(?=[\d.∞])")
 _POWER = re.compile(r"(?<=\d)e([+-])0*(\d+)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _P_NAMES = frozenset(["p", "p_value", "p-value", "p_adjusted", "pseudo_p"])
-_OF_ESTIMATES = ("estimate", "std_error", "std.error", "conf_low", "conf_high", "2.5 %", "97.5 %")
+_ESTIMATES = ("estimate", "std_error", "std.error")
+_END = re.compile(r"conf_(low|high)|\d+(\.\d+)? %")  # of an interval
 _CRITERIA = frozenset(["aic", "bic", "loglik", "log_likelihood", "log-likelihood", "deviance"])
 
 
@@ -328,10 +329,10 @@ def _numbers_beside(names: list[Any], columns: list[list[Any]]) -> list[list[Any
     """Return, for each column, the numbers that decide on its decimals; none for its own."""
     beside: list[list[Any]] = [[] for _ in names]
     last = [name[-1] if isinstance(name, tuple) and name else name for name in names]
-    table = [k for k, name in enumerate(last) if name in _OF_ESTIMATES]
-    if any(last[k] in _OF_ESTIMATES[:3] for k in table):
+    table = [k for k, name in enumerate(last) if name in _ESTIMATES or _END.fullmatch(str(name))]
+    if any(last[k] in _ESTIMATES for k in table):
         # An end of an interval that is near zero has no digits to keep.
-        deciding = [v for k in table if last[k] in _OF_ESTIMATES[:3] for v in columns[k]]
+        deciding = [v for k in table if last[k] in _ESTIMATES for v in columns[k]]
         for k in table:
             beside[k] = deciding
     largest = {

@@ -581,7 +581,9 @@ def _tuple(inner: list[Rule]) -> Rule:
             for rule, item in zip(inner, value, strict=True)
         )
 
-    wanted = f"{len(inner)} values ({'; '.join(rule.wanted for rule in inner)})"
+    kinds = list(dict.fromkeys(rule.wanted for rule in inner))
+    each = f"each {kinds[0]}" if len(kinds) == 1 else "; ".join(rule.wanted for rule in inner)
+    wanted = f"{len(inner)} values ({each})"
     return Rule(wanted, fits, spelled=spelled)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -48,6 +48,8 @@ _ENGLISH_SUFFIX = re.compile(
     r"(zhuang |hui |uygur |uyghur )?autonomous (region|prefecture))\s*$",
     re.IGNORECASE,
 )
+_TAKEN = 0.25  # less likeness: one of three characters counts 1/3 and more
+_SAME_PROVINCE = 0.5
 _CODE = re.compile(r"(\d+)(?:\.0+)?")
 
 Table = dict[str, list[int]]
@@ -96,7 +98,12 @@ class Gazetteer:
     provincial: bool
 
     def match(
-        self, places: Iterable[Hashable], provinces: Iterable[object], *, similar: int = 50
+        self,
+        places: Iterable[Hashable],
+        provinces: Iterable[object],
+        *,
+        similar: int = 50,
+        probable: Iterable[object] | None = None,
     ) -> list[PlaceMatch]:
         """Return the match of each place; similar units only for the first that have none.
 
@@ -106,30 +113,36 @@ class Gazetteer:
             A province of None is not known.
         similar : int
             For how many places without a match similar units are sought.
+        probable : iterable, optional
+            Provinces that only order the similar units.
         """
         named = list(places)
         homonyms = set() if self.provincial else _province_names(self.units, named)
-        matches = []
-        for place, province in zip(named, provinces, strict=True):
-            text = clean_name(place)
-            match = self._match(text, province, homonyms)
+        texts = [clean_name(place) for place in named]
+        matches = [
+            self._match(text, province, homonyms)
+            for text, province in zip(texts, provinces, strict=True)
+        ]
+        taken = {match.code for match in matches if match.code is not None}
+        likely = [None] * len(named) if probable is None else list(probable)
+        for place, (text, match) in enumerate(zip(texts, matches, strict=True)):
             if match.code is None and not match.near and similar > 0:
-                match = PlaceMatch(None, match.how, *self._fate(text))
+                fate = self._fate(text, taken, likely[place])
+                matches[place] = PlaceMatch(None, match.how, *fate)
                 similar -= 1
-            matches.append(match)
         return matches
 
     def _match(self, text: str, province: object, homonyms: set[str]) -> PlaceMatch:
         code = _CODE.fullmatch(text)
         return self._by_code(code[1]) if code else self._by_name(text, province, homonyms)
 
-    def _fate(self, text: str) -> tuple[tuple[int, ...], str]:
+    def _fate(self, text: str, taken: Set[int], province: object) -> tuple[tuple[int, ...], str]:
         """Return the units most similar to a place, or those that it was merged into, and how."""
         remark, parts = _merged(text)
         known = tuple(code for code in parts if code in self.units.index)
         if not known and not self.provincial and text in set(self.units["province_zh"]):
             return (), "a province"
-        return (known, remark) if known else (self._nearest(text), "")
+        return (known, remark) if known else (self._nearest(text, taken, province), "")
 
     def _by_code(self, digits: str) -> PlaceMatch:
         # Codes of statistics have six digits and zeros behind them; those of provinces, two.
@@ -177,8 +190,8 @@ class Gazetteer:
         bare = name.removesuffix("省").removesuffix("市")
         return name.lower() == english.lower() or (len(bare) >= 2 and chinese.startswith(bare))
 
-    def _nearest(self, text: str) -> tuple[int, ...]:
-        """Return up to three units with similar names or codes."""
+    def _nearest(self, text: str, taken: Set[int], province: object) -> tuple[int, ...]:
+        """Return up to three units with similar names or codes, those of other places later."""
         short = _short(text)
         likeness: dict[int, float] = {}
         for _, table, key in self.tries:
@@ -186,6 +199,13 @@ class Gazetteer:
             for name, value in alike(word, table).items():
                 for code in table[name]:
                     likeness[code] = max(value, likeness.get(code, 0))
+        # Names such as 亳州市 differ from many in one character: a region that another place of
+        # the table is already is probably not meant.
+        for code in likeness.keys() & taken:
+            likeness[code] -= _TAKEN
+        if isinstance(province, str):
+            for code in likeness:
+                likeness[code] += _SAME_PROVINCE * self._is_in(code, province)
         return tuple(sorted(likeness, key=lambda code: (-likeness[code], code))[:3])
 
 

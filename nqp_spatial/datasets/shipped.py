@@ -102,7 +102,14 @@ class MapMatch:
         return notes
 
 
-def match_units(name: str, units: pd.Index, aliases: Aliases, *, similar: int = 50) -> MapMatch:
+def match_units(
+    name: str,
+    units: pd.Index,
+    aliases: Aliases,
+    *,
+    similar: int = 50,
+    provinces: pd.Series | None = None,
+) -> MapMatch:
     """Return how units are found on a map of the package.
 
     Parameters
@@ -115,6 +122,8 @@ def match_units(name: str, units: pd.Index, aliases: Aliases, *, similar: int = 
         Name or code on the map by id of the table.
     similar : int
         For how many units without a region similar ones are sought.
+    provinces : Series, optional
+        Province by unit, in which similar regions come first.
 
     Raises
     ------
@@ -122,7 +131,8 @@ def match_units(name: str, units: pd.Index, aliases: Aliases, *, similar: int = 
         If an alias is of no unit.
     """
     names, targets = _names(name), targets_of(units, aliases)
-    matches = names.match(targets, [None] * len(targets), similar=similar)
+    probable = None if provinces is None else provinces.reindex(targets.index)
+    matches = names.match(targets, [None] * len(targets), similar=similar, probable=probable)
     frame = pd.DataFrame(
         {
             "place": targets,

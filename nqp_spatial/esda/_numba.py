@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# Up to so many units the draws are those of esda, each from a shuffle of all units.
+_SHUFFLED = 10_000
 
-@njit(cache=True, nogil=True)
+
 def conditional_draws(size: int, n: int, permutations: int, seed: int) -> np.ndarray:
     """Draw positions for the neighbours of a unit, without replacement, among the n - 1 others.
 
@@ -15,18 +17,41 @@ def conditional_draws(size: int, n: int, permutations: int, seed: int) -> np.nda
     size : int
         Largest number of neighbours.
     n, permutations, seed : int
-        Units, draws, and the seed of numba's generator. The stream is that of
-        `esda.crand.vec_permutations`, so that one seed gives the p-values of `esda.Moran_Local`.
+        Units, draws, and the seed of numba's generator.
 
     Returns
     -------
-    ndarray
-        Shape (permutations, size), positions from 0 to n - 2.
+    ndarray of int32
+        Shape (size, permutations), positions from 0 to n - 2. Up to 10 000 units the stream is that
+        of `esda.crand.vec_permutations`, so that one seed gives the p-values of
+        `esda.Moran_Local`; beyond, where each shuffle would take longer than all statistics,
+        positions are drawn until they differ.
     """
+    draw = _shuffled if n <= _SHUFFLED or size > n // 4 else _distinct
+    return np.asarray(draw(size, n, permutations, seed))
+
+
+@njit(cache=True, nogil=True)
+def _shuffled(size: int, n: int, permutations: int, seed: int) -> np.ndarray:
     np.random.seed(seed)
-    draws = np.empty((permutations, size), dtype=np.int64)
+    draws = np.empty((size, permutations), dtype=np.int32)
     for k in range(permutations):
-        draws[k] = np.random.choice(n - 1, size=size, replace=False)
+        draws[:, k] = np.random.choice(n - 1, size=size, replace=False)
+    return draws
+
+
+@njit(cache=True, nogil=True)
+def _distinct(size: int, n: int, permutations: int, seed: int) -> np.ndarray:
+    np.random.seed(seed)
+    draws = np.empty((size, permutations), dtype=np.int32)
+    last = np.full(n - 1, -1, dtype=np.int32)  # the draw in which a position was last taken
+    for k in range(permutations):
+        for c in range(size):
+            position = np.random.randint(0, n - 1)
+            while last[position] == k:
+                position = np.random.randint(0, n - 1)
+            last[position] = k
+            draws[c, k] = position
     return draws
 
 
@@ -59,27 +84,30 @@ def tail_counts(
     ndarray
         Shape (stop - start, 2): draws at least, and at most, as large. A tie counts in both.
     """
-    permutations = draws.shape[0]
+    permutations = draws.shape[1]
     counts = np.zeros((stop - start, 2), dtype=np.int64)
     largest = np.abs(values).max()
+    lag = np.empty(permutations)
     for i in range(start, stop):
         first, size = indptr[i], indptr[i + 1] - indptr[i]
+        lag[:] = 0.0
         total = 0.0
+        # Draws are the inner loop, so that they run side by side in one instruction.
         for c in range(size):
-            total += abs(weights[first + c])
+            weight = weights[first + c]
+            total += abs(weight)
+            for k in range(permutations):
+                position = draws[c, k]
+                lag[k] += weight * values[position + (position >= i)]  # skip the unit itself
         # The same values summed in another order are a tie.
         tolerance = 1e-12 * abs(factor[i]) * total * largest
         observed = factor[i] * lags[i]
+        above = below = 0
         for k in range(permutations):
-            lag = 0.0
-            for c in range(size):
-                position = draws[k, c]
-                if position >= i:  # positions skip the unit itself
-                    position += 1
-                lag += weights[first + c] * values[position]
-            product = factor[i] * lag
-            counts[i - start, 0] += product >= observed - tolerance
-            counts[i - start, 1] += product <= observed + tolerance
+            product = factor[i] * lag[k]
+            above += product >= observed - tolerance
+            below += product <= observed + tolerance
+        counts[i - start] = above, below
     return counts
 
 
@@ -111,22 +139,24 @@ def geary_tail_counts(
     ndarray
         Shape (stop - start, 2): draws at least, and at most, as large. A tie counts in both.
     """
-    permutations = draws.shape[0]
+    permutations = draws.shape[1]
     counts = np.zeros((stop - start, 2), dtype=np.int64)
     largest = np.abs(z).max()
+    distance = np.empty(permutations)
     for i in range(start, stop):
         first, size = indptr[i], indptr[i + 1] - indptr[i]
+        distance[:] = 0.0
         total = 0.0
         for c in range(size):
-            total += abs(weights[first + c])
+            weight = weights[first + c]
+            total += abs(weight)
+            for k in range(permutations):
+                position = draws[c, k]
+                distance[k] += weight * (z[i] - z[position + (position >= i)]) ** 2
         tolerance = 1e-12 * total * (abs(z[i]) + largest) ** 2
+        above = below = 0
         for k in range(permutations):
-            distance = 0.0
-            for c in range(size):
-                position = draws[k, c]
-                if position >= i:  # positions skip the unit itself
-                    position += 1
-                distance += weights[first + c] * (z[i] - z[position]) ** 2
-            counts[i - start, 0] += distance >= observed[i] - tolerance
-            counts[i - start, 1] += distance <= observed[i] + tolerance
+            above += distance[k] >= observed[i] - tolerance
+            below += distance[k] <= observed[i] + tolerance
+        counts[i - start] = above, below
     return counts

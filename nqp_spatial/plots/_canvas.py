@@ -119,7 +119,18 @@ def _set_title(ax: Axes, title: str, width: float, style: dict[str, Any]) -> Non
         style.setdefault("x", -left / max(width - left - 0.1, 0.3))
         left = 0.0
     margin = margin_in_cell(ax) / figure_of(ax).dpi / current_theme().scale
-    ax.set_title(wrapped(title, width - max(left, margin) - 0.1), **style)
+    title_room = (width - max(left, margin) - 0.1) * _title_share(style)
+    ax.set_title(wrapped(title, title_room), **style)
+
+
+def _title_share(style: dict[str, Any]) -> float:
+    """Return how much of a line a title fills with letters of its size, at most 1."""
+    import matplotlib as mpl
+    from matplotlib.font_manager import FontProperties
+
+    wanted = style.get("fontsize", style.get("size", mpl.rcParams["axes.titlesize"]))
+    points = FontProperties(size=wanted).get_size_in_points() / current_theme().scale
+    return min(1.0, sized(9) / current_theme().scale / points) if points else 1.0
 
 
 def _enlarge(ax: Axes, before: set[Any]) -> None:
@@ -252,9 +263,13 @@ def new_figure(
     """
     import matplotlib.pyplot as plt
 
+    from nqp_spatial.plots._settled import SettledLayout
+
     scale = current_theme().scale
     size = width * scale, height * scale * max(text_factor(), 1.0) ** 0.75
-    return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+    # The caller may set a title afterwards, or change labels, and save the figure as it is.
+    layout = SettledLayout() if plt.rcParams["figure.constrained_layout.use"] else None
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, layout=layout, **options)
 
 
 def figure_of(artist: Figure | SubFigure | Axes) -> Figure:

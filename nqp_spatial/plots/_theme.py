@@ -148,7 +148,7 @@ def _theme_settings(lang: Lang) -> dict[Any, Any]:
         "axes.linewidth": 0.6 * scale,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.unicode_minus": False,  # some CJK fonts have no minus sign
+        "axes.unicode_minus": True,  # from the next font, if one has no minus sign
         "text.color": INK,
         "xtick.color": MUTED,
         "ytick.color": MUTED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nqp_spatial.core.text import t
@@ -10,6 +10,11 @@ from nqp_spatial.regression._evaluation import FormulaSide
 from nqp_spatial.regression._variable_slopes import Variable
 
 __all__ = ["notes_on_rows"]
+
+
+def _unquoted(terms: Iterable[object]) -> str:
+    """Return terms for a sentence, without the backticks of columns with odd names."""
+    return ", ".join(str(term).replace("`", "") for term in terms)
 
 
 def notes_on_rows(
@@ -34,7 +39,7 @@ def notes_on_rows(
     if transformed:
         yield t(
             "rows of {terms} are effects of a unit change of that term, not of {names}",
-            terms=", ".join(str(v.terms[0]) for v in transformed),
+            terms=_unquoted(v.terms[0] for v in transformed),
             names=", ".join(v.name for v in transformed),
         )
     for variable in variables.values():
@@ -43,7 +48,7 @@ def notes_on_rows(
                 "effects are those of terms, not of {name}, which enters in {terms}: it has no "
                 "derivative there",
                 name=variable.name,
-                terms=", ".join(map(str, variable.terms)),
+                terms=_unquoted(variable.terms),
             )
         elif not variable.is_plain:
             yield _on_variable(variable, at)

@@ -7,7 +7,7 @@ Python's own parser; a formula that contains anything else is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +27,7 @@ __all__ = [
     "names_in",
     "quoted",
     "read_formula",
+    "term_labels",
     "terms_of",
 ]
 
@@ -145,3 +146,14 @@ def read_formula(
         frozenset(reader.exact),
         checked,
     )  # fmt: skip
+
+
+def term_labels(labels: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return labels of columns, and those of terms that quote a column in backticks.
+
+    Examples
+    --------
+    >>> term_labels({"x": "X"}, ["log(`GDP (yuan)`)", "x"])
+    {'log(`GDP (yuan)`)': 'log(GDP (yuan))', 'x': 'X'}
+    """
+    return {**{name: name.replace("`", "") for name in names if "`" in name}, **labels}

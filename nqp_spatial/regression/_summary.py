@@ -21,6 +21,10 @@ class Summary(str):
     def __repr__(self) -> str:
         return str(self)
 
+    def __call__(self) -> Summary:
+        """Return the same text, for users of packages in which the summary is a method."""
+        return self
+
 
 def summary_blocks(model: EstimatedModel) -> list[Block]:
     """Return a fitted model as paragraphs and tables."""

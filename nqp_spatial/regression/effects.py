@@ -28,6 +28,7 @@ import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import TestSet
+from nqp_spatial.core.number_format import significant
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.text import join, t
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
@@ -118,6 +119,8 @@ class EffectsResult(Displayed):
         discarded = f", {self.discarded} unstable draws discarded" if self.discarded else ""
         if self.frame.empty:
             return [f"Effects. {self.title}", *notes_of(self.notes)]
+        if draws:  # p is a share of draws
+            discarded += f", p at least {significant(2 / (draws - self.discarded + 1), 1)}"
         table = self.frame
         if set(table["horizon"]) == {"static"}:
             table = table.drop(columns="horizon")
@@ -125,10 +128,16 @@ class EffectsResult(Displayed):
             table = table.drop(columns="statistic")
         return [
             f"Effects. {self.title}",
-            table.reset_index(drop=True),
+            table.rename(columns=self._headings()).reset_index(drop=True),
             f"Inference: {method}{discarded}; level {self.level:g}",
             *notes_of(self.notes),
         ]
+
+    def _headings(self) -> dict[str, str]:
+        """Return the headings of a summary, which leave room for names in 80 columns."""
+        tail = 100 * (1 - self.level) / 2
+        ends = {"conf_low": f"{tail:.4g} %", "conf_high": f"{100 - tail:.4g} %"}
+        return {"std_error": "std.error", "statistic": "stat", "p_value": "p", **ends}
 
     def plot(self, **options: Any) -> Any:
         """Draw `plots.effects`, or `plots.effects_at` where there are stated values.

@@ -20,7 +20,7 @@ from nqp_spatial.regression._demeaning import unit_means
 from nqp_spatial.regression._error_components import check_error_components
 from nqp_spatial.regression._estimated import FixedEffects
 from nqp_spatial.regression._estimator import check_estimator, dummies_filtered, resolve_estimator
-from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression._formulas import Functions, term_labels
 from nqp_spatial.regression._model_data import ModelData, build_model_data, build_parts_data
 from nqp_spatial.regression._term_weights import TermWeights, match_term_weights
 from nqp_spatial.regression._unused_options import require_used
@@ -498,7 +498,7 @@ def _result(
         rsquared_within=1 - float(residuals @ residuals) / total,
         convergence=estimated.convergence,
         notes=notes,
-        labels=dict(panel.labels),
+        labels=term_labels(panel.labels, (spec.outcome, *spec.regressors)),
         terms=terms,
         logdet=determinants.one,
         tests=TestSet(estimated.tests),

@@ -19,7 +19,7 @@ from nqp_spatial.errors import AbsorbedRegressorError, OptionError, sample
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._design import build_design
 from nqp_spatial.regression._estimated import FixedEffects
-from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression._formulas import Functions, term_labels
 from nqp_spatial.regression._model_data import ModelData, build_model_data
 from nqp_spatial.regression._term_weights import lag, match_term_weights
 from nqp_spatial.regression.diagnostics._factor_tests import weighted_cd
@@ -369,7 +369,7 @@ def _model(
         rsquared_within=1 - float(e @ e) / total,
         convergence=None,
         notes=notes,
-        labels=dict(panel.labels),
+        labels=term_labels(panel.labels, (spec.outcome, *spec.regressors)),
         terms=data.terms,
         logdet=log_determinants(data.terms).one,
         model_specs=design.model_specs,

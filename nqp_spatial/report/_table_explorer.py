@@ -16,13 +16,16 @@ from nqp_spatial.datasets.shipped import match_units
 from nqp_spatial.errors import OptionError, UnmatchedIdsError, WeightsError, sample
 from nqp_spatial.io import read_panel
 from nqp_spatial.plots import explore
+from nqp_spatial.report.study.files import reader_options
 from nqp_spatial.report.study.starter import starter
 from nqp_spatial.weights import contiguity, knn
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = ["explore_table"]
 
-_READING = ("sheet_name", "encoding", "geometry_unit", "geometry_encoding")
+_READING = (
+    "sheet_name", "encoding", "header_row", "footer_rows", "geometry_unit", "geometry_encoding",
+)  # fmt: skip
 
 
 def explore_table(
@@ -57,7 +60,7 @@ def explore_table(
     settings = _settings(table, map_name, unit, period)
     data = settings["data"]
     unit, period = unit or data["unit"], period or data.get("period")
-    options = {name: data[name] for name in _READING if name in data}
+    options = reader_options({name: data[name] for name in _READING if name in data})
     geometry = map_name or (data.get("geometry") if unit == data["unit"] else None)
     panel, notes = _panel(table, geometry, {"unit": unit, "period": period, **options})
     weights = _neighbours(panel)

@@ -160,3 +160,13 @@ def test_long_tables_are_shortened_before_they_are_formatted():
     text = repr(Wide(pd.DataFrame({"x": np.arange(500.0)}, pd.Index(range(500), name="unit"))))
     assert len(text.splitlines()) < 70
     assert " 29 " in text.replace("\n", " \n") and "499" in text and "..." in text
+
+
+def test_ends_of_an_interval_of_any_level_have_the_decimals_of_the_estimates():
+    table = pd.DataFrame([[0.412, 0.021, 0.35, 0.00004]])
+    names = ["estimate", "std.error"]
+    texts = frame_texts(table.set_axis([*names, "conf_low", "conf_high"], axis=1)).to_numpy()
+    for ends in (["2.5 %", "97.5 %"], ["0.25 %", "99.75 %"], ["5 %", "95 %"]):
+        assert (frame_texts(table.set_axis([*names, *ends], axis=1)).to_numpy() == texts).all()
+    other = frame_texts(table.set_axis([*names, "x", "y"], axis=1)).to_numpy()
+    assert (other != texts).any()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from esda.crand import vec_permutations
+from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
@@ -177,12 +178,12 @@ def test_p_values_of_tails_by_loops():
     draws = conditional_draws(2, n, permutations, 3)
     assert draws.min() >= 0
     assert draws.max() <= n - 2
-    assert (draws[:, 0] != draws[:, 1]).all()
+    assert (draws[0] != draws[1]).all()
     above, below = np.zeros(n), np.zeros(n)
     for i in range(n):
         others = np.delete(z, i)
         size = int((W[i] > 0).sum())
-        product = z[i] * others[draws[:, :size]].sum(axis=1)
+        product = z[i] * others[draws[:size]].sum(axis=0)
         observed = z[i] * (W[i] @ z)
         above[i] = (product >= observed - 1e-12).sum()
         below[i] = (product <= observed + 1e-12).sum()
@@ -268,5 +269,20 @@ def test_bounds_of_options():
 def test_draws_of_a_unit_with_all_others_as_neighbours():
     """Each draw is an arrangement of all n - 1 others."""
     draws = conditional_draws(6, 7, 30, 0)
-    assert (np.sort(draws, axis=1) == np.arange(6)).all()
-    assert len(np.unique(draws, axis=0)) > 25
+    assert (np.arange(6) == np.sort(draws, axis=0).T).all()
+    assert len(np.unique(draws, axis=1).T) > 25
+
+
+def test_draws_of_many_units_are_distinct_and_uniform():
+    """Beyond 10 000 units positions are drawn until they differ; all are equally likely."""
+    n, size, permutations = 10_001, 6, 20_000
+    draws = conditional_draws(size, n, permutations, 2)
+    assert draws.shape == (size, permutations)
+    assert (np.diff(np.sort(draws, axis=0), axis=0) > 0).all()
+    assert (draws.min(), draws.max()) == (0, n - 2)
+    counts = np.bincount(draws.ravel() * 20 // (n - 1), minlength=20)
+    expected = size * permutations / 20
+    assert ((counts - expected) ** 2 / expected).sum() < stats.chi2.ppf(0.999, 19)
+    assert abs(np.corrcoef(draws[0], draws[1])[0, 1]) < 0.03
+    np.testing.assert_array_equal(draws, conditional_draws(size, n, permutations, 2))
+    assert (draws != conditional_draws(size, n, permutations, 3)).any()

@@ -216,7 +216,7 @@ def test_sigma_lines_start_at_one(incomes):
     np.testing.assert_allclose(
         ax.lines[0].get_ydata(), result.frame["gini"] / result.frame["gini"].iloc[0]
     )
-    assert ax.get_legend().get_texts()[0].get_text() == "Gini coefficient: -1.3%*"
+    assert ax.get_legend().get_texts()[0].get_text() == "Gini coefficient: −1.3%*"
     title = ax.get_legend().get_title().get_text()
     assert title == "Trend per period (* 95% interval excludes zero)"
 

@@ -126,3 +126,55 @@ def test_figures_of_several_panels_are_drawn_where_the_caller_says(figures, name
     assert not left.axes
     assert plt.get_fignums() == [whole.number]
     whole.canvas.draw()
+
+
+def test_a_title_set_afterwards_leaves_the_legend_within_the_figure(states):
+    """Shrinking a map moves its legend: one pass of the layout left it below the edge."""
+    panel, _ = states
+    for words in ("Income", "Income\nand more", "One\ntwo\nthree"):
+        for place in ("left", "center"):
+            ax = nq.plots.choropleth(panel, "lgsp", period=1986, width=3.4)
+            ax.set_title(words, loc=place, fontsize=16)
+            ax.figure.canvas.draw()
+            legend = ax.get_legend().get_window_extent()
+            assert legend.y0 > -0.5, (words, place)
+            assert legend.y1 < ax.get_window_extent().y0 + 1
+            plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("width", [3.4, 7.0])
+def test_effects_of_horizons_have_their_label_above_the_legend(states, width):
+    panel, w = states
+    model = nq.fit("unemp ~ lpc + lemp", panel, w, effects="unit", time_lag=True)
+    figure = nq.plots.effects(model.effects(method="delta"), width=width)
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    title, *texts = legend.get_title(), *legend.get_texts()
+    assert title.get_text().replace("\n", " ") == "Effect, with 95% confidence interval"
+    assert not figure.get_supxlabel()
+    assert all(title.get_window_extent().y0 >= text.get_window_extent().y1 - 1 for text in texts)
+    for ax in figure.axes:
+        labels = [label.get_window_extent().y0 for label in ax.get_xticklabels()]
+        assert title.get_window_extent().y1 < min(labels)
+    plt.close(figure)
+
+
+def test_equal_numbers_of_neighbours_are_one_bar_at_a_whole_number(states):
+    panel, _ = states
+    ax = nq.plots.neighbour_histogram(nq.weights.knn(panel, k=5))
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    assert all(tick == round(tick) for tick in ax.get_xticks() if low <= tick <= high)
+    (bar,) = ax.patches
+    assert bar.get_width() < (high - low) / 3
+    plt.close(ax.figure)
+
+
+def test_legends_have_true_minus_signs(states):
+    panel, _ = states
+    centred = panel.assign(gap=panel.frame["lgsp"] - panel.frame["lgsp"].mean())
+    ax = nq.plots.choropleth(centred, "gap", period=1986)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts[0].startswith("−") and " to " in texts[0]
+    assert not any("-" in text for text in texts)
+    plt.close(ax.figure)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex, to_rgb
-from shapely.geometry import MultiPolygon, box
+from shapely.geometry import MultiPolygon, Polygon, box
 
 import nqp_spatial as nq
 from nqp_spatial.errors import GeometryError, OptionError
@@ -233,3 +233,35 @@ def test_clubs_can_be_told_apart(figures):
     ax = nq.plots.transition_paths(many, units=False)
     lines = [line for line in ax.lines if line.get_label().startswith("Club")]
     assert [to_hex(line.get_color()) for line in lines] == on_map
+
+
+def test_vector_files_hold_no_outline_beyond_the_inset(tmp_path):
+    """Clipping hides outlines, but leaves them in a PDF; fine outlines lose unseen detail."""
+    china = nq.datasets.china_prefectures()
+    frame = pd.DataFrame({"id": china.index, "x": range(len(china))})
+    panel = nq.SpatialPanel(frame, unit="id", geometry=china.rename_axis("id"))
+    ax = nq.plots.choropleth(panel, "x", basemap="china", inset="south-china-sea")
+    inset = ax.child_axes[0]
+    low, high = inset.get_xlim()
+    paths = [path for layer in inset.collections for path in layer.get_paths()]
+    filled = [path.vertices[:, 0] for path in paths if len(path.vertices)]
+    assert filled
+    assert len(filled) < len(paths)
+    assert all(x.max() >= low and x.min() <= high for x in filled)
+    assert sum(len(path.vertices) > 0 for layer in ax.collections for path in layer.get_paths())
+
+
+def test_outlines_finer_than_print_are_simplified_and_stay_adjacent():
+    """Two areas with a common border of 40 000 vertices, of which print shows few."""
+    steps = np.linspace(0, 1, 40_001)
+    border = np.column_stack([0.5 + 1e-5 * np.sin(1e4 * steps), steps])
+    west = Polygon([*border, (0, 1), (0, 0)])
+    east = Polygon([*border, (1, 1), (1, 0)])
+    shapes = gpd.GeoDataFrame(geometry=[west, east], index=pd.Index(["w", "e"], name="id"))
+    panel = nq.SpatialPanel(
+        pd.DataFrame({"id": ["w", "e"], "x": [1.0, 2.0]}), unit="id", geometry=shapes
+    )
+    ax = nq.plots.choropleth(panel, "x", classes=2)
+    drawn = [path.vertices for layer in ax.collections for path in layer.get_paths()]
+    assert sum(map(len, drawn)) < 1000
+    assert panel.geometry.geometry.iloc[0].equals(west)  # the panel keeps its own

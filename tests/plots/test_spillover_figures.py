@@ -34,12 +34,24 @@ def test_effects_matrix_shows_every_cell(states, south):
     texts = [text.get_text() for text in ax.texts]
     for a in ("Rest", "South", "all"):
         for b in ("Rest", "South", "all"):
-            assert any(text.startswith(f"{table.loc[a, b]:.3f}\n") for text in texts)
+            number = f"{table.loc[a, b]:.3f}".replace("-", "−")
+            assert any(text.startswith(f"{number}\n") for text in texts)
     hatched = [patch for patch in ax.patches if patch.get_hatch()]
     assert len(hatched) == int(((low <= 0) & (high >= 0)).to_numpy().sum())
     assert [t.get_text() for t in ax.get_yticklabels()] == ["Rest", "South", "average unit"]
     with pytest.raises(OptionError, match="effect must be one of 'indirect', 'total'"):
         nq.plots.effects_matrix(result, effect="direct")
+
+
+def test_effects_matrix_writes_small_effects(states, south):
+    """With three decimals an effect per thousand dollars is -0.000 [-0.000, 0.000]."""
+    panel, w = states
+    panel = panel.assign(large=lambda d: 1e4 * d["lpc"])
+    result = nq.spillovers.partitioned(
+        "lgsp ~ large + lemp", panel, w, group=south, effects="unit"
+    ).effects_matrix("large")
+    texts = [text.get_text() for text in nq.plots.effects_matrix(result).texts]
+    assert not any(text.startswith(("0.000\n", "−0.000\n", "-")) for text in texts)
 
 
 def test_reach_draws_intervals_of_each_band(states):

@@ -119,3 +119,27 @@ def test_wrong_themes_name_the_right_ones(options, words):
 def test_wrong_colour_maps_name_the_near_ones(figures):
     with pytest.raises(OptionError, match=r"got 'YlGnBlu' .*did you mean 'YlGnBu'"):
         draw(figures, "choropleth", cmap="YlGnBlu")
+
+
+@pytest.mark.parametrize("style", ["ggplot", "classic", "fivethirtyeight"])
+def test_titles_fit_in_the_letters_of_a_style(states, style):
+    panel, w = states
+    lisa = nq.esda.lisa(panel, "lgsp", w, period=1986, permutations=9, seed=0)
+    with nq.plots.theme(font="serif", size=9), nq.plots.theme(style=style):
+        ax = nq.plots.moran_scatter(lisa, width=3.4, title="Gross state product per head, 1986")
+        ax.figure.canvas.draw()
+        title = ax._left_title.get_window_extent()
+        assert title.x1 <= ax.figure.bbox.x1
+        plt.close(ax.figure)
+
+
+def test_a_theme_keeps_true_minus_signs(states):
+    panel, w = states
+    lisa = nq.esda.lisa(panel, "lgsp", w, period=1986, permutations=9, seed=0)
+    with nq.plots.theme(font="serif", size=8):
+        ax = nq.plots.moran_scatter(lisa)
+        ax.figure.canvas.draw()
+        texts = [label.get_text() for label in ax.get_xticklabels()]
+        plt.close(ax.figure)
+    assert any(text.startswith("−") for text in texts)
+    assert not any("-" in text for text in texts)

@@ -148,3 +148,25 @@ def test_libpysal_weights_serve_as_they_are(columbus):
     np.testing.assert_allclose(from_graph.params, ours.params, rtol=1e-9)
     np.testing.assert_allclose(from_w.params, ours.params, rtol=1e-9)
     assert old.transform == w.to_W().transform
+
+
+def test_dynamic_effects_print_in_one_table_of_80_columns(states):
+    panel, w = states
+    fit = nq.fit("unemp ~ lpc + lemp", panel, w, effects="unit", time_lag=True)
+    lines = repr(fit.effects(method="delta", level=0.9)).splitlines()
+    assert max(map(len, lines)) <= 80
+    (head,) = [line for line in lines if line.startswith("variable")]
+    assert head.split()[3:] == ["estimate", "std.error", "stat", "p", "5", "%", "95", "%"]
+
+
+def test_the_least_p_value_of_draws_is_stated(states):
+    panel, w = states
+    fit = nq.fit("lgsp ~ lpc + lemp", panel, w)
+    assert "200 draws, seed 0, p at least 0.01;" in repr(fit.effects(draws=200, seed=0))
+    assert "p at least" not in repr(fit.effects(method="delta"))
+
+
+def test_a_summary_may_be_called(states):
+    panel, w = states
+    fit = nq.fit("lgsp ~ lpc + lemp", panel, w)
+    assert fit.summary() == fit.summary

@@ -257,6 +257,19 @@ def test_text_has_80_columns_and_labels_on_every_part(models, chinese):
     assert all("Private capital (log)" in part for part in parts)
 
 
+def test_a_part_has_only_the_titles_of_its_rows(runs):
+    """A panel that is empty in a part must not lend its title to the facts of the models."""
+    many = {f"Static model {k}": runs["Static"] for k in range(4)} | {"Dynamic": runs["Dynamic"]}
+    effects = {name: model.effects(method="delta") for name, model in many.items()}
+    parts = repr(regression_table(many, effects=effects)).split("\n\n")
+    assert "Total effects, long run" in parts[-1] and "Dynamic" not in parts[0]
+    for part in parts:
+        assert ("effects, long run" in part) == ("Dynamic" in part)
+        lines = part.splitlines()
+        place = next(k for k, line in enumerate(lines) if "Unit effects" in line)
+        assert set(lines[place - 1]) == {"-"}
+
+
 def test_points_stand_below_each_other(models):
     lines = repr(regression_table(models["SDM"])).splitlines()
     places = {line.index(".", 30) for line in lines if re.search(r" [-(]?\d*\.\d{3,}", line[28:])}
@@ -294,6 +307,34 @@ def test_latex_is_within_the_page(models, runs, impacts, tmp_path):
     assert f"({len(tables)} pages" in run.stdout
     for table in tables.values():
         assert "\\addlinespace\n\\addlinespace" not in table.to_latex()
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_latex_is_within_a_narrow_column_and_a_page(models, runs, impacts, tmp_path):
+    """Tables stay within the columns of a journal with two; tall ones shrink to the page."""
+    tables = {
+        "two": regression_table(models, rename={"lpc": "Private capital, $ per head"}),
+        "runs": regression_table(runs, layout="effects", effects=impacts),
+        "tall": regression_table(
+            dict.fromkeys("abcdefghi", runs["Dynamic"]), layout="effects",
+            effects=dict.fromkeys("abcdefghi", impacts["Dynamic"]),
+        ),
+    }  # fmt: skip
+    texts = {name: table.to_latex(name) for name, table in tables.items()}
+    assert "totalheight" in texts["tall"] and "totalheight" not in texts["two"]
+    small = regression_table({"SAR": models["SAR"]}, keep="lpc", rename={"lpc": "Capital"})
+    assert "adjustbox" not in small.to_latex()
+    head = preamble(texts["tall"]).replace("{article}", "[twocolumn]{article}")
+    body = head + "\\clearpage ".join(texts.values()) + "\\end{document}"
+    (tmp_path / "columns.tex").write_text(body, encoding="utf-8")
+    run = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "columns.tex"],
+        cwd=tmp_path, capture_output=True, text=True, errors="replace",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-2000:]
+    assert "too large for page" not in run.stdout
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", run.stdout)]
+    assert max(wide, default=0) < 2
 
 
 @pytest.mark.skipif(shutil.which("xelatex") is None, reason="no XeLaTeX here")
@@ -370,3 +411,21 @@ def test_cells_that_are_numbers():
     yes = ["0.5", "-1,234.5***", "(0.10)", "[0.1]", "<0.001", "1.2e-08*", "816"]
     no = ["yes", "–", "", "0.5 (0.1)", "1-2", "R2", "**", "1.2.3"]
     assert [text for text in (*yes, *no) if is_number_cell(text)] == yes
+
+
+def test_pooled_models_have_no_r_squared_within(states):
+    panel, _ = states
+    fits = {e: nq.fit("lgsp ~ lpc", panel, model="ols", effects=e) for e in ("none", "unit")}
+    cells = regression_table(fits).frame.droplevel(0).loc["R² within"]
+    assert cells["none"] == "" and float(cells["unit"]) > 0
+    assert "R² within" not in rows_of(regression_table(fits["none"]))
+
+
+def test_facts_that_no_model_has_are_no_rows(states, runs):
+    """Adjusted scores have no likelihood; the order of rows is that of a table with all facts."""
+    panel, w = states
+    scores = nq.fit("lgsp ~ lpc", panel, w, model="sar", time_lag=True, estimator="m")
+    alone = rows_of(regression_table(scores))
+    assert "Log-likelihood" not in alone and "AIC" not in alone
+    both = rows_of(regression_table({"Scores": scores, "Static": runs["Static"]}))
+    assert both.index("Observations") < both.index("Log-likelihood") < both.index("σ²")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.convergence import BetaResult, SigmaResult
+from nqp_spatial.core.number_format import typeset
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, Message, t, translate
 from nqp_spatial.core.text import label as word
@@ -185,7 +186,7 @@ def sigma_lines(
     >>> import nqp_spatial as nq
     >>> sigma = nq.convergence.sigma(nq.datasets.us_income(), "income")
     >>> nq.plots.sigma_lines(sigma).get_legend().get_texts()[0].get_text()
-    'Standard deviation of logs: -1.4%*'
+    'Standard deviation of logs: −1.4%*'
     """
     frame = result.frame
     width = room(ax, width)
@@ -195,7 +196,7 @@ def sigma_lines(
         for i, name in enumerate(frame):
             row = result.trends.loc[name]
             star = "*" if row["conf_low"] > 0 or row["conf_high"] < 0 else ""
-            trend = f"{100 * row['trend']:.1f}%{star}"
+            trend = typeset(f"{100 * row['trend']:.1f}%{star}")
             measure = capital(translate(word("column", name)))
             entry = translate(t("{name}: {text}", name=measure, text=trend))
             style = layer(

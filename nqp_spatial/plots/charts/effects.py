@@ -131,12 +131,13 @@ def effects(
                 _share_widths(line)
         level = percent(result.level)
         words = translate(t("Effect, with {level} confidence interval", level=level))
-        if len(horizons) > 1:
-            figure.supxlabel(words, fontsize=sized(8))
+        handles, entries = axes[0, 0].get_legend_handles_labels()
+        style = {"loc": "outside lower center", "ncols": 3, "handlelength": 1}
+        if len(horizons) > 1:  # a label of the whole figure would lie on the legend
+            style |= {"title": wrapped(words, width), "title_fontsize": sized(8)}
         else:
             horizontal_label(axes[-1, 0], words, width)
-        handles, entries = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles[:3], entries[:3], loc="outside lower center", ncols=3, handlelength=1)
+        figure.legend(handles[:3], entries[:3], **style)
         if len(horizons) > 1:
             for ax, period in zip(axes[0], horizons, strict=True):
                 ax.set_title(horizon_words(period))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.number_format import fixed, places_for, typeset
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.plots._canvas import (
@@ -117,7 +118,8 @@ def effects_matrix(
         row_axis(axes, range(size), names, 0.3 * width, room_rows(ax, height - 0.8))
         names_wide = width_of_names(axes)
         cell = min(width - names_wide - 0.35, widest_axes(axes, names_wide)) / size
-        shape, letters = _fitting(axes, [low, high], cell)
+        places = places_for([np.abs(values).max()], digits=3)
+        shape, letters = _fitting(axes, [low, high], cell, places)
         for i, receiver in enumerate(rows):
             for j, sender in enumerate(rows):
                 ends = float(low.loc[receiver, sender]), float(high.loc[receiver, sender])
@@ -128,7 +130,8 @@ def effects_matrix(
                     color="white" if abs(values[i, j]) > 0.6 * reach else INK,
                     bbox={"facecolor": image.cmap(image.norm(values[i, j])), "lw": 0, "pad": 1},
                 )  # fmt: skip
-                axes.text(j, i, shape.format(values[i, j], *ends), **style)
+                numbers = (fixed(value, places) for value in (values[i, j], *ends))
+                axes.text(j, i, typeset(shape.format(*numbers)), **style)
         # The margins are sums and averages of the cells: a line keeps them apart.
         axes.axhline(size - 1.5, color="white", lw=3)
         axes.axvline(size - 1.5, color="white", lw=3)
@@ -140,12 +143,14 @@ def effects_matrix(
     return axes
 
 
-def _fitting(ax: Axes, limits: list[pd.DataFrame], cell: float) -> tuple[str, float]:
+def _fitting(
+    ax: Axes, limits: list[pd.DataFrame], cell: float, places: int | None
+) -> tuple[str, float]:
     """Return how cells are written, and how large the letters are, for cells of a width."""
     low, high = (float(table.to_numpy().min()) for table in limits)
-    shapes = "{:.3f}\n[{:.3f}, {:.3f}]", "{:.3f}\n[{:.3f},\n{:.3f}]"
+    shapes = "{}\n[{}, {}]", "{}\n[{},\n{}]"
     for shape in shapes:
-        text = shape.format(low, low, high)
+        text = typeset(shape.format(*(fixed(value, places) for value in (low, low, high))))
         wide = sizes_of_words(ax, [text], sized(6.5))[0, 0] / current_theme().scale
         letters = 6.5 * min(0.92 * cell / wide, 1)
         if letters >= 5.2:

@@ -77,5 +77,8 @@ def neighbour_histogram(
         words = t("Number of neighbours (dashed: mean, {mean:,.1f})", mean=mean)
         horizontal_label(axes, translate(words), width)
         axes.set_ylabel(wrapped(translate(t("Number of units")), room_up(ax, width)))
-        axes.locator_params(integer=True)
+        middle, half = (low + high) / 2, max((high - low) / 2 + 0.8, 2.6)
+        if half == 2.6:  # one bar, or two, that would fill the figure
+            axes.set_xlim(middle - half, middle + half)
+        axes.locator_params(integer=True, min_n_ticks=1)
     return axes

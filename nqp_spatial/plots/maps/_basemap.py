@@ -53,6 +53,9 @@ _CHINA = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84 +units
 LAND_HATCH = "\\\\\\"
 # Share of the base map's land that units of another source may leave blank along their borders.
 _BLANK = 0.002
+# Detail left out, as a share of the map's width: 0.1 points on a page. Small maps keep all.
+_DETAIL = 1 / 5000
+_FEW = 5000
 # Degrees: an arrow to the north that leans more looks wrong, though it is right; more than the
 # second it is only drawn where there is no other place.
 _LEANS = 8.0, 15.0
@@ -205,6 +208,7 @@ class Basemap:
             (1 - self.inset.share, 0.0, self.inset.share, self.inset.share * tall), zorder=5
         )
         self._draw_once(box, paint, self.inset.share * (x_high - x_low) / (east - west))
+        _clear_outside(box, (west, south, east, north))
         box.set_xlim(west, east)
         box.set_ylim(south, north)
         box.set(xticks=[], yticks=[], xlabel="", ylabel="")
@@ -377,7 +381,30 @@ def basemap_of(panel: SpatialPanel, style: MapStyle) -> Basemap:
         view = checked_box(style.extent, degrees=False)
     if view is not None:
         require_units_in(view, shapes, style.extent)
+    tolerance = _DETAIL * _width_of(view, [shapes, *layers])
+    shapes, *layers = (_simplified(frame, tolerance) for frame in (shapes, *layers))
     return Basemap(shapes, layers, _inset(inset), view)
+
+
+def _width_of(view: Box | None, frames: Sequence[gpd.GeoDataFrame]) -> float:
+    boxes = np.array([frame.total_bounds for frame in frames] if view is None else [view])
+    width = boxes[:, 2].max() - boxes[:, 0].min()
+    return float(width) if np.isfinite(width) else 0.0
+
+
+def _simplified(frame: gpd.GeoDataFrame, tolerance: float) -> gpd.GeoDataFrame:
+    """Return areas without detail that print does not show, if they do not overlap.
+
+    Common borders stay common; without this a page of maps has millions of vertices.
+    """
+    import shapely
+
+    areas = np.asarray(frame.geometry.values)
+    if tolerance <= 0 or shapely.get_num_coordinates(areas).sum() < _FEW:
+        return frame
+    if not _has_areas(frame) or not shapely.coverage_is_valid(areas):
+        return frame
+    return frame.set_geometry(shapely.coverage_simplify(areas, tolerance), crs=frame.crs)
 
 
 def _bounds(parts: gpd.GeoSeries) -> Box:
@@ -432,6 +459,24 @@ def _layers(
         return [china_provinces(), china_sea_line()]
     layers = [basemap] if isinstance(basemap, gpd.GeoDataFrame) else list(basemap)
     return layers
+
+
+def _clear_outside(ax: Axes, window: Box) -> None:
+    """Empty the outlines beyond a window: clipping hides them, but a PDF would contain them."""
+    from matplotlib.path import Path
+
+    nothing = Path(np.empty((0, 2)))
+    west, south, east, north = window
+    for collection in ax.collections:
+        paths = collection.get_paths()  # the list itself; its length goes with that of colours
+        if not np.allclose(collection.get_offsets(), 0):
+            continue  # markers: the places are elsewhere
+        for place, path in enumerate(paths):
+            if len(path.vertices) == 0:
+                continue
+            (x_low, y_low), (x_high, y_high) = path.vertices.min(0), path.vertices.max(0)
+            if x_high < west or x_low > east or y_high < south or y_low > north:
+                paths[place] = nothing
 
 
 def _has_areas(layer: gpd.GeoDataFrame) -> bool:

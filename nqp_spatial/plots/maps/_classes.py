@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.groups import group_name
+from nqp_spatial.core.number_format import typeset
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError, PanelError, sample
 from nqp_spatial.plots._theme import DIVERGING, LIGHT, PALETTE, SEQUENTIAL
@@ -173,7 +174,9 @@ def _count_names(bounds: np.ndarray) -> list[str]:
 
 def _range(low: str, high: str, bounds: np.ndarray) -> str:
     """Return "low–high"; in words where a dash could be taken for a minus."""
-    return translate(t("{low} to {high}", low=low, high=high)) if bounds[0] < 0 else f"{low}–{high}"
+    if bounds[0] >= 0:
+        return f"{low}–{high}"
+    return translate(t("{low} to {high}", low=typeset(low), high=typeset(high)))
 
 
 def _interval_names(bounds: np.ndarray, digits: int | None) -> list[str]:

@@ -72,9 +72,10 @@ def residual_map(
     if period is None and table.shape[1] == 1:
         period = table.columns[0]
     if period not in table.columns:
-        raise PanelError(
-            f"residuals are of the periods {sample(table.columns, 20)}; got period={period!r}"
-        )
+        wanted = f"residuals are of the periods {sample(table.columns, 20)}"
+        if period is None:
+            raise PanelError(f"{wanted}; name one, as in period={table.columns[-1]}")
+        raise PanelError(f"{wanted}; got period={period!r}")
     values = table[period] / np.sqrt(result.sigma2)
     words = t("Standardised residual")
     if table.shape[1] > 1:

@@ -69,7 +69,10 @@ def read_table(settings: StudyConfig) -> tuple[pd.DataFrame | None, list[Finding
     data = settings.data
     path = settings.file(data.panel)
     try:
-        frame = table_of(path, unit=data.unit, sheet_name=data.sheet_name, encoding=data.encoding)
+        frame = table_of(
+            path, unit=data.unit, sheet_name=data.sheet_name, encoding=data.encoding,
+            header_row=data.header_row, footer_rows=data.footer_rows,
+        )  # fmt: skip
     except (NqpError, OSError) as error:
         return None, [Finding("fails", "data", in_settings(error))]
     if frame.empty:

@@ -11,7 +11,7 @@ from nqp_spatial.core.aliases import IdLookup, is_absent, unknown_aliases
 from nqp_spatial.datasets.shipped import MapMatch, match_units
 from nqp_spatial.errors import NqpError, plain, sample
 from nqp_spatial.report.study._findings import Finding, alias_lines, in_settings
-from nqp_spatial.report.study._map_guess import alias_proposals, best_match, one_name
+from nqp_spatial.report.study._map_guess import alias_proposals, best_match, one_name, provinces_of
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.files import ids_of_map, map_of
 
@@ -75,7 +75,8 @@ def _shipped(settings: StudyConfig, units: pd.Index, frame: pd.DataFrame | None)
     unknown = unknown_aliases(units, data.aliases)
     aliases = {key: place for key, place in data.aliases.items() if key not in unknown}
     try:
-        match = match_units(name, units, aliases)
+        provinces = None if frame is None else provinces_of(frame, data.unit)
+        match = match_units(name, units, aliases, provinces=provinces)
     except NqpError as error:
         return [*findings, Finding("fails", "aliases", in_settings(error))]
     lookup = IdLookup(units)

@@ -13,8 +13,9 @@ from nqp_spatial.datasets._gazetteer import gazetteer
 from nqp_spatial.datasets.shipped import MapMatch, match_units
 from nqp_spatial.errors import plain
 
-__all__ = ["Proposal", "alias_proposals", "are_codes", "best_match", "one_name"]
+__all__ = ["Proposal", "alias_proposals", "are_codes", "best_match", "one_name", "provinces_of"]
 
+_PROVINCES = 34
 _MOST = 3000  # ids; China has 2 800 counties
 
 
@@ -59,7 +60,27 @@ def best_match(
     # Names before codes: they are the words in figures and tables.
     _, _, column, name = max(proposals, key=lambda proposal: proposal[:2])
     ids = pd.Index(frame[column].dropna().drop_duplicates())
-    return Proposal(str(column), match_units(name, ids, {}))
+    return Proposal(str(column), match_units(name, ids, {}, provinces=provinces_of(frame, column)))
+
+
+def provinces_of(frame: pd.DataFrame, unit: str) -> pd.Series | None:
+    """Return the province of each unit, named like its column, if a column has provinces.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"市": ["广州", "太原", "深圳"], "所属": ["广东", "山西", "广东省"]})
+    >>> provinces_of(frame, "市").name
+    '所属'
+    """
+    by_unit = frame.dropna(subset=unit).groupby(unit)
+    for column in frame.columns.drop(unit):
+        values = frame[column].dropna().drop_duplicates()
+        if not 1 < len(values) <= 2 * _PROVINCES or not _are_texts(values):
+            continue
+        match = match_units("china-provinces", pd.Index(values), {}, similar=0)
+        if match.n_matched == len(values) and by_unit[column].nunique().max() == 1:
+            return by_unit[column].first()
+    return None
 
 
 def one_name(match: MapMatch, last: pd.Series) -> dict[str, str]:

@@ -145,6 +145,12 @@ def _faults_of_files(config: StudyConfig) -> list[str]:
     ending = Path(data.panel).suffix.lower()
     if data.sheet_name is not None and ending not in (".xlsx", ".xls"):
         faults.append(f"[data] sheet_name is for workbooks, {data.panel!r} is none: leave it out")
+    if data.footer_rows is not None and ending not in (".xlsx", ".xls"):
+        faults.append(f"[data] footer_rows is for workbooks, {data.panel!r} is none: leave it out")
+    if data.header_row is not None and ending not in (".xlsx", ".xls", ".csv"):
+        faults.append(
+            f"[data] header_row is for workbooks and csv, {data.panel!r} is neither: leave it out"
+        )
     if data.encoding is not None and ending != ".csv":
         faults.append(f"[data] encoding is for a csv, {data.panel!r} is none: leave it out")
     if data.geometry and not data.on_shipped_map and is_map_name(data.geometry):

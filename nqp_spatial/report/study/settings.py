@@ -200,6 +200,12 @@ class Data(Table):
         "error", description="geometries of units that the table lacks"
     )
     sheet_name: Text | None = Field(None, description="sheet of a workbook")
+    header_row: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="row of the column names, where a title is above them; 1 is the first"
+    )
+    footer_rows: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="how many rows of a workbook are below the table, such as a source"
+    )
     encoding: Encoding | None = Field(None, description="of a csv, such as gb18030")
     periods: Periods | None = Field(None, description="which periods to use; all if left out")
     balance: Literal["drop-units", "drop-periods", "interpolate"] | None = Field(

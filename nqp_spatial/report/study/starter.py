@@ -20,15 +20,28 @@ from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.report._texts import visible
 from nqp_spatial.report.study._faults import choices_of
 from nqp_spatial.report.study._findings import toml_text
-from nqp_spatial.report.study._map_guess import alias_proposals, are_codes, best_match, one_name
+from nqp_spatial.report.study._map_guess import (
+    alias_proposals,
+    are_codes,
+    best_match,
+    one_name,
+    provinces_of,
+)
 from nqp_spatial.report.study.config import TABLES
-from nqp_spatial.report.study.files import ids_of_map, map_of, table_of
+from nqp_spatial.report.study.files import ids_of_map, map_of, rows_around, table_of
 
 __all__ = ["starter"]
 
 _PERIODS = ("year", "period", "time", "date", "年份", "年", "时间", "年度")
 _YEAR = re.compile(r"(?:1[89]|2[01])\d\d(?:\.0)?年?")
 _WEIGHTS = (".gal", ".gwt")
+_OUTCOME = re.compile(
+    "人均.*(gdp|生产总值|收入)|指数|生产率|per.?capita|per.?head|income|index|productivity"
+)
+_NO_OUTCOME = re.compile(
+    "^(id|fid|no|num|lon|lat)$|_id$|code|longitude|latitude|序号|编号|编码|代码|经度|纬度"
+)
+_SHARE = re.compile("%|％|占比|比重|比例|share|percent|pct|rate|log|对数|^ln")
 _REGRESSORS = 3  # in the proposed formula
 
 Guesses = dict[tuple[str, str], Any]
@@ -167,7 +180,7 @@ def _relative(path: Path, folder: Path) -> str:
     return Path(name).as_posix()
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
     """Return a table from which a panel can be built, the options to read it, and notes."""
     readings: list[dict[str, Any]] = [{"sheet_name": name} for name in sheets_of(path)] or [
         {"encoding": name} for name in (None, "gb18030", "utf-16") if path.suffix.lower() == ".csv"
@@ -178,16 +191,27 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
         notes.append(f"Sheets of the workbook: {names}")
     faults: list[NqpError] = []
     for place, reading in enumerate(readings or [{}]):
+        rows: dict[str, int] = {}
         try:
-            frame = _usable(table_of(path, **reading), path)
+            rows = rows_around(path, reading["sheet_name"]) if "sheet_name" in reading else {}
+            frame = _usable(table_of(path, **reading, **rows), path)
             _guess_unit(frame, _guess_period(frame), [])
         except (OptionError, PanelError) as error:
             faults.append(error)
             continue
-        return frame, {k: v for k, v in reading.items() if v is not None and place}, notes
+        if rows:
+            notes.append(_around(rows))
+        return frame, {k: v for k, v in reading.items() if v is not None and place} | rows, notes
     if readable := [fault for fault in faults if "name its encoding" not in str(fault)]:
         raise readable[0]
     raise OptionError(f"{path.name!r} is neither in UTF-8 nor in GB 18030: save it in UTF-8")
+
+
+def _around(rows: dict[str, int]) -> str:
+    header, below = rows.get("header_row"), rows.get("footer_rows")
+    parts = [f"the column names are in row {header}"] if header else []
+    parts += [f"{below} row{'s' * (below > 1)} below the table left out"] if below else []
+    return f"Of the sheet, {', '.join(parts)}"
 
 
 def _map(path: Path, frame: pd.DataFrame) -> tuple[Any, str | None]:
@@ -343,13 +367,31 @@ def _guess_columns(
         f"With gaps: {', '.join(f'{n} ({k})' for n, k in gaps[gaps > 0].items()) or 'none'}",
     ]
     guesses: Guesses = {}
-    model = _independent(frame, unit, period, [name for name in moving if not gaps[name]])
-    if outcome := (model or moving)[:1]:
+    ranked = sorted(moving, key=_outcome_rank)
+    if ranked and _outcome_rank(ranked[0]) > 0:
+        ranked = [name for name in moving if _outcome_rank(name) < 2] or moving
+    candidates = [name for name in ranked if not gaps[name] and _outcome_rank(name) < 2]
+    model = _independent(frame, unit, period, candidates)
+    if outcome := (model or ranked)[:1]:
         guesses["outcome", "variable"] = outcome[0]
-    centre = [name for name in few if counts[name] == 2]
-    region = [name for name in few if 3 <= counts[name] <= 10] or centre
+        # Of levels that grow, differences rise where all grow at one rate.
+        guesses |= {("outcome", "logs"): True} if _in_logs(outcome[0], frame[outcome[0]]) else {}
+    # Of two columns with two values, zeros and ones tell a centre, names are regions.
+    centre = sorted((n for n in few if counts[n] == 2), key=lambda n: not _is_number(frame[n]))
+    provinces = provinces_of(frame, unit)
+    province = "" if provinces is None else str(provinces.name)
+    if provinces is not None and len(provinces) <= 1.5 * counts[province]:
+        province = ""  # the units themselves
+    named = [name for name in few if 3 <= counts[name] <= 10 and name != province]
+    region = (named or centre[::-1])[:1]
+    if province and not region and counts[province] <= 10:
+        region = [province]
+    elif province and region and frame.groupby(province)[region[0]].nunique().max() == 1:
+        guesses["groups", "province"] = province
     guesses |= {("groups", "region"): region[0]} if region else {}
     guesses |= {("groups", "centre"): centre[0]} if centre else {}
+    if centre and (words := _binary_labels(centre[0], frame[centre[0]])):
+        guesses["data", "labels"] = words
     hints = {}
     if complete < frame[unit].nunique():
         notes.append(
@@ -358,9 +400,38 @@ def _guess_columns(
         )
         hints["data", "balance"] = "drop-units"
     if len(model) > 1:
-        response, *regressors = [quoted(name) for name in model]
+        response, *regressors = [_term(name, frame[name]) for name in model]
         hints["model", "formula"] = f"{response} ~ {' + '.join(regressors)}"
     return guesses, hints, notes
+
+
+def _outcome_rank(name: str) -> int:
+    """Return 0 for names of what studies often explain, 2 for codes and coordinates, else 1."""
+    text = name.casefold()
+    if _NO_OUTCOME.search(text):
+        return 2
+    return 0 if _OUTCOME.search(text) else 1
+
+
+def _in_logs(name: str, values: pd.Series) -> bool:
+    """Whether a formula has a column in logs: it is positive, large and not a percentage."""
+    usual = float(values.median())
+    large = usual >= 1000 or float(values.max()) > max(100.0, 10 * usual)
+    return bool((values > 0).all()) and large and not _SHARE.search(name.casefold())
+
+
+def _term(name: str, values: pd.Series) -> str:
+    return f"log({quoted(name)})" if _in_logs(name, values) else quoted(name)
+
+
+def _binary_labels(name: str, values: pd.Series) -> dict[str, str]:
+    """Return labels of the groups of a column of zeros and ones, which are no names."""
+    if not _is_number(values) or set(values.dropna().unique()) != {0, 1}:
+        return {}
+    chinese = re.search("[\u4e00-\u9fff]", name)
+    bare = re.sub("^是否为?|^是不是", "", name)
+    other = f"非{bare}" if chinese else f"not {bare}"
+    return {f"{name}=1": bare, f"{name}=0": other}
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -378,6 +449,7 @@ def _independent(frame: pd.DataFrame, unit: str, period: str, names: list[str]) 
         values = frame[name].astype(float)
         if len(chosen) > _REGRESSORS or not np.isfinite(values).all() or not _writable(name):
             continue
+        values = np.log(values) if _in_logs(name, values) else values
         within = values - values.groupby(frame[unit]).transform("mean")
         within -= within.groupby(frame[period]).transform("mean")
         size = float(within.std(ddof=0))
@@ -459,5 +531,6 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_literal(part) for part in value) + "]"
     if isinstance(value, dict):
-        return "{}"
+        pairs = ", ".join(f"{toml_text(key)} = {toml_text(text)}" for key, text in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     return toml_text(value)

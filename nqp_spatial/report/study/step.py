@@ -8,6 +8,7 @@ that the code shown and the code run cannot differ.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,12 +19,15 @@ import pandas as pd
 
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError
+from nqp_spatial.regression._formulas import terms_of
 from nqp_spatial.report.study.cells import Alike
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.page import Domains, Headline, Table, table_of
 
 if TYPE_CHECKING:
     import jinja2
+
+_LOG = re.compile(r"(?:np\.)?log\((?:`([^`]+)`|(\w+))\)")
 
 __all__ = [
     "Names",
@@ -165,7 +169,19 @@ def name_of(config: StudyConfig, column: str | None) -> str:
     """Return a column's name for the reader."""
     if config.index.indicators and column == config.index.name:
         return index_label(config)
-    return config.data.labels.get(str(column), str(column))
+    text = str(column)
+    if text not in config.data.labels and (inner := _LOG.fullmatch(text)):
+        return translate(t("Log of {name}", name=name_of(config, inner[1] or inner[2])))
+    return config.data.labels.get(text, text)
+
+
+def _labels_of_logs(config: StudyConfig) -> dict[str, str]:
+    """Return the labels of columns that the formula has in logs, by their terms."""
+    formula = config.model.formula
+    if not formula:
+        return {}
+    terms = [formula.partition("~")[0].strip(), *terms_of(formula)]
+    return {term: name_of(config, term) for term in terms if _LOG.fullmatch(term)}
 
 
 def setup_code(config: StudyConfig) -> str:
@@ -174,7 +190,8 @@ def setup_code(config: StudyConfig) -> str:
         f"log_{name}": translate(t("Log of {name}", name=config.data.labels.get(name, name)))
         for name in config.data.logs
     }
-    return _rendered("setup.py.j2", config, log_labels=labels)[0]
+    terms = _labels_of_logs(config)
+    return _rendered("setup.py.j2", config, log_labels=labels, term_labels=terms)[0]
 
 
 def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, str]:

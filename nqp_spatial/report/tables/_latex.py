@@ -14,6 +14,7 @@ from nqp_spatial.report.tables._lines import Content, Line, folded, is_number_ce
 __all__ = ["latex_table"]
 
 _TEXT_WIDTH, _TEXT_HEIGHT = 345.0, 530.0  # points, of LaTeX's article
+_COLUMN_WIDTH = 235.0  # of a page with two columns: wider tables shrink to the room there is
 # Command, size of letters, width of a digit, half the space between columns, all in points.
 _SIZES = (
     ("\\normalsize", 10, 5.0, 6),
@@ -75,7 +76,7 @@ def latex_table(content: Content, notes: str, word: str, label: str = "") -> str
     longest = max((text_width(line.label) for line in content.lines() if line.cells), default=0)
     for heading in _HEADINGS:
         columns = [_column(content, k, heading) for k in range(content.cells.shape[1])]
-        size, gap, fits = _size(content, columns, min(longest, _LABEL))
+        size, gap, room = _size(content, columns, min(longest, _LABEL))
         if size == _SIZES[0][0]:
             break
     rows = _head(content, columns)
@@ -90,14 +91,14 @@ def latex_table(content: Content, notes: str, word: str, label: str = "") -> str
         f"{''.join(column.specification for column in columns)}@{{}}}}\n"
         f"\\toprule\n{body}\n\\bottomrule\n\\end{{tabular*}}\n"
     )
-    if not fits:  # more columns than any size of letters has room for
+    if not room.is_narrow:
         table = table.replace("tabular*}{\\linewidth}", "tabular}").replace("tabular*", "tabular")
         table = table.replace("@{\\extracolsep{\\fill}}", "@{}")
-    return _float(content, table, size, notes, word, label, fits)
+    return _float(content, table, size, notes, word, label, room)
 
 
 def _float(
-    content: Content, table: str, size: str, notes: str, word: str, label: str, fits: bool
+    content: Content, table: str, size: str, notes: str, word: str, label: str, room: _Room
 ) -> str:
     title = " ".join((content.caption or "").split())  # a caption has no paragraphs
     caption = f"\\caption{{{tex(title)}}}\n" if content.caption else ""
@@ -118,9 +119,9 @@ def _float(
     )
     inner = f"\\begin{{threeparttable}}\n{caption}{size}\n{table}{below}\\end{{threeparttable}}\n"
     packages = ["booktabs", "dcolumn", "threeparttable"]
-    if not fits:
+    if limits := room.limits:
         packages.insert(0, "adjustbox")
-        inner = f"\\begin{{adjustbox}}{{max width=\\linewidth}}\n{inner}\\end{{adjustbox}}\n"
+        inner = f"\\begin{{adjustbox}}{{{limits}}}\n{inner}\\end{{adjustbox}}\n"
     text = f"\\begin{{table}}[!htbp]\n\\centering\n{inner}\\end{{table}}\n"
     head = f"% Packages needed: {', '.join(packages)}.\n"
     if _is_chinese(text):
@@ -132,21 +133,35 @@ def _is_chinese(text: str) -> bool:
     return re.search("[\u2e80-\uffef]", text) is not None
 
 
-def _size(content: Content, columns: list[_Column], side: int) -> tuple[str, int, bool]:
-    """Return the largest letters with which the table fits on a page, and whether any does."""
+@dataclass(frozen=True)
+class _Room:
+    """Whether a table fits in the column of any page, and on a page of text."""
+
+    is_narrow: bool
+    is_short: bool
+
+    @property
+    def limits(self) -> str:
+        """Options of adjustbox, none if the table need not shrink."""
+        limits = [] if self.is_narrow else ["max width=\\linewidth"]
+        return ", ".join(limits if self.is_short else [*limits, "max totalheight=0.95\\textheight"])
+
+
+def _size(content: Content, columns: list[_Column], side: int) -> tuple[str, int, _Room]:
+    """Return the largest letters with which the table fits on a page, and the room it needs."""
     digits = side + sum(column.width for column in columns)
     lines = sum(
         max([1, *(cell.count("\n") + 1 for cell in line.cells)]) for line in content.lines()
     )
     lines += 3 + text_width(content.notes) // 85
     leading = 1.2 * (_LEADING if content.lang == "zh" else 1.0)
-    size, gap, is_narrow = "", 0, False
+    size, gap, room = "", 0, _Room(False, False)
     for size, points, digit, gap in _SIZES:
         width = digits * digit + 2 * gap * (len(columns) + 1)
-        is_narrow = width <= _TEXT_WIDTH
-        if is_narrow and lines * leading * points <= _TEXT_HEIGHT:
-            return size, gap, True
-    return size, gap, is_narrow
+        room = _Room(width <= _COLUMN_WIDTH, lines * leading * points <= _TEXT_HEIGHT)
+        if width <= _TEXT_WIDTH and room.is_short:
+            return size, gap, room
+    return size, gap, room
 
 
 def _column(content: Content, k: int, letters: int) -> _Column:

@@ -70,6 +70,8 @@ def facts(models: Sequence[RegressionResult], digits: int) -> list[dict[str, str
 def _facts(model: RegressionResult, variance: str, digits: int) -> dict[str, str]:
     spec, fit = model.spec, model.squared_correlation
     unit = t("random") if spec.has_phi else _yes_or_no(spec.sweeps_units)
+    # Without effects nothing is compared within units: it would be R² under another name.
+    has_effects = spec.has_phi or spec.sweeps_units or spec.sweeps_periods
     texts: dict[str, str] = {
         t("Unit effects"): translate(unit),
         t("Period effects"): translate(_yes_or_no(spec.sweeps_periods)),
@@ -79,7 +81,7 @@ def _facts(model: RegressionResult, variance: str, digits: int) -> dict[str, str
         "BIC": criterion_text(model.bic),
         "σ²": variance,
         "R²": fixed(model.rsquared, digits),
-        t("R² within"): fixed(model.rsquared_within, digits),
+        t("R² within"): fixed(model.rsquared_within, digits) if has_effects else "",
         "corr²": fixed(fit, digits) if np.isfinite(fit) else "",
     }
     return {translate(name): value for name, value in texts.items()}

@@ -141,8 +141,9 @@ def _rows(
         if line.kind == "title":
             title = [line.label]
             continue
-        if place and line.starts and rows:
-            rows.append(_RULE * width)
+        if line.starts:
+            title = []  # of the panel before, all of whose cells are in other parts
+            rows += [_RULE * width] if rows else []
         cells = [column[place + 1] for column in columns]
         if line.spans:
             cells = [[line.cells[0]], *([""] for _ in cells[1:])] if is_first else []

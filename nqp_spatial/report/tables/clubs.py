@@ -18,6 +18,10 @@ from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["club_table"]
 
+_MERGERS = {
+    "phillips-sul": t("Phillips and Sul"),
+    "von-lyncker-thoennessen": t("von Lyncker and Thoennessen"),
+}
 _ROOM = 30  # maximum number of members of a club in a table
 
 
@@ -109,7 +113,7 @@ def _about(clubs: ClubsResult) -> Message:
         "-1.65 rejects convergence. Level: mean path in the last period over that of all units.",
         name=clubs.description, critical=label("critical value", options["critical"]),
         hac=label("bandwidth", options["hac"]), discard=options["discard"],
-        merge=options["merge"] or "–",
+        merge=_MERGERS.get(options["merge"], "–"),
     )  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from nqp_spatial.report.tables.journal_table import JournalTable
 
 __all__ = ["transition_table"]
 
+_DISTRIBUTIONS = {"chi2": "χ²", "permutation": t("by permutation")}
+
 
 @checked
 def transition_table(
@@ -126,7 +128,8 @@ def _words_of(test: HypothesisTest | NotApplicable) -> Message:
     text = p_value(test.p_value)
     return t(
         "{null}: {name} {distribution}{df} = {statistic:.2f}, p {p}.",
-        null=test.null, name=test.name, distribution=test.distribution, df=df,
+        null=test.null, name=test.name, df=df,
+        distribution=_DISTRIBUTIONS.get(str(test.distribution), test.distribution),
         statistic=test.statistic, p=text if text.startswith("<") else f"= {text}",
     )  # fmt: skip
 

@@ -164,9 +164,11 @@ def _side_by_side(
         for heading, value in values.items():
             columns.put(heading, (titles[1], words), extra_cell(value, columns.digits))
     described = facts(list(models.values()), columns.digits)
-    for heading, values_of_model in zip(models, described, strict=True):
-        for words, text in values_of_model.items():
-            columns.put(heading, (titles[1], words), text)
+    known = {words for texts in described for words, text in texts.items() if text}
+    for heading, texts_of_model in zip(models, described, strict=True):
+        for words, text in texts_of_model.items():
+            if words in known:  # of one model at least
+                columns.put(heading, (titles[1], words), text)
     untitled = [titles[1]] if impacts else titles
     return table.write(columns.frame(), [*about, runs_note(impacts)], untitled=untitled)
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.text import Message, t
+from nqp_spatial.core.text import Message, t, translate
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.numerals import number, periods_words
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
@@ -44,7 +44,7 @@ def _read(names: Names, step: int, relative: bool) -> StepOutput:
     output.say(_persistence(share, step))
     output.headline(t("Share of a gap that remains after {time}", time=periods_words(step)),
                     f"{share:.0%}", t("mean over the stochastic kernel"))  # fmt: skip
-    table = modes.frame.rename(index=str, level=1)
+    table = modes.frame.rename(index=_count_of_modes, level=1)
     output.show(t("Silverman's test of the number of modes"), table, files=["modes"])
     return output
 
@@ -70,11 +70,15 @@ def _modes(period: object, count: float) -> Message:
 
 def _persistence(slope: float, step: int) -> Message:
     values = {"share": slope, "time": periods_words(step)}
-    if slope > 0.95:
-        return t("After {time} {share:.0%} of a gap between two units remains: gaps "
-                 "hardly close.", **values)  # fmt: skip
-    if slope > 0.8:
-        return t("After {time} {share:.0%} of a gap between two units remains: gaps "
-                 "close slowly.", **values)  # fmt: skip
-    return t("After {time} {share:.0%} of a gap between two units remains: gaps close.",
-             **values)  # fmt: skip
+    if slope >= 1:
+        return t("After {time} {share:.0%} of a gap between two units remains on average: gaps do "
+                 "not close.", **values)  # fmt: skip
+    if slope <= 0:
+        return t("After {time} no gap between two units remains on average.", time=values["time"])
+    half = number(step * float(np.log(0.5) / np.log(slope)), 1)
+    return t("After {time} {share:.0%} of a gap between two units remains on average; at this "
+             "rate a gap halves in {half} periods.", half=half, **values)  # fmt: skip
+
+
+def _count_of_modes(count: object) -> str:
+    return translate(t("one mode") if count == 1 else t("{count} modes", count=count))

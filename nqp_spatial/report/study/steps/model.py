@@ -27,11 +27,16 @@ def model(config: StudyConfig) -> Step:
         return left_out("model", title, t("[model] formula is not given"))
     figures = []
     if config.has_effects:
-        outcome = name_of(config, formula.partition("~")[0].strip(" `"))
+        outcome = name_of(config, _outcome(formula))
         caption = t("Direct, indirect and total effects on {outcome}, with 95% intervals.",
                     outcome=outcome)  # fmt: skip
         figures = [("effects", caption)]
     return make_step("model", title, config, _read, figures=figures)
+
+
+def _outcome(formula: str) -> str:
+    term = formula.partition("~")[0].strip()
+    return term if "(" in term else term.strip("`")
 
 
 def _read(names: Names) -> StepOutput:
