@@ -213,7 +213,7 @@ def _width(text: str) -> int:
 
 def _html(block: Block) -> str:
     if isinstance(block, str):
-        return f"<p>{escape(block)}</p>"
+        return f"<p>{escape(block)}</p>".replace("\n", "<br>")
     short = _shortened(block)
     texts = series_texts(short).to_frame() if isinstance(short, pd.Series) else frame_texts(short)
     has_names = isinstance(block, pd.Series) or not _has_row_numbers(block)

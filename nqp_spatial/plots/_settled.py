@@ -23,16 +23,14 @@ class SettledLayout(ConstrainedLayoutEngine):
     placed below a map, or ticks that have changed, need other room.
     """
 
-    def execute(self, fig: Figure) -> object:
+    def execute(self, fig: Figure) -> None:
         """Place the axes of a figure."""
         places = _places(fig)
-        grids: object = None
         for _ in range(_ROUNDS):
-            grids = super().execute(fig)
+            super().execute(fig)
             before, places = places, _places(fig)
             if before.shape == places.shape and np.allclose(before, places, rtol=0, atol=_STILL):
                 break
-        return grids
 
 
 def _places(fig: Figure) -> np.ndarray:

@@ -141,3 +141,10 @@ def test_filled_keeps_line_breaks_and_words():
     assert wrapped_text("a\nb") == "a\nb"
     long = "x" * 100
     assert wrapped_text(long) == long  # a path or a name is not cut
+
+
+def test_lines_of_a_paragraph_are_lines_in_a_notebook():
+    panel = nq.datasets.us_public_capital()
+    fit = nq.fit("lgsp ~ lpc", panel, model="ols")
+    (line,) = [line for line in repr(fit).splitlines() if line.startswith("Log-likelihood")]
+    assert f"<br>{line}</p>" in fit._repr_html_()

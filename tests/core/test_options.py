@@ -301,3 +301,8 @@ def test_a_checked_function_looks_like_itself():
 def test_an_annotation_without_a_rule_is_an_error_of_ours():
     with pytest.raises(NotImplementedError, match=r"no rule"):
         rule_of(frozenset[str])
+
+
+def test_values_of_one_kind_are_described_once():
+    with pytest.raises(OptionError, match=r"4 values \(each a finite number\), 'main', or None"):
+        nq.plots.choropleth(nq.datasets.us_income(), "income", period=2009, extent="europe")

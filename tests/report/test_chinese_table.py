@@ -7,6 +7,7 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.report.study.check import check, starter
+from nqp_spatial.report.study.steps.convergence import _read
 
 
 def yearbook() -> pd.DataFrame:
@@ -93,3 +94,22 @@ def test_title_above_and_source_below_the_table(tmp_path):
     (tmp_path / "bad.toml").write_text(bad, encoding="utf-8")
     words = [str(finding) for finding in check(tmp_path / "bad.toml")]
     assert any("footer_rows" in text for text in words)
+
+
+def test_dispersion_of_levels_that_grow_is_explained():
+    """Income of all states grows: its standard deviation rises while the states converge."""
+    panel = nq.datasets.us_income()
+    w = nq.weights.knn(panel, k=4)
+    results = {}
+    for measure, logs in (("sd", False), ("sd_log", True)):
+        names = {
+            "sigma": nq.convergence.sigma(panel, "income", which=[measure, "cv"]),
+            "beta": nq.convergence.beta(panel, "income", logs=logs),
+            "spatial_beta": nq.convergence.beta(panel, "income", w, model="sem", logs=logs),
+            "all_units": nq.convergence.log_t(panel, "income", logs=logs),
+            "clubs": nq.convergence.clubs(panel, "income", logs=logs),
+            "joins": None,
+        }
+        results[logs] = " ".join(map(str, _read(names).words))
+    assert "[outcome] logs = true" in results[False]
+    assert "[outcome] logs = true" not in results[True]

@@ -468,13 +468,14 @@ def _clear_outside(ax: Axes, window: Box) -> None:
     nothing = Path(np.empty((0, 2)))
     west, south, east, north = window
     for collection in ax.collections:
-        paths = collection.get_paths()  # the list itself; its length goes with that of colours
+        paths: Any = collection.get_paths()  # the list itself; as long as that of colours
         if not np.allclose(collection.get_offsets(), 0):
             continue  # markers: the places are elsewhere
         for place, path in enumerate(paths):
-            if len(path.vertices) == 0:
+            vertices = np.asarray(path.vertices)
+            if len(vertices) == 0:
                 continue
-            (x_low, y_low), (x_high, y_high) = path.vertices.min(0), path.vertices.max(0)
+            (x_low, y_low), (x_high, y_high) = vertices.min(0), vertices.max(0)
             if x_high < west or x_low > east or y_high < south or y_low > north:
                 paths[place] = nothing
 

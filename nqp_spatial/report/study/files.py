@@ -81,7 +81,7 @@ def reader_options(reading: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def rows_around(path: Path, sheet_name: str | None = None) -> dict[str, int]:
+def rows_around(path: Path, sheet_name: str | None = None) -> dict[str, Any]:
     """Return the row of a sheet's column names, and the rows below its table, if there are any.
 
     A title or a source is a row with one filled cell, before or after the rows of the table.

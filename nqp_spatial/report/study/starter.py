@@ -191,7 +191,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
         notes.append(f"Sheets of the workbook: {names}")
     faults: list[NqpError] = []
     for place, reading in enumerate(readings or [{}]):
-        rows: dict[str, int] = {}
+        rows: dict[str, Any] = {}
         try:
             rows = rows_around(path, reading["sheet_name"]) if "sheet_name" in reading else {}
             frame = _usable(table_of(path, **reading, **rows), path)

@@ -39,6 +39,12 @@ def convergence(config: StudyConfig) -> Step:
 def _read(names: Names) -> StepOutput:
     output, sigma, beta, clubs = StepOutput(), names["sigma"], names["beta"], names["clubs"]
     output.say(*(_trend(str(measure), row) for measure, row in sigma.trends.iterrows()))
+    if {"sd", "cv"} <= set(sigma.trends.index) and _disagree(sigma.trends["trend"]):
+        output.note([
+            t("The standard deviation rises with the level itself: where all units grow at one "
+              "rate, differences in levels widen. For such a variable [outcome] logs = true "
+              "studies growth rates.")
+        ])  # fmt: skip
     growth = beta.frame.loc[("all", "coefficient")]
     output.say(_growth(growth))
     # The sentence has said it.
@@ -74,6 +80,10 @@ def _read(names: Names) -> StepOutput:
     frame = clubs.frame.drop(columns=_NOT_SHOWN, errors="ignore")
     output.show(t("Convergence clubs"), frame, files=["clubs", "club_members"])
     return output
+
+
+def _disagree(trends: pd.Series) -> bool:
+    return bool(trends["sd"] > 0 > trends["cv"])
 
 
 def _headlines(output: StepOutput, growth: pd.Series, statistic: str, clubs: Any) -> None:
