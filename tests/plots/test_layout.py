@@ -6,9 +6,11 @@ import inspect
 import re
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import nqp_spatial as nq
 from nqp_spatial.plots._canvas import figure_of, percent, wrapped
@@ -18,6 +20,21 @@ LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]
 PANELS = ["choropleth_periods", "effects", "effects_at", "lisa_maps", "transitions"]
+LABELS = [
+    "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
+    "按地级市计算的新质生产力综合指数（以二〇一二年为基期，经熵值法加权，单位为一）",
+]
+# Each figure with one of the labels; with the other too among the slow tests.
+LONG = [
+    pytest.param(name, label, id=f"{name}-{lang}",
+                 marks=[] if place % 2 == turn else [pytest.mark.slow])
+    for place, name in enumerate(LABELLED)
+    for turn, (lang, label) in enumerate(zip(("en", "zh"), LABELS, strict=True))
+]  # fmt: skip
+# Names that the caller gave.
+MODELS = {"SDEM", "SDM", "SLX"}
+GIVEN = {"border_loss": {"zone"}, "probabilities": MODELS, "log_t": {"log"}}
+GIVEN |= {name: {"south"} for name in ["geodetector", "interactions", "strata_means", "theil"]}
 TICK = 0.02  # inches: half a stroke, or a letter that leans out of its box
 
 
@@ -31,21 +48,44 @@ def require_inside(drawn, path):
     assert room.y1 < figure.get_figheight() + TICK
 
 
+def words_of(drawn):
+    return {text.get_text() for text in figure_of(drawn).findobj(Text) if text.get_text().strip()}
+
+
+def words_and_page(drawer, lang, path):
+    """Draw a figure, see that all is on its page, and return its words."""
+    function, arguments, options = drawer
+    before = dict(mpl.rcParams)
+    drawn = function(*arguments, lang=lang, **options)
+    assert dict(mpl.rcParams) == before
+    words = words_of(drawn)
+    require_inside(drawn, path)
+    # Figures of one axes return axes and those of several a figure.
+    parameters = inspect.signature(function).parameters
+    if function.__name__ in PANELS:
+        assert isinstance(drawn, plt.Figure)
+        assert "fig" in parameters
+        assert "ax" not in parameters
+    else:
+        assert isinstance(drawn, plt.Axes)
+        assert "fig" not in parameters
+    return words
+
+
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_nothing_is_cut_at_the_edge(figures, name, lang, tmp_path):
-    function, arguments, options = figures[name]
-    require_inside(function(*arguments, lang=lang, **options), tmp_path)
+def test_nothing_is_cut_at_the_edge_and_chinese_figures_have_no_english_words(
+    figures, name, tmp_path
+):
+    """The figures are drawn once for what all must keep: drawing is what takes long."""
+    english, chinese = (words_and_page(figures[name], lang, tmp_path) for lang in ("en", "zh"))
+    latin = {word for text in chinese for word in re.findall(r"[A-Za-z]{3,}", text)}
+    assert not latin - GIVEN.get(name, set())
+    # The numbers are the same in both languages.
+    numbers = [sorted(re.findall(r"\d+\.\d{2,}", " ".join(sorted(t)))) for t in (chinese, english)]
+    assert numbers[0] == numbers[1]
 
 
-@pytest.mark.parametrize("name", LABELLED)
-@pytest.mark.parametrize(
-    "label",
-    [
-        "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
-        "按地级市计算的新质生产力综合指数（以二〇一二年为基期，经熵值法加权，单位为一）",
-    ],
-)
+@pytest.mark.parametrize(("name", "label"), LONG)
 def test_long_labels_are_broken_into_lines(figures, name, label, tmp_path):
     function, arguments, options = figures[name]
     require_inside(function(*arguments, **{**options, "label": label}), tmp_path)
@@ -76,20 +116,6 @@ def test_colours_stand_in_one_file():
 # -- where figures are drawn -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_figures_of_one_axes_return_axes_and_those_of_several_a_figure(figures, name):
-    function, arguments, options = figures[name]
-    parameters = inspect.signature(function).parameters
-    drawn = function(*arguments, **options)
-    if name in PANELS:
-        assert isinstance(drawn, plt.Figure)
-        assert "fig" in parameters
-        assert "ax" not in parameters
-    else:
-        assert isinstance(drawn, plt.Axes)
-        assert "fig" not in parameters
-
-
 @pytest.mark.parametrize("name", PANELS)
 def test_figures_of_several_panels_are_drawn_where_the_caller_says(figures, name):
     function, arguments, options = figures[name]
@@ -100,17 +126,6 @@ def test_figures_of_several_panels_are_drawn_where_the_caller_says(figures, name
     assert not left.axes
     assert plt.get_fignums() == [whole.number]
     whole.canvas.draw()
-
-
-@pytest.mark.parametrize("name", sorted(set(NAMES) - set(PANELS)))
-def test_figures_of_one_axes_are_drawn_where_the_caller_says(figures, name):
-    function, arguments, options = figures[name]
-    flat = name not in ("density_waterfall", "kernel_surface")
-    projection = None if flat else "3d"
-    figure, (left, right) = plt.subplots(1, 2, subplot_kw={"projection": projection})
-    assert function(*arguments, ax=right, **options) is right
-    assert not left.has_data()
-    assert plt.get_fignums() == [figure.number]
 
 
 def test_a_title_set_afterwards_leaves_the_legend_within_the_figure(states):

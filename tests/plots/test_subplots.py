@@ -80,9 +80,11 @@ def grid_of(figures, names, lang, layout):
     for place, name in enumerate(names, start=1):
         flat = name not in ("density_waterfall", "kernel_surface")
         axes.append(figure.add_subplot(2, 2, place, projection=None if flat else "3d"))
-    for ax, name in zip(axes, names, strict=True):
+    for place, (ax, name) in enumerate(zip(axes, names, strict=True)):
         function, arguments, options = figures[name]
-        function(*arguments, **options, lang=lang, ax=ax)
+        assert function(*arguments, **options, lang=lang, ax=ax) is ax, name
+        assert not any(other.has_data() for other in axes[place + 1 :]), name
+        assert plt.get_fignums() == [figure.number], name
     figure.draw_without_rendering()
     return figure, axes
 
@@ -97,6 +99,16 @@ def require_apart(figure, axes, names):
         assert box.y1 < figure.bbox.height + 2, name
         assert collisions(ax) == [], name
         assert min(ax.get_window_extent().width, ax.get_window_extent().height) > 50, name
+
+
+def test_figures_of_one_axes_are_drawn_where_the_caller_says():
+    """All are in the grids below, which see that the axes are the caller's."""
+    assert set(NAMES) - set(SINGLE) == {name for name in NAMES if takes_a_figure(name)}
+    assert len(SINGLE) > 35
+
+
+def takes_a_figure(name):
+    return "fig" in inspect.signature(getattr(nq.plots, name)).parameters
 
 
 LANGUAGES = ["en", "zh"]

@@ -102,7 +102,7 @@ def test_qml_covariance_under_normal_errors_is_the_usual_one(lattice, simulate):
     np.testing.assert_allclose(qml, usual, rtol=0.05)
 
 
-@pytest.mark.parametrize("effects", ["none", "two-way"])
+@pytest.mark.parametrize("effects", [pytest.param("none", marks=pytest.mark.slow), "two-way"])
 def test_qml_covariance_knows_the_spread_of_sigma2_under_heavy_tails(lattice, simulate, effects):
     """With exponential errors sigma2 varies twice as much as under normality; rho hardly."""
     w = lattice(10, 10)

@@ -166,14 +166,15 @@ def test_score_tests_hold_their_size(lattice, effects):
         ("sar", {"rho": 0.5, "theta": (0.0, 0.0)}),
     ],
 )
-def test_the_path_finds_what_made_the_data(lattice, simulate, truth, recommended):
-    """In most of ten panels: each of several tests at 5 % may go wrong."""
+@pytest.mark.parametrize("panels", [4, pytest.param(10, marks=pytest.mark.slow)])
+def test_the_path_finds_what_made_the_data(lattice, simulate, truth, recommended, panels):
+    """In most panels: each of several tests at 5 % may go wrong."""
     w = lattice(9, 9)
     models = []
-    for seed in range(10):
+    for seed in range(panels):
         result = nq.diagnostics("y ~ x1 + x2", simulate(w, 6, seed=seed, **truth), w)
         models.append(result.model)
-    assert models.count(recommended) >= 7, models
+    assert models.count(recommended) >= 0.7 * panels, models
     assert "Rule: Elhorst (2010), tests at 0.05." in result.recommendation
     assert result.posterior["probability"].sum() == pytest.approx(1)
     assert list(dict.fromkeys(result.frame["group"])) == [

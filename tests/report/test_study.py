@@ -556,8 +556,21 @@ def chinese(files, tmp_path_factory):
     return result, result.page.read_text(encoding="utf-8"), out
 
 
-def test_a_chinese_study(files, done, chinese):
-    result, page, out = chinese
+def test_in_one_folder_nothing_of_another_language_is_taken_over(files, tmp_path):
+    left_out = [step for step in STEPS if step not in ("describe", "model")]
+    text = SETTINGS.replace("[study]", f"[study]\nskip = {left_out}")
+    (files / "short.toml").write_text(text, encoding="utf-8")
+    chinese = text.replace("[study]", '[study]\nlang = "zh"', 1)
+    (files / "short_zh.toml").write_text(chinese, encoding="utf-8")
+    nq.report.study(files / "short_zh.toml", tmp_path / "one", progress=False)
+    again = nq.report.study(files / "short.toml", tmp_path / "one", progress=False)
+    alone = nq.report.study(files / "short.toml", tmp_path / "two", progress=False)
+    assert again.skipped == alone.skipped
+    assert again.page.read_bytes() == alone.page.read_bytes()
+
+
+def test_a_chinese_study(done, chinese):
+    result, page, _ = chinese
     assert result.failed == []
     assert '<html lang="zh">' in page
     for words in (
@@ -581,10 +594,6 @@ def test_a_chinese_study(files, done, chinese):
         re.search("基尼系数由 " + gini, page).groups()
         == re.search("coefficient went from " + gini, english).groups()
     )
-    # One folder, another language: nothing is taken over.
-    again = nq.report.study(files / "study.toml", out, progress=False)
-    assert again.skipped == []
-    assert again.page.read_bytes() == done.page.read_bytes()
 
 
 def test_what_results_say_is_chinese_too(chinese):

@@ -229,12 +229,12 @@ class Weights(Table):
     kind: Literal["queen", "rook", "knn", "distance-band", "inverse-distance", "file"] = Field(
         "queen", description="which units are neighbours"
     )
-    k: int = Field(6, ge=1, description="of knn")
+    k: int = Field(6, ge=1, description='if kind is "knn"')
     cutoff_km: float | None = Field(
-        None, gt=0, description="of distance-band, and of inverse-distance"
+        None, gt=0, description='if kind is "distance-band" or "inverse-distance"'
     )
-    power: float = Field(1, ge=0, le=100, description="of inverse-distance")
-    path: Text | None = Field(None, description="of a file: gal, gwt, csv, xlsx or parquet")
+    power: float = Field(1, ge=0, le=100, description='if kind is "inverse-distance"')
+    path: Text | None = Field(None, description='if kind is "file": gal, gwt, csv, xlsx or parquet')
     islands: Literal["error", "nearest", "keep"] | None = Field(
         None, description="units without neighbours; nearest for queen and rook, error for bands"
     )
@@ -245,7 +245,7 @@ class Index(Table):
 
     name: Text = Field("index", description="column that the index becomes")
     weighting: Literal["entropy", "critic", "cv", "pca", "scatter", "equal"] = Field(
-        "entropy", description="of the indicators"
+        "entropy", description="how indicators are weighted"
     )
     indicators: Indicators | None = Field(
         None, description='column = "+" or "-", in tables by dimension or not'
@@ -283,9 +283,11 @@ class Clubs(Table):
 
     detrend: Literal["hp", "none"] = Field("hp", description="how the cycle is removed")
     discard: float = Field(1 / 3, ge=0, lt=1, description="share of periods left out at the start")
-    critical: Literal["fixed", "increasing"] = Field("increasing", description="of the sieve")
+    critical: Literal["fixed", "increasing"] = Field(
+        "increasing", description="critical value of club membership"
+    )
     merge: Literal["phillips-sul", "von-lyncker-thoennessen", "none"] = Field(
-        "phillips-sul", description="of clubs"
+        "phillips-sul", description="how clubs are merged"
     )
 
 

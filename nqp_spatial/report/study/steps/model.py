@@ -28,7 +28,7 @@ def model(config: StudyConfig) -> Step:
     figures = []
     if config.has_effects:
         outcome = name_of(config, _outcome(formula))
-        caption = t("Direct, indirect and total effects on {outcome}, with 95 % intervals.",
+        caption = t("Direct, indirect and total effects on {outcome}, with 95% intervals.",
                     outcome=outcome)  # fmt: skip
         figures = [("effects", caption)]
     return make_step("model", title, config, _read, figures=figures)
