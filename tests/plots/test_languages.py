@@ -34,47 +34,6 @@ def test_every_template_of_the_figures_has_its_chinese():
     assert [key for key in written if not chinese.get(key)] == []
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("name", NAMES)
-def test_chinese_figures_have_no_english_words(figures, name):
-    function, arguments, options = figures[name]
-    before = dict(mpl.rcParams)
-    chinese = texts(function(*arguments, lang="zh", **options))
-    assert dict(mpl.rcParams) == before
-    # Names that the caller gave.
-    models = {"SDEM", "SDM", "SLX"}
-    names = {"theil": {"south"}, "border_loss": {"zone"}, "probabilities": models, "log_t": {"log"}}
-    names |= {key: {"south"} for key in ["geodetector", "interactions", "strata_means"]}
-    names = names.get(name, set())
-    words = {word for text in chinese for word in re.findall(r"[A-Za-z]{3,}", text)}
-    assert not words - names
-    english = texts(function(*arguments, **options))
-    # The numbers are the same in both languages.
-    numbers = [sorted(re.findall(r"\d+\.\d{2,}", " ".join(sorted(t)))) for t in (chinese, english)]
-    assert numbers[0] == numbers[1]
-
-
-||||||| 55e9ec3
-@pytest.mark.parametrize("name", NAMES)
-def test_chinese_figures_have_no_english_words(figures, name):
-    function, arguments, options = figures[name]
-    before = dict(mpl.rcParams)
-    chinese = texts(function(*arguments, lang="zh", **options))
-    assert dict(mpl.rcParams) == before
-    # Names that the caller gave.
-    models = {"SDEM", "SDM", "SLX"}
-    names = {"theil": {"south"}, "border_loss": {"zone"}, "probabilities": models, "log_t": {"log"}}
-    names = names.get(name, set())
-    words = {word for text in chinese for word in re.findall(r"[A-Za-z]{3,}", text)}
-    assert not words - names
-    english = texts(function(*arguments, **options))
-    # The numbers are the same in both languages.
-    numbers = [sorted(re.findall(r"\d+\.\d{2,}", " ".join(sorted(t)))) for t in (chinese, english)]
-    assert numbers[0] == numbers[1]
-
-
-=======
->>>>>>> walkc
 def test_the_language_is_one_of_two_and_comes_back(figures):
     function, arguments, _ = figures["sigma_lines"]
     with pytest.raises(OptionError, match="lang must be one of 'en', 'zh', got 'de'"):
