@@ -1,7 +1,7 @@
 """Run the examples in order and write a page with all their figures and tables.
 
 `python examples/run.py` runs all of them, `python examples/run.py 01 07` those that begin so. What
-an example prints goes to `output/<example>.txt`; here it has one line. The page is
+an example prints goes to `output/<example>.txt`; here each figure has a line. The page is
 `output/index.html`. The exit code is 1 if an example failed; the others run all the same.
 """
 
@@ -169,10 +169,9 @@ def relative(path: Path) -> str:
 
 
 class Terminal:
-    """One line for each example; on a terminal the figure that was saved last stands in it."""
+    """A line for each figure as it is saved, and what each example made."""
 
     def __init__(self) -> None:
-        self.is_live = sys.stdout.isatty()
         self.width = min(shutil.get_terminal_size((80, 24)).columns, 100)
 
     def plan(self, examples: list[Example], output: Path) -> None:
@@ -186,16 +185,14 @@ class Terminal:
         """Say which example begins."""
         self.line(f"{place}  {shortened(example.title, self.width - len(place) - 2)}")
 
-    def progress(self, example: Example, figure: Figure) -> None:
-        """Show the last figure on a terminal."""
-        if self.is_live:
-            text = f"     {count_of(len(example.figures), 'figure')}: {figure.files[0].name}"
-            print("\r\x1b[K" + shortened(text, self.width - 1), end="", flush=True)
+    def saved(self, figure: Figure) -> None:
+        """Name a figure and what it shows."""
+        name = figure.files[0].stem
+        caption = " ".join(figure.caption.split())
+        self.line(shortened(f"     {name}{': ' if caption else ''}{caption}", self.width))
 
     def end(self, example: Example) -> None:
         """Say what an example made, and what went wrong."""
-        if self.is_live:
-            print("\r\x1b[K", end="")
         files, tables = example.figures, {path.stem for path in example.tables}
         made = [count_of(len(files), "figure")] if files else []
         made += [count_of(len(tables), "table")] if tables else []
@@ -225,7 +222,7 @@ def main(chosen: Iterable[str] = (), folder: Path = HERE, output: Path = Path("o
     for place, example in enumerate(examples, start=1):
         terminal.begin(f"{place}/{len(examples)}", example)
         for figure in run(example, output):
-            terminal.progress(example, figure)
+            terminal.saved(figure)
         terminal.end(example)
     page = write_page(examples, output)
     failed = [example.script.name for example in examples if example.code]

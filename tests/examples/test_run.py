@@ -116,12 +116,15 @@ def ran(runner, tmp_path_factory):
     return folder, done
 
 
-def test_each_example_has_a_line_and_what_it_prints_has_a_file(ran):
+def test_each_figure_has_a_line_and_what_is_printed_has_a_file(ran):
     folder, done = ran
     lines = done.stdout.splitlines()
     assert lines[0].startswith("4 examples, about ")
     assert "1/4  A good example: it prints, saves and warns" in lines
     assert any(re.fullmatch(r"     1 figure, 1 table in \d+ s", line) for line in lines)
+    place = lines.index("1/4  A good example: it prints, saves and warns")
+    figure = lines[place + 1]
+    assert figure.startswith("     01_") and figure.endswith("人均 GDP, 2010")
     assert "     nothing was made: 03: skipped, no data" in lines
     assert len(lines) < 40 and max(map(len, lines)) <= 100
     assert not any("line 299" in line for line in lines)
