@@ -106,7 +106,7 @@ def test_draws_keep_morans_i_variance_and_correlation(lattice):
 def test_size_under_autocorrelation(lattice):
     """y and the strata are autocorrelated and unrelated: the F test finds a relation, draws do not.
 
-    200 panels; rates at 5 % of 1 000 panels are 17 % and 4 %.
+    200 panels; the band around 5 % is wide for so few.
     """
     w = lattice(10, 10)
     spread = np.linalg.inv(np.eye(100) - 0.7 * w.sparse.toarray())
@@ -125,7 +125,7 @@ def test_size_under_autocorrelation(lattice):
             weights=w,
             permutations=99,
             replications=0,
-            seed=seed,
+            seed=10**6 + seed,  # other numbers than those of the data
         ).frame.iloc[0]
         p.append([row["p_noncentral"], row["p_value"]])
     by_f, by_draws = (np.array(p) <= 0.05).mean(axis=0)
