@@ -85,8 +85,8 @@ def test_tables_in_latex(cells, tmp_path):
     assert commands <= {
         r"\textbackslash", r"\textasciicircum", r"\textasciitilde", r"\char", r"\rho", r"\sigma",
         r"\begin", r"\end", r"\caption", r"\label", r"\centering", r"\toprule", r"\setlength",
-        r"\tabcolsep", r"\linewidth", r"\textheight", r"\multicolumn", r"\emph", r"\textit", r"\midrule", r"\quad",
-        r"\addlinespace", r"\bottomrule", r"\scriptsize", r"\item",
+        r"\tabcolsep", r"\linewidth", r"\textheight", r"\multicolumn", r"\emph", r"\textit",
+        r"\midrule", r"\quad", r"\addlinespace", r"\bottomrule", r"\scriptsize", r"\item",
     }  # fmt: skip
 
 
