@@ -127,6 +127,7 @@ import nqp_spatial as nq
 
 arguments = {
     "match_prefectures": [["北京市", "海南藏族自治州"]],
+    "match_provinces": [["北京", "广东省"]],
     "hu_side": [pd.Series([116.4, 87.6]), pd.Series([39.9, 43.8])],
 }
 for name in nq.datasets.__all__:

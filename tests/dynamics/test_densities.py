@@ -331,7 +331,7 @@ def test_errors(lattice):
         nq.dynamics.stochastic_kernel(panel, "y", step=4)
     with pytest.raises(DomainError, match="constant as x"):
         nq.dynamics.stochastic_kernel(panel_of(np.ones((5, 4))), "y")
-    with pytest.raises(OptionError, match=r"2 values .a number above 0; a number above 0."):
+    with pytest.raises(OptionError, match=r"2 values \(each a number above 0\)"):
         nq.dynamics.stochastic_kernel(panel, "y", bandwidth=(1, 0))
     with pytest.raises(OptionError, match="points"):
         nq.dynamics.stochastic_kernel(panel, "y", points=5)

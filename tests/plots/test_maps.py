@@ -264,4 +264,4 @@ def test_outlines_finer_than_print_are_simplified_and_stay_adjacent():
     ax = nq.plots.choropleth(panel, "x", classes=2)
     drawn = [path.vertices for layer in ax.collections for path in layer.get_paths()]
     assert sum(map(len, drawn)) < 1000
-    assert panel.geometry.geometry.iloc[0].equals(west)  # the panel keeps its own
+    assert panel.geometry.geometry.loc["w"].equals(west)  # the panel keeps its own

@@ -72,7 +72,7 @@ def geodetector(
     ...     cities, "nqp", ["region4", "core"], period=2021, permutations=99, replications=0
     ... )
     >>> [text.get_text() for text in nq.plots.geodetector(result).get_yticklabels()]
-    ['region4', 'core']
+    ['Region', 'Core city']
     """
     rows = _section(result, result.frame, period).sort_values("q", ascending=False, kind="stable")
     places = np.arange(len(rows))

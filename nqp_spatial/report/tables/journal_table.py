@@ -95,7 +95,7 @@ class JournalTable:
         >>> import nqp_spatial as nq
         >>> panel = nq.datasets.us_public_capital()
         >>> nq.report.descriptive_table(panel, ["lgsp"]).to_latex().splitlines()[0]
-        '% Packages needed: booktabs, dcolumn, threeparttable.'
+        '% Packages needed: adjustbox, booktabs, dcolumn, threeparttable.'
         """
         return latex_table(self.content, self.notes, self._word, label)
 
