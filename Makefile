@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
+# Workers fill the cores; threads of BLAS within each of them would compete.
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup plan figures messages test test-slow fuzz mutate check lint types contract docs bench calibrate clean
@@ -37,13 +39,13 @@ messages: $(STAMP)  ## compile the catalogues of nqp_spatial/locale
 	$(BIN)/python -m tests.messages
 
 test: $(STAMP)  ## run the tests (without the slow ones)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" -q
+	$(ALONE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" -q
 
 test-slow: $(STAMP)  ## run the calibration and other slow tests
-	$(BIN)/python -m pytest -n $(JOBS) -m slow -q
+	$(ALONE) $(BIN)/python -m pytest -n $(JOBS) -m slow -q
 
 fuzz: $(STAMP)  ## every hostile call of every public function, counted by what comes of it
-	NQP_FUZZ=all $(BIN)/python -m pytest -n $(JOBS) -q tests/fuzz
+	$(ALONE) NQP_FUZZ=all $(BIN)/python -m pytest -n $(JOBS) -q tests/fuzz
 
 mutate: $(STAMP)  ## change single operators and constants and see whether the tests notice: FOLDER=, N=, SEED=, AGAIN=1
 	nice -n 10 $(BIN)/python -m benchmarks.mutate --folder "$(FOLDER)" --number $(or $(N),400) \
@@ -69,7 +71,7 @@ bench: $(STAMP)  ## speed beside peers, as ratios
 	$(BIN)/python -m benchmarks
 
 calibrate: $(STAMP)  ## bias, coverage and size by simulation: several hours; tables go to benchmarks/
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibrate
+	$(ALONE) $(BIN)/python -m benchmarks.calibrate
 
 clean:  ## remove what the targets made, .venv included
 	rm -rf $(VENV) output docs/_build docs/_gallery docs/gallery.md docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis

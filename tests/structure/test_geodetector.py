@@ -103,15 +103,18 @@ def test_draws_keep_morans_i_variance_and_correlation(lattice):
     assert np.abs(np.corrcoef(draws[:, 0].T)[np.triu_indices(20, 1)]).mean() < 0.5
 
 
-def test_size_under_autocorrelation(lattice):
+@pytest.mark.parametrize(
+    ("panels", "highest"), [(60, 0.1), pytest.param(400, 0.07, marks=pytest.mark.slow)]
+)
+def test_size_under_autocorrelation(lattice, panels, highest):
     """y and the strata are autocorrelated and unrelated: the F test finds a relation, draws do not.
 
-    200 panels; the band around 5 % is wide for so few.
+    The band around 5 % is wide where there are few panels.
     """
     w = lattice(10, 10)
     spread = np.linalg.inv(np.eye(100) - 0.7 * w.sparse.toarray())
     p = []
-    for seed in range(200):
+    for seed in range(panels):
         y, x = (
             spread
             @ np.random.default_rng(seed).normal(size=(2, 100)).T.reshape(100, 2).T[..., None]
@@ -129,8 +132,8 @@ def test_size_under_autocorrelation(lattice):
         ).frame.iloc[0]
         p.append([row["p_noncentral"], row["p_value"]])
     by_f, by_draws = (np.array(p) <= 0.05).mean(axis=0)
-    assert by_f > 0.1
-    assert 0.01 <= by_draws <= 0.09
+    assert by_f > 0.075
+    assert 0.0 < by_draws <= highest
 
 
 def test_a_planted_factor_is_found_and_the_search_is_paid_for(lattice):
