@@ -305,6 +305,6 @@ def _require_same_moves(chain: AnyChain, model: ChainModel) -> None:
     if of_chain.shape != of_panel.shape or (of_chain != of_panel).any():
         raise PanelError(
             f"the chain of {_first(chain).variable} has {of_chain.sum():g} moves, and those of "
-            f"this panel ({of_panel.sum():g}) are other moves: pass the panel, weights and groups from "
-            "which the chain was estimated, or estimate it again with this panel"
+            f"this panel ({of_panel.sum():g}) are other moves: pass the panel, weights and groups "
+            "from which the chain was estimated, or estimate it again with this panel"
         )
