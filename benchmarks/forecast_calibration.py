@@ -165,8 +165,8 @@ def rejections(units: int, lam: float, replications: int) -> pd.DataFrame:
 def cells() -> list[Cell]:
     """Return the cells of the table of coverage."""
     return [
-        Cell("plain", 300),
         Cell("spatial", 100, "lasting"),
+        Cell("plain", 300),
         Cell("groups", 300),
         Cell("plain", 100),
         Cell("spatial", 300, "lasting"),

@@ -135,6 +135,16 @@ def test_intervals_know_that_probabilities_are_estimated():
     assert (last["high"] - last["low"] > 1.25 * chance).all()
 
 
+def test_limits_are_exact_for_one_more_draw():
+    """Of 39 draws and one more, the last is the smallest or largest in one of twenty cases."""
+    draws = np.random.default_rng(0).permutation(np.arange(1.0, 40))[:, None]
+    assert paths._limits(draws, [0.025, 0.975]).ravel().tolist() == [1, 39]
+    rng = np.random.default_rng(1)
+    low, high = paths._limits(rng.normal(size=(39, 20_000)), [0.025, 0.975])
+    later = rng.normal(size=20_000)
+    assert abs(((low <= later) & (later <= high)).mean() - 0.95) < 0.006
+
+
 # -- with neighbours -------------------------------------------------------------------------------
 
 
