@@ -71,10 +71,9 @@ def digits(
     ["Moran's I"]
     """
     table = table_of(result, ["digits", "wanted"], "digits that agree")
-    places, names = (
-        np.arange(len(table)),
-        [entry_words("quantity", name) for name in table.iloc[:, 0]],
-    )
+    places = np.arange(len(table))
+    with language(lang):
+        names = [entry_words("quantity", name) for name in table.iloc[:, 0]]
     width = room(ax, width)
     tall = height_of_rows(names, 0.45 * width, 0.24)
     with drawing(ax, (width, tall + 1.0), lang=lang, title=title) as axes:
