@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nqp_spatial.core.options import Width, checked
-from nqp_spatial.core.text import Lang, t, translate
+from nqp_spatial.core.text import Lang, language, t, translate
 from nqp_spatial.plots._canvas import (
     drawing,
     height_of_rows,
