@@ -286,6 +286,28 @@ def test_planted_futures_are_inside_their_intervals(chain):
     assert abs(np.mean(inside) - 0.95) < 3 * error + 0.01
 
 
+@pytest.mark.slow
+def test_what_came_was_inside(incomes):
+    """Ten years of US states from eleven origins, as the guide says: the intervals were right."""
+    panel, w = incomes
+    inside = {"plain": [], "spatial": []}
+    options = {"states": 4}
+    for last in range(1959, 2010, 5):
+        past = panel.select(periods=list(range(1929, last + 1)))
+        chains = {
+            "plain": nq.dynamics.markov(past, "relative_income", **options),
+            "spatial": nq.dynamics.spatial_markov(
+                past, "relative_income", w, lag_states=3, **options
+            ),
+        }
+        for name, chain in chains.items():
+            table = forecast(chain, past, horizon=1, holdout=10, replications=499).held_out
+            actual = table["actual"]
+            inside[name].append(((table["low"] <= actual) & (actual <= table["high"])).mean())
+    assert round(np.mean(inside["plain"]), 2) == 0.94
+    assert round(np.mean(inside["spatial"]), 2) == 0.96
+
+
 # -- groups ----------------------------------------------------------------------------------------
 
 
