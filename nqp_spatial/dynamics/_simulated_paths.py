@@ -19,7 +19,7 @@ from nqp_spatial.dynamics._states import classify
 
 __all__ = ["Donors", "Futures", "donors_of", "future_counts", "future_probabilities", "futures"]
 
-_CELLS = 1_000_000  # units x draws at once
+_CELLS = 200_000  # units x draws at once: what stays in the cache
 _MOST = 128
 
 
