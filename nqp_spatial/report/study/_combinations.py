@@ -16,7 +16,12 @@ __all__ = ["faults_of_combinations"]
 
 def faults_of_combinations(config: StudyConfig) -> list[str]:
     """Return what is wrong with keys that are each valid alone."""
-    return [*_faults_of_weights(config), *_faults_of_files(config), *_faults_of_names(config)]
+    return [
+        *_faults_of_weights(config),
+        *_faults_of_files(config),
+        *_faults_of_names(config),
+        *_faults_of_methods(config),
+    ]
 
 
 def _faults_of_weights(config: StudyConfig) -> list[str]:
@@ -86,4 +91,16 @@ def _faults_of_names(config: StudyConfig) -> list[str]:
         faults.append(f"[index] name cannot be {index.name!r}: choose another")
     if index.indicators and index.name in {f"log_{name}" for name in data.logs}:
         faults.append(f"[index] name is that of a column of [data] logs, {index.name!r}")
+    return faults
+
+
+def _faults_of_methods(config: StudyConfig) -> list[str]:
+    drivers, mediation, faults = config.drivers, config.mediation, []
+    outcome = config.outcome_name
+    if config.lisa.bivariate == outcome:
+        faults.append(f"[lisa] bivariate is the outcome, {outcome!r}: name another column")
+    if drivers and outcome in drivers.factors:
+        faults.append(f"[drivers] factors has the outcome, {outcome!r}: leave it out")
+    if mediation and not (mediation.outcome or config.model.formula):
+        faults.append("[mediation] needs outcome, or [model] formula")
     return faults

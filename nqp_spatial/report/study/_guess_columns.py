@@ -80,7 +80,7 @@ def guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
 
 def guess_columns(
     frame: pd.DataFrame, unit: str, period: str
-) -> tuple[Guesses, dict[tuple[str, str], str], list[str]]:
+) -> tuple[Guesses, dict[tuple[str, str], Any], list[str]]:
     """Return an outcome and groups, an initial formula, and descriptions of the columns."""
     by_unit = frame.groupby(unit)
     others = [name for name in frame.columns if name not in (unit, period)]
@@ -124,7 +124,7 @@ def guess_columns(
     guesses |= {("groups", "centre"): centre[0]} if centre else {}
     if centre and (words := _binary_labels(centre[0], frame[centre[0]])):
         guesses["data", "labels"] = words
-    hints = {}
+    hints: dict[tuple[str, str], Any] = {}
     if complete < frame[unit].nunique():
         notes.append(
             f"Rows are absent: {complete} of {frame[unit].nunique()} units have all periods; see "
@@ -134,6 +134,10 @@ def guess_columns(
     if len(model) > 1:
         response, *regressors = [_term(name, frame[name]) for name in model]
         hints["model", "formula"] = f"{response} ~ {' + '.join(regressors)}"
+        hints["drivers", "factors"] = [*model[1:], *region]
+        hints["lisa", "bivariate"] = model[1]
+    if len(model) > 2:
+        hints["mediation", "mediator"] = f"{regressors[0]} ~ {' + '.join(regressors[1:])}"
     return guesses, hints, notes
 
 

@@ -10,10 +10,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from nqp_spatial.report.study._faults import SettingError, shown
 
 __all__ = [
+    "Columns",
     "Encoding",
     "Indicators",
     "Labels",
     "Names",
+    "PeriodPair",
     "Periods",
     "Places",
     "Table",
@@ -51,6 +53,18 @@ def each_once(values: list[Any]) -> list[Any]:
 def _not_empty(values: list[Any]) -> list[Any]:
     if not values:
         raise SettingError("empty_list")
+    return values
+
+
+def _some_columns(names: list[str]) -> list[str]:
+    if not names:
+        raise SettingError("no_columns")
+    return names
+
+
+def _two(values: list[Any]) -> list[Any]:
+    if len(values) != 2:
+        raise SettingError("not_two")
     return values
 
 
@@ -136,6 +150,8 @@ Periods = Annotated[
     AfterValidator(_not_empty),
     AfterValidator(each_once),
 ]
+PeriodPair = Annotated[Periods, AfterValidator(_two)]
+Columns = Annotated[Names, AfterValidator(_some_columns)]
 Encoding = Annotated[Text, AfterValidator(_encoding)]
 Indicators = Annotated[dict[str, Any], BeforeValidator(_indicators)]
 Places = Annotated[dict[str, Any], BeforeValidator(_aliases)]

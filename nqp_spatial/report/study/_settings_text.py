@@ -10,13 +10,13 @@ from nqp_spatial.report._texts import visible
 from nqp_spatial.report.study._faults import choices_of
 from nqp_spatial.report.study._findings import toml_text
 from nqp_spatial.report.study._guess_columns import Guesses
-from nqp_spatial.report.study.config import TABLES
+from nqp_spatial.report.study.config import METHODS, TABLES
 
 __all__ = ["settings_text"]
 
 
 def settings_text(
-    guesses: Guesses, hints: dict[tuple[str, str], str], notes: list[str], aliases: dict[str, str]
+    guesses: Guesses, hints: dict[tuple[str, str], Any], notes: list[str], aliases: dict[str, str]
 ) -> str:
     """Return the settings file with guessed values, hints, notes and proposed aliases."""
     lines = [
@@ -26,7 +26,13 @@ def settings_text(
         "",
     ]
     for table, model in TABLES.items():
-        lines.append(f"[{table}]")
+        if table == METHODS[0]:
+            lines += [
+                "# Further methods. Each runs only if its table is in the file: take the # away",
+                "# from the name of the table, and from the keys that you set.",
+                "",
+            ]
+        lines.append(f"# [{table}]" if table in METHODS else f"[{table}]")
         for key, field in model.model_fields.items():
             if (table, key) == ("data", "aliases"):
                 continue  # a table of its own, below

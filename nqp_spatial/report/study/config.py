@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 
@@ -14,7 +14,9 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formulas import columns_of, terms_of
 from nqp_spatial.report.study._combinations import faults_of_combinations
 from nqp_spatial.report.study._faults import SettingError, fault_sentences
+from nqp_spatial.report.study.method_settings import Drivers, Hotspots, Mediation, Method
 from nqp_spatial.report.study.settings import (
+    METHODS,
     STEPS,
     Clubs,
     Data,
@@ -31,7 +33,7 @@ from nqp_spatial.report.study.settings import (
     Weights,
 )
 
-__all__ = ["STEPS", "TABLES", "StudyConfig", "config_and_faults", "read_config"]
+__all__ = ["METHODS", "STEPS", "TABLES", "StudyConfig", "config_and_faults", "read_config"]
 
 
 class StudyConfig(Table):
@@ -49,6 +51,9 @@ class StudyConfig(Table):
     maps: Maps
     model: Model
     page: Page
+    hotspots: Hotspots | None = None
+    drivers: Drivers | None = None
+    mediation: Mediation | None = None
     _folder: Path = PrivateAttr(Path())
 
     @property
@@ -86,13 +91,42 @@ class StudyConfig(Table):
         return [name] if name and name not in keys else []
 
     @property
+    def methods(self) -> dict[str, Method]:
+        """The tables of methods that the settings ask for, by name."""
+        tables = {name: getattr(self, name) for name in METHODS}
+        return {name: table for name, table in tables.items() if table is not None}
+
+    @property
+    def formulas(self) -> dict[tuple[str, str], str]:
+        """All formulas, by table and key."""
+        formulas = {("model", "formula"): self.model.formula} if self.model.formula else {}
+        return formulas | {
+            (name, key): formula
+            for name, table in self.methods.items()
+            for key, formula in table.formulas.items()
+        }
+
+    @property
+    def method_columns(self) -> dict[tuple[str, str], list[str]]:
+        """Columns that methods name outside formulas, by table and key."""
+        columns = {("lisa", "bivariate"): [self.lisa.bivariate]} if self.lisa.bivariate else {}
+        return columns | {
+            (name, key): names
+            for name, table in self.methods.items()
+            for key, names in table.named_columns.items()
+        }
+
+    @property
     def columns(self) -> list[str]:
         """The columns of the file that must be complete."""
         columns = [*self.data.logs, *self.indicators]
         columns += [self.outcome.variable] if self.outcome.variable else []
         columns += self.groupings.values()
-        columns += columns_of(self.model.formula) if self.model.formula else []
+        for formula in self.formulas.values():
+            columns += columns_of(formula)
         columns += self.clusters
+        for names in self.method_columns.values():
+            columns += names
         derived = {f"log_{name}" for name in self.data.logs}
         derived |= {self.index.name} if self.index.indicators else set()
         return [name for name in dict.fromkeys(columns) if name not in derived]
@@ -114,9 +148,10 @@ class StudyConfig(Table):
 
 #: The tables of the file, with the models of their keys.
 TABLES: dict[str, type[BaseModel]] = {
-    name: field.annotation
+    name: part
     for name, field in StudyConfig.model_fields.items()
-    if isinstance(field.annotation, type)
+    for part in get_args(field.annotation) or [field.annotation]
+    if isinstance(part, type) and issubclass(part, BaseModel)
 }
 
 
@@ -184,7 +219,7 @@ def config_and_faults(
         raise OptionError(
             f"settings are the path of a TOML file or a mapping, got {type(source).__name__}"
         )
-    tables = {table: {} for table in TABLES} | {
+    tables: dict[Any, Any] = {table: {} for table in TABLES if table not in METHODS} | {
         table: _written(content) if isinstance(content, Mapping) else content
         for table, content in values.items()
     }
@@ -204,6 +239,8 @@ def _without_faults(tables: dict[Any, Any]) -> StudyConfig | None:
     """Return the settings without keys that are refused; combinations are not checked."""
     valid: dict[str, BaseModel] = {}
     for table, model in TABLES.items():
+        if table in METHODS and table not in tables:
+            continue
         content = tables.get(table)
         content = dict(content) if isinstance(content, Mapping) else {}
         try:
@@ -214,6 +251,8 @@ def _without_faults(tables: dict[Any, Any]) -> StudyConfig | None:
             try:
                 valid[table] = model.model_validate(rest)
             except ValidationError:
+                if table in METHODS:
+                    continue  # the study is checked without it
                 return None
     return StudyConfig.model_construct(None, **valid)
 

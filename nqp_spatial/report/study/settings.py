@@ -12,6 +12,7 @@ from nqp_spatial.report.study._setting_kinds import (
     Indicators,
     Labels,
     Names,
+    PeriodPair,
     Periods,
     Places,
     Table,
@@ -20,6 +21,7 @@ from nqp_spatial.report.study._setting_kinds import (
 )
 
 __all__ = [
+    "METHODS",
     "STEPS",
     "Clubs",
     "Data",
@@ -40,7 +42,10 @@ StepName = Literal[
     "describe", "index", "gradient", "distribution", "chains", "convergence", "association",
     "diagnostics", "model", "centre", "explore",
 ]  # fmt: skip
+MethodName = Literal["hotspots", "drivers", "mediation"]
+#: Steps of every study, and those that the settings ask for by a table of the same name.
 STEPS: tuple[str, ...] = get_args(StepName)
+METHODS: tuple[str, ...] = get_args(MethodName)
 
 
 class Study(Table):
@@ -51,7 +56,7 @@ class Study(Table):
     permutations: int = Field(999, ge=9, le=10**6, description="of the permutation tests")
     replications: int = Field(499, ge=2, le=10**6, description="of the bootstrap intervals")
     lang: Literal["en", "zh"] = Field("en", description="language of the page, figures and tables")
-    skip: Annotated[list[StepName], AfterValidator(each_once)] = Field(
+    skip: Annotated[list[StepName | MethodName], AfterValidator(each_once)] = Field(
         [], description=f"steps to leave out, of {', '.join(STEPS)}"
     )
 
@@ -173,6 +178,18 @@ class Lisa(Table):
         None, description="periods of the maps; first and last if left out"
     )
     alpha: float = Field(0.05, gt=0, lt=1, description="significance of the clusters")
+    bivariate: Text | None = Field(
+        None, description="a column: clusters of the outcome and the neighbours' values of it"
+    )
+    change: PeriodPair | None = Field(
+        None, description="two periods: clusters of the change between them"
+    )
+    paths: bool = Field(False, description="whether to follow units and neighbours over time")
+
+    @property
+    def named_periods(self) -> dict[str, list[Any]]:
+        """Periods, by the key that names them."""
+        return {"periods": self.periods or [], "change": self.change or []}
 
 
 class Maps(Table):
