@@ -15,7 +15,7 @@ from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, na
 __all__ = ["drivers"]
 
 _OF_FACTORS = ["q", "q_adjusted", "strata", "p_value"]
-_OF_PAIRS = ["q_first", "q_second", "q", "kind", "excess", "conf_low", "conf_high", "p_value"]
+_OF_PAIRS = ["q", "kind", "excess", "conf_low", "conf_high", "p_value"]
 
 
 def drivers(config: StudyConfig) -> Step:
@@ -101,7 +101,8 @@ def _tables(output: StepOutput, result: Any, frame: pd.DataFrame) -> None:
     output.show(t("Factor detector"), table, files=["drivers", "drivers_strata", "drivers_risk"])
     if not len(result.interactions):
         return
+    kinds = [label("interaction", kind) for kind in result.interactions["kind"]]
     pairs = result.interactions[_OF_PAIRS].rename(result.labels)
-    pairs["kind"] = [label("interaction", kind) for kind in pairs["kind"]]
+    pairs["kind"] = pd.Series(kinds, pairs.index, dtype=object)  # keeps messages
     output.show(t("Interaction detector: two factors together"), pairs,
                 files=["drivers_pairs", "drivers_ecological"])  # fmt: skip

@@ -8,9 +8,10 @@ import pandas as pd
 
 from nqp_spatial.core.number_format import interval_texts
 from nqp_spatial.core.text import Message, t
+from nqp_spatial.regression._formulas import terms_of
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.page import tests_of
-from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step
+from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
 
 __all__ = ["mediation"]
 
@@ -23,7 +24,16 @@ _MOST_HEADLINES = 2  # variables
 
 def mediation(config: StudyConfig) -> Step:
     """Divide effects into those through a mediator and those past it."""
-    figures = [("mediation", t("Effects through the mediator and past it, with 95% intervals."))]
+    table = config.mediation
+    variables = [] if table is None else table.variables or terms_of(table.mediator)
+    figures = [
+        (
+            f"mediation_{number}",
+            t("Effects of {variable} through the mediator and past it, with 95% intervals.",
+              variable=name_of(config, variable)),
+        )
+        for number, variable in enumerate(variables, start=1)
+    ]  # fmt: skip
     return make_step("mediation", t("Mediation"), config, _read, figures=figures)
 
 
