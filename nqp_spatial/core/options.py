@@ -359,7 +359,7 @@ _MADE_BY = {
     "NotApplicable": "",
     "ReachResult": "spillovers.reach",
     "RegressionResult": "fit",
-    "RobustnessResult": "regression.robustness",
+    "ModelGrid": "regression.model_grid",
     "SigmaResult": "convergence.sigma",
     "SpatialChainsResult": "dynamics.spatial_markov_by_group",
     "SpatialMarkovResult": "dynamics.spatial_markov",

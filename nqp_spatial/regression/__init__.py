@@ -2,9 +2,9 @@
 
 from nqp_spatial.regression.diagnostics.comparison import (
     Comparison,
-    RobustnessResult,
+    ModelGrid,
     compare,
-    robustness,
+    model_grid,
 )
 from nqp_spatial.regression.diagnostics.posterior import (
     PosteriorResult,
@@ -38,10 +38,10 @@ __all__ = [
     "EndogenousWeights",
     "InteractiveEffectsResult",
     "LogDet",
+    "ModelGrid",
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
-    "RobustnessResult",
     "WildBootstrapResult",
     "average_weights",
     "compare",
@@ -50,8 +50,8 @@ __all__ = [
     "fit",
     "interactive_effects",
     "log_determinant",
+    "model_grid",
     "posterior_probabilities",
-    "robustness",
     "wild_bootstrap",
 ]
 

@@ -55,7 +55,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
-    "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
+    "regression.model_grid": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
     "regression.wild_bootstrap": lambda w: _call(
         "y ~ x1", w.panel, effects="unit", replications=99
     ),
