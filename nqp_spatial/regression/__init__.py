@@ -1,5 +1,6 @@
 """Spatial regressions: one specification, one likelihood."""
 
+from nqp_spatial.regression.diagnostics.changes import change_names, register_change
 from nqp_spatial.regression.diagnostics.comparison import (
     Comparison,
     ModelGrid,
@@ -10,6 +11,8 @@ from nqp_spatial.regression.diagnostics.posterior import (
     PosteriorResult,
     posterior_probabilities,
 )
+from nqp_spatial.regression.diagnostics.robustness import RobustnessResult, robustness
+from nqp_spatial.regression.diagnostics.specification import Specification
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
 from nqp_spatial.regression.diagnostics.weights_averaging import AveragedWeights, average_weights
 from nqp_spatial.regression.diagnostics.weights_exogeneity import (
@@ -42,8 +45,11 @@ __all__ = [
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
+    "RobustnessResult",
+    "Specification",
     "WildBootstrapResult",
     "average_weights",
+    "change_names",
     "compare",
     "diagnostics",
     "endogenous_weights",
@@ -52,6 +58,8 @@ __all__ = [
     "log_determinant",
     "model_grid",
     "posterior_probabilities",
+    "register_change",
+    "robustness",
     "wild_bootstrap",
 ]
 
