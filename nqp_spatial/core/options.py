@@ -360,6 +360,7 @@ _MADE_BY = {
     "ReachResult": "spillovers.reach",
     "RegressionResult": "fit",
     "ModelGrid": "regression.model_grid",
+    "RobustnessResult": "robustness",
     "SigmaResult": "convergence.sigma",
     "SpatialChainsResult": "dynamics.spatial_markov_by_group",
     "SpatialMarkovResult": "dynamics.spatial_markov",

@@ -230,8 +230,10 @@ def test_the_options_of_the_baseline_hold_in_every_row(world):
 def test_notes_say_what_a_change_does_to_the_sample(hand):
     result, _, _ = hand
     notes = "\n".join(result.notes)
-    assert "cities: units left out (2): u03, u17" in notes
-    assert "cities: spatial weights among the remaining units, standardised again" in notes
+    assert (
+        "cities: units left out (2): u03, u17; spatial weights among the remaining units, "
+        "standardised again"
+    ) in notes
     assert "north: units kept (18 of 36): u00, u01, u02, u03, u04 and 13 more" in notes
     assert "late: periods kept (5 of 7): 2012 to 2016" in notes
     assert "the first 2 of 7 periods are not in the sample" in notes

@@ -18,7 +18,7 @@ def other_formula(specification: Specification, value: Any) -> Specification:
     """Take another formula."""
     if not isinstance(value, str):
         raise OptionError(f"formula must be text such as 'y ~ x1 + x2', got {value!r}")
-    return specification.replaced(t("formula {formula}", formula=value), formula=value)
+    return specification.replaced(note=t("formula {formula}", formula=value), formula=value)
 
 
 def other_outcome(specification: Specification, value: Any) -> Specification:
@@ -28,7 +28,7 @@ def other_outcome(specification: Specification, value: Any) -> Specification:
     side = specification.formula.partition("~")[2].strip()
     formula = f"{_written(specification, value)} ~ {side}"
     note = t("the outcome is {outcome}, in its own units", outcome=value)
-    return specification.replaced(note, formula=formula)
+    return specification.replaced(note=note, formula=formula)
 
 
 def added(specification: Specification, value: Any) -> Specification:
@@ -36,7 +36,7 @@ def added(specification: Specification, value: Any) -> Specification:
     names = _names(value, "added controls")
     terms = " + ".join(_written(specification, name) for name in names)
     note = t("with {names}", names=join(", ", names))
-    return specification.replaced(note, formula=f"{specification.formula} + {terms}")
+    return specification.replaced(note=note, formula=f"{specification.formula} + {terms}")
 
 
 def dropped(specification: Specification, value: Any) -> Specification:
@@ -62,7 +62,7 @@ def dropped(specification: Specification, value: Any) -> Specification:
     side = " + ".join(terms if has_intercept else ["0", *terms]) or "1"
     outcome = specification.formula.partition("~")[0].strip()
     note = t("without {names}", names=join(", ", sorted(names)))
-    return _without_lags(specification, names).replaced(note, formula=f"{outcome} ~ {side}")
+    return _without_lags(specification, names).replaced(note=note, formula=f"{outcome} ~ {side}")
 
 
 def _without_lags(specification: Specification, names: set[str]) -> Specification:

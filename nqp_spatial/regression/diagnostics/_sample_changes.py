@@ -67,7 +67,7 @@ def winsorised(specification: Specification, value: Any) -> Specification:
         "values beyond the quantiles {low:g} and {high:g} are set to these: {columns}",
         low=low, high=high, columns=join("; ", parts or [t("none")]),
     )  # fmt: skip
-    return specification.replaced(note, panel=panel.assign(**clipped))
+    return specification.replaced(note=note, panel=panel.assign(**clipped))
 
 
 def _count_words(panel: SpatialPanel, name: str, beyond: np.ndarray) -> Message:
@@ -134,7 +134,7 @@ def without(specification: Specification, value: Any) -> Specification:
     if len(others) < 2:
         raise OptionError(f"without leaves {len(others)} units; a model needs two or more")
     note = t("units left out ({count}): {units}", count=len(omitted), units=listed(omitted, _FEW))
-    return specification.with_units(others, note)
+    return specification.with_units(others, note=note)
 
 
 def only(specification: Specification, value: Any) -> Specification:
@@ -145,7 +145,7 @@ def only(specification: Specification, value: Any) -> Specification:
         "units kept ({count} of {total}): {units}",
         count=len(members), total=panel.n_units, units=listed(members, _FEW),
     )  # fmt: skip
-    return specification.with_units(members, note)
+    return specification.with_units(members, note=note)
 
 
 def named_units(panel: SpatialPanel, value: Any, change: str) -> pd.Index:
@@ -208,7 +208,7 @@ def _with_periods(specification: Specification, chosen: list[Hashable]) -> Speci
         count=panel.n_periods, total=specification.panel.n_periods,
         first=str(panel.periods[0]), last=str(panel.periods[-1]),
     )  # fmt: skip
-    return specification.replaced(note, panel=panel)
+    return specification.replaced(note=note, panel=panel)
 
 
 def _named_periods(panel: SpatialPanel, value: Any, change: str) -> list[Hashable]:
@@ -300,4 +300,4 @@ def _shifted(specification: Specification, columns: list[str], steps: int) -> Sp
         "are not in the sample",
         count=steps, total=panel.n_periods,
     )  # fmt: skip
-    return specification.replaced(note, panel=later.assign(**lagged))
+    return specification.replaced(note=note, panel=later.assign(**lagged))

@@ -43,7 +43,7 @@ def _other_weights(specification: Specification, value: Any) -> Specification:
     """Take other weights; where units were left out before, those among the others."""
     weights, units = matched(value), specification.panel.units
     note = t("spatial weights: {weights}", weights=weights_words(weights))
-    changed = specification.replaced(note, weights=weights)
+    changed = specification.replaced(note=note, weights=weights)
     matrices = weights.values() if isinstance(weights, Mapping) else [weights]
     larger = [w for w in matrices if w is not None and w.n_units > len(units)]
     if larger and all(units.isin(w.units).all() for w in larger):

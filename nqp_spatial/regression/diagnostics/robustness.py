@@ -13,8 +13,8 @@ from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import TestSet
 from nqp_spatial.core.options import Draws, Jobs, Level, PassedTo, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.text import Message, label, t
-from nqp_spatial.errors import NqpError, NqpWarning, OptionError, UnknownColumnError, sample
+from nqp_spatial.core.text import Message, join, label, t
+from nqp_spatial.errors import NqpWarning, OptionError, UnknownColumnError, sample
 from nqp_spatial.regression.diagnostics._robustness_rows import (
     BASELINE,
     Outcome,
@@ -171,11 +171,14 @@ class RobustnessResult(Displayed):
             variable=self.labels.get(name, name),
             term=term_words(str(lead["quantity"].iloc[0]), str(lead["term"].iloc[0])),
         )
-        table = lead.set_index("change")[["estimate", "std_error", "p_value"]]
+        single = [name for name in lead["change"] if len(self.parts[name]) < 2]
+        table = lead.set_index("change").loc[single, ["estimate", "std_error", "p_value"]]
+        combined = len(lead) - len(single)
+        more = [t("and {count} combinations of these", count=combined)] if combined else []
         shares = self.shares.reset_index()
         columns = ["variable", "term", "baseline", "min", "max", "same_sign", "significant"]
         return [
-            title, about, table.assign(observations=self.changes["observations"]),
+            title, about, table.assign(observations=self.changes["observations"]), *more,
             t("All changes together"), shares[columns], *notes_of(self.notes),
         ]  # fmt: skip
 
@@ -356,10 +359,10 @@ def _notes(outcomes: Mapping[str, Outcome], *, combine: bool) -> tuple[Message, 
     notes: list[Message] = []
     for name, each in outcomes.items():
         words = label("change", name)
-        if each.error is None and (not combine or " + " not in name):
-            notes += [t("{change}: {note}", change=words, note=note) for note in each.notes]
-        if isinstance(each.error, NqpError):
+        if each.error is not None:
             notes.append(
                 t("{model} could not be fitted: {reason}", model=words, reason=str(each.error))
             )
+        elif each.notes and not (combine and " + " in name):
+            notes.append(t("{change}: {notes}", change=words, notes=join("; ", each.notes)))
     return tuple(notes)

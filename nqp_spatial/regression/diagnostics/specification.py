@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, notes_of
+from nqp_spatial.core.options import PassedTo, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
 from nqp_spatial.regression.fit import fit
@@ -64,27 +65,43 @@ class Specification(Displayed):
         """Return a specification from the arguments of `fit`."""
         return cls(formula, panel, matched(weights), dict(options))
 
-    def replaced(self, *notes: str, **parts: Any) -> Specification:
-        """Return a specification with other parts, by the names of the attributes.
+    @checked
+    def replaced(
+        self,
+        *,
+        formula: str | None = None,
+        panel: SpatialPanel | None = None,
+        weights: WeightsLike | Mapping[str, WeightsLike] | None = None,
+        note: str = "",
+    ) -> Specification:
+        """Return a specification with another formula, panel or weights.
 
         Parameters
         ----------
-        *notes : str
+        formula, panel, weights
+            Those of this specification, if not given.
+        note : str
             What this does to the sample, added to `notes`.
-        **parts
-            ``formula``, ``panel``, ``weights`` or ``options``.
 
         Returns
         -------
         Specification
         """
-        return replace(self, **parts, notes=(*self.notes, *notes))
+        return replace(
+            self,
+            formula=self.formula if formula is None else formula,
+            panel=self.panel if panel is None else panel,
+            weights=self.weights if weights is None else matched(weights),
+            notes=(*self.notes, *([note] if note else [])),
+        )
 
-    def with_options(self, **options: Any) -> Specification:
+    @checked
+    def with_options(self, **options: Annotated[object, PassedTo("fit")]) -> Specification:
         """Return a specification with other options of `fit`."""
         return replace(self, options={**self.options, **options})
 
-    def with_units(self, units: Iterable[Hashable], *notes: str) -> Specification:
+    @checked
+    def with_units(self, units: Iterable[Hashable], *, note: str = "") -> Specification:
         """Return the specification of some units, with weights among them.
 
         Weights are standardised again, as they were, from the raw weights
@@ -94,22 +111,27 @@ class Specification(Displayed):
         ----------
         units : iterable
             Ids to keep.
-        *notes : str
+        note : str
             Added to `notes`.
 
         Returns
         -------
         Specification
+
+        Raises
+        ------
+        UnmatchedIdsError
+            If the panel has no such unit.
         """
         panel = self.panel.select(units=units)
+        changed = self.replaced(panel=panel, note=note)
         again = t("spatial weights among the remaining units, standardised again")
         if self.weights is None:
-            return self.replaced(*notes, panel=panel)
+            return changed
         if isinstance(self.weights, SpatialWeights):
-            weights: Weights = self.weights.subset(panel.units)
-        else:
-            weights = {term: w.subset(panel.units) for term, w in self.weights.items()}
-        return self.replaced(*notes, again, panel=panel, weights=weights)
+            return changed.replaced(weights=self.weights.subset(panel.units), note=again)
+        subsets = {term: w.subset(panel.units) for term, w in self.weights.items()}
+        return changed.replaced(weights=subsets, note=again)
 
     def fit(self) -> RegressionResult:
         """Return the estimated model; the same as `fit` with these arguments.
