@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         diagnostics,
         endogenous_weights,
         fit,
+        robustness,
     )
 
 __version__ = "0.2.0"
@@ -59,6 +60,7 @@ _NAMES = {
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
+    "robustness": "nqp_spatial.regression",
 }
 
 __all__ = [
@@ -79,6 +81,7 @@ __all__ = [
     "read_panel",
     "regression",
     "report",
+    "robustness",
     "spillovers",
     "structure",
     "weights",

@@ -1,15 +1,18 @@
 """Spatial regressions: one specification, one likelihood."""
 
+from nqp_spatial.regression.diagnostics.changes import change_names, register_change
 from nqp_spatial.regression.diagnostics.comparison import (
     Comparison,
-    RobustnessResult,
+    ModelGrid,
     compare,
-    robustness,
+    model_grid,
 )
 from nqp_spatial.regression.diagnostics.posterior import (
     PosteriorResult,
     posterior_probabilities,
 )
+from nqp_spatial.regression.diagnostics.robustness import RobustnessResult, robustness
+from nqp_spatial.regression.diagnostics.specification import Specification
 from nqp_spatial.regression.diagnostics.specification_search import DiagnosticsResult, diagnostics
 from nqp_spatial.regression.diagnostics.weights_averaging import AveragedWeights, average_weights
 from nqp_spatial.regression.diagnostics.weights_exogeneity import (
@@ -38,19 +41,24 @@ __all__ = [
     "EndogenousWeights",
     "InteractiveEffectsResult",
     "LogDet",
+    "ModelGrid",
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
     "RobustnessResult",
+    "Specification",
     "WildBootstrapResult",
     "average_weights",
+    "change_names",
     "compare",
     "diagnostics",
     "endogenous_weights",
     "fit",
     "interactive_effects",
     "log_determinant",
+    "model_grid",
     "posterior_probabilities",
+    "register_change",
     "robustness",
     "wild_bootstrap",
 ]

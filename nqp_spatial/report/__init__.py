@@ -9,6 +9,7 @@ from nqp_spatial.report.tables.effects import effects_table
 from nqp_spatial.report.tables.journal_table import JournalTable
 from nqp_spatial.report.tables.markov import transition_table
 from nqp_spatial.report.tables.regression import regression_table
+from nqp_spatial.report.tables.robustness import robustness_table
 from nqp_spatial.report.tables.tests import tests_table
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "descriptive_table",
     "effects_table",
     "regression_table",
+    "robustness_table",
     "starter",
     "study",
     "tests_table",

@@ -142,6 +142,15 @@ class World:
         return nq.esda.local_geary(self.panel, "x1", self.weights, period=2017, permutations=19)
 
     @cached_property
+    def robustness(self) -> Any:
+        changes = {"winsorised": 0.02, "SAR": {"model": "sar"}}
+        return nq.robustness("y ~ x1 + x2", self.panel, self.weights, changes=changes, draws=20)
+
+    @cached_property
+    def specification(self) -> Any:
+        return self.robustness.specifications["baseline"]
+
+    @cached_property
     def geodetector(self) -> Any:
         return nq.structure.geodetector(
             self.panel, "x1", ["region", "x2"], period=2017, permutations=19, replications=19

@@ -57,6 +57,10 @@ def figures():
     )
     joins = nq.esda.join_counts(panel, "south", w, period=1986, permutations=19)
     modes = nq.dynamics.modality(panel, "lgsp", periods=[1970, 1986], max_modes=2, replications=19)
+    robust = nq.robustness(
+        "lgsp ~ lpc", panel, w, effects="unit", draws=50,
+        changes={"缩尾": {"winsorised": 0.01}, "SAR": {"model": "sar"}},
+    )  # fmt: skip
     p = nq.plots
     makers = {
         "beta_scatter": (p.beta_scatter, [nq.convergence.beta(panel, "lgsp", logs=False)]),
@@ -93,6 +97,7 @@ def figures():
         "rank_intervals": (p.rank_intervals, [ranks]),
         "reach": (p.reach, [reach], {"label": "私人资本"}),
         "residual_map": (p.residual_map, [result, panel], {"period": 1986}),
+        "specification_curve": (p.specification_curve, [robust], {"title": "稳健性"}),
         "sigma_lines": (p.sigma_lines, [nq.convergence.sigma(panel, "lgsp", which=["sd", "cv"])]),
         "significance_map": (p.significance_map, [lisa, panel]),
         "steady_states": (p.steady_states, [chain]),

@@ -18,6 +18,7 @@ from nqp_spatial.plots.charts.moran_scatter import moran_scatter
 from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
 from nqp_spatial.plots.charts.over_periods import over_periods
 from nqp_spatial.plots.charts.probabilities import probabilities
+from nqp_spatial.plots.charts.specification_curve import specification_curve
 from nqp_spatial.plots.charts.spillovers import border_loss, reach, threshold
 from nqp_spatial.plots.charts.steady_states import steady_states
 from nqp_spatial.plots.charts.stochastic_kernel import kernel_contour, kernel_surface
@@ -52,6 +53,7 @@ __all__ = [
     "rank_intervals",
     "reach",
     "sigma_lines",
+    "specification_curve",
     "steady_states",
     "strata_means",
     "theil",
