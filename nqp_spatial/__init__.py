@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         diagnostics,
         endogenous_weights,
         fit,
+        panel_threshold,
         robustness,
     )
 
@@ -59,6 +60,7 @@ _NAMES = {
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
+    "panel_threshold": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
     "robustness": "nqp_spatial.regression",
 }
@@ -77,6 +79,7 @@ __all__ = [
     "esda",
     "fit",
     "inequality",
+    "panel_threshold",
     "plots",
     "read_panel",
     "regression",

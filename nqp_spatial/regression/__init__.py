@@ -30,6 +30,7 @@ from nqp_spatial.regression.interactive_effects import (
     interactive_effects,
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
+from nqp_spatial.regression.panel_threshold import PanelThresholdResult, panel_threshold
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -42,6 +43,7 @@ __all__ = [
     "InteractiveEffectsResult",
     "LogDet",
     "ModelGrid",
+    "PanelThresholdResult",
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
@@ -57,6 +59,7 @@ __all__ = [
     "interactive_effects",
     "log_determinant",
     "model_grid",
+    "panel_threshold",
     "posterior_probabilities",
     "register_change",
     "robustness",

@@ -178,6 +178,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.china_sea_line": lambda w: _call(),
     "datasets.city_schemes": lambda w: _call(),
     "datasets.gdp_gaps": lambda w: _call(),
+    "datasets.castle": lambda w: _call(),
     "datasets.hu_line_shares": lambda w: _call(),
     "datasets.hu_side": lambda w: _call(
         pd.Series([100.0, 120.0], ["a", "b"]), pd.Series([30.0, 30.0], ["a", "b"])
@@ -186,6 +187,8 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.industry_plans": lambda w: _call(),
     "datasets.match_provinces": lambda w: _call(["Hubei", 65]),
     "datasets.match_prefectures": lambda w: _call(["Wuhan", "Suzhou"], provinces=None),
+    "datasets.mexico_income": lambda w: _call(),
+    "datasets.nc_crime": lambda w: _call(),
     "datasets.region_schemes": lambda w: _call(),
     "datasets.simulate_cities": lambda w: _call(0),
     "datasets.us_income": lambda w: _call(),
