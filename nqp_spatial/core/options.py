@@ -345,6 +345,7 @@ _MADE_BY = {
     "DistanceDecay": "spillovers.distance_decay",
     "EffectsMatrix": "PartitionedResult.effects_matrix",
     "EffectsResult": "RegressionResult.effects",
+    "ForecastResult": "dynamics.forecast",
     "GeodetectorResult": "structure.geodetector",
     "GetisOrdResult": "esda.getis_ord",
     "HypothesisTest": "",

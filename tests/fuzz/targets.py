@@ -136,6 +136,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     # dynamics
     "dynamics.density": lambda w: _call(w.panel, "x1", points=64),
     "dynamics.first_order": lambda w: _call(w.panel, "x1", states=2),
+    "dynamics.forecast": lambda w: _call(
+        w.markov, w.panel, horizon=2, replications=19, holdout=1, seed=0
+    ),
     "dynamics.lisa_markov": lambda w: _call(w.panel, "x1", w.weights),
     "dynamics.markov": lambda w: _call(w.panel, "x1", states=3, replications=9, seed=0),
     "dynamics.markov_by_group": lambda w: _call(w.panel, "x1", group="region", states=2),
@@ -232,6 +235,8 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_map": lambda w: _call(w.lisa, w.panel),
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.inclusion": lambda w: _call(w.averaged),
+    "plots.forecast": lambda w: _call(w.forecast),
+    "plots.forecast_map": lambda w: _call(w.forecast, w.panel),
     "plots.geodetector": lambda w: _call(w.geodetector),
     "plots.interactions": lambda w: _call(w.geodetector),
     "plots.strata_means": lambda w: _call(w.geodetector, "region"),

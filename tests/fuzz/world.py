@@ -256,6 +256,10 @@ class World:
         return nq.dynamics.spatial_markov(self.panel, "x1", self.weights, states=2, lag_states=2)
 
     @cached_property
+    def forecast(self) -> Any:
+        return nq.dynamics.forecast(self.markov, self.panel, horizon=2, replications=19, holdout=1)
+
+    @cached_property
     def density(self) -> Any:
         return nq.dynamics.density(self.panel, "x1", points=64)
 

@@ -33,6 +33,7 @@ def figures():
     lisa = nq.esda.lisa(panel, "lgsp", w, period=1986, permutations=999, seed=0)
     chain = nq.dynamics.markov(panel, "lgsp", states=3, replications=20, seed=0)
     near = nq.dynamics.spatial_markov(panel, "lgsp", w, states=3, lag_states=2)
+    ahead = nq.dynamics.forecast(chain, panel, horizon=5, replications=99, holdout=0)
     density = nq.dynamics.density(panel, "lgsp", relative=True)
     kernel = nq.dynamics.stochastic_kernel(panel, "lgsp", step=3, relative=True)
     clubs = nq.convergence.clubs(panel, "lgsp")
@@ -78,6 +79,8 @@ def figures():
         "over_periods": (p.over_periods, [moran, ["moran_i", "expected"]]),
         "effects_arrows": (p.effects_arrows, [matrix, panel, south], {"label": "私人资本"}),
         "effects_matrix": (p.effects_matrix, [matrix], {"label": "私人资本"}),
+        "forecast": (p.forecast, [ahead]),
+        "forecast_map": (p.forecast_map, [ahead, panel], {"show": "up"}),
         "geodetector": (p.geodetector, [strata]),
         "interactions": (p.interactions, [strata]),
         "strata_means": (p.strata_means, [strata, "south"]),

@@ -5,6 +5,7 @@ from nqp_spatial.plots.maps.choropleth import choropleth
 from nqp_spatial.plots.maps.choropleth_periods import choropleth_periods
 from nqp_spatial.plots.maps.club_map import club_map
 from nqp_spatial.plots.maps.effects_arrows import effects_arrows
+from nqp_spatial.plots.maps.forecast_map import forecast_map
 from nqp_spatial.plots.maps.lisa_maps import lisa_map, lisa_maps, significance_map
 from nqp_spatial.plots.maps.model_maps import residual_map, unit_effects_map
 from nqp_spatial.plots.maps.weights_map import weights_map
@@ -15,6 +16,7 @@ __all__ = [
     "choropleth_periods",
     "club_map",
     "effects_arrows",
+    "forecast_map",
     "lisa_map",
     "lisa_maps",
     "residual_map",
