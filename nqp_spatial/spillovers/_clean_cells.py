@@ -106,7 +106,8 @@ class FirstStep:
     @cached_property
     def controls(self) -> np.ndarray:
         """Controls less their effects, in all cells, shape (n_units, n_periods, K)."""
-        return self.cells.net(self.x)[0]
+        controls: np.ndarray = self.cells.net(self.x)[0]
+        return controls
 
     @cached_property
     def _gram_inverse(self) -> np.ndarray:
@@ -119,7 +120,8 @@ class FirstStep:
         return np.asarray(self._slopes(self.cells.net(self.y[:, :, None])[0])[:, 0])
 
     def _slopes(self, net: np.ndarray) -> np.ndarray:
-        return np.asarray(self._gram_inverse @ (self.controls[self.mask].T @ net[self.mask]))
+        slopes: np.ndarray = self._gram_inverse @ (self.controls[self.mask].T @ net[self.mask])
+        return slopes
 
     def net(self, series: np.ndarray) -> np.ndarray:
         """Return series less all that the first step explains of them, in all cells."""

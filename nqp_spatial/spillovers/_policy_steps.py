@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +30,6 @@ __all__ = [
     "lead_terms",
     "post_terms",
     "second_step",
-    "variance_by",
 ]
 
 OnTreated = Literal["apart", "pooled", "included"]
@@ -150,25 +148,70 @@ class StepEstimate:
     notes: tuple[str, ...] = ()
 
 
-Variance = Callable[[np.ndarray], "tuple[np.ndarray, tuple[str, ...]]"]
+@dataclass(frozen=True, eq=False)
+class Variance:
+    """How influences become a covariance.
 
-
-def variance_by(dependence: ErrorDependence, spec: RegressionSpec, n_controls: int) -> Variance:
-    """Return the function from influences, shape (n_units, n_periods, P), to a covariance.
-
-    The small-sample factor is that of `fit`: it counts the estimates, the controls and the effects.
+    Attributes
+    ----------
+    dependence : ErrorDependence
+    spec : RegressionSpec
+        Whose small-sample factor is that of `fit`.
+    n_controls : int
+        Controls, which count in that factor.
+    leave_out : bool
+        Whether residuals are those of fits without the own cluster.
     """
 
-    def variance(influences: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    dependence: ErrorDependence
+    spec: RegressionSpec
+    n_controls: int
+    leave_out: bool
+
+    def of(self, influences: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return the covariance of sums of influences, shape (n_units, n_periods, P)."""
         n, periods, size = influences.shape
+        dependence = self.dependence
         total = variance_of_sum(influences, dependence)
-        total *= small_sample_factor(dependence, spec, (n, periods), size + n_controls)
+        count = size + self.n_controls
+        total *= small_sample_factor(dependence, self.spec, (n, periods), count)
         if dependence.nearness is None and len(dependence.clusters) < 2:
             return (total + total.T) / 2, ()
         scale = np.sqrt(np.einsum("itk,itk->k", influences, influences))
         return positive(total, np.where(scale > 0, scale, 1.0))
 
-    return variance
+    def residuals(self, orthonormal: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+        """Return residuals of a regression, or those of fits that leave out the own cluster.
+
+        With q the rows of a cluster, ``(I - q q')^-1 e = e + q (I - q'q)^-1 q'e`` (CR3). Where
+        clusters do not contain units (and for Conley) units are left out.
+
+        Parameters
+        ----------
+        orthonormal : ndarray
+            Q of the regressors, shape (n_units, n_periods, P).
+        residuals : ndarray
+            Shape (n_units, n_periods).
+        """
+        if not self.leave_out:
+            return residuals
+        codes = np.arange(len(residuals))
+        for clusters in self.dependence.clusters[:1]:
+            codes = clusters.codes[:, 0] if clusters.contain_units else codes
+        used = (orthonormal != 0).any(axis=(1, 2))
+        q, e = orthonormal[used], residuals[used]
+        codes = np.unique(codes[used], return_inverse=True)[1]
+        squares = np.zeros((codes.max() + 1, q.shape[2], q.shape[2]))
+        along = np.zeros(squares.shape[:2])
+        np.add.at(squares, codes, np.matmul(q.transpose(0, 2, 1), q))
+        np.add.at(along, codes, np.einsum("itp,it->ip", q, e))
+        values, vectors = np.linalg.eigh(squares)
+        # A cluster that alone determines an estimate cannot be left out: its residual is zero.
+        gains = np.divide(1, 1 - values, out=np.zeros_like(values), where=values < 1 - 1e-8)
+        shifts = np.einsum("gpk,gk,gqk,gq->gp", vectors, gains, vectors, along, optimize=True)
+        result = residuals.copy()
+        result[used] += np.einsum("itp,ip->it", q, shifts[codes])
+        return result
 
 
 def second_step(first: FirstStep, terms: Terms, variance: Variance) -> StepEstimate:
@@ -188,11 +231,12 @@ def second_step(first: FirstStep, terms: Terms, variance: Variance) -> StepEstim
     r = first.residuals
     factor = _triangular(design, terms)
     inverse = scipy.linalg.solve_triangular(factor, np.eye(size))
-    weights = (design @ (inverse @ inverse.T)).reshape(n, periods, size)
+    orthonormal = (design @ inverse).reshape(n, periods, size)
+    weights = orthonormal @ inverse.T
     estimates = np.einsum("itk,it->k", weights, r)
-    influences = weights * (r - terms.values @ estimates)[:, :, None]
-    influences = influences - first.carried(weights) * r[:, :, None]
-    cov, notes = variance(influences)
+    residuals = variance.residuals(orthonormal, r - terms.values @ estimates)
+    influences = weights * residuals[:, :, None] - first.carried(weights) * r[:, :, None]
+    cov, notes = variance.of(influences)
     return StepEstimate(terms.table, estimates, cov, notes)
 
 
@@ -209,9 +253,11 @@ def lead_step(first: FirstStep, terms: Terms, variance: Variance) -> StepEstimat
     before = np.sqrt((terms.values**2).sum(axis=(0, 1)))
     factor = _triangular(design.reshape(-1, size), terms, before)
     inverse = scipy.linalg.solve_triangular(factor, np.eye(size))
-    weights = design @ (inverse @ inverse.T)
+    orthonormal = design @ inverse
+    weights = orthonormal @ inverse.T
     estimates = np.einsum("itk,it->k", weights, first.residuals)
-    cov, notes = variance(weights * (first.residuals - design @ estimates)[:, :, None])
+    residuals = variance.residuals(orthonormal, first.residuals - design @ estimates)
+    cov, notes = variance.of(weights * residuals[:, :, None])
     return StepEstimate(terms.table, estimates, cov, notes)
 
 

@@ -56,7 +56,7 @@ from nqp_spatial.spillovers._policy_placebo import (
     placebo_in_space,
     placebo_in_time,
 )
-from nqp_spatial.spillovers._policy_steps import OnTreated, variance_by
+from nqp_spatial.spillovers._policy_steps import OnTreated, Variance
 from nqp_spatial.spillovers._policy_tables import (
     cell_table,
     estimate_effects,
@@ -250,6 +250,7 @@ def policy(
     cutoff_km: Positive | None = None,
     kernel: Kernel = "bartlett",
     lags: Count | None = None,
+    leave_out: bool = True,
     level: Level = 0.95,
     placebo: Permutations = 999,
     placebo_within: str | pd.Series | Mapping[Hashable, Hashable] | None = None,
@@ -298,6 +299,10 @@ def policy(
     covariance : {"cluster", "conley"}
         As in `fit`, as are `cluster` (units by default, or a column such as the province),
         `cutoff_km`, `kernel` and `lags` (of errors over time).
+    leave_out : bool
+        Whether residuals of treated and exposed cells are those of fits without their own cluster
+        (CR3). Without it standard errors are the usual ones, which are too small where few units
+        are treated.
     level : float
         Confidence level of the intervals.
     placebo : int
@@ -376,7 +381,7 @@ def policy(
     )  # fmt: skip
     dependence = error_dependence(panel, spec, panel.n_periods)
     df = float(dependence.fewest - 1) if dependence.clusters else np.inf
-    variance = variance_by(dependence, spec, len(names))
+    variance = Variance(dependence, spec, len(names), leave_out)
     estimates = estimate_effects(
         cells, reach.names, first, variance, horizon=horizon, leads=leads, on_treated=on_treated
     )
@@ -405,6 +410,7 @@ def policy(
         spec=Spec(
             treatment=treatment, exposure=reach.words, controls=tuple(names),
             on_treated=on_treated, horizon=horizon, covariance=spec.covariance_words(),
+            leave_out=leave_out,
             placebo=placebo, earlier=earlier, level=level, seed=seed,
         ),
         outcome=outcome,

@@ -22,6 +22,7 @@ from tests.spillovers.policy_panels import planted_panel
 
 policy = nq.spillovers.policy
 QUIET = {"placebo": 0, "leads": 0}
+PLAIN = {**QUIET, "leave_out": False}
 SEPARATE = 3
 
 
@@ -98,13 +99,44 @@ def test_both_steps_equal_dense_least_squares_and_its_influence(panel, weights, 
     factor = count / (count - 1) * (size - 1) / (size - used)
     errors = np.sqrt(factor * (sums**2).sum(axis=0))
     result = policy(
-        panel, "y", treatment="d", exposure=weights, controls=controls, cluster=cluster, **QUIET
+        panel, "y", treatment="d", exposure=weights, controls=controls, cluster=cluster, **PLAIN
     )
     frame = result.frame.set_index(["kind", "on", "event_time"]).loc[keys]
     np.testing.assert_allclose(frame["estimate"], values, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(frame["std_error"], errors, rtol=1e-9)
     np.testing.assert_allclose(
         result.cells["effect"].to_numpy()[~clean], left[~clean], rtol=1e-9, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("cluster", [None, "province"])
+def test_left_out_clusters_equal_second_steps_without_them(panel, weights, cluster):
+    exposure = weights.sparse @ panel.values("d")
+    maker, d, exposed, clean = dense_steps(panel, exposure, [])
+    s = exposure.ravel()
+    design = np.column_stack([d, s * (~d & exposed), s * (d & exposed)]).astype(float)
+    left = maker @ panel.values("y").ravel()
+    values = np.linalg.lstsq(design, left, rcond=None)[0]
+    index = panel.frame[cluster] if cluster else panel.frame.index.get_level_values(0)
+    codes, names = pd.factorize(index)
+    residuals = np.zeros(len(left))
+    for code in range(len(names)):
+        others = ~clean & (codes != code)
+        without = np.linalg.lstsq(design[others], left[others], rcond=None)[0]
+        mine = codes == code
+        residuals[mine] = left[mine] - design[mine] @ without
+    residuals = np.where(clean, left, residuals)
+    influence = (np.linalg.pinv(design) @ maker) * residuals
+    sums = np.stack([influence[:, codes == code].sum(axis=1) for code in range(len(names))])
+    size, count = len(left), len(names)
+    factor = count / (count - 1) * (size - 1) / (size - 3 - panel.n_periods)
+    result = policy(
+        panel, "y", treatment="d", exposure=weights, cluster=cluster, horizon=0, **QUIET
+    )
+    frame = result.frame[result.frame["kind"] != "total"]
+    np.testing.assert_allclose(frame["estimate"], values, rtol=1e-9)
+    np.testing.assert_allclose(
+        frame["std_error"], np.sqrt(factor * (sums**2).sum(axis=0)), rtol=1e-9
     )
 
 
@@ -138,7 +170,16 @@ def test_leads_equal_a_regression_of_clean_cells_on_dummies(panel, weights):
     sums = np.stack([influence[:, codes == code].sum(axis=1) for code in range(n)])
     factor = n / (n - 1) * (n * periods - 1) / (n * periods - 4 - 1 - periods)
     cov = factor * sums.T @ sums
-    result = policy(panel, "y", treatment="d", exposure=weights, controls="x", leads=2, placebo=0)
+    result = policy(
+        panel,
+        "y",
+        treatment="d",
+        exposure=weights,
+        controls="x",
+        leads=2,
+        placebo=0,
+        leave_out=False,
+    )
     leads = result.frame[result.frame["event_time"] < 0]
     np.testing.assert_allclose(leads["estimate"], coefs[:4], rtol=1e-9)
     np.testing.assert_allclose(leads["std_error"], np.sqrt(np.diag(cov)), rtol=1e-9)
@@ -214,7 +255,7 @@ def test_rings_equal_diff_diff(cluster, by_event_time, monkeypatch):
     # Its own effect is that of treatment and exposure together.
     result = policy(
         panel, "y", treatment="d", rings_km=[0, 80, 160], on_treated="included",
-        horizon=None if by_event_time else 0, cluster=None if cluster == "id" else cluster, **QUIET,
+        horizon=None if by_event_time else 0, cluster=None if cluster == "id" else cluster, **PLAIN,
     )  # fmt: skip
     size, periods = panel.n_units * panel.n_periods, panel.n_periods
     if by_event_time:
@@ -249,7 +290,7 @@ def test_conley_errors_equal_diff_diff(panel, monkeypatch):
     # Its earth has a radius of 6371.01 km, ours of 6371.0088 km; it has no small-sample factor.
     result = policy(
         panel, "y", treatment="d", rings_km=[0, 80, 160], on_treated="included", horizon=0,
-        covariance="conley", cutoff_km=250 * 6371.0088 / 6371.01, lags=2, **QUIET,
+        covariance="conley", cutoff_km=250 * 6371.0088 / 6371.01, lags=2, **PLAIN,
     )  # fmt: skip
     size = panel.n_units * panel.n_periods
     free = size - 3 - panel.n_units - panel.n_periods + 1
@@ -264,7 +305,7 @@ def test_without_exposure_equals_two_stage_of_diff_diff(panel):
     other = diff_diff.TwoStageDiD(cluster="id").fit(
         frame, outcome="y", unit="id", time="year", first_treat="adoption", covariates=["x"]
     )
-    result = policy(panel, "y", treatment="d", controls="x", horizon=0, **QUIET)
+    result = policy(panel, "y", treatment="d", controls="x", horizon=0, **PLAIN)
     n, size = panel.n_units, panel.n_units * panel.n_periods
     factor = n / (n - 1) * (size - 1) / (size - 2 - panel.n_periods)  # which it leaves out
     row = result.frame.iloc[0]
@@ -454,7 +495,9 @@ def test_placebo_in_time_equals_dense_least_squares(panel, weights):
     own = r[frame.values("moved").ravel() == 1].mean()
     s = frame.values("s").ravel()
     spilled = (s * r).sum() / (s**2).sum()
-    result = policy(panel, "y", treatment="d", exposure=weights, placebo=0, earlier=earlier)
+    result = policy(
+        panel, "y", treatment="d", exposure=weights, placebo=0, earlier=earlier, leave_out=False
+    )
     tests = result.tests
     # The same evaluation, of cells that are clean in truth, by means of what is left.
     assert np.sign(tests["placebo in time, own"].statistic) == np.sign(own)
