@@ -52,6 +52,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "endogenous_weights": lambda w: _call(
         "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
     ),
+    "panel_threshold": lambda w: _call(
+        "y ~ x1 + x2", w.panel, threshold="pop", regime="x1", grid=20, replications=9
+    ),
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
@@ -264,6 +267,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.steady_states": lambda w: _call(w.markov),
     "plots.theil": lambda w: _call(w.theil),
     "plots.theme": lambda w: _call(font="sans-serif", size=9.0, style="notebook"),
+    "plots.panel_threshold": lambda w: _call(w.panel_threshold),
     "plots.threshold": lambda w: _call(w.threshold),
     "plots.transition_paths": lambda w: _call(w.clubs),
     "plots.transitions": lambda w: _call(w.markov),
