@@ -9,6 +9,7 @@ from benchmarks import (
     covariance_calibration,
     dynamics_calibration,
     mediation_calibration,
+    network_calibration,
     short_panel_calibration,
     spillover_calibration,
     weights_calibration,
@@ -19,6 +20,7 @@ PARTS = {
     "covariances": covariance_calibration.run,
     "dynamics": dynamics_calibration.run,
     "mediation": mediation_calibration.run,
+    "networks": network_calibration.run,
     "short-panels": short_panel_calibration.run,
     "weights": weights_calibration.run,
 }
