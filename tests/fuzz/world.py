@@ -157,6 +157,19 @@ class World:
         )
 
     @cached_property
+    def network(self) -> Any:
+        return nq.structure.network(self.panel, "x1", period=2017)
+
+    @cached_property
+    def gap(self) -> pd.DataFrame:
+        return nq.structure.difference_matrices(self.panel, ["x1"])["x1"]
+
+    @cached_property
+    def qap(self) -> Any:
+        matrices = {"net": self.dense, "x1": self.gap}
+        return nq.structure.qap("net ~ x1", matrices, permutations=19)
+
+    @cached_property
     def lisa_paths(self) -> Any:
         return nq.esda.lisa_paths(self.panel, "x1", self.weights)
 

@@ -59,6 +59,10 @@ def figures():
     strata = nq.structure.geodetector(
         panel, "lgsp", ["south", "unemp"], period=1986, permutations=19, replications=9
     )
+    network = nq.structure.network(panel, "lgsp", period=1986)
+    gaps = nq.structure.difference_matrices(panel, ["lpc", "unemp"], period=1986)
+    matrices = {"关联网络": network, "私人资本": gaps["lpc"], "失业率": gaps["unemp"]}
+    assignment = nq.structure.qap("关联网络 ~ 私人资本 + 失业率", matrices, permutations=99)
     joins = nq.esda.join_counts(panel, "south", w, period=1986, permutations=19)
     modes = nq.dynamics.modality(panel, "lgsp", periods=[1970, 1986], max_modes=2, replications=19)
     robust = nq.robustness(
@@ -87,6 +91,10 @@ def figures():
         "geodetector": (p.geodetector, [strata]),
         "interactions": (p.interactions, [strata]),
         "strata_means": (p.strata_means, [strata, "south"]),
+        "block_densities": (p.block_densities, [network]),
+        "network_degrees": (p.network_degrees, [network]),
+        "network_map": (p.network_map, [network, panel]),
+        "qap": (p.qap, [assignment]),
         "inclusion": (p.inclusion, [averaged]),
         "index_weights": (p.index_weights, [index], {"labels": index_names}),
         "join_counts": (p.join_counts, [joins]),

@@ -17,6 +17,7 @@ from nqp_spatial.plots.charts.log_t import log_t
 from nqp_spatial.plots.charts.modality import modality
 from nqp_spatial.plots.charts.moran_scatter import moran_scatter
 from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
+from nqp_spatial.plots.charts.networks import block_densities, network_degrees, qap
 from nqp_spatial.plots.charts.over_periods import over_periods
 from nqp_spatial.plots.charts.panel_threshold import panel_threshold
 from nqp_spatial.plots.charts.probabilities import probabilities
@@ -30,6 +31,7 @@ from nqp_spatial.plots.charts.weights_matrix import weights_matrix
 
 __all__ = [
     "beta_scatter",
+    "block_densities",
     "border_loss",
     "dagum",
     "density_ridges",
@@ -51,9 +53,11 @@ __all__ = [
     "modality",
     "moran_scatter",
     "neighbour_histogram",
+    "network_degrees",
     "over_periods",
     "panel_threshold",
     "probabilities",
+    "qap",
     "rank_intervals",
     "reach",
     "sigma_lines",

@@ -8,6 +8,7 @@ from nqp_spatial.plots.maps.effects_arrows import effects_arrows
 from nqp_spatial.plots.maps.forecast_map import forecast_map
 from nqp_spatial.plots.maps.lisa_maps import lisa_map, lisa_maps, significance_map
 from nqp_spatial.plots.maps.model_maps import residual_map, unit_effects_map
+from nqp_spatial.plots.maps.network_map import network_map
 from nqp_spatial.plots.maps.weights_map import weights_map
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "forecast_map",
     "lisa_map",
     "lisa_maps",
+    "network_map",
     "residual_map",
     "significance_map",
     "unit_effects_map",
