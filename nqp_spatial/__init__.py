@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         diagnostics,
         endogenous_weights,
         fit,
+        panel_threshold,
     )
 
 __version__ = "0.2.0"
@@ -58,6 +59,7 @@ _NAMES = {
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
+    "panel_threshold": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
 }
 
@@ -75,6 +77,7 @@ __all__ = [
     "esda",
     "fit",
     "inequality",
+    "panel_threshold",
     "plots",
     "read_panel",
     "regression",

@@ -52,6 +52,7 @@ ESTIMATORS = {
     "BetaResult",
     "ClubLogitResult",
     "InteractiveEffectsResult",
+    "PanelThresholdResult",
     "PartitionedResult",
     "ReachResult",
     "RegressionResult",

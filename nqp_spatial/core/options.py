@@ -357,6 +357,7 @@ _MADE_BY = {
     "MarkovResult": "dynamics.markov",
     "ModalityResult": "dynamics.modality",
     "NotApplicable": "",
+    "PanelThresholdResult": "panel_threshold",
     "ReachResult": "spillovers.reach",
     "RegressionResult": "fit",
     "RobustnessResult": "regression.robustness",

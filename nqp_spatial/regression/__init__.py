@@ -27,6 +27,7 @@ from nqp_spatial.regression.interactive_effects import (
     interactive_effects,
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
+from nqp_spatial.regression.panel_threshold import PanelThresholdResult, panel_threshold
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -38,6 +39,7 @@ __all__ = [
     "EndogenousWeights",
     "InteractiveEffectsResult",
     "LogDet",
+    "PanelThresholdResult",
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
@@ -50,6 +52,7 @@ __all__ = [
     "fit",
     "interactive_effects",
     "log_determinant",
+    "panel_threshold",
     "posterior_probabilities",
     "robustness",
     "wild_bootstrap",

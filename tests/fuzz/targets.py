@@ -52,6 +52,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "endogenous_weights": lambda w: _call(
         "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
     ),
+    "panel_threshold": lambda w: _call(
+        "y ~ x1 + x2", w.panel, threshold="pop", regime="x1", grid=20, replications=9
+    ),
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
@@ -172,6 +175,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.china_sea_line": lambda w: _call(),
     "datasets.city_schemes": lambda w: _call(),
     "datasets.gdp_gaps": lambda w: _call(),
+    "datasets.castle": lambda w: _call(),
     "datasets.hu_line_shares": lambda w: _call(),
     "datasets.hu_side": lambda w: _call(
         pd.Series([100.0, 120.0], ["a", "b"]), pd.Series([30.0, 30.0], ["a", "b"])
@@ -180,6 +184,8 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.industry_plans": lambda w: _call(),
     "datasets.match_provinces": lambda w: _call(["Hubei", 65]),
     "datasets.match_prefectures": lambda w: _call(["Wuhan", "Suzhou"], provinces=None),
+    "datasets.mexico_income": lambda w: _call(),
+    "datasets.nc_crime": lambda w: _call(),
     "datasets.region_schemes": lambda w: _call(),
     "datasets.simulate_cities": lambda w: _call(0),
     "datasets.us_income": lambda w: _call(),
@@ -249,6 +255,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.steady_states": lambda w: _call(w.markov),
     "plots.theil": lambda w: _call(w.theil),
     "plots.theme": lambda w: _call(font="sans-serif", size=9.0, style="notebook"),
+    "plots.panel_threshold": lambda w: _call(w.panel_threshold),
     "plots.threshold": lambda w: _call(w.threshold),
     "plots.transition_paths": lambda w: _call(w.clubs),
     "plots.transitions": lambda w: _call(w.markov),

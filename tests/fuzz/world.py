@@ -195,6 +195,12 @@ class World:
         )
 
     @cached_property
+    def panel_threshold(self) -> Any:
+        return nq.panel_threshold(
+            "y ~ x1 + x2", self.panel, threshold="pop", regime="x1", replications=0
+        )
+
+    @cached_property
     def index(self) -> Any:
         return nq.composite.index(self.panel, {"x1": "+", "x2": "-", "pop": "+"})
 

@@ -46,6 +46,9 @@ def figures():
     threshold = nq.spillovers.threshold(
         "lgsp ~ lpc", panel, w, score=score, effects="unit", replications=0, grid=8
     )
+    changing = nq.panel_threshold(
+        "lgsp ~ lpc + lpcap", panel, threshold="unemp", regime="lpc", thresholds=2, replications=0
+    )
     barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
     dagum = nq.inequality.dagum(panel, "lgsp", group="south", replications=20, seed=0)
     ranks = nq.composite.rank_intervals(index, period=1986, draws=20, seed=0)
@@ -89,6 +92,7 @@ def figures():
         "lisa_maps": (p.lisa_maps, [[lisa], panel], {"significance": True}),
         "moran_scatter": (p.moran_scatter, [lisa]),
         "neighbour_histogram": (p.neighbour_histogram, [w], {"title": "邻居"}),
+        "panel_threshold": (p.panel_threshold, [changing]),
         "probabilities": (p.probabilities, [posterior]),
         "rank_intervals": (p.rank_intervals, [ranks]),
         "reach": (p.reach, [reach], {"label": "私人资本"}),
