@@ -358,6 +358,7 @@ _MADE_BY = {
     "ModalityResult": "dynamics.modality",
     "NotApplicable": "",
     "PanelThresholdResult": "panel_threshold",
+    "PolicyResult": "spillovers.policy",
     "ReachResult": "spillovers.reach",
     "RegressionResult": "fit",
     "RobustnessResult": "regression.robustness",

@@ -58,6 +58,10 @@ def figures():
     strata = nq.structure.geodetector(
         panel, "lgsp", ["south", "unemp"], period=1986, permutations=19, replications=9
     )
+    pilots = panel.frame.index.get_level_values("unit").isin(["CA", "TX", "NY"])
+    later = panel.frame.index.get_level_values("period") >= 1980
+    pilot = panel.assign(labels={"pilot": "试点"}, pilot=(pilots & later).astype(int))
+    policy = nq.spillovers.policy(pilot, "lgsp", treatment="pilot", exposure=w, placebo=0)
     joins = nq.esda.join_counts(panel, "south", w, period=1986, permutations=19)
     modes = nq.dynamics.modality(panel, "lgsp", periods=[1970, 1986], max_modes=2, replications=19)
     p = nq.plots
@@ -77,6 +81,9 @@ def figures():
         "over_periods": (p.over_periods, [moran, ["moran_i", "expected"]]),
         "effects_arrows": (p.effects_arrows, [matrix, panel, south], {"label": "私人资本"}),
         "effects_matrix": (p.effects_matrix, [matrix], {"label": "私人资本"}),
+        "event_study": (p.event_study, [policy]),
+        "exposure_map": (p.exposure_map, [policy, pilot]),
+        "policy_effects_map": (p.policy_effects_map, [policy, pilot, "spilled"]),
         "geodetector": (p.geodetector, [strata]),
         "interactions": (p.interactions, [strata]),
         "strata_means": (p.strata_means, [strata, "south"]),

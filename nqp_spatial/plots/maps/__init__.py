@@ -7,6 +7,7 @@ from nqp_spatial.plots.maps.club_map import club_map
 from nqp_spatial.plots.maps.effects_arrows import effects_arrows
 from nqp_spatial.plots.maps.lisa_maps import lisa_map, lisa_maps, significance_map
 from nqp_spatial.plots.maps.model_maps import residual_map, unit_effects_map
+from nqp_spatial.plots.maps.policy_maps import exposure_map, policy_effects_map
 from nqp_spatial.plots.maps.weights_map import weights_map
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "choropleth_periods",
     "club_map",
     "effects_arrows",
+    "exposure_map",
     "lisa_map",
     "lisa_maps",
+    "policy_effects_map",
     "residual_map",
     "significance_map",
     "unit_effects_map",
