@@ -363,6 +363,7 @@ _MADE_BY = {
     "PanelThresholdResult": "panel_threshold",
     "QapCorrelationResult": "structure.qap_correlation",
     "QapResult": "structure.qap",
+    "PolicyResult": "spillovers.policy",
     "ReachResult": "spillovers.reach",
     "RegressionResult": "fit",
     "ModelGrid": "regression.model_grid",

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.text import Message, t
+from nqp_spatial.core.text import t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.weights._coordinates import coordinates_of
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
@@ -174,12 +174,11 @@ def _chosen(
     return sparse.csr_array(values, shape=matrix.shape)
 
 
-def _words(words: str, groups: Groups | None, senders: Hashable | None, links: Links) -> Message:
-    parts = t("{exposure}", exposure=words)
+def _words(words: str, groups: Groups | None, senders: Hashable | None, links: Links) -> str:
     if senders is not None:
-        parts = t("{exposure}; senders: {group}", exposure=parts, group=str(senders))
+        words = t("{exposure}; senders: {group}", exposure=words, group=str(senders))
     if groups is not None and links == "within":
-        parts = t("{exposure}; within groups of {name}", exposure=parts, name=groups.title)
+        words = t("{exposure}; within groups of {name}", exposure=words, name=groups.title)
     if groups is not None and links == "across":
-        parts = t("{exposure}; across groups of {name}", exposure=parts, name=groups.title)
-    return parts
+        words = t("{exposure}; across groups of {name}", exposure=words, name=groups.title)
+    return words

@@ -212,6 +212,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "spillovers.mediation": lambda w: _call(
         "y ~ x1 + x2", "x1 ~ x2", w.panel, w.weights, draws=99
     ),
+    "spillovers.policy": lambda w: _call(
+        w.pilots, "y", treatment="pilot", exposure=w.weights, placebo=9
+    ),
     "spillovers.partitioned": lambda w: _call("y ~ x1", w.panel, w.weights, group="core"),
     "spillovers.reach": lambda w: _call("y ~ x1", w.panel, edges_km=[0, 130, 260]),
     "spillovers.reach_links_beyond": lambda w: _call(
@@ -247,6 +250,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.inclusion": lambda w: _call(w.averaged),
     "plots.forecast": lambda w: _call(w.forecast),
     "plots.forecast_map": lambda w: _call(w.forecast, w.panel),
+    "plots.event_study": lambda w: _call(w.policy),
+    "plots.exposure_map": lambda w: _call(w.policy, w.panel),
+    "plots.policy_effects_map": lambda w: _call(w.policy, w.panel),
     "plots.geodetector": lambda w: _call(w.geodetector),
     "plots.interactions": lambda w: _call(w.geodetector),
     "plots.strata_means": lambda w: _call(w.geodetector, "region"),
@@ -343,6 +349,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "NetworkResult.graph": (lambda w: w.network, lambda w: _call()),
     "NetworkResult.as_weights": (lambda w: w.network, lambda w: _call(islands="keep")),
     "QapCorrelationResult.wide": (lambda w: w.qap.correlations, lambda w: _call()),
+    "PolicyResult.spatial_model": (lambda w: w.policy, lambda w: _call(model="slx")),
     "ReachResult.conf_int": (lambda w: w.reach, lambda w: _call()),
     "PartitionedResult.effects_matrix": (lambda w: w.partitioned, lambda w: _call("x1")),
     "PartitionedResult.lr_tests": (lambda w: w.partitioned, lambda w: _call()),

@@ -194,6 +194,18 @@ class World:
         return nq.spillovers.partitioned("y ~ x1", self.panel, self.weights, group="core")
 
     @cached_property
+    def pilots(self) -> nq.SpatialPanel:
+        """The panel with a policy in two corners, from 2013 and 2014 on."""
+        starts = self.frame["city"].map({"u00": 2013, "u24": 2014}).fillna(9999)
+        return self.panel.assign(pilot=(self.frame["year"] >= starts).to_numpy().astype(int))
+
+    @cached_property
+    def policy(self) -> Any:
+        return nq.spillovers.policy(
+            self.pilots, "y", treatment="pilot", exposure=self.weights, placebo=9
+        )
+
+    @cached_property
     def mediation(self) -> Any:
         return nq.spillovers.mediation("y ~ x1 + x2", "x1 ~ x2", self.panel, self.weights, draws=99)
 

@@ -63,6 +63,10 @@ def figures():
     gaps = nq.structure.difference_matrices(panel, ["lpc", "unemp"], period=1986)
     matrices = {"关联网络": network, "私人资本": gaps["lpc"], "失业率": gaps["unemp"]}
     assignment = nq.structure.qap("关联网络 ~ 私人资本 + 失业率", matrices, permutations=99)
+    pilots = panel.frame.index.get_level_values("unit").isin(["CA", "TX", "NY"])
+    later = panel.frame.index.get_level_values("period") >= 1980
+    pilot = panel.assign(labels={"pilot": "试点"}, pilot=(pilots & later).astype(int))
+    policy = nq.spillovers.policy(pilot, "lgsp", treatment="pilot", exposure=w, placebo=0)
     joins = nq.esda.join_counts(panel, "south", w, period=1986, permutations=19)
     modes = nq.dynamics.modality(panel, "lgsp", periods=[1970, 1986], max_modes=2, replications=19)
     robust = nq.robustness(
@@ -88,6 +92,9 @@ def figures():
         "effects_matrix": (p.effects_matrix, [matrix], {"label": "私人资本"}),
         "forecast": (p.forecast, [ahead]),
         "forecast_map": (p.forecast_map, [ahead, panel], {"show": "up"}),
+        "event_study": (p.event_study, [policy]),
+        "exposure_map": (p.exposure_map, [policy, pilot]),
+        "policy_effects_map": (p.policy_effects_map, [policy, pilot, "spilled"]),
         "geodetector": (p.geodetector, [strata]),
         "interactions": (p.interactions, [strata]),
         "strata_means": (p.strata_means, [strata, "south"]),

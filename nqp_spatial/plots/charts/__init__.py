@@ -7,6 +7,7 @@ from nqp_spatial.plots.charts.effects import effects
 from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
+from nqp_spatial.plots.charts.event_study import event_study
 from nqp_spatial.plots.charts.forecast import forecast
 from nqp_spatial.plots.charts.geodetector import geodetector, interactions, strata_means
 from nqp_spatial.plots.charts.inclusion import inclusion
@@ -40,6 +41,7 @@ __all__ = [
     "effects_at",
     "effects_matrix",
     "estimates",
+    "event_study",
     "forecast",
     "geodetector",
     "inclusion",
