@@ -52,7 +52,8 @@ class NetworkResult(Displayed):
     ----------
     frame : DataFrame
         By period: ``links``; ``density``, of n (n - 1) possible links; ``reciprocity``, the share
-        of links that are returned; ``connectedness, hierarchy, efficiency`` of Krackhardt.
+        of links that are returned; ``connectedness, hierarchy, efficiency`` of Krackhardt. Missing
+        where there are no links, or too few for a measure to be about any pair.
     nodes : DataFrame
         By (period, unit): ``out_degree, in_degree``; ``degree``, their sum over n - 1;
         ``closeness_in`` (networkx's `closeness_centrality`) and ``closeness_out`` (the same of the

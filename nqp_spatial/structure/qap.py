@@ -55,7 +55,7 @@ class QapCorrelationResult(_Permutation, Displayed):
     frame : DataFrame
         By (first, second): ``correlation``; ``p_value``, two-sided, of its absolute value;
         ``p_greater`` and ``p_less``; ``null_low, null_high``, between which 95 % of the permuted
-        correlations lie.
+        correlations lie. The last five are missing without permutations.
     n_pairs : int
         Pairs of units that are correlated.
     spec : Spec
@@ -137,7 +137,8 @@ class MrqapResult(_Permutation, Displayed):
     frame : DataFrame
         By variable: ``estimate``; ``standardized``, in standard deviations; ``statistic``, t;
         ``p_value``, two-sided, of its absolute value; ``p_greater`` and ``p_less``; ``null_low,
-        null_high``, between which 95 % of the permuted statistics lie. The intercept has no test.
+        null_high``, between which 95 % of the permuted statistics lie. The last five are missing
+        of the intercept, which has no test, and without permutations.
     outcome : str
     r2, r2_adjusted : float
     n_pairs : int

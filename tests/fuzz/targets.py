@@ -131,7 +131,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "inequality.intransitive": lambda w: _call(_differences(w)),
     "structure.difference_matrices": lambda w: _call(w.panel, ["x1"]),
     "structure.network": lambda w: _call(w.panel, "x1", period=2017),
-    "structure.qap_correlation": lambda w: _call(w.dense, w.weights, permutations=19),
+    "structure.qap_correlation": lambda w: _call(w.dense, w.gap, permutations=19),
     "structure.mrqap": lambda w: _call(
         "net ~ x1", {"net": w.dense, "x1": w.gap}, permutations=19
     ),
