@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +12,6 @@ from scipy import sparse
 
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.resampling import bootstrap_counts
 from nqp_spatial.dynamics import _transitions as transitions
 from nqp_spatial.dynamics._states import (
     Discretization,
@@ -111,7 +109,7 @@ class ChainModel:
     @cached_property
     def counts(self) -> np.ndarray:
         """Moves by group, shape (groups, lag states, states, states)."""
-        return self._sums(np.ones((1, len(self.by_unit))))[0]
+        return np.asarray(self._sums(np.ones((1, len(self.by_unit))))[0])
 
     @cached_property
     def probabilities(self) -> np.ndarray:
@@ -124,7 +122,7 @@ class ChainModel:
         for axes in (1, (0, 1)):
             wider = transitions.probabilities(counts.sum(axis=axes, keepdims=True))
             p = np.where(np.isnan(p), wider, p)
-        return np.where(np.isnan(p), np.eye(self.data.states), p)
+        return np.asarray(np.where(np.isnan(p), np.eye(self.data.states), p))
 
     @property
     def unvisited(self) -> int:
@@ -148,9 +146,16 @@ class ChainModel:
 
         Rows that a sample does not visit have the estimates.
         """
-        times = bootstrap_counts(rng, len(self.by_unit), size, self.data.groups)
+        times = np.zeros((size, len(self.by_unit)))
+        rows = np.arange(size)[:, None]
+        for group in range(self.shape[0]):
+            members = np.flatnonzero(self.data.groups == group)
+            # One by one and counted: multinomial draws take ten times as long.
+            places = rows * len(members) + rng.integers(0, len(members), (size, len(members)))
+            counts = np.bincount(places.ravel(), minlength=size * len(members))
+            times[:, members] = counts.reshape(size, len(members))
         p = transitions.probabilities(self._sums(times))
-        return np.where(np.isnan(p), self.probabilities, p)
+        return np.asarray(np.where(np.isnan(p), self.probabilities, p))
 
     def _sums(self, times: np.ndarray) -> np.ndarray:
         """Return moves by group, where each unit counts so many times; times are (size, n)."""
@@ -195,7 +200,7 @@ def chain_data(
     group: str | pd.Series | None,
 ) -> ChainData:
     """Return the data of a chain from its panel; raise where a forecast would mean nothing."""
-    first = next(iter(chain.chains.values())) if isinstance(chain, _GROUPED) else chain
+    first = _first(chain)
     spec = chain.spec
     if "discretize" not in spec:
         raise OptionError(
@@ -231,6 +236,15 @@ def chain_data(
 _GROUPED = (ChainsResult, SpatialChainsResult)
 
 
+def _first(chain: AnyChain) -> MarkovResult | SpatialMarkovResult:
+    """Return the chain, or that of the first group."""
+    if isinstance(chain, ChainsResult):
+        return next(iter(chain.chains.values()))
+    if isinstance(chain, SpatialChainsResult):
+        return next(iter(chain.chains.values()))
+    return chain
+
+
 def _groups_of(
     chain: AnyChain, panel: SpatialPanel, group: str | pd.Series | None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -239,14 +253,14 @@ def _groups_of(
         if group is not None:
             raise OptionError("group= goes with chains by group, from markov_by_group")
         return np.zeros(panel.n_units, dtype=int), ()
-    by: Hashable | pd.Series = chain.grouping if group is None else group
+    by: str | pd.Series = chain.grouping if group is None else group
     if isinstance(by, str) and by not in panel.frame.columns:
         raise OptionError(
             f"the chains are by {by}, which is not a column of the panel: pass the groups of units "
             "as group=; chains by span of time or previous state have no forecast, that of "
             "nqp_spatial.dynamics.markov has"
         )
-    groups = Groups.by_unit(panel, by)  # type: ignore[arg-type]
+    groups = Groups.by_unit(panel, by)
     if groups.names != list(chain.chains):
         raise OptionError(f"group= has the groups {groups.names}, the chains {list(chain.chains)}")
     return groups.codes, tuple(groups.names)
@@ -290,13 +304,7 @@ def _require_same_moves(chain: AnyChain, model: ChainModel) -> None:
     of_panel = model.counts.ravel()
     if of_chain.shape != of_panel.shape or (of_chain != of_panel).any():
         raise PanelError(
-            f"the chain of {chain_words(chain)} has {of_chain.sum():g} moves, and those of this "
-            f"panel ({of_panel.sum():g}) are other moves: pass the panel, weights and groups from "
-            "which the chain was estimated, or estimate it again with this panel"
+            f"the chain of {_first(chain).variable} has {of_chain.sum():g} moves, and those of "
+            f"this panel ({of_panel.sum():g}) are other moves: pass the panel, weights and groups "
+            "from which the chain was estimated, or estimate it again with this panel"
         )
-
-
-def chain_words(chain: AnyChain) -> str:
-    """Return the name of the variable of a chain."""
-    part = next(iter(chain.chains.values())) if isinstance(chain, _GROUPED) else chain
-    return str(part.variable)

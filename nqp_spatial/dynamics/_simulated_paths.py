@@ -71,7 +71,8 @@ def futures(
     )
     results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
     bar = tqdm(results, total=len(parts), desc="simulated futures", disable=not progress)
-    sums, counts = 0.0, []
+    sums: np.ndarray | float = 0.0
+    counts: list[np.ndarray] = []
     for batch_sums, batch_counts in bar:
         sums, counts = sums + batch_sums, [*counts, batch_counts]
     return _summary(model, np.asarray(sums) / replications, np.concatenate(counts), level)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
@@ -231,7 +232,7 @@ def forecast(
     now = model_until(data, panel.n_periods)
     names = tuple(States(now.codes, now.cuts, data.states, "cuts").names)
     periods = _future_periods(panel.periods, data.step, horizon)
-    options = {"level": level, "n_jobs": n_jobs, "progress": progress}
+    options: dict[str, Any] = {"level": level, "n_jobs": n_jobs, "progress": progress}
     ahead = futures(now, now.probabilities, horizon, replications, seed, **options)
     result = ForecastResult(
         frame=_shares(ahead, periods, names),
@@ -301,7 +302,7 @@ def _with_held_out(
     past: ChainModel,
     before: Futures,
     periods: pd.Index,
-    matrix: object,
+    matrix: sparse.csr_array | None,
 ) -> ForecastResult:
     """Return the result with forecasts of the last periods beside what came."""
     holdout, n, k = before.probabilities.shape
@@ -320,7 +321,7 @@ def _with_held_out(
         result,
         held_out=table,
         scores=scores_frame(losses, periods[places]),
-        tests=TestSet(score_tests(losses, matrix)),  # type: ignore[arg-type]
+        tests=TestSet(score_tests(losses, matrix)),
         notes=(*result.notes, *([] if past.data.fixed_shares else [note])),
     )
 
