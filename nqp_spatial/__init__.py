@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nqp_spatial.regression import (
         average_weights,
         compare,
+        compare_groups,
         diagnostics,
         endogenous_weights,
         fit,
@@ -56,6 +57,7 @@ _NAMES = {
     "SpatialPanel": "nqp_spatial.core.panel",
     "average_weights": "nqp_spatial.regression",
     "compare": "nqp_spatial.regression",
+    "compare_groups": "nqp_spatial.regression",
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
@@ -67,6 +69,7 @@ __all__ = [
     "SpatialPanel",
     "average_weights",
     "compare",
+    "compare_groups",
     "composite",
     "convergence",
     "datasets",

@@ -346,6 +346,7 @@ _MADE_BY = {
     "EffectsMatrix": "PartitionedResult.effects_matrix",
     "EffectsResult": "RegressionResult.effects",
     "GeodetectorResult": "structure.geodetector",
+    "GroupComparison": "compare_groups",
     "GetisOrdResult": "esda.getis_ord",
     "HypothesisTest": "",
     "KernelResult": "dynamics.stochastic_kernel",
