@@ -26,7 +26,8 @@ FOLDERS = (
 
 def _exported() -> Iterator[tuple[str, object]]:
     for name in (
-        "SpatialPanel", "average_weights", "compare", "diagnostics", "endogenous_weights", "fit",
+        "SpatialPanel", "average_weights", "compare", "compare_groups", "diagnostics",
+        "endogenous_weights", "fit",
         "read_panel", "robustness",
     ):  # fmt: skip
         yield name, getattr(nq, name)

@@ -61,6 +61,7 @@ def figures():
         "lgsp ~ lpc", panel, w, effects="unit", draws=50,
         changes={"缩尾": {"winsorised": 0.01}, "SAR": {"model": "sar"}},
     )  # fmt: skip
+    by_group = nq.compare_groups("lgsp ~ lpc", panel, w, group=south, effects="unit", draws=50)
     p = nq.plots
     makers = {
         "beta_scatter": (p.beta_scatter, [nq.convergence.beta(panel, "lgsp", logs=False)]),
@@ -81,6 +82,7 @@ def figures():
         "geodetector": (p.geodetector, [strata]),
         "interactions": (p.interactions, [strata]),
         "strata_means": (p.strata_means, [strata, "south"]),
+        "group_estimates": (p.group_estimates, [by_group]),
         "inclusion": (p.inclusion, [averaged]),
         "index_weights": (p.index_weights, [index], {"labels": index_names}),
         "join_counts": (p.join_counts, [joins]),

@@ -8,6 +8,7 @@ from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
 from nqp_spatial.plots.charts.geodetector import geodetector, interactions, strata_means
+from nqp_spatial.plots.charts.group_estimates import group_estimates
 from nqp_spatial.plots.charts.inclusion import inclusion
 from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.join_counts import join_counts
@@ -37,6 +38,7 @@ __all__ = [
     "effects_matrix",
     "estimates",
     "geodetector",
+    "group_estimates",
     "inclusion",
     "index_weights",
     "interactions",

@@ -19,7 +19,8 @@ from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.results import RegressionResult
 
 __all__ = [
-    "BASELINE", "KEYS", "Outcome", "changes_table", "effects_with_note", "estimates_of", "fitted_row", "main_term",
+    "BASELINE", "KEYS", "Outcome", "changes_table", "effects_with_note", "estimates_of",
+    "fitted_row", "main_term",
     "prepared_row", "shares_table",
 ]  # fmt: skip
 
