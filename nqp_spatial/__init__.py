@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nqp_spatial.regression import (
         average_weights,
         compare,
+        compare_groups,
         diagnostics,
         endogenous_weights,
         fit,
@@ -57,6 +58,7 @@ _NAMES = {
     "SpatialPanel": "nqp_spatial.core.panel",
     "average_weights": "nqp_spatial.regression",
     "compare": "nqp_spatial.regression",
+    "compare_groups": "nqp_spatial.regression",
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
@@ -69,6 +71,7 @@ __all__ = [
     "SpatialPanel",
     "average_weights",
     "compare",
+    "compare_groups",
     "composite",
     "convergence",
     "datasets",

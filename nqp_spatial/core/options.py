@@ -347,6 +347,7 @@ _MADE_BY = {
     "EffectsResult": "RegressionResult.effects",
     "ForecastResult": "dynamics.forecast",
     "GeodetectorResult": "structure.geodetector",
+    "GroupComparison": "compare_groups",
     "GetisOrdResult": "esda.getis_ord",
     "HypothesisTest": "",
     "KernelResult": "dynamics.stochastic_kernel",

@@ -7,6 +7,7 @@ from nqp_spatial.regression.diagnostics.comparison import (
     compare,
     model_grid,
 )
+from nqp_spatial.regression.diagnostics.group_comparison import GroupComparison, compare_groups
 from nqp_spatial.regression.diagnostics.posterior import (
     PosteriorResult,
     posterior_probabilities,
@@ -40,6 +41,7 @@ __all__ = [
     "DiagnosticsResult",
     "EffectsResult",
     "EndogenousWeights",
+    "GroupComparison",
     "InteractiveEffectsResult",
     "LogDet",
     "ModelGrid",
@@ -53,6 +55,7 @@ __all__ = [
     "average_weights",
     "change_names",
     "compare",
+    "compare_groups",
     "diagnostics",
     "endogenous_weights",
     "fit",

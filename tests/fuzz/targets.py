@@ -59,6 +59,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
     "regression.model_grid": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
+    "compare_groups": lambda w: _call(
+        "y ~ x1", w.panel, w.weights, group="region", permutations=3, draws=20
+    ),
     "robustness": lambda w: _call(
         "y ~ x1", w.panel, w.weights, changes={"winsorised": 0.02, "SAR": {"model": "sar"}},
         draws=20,
@@ -242,6 +245,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
     "plots.estimates": lambda w: _call(w.effects),
     "plots.explore": lambda w: _call(w.panel, weights=w.weights, variables=["x1", "region"]),
+    "plots.group_estimates": lambda w: _call(w.by_group),
     "plots.index_weights": lambda w: _call(w.index),
     "plots.kernel_contour": lambda w: _call(w.kernel),
     "plots.kernel_surface": lambda w: _call(w.kernel),
@@ -297,6 +301,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "report.dagum_table": lambda w: _call(w.dagum, w.folder / "dagum.tex"),
     "report.descriptive_table": lambda w: _call(w.panel, ["x1", "x2"], w.folder / "d.tex"),
     "report.effects_table": lambda w: _call(w.effects, w.folder / "effects.tex"),
+    "report.group_table": lambda w: _call(w.by_group, w.folder / "groups.tex"),
     "report.regression_table": lambda w: _call([w.result], w.folder / "regression.tex"),
     "report.robustness_table": lambda w: _call(w.robustness, w.folder / "robust.tex"),
     "report.starter": lambda w: _call(w.table, w.map, folder=w.folder),

@@ -142,6 +142,10 @@ class World:
         return nq.esda.local_geary(self.panel, "x1", self.weights, period=2017, permutations=19)
 
     @cached_property
+    def by_group(self) -> Any:
+        return nq.compare_groups("y ~ x1", self.panel, self.weights, group="region", draws=20)
+
+    @cached_property
     def robustness(self) -> Any:
         changes = {"winsorised": 0.02, "SAR": {"model": "sar"}}
         return nq.robustness("y ~ x1 + x2", self.panel, self.weights, changes=changes, draws=20)

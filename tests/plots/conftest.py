@@ -73,6 +73,7 @@ def figures():
         "lgsp ~ lpc", panel, w, effects="unit", draws=50,
         changes={"缩尾": {"winsorised": 0.01}, "SAR": {"model": "sar"}},
     )  # fmt: skip
+    by_group = nq.compare_groups("lgsp ~ lpc", panel, w, group=south, effects="unit", draws=50)
     p = nq.plots
     makers = {
         "beta_scatter": (p.beta_scatter, [nq.convergence.beta(panel, "lgsp", logs=False)]),
@@ -102,6 +103,7 @@ def figures():
         "network_degrees": (p.network_degrees, [network]),
         "network_map": (p.network_map, [network, panel]),
         "qap": (p.qap, [assignment]),
+        "group_estimates": (p.group_estimates, [by_group]),
         "inclusion": (p.inclusion, [averaged]),
         "index_weights": (p.index_weights, [index], {"labels": index_names}),
         "join_counts": (p.join_counts, [joins]),

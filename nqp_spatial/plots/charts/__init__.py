@@ -10,6 +10,7 @@ from nqp_spatial.plots.charts.estimates import estimates
 from nqp_spatial.plots.charts.event_study import event_study
 from nqp_spatial.plots.charts.forecast import forecast
 from nqp_spatial.plots.charts.geodetector import geodetector, interactions, strata_means
+from nqp_spatial.plots.charts.group_estimates import group_estimates
 from nqp_spatial.plots.charts.inclusion import inclusion
 from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.join_counts import join_counts
@@ -44,6 +45,7 @@ __all__ = [
     "event_study",
     "forecast",
     "geodetector",
+    "group_estimates",
     "inclusion",
     "index_weights",
     "interactions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.text import t
-from nqp_spatial.errors import NqpError
+from nqp_spatial.core.text import Message, t
+from nqp_spatial.errors import NqpError, StabilityWarning
 from nqp_spatial.regression._unused_options import unused_options
 from nqp_spatial.regression.diagnostics.changes import RowOfChanges
 from nqp_spatial.regression.diagnostics.specification import Specification, without_caches
@@ -18,7 +19,8 @@ from nqp_spatial.regression.effects import EffectsResult
 from nqp_spatial.regression.results import RegressionResult
 
 __all__ = [
-    "BASELINE", "KEYS", "Outcome", "changes_table", "estimates_of", "fitted_row", "main_term",
+    "BASELINE", "KEYS", "Outcome", "changes_table", "effects_with_note", "estimates_of",
+    "fitted_row", "main_term",
     "prepared_row", "shares_table",
 ]  # fmt: skip
 
@@ -80,12 +82,27 @@ def fitted_row(row: Outcome, quantity: str, draws: int, level: float, seed: int 
         return replace(row, error=error)
     if quantity == "coefficients":
         return replace(row, model=model)
-    try:
-        effects = model.effects(max(draws, 2), level=level, seed=seed)
-    except NqpError as error:
-        note = t("no effects: {reason}", reason=str(error))
-        return replace(row, model=model, notes=(*row.notes, note))
-    return replace(row, model=model, effects=effects)
+    effects, notes = effects_with_note(model, draws, level, seed)
+    return replace(row, model=model, effects=effects, notes=(*row.notes, *notes))
+
+
+def effects_with_note(
+    model: RegressionResult, draws: int, level: float, seed: int | None
+) -> tuple[EffectsResult | None, tuple[Message, ...]]:
+    """Return the effects of one of several models, and notes where there is something to know."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StabilityWarning)  # the note says it, with the model
+        try:
+            effects = model.effects(max(draws, 2), level=level, seed=seed)
+        except NqpError as error:
+            return None, (t("no effects: {reason}", reason=str(error)),)
+    if not effects.discarded:
+        return effects, ()
+    note = t(
+        "{count} of {total} draws of the effects are outside the stable region and not used",
+        count=effects.discarded, total=draws,
+    )  # fmt: skip
+    return effects, (note,)
 
 
 # -- tables ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Tables of a model under named changes, and of a model by group."""
+"""Tables of a model under named changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from nqp_spatial.core.options import Digits, checked
-from nqp_spatial.core.text import Lang, join, label, t, translate
+from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import RobustnessResult
 from nqp_spatial.report.tables._cells import (
@@ -144,7 +144,7 @@ def _change_words(name: str) -> str:
     """Return a change of the package in words; a name of the caller as it is."""
     word = label("change", name)
     text = translate(word)
-    return text[:1].upper() + text[1:] if word.context else text
+    return capital(text) if word.context else text
 
 
 def _heading(term: str) -> tuple[str, str]:
@@ -157,6 +157,11 @@ def _heading(term: str) -> tuple[str, str]:
         "total": (t("Effect"), t("Total")),
     }[term]
     return translate(words[0]), translate(words[1])
+
+
+def capital(text: str) -> str:
+    """Return a sentence that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _about(
@@ -181,5 +186,5 @@ def _about(
         else t("Baseline: {model}.", model=base.spec.describe()),
         t("Covariance: {value}.", value=base.spec.covariance_words()),
         t("Inference on effects by {value}.", value=inference_of(effects)) if effects else "",
-        t("Changes: {notes}.", notes=join("; ", result.notes)) if result.notes else "",
+        *(t("{sentence}.", sentence=capital(translate(note))) for note in result.notes),
     ]
