@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import runpy
 import tomllib
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,10 +21,17 @@ from nqp_spatial.report.study.steps import every_step
 DATA = {"panel": "p.csv", "unit": "state", "period": "year", "geometry": "m.gpkg"}
 OUTCOME = {"variable": "unemp"}
 ASKED = {
-    "lisa": {"periods": [1986], "bivariate": "lpc", "change": [1983, 1986], "paths": True},
+    "lisa": {"periods": [1986], "bivariate": "lpc", "change": [1980, 1986], "paths": True},
     "hotspots": {"periods": [1986]},
     "drivers": {"factors": ["lpcap", "south"], "cuts": "quantiles", "strata": 3},
+    "network": {"mass": ["gsp"], "differences": ["lpc"]},
+    "forecast": {"horizon": 2, "holdout": 1, "chain": "plain"},
     "mediation": {"mediator": "lemp ~ lpcap", "outcome": "lgsp ~ lemp + lpcap", "draws": 99},
+    "robustness": {"changes": {"winsorised": 0.02, "SAR": {"model": "sar"}}, "weights": ["knn"]},
+    "heterogeneity": {"threshold": "unemp", "by": "south"},
+    "policy": {"treatment": "pilot", "leads": 1},
+    "model": {"formula": "lgsp ~ lpc", "draws": 19},
+    "dynamics": {"states": 2},
 }
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN", "SC", "NC", "VA"]
 
@@ -59,6 +68,14 @@ def test_a_method_is_off_unless_its_table_is_there():
         ({"hotspot": {}}, "unknown table [hotspot]; did you mean 'hotspots'?"),
         ({"mediation": {}}, "[mediation] needs mediator: formula of the mediator"),
         ({"mediation": {"mediator": "m ~ x"}}, "[mediation] needs outcome, or [model] formula"),
+        ({"network": {"mass": []}}, "[network] mass is empty: name columns"),
+        ({"network": {"mass": ["x"], "period": True}}, "[network] period must be"),
+        ({"forecast": {"chain": "space"}}, "[forecast] chain must be one of plain, spatial"),
+        ({"policy": {}}, "[policy] needs treatment: column that is 1 from the adoption on"),
+        ({"policy": {"treatment": "x", "rings_km": [50, 100]}}, "rings_km must rise from 0"),
+        ({"robustness": {}}, "[robustness] needs [model] formula"),
+        ({"robustness": {"changes": {"winsorized": 0.1}}}, "changes: the change 'winsorized' has"),
+        ({"heterogeneity": {}, "model": {"formula": "y ~ x"}}, "needs by, threshold, or both"),
         ({"lisa": {"change": [2000]}}, "[lisa] change must name two periods, the first and the"),
         ({"lisa": {"bivariate": "unemp"}}, "[lisa] bivariate is the outcome, 'unemp'"),
     ],
@@ -75,10 +92,12 @@ def test_faults_are_in_the_words_of_the_file(tables, fault):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """The files of a study of four years."""
+    """The files of a study of seven years."""
     folder = tmp_path_factory.mktemp("files")
-    panel = nq.datasets.us_public_capital().select(periods=[1983, 1984, 1985, 1986])
+    panel = nq.datasets.us_public_capital().select(periods=list(range(1980, 1987)))
     table = panel.frame.reset_index().rename(columns={"unit": "state", "period": "year"})
+    table["gsp"] = np.exp(table["lgsp"])
+    table["pilot"] = (table["state"].isin(["CA", "ME"]) & (table["year"] >= 1984)).astype(int)
     table["south"] = np.where(table["state"].isin(SOUTH), "South", "rest")
     table.to_csv(folder / "p.csv", index=False)
     shapes = panel.geometry.reset_index()[["unit", "geometry"]]
@@ -97,7 +116,8 @@ def test_check_names_columns_periods_and_formulas_of_methods(files):
     wrong = asked(
         files, drivers={"factors": ["lpcap", "sout"]}, hotspots={"periods": [1999]},
         lisa={"bivariate": "none"}, mediation={"mediator": "lemp ~ exec(lpcap)"},
-        model={"formula": "lgsp ~ lemp"},
+        policy={"treatment": "pilots"}, network={"mass": ["gsp"], "period": 1901},
+        robustness={"changes": {"more": {"added controls": ["lpcaps"]}}},
     )  # fmt: skip
     failures = "\n".join(str(finding) for finding in check(wrong).failures)
     for words in (
@@ -106,6 +126,9 @@ def test_check_names_columns_periods_and_formulas_of_methods(files):
         "[lisa] bivariate names what is no column",
         "[hotspots] periods: 1999 are not in the panel",
         "mediation: [mediation] mediator: ",
+        "[policy] treatment names what is no column of p.csv: pilots",
+        "[network] period: 1901 are not in the panel",
+        "[robustness] changes names what is no column of p.csv: lpcaps",
     ):
         assert words in re.sub(r"\s+", " ", failures), words
     assert not check(asked(files)).failures
@@ -114,8 +137,26 @@ def test_check_names_columns_periods_and_formulas_of_methods(files):
 # -- the run ---------------------------------------------------------------------------------------
 
 
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+)
+
+
 @pytest.fixture(scope="module")
-def done(files):
+def quick():
+    """Figures are drawn, and one pixel of each is saved: saving is what takes the time."""
+
+    def save(figure, path, close):
+        plt.close("all")
+        path.with_name(f"{path.name}.png").write_bytes(PIXEL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nq.plots, "save", save)
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(files, quick):
     return nq.report.study(asked(files), files / "report", progress=False)
 
 
@@ -123,7 +164,7 @@ def test_every_method_is_on_the_page(done):
     assert done.failed == []
     sections = {section.name: section for section in done.sections}
     page = done.page.read_text(encoding="utf-8")
-    for name in ("association", *ASKED.keys() - {"lisa"}):
+    for name in ("association", *METHODS):
         section = sections[name]
         assert section.words and section.tables and section.figures and section.headlines, name
         assert f'<section id="{name}">' in page
@@ -151,6 +192,17 @@ def test_numbers_are_those_of_the_functions(files, done):
     paths = nq.spillovers.mediation(
         "lgsp ~ lemp + lpcap", "lemp ~ lpcap", panel, w, draws=99, seed=2024
     )
+    changes = {
+        "winsorised": 0.02, "SAR": {"model": "sar"}, "knn": {"weights": nq.weights.knn(panel, k=6)}
+    }  # fmt: skip
+    rows = nq.robustness("lgsp ~ lpc", panel, w, changes=changes, draws=19, seed=2024).frame
+    written = pd.read_csv(tables / "robustness.csv")
+    np.testing.assert_allclose(written["estimate"], rows["estimate"], rtol=1e-9)
+    effects = nq.spillovers.policy(
+        panel, "unemp", treatment="pilot", exposure=w, leads=1, placebo=19, seed=2024
+    )
+    written = pd.read_csv(tables / "policy.csv")
+    np.testing.assert_allclose(written["estimate"], effects.frame["estimate"], rtol=1e-9)
     written = pd.read_csv(tables / "mediation.csv")
     np.testing.assert_allclose(written["estimate"], paths.frame["estimate"], rtol=1e-9)
 
@@ -161,27 +213,18 @@ def test_only_the_changed_method_runs_again(files, done):
     assert {section.name for section in again.sections} - set(again.skipped) == {"drivers"}
 
 
-def test_the_script_repeats_the_numbers(done, monkeypatch):
+def test_the_script_repeats_the_numbers(done):
     tables = sorted((done.page.parent / "tables").glob("*.csv"))
     before = {path.name: path.read_bytes() for path in tables}
     for path in tables:
         path.unlink()
-    # Figures are drawn and not written, which is what takes the time.
-    monkeypatch.setattr(nq.plots, "save", lambda figure, path, close: None)
     runpy.run_path(str(done.script))
     assert {path.name: path.read_bytes() for path in tables} == before
     assert {"hotspots_1.csv", "drivers.csv", "mediation.csv", "changes.csv"} <= set(before)
 
 
-def test_readings_are_in_chinese(files, tmp_path):
-    panel = nq.datasets.us_public_capital()
-    nq.weights.contiguity(panel).write(tmp_path / "w.gal")
-    tables = {
-        "data": {**DATA, "panel": str(files / "p.csv"), "geometry": ""},
-        "weights": {"kind": "file", "path": str(tmp_path / "w.gal")},
-        "study": {"lang": "zh"},
-    }
-    chinese = nq.report.study(asked(files, **tables), tmp_path, progress=False)
+def test_readings_are_in_chinese(files, tmp_path, quick):
+    chinese = nq.report.study(asked(files, study={"lang": "zh"}), tmp_path, progress=False)
     assert chinese.failed == []
     for section in chinese.sections:
         for words in section.words:

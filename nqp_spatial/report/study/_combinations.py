@@ -103,4 +103,20 @@ def _faults_of_methods(config: StudyConfig) -> list[str]:
         faults.append(f"[drivers] factors has the outcome, {outcome!r}: leave it out")
     if mediation and not (mediation.outcome or config.model.formula):
         faults.append("[mediation] needs outcome, or [model] formula")
+    faults += [
+        f"[{name}] needs [model] formula"
+        for name in ("robustness", "heterogeneity")
+        if name in config.methods and not config.model.formula
+    ]
+    if config.network and "network" in config.network.differences:
+        faults.append("[network] differences cannot have a column of the name network: rename it")
+    if config.network and not config.data.geometry:
+        faults.append("[network] needs [data] geometry, from which distances come")
+    groups = config.heterogeneity
+    if groups and not (groups.by or groups.threshold):
+        faults.append("[heterogeneity] needs by, threshold, or both")
+    if config.robustness and config.robustness.weights and not config.data.geometry:
+        faults.append("[robustness] weights needs [data] geometry")
+    if config.policy and config.policy.rings_km and not config.data.geometry:
+        faults.append("[policy] rings_km needs [data] geometry")
     return faults

@@ -131,6 +131,11 @@ def guess_columns(
             "[data] balance"
         )
         hints["data", "balance"] = "drop-units"
+    hints |= {("heterogeneity", "by"): (centre or region)[0]} if centre or region else {}
+    if adopted := [name for name in moving if _is_adoption(frame, unit, period, name)]:
+        hints["policy", "treatment"] = adopted[0]
+    large = [name for name in moving if not gaps[name] and _in_logs(name, frame[name])]
+    hints |= {("network", "mass"): large[:1]} if large else {}
     if len(model) > 1:
         response, *regressors = [_term(name, frame[name]) for name in model]
         hints["model", "formula"] = f"{response} ~ {' + '.join(regressors)}"
@@ -139,6 +144,15 @@ def guess_columns(
     if len(model) > 2:
         hints["mediation", "mediator"] = f"{regressors[0]} ~ {' + '.join(regressors[1:])}"
     return guesses, hints, notes
+
+
+def _is_adoption(frame: pd.DataFrame, unit: str, period: str, name: str) -> bool:
+    """Whether a column is zero and becomes one for some units, which then keep it."""
+    values = frame[name]
+    if set(values.dropna().unique()) != {0, 1}:
+        return False
+    moves = frame.sort_values(period).groupby(unit)[name].diff()
+    return bool(values.notna().all() and (moves.dropna() >= 0).all())
 
 
 def _outcome_rank(name: str) -> int:

@@ -14,7 +14,9 @@ __all__ = [
     "Encoding",
     "Indicators",
     "Labels",
+    "Method",
     "Names",
+    "Period",
     "PeriodPair",
     "Periods",
     "Places",
@@ -145,8 +147,9 @@ def _encoding(name: str) -> str:
 _INF = float("inf")
 Text = Annotated[str, AfterValidator(_without_null)]
 Names = Annotated[list[Annotated[str, AfterValidator(_name)]], AfterValidator(each_once)]
+Period = Annotated[Any, BeforeValidator(_period)]
 Periods = Annotated[
-    list[Annotated[Any, BeforeValidator(_period)]],
+    list[Period],
     AfterValidator(_not_empty),
     AfterValidator(each_once),
 ]
@@ -164,3 +167,22 @@ class Table(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
     )
+
+
+class Method(Table):
+    """A table that asks for a method; without it, the method is not part of the study."""
+
+    @property
+    def named_columns(self) -> dict[str, list[str]]:
+        """Columns of the data, by the key that names them."""
+        return {}
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Formulas, by key."""
+        return {}
+
+    @property
+    def named_periods(self) -> dict[str, list[Any]]:
+        """Periods, by the key that names them."""
+        return {}

@@ -78,6 +78,6 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_literal(part) for part in value) + "]"
     if isinstance(value, dict):
-        pairs = ", ".join(f"{toml_text(key)} = {toml_text(text)}" for key, text in value.items())
+        pairs = ", ".join(f"{toml_text(key)} = {_literal(part)}" for key, part in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
     return toml_text(value)

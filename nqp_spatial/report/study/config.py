@@ -14,7 +14,9 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formulas import columns_of, terms_of
 from nqp_spatial.report.study._combinations import faults_of_combinations
 from nqp_spatial.report.study._faults import SettingError, fault_sentences
-from nqp_spatial.report.study.method_settings import Drivers, Hotspots, Mediation, Method
+from nqp_spatial.report.study._setting_kinds import Method
+from nqp_spatial.report.study.design_settings import Heterogeneity, Mediation, Policy, Robustness
+from nqp_spatial.report.study.pattern_settings import Drivers, Forecast, Hotspots, Network
 from nqp_spatial.report.study.settings import (
     METHODS,
     STEPS,
@@ -53,7 +55,12 @@ class StudyConfig(Table):
     page: Page
     hotspots: Hotspots | None = None
     drivers: Drivers | None = None
+    network: Network | None = None
+    forecast: Forecast | None = None
     mediation: Mediation | None = None
+    robustness: Robustness | None = None
+    heterogeneity: Heterogeneity | None = None
+    policy: Policy | None = None
     _folder: Path = PrivateAttr(Path())
 
     @property

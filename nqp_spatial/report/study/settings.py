@@ -42,7 +42,10 @@ StepName = Literal[
     "describe", "index", "gradient", "distribution", "chains", "convergence", "association",
     "diagnostics", "model", "centre", "explore",
 ]  # fmt: skip
-MethodName = Literal["hotspots", "drivers", "mediation"]
+MethodName = Literal[
+    "hotspots", "drivers", "network", "forecast", "mediation", "robustness", "heterogeneity",
+    "policy",
+]  # fmt: skip
 #: Steps of every study, and those that the settings ask for by a table of the same name.
 STEPS: tuple[str, ...] = get_args(StepName)
 METHODS: tuple[str, ...] = get_args(MethodName)

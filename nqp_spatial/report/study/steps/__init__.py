@@ -16,11 +16,16 @@ from nqp_spatial.report.study.steps.diagnostics import diagnostics
 from nqp_spatial.report.study.steps.distribution import distribution
 from nqp_spatial.report.study.steps.drivers import drivers
 from nqp_spatial.report.study.steps.explore import explore
+from nqp_spatial.report.study.steps.forecast import forecast
 from nqp_spatial.report.study.steps.gradient import gradient
+from nqp_spatial.report.study.steps.heterogeneity import heterogeneity
 from nqp_spatial.report.study.steps.hotspots import hotspots
 from nqp_spatial.report.study.steps.index import index
 from nqp_spatial.report.study.steps.mediation import mediation
 from nqp_spatial.report.study.steps.model import model
+from nqp_spatial.report.study.steps.network import network
+from nqp_spatial.report.study.steps.policy import policy
+from nqp_spatial.report.study.steps.robustness import robustness
 
 __all__ = ["every_step"]
 
@@ -28,8 +33,9 @@ __all__ = ["every_step"]
 _STEPS: dict[str, Callable[[StudyConfig], Step]] = {
     step.__name__: step
     for step in (
-        describe, index, gradient, distribution, chains, convergence, association, hotspots,
-        drivers, diagnostics, model, mediation, centre, explore,
+        describe, index, gradient, distribution, chains, forecast, convergence, association,
+        hotspots, drivers, network, diagnostics, model, robustness, heterogeneity, mediation,
+        centre, policy, explore,
     )
 }  # fmt: skip
 
