@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nqp_spatial.core.number_format import p_words
-from nqp_spatial.core.text import Message, join, label, listed, t
+from nqp_spatial.core.text import Message, label, listed, t
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.numerals import number
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
@@ -31,7 +31,9 @@ def network(config: StudyConfig) -> Step:
     if config.data.geometry:
         figures.append(("network_map", t("The strongest links of the network.")))
     if table and table.differences:
-        names = join(", ", [name_of(config, name) for name in table.differences])
+        names = listed(
+            [name_of(config, name) for name in table.differences], len(table.differences)
+        )
         caption = t("Statistics of the differences in {names}, beside those of permuted networks.",
                     names=names)  # fmt: skip
         figures.append(("network_qap", caption))
