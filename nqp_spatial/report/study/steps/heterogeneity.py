@@ -79,10 +79,10 @@ def _slopes(result: Any, variable: str, rows: pd.DataFrame, p_value: float) -> M
         ]),
     }  # fmt: skip
     if p_value < 0.05:
-        return t("{variable}, own coefficient: {estimates}. Its coefficients differ significantly "
-                 "between the groups ({p}).", **values)  # fmt: skip
-    return t("{variable}, own coefficient: {estimates}. Its coefficients do not differ "
-             "significantly between the groups ({p}).", **values)  # fmt: skip
+        return t("{variable}, own coefficient: {estimates}. The difference between the groups is "
+                 "significant ({p}).", **values)  # fmt: skip
+    return t("{variable}, own coefficient: {estimates}. The difference between the groups is not "
+             "significant ({p}).", **values)  # fmt: skip
 
 
 def _equality(p_value: float, group: str) -> Message:
