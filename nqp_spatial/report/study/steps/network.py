@@ -77,7 +77,7 @@ def _network(result: Any, period: object, row: pd.Series) -> Message:
 
 
 def _most(nodes: pd.DataFrame) -> Message:
-    def largest(column: str) -> Message:
+    def largest(column: str) -> str:
         top = nodes[column].nlargest(_NAMED)
         return listed([f"{unit} ({value})" for unit, value in top.items()], _NAMED)
 
