@@ -234,7 +234,8 @@ class NetworkResult(Displayed):
                     f"the network has {len(self.periods)} periods; pass period=, one of "
                     f"{sample(self.periods, 8)}"
                 )
-            return self.periods.tolist()[0]
+            only: Hashable = self.periods.tolist()[0]
+            return only
         chosen = period_like(period, self.periods)
         if chosen not in self.periods:
             raise OptionError(

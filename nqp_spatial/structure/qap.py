@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from nqp_spatial.weights.spatial_weights import WeightsLike
 
 __all__ = ["MrqapResult", "QapCorrelationResult", "QapResult", "mrqap", "qap", "qap_correlation"]
 
-Matrix = NetworkResult | pd.DataFrame | np.ndarray | WeightsLike
+Matrix: TypeAlias = NetworkResult | pd.DataFrame | np.ndarray | WeightsLike
 Method = Literal["double-semi-partialling", "outcome"]
 _NULL = [0.025, 0.975]
 
