@@ -367,7 +367,7 @@ def mrqap(
         As in `qap_correlation`.
     method : {"double-semi-partialling", "outcome"}
         What is permuted: for each regressor its residual from the other regressors, or the outcome,
-        which is right only where no other regressor matters.
+        which is exact only where no other regressor matters.
     permutations, seed, n_jobs, progress
         As in `qap_correlation`.
 
