@@ -45,6 +45,7 @@ def network(
     threshold: Threshold | Nonnegative = "row-mean",
     splits: Annotated[int, Range(0, 6)] = 2,
     n_jobs: Jobs = 1,
+    progress: bool = False,
 ) -> NetworkResult:
     """Make the directed network of a modified gravity model and describe it.
 
@@ -74,7 +75,9 @@ def network(
     splits : int
         How often CONCOR splits units into blocks; 2 for four blocks, 0 for none.
     n_jobs : int
-        Workers for shortest paths; the result is the same for any number.
+        Threads for shortest paths; the result is the same for any number.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
@@ -117,6 +120,8 @@ def network(
     >>> result.blocks["role"].nunique() <= 4
     True
     """
+    from tqdm import tqdm
+
     names = [mass] if isinstance(mass, str) else list(mass)
     _require_names(names)
     section = panel if period is None else panel.select(periods=[panel.period(period)])
@@ -138,7 +143,8 @@ def network(
         )
         for place, label in enumerate(section.periods.tolist())
     }  # fmt: skip
-    tables = [_described(matrix, section.units, splits, n_jobs) for matrix in links.values()]
+    bar = tqdm(links.values(), desc="periods", disable=not progress)
+    tables = [_described(matrix, section.units, splits, n_jobs) for matrix in bar]
     joined = [
         pd.concat([table[part] for table in tables], keys=list(links), names=["period"])
         for part in range(4)
