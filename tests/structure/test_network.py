@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -348,3 +349,25 @@ def test_what_is_refused(states):
         network(states, [], period=1986)
     with pytest.raises(OptionError, match="threshold must be"):
         network(states, "lgsp", period=1986, threshold="median")
+
+
+def test_cities_of_china(nqp_data):
+    """332 cities: each measure as networkx has it, and all blocks are filled."""
+    folder = nqp_data / "data" / "china_cities"
+    cities = pd.read_csv(folder / "cities.csv")
+    frame = pd.read_csv(folder / "panel.csv").query("year == 2020")
+    places = gpd.GeoDataFrame(
+        cities[["city_id"]], crs="EPSG:4326",
+        geometry=gpd.points_from_xy(cities["lon"], cities["lat"]),
+    )  # fmt: skip
+    panel = nq.SpatialPanel(frame, unit="city_id", geometry=places)
+    result = nq.structure.network(panel, "total_population", share="total_meanlight")
+    assert len(result.units) == 332
+    assert result.blocks["units"].min() > 0
+    g = result.graph()
+    closeness = pd.Series(nx.closeness_centrality(g))
+    nodes = result.nodes.droplevel("period")
+    np.testing.assert_allclose(nodes["closeness_in"], closeness[nodes.index], atol=1e-13)
+    some = nx.betweenness_centrality_subset(g, list(g)[:5], list(g))
+    assert all(nodes.loc[unit, "betweenness"] * 331 * 330 >= some[unit] - 1e-9 for unit in g)
+    assert result.frame["density"].iloc[0] == pytest.approx(nx.density(g), rel=1e-14)
