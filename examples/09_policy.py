@@ -20,8 +20,7 @@ DATES = {"WA": 1975, "ME": 1975, "FL": 1978, "NM": 1978, "MI": 1980, "VA": 1980,
 
 
 def planted() -> nq.SpatialPanel:
-    """Plant a policy that adds 1 where it is adopted and 2 times the share of treated neighbours
-    in places without it."""
+    """Plant a policy that adds 1 at home and 2 times the share of treated neighbours elsewhere."""
     panel = nq.datasets.us_public_capital()
     start = panel.frame.index.get_level_values("unit").map(DATES).to_numpy(dtype=float)
     year = panel.frame.index.get_level_values("period").to_numpy(dtype=float)
