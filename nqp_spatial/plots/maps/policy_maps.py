@@ -76,7 +76,7 @@ def exposure_map(
     ...     rings_km=[0, 500, 800], on_treated="included", placebo=0)
     >>> ax = nq.plots.exposure_map(res, panel)
     >>> [text.get_text() for text in ax.get_legend().get_texts()][:2]
-    ['Treated (3)', '0–500 km (8)']
+    ['Treated (3)', '0–500 km (10)']
     """
     style = MapStyle(**options)
     basemap = basemap_of(panel, style)
