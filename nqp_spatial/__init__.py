@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         diagnostics,
         endogenous_weights,
         fit,
+        gwr,
         panel_threshold,
     )
 
@@ -59,6 +60,7 @@ _NAMES = {
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
+    "gwr": "nqp_spatial.regression",
     "panel_threshold": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
 }
@@ -76,6 +78,7 @@ __all__ = [
     "errors",
     "esda",
     "fit",
+    "gwr",
     "inequality",
     "panel_threshold",
     "plots",

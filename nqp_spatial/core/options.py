@@ -347,6 +347,7 @@ _MADE_BY = {
     "EffectsResult": "RegressionResult.effects",
     "GeodetectorResult": "structure.geodetector",
     "GetisOrdResult": "esda.getis_ord",
+    "GwrResult": "gwr",
     "HypothesisTest": "",
     "KernelResult": "dynamics.stochastic_kernel",
     "JoinCountsResult": "esda.join_counts",

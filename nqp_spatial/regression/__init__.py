@@ -27,6 +27,7 @@ from nqp_spatial.regression.interactive_effects import (
     interactive_effects,
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
+from nqp_spatial.regression.local_coefficients import GwrResult, gwr
 from nqp_spatial.regression.panel_threshold import PanelThresholdResult, panel_threshold
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
@@ -37,6 +38,7 @@ __all__ = [
     "DiagnosticsResult",
     "EffectsResult",
     "EndogenousWeights",
+    "GwrResult",
     "InteractiveEffectsResult",
     "LogDet",
     "PanelThresholdResult",
@@ -50,6 +52,7 @@ __all__ = [
     "diagnostics",
     "endogenous_weights",
     "fit",
+    "gwr",
     "interactive_effects",
     "log_determinant",
     "panel_threshold",

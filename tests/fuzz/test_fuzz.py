@@ -27,7 +27,7 @@ FOLDERS = (
 def _exported() -> Iterator[tuple[str, object]]:
     for name in (
         "SpatialPanel", "average_weights", "compare", "diagnostics", "endogenous_weights", "fit",
-        "panel_threshold", "read_panel",
+        "gwr", "panel_threshold", "read_panel",
     ):  # fmt: skip
         yield name, getattr(nq, name)
     for folder in FOLDERS:
