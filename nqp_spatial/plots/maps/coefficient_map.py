@@ -10,7 +10,7 @@ from nqp_spatial.core.options import Digits, Level, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.errors import OptionError, sample
-from nqp_spatial.plots._theme import LIGHT, Classes, ColourMap
+from nqp_spatial.plots._theme import LIGHT, SEQUENTIAL, Classes, ColourMap
 from nqp_spatial.plots.maps._basemap import MapOptions, MapStyle, basemap_of, require_units_on_map
 from nqp_spatial.plots.maps._classes import class_groups, inner_bounds, no_data
 from nqp_spatial.plots.maps._map import NO_DATA, MapGroup, draw_groups
@@ -94,6 +94,8 @@ def coefficient_map(
         groups: list[MapGroup] = []
         if shown.notna().any():
             centre = 0.0 if shown.min() < 0 < shown.max() else None
+            if cmap is None and shown.max() < 0:
+                cmap = f"{SEQUENTIAL}_r"  # the coefficients farthest from zero are dark
             cuts = inner_bounds(shown, scheme, classes, None, centre)
             drawn = class_groups(shown, cuts, centre, cmap, digits)
             groups = [group for group in drawn if group.hatch != NO_DATA]
