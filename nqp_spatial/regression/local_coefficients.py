@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet, two_sided_p
-from nqp_spatial.core.options import Jobs, Permutations, Range, Seed, checked
+from nqp_spatial.core.inference import TestSet
+from nqp_spatial.core.options import Jobs, Permutations, Positive, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.resampling import permutation_p
-from nqp_spatial.core.text import Message, t
-from nqp_spatial.errors import CollinearityError, CrsError, OptionError, PanelError, sample
-from nqp_spatial.regression._design import INTERCEPT
-from nqp_spatial.regression._evaluation import evaluate
+from nqp_spatial.core.text import t
+from nqp_spatial.errors import OptionError, PanelError
 from nqp_spatial.regression._formulas import Functions, term_labels
-from nqp_spatial.regression._local_models import (
-    LocalData,
-    condition_numbers,
-    fitted_model,
-    library,
-    searched,
+from nqp_spatial.regression._local_data import least_neighbours, local_data, require_bandwidth
+from nqp_spatial.regression._local_models import fitted_model, library, searched
+from nqp_spatial.regression._local_tables import (
+    bandwidth_frame,
+    coefficient_frame,
+    criteria_frame,
+    local_notes,
+    unit_frame,
+    variation_tests,
 )
-from nqp_spatial.weights._coordinates import coordinates_of
 
 __all__ = ["GwrResult", "gwr"]
-
-#: Condition number from which local coefficients are unreliable (Belsley, Kuh and Welsch 1980).
-COLLINEAR = 30.0
-_Bandwidth = Annotated[float, Range(0, without="low")]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -42,12 +37,12 @@ class GwrResult(Displayed):
     Attributes
     ----------
     frame : DataFrame
-        By (unit, variable): ``estimate``, ``std_error``, ``statistic``, ``p_value`` and
-        ``p_corrected``, which counts how many independent regressions there are (da Silva and
-        Fotheringham 2016).
+        By (unit, variable), or (unit, period, variable): ``estimate``, ``std_error``,
+        ``statistic``, ``p_value`` and ``p_corrected``, which counts how many independent
+        regressions there are (da Silva and Fotheringham 2016).
     units : DataFrame
-        By unit: ``fitted``, ``residual``, ``local_r2`` (missing with several bandwidths),
-        ``influence`` (likewise) and ``condition_number`` of the weighted regressors.
+        By unit, or (unit, period): ``fitted``, ``residual``, ``local_r2`` (missing with several
+        bandwidths), ``influence`` (likewise) and ``condition_number`` of the weighted regressors.
     bandwidths : DataFrame
         By variable: ``bandwidth`` (number of neighbours, the unit itself among them, or
         kilometres) and ``effective_parameters`` (with one bandwidth, the same share for each).
@@ -55,7 +50,7 @@ class GwrResult(Displayed):
         "local" and "global" (the same coefficients everywhere) columns: ``aicc``, ``aic``, ``bic``,
         ``rsquared``, ``sigma2``, ``effective_parameters``.
     period : hashable or None
-        None for a cross-section.
+        None for a cross-section, and where all periods were used.
     label : str
         Of the outcome.
     labels : dict
@@ -141,8 +136,9 @@ def gwr(
     panel: SpatialPanel,
     *,
     period: Hashable | None = None,
+    km_per_period: Positive | None = None,
     kernel: Literal["bisquare", "gaussian", "exponential"] = "bisquare",
-    bandwidth: _Bandwidth | None = None,
+    bandwidth: Positive | None = None,
     fixed: bool = False,
     multiscale: bool = False,
     criterion: Literal["AICc", "AIC", "BIC", "CV"] = "AICc",
@@ -165,6 +161,10 @@ def gwr(
         With geometry.
     period : hashable, optional
         May be left out for a cross-section.
+    km_per_period : float, optional
+        Instead of a period: take all of them, and count one period as so many kilometres (GTWR;
+        Huang, Wu and Barry 2010). Distances are ``sqrt(km^2 + (km_per_period * periods)^2)``;
+        those on the globe are then straight lines, 0.1 % shorter at 1 000 km.
     kernel : {"bisquare", "gaussian", "exponential"}
         The first is zero beyond the bandwidth.
     bandwidth : float, optional
@@ -199,7 +199,8 @@ def gwr(
     MissingDependencyError
         If the extra ``gwr`` is not installed.
     OptionError
-        If a bandwidth is given for several, or is more or fewer units than possible.
+        If a bandwidth is given for several, or is more or fewer units than possible; if both
+        `period` and `km_per_period` are passed.
     PanelError
         If no period is named, or there are too few units.
     CollinearityError
@@ -234,219 +235,61 @@ def gwr(
     True
     """
     library()
-    if period is None and panel.n_periods > 1:
-        raise PanelError(
-            f"the panel has {panel.n_periods} periods: name one, as in "
-            f"period={panel.periods.tolist()[-1]!r}"
-        )
-    period = panel.period(panel.periods[0] if period is None else period)
-    section = panel if panel.n_periods == 1 else panel.select(periods=[period])
-    arrays, names, outcome, distances = _local_data(formula, section, metric, functions)
-    options = {"kernel": kernel, "fixed": fixed, "spherical": metric == "great-circle"}
+    section = _section(panel, period, km_per_period)
+    arrays, names, outcome, distances = local_data(
+        formula, section, metric, km_per_period, functions
+    )
+    on_globe = metric == "great-circle" and km_per_period is None
+    options = {"kernel": kernel, "fixed": fixed, "spherical": on_globe}
     data = replace(arrays, options={**options, "n_jobs": n_jobs}, quiet=not progress)
-    _require_bandwidth(bandwidth, data, names, fixed=fixed, multiscale=multiscale)
-    n, k = len(data.y), data.columns
+    require_bandwidth(bandwidth, data, names, fixed=fixed, multiscale=multiscale)
     selector = None
     if bandwidth is None:
-        least = None if fixed else _least_neighbours(n, k)
+        least = None if fixed else least_neighbours(len(data.y), data.columns)
         selector = searched(data, criterion, least, multiscale=multiscale)
         bandwidth = float(np.max(selector.bw[0]))
     size = bandwidth if fixed else int(bandwidth)
     estimated = fitted_model(data, size, selector if multiscale else None)
     everywhere = fitted_model(data, np.inf)
-    bandwidths = _bandwidths(estimated, names, size, multiscale=multiscale)
-    frame = _frame(estimated, section.units, bandwidths, multiscale=multiscale)
-    units = _units(estimated, section.units, multiscale=multiscale)
-    tests = _variation_tests(data, estimated, names, size, permutations, seed,
-                             multiscale=multiscale)  # fmt: skip
+    bandwidths = bandwidth_frame(estimated, names, size, multiscale=multiscale)
+    rows = section.units.rename("unit") if km_per_period is None else section.frame.index
+    units = unit_frame(estimated, rows, multiscale=multiscale)
+    tests = variation_tests(
+        data, estimated, names, size, permutations, seed, n_units=section.n_units,
+        multiscale=multiscale,
+    )  # fmt: skip
     return GwrResult(
-        frame=frame,
+        frame=coefficient_frame(estimated, rows, bandwidths),
         units=units,
         bandwidths=bandwidths,
-        criteria=_criteria(estimated, everywhere),
-        period=None if panel.n_periods == 1 else period,
+        criteria=criteria_frame(estimated, everywhere),
+        period=section.periods[0] if section.n_periods < panel.n_periods else None,
         label=panel.labels.get(outcome, outcome),
         labels=term_labels(panel.labels, names),
         spec=Spec(
-            formula=formula, kernel=kernel, fixed=fixed, multiscale=multiscale,
-            criterion=criterion, distances=distances, permutations=permutations, seed=seed,
+            formula=formula, kernel=kernel, km_per_period=km_per_period, fixed=fixed,
+            multiscale=multiscale, criterion=criterion, distances=distances, permutations=permutations, seed=seed,
         ),
         tests=tests,
-        notes=_notes(units, bandwidths, n, fixed=fixed),
+        notes=local_notes(units, bandwidths, fixed=fixed, n_units=section.n_units),
     )  # fmt: skip
 
 
-def _local_data(
-    formula: str, panel: SpatialPanel, metric: str, functions: Functions | None
-) -> tuple[LocalData, list[str], str, Message]:
-    """Return arrays, names of the coefficients, the outcome and the distances in words."""
-    y, x, _ = evaluate(formula, panel, functions)
-    names = [str(name) for name in x.columns]
-    values = x.to_numpy(dtype=float)
-    n, k = values.shape
-    if n <= k + 2:
-        raise PanelError(f"{n} units are too few for {k} local coefficients; take fewer regressors")
-    others = [name for name in names if name != INTERCEPT]
-    constant = [name for name in others if np.ptp(values[:, names.index(name)]) == 0]
-    if constant or np.linalg.matrix_rank(values / np.linalg.norm(values, axis=0)) < k:
-        raise CollinearityError(
-            f"the regressors {sample(constant or others)} are linearly dependent in this period; "
-            "leave some out"
+def _section(
+    panel: SpatialPanel, period: Hashable | None, km_per_period: float | None
+) -> SpatialPanel:
+    """Return the panel of one period, or all periods where they have distances."""
+    if km_per_period is not None:
+        if period is not None:
+            raise OptionError("km_per_period= takes all periods: leave out period=, or select them")
+        if panel.n_periods == 1:
+            raise OptionError("km_per_period= needs several periods, the panel has one")
+        panel.require_balanced()
+        return panel
+    if period is None and panel.n_periods > 1:
+        raise PanelError(
+            f"the panel has {panel.n_periods} periods: name one, as in "
+            f"period={panel.periods.tolist()[-1]!r}, or pass km_per_period="
         )
-    if not others:
-        raise OptionError(f"the formula {formula!r} must name regressors, it has none")
-    coordinates, distances = _coordinates(panel, metric)
-    columns = [names.index(name) for name in others]
-    names = [*([INTERCEPT] if INTERCEPT in names else []), *others]
-    data = LocalData(coordinates, y.to_numpy(dtype=float), values[:, columns], INTERCEPT in names)
-    return data, names, str(y.columns[0]), distances
-
-
-def _coordinates(panel: SpatialPanel, metric: str) -> tuple[np.ndarray, Message]:
-    coordinates = coordinates_of(panel)
-    if metric == "great-circle":
-        if coordinates.degrees is None:
-            raise CrsError(
-                "the CRS has no position on the globe, so there are no great circles; pass "
-                "metric='plane'"
-            )
-        return coordinates.degrees, t("great circles, km")
-    shapes = panel.require_geometry()
-    if shapes.crs.is_geographic:
-        raise CrsError(
-            f"metric='plane' needs projected coordinates, those of the panel are degrees "
-            f"({shapes.crs.name}); project the geometry, or use metric='great-circle'"
-        )
-    import shapely
-
-    centres = shapely.centroid(shapes.geometry.to_numpy())
-    unit = shapes.crs.axis_info[0].unit_conversion_factor if shapes.crs.axis_info else 1.0
-    plane = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
-    return plane * float(unit) / 1000, t("planar in {crs}, km", crs=str(shapes.crs.name))
-
-
-def _require_bandwidth(
-    bandwidth: float | None, data: LocalData, names: list[str], *, fixed: bool, multiscale: bool
-) -> None:
-    n = len(data.y)
-    if bandwidth is None:
-        return
-    if multiscale:
-        raise OptionError("multiscale=True searches a bandwidth for each regressor; leave out "
-                          "bandwidth=")  # fmt: skip
-    if not fixed and not len(names) + 1 < bandwidth <= n:
-        raise OptionError(
-            f"bandwidth= must be between {len(names) + 2}, more than the {len(names)} "
-            f"coefficients, and {n}, the number of units; got {bandwidth:g}"
-        )
-
-
-def _least_neighbours(n: int, k: int) -> int | None:
-    """Return the smallest number of neighbours to be searched: that of mgwr, or half the units."""
-    return None if 40 + 2 * k < n else max(k + 2, n // 2)
-
-
-def _bandwidths(estimated: Any, names: list[str], size: float, *, multiscale: bool) -> pd.DataFrame:
-    k = len(names)
-    values = np.asarray(estimated.model.bws if multiscale else [size] * k, dtype=float)
-    shares = estimated.ENP_j if multiscale else np.full(k, estimated.ENP / k)
-    return pd.DataFrame(
-        {"bandwidth": values, "effective_parameters": np.asarray(shares, dtype=float)},
-        index=pd.Index(names, name="variable"),
-    )
-
-
-def _frame(
-    estimated: Any, units: pd.Index, bandwidths: pd.DataFrame, *, multiscale: bool
-) -> pd.DataFrame:
-    n = len(estimated.params)
-    estimates, errors = np.asarray(estimated.params), np.asarray(estimated.bse)
-    statistic = estimates / errors
-    p = two_sided_p(statistic, n - 1)
-    corrected = np.minimum(1.0, p * bandwidths["effective_parameters"].to_numpy())
-    index = pd.MultiIndex.from_product([units, bandwidths.index], names=["unit", "variable"])
-    columns = {"estimate": estimates, "std_error": errors, "statistic": statistic, "p_value": p,
-               "p_corrected": corrected}  # fmt: skip
-    return pd.DataFrame({name: np.ravel(values) for name, values in columns.items()}, index=index)
-
-
-def _units(estimated: Any, units: pd.Index, *, multiscale: bool) -> pd.DataFrame:
-    n, k = estimated.params.shape
-    missing = np.full(n, np.nan)
-    weights = estimated.W if multiscale else [estimated.W] * k
-    return pd.DataFrame(
-        {
-            "fitted": np.ravel(estimated.predy),
-            "residual": np.ravel(estimated.resid_response),
-            "local_r2": missing if multiscale else np.ravel(estimated.localR2),
-            "influence": missing if multiscale else np.ravel(estimated.influ),
-            "condition_number": condition_numbers(np.asarray(estimated.X), weights),
-        },
-        index=pd.Index(units, name="unit"),
-    )
-
-
-def _criteria(estimated: Any, everywhere: Any) -> pd.DataFrame:
-    measures = {"aicc": "aicc", "aic": "aic", "bic": "bic", "rsquared": "R2", "sigma2": "sigma2",
-                "effective_parameters": "tr_S"}  # fmt: skip
-    columns = {
-        name: [float(getattr(result, attribute)) for attribute in measures.values()]
-        for name, result in {"local": estimated, "global": everywhere}.items()
-    }
-    return pd.DataFrame(columns, index=pd.Index(list(measures), name="measure"))
-
-
-def _variation_tests(
-    data: LocalData,
-    estimated: Any,
-    names: list[str],
-    size: float,
-    permutations: int,
-    seed: int | None,
-    *,
-    multiscale: bool,
-) -> TestSet:
-    """Compare the standard deviation of coefficients with that after random relocations."""
-    if not permutations:
-        return TestSet()
-    words = [
-        (t("varies: {variable}", variable=name),
-         t("the coefficient of {variable} is the same everywhere", variable=name))
-        for name in names
-    ]  # fmt: skip
-    if multiscale:
-        reason = t("several bandwidths would have to be searched for each relocation")
-        return TestSet([NotApplicable(*pair, reason) for pair in words])
-    spread = np.asarray(estimated.params).std(axis=0)
-    rng, extreme = np.random.default_rng(seed), np.zeros(len(names), dtype=int)
-    for _ in range(permutations):
-        moved = replace(data, coordinates=data.coordinates[rng.permutation(len(data.y))])
-        extreme += np.asarray(fitted_model(moved, size).params).std(axis=0) >= spread
-    rule = t("{count} relocations at the same bandwidth; the statistic is the standard deviation",
-             count=permutations)  # fmt: skip
-    return TestSet(
-        HypothesisTest(*pair, float(value), "permutation", None,
-                       float(permutation_p(count, permutations)), rule)
-        for pair, value, count in zip(words, spread, extreme, strict=True)
-    )  # fmt: skip
-
-
-def _notes(
-    units: pd.DataFrame, bandwidths: pd.DataFrame, n: int, *, fixed: bool
-) -> tuple[str, ...]:
-    notes: list[str] = []
-    condition = units["condition_number"]
-    if (condition > COLLINEAR).any():
-        notes.append(
-            t("local collinearity: the condition number exceeds {limit:g} around {count} of "
-              "{total} units; coefficients there may be large, of opposite signs, and vary "
-              "although the true ones do not",
-              limit=COLLINEAR, count=int((condition > COLLINEAR).sum()), total=n)
-        )  # fmt: skip
-    if not fixed and (bandwidths["bandwidth"] >= n).any():
-        names = bandwidths.index[bandwidths["bandwidth"] >= n]
-        notes.append(
-            t("the bandwidth of {names} is all units: the coefficients hardly vary",
-              names=", ".join(names))
-        )  # fmt: skip
-    return tuple(notes)
+    chosen = panel.period(panel.periods[0] if period is None else period)
+    return panel if panel.n_periods == 1 else panel.select(periods=[chosen])

@@ -197,8 +197,10 @@ def test_notes_of_collinearity_and_of_bandwidths_of_all_units(georgia):
     near = georgia.frame["PctPov"] * 2 + 0.05 * rng.normal(size=georgia.n_units)
     panel = georgia.assign(near=near.to_numpy())
     result = nq.gwr("PctBach ~ PctPov + near", panel, bandwidth=159)
-    assert any("local collinearity" in note and "159 of 159" in note for note in result.notes)
-    assert any("is all units" in note for note in result.notes)
+    assert any(
+        "local collinearity" in note and "159 of 159 observations" in note for note in result.notes
+    )
+    assert any("is all observations" in note for note in result.notes)
     calm = nq.gwr("PctBach ~ PctFB", georgia, bandwidth=90)
     assert calm.notes == ()
 
@@ -222,6 +224,40 @@ def test_small_samples_search_from_half_of_the_units():
     assert 16 <= result.bandwidths["bandwidth"].iloc[0] <= 32
     assert result.period is None
     assert repr(result).startswith("Geographically weighted regression of growth\n")
+
+
+def test_distances_in_space_and_time():
+    """GTWR is mgwr with time as one more coordinate; weighted least squares by hand, too."""
+    panel = nq.datasets.us_public_capital().select(periods=[1984, 1985, 1986])
+    result = nq.gwr("lgsp ~ lpc + unemp", panel, km_per_period=400, bandwidth=60)
+    centres = panel.geometry.geometry.centroid
+    lon, lat = np.radians(centres.x), np.radians(centres.y)
+    ball = 6371.0088 * np.column_stack(
+        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]
+    )
+    units, periods = panel.frame.index.codes
+    distance = np.sqrt(
+        ((ball[units][:, None] - ball[units]) ** 2).sum(axis=2)
+        + (400 * (periods[:, None] - periods)) ** 2
+    )
+    design = np.column_stack([np.ones(144), panel.frame[["lpc", "unemp"]]])
+    y = panel.frame["lgsp"].to_numpy()
+    for place in (0, 100):
+        reach = np.sort(distance[place])[59] * 1.0000001
+        kernel = np.where(distance[place] < reach, (1 - (distance[place] / reach) ** 2) ** 2, 0)
+        coefs = np.linalg.solve((design.T * kernel) @ design, (design.T * kernel) @ y)
+        row = panel.frame.index[place]
+        np.testing.assert_allclose(result.frame.loc[row, "estimate"], coefs, rtol=1e-8)
+    assert result.frame.index.names == ["unit", "period", "variable"]
+    assert result.wide().index.equals(panel.frame.index)
+    assert result.period is None
+    assert any("over time as independent" in note for note in result.notes)
+    legend = nq.plots.coefficient_map(result, panel, "lpc", period=1985).get_legend()
+    assert legend.get_title().get_text() == "Coefficient of Private capital (log), 1985"
+    with pytest.raises(OptionError, match="leave out period="):
+        nq.gwr("lgsp ~ lpc", panel, period=1985, km_per_period=400)
+    with pytest.raises(OptionError, match="needs several periods"):
+        nq.gwr("lgsp ~ lpc", panel.select(periods=[1985]), km_per_period=400)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
 from nqp_spatial.core.options import Digits, Level, checked
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.periods import period_like
 from nqp_spatial.core.text import language, t, translate
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.plots._theme import LIGHT, SEQUENTIAL, Classes, ColourMap
@@ -28,6 +30,7 @@ def coefficient_map(
     panel: SpatialPanel,
     variable: str | None = None,
     *,
+    period: Hashable | None = None,
     alpha: Level | None = 0.05,
     scheme: Literal["quantiles", "natural-breaks", "equal-intervals"] = "quantiles",
     classes: Classes = 5,
@@ -46,6 +49,8 @@ def coefficient_map(
         With the geometry of the units of the result.
     variable : str, optional
         By default the first regressor.
+    period : hashable, optional
+        Which of several periods of the regression; by default the last.
     alpha : float, optional
         Units with a corrected p-value from this on are grey; None draws all coefficients.
     scheme, classes, cmap, digits
@@ -62,7 +67,7 @@ def coefficient_map(
     Raises
     ------
     OptionError
-        If there is no such regressor.
+        If there is no such regressor or period.
     GeometryError, UnmatchedIdsError
         If the panel has no geometry, or not of all units of the result.
 
@@ -82,9 +87,17 @@ def coefficient_map(
     style = MapStyle(**options)
     basemap = basemap_of(panel, style)
     advice = "pass the panel that the regression was estimated from"
-    require_units_on_map(basemap, result.units.index, advice)
+    require_units_on_map(basemap, result.frame.index.unique("unit"), advice)
     with language(style.lang):
-        rows = result.frame.xs(chosen, level="variable").reindex(basemap.shapes.index)
+        rows = result.frame.xs(chosen, level="variable")
+        shown_period = result.period
+        if "period" in rows.index.names:
+            periods = rows.index.unique("period").sort_values()
+            shown_period = period_like(period, periods) if period is not None else periods[-1]
+            if shown_period not in periods:
+                raise OptionError(f"period must be one of {sample(periods, 20)}, got {period!r}")
+            rows = rows.xs(shown_period, level="period")
+        rows = rows.reindex(basemap.shapes.index)
         values = rows["estimate"]
         absent = values.isna().to_numpy()
         grey = np.zeros(len(rows), dtype=bool)
@@ -104,8 +117,8 @@ def coefficient_map(
             groups.append(MapGroup(translate(words), grey, LIGHT))
         name = result.labels.get(chosen, chosen)
         words = t("Coefficient of {name}", name=name)
-        if result.period is not None:
-            words = t("{name}, {period}", name=words, period=result.period)
+        if shown_period is not None:
+            words = t("{name}, {period}", name=words, period=shown_period)
         legend = label if label is not None else translate(words)
         return draw_groups(
             basemap, [*groups, *no_data(absent)], style, legend=legend, title=style.title
