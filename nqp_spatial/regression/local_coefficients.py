@@ -268,7 +268,8 @@ def gwr(
         labels=term_labels(panel.labels, names),
         spec=Spec(
             formula=formula, kernel=kernel, km_per_period=km_per_period, fixed=fixed,
-            multiscale=multiscale, criterion=criterion, distances=distances, permutations=permutations, seed=seed,
+            multiscale=multiscale, criterion=criterion, distances=distances,
+            permutations=permutations, seed=seed,
         ),
         tests=tests,
         notes=local_notes(units, bandwidths, fixed=fixed, n_units=section.n_units),
