@@ -45,7 +45,7 @@ class LocalData:
     @property
     def columns(self) -> int:
         """Number of coefficients, the intercept among them."""
-        return self.x.shape[1] + self.has_intercept
+        return int(self.x.shape[1]) + self.has_intercept
 
 
 def library() -> Any:

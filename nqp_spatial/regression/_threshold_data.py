@@ -97,7 +97,7 @@ def _column(term: str, panel: SpatialPanel, functions: Functions | None) -> np.n
             f"regime={term!r} must be one numeric column, it gives {sample(columns.columns)}; name "
             "a numeric term"
         )
-    return columns.iloc[:, 0].to_numpy(dtype=float)
+    return np.asarray(columns.iloc[:, 0], dtype=float)
 
 
 def candidate_values(q: np.ndarray, name: str, grid: Grid, least: int) -> np.ndarray:
