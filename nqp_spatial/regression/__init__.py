@@ -28,7 +28,7 @@ from nqp_spatial.regression.interactive_effects import (
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
 from nqp_spatial.regression.local_coefficients import GwrResult, gwr
-from nqp_spatial.regression.panel_threshold import PanelThresholdResult, panel_threshold
+from nqp_spatial.regression.panel_thresholds import PanelThresholdResult, panel_threshold
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
 

@@ -18,7 +18,7 @@ from nqp_spatial.plots.charts.modality import modality
 from nqp_spatial.plots.charts.moran_scatter import moran_scatter
 from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
 from nqp_spatial.plots.charts.over_periods import over_periods
-from nqp_spatial.plots.charts.panel_threshold import panel_threshold
+from nqp_spatial.plots.charts.panel_thresholds import panel_threshold
 from nqp_spatial.plots.charts.probabilities import probabilities
 from nqp_spatial.plots.charts.spillovers import border_loss, reach, threshold
 from nqp_spatial.plots.charts.steady_states import steady_states
