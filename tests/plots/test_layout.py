@@ -26,6 +26,7 @@ PANELS = [
     "event_study",
     "forecast",
     "lisa_maps",
+    "panel_threshold",
     "transitions",
 ]
 LABELS = [

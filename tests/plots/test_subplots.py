@@ -25,6 +25,7 @@ MAPS = {
     "centre_path",
     "choropleth",
     "club_map",
+    "coefficient_map",
     "effects_arrows",
     "exposure_map",
     "forecast_map",
