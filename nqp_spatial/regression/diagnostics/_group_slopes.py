@@ -143,7 +143,8 @@ def fit_slopes(
         Whether all groups have the same slopes.
     """
     members = np.asarray(codes[:, None] == np.arange(len(names)), dtype=float)
-    titles, made = [], {}
+    titles: list[str] = []
+    made: dict[str, Any] = {}
     for place, key in enumerate(columns.keys):
         values = columns.values[:, :, place]
         for code, name in enumerate([""] if common else names):

@@ -90,7 +90,7 @@ class GroupComparison(Displayed):
     >>> w = nq.weights.knn(cities, k=6)
     >>> result = nq.compare_groups("nqp ~ relations", cities, w, group="core", model="sar")
     >>> list(result.models)
-    ['0', '1']
+    ['centre', 'periphery']
     """
 
     _figure = "group_estimates"
@@ -112,7 +112,7 @@ class GroupComparison(Displayed):
         spec = RegressionSpec("", "", (), (), self.spec["model"], self.spec["effects"])
         title = t("{model}, by {group}", model=spec.describe(), group=self.spec["group"])
         rows = self.frame[self.frame["quantity"] == "coefficient"]
-        wide = {}
+        wide: dict[tuple[str, str, str], dict[str, float]] = {}
         for (variable, term), part in rows.groupby(["variable", "term"], sort=False):
             for form, group, estimate in zip(
                 part["form"], part["group"], part["estimate"], strict=True
