@@ -334,6 +334,10 @@ def _notes(
         notes.append(t("groups have intercepts of their own in the pooled models"))
     if w is None or "within" not in sizes:
         return notes
+    if alone := int(sizes["islands"].sum()):
+        notes.append(
+            t("{count} units have no neighbour in their group: their lags are zero", count=alone)
+        )
     shares = [100 * share for share in (sizes["within"].min(), sizes["within"].max())]
     values = {"low": shares[0], "high": shares[1]}
     if restandardize:
