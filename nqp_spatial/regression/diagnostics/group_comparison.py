@@ -334,8 +334,8 @@ def _frame(
 
 def _notes(
     w: SpatialWeights | None, sizes: pd.DataFrame, columns: SlopeColumns, *, restandardize: bool
-) -> list[Message]:
-    notes: list[Message] = list(columns.notes)
+) -> list[str]:
+    notes: list[str] = list(columns.notes)
     if columns.has_intercepts:
         notes.append(t("groups have intercepts of their own in the pooled models"))
     if w is None or "within" not in sizes:
