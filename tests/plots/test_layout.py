@@ -25,8 +25,10 @@ PANELS = [
     "effects_at",
     "event_study",
     "forecast",
+    "group_estimates",
     "lisa_maps",
     "panel_threshold",
+    "specification_curve",
     "transitions",
 ]
 LABELS = [
@@ -42,7 +44,10 @@ LONG = [
 ]  # fmt: skip
 # Names that the caller gave.
 MODELS = {"SDEM", "SDM", "SLX"}
-GIVEN = {"border_loss": {"zone"}, "probabilities": MODELS, "log_t": {"log"}}
+GIVEN = {
+    "border_loss": {"zone"}, "probabilities": MODELS, "log_t": {"log"},
+    "specification_curve": {"SAR"},
+}  # fmt: skip
 GIVEN |= {name: {"south"} for name in ["geodetector", "interactions", "strata_means", "theil"]}
 TICK = 0.02  # inches: half a stroke, or a letter that leans out of its box
 
