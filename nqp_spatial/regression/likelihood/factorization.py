@@ -9,10 +9,17 @@ import scipy.linalg
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
+from nqp_spatial.regression.likelihood.cholesky import (
+    CholeskySystem,
+    NormalSystem,
+    NotPositiveDefinite,
+    has_cheap_square,
+)
+
 __all__ = [
-    "CholeskySystem",
     "DenseFactor",
     "OrderedSystem",
+    "PositiveSystem",
     "factorize",
     "factorize_system",
     "ordered_system",
@@ -39,45 +46,36 @@ def ordered_system(matrix: sparse.csr_array, scale: np.ndarray | None) -> System
     scale : ndarray or None
         Scaling that makes W symmetric, from `symmetrizer`.
     """
-    if scale is not None:
-        try:
-            return CholeskySystem(matrix, scale)
-        except ImportError:
-            pass
+    try:
+        if scale is not None:
+            return PositiveSystem(matrix, CholeskySystem(matrix, scale))
+        if has_cheap_square(matrix):
+            return PositiveSystem(matrix, NormalSystem(matrix))
+    except ImportError:
+        pass
     return OrderedSystem(matrix)
 
 
-class CholeskySystem:
-    """``I - rho W`` for a W similar to a symmetric matrix, by CHOLMOD (extra ``cholmod``).
-
-    ``D W D^-1`` is symmetric and has the determinant of W; inside the admissible interval
-    ``I - rho D W D^-1`` is positive definite.
+class PositiveSystem:
+    """A factorisation by CHOLMOD, with LU factors where the matrix is too close to singular.
 
     Parameters
     ----------
     matrix : csr_array
         W, shape (n, n).
-    scale : ndarray
-        Diagonal of D, from `symmetrizer`.
-
-    Raises
-    ------
-    ImportError
-        If scikit-sparse is not installed.
+    positive : CholeskySystem or NormalSystem
     """
 
-    def __init__(self, matrix: sparse.csr_array, scale: np.ndarray) -> None:
-        from sksparse.cholmod import analyze
-
-        scaling, right = sparse.diags_array(scale), sparse.diags_array(1 / scale)
-        self._links = sparse.csc_matrix(scaling @ matrix @ right)
-        self._identity = sparse.csc_matrix(sparse.eye_array(matrix.shape[0]))
-        self._factor = analyze(self._identity + abs(self._links))
+    def __init__(self, matrix: sparse.csr_array, positive: CholeskySystem | NormalSystem) -> None:
+        self.positive = positive
+        self._otherwise = OrderedSystem(matrix)
 
     def logdet(self, rho: float) -> float:
         """Return ``ln|I - rho W|``."""
-        self._factor.cholesky_inplace(self._identity - rho * self._links)
-        return float(self._factor.logdet())
+        try:
+            return self.positive.logdet(rho)
+        except NotPositiveDefinite:
+            return self._otherwise.logdet(rho)
 
 
 class OrderedSystem:
