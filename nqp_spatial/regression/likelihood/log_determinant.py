@@ -51,6 +51,7 @@ LogDetMethod = Literal["exact", "factor", "lanczos", "auto"]
 EXACT_UP_TO_SYMMETRIC = 400
 EXACT_UP_TO = 150
 FACTOR_UP_TO = 200_000
+FEW_PROBES_FROM = 30_000  # of the search for the neighbourhood of the maximum
 
 _FLAT = 3e-13  # relative accuracy that the interpolants aim at
 _LEAST_HALF_WIDTH = 0.05  # in u: narrower windows would amplify rounding in second derivatives
@@ -442,13 +443,21 @@ def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | Non
     """Return a cheap log-determinant, accurate to a fraction of a standard error of rho.
 
     A dozen probes locate the maximum at less than the cost of one factorisation, so that all
-    factorisations can be placed near it. None where the exact one is cheap itself.
+    factorisations can be placed near it. None where the exact one is cheap itself. Each probe
+    averages over units: of many units three are enough, without exact moments.
     """
     if fine.method != "factor":
         return None
     if "rough logdet" not in weights.cache:
+        many = weights.n_units > FEW_PROBES_FROM
         weights.cache["rough logdet"] = _stochastic(
-            weights, _symmetrizer(weights), 1 / fine.interval[1], 0, probes=12, steps=20
+            weights,
+            _symmetrizer(weights),
+            1 / fine.interval[1],
+            0,
+            probes=3 if many else 12,
+            steps=12 if many else 20,
+            calibrate=not many,
         )
     logdet: LogDet = weights.cache["rough logdet"]
     return logdet
@@ -500,6 +509,7 @@ def _stochastic(
     *,
     probes: int,
     steps: int,
+    calibrate: bool = True,
 ) -> NodeLogDet:
     quadrature = probe_quadrature(
         weights.sparse,
@@ -508,6 +518,7 @@ def _stochastic(
         seed=seed,
         probes=probes,
         steps=steps,
+        calibrate=calibrate,
     )
     return NodeLogDet(
         quadrature.nodes,

@@ -58,6 +58,7 @@ def probe_quadrature(
     seed: int | None,
     probes: int = PROBES,
     steps: int = STEPS,
+    calibrate: bool = True,
 ) -> ProbeQuadrature:
     """Return the quadrature.
 
@@ -73,6 +74,8 @@ def probe_quadrature(
         Seed of the probes.
     probes, steps : int
         Number of probes, and of sparse products for each.
+    calibrate : bool
+        Whether the exact traces of W to W^4 are matched; otherwise all probes count the same.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def probe_quadrature(
     """
     n = matrix.shape[0]
     steps = min(steps, n - 1)
-    if n > _ORDERED_FROM:
+    if n > _ORDERED_FROM and calibrate:
         # With neighbours adjacent in memory, products are several times faster.
         order = csgraph.reverse_cuthill_mckee(sparse.csr_array(matrix + matrix.T), True)
         matrix = sparse.csr_array(matrix[order][:, order])
@@ -92,6 +95,9 @@ def probe_quadrature(
     else:
         nodes, node_weights = _arnoldi(matrix, start, min(steps, ARNOLDI_STEPS), deflate)
     ones = int(deflate)
+    if not calibrate:
+        centred = np.eye(probes) - 1 / probes
+        return ProbeQuadrature(nodes, node_weights, np.full(probes, 1 / probes), centred, ones)
     probe_weights, residual_maker = _calibrate(
         nodes, node_weights, exact_moments(matrix) - ones, n - ones
     )
