@@ -9,10 +9,8 @@ from scipy import sparse
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import log_determinant
-from nqp_spatial.regression.likelihood.factorization import OrderedSystem, ordered_system
 from nqp_spatial.regression.likelihood.log_determinant import Curve
 from nqp_spatial.regression.likelihood.quadrature import exact_moments
-from nqp_spatial.weights._spectrum import symmetrizer
 
 GRID = np.array([-0.9, -0.7, -0.3, -0.05, 0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
 

@@ -17,7 +17,7 @@ from scipy import sparse
 __all__ = [
     "CholeskySystem",
     "NormalSystem",
-    "NotPositiveDefinite",
+    "NotPositiveDefiniteError",
     "has_cheap_square",
 ]
 
@@ -30,7 +30,7 @@ _MEAN_LINKS, _MOST_LINKS = 24, 100
 _OPTIONS = {"supernodal": 2, "print": 0}
 
 
-class NotPositiveDefinite(Exception):
+class NotPositiveDefiniteError(Exception):
     """The matrix is singular, or nearly so, at this rho."""
 
 
@@ -94,7 +94,7 @@ class _Pencil:
             self._factorize(rho)
             diagonal = np.array(cholmod.diag(self._symbols)).ravel()
         if not diagonal.min() > least * diagonal.max():
-            raise NotPositiveDefinite
+            raise NotPositiveDefiniteError
         return float(np.log(diagonal).sum())
 
     def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class _Pencil:
         try:
             cholmod.numeric(self._matrix, self._symbols)
         except ArithmeticError:
-            raise NotPositiveDefinite from None
+            raise NotPositiveDefiniteError from None
         self._at = rho
 
 
@@ -165,7 +165,9 @@ class CholeskySystem:
     """
 
     def __init__(self, matrix: sparse.csr_array, scale: np.ndarray) -> None:
-        links = sparse.csc_array(sparse.diags_array(-scale) @ matrix @ sparse.diags_array(1 / scale))
+        links = sparse.csc_array(
+            sparse.diags_array(-scale) @ matrix @ sparse.diags_array(1 / scale)
+        )
         self._scale = scale
         self._pencil = _Pencil([sparse.eye_array(len(scale), format="csc"), links])
 

@@ -12,12 +12,14 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.regression.likelihood.cholesky import (
     CholeskySystem,
     NormalSystem,
-    NotPositiveDefinite,
+    NotPositiveDefiniteError,
     has_cheap_square,
 )
+from nqp_spatial.weights._spectrum import is_dense
 
 __all__ = [
     "DenseFactor",
+    "DenseSystem",
     "OrderedSystem",
     "PositiveSystem",
     "factorize",
@@ -46,6 +48,8 @@ def ordered_system(matrix: sparse.csr_array, scale: np.ndarray | None) -> System
     scale : ndarray or None
         Scaling that makes W symmetric, from `symmetrizer`.
     """
+    if is_dense(matrix):
+        return DenseSystem(matrix)
     try:
         if scale is not None:
             return PositiveSystem(matrix, CholeskySystem(matrix, scale))
@@ -54,6 +58,24 @@ def ordered_system(matrix: sparse.csr_array, scale: np.ndarray | None) -> System
     except ImportError:
         pass
     return OrderedSystem(matrix)
+
+
+class DenseSystem:
+    """``I - rho W`` as a dense array, where most pairs of units are linked.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    """
+
+    def __init__(self, matrix: sparse.csr_array) -> None:
+        self._matrix = matrix
+
+    def logdet(self, rho: float) -> float:
+        """Return ``ln|I - rho W|``."""
+        diagonal = DenseFactor(self._matrix, rho).diagonal
+        return float(np.log(np.abs(diagonal)).sum())
 
 
 class PositiveSystem:
@@ -74,7 +96,7 @@ class PositiveSystem:
         """Return ``ln|I - rho W|``."""
         try:
             return self.positive.logdet(rho)
-        except NotPositiveDefinite:
+        except NotPositiveDefiniteError:
             return self._otherwise.logdet(rho)
 
 
@@ -94,7 +116,8 @@ class OrderedSystem:
     def logdet(self, rho: float) -> float:
         """Return ``ln|I - rho W|``; the first call determines the ordering."""
         if self._ordered is None:
-            factor = factorize(self._matrix, rho)
+            n = self._matrix.shape[0]
+            factor = factorize_system(sparse.eye_array(n, format="csc") - rho * self._matrix)
             order = np.argsort(factor.perm_c)
             self._prepare(sparse.csc_matrix(self._matrix[order][:, order]))
         else:
@@ -117,8 +140,8 @@ class OrderedSystem:
         self._ordered = pattern
 
 
-def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
-    """Return the LU factors of ``I - rho W``.
+def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU | DenseFactor:
+    """Return the LU factors of ``I - rho W``, dense where most pairs of units are linked.
 
     Parameters
     ----------
@@ -129,9 +152,11 @@ def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
 
     Returns
     -------
-    scipy.sparse.linalg.SuperLU
+    scipy.sparse.linalg.SuperLU or DenseFactor
     """
     n = matrix.shape[0]
+    if is_dense(matrix):
+        return DenseFactor(matrix, rho)
     return factorize_system(sparse.eye_array(n, format="csc") - rho * matrix)
 
 
@@ -151,7 +176,7 @@ def _factors(system: sparse.csc_array | sparse.csc_matrix, order: str) -> sla.Su
 
 
 class DenseFactor:
-    """``I - rho W`` of few units in dense LU form, for solving n columns at once.
+    """``I - rho W`` in dense LU form: of few units, or where most pairs of units are linked.
 
     Parameters
     ----------
@@ -161,8 +186,15 @@ class DenseFactor:
     """
 
     def __init__(self, matrix: sparse.csr_array, rho: float) -> None:
-        dense = np.eye(matrix.shape[0]) - rho * matrix.toarray()
+        dense = np.asarray(matrix.toarray())
+        dense *= -rho
+        dense.flat[:: len(dense) + 1] += 1.0
         self._lu = scipy.linalg.lu_factor(dense, overwrite_a=True, check_finite=False)
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """The diagonal of U, shape (n,)."""
+        return np.asarray(self._lu[0].diagonal())
 
     def solve(self, x: np.ndarray, trans: str = "N") -> np.ndarray:
         """Return ``(I - rho W)^-1 x``, or of the transpose where `trans` is "T"."""

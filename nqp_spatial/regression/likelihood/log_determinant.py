@@ -24,15 +24,17 @@ from collections.abc import Callable
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
+import scipy.linalg
 from numpy.polynomial import Chebyshev
 from scipy import sparse
 
 from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Rule, Seed, checked
+from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.errors import OptionError, WeightsError
 from nqp_spatial.regression.likelihood.factorization import ordered_system
 from nqp_spatial.regression.likelihood.quadrature import PROBES, STEPS, probe_quadrature
-from nqp_spatial.weights._spectrum import spectral_radius, symmetrizer
+from nqp_spatial.weights._spectrum import is_dense, spectral_radius, symmetrizer
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 __all__ = [
@@ -51,8 +53,11 @@ LogDetMethod = Literal["exact", "factor", "lanczos", "auto"]
 EXACT_UP_TO_SYMMETRIC = 400
 EXACT_UP_TO = 150
 FACTOR_UP_TO = 200_000
+# Where most pairs are linked: all eigenvalues of a symmetric W cost as much as nine factors.
+DENSE_UP_TO = 20_000
 FEW_PROBES_FROM = 30_000  # of the search for the neighbourhood of the maximum
 
+_BYTES_PER_CELL = 24  # the array, and two more while it is made symmetric
 _FLAT = 3e-13  # relative accuracy that the interpolants aim at
 _LEAST_HALF_WIDTH = 0.05  # in u: narrower windows would amplify rounding in second derivatives
 
@@ -449,13 +454,13 @@ def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | Non
     if fine.method != "factor":
         return None
     if "rough logdet" not in weights.cache:
-        many = weights.n_units > FEW_PROBES_FROM
+        many = weights.n_units > FEW_PROBES_FROM or is_dense(weights.sparse)
         weights.cache["rough logdet"] = _stochastic(
             weights,
             _symmetrizer(weights),
             1 / fine.interval[1],
             0,
-            probes=3 if many else 12,
+            probes=3 if weights.n_units > FEW_PROBES_FROM else 12,
             steps=12 if many else 20,
             calibrate=not many,
         )
@@ -466,7 +471,9 @@ def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | Non
 def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> LogDet:
     matrix, n = weights.sparse, weights.n_units
     scale = _symmetrizer(weights)
-    if method == "auto":
+    if method == "auto" and is_dense(matrix):
+        method = _dense_method(n, scale)
+    elif method == "auto":
         small = EXACT_UP_TO_SYMMETRIC if scale is not None else EXACT_UP_TO
         method = "exact" if n <= small else "factor" if n <= FACTOR_UP_TO else "lanczos"
     if method == "exact":
@@ -477,6 +484,13 @@ def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> L
     if method == "factor":
         return FactorLogDet(matrix, radius=radius, scale=scale)
     return _stochastic(weights, scale, radius, seed, probes=PROBES, steps=STEPS)
+
+
+def _dense_method(n: int, scale: np.ndarray | None) -> LogDetMethod:
+    """Return the method where most pairs are linked, so that a factor costs n^3 operations."""
+    if n > DENSE_UP_TO:
+        return "lanczos"
+    return "exact" if scale is not None or n <= EXACT_UP_TO else "factor"
 
 
 def _radius(weights: SpatialWeights, otherwise: Callable[[], float]) -> float:
@@ -532,8 +546,18 @@ def _stochastic(
 
 
 def _eigenvalues(matrix: sparse.csr_array, scale: np.ndarray | None) -> np.ndarray:
+    n = matrix.shape[0]
+    require_memory(
+        _BYTES_PER_CELL * n**2, f"all eigenvalues of {n} units", "pass logdet='factor' or 'lanczos'"
+    )
     dense = matrix.toarray()
     if scale is None:
         return np.asarray(np.linalg.eigvals(dense))
-    symmetric = dense * scale[:, None] / scale[None, :]
-    return np.asarray(np.linalg.eigvalsh((symmetric + symmetric.T) / 2))
+    dense *= scale[:, None]
+    dense /= scale[None, :]
+    dense += dense.T
+    dense /= 2
+    # The transpose is in the order of LAPACK, which then needs no copy.
+    return np.asarray(
+        scipy.linalg.eigvalsh(dense.T, lower=False, overwrite_a=True, check_finite=False)
+    )

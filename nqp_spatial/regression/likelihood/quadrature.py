@@ -16,6 +16,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from nqp_spatial.weights._spectrum import is_dense
+
 __all__ = ["ProbeQuadrature", "exact_moments", "probe_quadrature", "vector_quadrature"]
 
 PROBES = 50
@@ -135,13 +137,24 @@ def vector_quadrature(
 
 
 def exact_moments(matrix: sparse.csr_array) -> np.ndarray:
-    """Return tr W, tr W^2, tr W^3, tr W^4 by sparse products.
+    """Return tr W, tr W^2, tr W^3, tr W^4 by products of sparse matrices, or of dense ones.
 
     Examples
     --------
     >>> exact_moments(sparse.csr_array(np.array([[0.0, 1.0], [1.0, 0.0]]))).tolist()
     [0.0, 2.0, 0.0, 2.0]
     """
+    if is_dense(matrix):
+        dense = matrix.toarray()
+        square = dense @ dense
+        return np.array(
+            [
+                np.trace(dense),
+                np.einsum("ij,ji->", dense, dense),
+                np.einsum("ij,ji->", square, dense),
+                np.einsum("ij,ji->", square, square),
+            ]
+        )
     transposed = sparse.csr_array(matrix.T)
     square = sparse.csr_array(matrix @ matrix)
     return np.array(
