@@ -24,6 +24,7 @@ __all__ = [
     "PositiveSystem",
     "factorize",
     "factorize_system",
+    "logdet_of",
     "ordered_system",
 ]
 
@@ -74,8 +75,7 @@ class DenseSystem:
 
     def logdet(self, rho: float) -> float:
         """Return ``ln|I - rho W|``."""
-        diagonal = DenseFactor(self._matrix, rho).diagonal
-        return float(np.log(np.abs(diagonal)).sum())
+        return logdet_of(DenseFactor(self._matrix, rho))
 
 
 class PositiveSystem:
@@ -90,6 +90,7 @@ class PositiveSystem:
 
     def __init__(self, matrix: sparse.csr_array, positive: CholeskySystem | NormalSystem) -> None:
         self.positive = positive
+        self._matrix = matrix
         self._otherwise = OrderedSystem(matrix)
 
     def logdet(self, rho: float) -> float:
@@ -98,6 +99,15 @@ class PositiveSystem:
             return self.positive.logdet(rho)
         except NotPositiveDefiniteError:
             return self._otherwise.logdet(rho)
+
+    def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
+        """Return ``(I - rho W)^-1 x``; the product with itself has no digits to spare for it."""
+        if isinstance(self.positive, CholeskySystem):
+            try:
+                return self.positive.solve(rho, x)
+            except NotPositiveDefiniteError:
+                pass
+        return np.asarray(factorize(self._matrix, rho).solve(x))
 
 
 class OrderedSystem:
@@ -123,7 +133,7 @@ class OrderedSystem:
         else:
             self._ordered.data = self._identity - rho * self._links
             factor = _factors(self._ordered, "NATURAL")
-        return float(np.log(np.abs(factor.U.diagonal())).sum())
+        return logdet_of(factor)
 
     def _prepare(self, ordered: sparse.csc_matrix) -> None:
         """Store the pattern of I + W, with the entries of I and of W."""
@@ -158,6 +168,12 @@ def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU | DenseFactor
     if is_dense(matrix):
         return DenseFactor(matrix, rho)
     return factorize_system(sparse.eye_array(n, format="csc") - rho * matrix)
+
+
+def logdet_of(factor: sla.SuperLU | DenseFactor) -> float:
+    """Return the logarithm of the absolute determinant of a factorised matrix."""
+    diagonal = factor.diagonal if isinstance(factor, DenseFactor) else factor.U.diagonal()
+    return float(np.log(np.abs(diagonal)).sum())
 
 
 def factorize_system(system: sparse.csc_array) -> sla.SuperLU:

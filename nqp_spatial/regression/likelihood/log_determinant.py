@@ -32,7 +32,11 @@ from nqp_spatial.core.display import Block, Displayed
 from nqp_spatial.core.options import Rule, Seed, checked
 from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.errors import OptionError, WeightsError
-from nqp_spatial.regression.likelihood.factorization import ordered_system
+from nqp_spatial.regression.likelihood.factorization import (
+    PositiveSystem,
+    factorize,
+    ordered_system,
+)
 from nqp_spatial.regression.likelihood.quadrature import PROBES, STEPS, probe_quadrature
 from nqp_spatial.weights._spectrum import is_dense, spectral_radius, symmetrizer
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
@@ -44,6 +48,7 @@ __all__ = [
     "NodeLogDet",
     "log_determinant",
     "rough_log_determinant",
+    "solver_of",
 ]
 
 LogDetMethod = Literal["exact", "factor", "lanczos", "auto"]
@@ -367,6 +372,12 @@ class FactorLogDet(_Displayed):
         """Return zeros: the only error is rounding."""
         return (0.0, 0.0, 0.0)
 
+    def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
+        """Return ``(I - rho W)^-1 x``, by the analysis of W that the log-determinant uses."""
+        if isinstance(self._system, PositiveSystem):
+            return self._system.solve(rho, x)
+        return np.asarray(factorize(self.matrix, rho).solve(x))
+
     def _direct(self, points: np.ndarray) -> np.ndarray:
         for x in points.ravel():
             if float(x) not in self._known:
@@ -466,6 +477,15 @@ def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | Non
         )
     logdet: LogDet = weights.cache["rough logdet"]
     return logdet
+
+
+def solver_of(
+    logdet: LogDet | None, matrix: sparse.csr_array
+) -> Callable[[float, np.ndarray], np.ndarray]:
+    """Return ``(rho, x) -> (I - rho W)^-1 x`` that shares the work of the log-determinant of W."""
+    if isinstance(logdet, FactorLogDet):
+        return logdet.solve
+    return lambda rho, x: np.asarray(factorize(matrix, rho).solve(x))
 
 
 def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> LogDet:
