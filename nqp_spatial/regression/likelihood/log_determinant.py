@@ -7,7 +7,7 @@ function, behind one interface:
 exact
     all eigenvalues, for small n;
 factor
-    sparse factorisations at a few Chebyshev nodes around the estimate;
+    factorisations at a few Chebyshev nodes around the estimate, by CHOLMOD where it is installed;
 lanczos
     stochastic quadrature from a few dozen probes, with the traces of W, W^2, W^3 and W^4 matched
     exactly, for very large n.
@@ -414,7 +414,8 @@ def log_determinant(
         W, shape (n, n).
     method : {"exact", "factor", "lanczos", "auto"}
         ``auto``: eigenvalues up to a few hundred units, factorisations up to 200 000, probes
-        beyond.
+        beyond. Where most pairs of units are linked, dense arrays: eigenvalues, or factorisations
+        of a W that is not similar to a symmetric matrix, up to 20 000 units.
     seed : int, optional
         Seed of the probes of ``lanczos``.
 
@@ -426,12 +427,15 @@ def log_determinant(
     Raises
     ------
     OptionError
-        If the method is unknown.
+        If the method is unknown, or all eigenvalues do not fit into memory.
 
     Notes
     -----
     ``interval`` is (-1/r, 1/r), r the spectral radius: there ``I - rho W`` is regular and
     ``(I - rho W)^-1 = I + rho W + ...`` converges, so that effects are well defined.
+
+    With the extra ``cholmod`` sparse factorisations take a fifth of the time or less; one analysis
+    of W serves all of them and is kept with the weights, but not pickled.
 
     Sources: Ord (1975) for the eigenvalues; Pace and Barry (1997) for sparse factorisations; Barry
     and Pace (1999) for probes; Ubaru, Chen and Saad (2017) for the quadrature.
