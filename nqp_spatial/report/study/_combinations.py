@@ -12,7 +12,7 @@ __all__ = ["faults_of_combinations"]
 
 
 def faults_of_combinations(config: Any) -> list[str]:
-    """Return what is wrong with keys that are each valid alone, of a `StudyConfig`, which calls this."""
+    """Return what is wrong with keys of a `StudyConfig` that are each valid alone."""
     return [
         *_faults_of_weights(config),
         *_faults_of_files(config),
