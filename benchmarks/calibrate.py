@@ -10,6 +10,8 @@ from benchmarks import (
     dynamics_calibration,
     forecast_calibration,
     mediation_calibration,
+    network_calibration,
+    policy_calibration,
     short_panel_calibration,
     spillover_calibration,
     weights_calibration,
@@ -21,6 +23,8 @@ PARTS = {
     "dynamics": dynamics_calibration.run,
     "forecast": forecast_calibration.run,
     "mediation": mediation_calibration.run,
+    "policy": policy_calibration.run,
+    "networks": network_calibration.run,
     "short-panels": short_panel_calibration.run,
     "weights": weights_calibration.run,
 }
