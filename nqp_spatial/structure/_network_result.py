@@ -54,7 +54,7 @@ class NetworkResult(Displayed):
         the density is above that of the network.
     units : Index
     label : str
-        The masses in words.
+        The masses in words; empty of observed links.
     spec : Spec
         ``mass, share, distance, gap, power, threshold, splits``.
     notes : tuple of str
@@ -202,14 +202,15 @@ class NetworkResult(Displayed):
         """
         label = self._period(period)
         parameters = {
-            "variable": self.label,
-            "power": float(self.spec.power),
+            "variable": self.label or None,
+            "power": self.spec.power,
             "periods": str(label)
             if len(self.periods) > 1 or self.spec.period is not None
             else None,
             "values": None if values == "links" else t("strength"),
         }
-        spec = WeightsSpec(t("gravity network"), parameters)
+        kind = t("gravity network") if self.label else t("network of observed links")
+        spec = WeightsSpec(kind, parameters)
         received = sparse.csr_array(self._values(label, values).T)
         return build(received, self.units, spec, standardize=standardize, islands=islands)
 
@@ -239,10 +240,10 @@ class NetworkResult(Displayed):
 
     def _blocks(self) -> list[Block]:
         count = len(self.units)
-        parts: list[Block] = [
-            t("Gravity network of {mass}; {count} units", mass=self.label, count=count),
-            self.frame,
-        ]
+        title = t("Network of observed links; {count} units", count=count)
+        if self.label:
+            title = t("Gravity network of {mass}; {count} units", mass=self.label, count=count)
+        parts: list[Block] = [title, self.frame]
         if len(self.periods) == 1 and len(self.blocks):
             shown = ["units", "sent", "received", "internal_share", "expected_share", "role"]
             parts += [t("Blocks"), self.blocks.droplevel("period")[shown]]

@@ -21,11 +21,13 @@ from nqp_spatial.structure._gravity import (
     Threshold,
     distances,
     mass_of,
+    observed,
     positive,
     retained,
     strengths,
 )
 from nqp_spatial.structure._network_result import NetworkResult
+from nqp_spatial.weights.spatial_weights import WeightsLike
 
 __all__ = ["NetworkResult", "network"]
 
@@ -35,19 +37,20 @@ _BYTES_PER_PAIR = 40
 @checked
 def network(
     panel: SpatialPanel,
-    mass: str | Sequence[str],
+    mass: str | Sequence[str] | None = None,
     *,
+    links: pd.DataFrame | WeightsLike | None = None,
     period: Hashable | None = None,
     share: str | None = None,
     distance: pd.DataFrame | None = None,
     gap: str | None = None,
     power: Positive = 2.0,
-    threshold: Threshold | Nonnegative = "row-mean",
+    threshold: Threshold | Nonnegative | None = None,
     splits: Annotated[int, Range(0, 6)] = 2,
     n_jobs: Jobs = 1,
     progress: bool = False,
 ) -> NetworkResult:
-    """Make the directed network of a modified gravity model and describe it.
+    """Make a directed network, of a modified gravity model or of observed links, and describe it.
 
     ``F_ij = k_ij M_i M_j / D_ij ** power`` with ``k_ij = S_i / (S_i + S_j)`` is the strength from i
     (sender) to j (receiver); there is a link where it is above the threshold.
@@ -58,6 +61,9 @@ def network(
         Balanced, complete in the columns.
     mass : str or sequence of str
         Positive columns; M is their geometric mean.
+    links : DataFrame, SpatialWeights, Graph or W, optional
+        Observed strengths in the place of a gravity model, not negative. A DataFrame has senders
+        in rows; weights, whose rows receive, are transposed. They are of one period.
     period : hashable, optional
         One period. By default each period has its network.
     share : str, optional
@@ -69,9 +75,10 @@ def network(
         A column g, such as income per head: the distance is ``D_ij / |g_i - g_j|``, so that units
         of equal g have no link.
     power : float
-    threshold : {"row-mean", "mean", "none"} or float
-        Links are strengths above the mean of what the sender has with the n - 1 others, above the
-        mean of all, all positive ones, or those above a number.
+    threshold : {"row-mean", "mean", "none"} or float, optional
+        Links are strengths above the mean of what the sender has with the n - 1 others (by default
+        of a gravity model), above the mean of all, all positive ones (by default of observed
+        links), or those above a number.
     splits : int
         How often CONCOR splits units into blocks; 2 for four blocks, 0 for none.
     n_jobs : int
@@ -90,11 +97,12 @@ def network(
     GeometryError, CrsError
         If kilometres are wanted and the panel has no coordinates.
     UnmatchedIdsError
-        If distances are of other units.
+        If distances or links are of other units.
     ConvergenceError
         If CONCOR finds no blocks.
     OptionError, UnknownColumnError, PanelError
-        If an option is out of range, or a column or period is unknown.
+        If an option is out of range, a column or period is unknown, or both or none of `mass` and
+        `links` are passed.
 
     Notes
     -----
@@ -122,34 +130,28 @@ def network(
     """
     from tqdm import tqdm
 
-    names = [mass] if isinstance(mass, str) else list(mass)
-    _require_names(names)
     section = panel if period is None else panel.select(periods=[panel.period(period)])
     n = section.n_units
     if n < 3:
         raise DomainError(f"a network needs three units or more, the panel has {n}")
     require_memory(_BYTES_PER_PAIR * n**2, f"a network of {n} units", "select fewer units")
-    masses = mass_of(section, names)
-    shares = masses if share is None else positive(section, share)
-    gaps = None if gap is None else section.values(gap)
-    between = distances(section, distance)
-    links = {
-        label: retained(
-            strengths(
-                masses[:, place], shares[:, place], between,
-                None if gaps is None else gaps[:, place], power,
-            ),
-            threshold,
-        )
-        for place, label in enumerate(section.periods.tolist())
-    }  # fmt: skip
-    bar = tqdm(links.values(), desc="periods", disable=not progress)
+    names = [] if mass is None else [mass] if isinstance(mass, str) else list(mass)
+    if links is None:
+        _require_names(names)
+        rule = threshold if threshold is not None else "row-mean"
+        by_period = _gravity_links(section, names, share, distance, gap, power, rule)
+    else:
+        _require_alone(names, section, share=share, distance=distance, gap=gap)
+        rule = threshold if threshold is not None else "none"
+        by_period = {section.periods.tolist()[0]: retained(observed(links, section.units), rule)}
+    bar = tqdm(by_period.values(), desc="periods", disable=not progress)
     tables = [_described(matrix, section.units, splits, n_jobs) for matrix in bar]
     joined = [
-        pd.concat([table[part] for table in tables], keys=list(links), names=["period"])
+        pd.concat([table[part] for table in tables], keys=list(by_period), names=["period"])
         for part in range(4)
     ]
     label = ", ".join(panel.label(name) for name in names)
+    kilometres = t("great-circle km") if distance is None else t("a table")
     return NetworkResult(
         frame=joined[0].droplevel(1),
         nodes=joined[1],
@@ -159,17 +161,58 @@ def network(
         label=label,
         spec=Spec(
             mass=names, period=period, share=share,
-            distance=t("great-circle km") if distance is None else t("a table"),
-            gap=gap, power=float(power), threshold=threshold, splits=splits,
+            distance=kilometres if links is None else None, gap=gap,
+            power=float(power) if links is None else None, threshold=rule, splits=splits,
         ),
         notes=_notes(joined[1], joined[2], splits),
-        _links=links,
+        _links=by_period,
     )  # fmt: skip
+
+
+def _gravity_links(
+    section: SpatialPanel,
+    names: list[str],
+    share: str | None,
+    distance: pd.DataFrame | None,
+    gap: str | None,
+    power: float,
+    threshold: Threshold | float,
+) -> dict[Hashable, sparse.csr_array]:
+    """Return the links of each period by the gravity model."""
+    masses = mass_of(section, names)
+    shares = masses if share is None else positive(section, share)
+    gaps = None if gap is None else section.values(gap)
+    between = distances(section, distance)
+    return {
+        label: retained(
+            strengths(
+                masses[:, place], shares[:, place], between,
+                None if gaps is None else gaps[:, place], power,
+            ),
+            threshold,
+        )
+        for place, label in enumerate(section.periods.tolist())
+    }  # fmt: skip
+
+
+def _require_alone(names: list[str], section: SpatialPanel, **of_gravity: object) -> None:
+    """Raise unless observed links stand alone and are of one period."""
+    unused = [name for name, value in of_gravity.items() if value is not None]
+    if names or unused:
+        raise OptionError(
+            f"links= are observed, and {', '.join(unused or ['mass'])} belongs to a gravity model: "
+            "pass one of both"
+        )
+    if section.n_periods > 1:
+        raise OptionError(
+            f"links= are of one period, and the panel has {section.n_periods}; pass period=, one "
+            f"of {sample(section.periods, 8)}"
+        )
 
 
 def _require_names(names: list[str]) -> None:
     if not names:
-        raise OptionError("mass must name at least one column")
+        raise OptionError("mass must name at least one column, or pass links=")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise PanelError(f"mass names {sample(repeated)} twice")
