@@ -50,7 +50,7 @@ class PanelThresholdResult(CoefficientTable, Displayed):
         ratio test does not reject, extended to the next values tried), ``share_below``.
     search : DataFrame
         By number of thresholds: ``squares`` (sum of squared residuals), ``statistic`` (F against
-        one fewer), ``p_value``, ``critical_10``, ``critical_5``, ``critical_1`` (bootstrap).
+        one fewer), ``p_value``; with a bootstrap ``critical_10``, ``critical_5``, ``critical_1``.
     profile : DataFrame
         By threshold and value tried: ``squares`` with the other thresholds as estimated, ``lr``.
     model : RegressionResult
