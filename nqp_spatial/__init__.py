@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from nqp_spatial.regression import (
         average_weights,
         compare,
+        compare_groups,
         diagnostics,
         endogenous_weights,
         fit,
         gwr,
         panel_threshold,
+        robustness,
     )
 
 __version__ = "0.2.0"
@@ -60,6 +62,7 @@ _NAMES = {
     "SpatialPanel": "nqp_spatial.core.panel",
     "average_weights": "nqp_spatial.regression",
     "compare": "nqp_spatial.regression",
+    "compare_groups": "nqp_spatial.regression",
     "crosscheck": "nqp_spatial.peers",
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
@@ -67,12 +70,14 @@ _NAMES = {
     "gwr": "nqp_spatial.regression",
     "panel_threshold": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
+    "robustness": "nqp_spatial.regression",
 }
 
 __all__ = [
     "SpatialPanel",
     "average_weights",
     "compare",
+    "compare_groups",
     "composite",
     "convergence",
     "crosscheck",
@@ -91,6 +96,7 @@ __all__ = [
     "read_panel",
     "regression",
     "report",
+    "robustness",
     "spillovers",
     "structure",
     "weights",
