@@ -220,6 +220,21 @@ def test_the_critical_value_is_that_of_the_paper():
     np.testing.assert_allclose(values, [5.94, 7.35, 10.59], atol=5.1e-3)
 
 
+def test_regimes_have_readable_names_in_tables():
+    panel = panel_of(np.random.default_rng(8)).assign(
+        labels={"x1": "Income", "q": "Density"}, y=lambda d: d["y"]
+    )
+    result = nq.panel_threshold(
+        "y ~ x1 + z", panel, threshold="q", regime="x1", thresholds=2, grid=[-0.5, 0.5],
+        replications=0,
+    )  # fmt: skip
+    names = result.model.params.index.get_level_values("variable")[1:]
+    assert [result.model.labels[name] for name in names] == [
+        "Income (Density ≤ -0.5)", "Income (-0.5 < Density ≤ 0.5)", "Income (Density > 0.5)",
+    ]  # fmt: skip
+    assert "Income (Density > 0.5)" in repr(nq.report.regression_table([result.model]))
+
+
 def test_given_values():
     panel = panel_of(np.random.default_rng(8))
     result = nq.panel_threshold(
