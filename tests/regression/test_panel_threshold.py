@@ -60,10 +60,14 @@ class ByHand:
         outcome = self.y if y is None else y
         return float(((outcome - x @ np.linalg.lstsq(x, outcome, rcond=None)[0]) ** 2).sum())
 
-    def best(self, known, y=None):
+    def apart(self, known):
         apart = np.full(len(self.values), fill_value=True)
         for gamma in known:
             apart &= np.abs(self.below - (self.q <= gamma).sum()) >= self.least
+        return apart
+
+    def best(self, known, y=None):
+        apart = self.apart(known)
         heights = [
             self.squares([*known, value], y) if ok else np.inf
             for value, ok in zip(self.values, apart, strict=True)
@@ -110,6 +114,7 @@ def test_each_value_by_a_regression(effects, terms):
     for number, gamma in enumerate(gammas, start=1):
         others = [other for other in gammas if other != gamma]
         profile = result.profile.loc[number]
+        np.testing.assert_array_equal(profile.index, hand.values[hand.apart(others)])
         expected = [hand.squares([*others, value]) for value in profile.index]
         np.testing.assert_allclose(profile["squares"], expected, rtol=1e-10)
         lr = (np.array(expected) - squares) / (squares / freedom)
