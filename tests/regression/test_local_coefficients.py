@@ -82,8 +82,7 @@ def test_the_published_georgia_example(georgia):
         np.testing.assert_allclose(result.criteria.loc[name], values, rtol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("kernel", ["bisquare", "gaussian"])
-@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize(("kernel", "fixed"), [("bisquare", False), ("gaussian", True)])
 def test_mgwr_called_by_hand(georgia, arrays, planar, kernel, fixed):
     """The bandwidth that is searched, and everything at it."""
     y, x = arrays
