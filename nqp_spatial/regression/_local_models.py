@@ -13,7 +13,14 @@ import numpy as np
 
 from nqp_spatial.errors import CollinearityError, MissingDependencyError
 
-__all__ = ["LocalData", "condition_numbers", "fitted_model", "library", "searched"]
+__all__ = ["DEPENDENT", "LocalData", "condition_numbers", "fitted_model", "library", "searched"]
+
+
+#: Why a local regression has no solution, and what to do.
+DEPENDENT = (
+    "the regressors are linearly dependent; take a larger bandwidth=, kernel='gaussian', which "
+    "gives every unit a weight, or fewer regressors"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +82,7 @@ def _library_call(data: LocalData) -> Iterator[None]:
         try:
             yield
         except np.linalg.LinAlgError as error:
-            raise CollinearityError(
-                "around some unit the regressors are linearly dependent; take a larger bandwidth=, "
-                "kernel='gaussian', which gives every unit a weight, or fewer regressors"
-            ) from error
+            raise CollinearityError(f"around some unit {DEPENDENT}") from error
 
 
 def searched(data: LocalData, criterion: str, least: float | None, *, multiscale: bool) -> Any:

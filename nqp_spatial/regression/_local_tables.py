@@ -11,19 +11,28 @@ import pandas as pd
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet, two_sided_p
 from nqp_spatial.core.resampling import permutation_p
 from nqp_spatial.core.text import t
-from nqp_spatial.regression._local_models import LocalData, condition_numbers, fitted_model
+from nqp_spatial.errors import CollinearityError, sample
+from nqp_spatial.regression._local_models import (
+    DEPENDENT,
+    LocalData,
+    condition_numbers,
+    fitted_model,
+)
 
 __all__ = [
     "bandwidth_frame",
     "coefficient_frame",
     "criteria_frame",
     "local_notes",
+    "require_identified",
     "unit_frame",
     "variation_tests",
 ]
 
 #: Condition number from which local coefficients are unreliable (Belsley, Kuh and Welsch 1980).
 COLLINEAR = 30.0
+# From here on it is infinite but for rounding.
+_SINGULAR = 1e7
 
 
 def bandwidth_frame(
@@ -58,19 +67,31 @@ def coefficient_frame(estimated: Any, rows: pd.Index, bandwidths: pd.DataFrame) 
 
 def unit_frame(estimated: Any, rows: pd.Index, *, multiscale: bool) -> pd.DataFrame:
     """Return what is known of each observation besides its coefficients."""
-    n, k = estimated.params.shape
-    missing = np.full(n, np.nan)
+    k = estimated.params.shape[1]
     weights = estimated.W if multiscale else [estimated.W] * k
-    return pd.DataFrame(
-        {
-            "fitted": np.ravel(estimated.predy),
-            "residual": np.ravel(estimated.resid_response),
-            "local_r2": missing if multiscale else np.ravel(estimated.localR2),
-            "influence": missing if multiscale else np.ravel(estimated.influ),
-            "condition_number": condition_numbers(np.asarray(estimated.X), weights),
-        },
-        index=rows,
-    )
+    columns = {
+        "fitted": np.ravel(estimated.predy),
+        "residual": np.ravel(estimated.resid_response),
+        "condition_number": condition_numbers(np.asarray(estimated.X), weights),
+    }
+    if not multiscale:
+        columns["local_r2"] = np.ravel(estimated.localR2)
+        columns["influence"] = np.ravel(estimated.influ)
+    return pd.DataFrame(columns, index=rows)
+
+
+def require_identified(frame: pd.DataFrame, units: pd.DataFrame) -> None:
+    """Raise unless every local regression has a solution.
+
+    Raises
+    ------
+    CollinearityError
+        With the units around which there is none.
+    """
+    singular = (units["condition_number"] > _SINGULAR).to_numpy()
+    wrong = ~np.isfinite(frame["std_error"].to_numpy().reshape(len(units), -1)).all(axis=1)
+    if (singular | wrong).any():
+        raise CollinearityError(f"around {sample(units.index[singular | wrong])} {DEPENDENT}")
 
 
 def criteria_frame(estimated: Any, everywhere: Any) -> pd.DataFrame:

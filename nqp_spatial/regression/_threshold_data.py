@@ -78,7 +78,7 @@ def _regime_terms(
         raise OptionError("regime= must name at least one term of the formula, it is empty")
     terms: list[str] = []
     for name in names:
-        read = terms_of(f"y ~ {name}", functions) if "~" not in name else ()
+        read = terms_of(f"y ~ {name}", functions) if name.strip() and "~" not in name else ()
         absent = [term for term in read if term not in every]
         if absent or not read:
             raise OptionError(

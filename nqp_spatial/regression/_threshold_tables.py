@@ -92,9 +92,8 @@ def search_row(
 ) -> dict[str, float]:
     row = {"squares": float(step.squares[0]), "statistic": float(step.statistic[0]),
            "p_value": test.p_value}  # fmt: skip
-    for alpha in _CRITICAL:
-        value = float(np.quantile(samples, 1 - alpha)) if len(samples) else np.nan
-        row[f"critical_{100 * alpha:.0f}"] = value
+    for alpha in _CRITICAL if len(samples) else ():
+        row[f"critical_{100 * alpha:.0f}"] = float(np.quantile(samples, 1 - alpha))
     return row
 
 

@@ -23,6 +23,7 @@ from nqp_spatial.regression._local_tables import (
     coefficient_frame,
     criteria_frame,
     local_notes,
+    require_identified,
     unit_frame,
     variation_tests,
 )
@@ -41,8 +42,8 @@ class GwrResult(Displayed):
         ``statistic``, ``p_value`` and ``p_corrected``, which counts how many independent
         regressions there are (da Silva and Fotheringham 2016).
     units : DataFrame
-        By unit, or (unit, period): ``fitted``, ``residual``, ``local_r2`` (missing with several
-        bandwidths), ``influence`` (likewise) and ``condition_number`` of the weighted regressors.
+        By unit, or (unit, period): ``fitted``, ``residual``, ``condition_number`` of the weighted
+        regressors, and with one bandwidth ``local_r2`` and ``influence``.
     bandwidths : DataFrame
         By variable: ``bandwidth`` (number of neighbours, the unit itself among them, or
         kilometres) and ``effective_parameters`` (with one bandwidth, the same share for each).
@@ -254,12 +255,14 @@ def gwr(
     bandwidths = bandwidth_frame(estimated, names, size, multiscale=multiscale)
     rows = section.units.rename("unit") if km_per_period is None else section.frame.index
     units = unit_frame(estimated, rows, multiscale=multiscale)
+    frame = coefficient_frame(estimated, rows, bandwidths)
+    require_identified(frame, units)
     tests = variation_tests(
         data, estimated, names, size, permutations, seed, n_units=section.n_units,
         multiscale=multiscale,
     )  # fmt: skip
     return GwrResult(
-        frame=coefficient_frame(estimated, rows, bandwidths),
+        frame=frame,
         units=units,
         bandwidths=bandwidths,
         criteria=criteria_frame(estimated, everywhere),

@@ -50,7 +50,7 @@ class PanelThresholdResult(CoefficientTable, Displayed):
         ratio test does not reject, extended to the next values tried), ``share_below``.
     search : DataFrame
         By number of thresholds: ``squares`` (sum of squared residuals), ``statistic`` (F against
-        one fewer), ``p_value``, ``critical_10``, ``critical_5``, ``critical_1`` (bootstrap).
+        one fewer), ``p_value``; with a bootstrap ``critical_10``, ``critical_5``, ``critical_1``.
     profile : DataFrame
         By threshold and value tried: ``squares`` with the other thresholds as estimated, ``lr``.
     model : RegressionResult
@@ -285,6 +285,14 @@ def _regime_condition(q: str, gammas: Sequence[float], number: int) -> list[str]
     return conditions
 
 
+def _regime_words(name: str, gammas: Sequence[float], number: int) -> str:
+    """Return the range of the threshold variable in a regime, from 1."""
+    if number > len(gammas):
+        return f"{name} > {gammas[-1]:.4g}"
+    low = f"{gammas[number - 2]:.4g} < " if number > 1 else ""
+    return f"{low}{name} ≤ {gammas[number - 1]:.4g}"
+
+
 def _fitted(
     data: ThresholdArrays,
     gammas: np.ndarray,
@@ -299,14 +307,9 @@ def _fitted(
         for number in range(1, len(gammas) + 2):
             conditions = _regime_condition(q, list(gammas), number)
             columns.append(f"I({term} * {' * '.join(conditions)})")
-            edges = [""] * 2
-            if number > 1:
-                edges[0] = f"{gammas[number - 2]:.4g} < "
-            if number <= len(gammas):
-                edges[1] = f" ≤ {gammas[number - 1]:.4g}"
             name = linear.labels.get(term, term)
             words = linear.labels.get(data.threshold, data.threshold)
-            labels[columns[-1]] = f"{name} ({edges[0]}{words}{edges[1]})"
+            labels[columns[-1]] = f"{name} ({_regime_words(words, list(gammas), number)})"
     formula = f"{data.outcome} ~ {' + '.join([*data.other_terms, *columns])}"
     spec = linear.spec
     model = fit(

@@ -60,10 +60,14 @@ class ByHand:
         outcome = self.y if y is None else y
         return float(((outcome - x @ np.linalg.lstsq(x, outcome, rcond=None)[0]) ** 2).sum())
 
-    def best(self, known, y=None):
+    def apart(self, known):
         apart = np.full(len(self.values), fill_value=True)
         for gamma in known:
             apart &= np.abs(self.below - (self.q <= gamma).sum()) >= self.least
+        return apart
+
+    def best(self, known, y=None):
+        apart = self.apart(known)
         heights = [
             self.squares([*known, value], y) if ok else np.inf
             for value, ok in zip(self.values, apart, strict=True)
@@ -110,6 +114,7 @@ def test_each_value_by_a_regression(effects, terms):
     for number, gamma in enumerate(gammas, start=1):
         others = [other for other in gammas if other != gamma]
         profile = result.profile.loc[number]
+        np.testing.assert_array_equal(profile.index, hand.values[hand.apart(others)])
         expected = [hand.squares([*others, value]) for value in profile.index]
         np.testing.assert_allclose(profile["squares"], expected, rtol=1e-10)
         lr = (np.array(expected) - squares) / (squares / freedom)
@@ -218,6 +223,21 @@ def test_the_critical_value_is_that_of_the_paper():
     """Hansen (2000), table 1; the 6.53 at 10 % in Hansen (1999) is not its own formula."""
     values = [critical_lr(level) for level in (0.90, 0.95, 0.99)]
     np.testing.assert_allclose(values, [5.94, 7.35, 10.59], atol=5.1e-3)
+
+
+def test_regimes_have_readable_names_in_tables():
+    panel = panel_of(np.random.default_rng(8)).assign(
+        labels={"x1": "Income", "q": "Density"}, y=lambda d: d["y"]
+    )
+    result = nq.panel_threshold(
+        "y ~ x1 + z", panel, threshold="q", regime="x1", thresholds=2, grid=[-0.5, 0.5],
+        replications=0,
+    )  # fmt: skip
+    names = result.model.params.index.get_level_values("variable")[1:]
+    assert [result.model.labels[name] for name in names] == [
+        "Income (Density ≤ -0.5)", "Income (-0.5 < Density ≤ 0.5)", "Income (Density > 0.5)",
+    ]  # fmt: skip
+    assert "Income (Density > 0.5)" in repr(nq.report.regression_table([result.model]))
 
 
 def test_given_values():
