@@ -24,7 +24,7 @@ from nqp_spatial.weights._spectrum import symmetrizer
 
 
 def panel_of(w: sparse.csr_array, periods: int, **places) -> nq.SpatialPanel:
-    """A panel of the spatial Durbin model, its outcome from the series of powers of rho W."""
+    """Return a panel of the spatial Durbin model; its outcome sums 40 powers of rho W."""
     n, rng = w.shape[0], np.random.default_rng(0)
     x = rng.normal(size=(n, periods, 2))
     wx = np.asarray(w @ x.reshape(n, -1)).reshape(x.shape)
@@ -61,7 +61,7 @@ def ours(kind: str, n: int, periods: int, method: str):
 
 
 def factors(kind: str, n: int):
-    """The ordering and twelve factors."""
+    """Compute the ordering and twelve factors."""
     w = weights(kind, n)
     scale = symmetrizer(w.sparse)
 

@@ -64,7 +64,9 @@ FEW_PROBES_FROM = 30_000  # of the search for the neighbourhood of the maximum
 
 _BYTES_PER_CELL = 24  # the array, and two more while it is made symmetric
 _FLAT = 3e-13  # relative accuracy that the interpolants aim at
-_LEAST_HALF_WIDTH = 0.05  # in u: narrower windows would amplify rounding in second derivatives
+# Half-widths in u: narrower windows would amplify rounding in second derivatives. With many units
+# the search is so exact that a window of half the width, with a node less or two, is enough.
+_LEAST_HALF_WIDTH, _LEAST_OF_MANY, _MANY_UNITS = 0.05, 0.0255, 60_000
 
 
 Rho = (
@@ -123,6 +125,8 @@ class Curve:
     strip : float
         Distance of the nearest singularity from the real line in u: pi/2 where all eigenvalues are
         real, pi/4 otherwise.
+    least : float
+        Smallest half-width in u; a narrower window is widened to it.
 
     Examples
     --------
@@ -139,9 +143,10 @@ class Curve:
         *,
         radius: float,
         strip: float,
+        least: float = _LEAST_HALF_WIDTH,
     ) -> None:
         ends = np.arctanh(radius * np.array([low, high]))
-        middle, half = ends.mean(), max((ends[1] - ends[0]) / 2, _LEAST_HALF_WIDTH)
+        middle, half = ends.mean(), max((ends[1] - ends[0]) / 2, least)
         # Bernstein: the error falls like b^-degree, b the sum of the half-axes of the largest
         # ellipse around the window that is free of singularities.
         ratio = strip / half
@@ -397,6 +402,7 @@ class FactorLogDet(_Displayed):
                 float(points.max()),
                 radius=self.radius,
                 strip=self._strip,
+                least=_LEAST_OF_MANY if self.matrix.shape[0] > _MANY_UNITS else _LEAST_HALF_WIDTH,
             )
             self._windows.append(window)
         return window
