@@ -24,7 +24,6 @@ from collections.abc import Callable
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
-import scipy.linalg
 from numpy.polynomial import Chebyshev
 from scipy import sparse
 
@@ -62,7 +61,7 @@ FACTOR_UP_TO = 200_000
 DENSE_UP_TO = 20_000
 FEW_PROBES_FROM = 30_000  # of the search for the neighbourhood of the maximum
 
-_BYTES_PER_CELL = 24  # the array, and two more while it is made symmetric
+_BYTES_PER_CELL = 16  # the array, and another while it is made symmetric or decomposed
 _FLAT = 3e-13  # relative accuracy that the interpolants aim at
 # Half-widths in u: narrower windows would amplify rounding in second derivatives. With many units
 # the search is so exact that a window of half the width, with a node less or two, is enough.
@@ -587,7 +586,4 @@ def _eigenvalues(matrix: sparse.csr_array, scale: np.ndarray | None) -> np.ndarr
     dense /= scale[None, :]
     dense += dense.T
     dense /= 2
-    # The transpose is in the order of LAPACK, which then needs no copy.
-    return np.asarray(
-        scipy.linalg.eigvalsh(dense.T, lower=False, overwrite_a=True, check_finite=False)
-    )
+    return np.asarray(np.linalg.eigvalsh(dense))
