@@ -24,7 +24,7 @@ from nqp_spatial.weights._spectrum import symmetrizer
 
 
 def panel_of(w: sparse.csr_array, periods: int, **places) -> nq.SpatialPanel:
-    """Return a panel of the spatial Durbin model, made by the series of powers of rho W."""
+    """Return a panel of the spatial Durbin model; its outcome sums 40 powers of rho W."""
     n, rng = w.shape[0], np.random.default_rng(0)
     x = rng.normal(size=(n, periods, 2))
     wx = np.asarray(w @ x.reshape(n, -1)).reshape(x.shape)
@@ -61,7 +61,7 @@ def ours(kind: str, n: int, periods: int, method: str):
 
 
 def factors(kind: str, n: int):
-    """Order W once and factorise twelve times."""
+    """Compute the ordering and twelve factors."""
     w = weights(kind, n)
     scale = symmetrizer(w.sparse)
 

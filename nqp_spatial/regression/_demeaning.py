@@ -226,7 +226,7 @@ def project(
     y = demean(design.y, spec).ravel()
     lag_y = demean(design.lag_y, spec).reshape(y.size, -1)
     _require_variation(design, spec, y)
-    before = np.sqrt((design.z**2).sum(axis=(0, 1)))
+    before = np.sqrt(np.einsum("ijk,ijk->k", design.z, design.z))
     norms = np.sqrt((z**2).sum(axis=0))
     gone = norms <= _NOTHING * before
     if gone.any():

@@ -234,15 +234,15 @@ def _require_finite(side: pd.DataFrame, panel: SpatialPanel, formula: str) -> No
         values = side.to_numpy(dtype=float)
     except (TypeError, ValueError) as error:
         raise DomainError(f"in {formula!r}, {sample(side.columns)} do not give numbers") from error
-    bad = ~np.isfinite(values)
-    if bad.any():
+    sizes = np.abs(values).max(axis=0, initial=0.0)
+    if not np.isfinite(sizes).all():
+        bad = ~np.isfinite(values)
         columns = side.columns[bad.any(axis=0)]
         rows = panel.frame.index[bad.any(axis=1)]
         raise DomainError(
             f"in {formula!r}, {sample(columns)} is undefined for {len(rows)} (unit, period): "
             f"{sample(rows)}; logarithms need positive values: correct or leave out these cells"
         )
-    sizes = np.abs(values).max(axis=0, initial=0.0)
     extreme = (sizes > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
     if extreme.any():
         raise DomainError(

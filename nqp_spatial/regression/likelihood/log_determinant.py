@@ -24,7 +24,6 @@ from collections.abc import Callable
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
-import scipy.linalg
 from numpy.polynomial import Chebyshev
 from scipy import sparse
 
@@ -62,9 +61,11 @@ FACTOR_UP_TO = 200_000
 DENSE_UP_TO = 20_000
 FEW_PROBES_FROM = 30_000  # of the search for the neighbourhood of the maximum
 
-_BYTES_PER_CELL = 24  # the array, and two more while it is made symmetric
+_BYTES_PER_CELL = 16  # the array, and another while it is made symmetric or decomposed
 _FLAT = 3e-13  # relative accuracy that the interpolants aim at
-_LEAST_HALF_WIDTH = 0.05  # in u: narrower windows would amplify rounding in second derivatives
+# Half-widths in u: narrower windows would amplify rounding in second derivatives. With many units
+# the search is so exact that a window of half the width, with a node less or two, is enough.
+_LEAST_HALF_WIDTH, _LEAST_OF_MANY, _MANY_UNITS = 0.05, 0.0255, 60_000
 
 
 Rho = (
@@ -123,6 +124,8 @@ class Curve:
     strip : float
         Distance of the nearest singularity from the real line in u: pi/2 where all eigenvalues are
         real, pi/4 otherwise.
+    least : float
+        Smallest half-width in u; a narrower window is widened to it.
 
     Examples
     --------
@@ -139,9 +142,10 @@ class Curve:
         *,
         radius: float,
         strip: float,
+        least: float = _LEAST_HALF_WIDTH,
     ) -> None:
         ends = np.arctanh(radius * np.array([low, high]))
-        middle, half = ends.mean(), max((ends[1] - ends[0]) / 2, _LEAST_HALF_WIDTH)
+        middle, half = ends.mean(), max((ends[1] - ends[0]) / 2, least)
         # Bernstein: the error falls like b^-degree, b the sum of the half-axes of the largest
         # ellipse around the window that is free of singularities.
         ratio = strip / half
@@ -397,6 +401,7 @@ class FactorLogDet(_Displayed):
                 float(points.max()),
                 radius=self.radius,
                 strip=self._strip,
+                least=_LEAST_OF_MANY if self.matrix.shape[0] > _MANY_UNITS else _LEAST_HALF_WIDTH,
             )
             self._windows.append(window)
         return window
@@ -581,7 +586,4 @@ def _eigenvalues(matrix: sparse.csr_array, scale: np.ndarray | None) -> np.ndarr
     dense /= scale[None, :]
     dense += dense.T
     dense /= 2
-    # The transpose is in the order of LAPACK, which then needs no copy.
-    return np.asarray(
-        scipy.linalg.eigvalsh(dense.T, lower=False, overwrite_a=True, check_finite=False)
-    )
+    return np.asarray(np.linalg.eigvalsh(dense))
