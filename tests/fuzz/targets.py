@@ -56,7 +56,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "panel_threshold": lambda w: _call(
         "y ~ x1 + x2", w.panel, threshold="pop", regime="x1", grid=20, replications=9
     ),
-    "peers.crosscheck": lambda w: _call(w.result),
+    "crosscheck": lambda w: _call(w.result),
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),

@@ -30,6 +30,7 @@ def _exported() -> Iterator[tuple[str, object]]:
         "average_weights",
         "compare",
         "compare_groups",
+        "crosscheck",
         "diagnostics",
         "endogenous_weights",
         "fit",
