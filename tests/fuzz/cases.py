@@ -142,6 +142,9 @@ STATED = (
     ("diagnostics", r"table|exponent", "of tests that do not apply, with the reason"),
     ("weights.compare", r"", "of matrices without links"),
     ("SpatialPanel", r"frame", "that the caller passed"),
+    ("robustness", r"panel\.frame", "that the caller passed"),
+    ("robustness", r"df_resid", "of combinations, infinite as in the other rows"),
+    ("robustness", r"conf_", "unbounded with few draws, as the effects say"),
     ("", r"p_value", "without permutations"),
 )
 
