@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         diagnostics,
         endogenous_weights,
         fit,
+        gwr,
+        panel_threshold,
         robustness,
     )
 
@@ -65,6 +67,8 @@ _NAMES = {
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
+    "gwr": "nqp_spatial.regression",
+    "panel_threshold": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
     "robustness": "nqp_spatial.regression",
 }
@@ -84,7 +88,9 @@ __all__ = [
     "errors",
     "esda",
     "fit",
+    "gwr",
     "inequality",
+    "panel_threshold",
     "peers",
     "plots",
     "read_panel",

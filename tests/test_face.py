@@ -53,6 +53,7 @@ ESTIMATORS = {
     "BetaResult",
     "ClubLogitResult",
     "InteractiveEffectsResult",
+    "PanelThresholdResult",
     "PartitionedResult",
     "ReachResult",
     "RegressionResult",

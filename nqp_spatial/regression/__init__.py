@@ -31,6 +31,8 @@ from nqp_spatial.regression.interactive_effects import (
     interactive_effects,
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
+from nqp_spatial.regression.local_coefficients import GwrResult, gwr
+from nqp_spatial.regression.panel_thresholds import PanelThresholdResult, panel_threshold
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -41,9 +43,11 @@ __all__ = [
     "EffectsResult",
     "EndogenousWeights",
     "GroupComparison",
+    "GwrResult",
     "InteractiveEffectsResult",
     "LogDet",
     "ModelGrid",
+    "PanelThresholdResult",
     "PosteriorResult",
     "RegressionResult",
     "RegressionSpec",
@@ -57,9 +61,11 @@ __all__ = [
     "diagnostics",
     "endogenous_weights",
     "fit",
+    "gwr",
     "interactive_effects",
     "log_determinant",
     "model_grid",
+    "panel_threshold",
     "posterior_probabilities",
     "register_change",
     "robustness",

@@ -145,6 +145,8 @@ STATED = (
     ("robustness", r"panel\.frame", "that the caller passed"),
     ("robustness", r"df_resid", "of combinations, infinite as in the other rows"),
     ("robustness", r"conf_", "unbounded with few draws, as the effects say"),
+    ("structure.network", r"reciprocity|hierarchy|efficiency", "without links that it is about"),
+    ("structure.qap", r"p_greater|p_less|null_", "without permutations"),
     ("", r"p_value", "without permutations"),
 )
 
