@@ -66,7 +66,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     ),
     "robustness": lambda w: _call(
         "y ~ x1", w.panel, w.weights, changes={"winsorised": 0.02, "SAR": {"model": "sar"}},
-        draws=20,
+        draws=60,
     ),
     "regression.change_names": lambda w: _call(),
     "regression.register_change": lambda w: _call("fuzzed", replace=True),

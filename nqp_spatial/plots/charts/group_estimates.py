@@ -112,7 +112,8 @@ def _chosen(
             f"the models have no variable {absent[0]!r}; they have {sample(names, 20)}"
         )
     if not rows or not chosen:
-        raise OptionError("name at least one term and one variable")
+        empty = "variables" if rows else "terms"
+        raise OptionError(f"{empty} must name at least one, or be left out for all")
     return chosen, rows
 
 

@@ -107,7 +107,7 @@ def slope_columns(
     keys = [("x", name) for name in design.names] + [("wx", name) for name in design.lagged]
     chosen = [place for place, key in enumerate(keys) if key != ("x", INTERCEPT)]
     if not chosen:
-        raise OptionError("there are no slopes to compare: the formula has no regressors")
+        raise OptionError(f"there are no slopes to compare: {formula!r} gives no regressors")
     return SlopeColumns(
         outcome=formula.partition("~")[0].strip(),
         keys=[keys[place] for place in chosen],
