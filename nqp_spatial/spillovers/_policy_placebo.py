@@ -191,6 +191,9 @@ def placebo_in_time(
         if column is None:
             tests[key] = NotApplicable(title, null, t("no clean cell would be exposed"))
             continue
+        if step.undefined[column]:
+            tests[key] = NotApplicable(title, null, t("the effect rests on a single cluster"))
+            continue
         statistic = float(step.values[column] / np.sqrt(step.cov[column, column]))
         finite = np.isfinite(df)
         tests[key] = HypothesisTest(
