@@ -148,7 +148,10 @@ def _ignoring(panel: nq.SpatialPanel, table: pd.DataFrame) -> pd.DataFrame:
 
 def _tests(result: nq.spillovers.PolicyResult) -> pd.DataFrame:
     """Return p-values of all tests."""
-    rows = [{"kind": name, "p_value": test.p_value} for name, test in result.tests.items()]
+    rows = [
+        {"kind": name, "on": "", "event_time": "", "p_value": test.p_value}
+        for name, test in result.tests.items()
+    ]
     return pd.DataFrame(rows)
 
 

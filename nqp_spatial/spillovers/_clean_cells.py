@@ -112,7 +112,7 @@ class FirstStep:
     @cached_property
     def _gram_inverse(self) -> np.ndarray:
         clean = self.controls[self.mask]
-        return np.asarray(np.linalg.inv(clean.T @ clean))
+        return np.asarray(np.linalg.pinv(clean.T @ clean, hermitian=True))
 
     @cached_property
     def coefficients(self) -> np.ndarray:

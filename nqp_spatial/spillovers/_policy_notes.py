@@ -51,7 +51,7 @@ def notes_on(
     if horizon is not None and horizon < cells.since_adoption.max():
         notes.append(t("event time {horizon} pools all later ones with it", horizon=horizon))
     step = estimates.effects.table
-    rare = step[(step["units"] < _FEW_UNITS)]
+    rare = step[(step["units"] < _FEW_UNITS) & ~estimates.effects.undefined]
     if len(rare):
         times = sorted(set(rare["event_time"]))
         notes.append(
@@ -60,6 +60,16 @@ def notes_on(
                 "errors are too small",
                 times=", ".join(map(str, times)),
                 count=_FEW_UNITS,
+            )
+        )
+    alone = estimates.effects.undefined
+    if alone.any():
+        times = sorted(set(step["event_time"][alone]))
+        notes.append(
+            t(
+                "effects at event times {times} rest on a single cluster and have no standard "
+                "errors",
+                times=", ".join(map(str, times)),
             )
         )
     exposed = int((cells.treated & cells.exposed).sum())

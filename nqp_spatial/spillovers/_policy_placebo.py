@@ -90,7 +90,9 @@ class PlaceboDraws:
             return np.asarray(y)
         weighted = x * clean[..., None]
         gram = np.einsum("sntk,sntl->skl", weighted, x)
-        slopes = np.linalg.solve(gram, np.einsum("sntk,snt->sk", weighted, y)[:, :, None])
+        # A control may not vary in the clean cells of a draw, so that there is no inverse.
+        inverse = np.linalg.pinv(gram, hermitian=True)
+        slopes = inverse @ np.einsum("sntk,snt->sk", weighted, y)[:, :, None]
         return np.asarray(y - np.einsum("sntk,sk->snt", x, slopes[:, :, 0]))
 
 
@@ -166,30 +168,28 @@ def placebo_in_time(
     null = t("no effect in the {count} periods before adoption or exposure", count=earlier)
     names = exposure.names
     keys = ["placebo in time, own", *_spilled_keys("placebo in time", names)]
-    titles = [_title(t("Placebo in time"), place, names) for place in range(len(keys))]
+    titles = {key: _title(t("Placebo in time"), place, names) for place, key in enumerate(keys)}
     periods = cells.treated.shape[1]
     adopts = cells.adoption < periods
-    reason = None
     if (cells.adoption[adopts] <= earlier).any():
         reason = t("dates moved {count} periods earlier fall before the data", count=earlier)
-    else:
-        moved = policy_cells(np.where(adopts, cells.adoption - earlier, periods), periods, exposure)
-        if not (moved.clean & cells.clean).any(axis=0).all():
-            reason = t("no clean cell is left in some periods")
-    if reason is not None:
-        return {
-            key: NotApplicable(title, null, reason) for key, title in zip(keys, titles, strict=True)
-        }
+        return {key: NotApplicable(title, null, reason) for key, title in titles.items()}
+    moved = policy_cells(np.where(adopts, cells.adoption - earlier, periods), periods, exposure)
     usable = cells.clean
     shown = PolicyCells(moved.adoption, moved.treated & usable, moved.exposure * usable[..., None])
     terms = post_terms(shown, names, 0, "included")
+    reason = t("no clean cell is left in some periods")
+    if terms.table.empty or not (moved.clean & usable).any(axis=0).all():
+        return {key: NotApplicable(title, null, reason) for key, title in titles.items()}
     step = second_step(FirstStep(usable & moved.clean, first.y, first.x), terms, variance)
     tests: dict[str, HypothesisTest | NotApplicable] = {}
     places = _places(terms, names)
-    for place, (key, title) in enumerate(zip(keys, titles, strict=True)):
-        column = places[place]
+    for column, (key, title) in zip(places, titles.items(), strict=True):
         if column is None:
             tests[key] = NotApplicable(title, null, t("no clean cell would be exposed"))
+            continue
+        if step.undefined[column]:
+            tests[key] = NotApplicable(title, null, t("the effect rests on a single cluster"))
             continue
         statistic = float(step.values[column] / np.sqrt(step.cov[column, column]))
         finite = np.isfinite(df)

@@ -139,12 +139,15 @@ class StepEstimate:
         Shape (P,).
     cov : ndarray
         Shape (P, P).
+    undefined : ndarray of bool
+        Estimates that one cluster alone determines, shape (P,).
     notes : tuple of str
     """
 
     table: pd.DataFrame
     values: np.ndarray
     cov: np.ndarray
+    undefined: np.ndarray
     notes: tuple[str, ...] = ()
 
 
@@ -180,7 +183,9 @@ class Variance:
         scale = np.sqrt(np.einsum("itk,itk->k", influences, influences))
         return positive(total, np.where(scale > 0, scale, 1.0))
 
-    def residuals(self, orthonormal: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+    def residuals(
+        self, orthonormal: np.ndarray, residuals: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return residuals of a regression, or those of fits that leave out the own cluster.
 
         With q the rows of a cluster, ``(I - q q')^-1 e = e + q (I - q'q)^-1 q'e`` (CR3). Where
@@ -192,9 +197,15 @@ class Variance:
             Q of the regressors, shape (n_units, n_periods, P).
         residuals : ndarray
             Shape (n_units, n_periods).
+
+        Returns
+        -------
+        tuple of ndarray
+            Residuals, and directions of the coefficients of Q that one cluster alone determines,
+            shape (P, directions).
         """
         if not self.leave_out:
-            return residuals
+            return residuals, np.zeros((orthonormal.shape[2], 0))
         codes = np.arange(len(residuals))
         for clusters in self.dependence.clusters[:1]:
             codes = clusters.codes[:, 0] if clusters.contain_units else codes
@@ -207,11 +218,18 @@ class Variance:
         np.add.at(along, codes, np.einsum("itp,it->ip", q, e))
         values, vectors = np.linalg.eigh(squares)
         # A cluster that alone determines an estimate cannot be left out: its residual is zero.
-        gains = np.divide(1, 1 - values, out=np.zeros_like(values), where=values < 1 - 1e-8)
+        alone = values > 1 - 1e-8
+        gains = np.divide(1, 1 - values, out=np.zeros_like(values), where=~alone)
         shifts = np.einsum("gpk,gk,gqk,gq->gp", vectors, gains, vectors, along, optimize=True)
         result = residuals.copy()
         result[used] += np.einsum("itp,ip->it", q, shifts[codes])
-        return result
+        return result, np.swapaxes(vectors, 1, 2)[alone].T
+
+
+def _undefined(inverse: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Return which coefficients have a part in directions of those of Q."""
+    parts = np.abs(inverse @ directions)
+    return np.asarray((parts > 1e-6 * np.linalg.norm(inverse, axis=1)[:, None]).any(axis=1))
 
 
 def second_step(first: FirstStep, terms: Terms, variance: Variance) -> StepEstimate:
@@ -234,10 +252,10 @@ def second_step(first: FirstStep, terms: Terms, variance: Variance) -> StepEstim
     orthonormal = (design @ inverse).reshape(n, periods, size)
     weights = orthonormal @ inverse.T
     estimates = np.einsum("itk,it->k", weights, r)
-    residuals = variance.residuals(orthonormal, r - terms.values @ estimates)
+    residuals, alone = variance.residuals(orthonormal, r - terms.values @ estimates)
     influences = weights * residuals[:, :, None] - first.carried(weights) * r[:, :, None]
     cov, notes = variance.of(influences)
-    return StepEstimate(terms.table, estimates, cov, notes)
+    return StepEstimate(terms.table, estimates, cov, _undefined(inverse, alone), notes)
 
 
 def lead_step(first: FirstStep, terms: Terms, variance: Variance) -> StepEstimate:
@@ -256,9 +274,12 @@ def lead_step(first: FirstStep, terms: Terms, variance: Variance) -> StepEstimat
     orthonormal = design @ inverse
     weights = orthonormal @ inverse.T
     estimates = np.einsum("itk,it->k", weights, first.residuals)
-    residuals = variance.residuals(orthonormal, first.residuals - design @ estimates)
+    residuals, alone = variance.residuals(orthonormal, first.residuals - design @ estimates)
     cov, notes = variance.of(weights * residuals[:, :, None])
-    return StepEstimate(terms.table, estimates, cov, notes)
+    # Period effects link a unit with others, so that a lead of it alone has other cells as well.
+    single = (terms.table["units"] == 1).to_numpy() & variance.leave_out
+    undefined = _undefined(inverse, alone) | single
+    return StepEstimate(terms.table, estimates, cov, undefined, notes)
 
 
 def _triangular(design: np.ndarray, terms: Terms, sizes: np.ndarray | None = None) -> np.ndarray:

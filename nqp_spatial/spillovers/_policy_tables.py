@@ -142,7 +142,8 @@ def _leads(
 
 
 def _frame_of(step: StepEstimate, level: float, df: float) -> pd.DataFrame:
-    table = step.table.assign(estimate=step.values, std_error=np.sqrt(np.diag(step.cov)))
+    errors = np.where(step.undefined, np.nan, np.sqrt(np.diag(step.cov)))
+    table = step.table.assign(estimate=step.values, std_error=errors)
     return with_intervals(table, level, df)
 
 
@@ -184,7 +185,8 @@ def overall_table(estimates: Estimates, level: float, df: float) -> pd.DataFrame
                 {
                     "kind": kind or key[0], "on": key[1], "exposure": key[2],
                     "estimate": share @ step.values[places],
-                    "std_error": np.sqrt(share @ step.cov[np.ix_(places, places)] @ share),
+                    "std_error": np.nan if step.undefined[places].all() else
+                    np.sqrt(share @ step.cov[np.ix_(places, places)] @ share),
                     "cells": int(group["cells"].sum()),
                 }
             )  # fmt: skip
@@ -249,6 +251,9 @@ def pre_trend_tests(estimates: Estimates, df: float) -> dict[str, HypothesisTest
             tests[key] = NotApplicable(name, null, estimates.no_leads)
             continue
         places = np.flatnonzero(step.table["kind"].isin(kinds))
+        if step.undefined[places].any():
+            tests[key] = NotApplicable(name, null, t("a lead rests on a single cluster"))
+            continue
         slopes = np.eye(len(step.values))[places]
         tests[key] = _few(wald_test(name, null, step.values[places], slopes, step.cov), df)
     return tests

@@ -611,3 +611,29 @@ def test_the_model_is_a_spatial_durbin_model_of_the_treatment(panel, weights):
     with pytest.raises(OptionError, match="pass weights="):
         alone.spatial_model()
     assert alone.spatial_model(weights, model="slx").spec.model == "slx"
+
+
+def test_a_single_treated_unit_has_estimates_but_no_standard_errors(panel, weights):
+    """Nothing says how much the effect on another unit would differ."""
+    starts = np.zeros((60, 8), dtype=int)
+    starts[3, 4:] = 1
+    single = panel.assign(d=starts.ravel())
+    run = {"treatment": "d", "exposure": weights, "on_treated": "included", "placebo": 0}
+    result = policy(single, "y", **run)
+    own = result.frame["kind"] == "own"
+    assert result.frame.loc[own, "estimate"].notna().all()
+    assert result.frame.loc[own, ["std_error", "p_value", "conf_low"]].isna().all(axis=None)
+    assert result.frame.loc[~own, "std_error"].notna().any()
+    assert np.isnan(result.overall.set_index("kind").loc["own", "std_error"])
+    assert not result.tests["pre-trends, own"].applicable
+    assert not result.tests["placebo in time, own"].applicable
+    assert any("rest on a single cluster" in note for note in result.notes)
+    usual = policy(single, "y", leave_out=False, **run)
+    assert usual.frame["std_error"].notna().all()
+    # Two treated units in one province are one cluster.
+    starts[2, 4:] = 1
+    pair = panel.assign(d=starts.ravel())
+    assert policy(pair, "y", **run).frame["std_error"].notna().all()
+    province = policy(pair, "y", cluster="province", **run).frame
+    effects = (province["kind"] == "own") & (province["event_time"] >= 0)
+    assert province.loc[effects, "std_error"].isna().all()
