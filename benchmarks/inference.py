@@ -64,9 +64,8 @@ def fitted(n: int, periods: int, name: str):
     return call
 
 
-def effects(n: int, periods: int, at: dict | None):
-    """Effects of an interaction, or of a model without."""
-    formula = "y ~ x + z" if at is None else "y ~ x*z"
+def effects(n: int, periods: int, formula: str, at: dict | None):
+    """Effects of a model, average ones or at stated values."""
     res = nq.fit(formula, panel_of(n, periods), weights(n), model="sdm")
 
     def call() -> dict:
@@ -90,9 +89,12 @@ def rows() -> list[dict]:
                 ours = measure("benchmarks.inference:fitted", n, periods, name, **once)
                 table.append(row(f"{name}, {size}", ours, base, plain))
     for n in (332, 3_000):
-        plain = measure("benchmarks.inference:effects", n, 10, None)
-        ours = measure("benchmarks.inference:effects", n, 10, {"x": [0.0], "z": [1.0, 2.0, 3.0]})
-        table.append(
-            row(f"effects at three values, n = {n}", ours, "effects of a plain model", plain)
-        )
+        at = {"x": [0.0], "z": [1.0, 2.0, 3.0]}
+        ours = measure("benchmarks.inference:effects", n, 10, "y ~ x*z", at)
+        for formula, base in (
+            ("y ~ x*z", "average effects of the same model"),
+            ("y ~ x + z", "effects of a model without products"),
+        ):
+            plain = measure("benchmarks.inference:effects", n, 10, formula, None)
+            table.append(row(f"effects at three values, n = {n}", ours, base, plain))
     return table

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         errors,
         esda,
         inequality,
+        peers,
         plots,
         regression,
         report,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
     from nqp_spatial.core.panel import SpatialPanel
     from nqp_spatial.io import read_panel
+    from nqp_spatial.peers import crosscheck
     from nqp_spatial.regression import (
         average_weights,
         compare,
@@ -44,6 +46,7 @@ _FOLDERS = (
     "errors",
     "esda",
     "inequality",
+    "peers",
     "plots",
     "regression",
     "report",
@@ -55,6 +58,7 @@ _NAMES = {
     "SpatialPanel": "nqp_spatial.core.panel",
     "average_weights": "nqp_spatial.regression",
     "compare": "nqp_spatial.regression",
+    "crosscheck": "nqp_spatial.peers",
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
@@ -67,6 +71,7 @@ __all__ = [
     "compare",
     "composite",
     "convergence",
+    "crosscheck",
     "datasets",
     "diagnostics",
     "dynamics",
@@ -75,6 +80,7 @@ __all__ = [
     "esda",
     "fit",
     "inequality",
+    "peers",
     "plots",
     "read_panel",
     "regression",

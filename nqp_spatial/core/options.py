@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.near_names import ARGUMENTS, near, same_choice
+from nqp_spatial.core.provenance import Call, remember
 from nqp_spatial.errors import (
     CrsError,
     GeometryError,
@@ -804,7 +805,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         by_place, by_name = door.check(args, kwargs)
-        return function(*by_place, **by_name)
+        result = function(*by_place, **by_name)
+        remember(result, Call(function, by_place, by_name))
+        return result
 
     guarded.__door__ = door  # type: ignore[attr-defined]
     return guarded

@@ -52,6 +52,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "endogenous_weights": lambda w: _call(
         "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
     ),
+    "peers.crosscheck": lambda w: _call(w.result),
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
@@ -222,6 +223,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.kernel_surface": lambda w: _call(w.kernel),
     "plots.lisa_map": lambda w: _call(w.lisa, w.panel),
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
+    "plots.digits": lambda w: _call(w.second_opinion),
     "plots.inclusion": lambda w: _call(w.averaged),
     "plots.geodetector": lambda w: _call(w.geodetector),
     "plots.interactions": lambda w: _call(w.geodetector),

@@ -176,6 +176,10 @@ class World:
         return nq.spillovers.mediation("y ~ x1 + x2", "x1 ~ x2", self.panel, self.weights, draws=99)
 
     @cached_property
+    def second_opinion(self) -> Any:
+        return nq.crosscheck(nq.esda.moran(self.panel, "y", self.weights, permutations=0))
+
+    @cached_property
     def averaged(self) -> Any:
         candidates = {"queen": self.weights, "near": self.weights}
         return nq.average_weights("y ~ x1", self.panel, candidates, model="sar", draws=50)

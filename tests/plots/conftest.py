@@ -68,6 +68,7 @@ def figures():
         "dagum": (p.dagum, [dagum]),
         "density_ridges": (p.density_ridges, [density]),
         "density_waterfall": (p.density_waterfall, [density]),
+        "digits": (p.digits, [nq.crosscheck(moran)]),
         "effects": (p.effects, [result.effects(draws=50, seed=0)]),
         "effects_at": (p.effects_at, [product.effects(draws=50, seed=0, at={"unemp": [4, 7, 10]})]),
         "estimates": (p.estimates, [result.effects(draws=50, seed=0)]),

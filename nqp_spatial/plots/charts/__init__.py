@@ -3,6 +3,7 @@
 from nqp_spatial.plots.charts.composite import index_weights, rank_intervals
 from nqp_spatial.plots.charts.convergence import beta_scatter, sigma_lines
 from nqp_spatial.plots.charts.density import density_ridges, density_waterfall
+from nqp_spatial.plots.charts.digits import digits
 from nqp_spatial.plots.charts.effects import effects
 from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
@@ -31,6 +32,7 @@ __all__ = [
     "dagum",
     "density_ridges",
     "density_waterfall",
+    "digits",
     "effects",
     "effects_at",
     "effects_matrix",

@@ -1,0 +1,206 @@
+"""Second opinions agree on what is right, and see a fault that is planted in our code."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.linalg
+
+import nqp_spatial as nq
+from nqp_spatial.errors import MissingDependencyError, OptionError
+from nqp_spatial.peers._quantities import digits_agreed, quantity
+
+FORMULA = "lgsp ~ lpc + lemp + unemp"
+
+
+@pytest.fixture(scope="module")
+def incomes():
+    panel = nq.datasets.us_income()
+    groups = pd.Series(["a", "b", "c"] * 16, index=panel.units)
+    panel = panel.assign(side=panel.frame.index.get_level_values(0).map(groups))
+    return panel, nq.weights.contiguity(panel)
+
+
+@pytest.fixture(scope="module")
+def capital():
+    panel = nq.datasets.us_public_capital()
+    panel = panel.select(periods=[1980, 1981, 1982, 1983, 1984, 1985, 1986])
+    return panel, nq.weights.contiguity(panel)
+
+
+DESCRIPTIONS = {
+    "moran": lambda p, w: nq.esda.moran(p, "income", w, permutations=0),
+    "geary": lambda p, w: nq.esda.geary(p, "income", w, permutations=0),
+    "lisa": lambda p, w: nq.esda.lisa(p, "income", w, period=2009, permutations=9),
+    "gi": lambda p, w: nq.esda.getis_ord(p, "income", w, period=2009, permutations=9, star=False),
+    "gi star": lambda p, w: nq.esda.getis_ord(p, "income", w, period=2009, permutations=9),
+    "local geary": lambda p, w: nq.esda.local_geary(
+        p, "income", w.standardize("none"), period=2009, permutations=9
+    ),
+    "bivariate": lambda p, w: nq.esda.bivariate_moran(
+        p, "income", "relative_income", w, permutations=9
+    ),
+    "theil": lambda p, w: nq.inequality.theil(p, "income", levels="side"),
+    "dagum": lambda p, w: nq.inequality.dagum(p, "income", group="side"),
+    "sigma": lambda p, w: nq.convergence.sigma(p, "income"),
+    "beta": lambda p, w: nq.convergence.beta(p, "income"),
+    "log t": lambda p, w: nq.convergence.log_t(p, "income"),
+    "density": lambda p, w: nq.dynamics.density(p, "relative_income"),
+    "contiguity": lambda p, w: nq.weights.contiguity(p, kind="rook"),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_descriptions_agree(incomes, name):
+    check = nq.crosscheck(DESCRIPTIONS[name](*incomes))
+    assert check.agrees, check
+    assert (check.frame["program"].str.split().str.len() == 2).all()
+
+
+CHAINS = {
+    "markov": lambda p, w: nq.dynamics.markov(p, "income", relative=True),
+    "spatial": lambda p, w: nq.dynamics.spatial_markov(
+        p, "relative_income", w, states=4, lag_states=3
+    ),
+    "lisa markov": lambda p, w: nq.dynamics.lisa_markov(p, "income", w),
+    "ranks": lambda p, w: nq.dynamics.rank_mobility(p, "income", w, permutations=9),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_agree(incomes, name):
+    assert nq.crosscheck(CHAINS[name](*incomes)).agrees
+
+
+@pytest.mark.parametrize("effects", ["unit", "two-way"])
+@pytest.mark.parametrize("model", ["ols", "slx", "sar", "sem", "sdm", "sdem"])
+def test_panels_agree(capital, model, effects):
+    """Parameters and likelihood; of standard errors those of the same information."""
+    panel, w = capital
+    covariance = "observed" if model in ("ols", "slx") else "expected"
+    res = nq.fit(FORMULA, panel, w, model=model, effects=effects, covariance=covariance)
+    check = nq.crosscheck(res)
+    assert check.agrees, check
+    assert check.frame.drop(index="std_errors")["digits"].min() >= 4
+    if effects == "unit":
+        assert check.frame.loc["std_errors", "digits"] >= 4
+
+
+def test_dummies_and_cross_sections_agree(capital):
+    panel, w = capital
+    dummies = nq.fit(FORMULA, panel, w, model="sdm", effects="two-way", correction="none")
+    assert nq.crosscheck(dummies).agrees
+    one = nq.fit(FORMULA, panel.select(periods=[1986]), w, model="sdm", effects="none")
+    assert nq.crosscheck(one).agrees
+
+
+@pytest.mark.parametrize("model", ["sar", "sdm"])
+def test_moments_and_effects_agree(capital, model):
+    panel, w = capital
+    res = nq.fit(FORMULA, panel, w, model=model, effects="unit", estimator="gs2sls")
+    assert nq.crosscheck(res).agrees
+    effects = nq.crosscheck(nq.fit(FORMULA, panel, w, model=model).effects(method="delta"))
+    assert effects.agrees
+    assert len(effects.frame) == 9
+
+
+def test_where_spregs_standard_errors_fall_short(capital):
+    """Without period effects W has a diagonal, which spreg sets to zero in the information.
+
+    Ours are those of the information written out with dense matrices.
+    """
+    panel, w = capital
+    res = nq.fit(FORMULA, panel, w, model="sem", effects="period", covariance="expected")
+    check = nq.crosscheck(res).frame.loc["std_errors"]
+    assert check["digits"] < 3
+    assert "diagonal" in check["reason"]
+    basis = scipy.linalg.helmert(panel.n_units)
+    moved = basis @ w.sparse.toarray() @ basis.T
+    h = moved @ np.linalg.inv(np.eye(len(moved)) - res.params["spatial", "lam"] * moved)
+    t = panel.n_periods
+    information = np.array(
+        [
+            [t * np.trace(h @ h + h.T @ h), t * np.trace(h) / res.sigma2],
+            [t * np.trace(h) / res.sigma2, t * len(moved) / (2 * res.sigma2**2)],
+        ]
+    )
+    expected = np.sqrt(np.linalg.inv(information)[0, 0])
+    assert res.std_errors["spatial", "lam"] == pytest.approx(expected, rel=1e-8)
+
+
+# -- planted faults --------------------------------------------------------------------------------
+
+
+def test_a_fault_in_moran_is_seen(incomes, monkeypatch):
+    panel, w = incomes
+    moran = sys.modules["nqp_spatial.esda.moran"]
+    s0, s1, s2 = moran.link_sums(w.sparse)
+    monkeypatch.setattr(moran, "link_sums", lambda matrix: (s0, 1.001 * s1, s2))
+    check = nq.crosscheck(nq.esda.moran(panel, "income", w, permutations=0))
+    assert not check.agrees
+    assert not check.frame.loc["variance_norm", "agrees"]
+    assert check.frame.loc["expected", "agrees"]
+
+
+def test_a_fault_in_the_log_determinant_is_seen(capital, monkeypatch):
+    from nqp_spatial.regression.likelihood.log_determinant import NodeLogDet
+
+    true = NodeLogDet._summed
+    monkeypatch.setattr(NodeLogDet, "_summed", lambda self, *a, **k: 0.98 * true(self, *a, **k))
+    panel, _ = capital
+    w = nq.weights.contiguity(panel)
+    res = nq.fit(FORMULA, panel, w, model="sar", effects="unit")
+    check = nq.crosscheck(res)
+    assert not check.agrees
+    assert not check.frame.loc["spatial rho", "agrees"]
+
+
+def test_a_fault_in_counts_is_seen(incomes):
+    chain = nq.dynamics.markov(incomes[0], "income")
+    chain.counts.iloc[0, 1] += 1
+    assert not nq.crosscheck(chain).frame.loc["counts", "agrees"]
+
+
+# -- what cannot be compared -----------------------------------------------------------------------
+
+
+def test_where_there_is_no_other_program(incomes, capital):
+    clubs = nq.crosscheck(nq.convergence.clubs(incomes[0], "income"))
+    assert not clubs.agrees
+    assert clubs.frame.empty
+    assert "convergence.clubs" in clubs.notes[0]
+    panel, w = capital
+    dynamic = nq.crosscheck(nq.fit(FORMULA, panel, w, time_lag=True))
+    assert dynamic.frame.empty
+    assert "not compared" in dynamic.notes[0]
+
+
+def test_a_stored_result_does_not_know_its_data(incomes):
+    panel, w = incomes
+    moran = nq.esda.moran(panel, "income", w, permutations=0)
+    again = pickle.loads(pickle.dumps(moran))
+    with pytest.raises(OptionError, match="in this session"):
+        nq.crosscheck(again)
+    with pytest.raises(OptionError, match="got DataFrame"):
+        nq.crosscheck(moran.frame)
+
+
+def test_a_missing_program_names_the_extra(incomes, monkeypatch):
+    result = nq.inequality.dagum(incomes[0], "income", group="side")
+    monkeypatch.setitem(sys.modules, "inequality.gini", None)
+    with pytest.raises(MissingDependencyError, match=r"nqp-spatial\[peers\]"):
+        nq.crosscheck(result)
+
+
+def test_digits():
+    assert digits_agreed(np.array([1.001]), np.array([1.0]))[0] == pytest.approx(3)
+    assert digits_agreed(np.array([np.nan]), np.array([np.nan]))[0] > 15
+    assert digits_agreed(np.array([np.nan]), np.array([1.0]))[0] == 0
+    # Rounding of a zero is judged beside its sisters.
+    assert digits_agreed(np.array([1e-17, 1.0]), np.array([0.0, 1.0])).min() > 10
+    row = quantity("x", [1.0, 2.0], [1.0, 2.1], "numpy")
+    assert (row.ours, row.theirs, row.entries, row.agrees) == (2.0, 2.1, 2, False)
