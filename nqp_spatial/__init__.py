@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         diagnostics,
         endogenous_weights,
         fit,
+        gwr,
         panel_threshold,
         robustness,
     )
@@ -66,6 +67,7 @@ _NAMES = {
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
+    "gwr": "nqp_spatial.regression",
     "panel_threshold": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
     "robustness": "nqp_spatial.regression",
@@ -86,6 +88,7 @@ __all__ = [
     "errors",
     "esda",
     "fit",
+    "gwr",
     "inequality",
     "panel_threshold",
     "peers",

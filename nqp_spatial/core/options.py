@@ -350,6 +350,7 @@ _MADE_BY = {
     "GeodetectorResult": "structure.geodetector",
     "GroupComparison": "compare_groups",
     "GetisOrdResult": "esda.getis_ord",
+    "GwrResult": "gwr",
     "HypothesisTest": "",
     "KernelResult": "dynamics.stochastic_kernel",
     "JoinCountsResult": "esda.join_counts",

@@ -31,7 +31,8 @@ from nqp_spatial.regression.interactive_effects import (
     interactive_effects,
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet, log_determinant
-from nqp_spatial.regression.panel_threshold import PanelThresholdResult, panel_threshold
+from nqp_spatial.regression.local_coefficients import GwrResult, gwr
+from nqp_spatial.regression.panel_thresholds import PanelThresholdResult, panel_threshold
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import RegressionSpec
 
@@ -42,6 +43,7 @@ __all__ = [
     "EffectsResult",
     "EndogenousWeights",
     "GroupComparison",
+    "GwrResult",
     "InteractiveEffectsResult",
     "LogDet",
     "ModelGrid",
@@ -59,6 +61,7 @@ __all__ = [
     "diagnostics",
     "endogenous_weights",
     "fit",
+    "gwr",
     "interactive_effects",
     "log_determinant",
     "model_grid",

@@ -52,6 +52,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "endogenous_weights": lambda w: _call(
         "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
     ),
+    "gwr": lambda w: _call("y ~ x1 + x2", w.panel, period=2017, bandwidth=20),
     "panel_threshold": lambda w: _call(
         "y ~ x1 + x2", w.panel, threshold="pop", regime="x1", grid=20, replications=9
     ),
@@ -290,6 +291,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.steady_states": lambda w: _call(w.markov),
     "plots.theil": lambda w: _call(w.theil),
     "plots.theme": lambda w: _call(font="sans-serif", size=9.0, style="notebook"),
+    "plots.coefficient_map": lambda w: _call(w.gwr, w.panel),
     "plots.panel_threshold": lambda w: _call(w.panel_threshold),
     "plots.threshold": lambda w: _call(w.threshold),
     "plots.transition_paths": lambda w: _call(w.clubs),
@@ -351,6 +353,7 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "EffectsMatrix.matrix": (
         lambda w: w.partitioned.effects_matrix("x1"), lambda w: _call("total"),
     ),
+    "GwrResult.wide": (lambda w: w.gwr, lambda w: _call()),
     "MediationResult.wide": (lambda w: w.mediation, lambda w: _call("x2")),
     "NetworkResult.matrix": (lambda w: w.network, lambda w: _call()),
     "NetworkResult.graph": (lambda w: w.network, lambda w: _call()),

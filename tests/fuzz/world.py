@@ -237,6 +237,10 @@ class World:
         )
 
     @cached_property
+    def gwr(self) -> Any:
+        return nq.gwr("y ~ x1 + x2", self.panel, period=2017, bandwidth=20)
+
+    @cached_property
     def panel_threshold(self) -> Any:
         return nq.panel_threshold(
             "y ~ x1 + x2", self.panel, threshold="pop", regime="x1", replications=0

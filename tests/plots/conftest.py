@@ -50,6 +50,7 @@ def figures():
     changing = nq.panel_threshold(
         "lgsp ~ lpc + lpcap", panel, threshold="unemp", regime="lpc", thresholds=2, replications=0
     )
+    local = nq.gwr("lgsp ~ lpc + lpcap", panel, period=1986, bandwidth=40)
     barrier = nq.spillovers.barrier("lgsp ~ lpc", panel, w, group=south, effects="unit")
     dagum = nq.inequality.dagum(panel, "lgsp", group="south", replications=20, seed=0)
     ranks = nq.composite.rank_intervals(index, period=1986, draws=20, seed=0)
@@ -79,6 +80,7 @@ def figures():
         "beta_scatter": (p.beta_scatter, [nq.convergence.beta(panel, "lgsp", logs=False)]),
         "border_loss": (p.border_loss, [barrier]),
         "centre_path": (p.centre_path, [nq.structure.centre_path(panel, "lgsp"), panel]),
+        "coefficient_map": (p.coefficient_map, [local, panel]),
         "choropleth": (p.choropleth, [panel, gap]),
         "choropleth_periods": (p.choropleth_periods, [panel, "lgsp"]),
         "club_map": (p.club_map, [clubs, panel]),

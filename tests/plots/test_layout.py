@@ -20,6 +20,9 @@ LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]
 PANELS = ["choropleth_periods", "effects", "effects_at", "forecast", "lisa_maps", "transitions"]
+PANELS = [
+    "choropleth_periods", "effects", "effects_at", "lisa_maps", "panel_threshold", "transitions",
+]  # fmt: skip
 LABELS = [
     "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
     "按地级市计算的新质生产力综合指数（以二〇一二年为基期，经熵值法加权，单位为一）",

@@ -22,7 +22,7 @@ from nqp_spatial.plots.charts.moran_scatter import moran_scatter
 from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
 from nqp_spatial.plots.charts.networks import block_densities, network_degrees, qap
 from nqp_spatial.plots.charts.over_periods import over_periods
-from nqp_spatial.plots.charts.panel_threshold import panel_threshold
+from nqp_spatial.plots.charts.panel_thresholds import panel_threshold
 from nqp_spatial.plots.charts.probabilities import probabilities
 from nqp_spatial.plots.charts.specification_curve import specification_curve
 from nqp_spatial.plots.charts.spillovers import border_loss, reach, threshold

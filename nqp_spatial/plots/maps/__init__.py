@@ -4,6 +4,7 @@ from nqp_spatial.plots.maps.centre_path import centre_path
 from nqp_spatial.plots.maps.choropleth import choropleth
 from nqp_spatial.plots.maps.choropleth_periods import choropleth_periods
 from nqp_spatial.plots.maps.club_map import club_map
+from nqp_spatial.plots.maps.coefficient_map import coefficient_map
 from nqp_spatial.plots.maps.effects_arrows import effects_arrows
 from nqp_spatial.plots.maps.forecast_map import forecast_map
 from nqp_spatial.plots.maps.lisa_maps import lisa_map, lisa_maps, significance_map
@@ -17,6 +18,7 @@ __all__ = [
     "choropleth",
     "choropleth_periods",
     "club_map",
+    "coefficient_map",
     "effects_arrows",
     "exposure_map",
     "forecast_map",
