@@ -22,6 +22,9 @@ LABELLED = [
 PANELS = ["choropleth_periods", "effects", "effects_at", "forecast", "lisa_maps", "transitions"]
 PANELS = [
     "choropleth_periods", "effects", "effects_at", "lisa_maps", "panel_threshold", "transitions",
+PANELS = [
+    "choropleth_periods", "effects", "effects_at", "group_estimates", "lisa_maps",
+    "specification_curve", "transitions",
 ]  # fmt: skip
 LABELS = [
     "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
@@ -36,7 +39,10 @@ LONG = [
 ]  # fmt: skip
 # Names that the caller gave.
 MODELS = {"SDEM", "SDM", "SLX"}
-GIVEN = {"border_loss": {"zone"}, "probabilities": MODELS, "log_t": {"log"}}
+GIVEN = {
+    "border_loss": {"zone"}, "probabilities": MODELS, "log_t": {"log"},
+    "specification_curve": {"SAR"},
+}  # fmt: skip
 GIVEN |= {name: {"south"} for name in ["geodetector", "interactions", "strata_means", "theil"]}
 TICK = 0.02  # inches: half a stroke, or a letter that leans out of its box
 

@@ -247,6 +247,16 @@ def test_notes_say_what_a_change_does_to_the_sample(hand):
     assert result.changes.loc["two", "kinds"] == "winsorised, without"
 
 
+def test_units_that_lose_their_last_neighbour_are_named(world):
+    panel, w, _ = world
+    # The neighbours of the corner u00.
+    result = nq.robustness(
+        FORMULA, panel, w, changes={"corner": {"without": ["u01", "u06"]}}, effects="unit",
+        quantity="coefficients",
+    )  # fmt: skip
+    assert "units left without neighbours (1): u00" in result.notes[0]
+
+
 def test_few_winsorised_values_are_named(world):
     panel, w, _ = world
     frame = panel.frame.copy()

@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError, UnknownColumnError, sample
-from nqp_spatial.plots._canvas import capital, figure_room, panels, wrapped
+from nqp_spatial.plots._canvas import capital, figure_of, figure_room, panels, wrapped
 from nqp_spatial.plots._theme import BLUE, LIGHT, MUTED, ORANGE, PAGE, Layer, layer
 from nqp_spatial.regression import GroupComparison
 
@@ -93,7 +93,7 @@ def group_estimates(
                 heading = _heading(result, name, term)
                 ax.set_title(wrapped(heading, 0.8 * space / len(names)), fontsize="medium")
         _legend(axes[0, 0], {*result.frame["form"]} if rows[0] in ("x", "wx") else {"separate"})
-    return axes[0, 0].figure.figure
+    return figure_of(axes[0, 0])
 
 
 def _chosen(

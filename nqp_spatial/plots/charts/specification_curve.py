@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from nqp_spatial.core.options import Width, checked
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.core.text import label as word
 from nqp_spatial.errors import OptionError
-from nqp_spatial.plots._canvas import capital, figure_room, panels, percent, wrapped
+from nqp_spatial.plots._canvas import capital, figure_of, figure_room, panels, percent, wrapped
 from nqp_spatial.plots._theme import BLUE, GRID, INK, LIGHT, MUTED, ORANGE, PAGE, Layer, layer
 from nqp_spatial.plots.charts._tables import entry_words
 from nqp_spatial.regression import RobustnessResult
@@ -89,7 +89,7 @@ def specification_curve(
     names = _ordered(result, names)
     lead = result.quantity(variable, term).iloc[0]
     heights = [1.9, 0.16 * len(names) + 0.3]
-    with panels(fig, (width, sum(heights) + 0.45), (2, 1), lang=lang, title=title) as (figure, ax):
+    with panels(fig, (width, sum(heights) + 0.45), (2, 1), lang=lang, title=title) as (_, ax):
         upper, lower = ax[0, 0], ax[1, 0]
         upper.get_gridspec().set_height_ratios(heights)
         upper.sharex(lower)
@@ -100,7 +100,7 @@ def specification_curve(
         _legend(upper, result.level)
         _draw_choices(lower, result, curve, names, space)
         lower.set_xlabel(translate(t("Specifications, sorted by estimate")))
-    return figure
+    return figure_of(upper)
 
 
 def _ordered(result: RobustnessResult, names: list[str]) -> list[str]:
@@ -146,7 +146,7 @@ def _draw_estimates(
 def _legend(axes: Axes, level: float) -> None:
     from matplotlib.lines import Line2D
 
-    look = {"ls": "", "mew": 0, "ms": 4.5}
+    look: dict[str, Any] = {"ls": "", "mew": 0, "ms": 4.5}
     share = percent(1 - level)
     entries = [
         Line2D([], [], marker="D", color=ORANGE, **look),

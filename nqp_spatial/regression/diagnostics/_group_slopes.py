@@ -20,6 +20,7 @@ from nqp_spatial.core.inference import (
 )
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import t
+from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._design import INTERCEPT, build_design
 from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.regression.fit import fit
@@ -105,6 +106,8 @@ def slope_columns(
     has_constant = INTERCEPT in design.names
     keys = [("x", name) for name in design.names] + [("wx", name) for name in design.lagged]
     chosen = [place for place, key in enumerate(keys) if key != ("x", INTERCEPT)]
+    if not chosen:
+        raise OptionError("there are no slopes to compare: the formula has no regressors")
     return SlopeColumns(
         outcome=formula.partition("~")[0].strip(),
         keys=[keys[place] for place in chosen],
@@ -143,7 +146,8 @@ def fit_slopes(
         Whether all groups have the same slopes.
     """
     members = np.asarray(codes[:, None] == np.arange(len(names)), dtype=float)
-    titles, made = [], {}
+    titles: list[str] = []
+    made: dict[str, Any] = {}
     for place, key in enumerate(columns.keys):
         values = columns.values[:, :, place]
         for code, name in enumerate([""] if common else names):

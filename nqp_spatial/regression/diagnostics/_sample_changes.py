@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,11 +99,10 @@ def _winsorised_columns(
             specification.panel.require_numeric(columns)
         value = value.get("share")
     ends = _SHARE if value is None else value
-    low, high = ends if isinstance(ends, list | tuple) and len(ends) == 2 else (ends, None)
-    numbers = [low] if high is None else [low, high]
-    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in numbers):
+    pair: Sequence[Any] = ends if isinstance(ends, list | tuple) and len(ends) == 2 else (ends,)
+    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in pair):
         raise OptionError(f"winsorised must be a share or two quantiles, got {ends!r}")
-    quantiles = (float(low), 1 - float(low) if high is None else float(high))
+    quantiles = (float(pair[0]), float(pair[1]) if len(pair) == 2 else 1 - float(pair[0]))
     if not 0 <= quantiles[0] < quantiles[1] <= 1 or quantiles == (0.0, 1.0):
         raise OptionError(
             "winsorised must be a share below 0.5, or two quantiles between 0 and 1 such as "

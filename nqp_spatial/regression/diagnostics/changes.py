@@ -124,8 +124,8 @@ def register_change(
     >>> panel = nq.datasets.us_public_capital()
     >>> w = nq.weights.contiguity(panel)
     >>> result = nq.robustness("lgsp ~ lpc", panel, w, changes={"before": 1980})
-    >>> result.changes.loc["before", "periods"]
-    10
+    >>> result.changes["periods"].tolist()
+    [17, 10]
     """
     if name in _BUILT_IN or name in _options():
         raise OptionError(f"{name!r} is a change of the package; choose another name")
@@ -255,7 +255,7 @@ def combinations(rows: list[RowOfChanges]) -> Iterator[RowOfChanges]:
     RowOfChanges
         First each change alone, then pairs, and so on.
     """
-    level = [((k,), row) for k, row in enumerate(rows)]
+    level: list[tuple[tuple[int, ...], RowOfChanges]] = [((k,), row) for k, row in enumerate(rows)]
     while level:
         for _, row in level:
             yield row

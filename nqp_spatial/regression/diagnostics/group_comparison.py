@@ -90,7 +90,7 @@ class GroupComparison(Displayed):
     >>> w = nq.weights.knn(cities, k=6)
     >>> result = nq.compare_groups("nqp ~ relations", cities, w, group="core", model="sar")
     >>> list(result.models)
-    ['0', '1']
+    ['centre', 'periphery']
     """
 
     _figure = "group_estimates"
@@ -112,7 +112,7 @@ class GroupComparison(Displayed):
         spec = RegressionSpec("", "", (), (), self.spec["model"], self.spec["effects"])
         title = t("{model}, by {group}", model=spec.describe(), group=self.spec["group"])
         rows = self.frame[self.frame["quantity"] == "coefficient"]
-        wide = {}
+        wide: dict[tuple[str, str, str], dict[str, float]] = {}
         for (variable, term), part in rows.groupby(["variable", "term"], sort=False):
             for form, group, estimate in zip(
                 part["form"], part["group"], part["estimate"], strict=True
@@ -197,10 +197,12 @@ def compare_groups(
     Notes
     -----
     The Wald and the likelihood ratio test (the spatial form of Chow 1960) are of the pooled model.
-    The permutation test compares Wald statistics and t ratios rather than raw differences: with
-    raw differences its size is wrong where groups differ in the variances of regressors or errors
-    (Chung and Romano 2013, Annals of Statistics 41, 484-507). It takes units as exchangeable:
-    groups of neighbours are not, if what is left in the errors is spatially correlated.
+    The permutation test keeps all periods of a unit together, so that errors may be correlated
+    over time. It compares Wald statistics and t ratios rather than raw differences, whose test has
+    the wrong size where groups differ in the variance of regressors (Chung and Romano 2013, Annals
+    of Statistics 41, 484-507); where they differ in the variance of errors, use
+    ``covariance="cluster"``, so that the statistics allow for it. It takes units as exchangeable:
+    groups of neighbours are not, if the errors are still spatially correlated.
 
     Examples
     --------
@@ -211,6 +213,62 @@ def compare_groups(
     >>> list(result.tests)
     ['Wald', 'Wald, relations', 'LR', 'separate']
     """
+    groups = _checked_groups(panel, group, options)
+    w = None if weights is None else as_weights(weights)
+    aligned = None if w is None else w.reordered(panel.units)
+    basis = {"effects": effects, "seed": seed, **options}
+    of_slopes = {name: value for name, value in basis.items() if name != "durbin"}
+    columns = slope_columns(formula, panel, aligned, model, effects, options)
+    pooled, common = (
+        fit_slopes(columns, panel, aligned, groups.codes, groups.names, of_slopes, common=same)
+        for same in (False, True)
+    )
+    models, failures = separate_models(
+        formula, panel, w, groups, restandardize, {**basis, "model": model}
+    )
+    _warn_of_absent(groups.names, models)
+    parts, reasons = _effects(models, draws, level, seed)
+    tests = {
+        **wald_tests(pooled, columns, groups.names),
+        "LR": lr_test(pooled, common, columns, groups.names),
+        "separate": separate_test(models, groups.names),
+    }
+    differences, lost = differences_frame(pooled, columns, groups.names), 0
+    if permutations:
+        permuted, p_values, lost = permuted_tests(
+            pooled, columns, panel, aligned, groups, of_slopes,
+            permutations=permutations, seed=seed, n_jobs=n_jobs, progress=progress,
+        )  # fmt: skip
+        tests |= permuted
+        differences["p_permutation"] = p_values
+    sizes = group_sizes(groups, aligned, panel.n_periods)
+    notes = [*_notes(w, sizes, columns, restandardize=restandardize), *failures, *reasons]
+    return GroupComparison(
+        frame=_frame(models, parts, pooled, columns, groups.names, level),
+        differences=differences,
+        groups=sizes,
+        models=models,
+        effects=parts,
+        pooled=pooled,
+        common=common,
+        labels=dict(panel.labels),
+        spec=Spec(
+            formula=formula, weights=w, group=groups.title, model=model, effects=effects,
+            restandardize=restandardize, permutations=permutations, draws=draws, level=level,
+            seed=seed, **options,
+        ),
+        notes=(*notes, *_notes_on_permutations(permutations, lost)),
+        tests=TestSet(tests),
+        level=level,
+    )  # fmt: skip
+
+
+def _checked_groups(
+    panel: SpatialPanel,
+    group: str | pd.Series | Mapping[Hashable, Hashable],
+    options: Mapping[str, object],
+) -> Groups:
+    """Return the groups, after a look at options that the pooled model cannot have."""
     if options.get("endogenous") or options.get("instruments") is not None:
         raise OptionError(
             "compare_groups does not take endogenous= and instruments=; fit groups by hand with "
@@ -219,68 +277,16 @@ def compare_groups(
     groups = Groups.by_unit(panel, group)
     if ALL in groups.names:
         raise OptionError(f"a group cannot be called {ALL!r}, which stands for all of them")
-    w = None if weights is None else as_weights(weights)
-    aligned = None if w is None else w.reordered(panel.units)
-    basis = {"effects": effects, "seed": seed, **options}
-    pooled_options = {name: value for name, value in basis.items() if name != "durbin"}
-    columns = slope_columns(formula, panel, aligned, model, effects, options)
-    if not columns.keys:
-        raise OptionError("there are no slopes to compare: the formula has no regressors")
-    pair = [
-        fit_slopes(
-            columns, panel, aligned, groups.codes, groups.names, pooled_options, common=common
-        )
-        for common in (False, True)
-    ]
-    models, failures = separate_models(
-        formula, panel, w, groups, restandardize, {**basis, "model": model}
-    )
-    if absent := [name for name in groups.names if name not in models]:
+    return groups
+
+
+def _warn_of_absent(names: list[str], models: Mapping[str, RegressionResult]) -> None:
+    if absent := [name for name in names if name not in models]:
         warnings.warn(
             f"groups without a model of their own: {sample(absent)}; the notes say why",
             NqpWarning,
-            3,
+            4,
         )
-    parts, reasons = _effects(models, draws, level, seed)
-    tests = {
-        **wald_tests(pair[0], columns, groups.names),
-        "LR": lr_test(pair[0], pair[1], columns, groups.names),
-        "separate": separate_test(models, groups.names),
-    }
-    differences = differences_frame(pair[0], columns, groups.names)
-    lost = 0
-    if permutations:
-        permuted, p_values, lost = permuted_tests(
-            pair[0], columns, panel, aligned, groups, pooled_options,
-            permutations=permutations, seed=seed, n_jobs=n_jobs, progress=progress,
-        )  # fmt: skip
-        tests |= permuted
-        differences["p_permutation"] = p_values
-    sizes = group_sizes(groups, aligned, panel.n_periods)
-    return GroupComparison(
-        frame=_frame(models, parts, pair[0], columns, groups.names, level),
-        differences=differences,
-        groups=sizes,
-        models=models,
-        effects=parts,
-        pooled=pair[0],
-        common=pair[1],
-        labels=dict(panel.labels),
-        spec=Spec(
-            formula=formula, weights=w, group=groups.title, model=model, effects=effects,
-            restandardize=restandardize, permutations=permutations, draws=draws, level=level,
-            seed=seed, **options,
-        ),
-        notes=(
-            *columns.notes,
-            *_notes(w, sizes, columns, restandardize=restandardize),
-            *failures,
-            *reasons,
-            *_notes_on_permutations(permutations, lost),
-        ),
-        tests=TestSet(tests),
-        level=level,
-    )  # fmt: skip
 
 
 # -- effects, tables and notes --------------------------------------------------------------------
@@ -328,12 +334,16 @@ def _frame(
 
 def _notes(
     w: SpatialWeights | None, sizes: pd.DataFrame, columns: SlopeColumns, *, restandardize: bool
-) -> list[Message]:
-    notes = []
+) -> list[str]:
+    notes: list[str] = list(columns.notes)
     if columns.has_intercepts:
         notes.append(t("groups have intercepts of their own in the pooled models"))
     if w is None or "within" not in sizes:
         return notes
+    if alone := int(sizes["islands"].sum()):
+        notes.append(
+            t("{count} units have no neighbour in their group: their lags are zero", count=alone)
+        )
     shares = [100 * share for share in (sizes["within"].min(), sizes["within"].max())]
     values = {"low": shares[0], "high": shares[1]}
     if restandardize:

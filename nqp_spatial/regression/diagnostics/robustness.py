@@ -132,7 +132,7 @@ class RobustnessResult(Displayed):
         >>> w = nq.weights.contiguity(panel)
         >>> changes = {"winsorised": 0.01, "SAR": {"model": "sar"}}
         >>> nq.robustness("lgsp ~ lpc", panel, w, changes=changes).curve().index.tolist()
-        ['SAR', 'baseline', 'winsorised']
+        ['winsorised', 'baseline', 'SAR']
         """
         rows = self.quantity(variable, term).dropna(subset="estimate")
         numbers = ["estimate", "std_error", "p_value", "conf_low", "conf_high"]

@@ -11,7 +11,7 @@ import pandas as pd
 from nqp_spatial.core.display import Block, Displayed, notes_of
 from nqp_spatial.core.options import PassedTo, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.text import t
+from nqp_spatial.core.text import listed, t
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
@@ -129,9 +129,12 @@ class Specification(Displayed):
         if self.weights is None:
             return changed
         if isinstance(self.weights, SpatialWeights):
-            return changed.replaced(weights=self.weights.subset(panel.units), note=again)
+            subset = self.weights.subset(panel.units)
+            changed = changed.replaced(weights=subset, note=again)
+            return changed.replaced(note=_islands_note([self.weights], [subset]))
         subsets = {term: w.subset(panel.units) for term, w in self.weights.items()}
-        return changed.replaced(weights=subsets, note=again)
+        changed = changed.replaced(weights=subsets, note=again)
+        return changed.replaced(note=_islands_note(self.weights.values(), subsets.values()))
 
     def fit(self) -> RegressionResult:
         """Return the estimated model; the same as `fit` with these arguments.
@@ -157,6 +160,21 @@ class Specification(Displayed):
             units=self.panel.n_units, periods=self.panel.n_periods,
         )  # fmt: skip
         return [t("Specification, {size}", size=size), self.frame, *notes_of(self.notes)]
+
+
+def _islands_note(before: Iterable[SpatialWeights], after: Iterable[SpatialWeights]) -> str:
+    """Return which units lost their last neighbour, if any."""
+    islands = {
+        unit
+        for old, new in zip(before, after, strict=True)
+        for unit in new.islands.difference(old.islands, sort=False)
+    }
+    if not islands:
+        return ""
+    return t(
+        "units left without neighbours ({count}): {units}",
+        count=len(islands), units=listed(sorted(islands, key=str)),
+    )  # fmt: skip
 
 
 def matched(weights: WeightsLike | Mapping[str, WeightsLike] | None) -> Weights:
