@@ -19,7 +19,7 @@ from nqp_spatial.dynamics._states import classify
 
 __all__ = ["Donors", "Futures", "donors_of", "future_counts", "future_probabilities", "futures"]
 
-_CELLS = 1_000_000  # units x draws at once
+_CELLS = 200_000  # units x draws at once: what stays in the cache
 _MOST = 128
 
 
@@ -109,9 +109,18 @@ def _summary(model: ChainModel, p: np.ndarray, counts: np.ndarray, level: float)
         by_group = np.broadcast_to(start / sizes[:, None], by_group.shape)
     shares = (by_group * sizes[:, None]).sum(axis=1) / sizes.sum()
     tails = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(counts.sum(axis=2) / sizes.sum(), tails, axis=0)
-    group_low, group_high = np.quantile(counts / sizes[:, None], tails, axis=0)
+    low, high = _limits(counts.sum(axis=2) / sizes.sum(), tails)
+    group_low, group_high = _limits(counts / sizes[:, None], tails)
     return Futures(p, shares, low, high, by_group, group_low, group_high)
+
+
+def _limits(shares: np.ndarray, tails: list[float]) -> np.ndarray:
+    """Return quantiles over draws, so that one more draw lies between them with the probability.
+
+    Of R draws the order statistic (R + 1) q, which the draw that came exceeds with probability 1 -
+    q exactly; others would be too narrow by about 1 / R.
+    """
+    return np.asarray(np.quantile(shares, tails, axis=0, method="weibull"))
 
 
 # -- donors ----------------------------------------------------------------------------------------

@@ -107,25 +107,42 @@ def test_steps_of_several_periods(incomes):
     np.testing.assert_allclose(states_of(result)[2::3], by_two.ahead(3).to_numpy()[codes])
 
 
-def test_intervals_know_that_probabilities_are_estimated(incomes, chain):
+def test_intervals_know_that_probabilities_are_estimated():
     """Quantiles of futures by hand: samples of units one by one, moves of units one by one."""
-    panel = incomes[0]
-    codes = np.searchsorted(chain.cuts, panel.wide("relative_income").to_numpy(), side="left")
+    cell = planted.Cell("plain", 300)
+    values = planted.planted(cell, cell.rng(5))[:, :3]  # few periods: P is not known well
+    panel = frame_of(values)
+    chain = nq.dynamics.markov(panel, "y", states=3, discretize=planted.CUTS)
+    codes = np.searchsorted(planted.CUTS, values, side="left")
     rng, ends = np.random.default_rng(1), []
-    for _ in range(600):
-        sample = codes[rng.integers(0, 48, 48)]
-        moves = np.zeros((4, 4))
+    for _ in range(1500):
+        sample = codes[rng.integers(0, 300, 300)]
+        moves = np.zeros((3, 3))
         np.add.at(moves, (sample[:, :-1].ravel(), sample[:, 1:].ravel()), 1)
         edges = np.cumsum(moves / moves.sum(axis=1, keepdims=True), axis=1)
         state = codes[:, -1]
         for _ in range(8):
-            state = (rng.random(48)[:, None] > edges[state][:, :3]).sum(axis=1)
-        ends.append(np.bincount(state, minlength=4) / 48)
-    low, high = np.quantile(ends, [0.05, 0.95], axis=0)
-    result = forecast(chain, panel, horizon=8, replications=2000, holdout=0, level=0.9)
-    last = result.frame[result.frame["period"] == 2017]
-    assert np.abs(last["low"] - low).max() < 1.6 / 48
-    assert np.abs(last["high"] - high).max() < 1.6 / 48
+            state = (rng.random(300)[:, None] > edges[state][:, :2]).sum(axis=1)
+        ends.append(np.bincount(state, minlength=3) / 300)
+    low, high = np.quantile(ends, [0.1, 0.9], axis=0)
+    result = forecast(chain, panel, horizon=8, replications=2000, holdout=0, level=0.8)
+    last = result.frame[result.frame["period"] == 10]
+    np.testing.assert_allclose(last["low"], low, atol=0.011)
+    np.testing.assert_allclose(last["high"], high, atol=0.011)
+    # Chance alone would be too narrow.
+    p = chain.ahead(8).to_numpy()[codes[:, -1]]
+    chance = 2 * stats.norm.ppf(0.9) * np.sqrt((p * (1 - p)).sum(axis=0)) / 300
+    assert (last["high"] - last["low"] > 1.25 * chance).all()
+
+
+def test_limits_are_exact_for_one_more_draw():
+    """Of 39 draws and one more, the last is the smallest or largest in one of twenty cases."""
+    draws = np.random.default_rng(0).permutation(np.arange(1.0, 40))[:, None]
+    assert paths._limits(draws, [0.025, 0.975]).ravel().tolist() == [1, 39]
+    rng = np.random.default_rng(1)
+    low, high = paths._limits(rng.normal(size=(39, 20_000)), [0.025, 0.975])
+    later = rng.normal(size=20_000)
+    assert abs(((low <= later) & (later <= high)).mean() - 0.95) < 0.006
 
 
 # -- with neighbours -------------------------------------------------------------------------------
@@ -267,6 +284,28 @@ def test_planted_futures_are_inside_their_intervals(chain):
     # Shares of one panel are correlated: the standard error is that of the means by panel.
     error = np.std(inside) / np.sqrt(size)
     assert abs(np.mean(inside) - 0.95) < 3 * error + 0.01
+
+
+@pytest.mark.slow
+def test_what_came_was_inside(incomes):
+    """Ten years of US states from eleven origins, as the guide says: the intervals were right."""
+    panel, w = incomes
+    inside = {"plain": [], "spatial": []}
+    options = {"states": 4}
+    for last in range(1959, 2010, 5):
+        past = panel.select(periods=list(range(1929, last + 1)))
+        chains = {
+            "plain": nq.dynamics.markov(past, "relative_income", **options),
+            "spatial": nq.dynamics.spatial_markov(
+                past, "relative_income", w, lag_states=3, **options
+            ),
+        }
+        for name, chain in chains.items():
+            table = forecast(chain, past, horizon=1, holdout=10, replications=499).held_out
+            actual = table["actual"]
+            inside[name].append(((table["low"] <= actual) & (actual <= table["high"])).mean())
+    assert round(np.mean(inside["plain"]), 2) == 0.94
+    assert round(np.mean(inside["spatial"]), 2) == 0.96
 
 
 # -- groups ----------------------------------------------------------------------------------------

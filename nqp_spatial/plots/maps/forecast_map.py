@@ -77,8 +77,9 @@ def forecast_map(
     >>> panel = nq.datasets.us_income()
     >>> chain = nq.dynamics.markov(panel, "relative_income", states=4)
     >>> result = nq.dynamics.forecast(chain, panel, horizon=5, replications=99)
-    >>> nq.plots.forecast_map(result, panel, "up").get_legend().get_title().get_text()
-    'Probability of a higher state in 2014: Income over the mean of the states'
+    >>> ax = nq.plots.forecast_map(result, panel, "up", legend="Probability to move up")
+    >>> ax.get_legend().get_texts()[0].get_text()
+    '0.00–0.05 (8)'
     """
     periods = pd.Index(result.units["period"].unique())
     chosen = periods[-1] if period is None else period_like(period, periods)
