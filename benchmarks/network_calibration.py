@@ -16,7 +16,14 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-import nqp_spatial as nq
+from nqp_spatial.structure._dyadic_regression import (
+    dyadic_fit,
+    outcome_draws,
+    regressor_draws,
+    standardised,
+)
+from nqp_spatial.structure._dyads import dyads_of, terms_of
+from nqp_spatial.structure._qap_permutations import Permuted, tails
 
 PERMUTATIONS = 499
 BETA_B = 0.5
@@ -66,17 +73,19 @@ def _field(rng: np.random.Generator, n: int, variance: float) -> np.ndarray:
 
 def p_values(cell: Cell, replication: int, permutations: int = PERMUTATIONS) -> dict[str, float]:
     """Return the p-value of each test that a has no effect."""
-    values = simulate(cell, replication)
-    options = {"permutations": permutations, "seed": replication}
-    partialled = nq.structure.mrqap(FORMULA, values, **options)
-    permuted = nq.structure.mrqap(FORMULA, values, method="outcome", **options)
-    simple = nq.structure.qap_correlation(values["alone"], values["a"], **options)
-    df = partialled.n_pairs - 3
-    statistic = partialled.frame.loc["a", "statistic"]
+    # The steps of `mrqap` and `qap_correlation`, without their tables, which take longer.
+    dyads = dyads_of(simulate(cell, replication))
+    permuted = Permuted(permutations, replication)
+    fit = dyadic_fit(dyads, terms_of(FORMULA, list(dyads.values)))
+    partial = fit.partial[1:]
+    first, second = (standardised(dyads.values[name], name) for name in ("alone", "a"))
+    r = np.array([np.sum(first * second)])
     p = (
-        partialled.pvalues["a"], permuted.pvalues["a"], 2 * stats.t.sf(abs(statistic), df),
-        simple.frame["p_value"].iloc[0],
-    )  # fmt: skip
+        tails(partial, regressor_draws(fit, permuted)).two_sided[0],
+        tails(partial, outcome_draws(fit, permuted)[0]).two_sided[0],
+        2 * stats.t.sf(abs(fit.statistics(partial)[0]), fit.df_resid),
+        tails(r, permuted.products([(first, second[None])])[0]).two_sided[0],
+    )
     return dict(zip(TESTS, map(float, p), strict=True))
 
 

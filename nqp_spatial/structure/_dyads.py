@@ -13,7 +13,7 @@ import pandas as pd
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.panel_columns import is_extreme
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, sample
-from nqp_spatial.structure.network import NetworkResult
+from nqp_spatial.structure._network_result import NetworkResult
 from nqp_spatial.weights.spatial_weights import as_weights
 
 __all__ = ["Dyads", "Terms", "dyads_of", "terms_of"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from nqp_spatial.core.resampling import batches
+from nqp_spatial.structure._numba import paths_from_sources
 
 __all__ = ["Paths", "krackhardt", "shortest_paths"]
 
@@ -58,7 +58,7 @@ def shortest_paths(links: sparse.csr_array, n_jobs: int = 1) -> Paths:
     far_in, far_out, count_in, count_out = (np.zeros(n) for _ in range(4))
     parts = list(batches(n, _SOURCES))
     tasks = (
-        delayed(_from_sources)(indptr, indices, np.arange(part.start, part.stop), reach[part])
+        delayed(paths_from_sources)(indptr, indices, np.arange(part.start, part.stop), reach[part])
         for part in parts
     )
     between = np.zeros(n)
@@ -79,48 +79,7 @@ def shortest_paths(links: sparse.csr_array, n_jobs: int = 1) -> Paths:
 
 def _closeness(distance: np.ndarray, count: np.ndarray, n: int) -> np.ndarray:
     near = np.divide(count, distance, out=np.zeros(n), where=distance > 0)
-    return near * count / max(n - 1, 1)
-
-
-@njit(cache=True, nogil=True)
-def _from_sources(
-    indptr: np.ndarray, indices: np.ndarray, sources: np.ndarray, reach: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return betweenness, sums of distances to each unit, and from each source; fill `reach`."""
-    n = len(indptr) - 1
-    between, far_in, far_out = np.zeros(n), np.zeros(n), np.zeros(len(sources))
-    queue = np.empty(n, dtype=np.int64)
-    for place in range(len(sources)):
-        source = sources[place]
-        distance = np.full(n, -1, dtype=np.int64)
-        paths, dependence = np.zeros(n), np.zeros(n)
-        distance[source], paths[source] = 0, 1.0
-        queue[0] = source
-        head, tail = 0, 1
-        while head < tail:
-            unit = queue[head]
-            head += 1
-            for k in range(indptr[unit], indptr[unit + 1]):
-                other = indices[k]
-                if distance[other] < 0:
-                    distance[other] = distance[unit] + 1
-                    queue[tail] = other
-                    tail += 1
-                if distance[other] == distance[unit] + 1:
-                    paths[other] += paths[unit]
-        # Backwards, each unit collects from those one step farther.
-        for position in range(tail - 1, -1, -1):
-            unit = queue[position]
-            for k in range(indptr[unit], indptr[unit + 1]):
-                other = indices[k]
-                if distance[other] == distance[unit] + 1:
-                    dependence[unit] += paths[unit] / paths[other] * (1.0 + dependence[other])
-            reach[place, unit] = True
-            far_in[unit] += distance[unit]
-            far_out[place] += distance[unit]
-            if unit != source:
-                between[unit] += dependence[unit]
-    return between, far_in, far_out
+    return np.asarray(near * count / max(n - 1, 1))
 
 
 def krackhardt(links: sparse.csr_array, reach: np.ndarray) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Strengths of the modified gravity model, and which of them are links."""
+"""Strengths of links, by the modified gravity model or observed, and which of them are kept."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from scipy import sparse
 
 from nqp_spatial.core.ids import check_same_ids
 from nqp_spatial.core.panel import SpatialPanel
+from nqp_spatial.core.panel_columns import is_extreme
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, sample
 from nqp_spatial.weights._coordinates import coordinates_of
 from nqp_spatial.weights.distance import require_apart
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
-__all__ = ["Threshold", "distances", "mass_of", "positive", "retained", "strengths"]
+__all__ = ["Threshold", "distances", "mass_of", "observed", "positive", "retained", "strengths"]
 
 Threshold = Literal["row-mean", "mean", "none"]
 
@@ -57,7 +59,7 @@ def distances(panel: SpatialPanel, table: pd.DataFrame | None) -> np.ndarray:
         require_apart(panel.units, pairs, km)
         square[pairs[:, 0], pairs[:, 1]] = square[pairs[:, 1], pairs[:, 0]] = km
         return square
-    values = _ordered(table, panel.units)
+    values = _ordered(table, panel.units, "distance=")
     is_pair = ~np.eye(n, dtype=bool)
     missing = np.isnan(values) & is_pair
     if missing.any():
@@ -73,20 +75,47 @@ def distances(panel: SpatialPanel, table: pd.DataFrame | None) -> np.ndarray:
     return np.where(is_pair, values, np.inf)
 
 
-def _ordered(table: pd.DataFrame, units: pd.Index) -> np.ndarray:
+def _ordered(table: pd.DataFrame, units: pd.Index, name: str) -> np.ndarray:
     """Return the cells of a square table in the order of the units."""
     for ids, side in ((table.index, "rows"), (table.columns, "columns")):
         if ids.has_duplicates:
-            raise OptionError(f"distance= has {side} twice: {sample(ids[ids.duplicated()])}")
+            raise OptionError(f"{name} has {side} twice: {sample(ids[ids.duplicated()])}")
         check_same_ids(
-            ids, units, our_name=f"the {side} of distance=", their_name="panel",
+            ids, units, our_name=f"the {side} of {name}", their_name="panel",
             advice="name both sides by the ids of the panel's units",
         )  # fmt: skip
     ordered = table.loc[units, units]
     try:
         return np.asarray(ordered.to_numpy(dtype=float, na_value=np.nan))
     except (TypeError, ValueError) as error:
-        raise DomainError(f"distance= must hold numbers: {error}") from None
+        raise DomainError(f"{name} must hold numbers: {error}") from None
+
+
+def observed(links: pd.DataFrame | WeightsLike, units: pd.Index) -> np.ndarray:
+    """Return strengths that the caller passes, from sender (row) to receiver.
+
+    Raises
+    ------
+    UnmatchedIdsError, MissingValuesError, DomainError
+        If links are of other units, missing, infinite or negative.
+    """
+    if isinstance(links, pd.DataFrame):
+        values = _ordered(links, units, "links=").copy()
+    else:
+        values = as_weights(links).reordered(units).sparse.T.toarray()
+    np.fill_diagonal(values, 0.0)
+    missing = np.isnan(values)
+    if missing.any():
+        raise MissingValuesError(
+            f"links= has no value for {sample(_pairs(missing, units))}: 0 is no link"
+        )
+    wrong = (values < 0) | is_extreme(values) | np.isinf(values)
+    if wrong.any():
+        raise DomainError(
+            f"links= must be finite and not negative, nor beyond 1e40; it is for "
+            f"{sample(_pairs(wrong, units))}"
+        )
+    return values
 
 
 def _pairs(mask: np.ndarray, units: pd.Index) -> list[tuple[object, object]]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from nqp_spatial.core.resampling import batches, permutation_p, spawned_seeds
+from nqp_spatial.structure._numba import permuted_products
 
-__all__ = ["Permuted", "Tails", "permuted_products", "tails"]
+__all__ = ["Permuted", "Tails", "tails"]
 
 # Permutations of one task: fixed, so that results do not depend on workers.
 _BATCH = 50
@@ -59,27 +59,6 @@ class Permuted:
         if not parts:
             return [np.empty((0, len(fixed))) for _, fixed in tasks]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def permuted_products(moved: np.ndarray, fixed: np.ndarray, orders: np.ndarray) -> np.ndarray:
-    """Return ``sum_ij moved[p_i, p_j] fixed[m, i, j]``, shape (permutations, m)."""
-    count, n, m = len(orders), len(moved), len(fixed)
-    products = np.zeros((count, m))
-    row = np.empty(n)
-    for draw in range(count):
-        order = orders[draw]
-        for i in range(n):
-            source = moved[order[i]]
-            for j in range(n):
-                row[j] = source[order[j]]
-            for k in range(m):
-                target = fixed[k, i]
-                total = 0.0
-                for j in range(n):
-                    total += row[j] * target[j]
-                products[draw, k] += total
-    return products
 
 
 @dataclass(frozen=True, eq=False)

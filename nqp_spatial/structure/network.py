@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import TestSet
+from nqp_spatial.core.display import Spec
 from nqp_spatial.core.options import Jobs, Nonnegative, Positive, Range, checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.core.periods import period_like
 from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import DomainError, OptionError, PanelError, sample
@@ -24,259 +21,36 @@ from nqp_spatial.structure._gravity import (
     Threshold,
     distances,
     mass_of,
+    observed,
     positive,
     retained,
     strengths,
 )
-from nqp_spatial.weights.spatial_weights import (
-    Islands,
-    SpatialWeights,
-    Standardization,
-    WeightsSpec,
-    build,
-)
-
-if TYPE_CHECKING:
-    from networkx import DiGraph
+from nqp_spatial.structure._network_result import NetworkResult
+from nqp_spatial.weights.spatial_weights import WeightsLike
 
 __all__ = ["NetworkResult", "network"]
 
 _BYTES_PER_PAIR = 40
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class NetworkResult(Displayed):
-    """A directed network of units, in one period or in each.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        By period: ``links``; ``density``, of n (n - 1) possible links; ``reciprocity``, the share
-        of links that are returned; ``connectedness, hierarchy, efficiency`` of Krackhardt. Missing
-        where there are no links, or too few for a measure to be about any pair.
-    nodes : DataFrame
-        By (period, unit): ``out_degree, in_degree``; ``degree``, their sum over n - 1;
-        ``closeness_in`` (networkx's `closeness_centrality`) and ``closeness_out`` (the same of the
-        reversed network); ``betweenness``, over (n - 1)(n - 2); ``block`` (0 of a unit without
-        links) and ``role``.
-    blocks : DataFrame
-        By (period, block): ``units``; links ``internal``, ``sent`` to and ``received`` from other
-        blocks; ``internal_share`` of the links that the block sends; ``expected_share``, (units of
-        the block - 1) / (n - 1); ``role``.
-    block_links : DataFrame
-        By (period, sender, receiver), blocks both: ``links``, ``density`` and ``image``, whether
-        the density is above that of the network.
-    units : Index
-    label : str
-        The masses in words.
-    spec : Spec
-        ``mass, share, distance, gap, power, threshold, splits``.
-    notes : tuple of str
-    tests : TestSet
-        Empty; see `qap_correlation` and `mrqap`.
-
-    Examples
-    --------
-    >>> import nqp_spatial as nq
-    >>> result = nq.structure.network(nq.datasets.us_income(), "income", period=2009)
-    >>> w = result.as_weights(islands="keep")
-    >>> w.n_links == result.frame.loc[2009, "links"]
-    np.True_
-    """
-
-    _figure: ClassVar[str] = "network_degrees"
-
-    frame: pd.DataFrame
-    nodes: pd.DataFrame
-    blocks: pd.DataFrame
-    block_links: pd.DataFrame
-    units: pd.Index
-    label: str
-    spec: Spec
-    notes: tuple[str, ...] = ()
-    tests: TestSet = field(default_factory=TestSet)
-    _links: dict[Hashable, sparse.csr_array] = field(default_factory=dict)
-
-    @property
-    def periods(self) -> pd.Index:
-        """Periods of the network."""
-        return self.frame.index
-
-    @property
-    def links(self) -> pd.DataFrame:
-        """Strength of each link, by (period, sender, receiver)."""
-        tables = {}
-        for period, matrix in self._links.items():
-            senders = np.repeat(np.arange(len(self.units)), np.diff(matrix.indptr))
-            ids = [self.units[senders], self.units[matrix.indices]]
-            index = pd.MultiIndex.from_arrays(ids, names=["sender", "receiver"])
-            tables[period] = pd.DataFrame({"strength": matrix.data}, index=index)
-        return pd.concat(tables, names=["period"])
-
-    @checked
-    def matrix(
-        self,
-        *,
-        period: Hashable | None = None,
-        values: Literal["links", "strength"] = "links",
-    ) -> pd.DataFrame:
-        """Return the network as a table, from sender (row) to receiver (column).
-
-        Parameters
-        ----------
-        period : hashable, optional
-            Needed if there are several.
-        values : {"links", "strength"}
-            One for each link, or its strength.
-
-        Returns
-        -------
-        DataFrame
-
-        Raises
-        ------
-        OptionError
-            If there are several periods and none is named, or it is unknown.
-        """
-        return pd.DataFrame(
-            self._values(period, values).toarray(), index=self.units, columns=self.units
-        )
-
-    @checked
-    def graph(self, *, period: Hashable | None = None) -> DiGraph:
-        """Return the network as a `networkx.DiGraph` with the attribute ``strength``.
-
-        Parameters
-        ----------
-        period : hashable, optional
-            Needed if there are several.
-
-        Returns
-        -------
-        networkx.DiGraph
-
-        Raises
-        ------
-        OptionError
-            If there are several periods and none is named, or it is unknown.
-        """
-        import networkx as nx
-
-        matrix = self._values(period, "strength")
-        graph = nx.from_scipy_sparse_array(
-            matrix, create_using=nx.DiGraph, edge_attribute="strength"
-        )
-        return nx.relabel_nodes(graph, dict(enumerate(self.units)))
-
-    @checked
-    def as_weights(
-        self,
-        *,
-        period: Hashable | None = None,
-        values: Literal["links", "strength"] = "links",
-        standardize: Standardization = "row",
-        islands: Islands = "error",
-    ) -> SpatialWeights:
-        """Return the network as spatial weights: ``w[receiver, sender]``.
-
-        Parameters
-        ----------
-        period : hashable, optional
-            Needed if there are several.
-        values : {"links", "strength"}
-            One for each link, or its strength.
-        standardize : {"row", "spectral", "minmax", "none"}
-            As in `SpatialWeights.standardize`.
-        islands : {"error", "keep"}
-            Units that receive no link.
-
-        Returns
-        -------
-        SpatialWeights
-            The transpose of `matrix`: rows receive.
-
-        Raises
-        ------
-        IslandError
-            If units receive no link and are not to be kept.
-        OptionError
-            If there are several periods and none is named, or it is unknown.
-
-        Notes
-        -----
-        A network made from the outcome or the regressors of a model is not exogenous to it.
-
-        Examples
-        --------
-        >>> import nqp_spatial as nq
-        >>> states = nq.datasets.us_income()
-        >>> result = nq.structure.network(states, "income", period=1929)
-        >>> result.as_weights(islands="keep").n_units
-        48
-        """
-        label = self._period(period)
-        parameters = {
-            "variable": self.label,
-            "power": float(self.spec.power),
-            "periods": str(label)
-            if len(self.periods) > 1 or self.spec.period is not None
-            else None,
-            "values": None if values == "links" else t("strength"),
-        }
-        spec = WeightsSpec(t("gravity network"), parameters)
-        received = sparse.csr_array(self._values(label, values).T)
-        return build(received, self.units, spec, standardize=standardize, islands=islands)
-
-    def _period(self, period: Hashable | None) -> Hashable:
-        if period is None:
-            if len(self.periods) > 1:
-                raise OptionError(
-                    f"the network has {len(self.periods)} periods; pass period=, one of "
-                    f"{sample(self.periods, 8)}"
-                )
-            return self.periods.tolist()[0]
-        chosen = period_like(period, self.periods)
-        if chosen not in self.periods:
-            raise OptionError(
-                f"the network has no period {period!r}; it has {sample(self.periods, 8)}"
-            )
-        return chosen
-
-    def _values(
-        self, period: Hashable | None, values: Literal["links", "strength"]
-    ) -> sparse.csr_array:
-        matrix = self._links[self._period(period)].copy()
-        if values == "links":
-            matrix.data = np.ones_like(matrix.data)
-        return matrix
-
-    def _blocks(self) -> list[Block]:
-        count = len(self.units)
-        parts: list[Block] = [
-            t("Gravity network of {mass}; {count} units", mass=self.label, count=count),
-            self.frame,
-        ]
-        if len(self.periods) == 1 and len(self.blocks):
-            shown = ["units", "sent", "received", "internal_share", "expected_share", "role"]
-            parts += [t("Blocks"), self.blocks.droplevel("period")[shown]]
-        return [*parts, *notes_of(self.notes)]
-
-
 @checked
 def network(
     panel: SpatialPanel,
-    mass: str | Sequence[str],
+    mass: str | Sequence[str] | None = None,
     *,
+    links: pd.DataFrame | WeightsLike | None = None,
     period: Hashable | None = None,
     share: str | None = None,
     distance: pd.DataFrame | None = None,
     gap: str | None = None,
     power: Positive = 2.0,
-    threshold: Threshold | Nonnegative = "row-mean",
+    threshold: Threshold | Nonnegative | None = None,
     splits: Annotated[int, Range(0, 6)] = 2,
     n_jobs: Jobs = 1,
+    progress: bool = False,
 ) -> NetworkResult:
-    """Make the directed network of a modified gravity model and describe it.
+    """Make a directed network, of a modified gravity model or of observed links, and describe it.
 
     ``F_ij = k_ij M_i M_j / D_ij ** power`` with ``k_ij = S_i / (S_i + S_j)`` is the strength from i
     (sender) to j (receiver); there is a link where it is above the threshold.
@@ -287,6 +61,9 @@ def network(
         Balanced, complete in the columns.
     mass : str or sequence of str
         Positive columns; M is their geometric mean.
+    links : DataFrame, SpatialWeights, Graph or W, optional
+        Observed strengths in the place of a gravity model, not negative. A DataFrame has senders
+        in rows; weights, whose rows receive, are transposed. They are of one period.
     period : hashable, optional
         One period. By default each period has its network.
     share : str, optional
@@ -298,13 +75,16 @@ def network(
         A column g, such as income per head: the distance is ``D_ij / |g_i - g_j|``, so that units
         of equal g have no link.
     power : float
-    threshold : {"row-mean", "mean", "none"} or float
-        Links are strengths above the mean of what the sender has with the n - 1 others, above the
-        mean of all, all positive ones, or those above a number.
+    threshold : {"row-mean", "mean", "none"} or float, optional
+        Links are strengths above the mean of what the sender has with the n - 1 others (by default
+        of a gravity model), above the mean of all, all positive ones (by default of observed
+        links), or those above a number.
     splits : int
         How often CONCOR splits units into blocks; 2 for four blocks, 0 for none.
     n_jobs : int
-        Workers for shortest paths; the result is the same for any number.
+        Threads for shortest paths; the result is the same for any number.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
@@ -317,11 +97,12 @@ def network(
     GeometryError, CrsError
         If kilometres are wanted and the panel has no coordinates.
     UnmatchedIdsError
-        If distances are of other units.
+        If distances or links are of other units.
     ConvergenceError
         If CONCOR finds no blocks.
     OptionError, UnknownColumnError, PanelError
-        If an option is out of range, or a column or period is unknown.
+        If an option is out of range, a column or period is unknown, or both or none of `mass` and
+        `links` are passed.
 
     Notes
     -----
@@ -347,33 +128,30 @@ def network(
     >>> result.blocks["role"].nunique() <= 4
     True
     """
-    names = [mass] if isinstance(mass, str) else list(mass)
-    _require_names(names)
+    from tqdm import tqdm
+
     section = panel if period is None else panel.select(periods=[panel.period(period)])
     n = section.n_units
     if n < 3:
         raise DomainError(f"a network needs three units or more, the panel has {n}")
     require_memory(_BYTES_PER_PAIR * n**2, f"a network of {n} units", "select fewer units")
-    masses = mass_of(section, names)
-    shares = masses if share is None else positive(section, share)
-    gaps = None if gap is None else section.values(gap)
-    between = distances(section, distance)
-    links = {
-        label: retained(
-            strengths(
-                masses[:, place], shares[:, place], between,
-                None if gaps is None else gaps[:, place], power,
-            ),
-            threshold,
-        )
-        for place, label in enumerate(section.periods.tolist())
-    }  # fmt: skip
-    tables = [_described(matrix, section.units, splits, n_jobs) for matrix in links.values()]
+    names = [] if mass is None else [mass] if isinstance(mass, str) else list(mass)
+    if links is None:
+        _require_names(names)
+        rule = threshold if threshold is not None else "row-mean"
+        by_period = _gravity_links(section, names, share, distance, gap, power, rule)
+    else:
+        _require_alone(names, section, share=share, distance=distance, gap=gap)
+        rule = threshold if threshold is not None else "none"
+        by_period = {section.periods.tolist()[0]: retained(observed(links, section.units), rule)}
+    bar = tqdm(by_period.values(), desc="periods", disable=not progress)
+    tables = [_described(matrix, section.units, splits, n_jobs) for matrix in bar]
     joined = [
-        pd.concat([table[part] for table in tables], keys=list(links), names=["period"])
+        pd.concat([table[part] for table in tables], keys=list(by_period), names=["period"])
         for part in range(4)
     ]
     label = ", ".join(panel.label(name) for name in names)
+    kilometres = t("great-circle km") if distance is None else t("a table")
     return NetworkResult(
         frame=joined[0].droplevel(1),
         nodes=joined[1],
@@ -383,17 +161,58 @@ def network(
         label=label,
         spec=Spec(
             mass=names, period=period, share=share,
-            distance=t("great-circle km") if distance is None else t("a table"),
-            gap=gap, power=float(power), threshold=threshold, splits=splits,
+            distance=kilometres if links is None else None, gap=gap,
+            power=float(power) if links is None else None, threshold=rule, splits=splits,
         ),
         notes=_notes(joined[1], joined[2], splits),
-        _links=links,
+        _links=by_period,
     )  # fmt: skip
+
+
+def _gravity_links(
+    section: SpatialPanel,
+    names: list[str],
+    share: str | None,
+    distance: pd.DataFrame | None,
+    gap: str | None,
+    power: float,
+    threshold: Threshold | float,
+) -> dict[Hashable, sparse.csr_array]:
+    """Return the links of each period by the gravity model."""
+    masses = mass_of(section, names)
+    shares = masses if share is None else positive(section, share)
+    gaps = None if gap is None else section.values(gap)
+    between = distances(section, distance)
+    return {
+        label: retained(
+            strengths(
+                masses[:, place], shares[:, place], between,
+                None if gaps is None else gaps[:, place], power,
+            ),
+            threshold,
+        )
+        for place, label in enumerate(section.periods.tolist())
+    }  # fmt: skip
+
+
+def _require_alone(names: list[str], section: SpatialPanel, **of_gravity: object) -> None:
+    """Raise unless observed links stand alone and are of one period."""
+    unused = [name for name, value in of_gravity.items() if value is not None]
+    if names or unused:
+        raise OptionError(
+            f"links= are observed, and {', '.join(unused or ['mass'])} belongs to a gravity model: "
+            "pass one of both"
+        )
+    if section.n_periods > 1:
+        raise OptionError(
+            f"links= are of one period, and the panel has {section.n_periods}; pass period=, one "
+            f"of {sample(section.periods, 8)}"
+        )
 
 
 def _require_names(names: list[str]) -> None:
     if not names:
-        raise OptionError("mass must name at least one column")
+        raise OptionError("mass must name at least one column, or pass links=")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise PanelError(f"mass names {sample(repeated)} twice")

@@ -98,12 +98,13 @@ def test_statistics_beside_permutations(assignment):
 
 
 def test_arrows_go_from_sender_to_receiver(states, net):
-    ax = nq.plots.network_map(net, states, period=2009, strongest=30, classes=3, crs=None)
+    ax = nq.plots.network_map(net, states, period=2009, strongest=2, classes=3, crs=None)
     quivers = [artist for artist in ax.collections if isinstance(artist, Quiver)]
     assert len(quivers) == 3
     starts = np.vstack([np.column_stack([q.X, q.Y]) for q in quivers])
     ends = starts + np.vstack([np.column_stack([q.U, q.V]) for q in quivers])
-    strongest = net.links.loc[2009]["strength"].nlargest(30)
+    links = net.links.loc[2009]["strength"]
+    strongest = links.groupby("sender", group_keys=False).nlargest(2)
     centres = shapely.get_coordinates(shapely.centroid(states.geometry.geometry.to_numpy()))
     places = pd.DataFrame(centres, states.units)
     wanted = {
@@ -116,8 +117,9 @@ def test_arrows_go_from_sender_to_receiver(states, net):
         ids = [((places - place) ** 2).sum(axis=1).idxmin() for place in (start, end)]
         found.add((*places.loc[ids[0]].round(0), *places.loc[ids[1]].round(0)))
     assert found == wanted
-    assert sum(len(q.X) for q in quivers) == 30
-    assert ax.get_legend().get_title().get_text().endswith("(30 of 508)")
+    assert sum(len(q.X) for q in quivers) == 96
+    title = " ".join(ax.get_legend().get_title().get_text().split())
+    assert title.endswith("2 of each sender (96 of 508)")
     assert legend_of(ax)[0].endswith(f"({len(quivers[0].X)})")
 
 

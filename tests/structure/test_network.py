@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -109,6 +110,42 @@ def test_a_distance_may_have_a_direction_and_another_order(states):
     )
     pd.testing.assert_frame_equal(here, there)
     assert not np.allclose(here["strength"].unstack().T, here["strength"].unstack())
+
+
+def test_observed_links():
+    """A table has senders in rows; weights, whose rows receive, are turned."""
+    links, _ = planted([[1, 1, 0], [0, 1, 1], [0, 0, 1]], (6, 5, 7), 8, high=0.8)
+    ids = [f"u{k:02d}" for k in range(18)]
+    panel = nq.SpatialPanel(pd.DataFrame({"id": ids, "x": 1.0}), unit="id")
+    flows = pd.DataFrame(links.toarray() * np.arange(1, 19)[:, None], ids, ids)
+    table = flows.iloc[::-1, ::-1]
+    result = nq.structure.network(panel, links=table)
+    pd.testing.assert_frame_equal(result.matrix(values="strength"), flows, check_names=False)
+    w = nq.weights.from_dense(flows.T, islands="keep")
+    turned = nq.structure.network(panel, links=w)
+    pd.testing.assert_frame_equal(turned.matrix(values="strength"), flows, check_names=False)
+    np.testing.assert_array_equal(
+        result.as_weights(values="strength", standardize="none", islands="keep").sparse.toarray(),
+        w.sparse.toarray(),
+    )
+    strong = nq.structure.network(panel, links=table, threshold=9)
+    assert (strong.matrix().to_numpy() == (flows > 9)).all(axis=None)
+    assert "observed links" in repr(result)
+    with pytest.raises(OptionError, match="pass one of both"):
+        nq.structure.network(panel, "x", links=table)
+    with pytest.raises(OptionError, match="gap belongs to a gravity model"):
+        nq.structure.network(panel, links=table, gap="x")
+    with pytest.raises(OptionError, match="or pass links="):
+        nq.structure.network(panel)
+    with pytest.raises(DomainError, match="not negative"):
+        nq.structure.network(panel, links=-table)
+    with pytest.raises(MissingValuesError, match="0 is no link"):
+        nq.structure.network(panel, links=table.mask(table > 17))
+    with pytest.raises(UnmatchedIdsError, match="links="):
+        nq.structure.network(panel, links=table.iloc[1:, 1:])
+    with pytest.raises(OptionError, match="17; pass period="):
+        states = nq.datasets.us_public_capital()
+        nq.structure.network(states, links=nq.weights.contiguity(states))
 
 
 # -- measures --------------------------------------------------------------------------------------
@@ -348,3 +385,25 @@ def test_what_is_refused(states):
         network(states, [], period=1986)
     with pytest.raises(OptionError, match="threshold must be"):
         network(states, "lgsp", period=1986, threshold="median")
+
+
+def test_cities_of_china(nqp_data):
+    """332 cities: each measure as networkx has it, and all blocks are filled."""
+    folder = nqp_data / "data" / "china_cities"
+    cities = pd.read_csv(folder / "cities.csv")
+    frame = pd.read_csv(folder / "panel.csv").query("year == 2020")
+    places = gpd.GeoDataFrame(
+        cities[["city_id"]], crs="EPSG:4326",
+        geometry=gpd.points_from_xy(cities["lon"], cities["lat"]),
+    )  # fmt: skip
+    panel = nq.SpatialPanel(frame, unit="city_id", geometry=places)
+    result = nq.structure.network(panel, "total_population", share="total_meanlight")
+    assert len(result.units) == 332
+    assert result.blocks["units"].min() > 0
+    g = result.graph()
+    closeness = pd.Series(nx.closeness_centrality(g))
+    nodes = result.nodes.droplevel("period")
+    np.testing.assert_allclose(nodes["closeness_in"], closeness[nodes.index], atol=1e-13)
+    some = nx.betweenness_centrality_subset(g, list(g)[:5], list(g))
+    assert all(nodes.loc[unit, "betweenness"] * 331 * 330 >= some[unit] - 1e-9 for unit in g)
+    assert result.frame["density"].iloc[0] == pytest.approx(nx.density(g), rel=1e-14)

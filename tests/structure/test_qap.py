@@ -20,7 +20,8 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.structure._dyadic_regression import dyadic_fit, outcome_draws, regressor_draws
 from nqp_spatial.structure._dyads import dyads_of, terms_of
-from nqp_spatial.structure._qap_permutations import permuted_products, tails
+from nqp_spatial.structure._numba import permuted_products
+from nqp_spatial.structure._qap_permutations import tails
 
 mrqap, qap, qap_correlation = nq.structure.mrqap, nq.structure.qap, nq.structure.qap_correlation
 

@@ -251,7 +251,7 @@ def qap(
         axes.grid(False, axis="y")
         horizontal_label(axes, translate(words), width)
         handles, labels = axes.get_legend_handles_labels()
-        order = sorted(range(len(labels)), key=lambda k: handles[k] is bars)
+        order = sorted(range(len(labels)), key=lambda k: labels[k] == bars.get_label())
         ordered = [handles[k] for k in order], [labels[k] for k in order]
         legend_below(axes, None, width, *ordered)
     return axes

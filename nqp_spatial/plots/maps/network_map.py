@@ -38,7 +38,7 @@ def network_map(
     panel: SpatialPanel,
     *,
     period: Hashable | None = None,
-    strongest: Size = _SHOWN,
+    strongest: Size | None = None,
     scheme: Literal["natural-breaks", "quantiles", "equal-intervals"] = "natural-breaks",
     classes: Annotated[int, Range(1, 6)] = 4,
     **options: Unpack[MapOptions],
@@ -54,7 +54,8 @@ def network_map(
     period : hashable, optional
         Which of several periods; by default the last.
     strongest : int
-        Draw at most so many links, the strongest; the legend says how many of how many.
+        Draw so many links of each sender, the strongest; by default as many as make about 200
+        arrows. The legend says how many of how many.
     scheme, classes
         How the strengths of the links drawn are cut, as in `choropleth`.
     **options
@@ -76,9 +77,9 @@ def network_map(
     >>> import nqp_spatial as nq
     >>> states = nq.datasets.us_income()
     >>> result = nq.structure.network(states, "income", period=2009)
-    >>> ax = nq.plots.network_map(result, states, strongest=60)
+    >>> ax = nq.plots.network_map(result, states, strongest=1)
     >>> ax.get_legend().get_title().get_text()
-    'Links: strength, strongest = 100 (60 of 508)'
+    'Strength of links, strongest = 100; 1 of each sender (48 of 508)'
     """
     import shapely
 
@@ -93,7 +94,9 @@ def network_map(
     links = result.links.loc[chosen]["strength"]
     if links.empty:
         raise OptionError("the network has no links to draw; pass another threshold=")
-    shown = links.nlargest(strongest).sort_values()
+    each = strongest or max(1, round(_SHOWN / len(result.units)))
+    rank = links.groupby(level="sender").rank(ascending=False, method="first")
+    shown = links[rank <= each].sort_values()
     percent = 100 * shown / links.max()
     inner = inner_bounds(percent, scheme, classes, None, None)
     centres = shapely.get_coordinates(shapely.centroid(shapes.to_numpy()))
@@ -103,13 +106,13 @@ def network_map(
     nodes = result.nodes.loc[chosen].reindex(shapes.index)
     points = _Points(nodes, places.to_numpy(), room(style.ax, style.width))
     unit = (basemap.bounds[2] - basemap.bounds[0]) / room(style.ax, style.width)
-    has_areas = shapes.geom_type.isin(["Polygon", "MultiPolygon"]).all() and not basemap.layers
+    has_areas = shapes.geom_type.isin(["Polygon", "MultiPolygon"]).all()
 
     def paint(target: Axes, scale: float) -> None:
         if has_areas:
-            areas = layer(
-                style.shapes_kw, color=GROUND, edgecolor=EDGE_LIGHT, linewidth=0.3, aspect=None
-            )
+            # A base map has borders of its own.
+            edge = GROUND if basemap.layers else EDGE_LIGHT
+            areas = layer(style.shapes_kw, color=GROUND, edgecolor=edge, linewidth=0.3, aspect=None)
             shapes.plot(ax=target, **areas)
         for place, group in enumerate(arrows):
             wide = scale * _width(place, len(arrows))
@@ -119,8 +122,8 @@ def network_map(
     with language(style.lang):
         arrows = _shaded(class_groups(percent, inner, None, None, None))
         words = t(
-            "Links: strength, strongest = 100 ({count} of {total})",
-            count=len(shown), total=f"{len(links):,}",
+            "Strength of links, strongest = 100; {each} of each sender ({count} of {total})",
+            each=each, count=f"{len(shown):,}", total=f"{len(links):,}",
         )  # fmt: skip
         handles = [_line(group, place, len(arrows)) for place, group in enumerate(arrows)]
         names = [counted(group.name, int(group.members.sum())) for group in arrows]
