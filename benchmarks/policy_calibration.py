@@ -19,6 +19,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 import nqp_spatial as nq
+from benchmarks.cases import nearest
 
 SIDES, PERIODS, DATES, TREATED = (15, 20), 10, (4, 6, 7), 60
 #: Own effect at adoption and its growth; spilled effects on untreated and on treated units.
@@ -191,13 +192,46 @@ def cells() -> list[Cell]:
     ]  # fmt: skip
 
 
+def placebo(errors: str, replication: int) -> dict[str, float]:
+    """Return the p-values of the placebo in space of a policy without effects, 96 units."""
+    rng = np.random.default_rng([crc32(errors.encode()), replication])
+    n, periods, treated = 96, 8, 12
+    weights = nearest(n, 4)
+    adoption = np.full(n, periods)
+    adoption[rng.choice(n, treated, replace=False)] = np.repeat((3, 5), treated // 2)
+    frame = {
+        "id": np.repeat(weights.units, periods), "t": np.tile(np.arange(periods), n),
+        "d": (np.arange(periods) >= adoption[:, None]).astype(int).ravel(),
+        "y": errors_of(errors, rng, n, periods).ravel(),
+    }  # fmt: skip
+    panel = nq.SpatialPanel(pd.DataFrame(frame), unit="id", period="t")
+    tests = nq.spillovers.policy(
+        panel, "y", treatment="d", exposure=weights, on_treated="included", leads=0, placebo=199,
+        seed=replication,
+    ).tests  # fmt: skip
+    kinds = ("own", "spilled")
+    return {kind: tests[f"placebo in space, {kind}"].p_value for kind in kinds}
+
+
+def placebo_sizes(folder: Path, replications: int, n_jobs: int) -> None:
+    """Write calibration_placebo.csv, how often placebos in space reject at 5 %."""
+    rows = []
+    for errors in ("independent", "over time", "in provinces"):
+        tasks = (delayed(placebo)(errors, number) for number in range(replications))
+        p_values = pd.DataFrame(Parallel(n_jobs=n_jobs)(tasks))
+        rejects = (p_values <= 0.05).mean().round(4)
+        rows.append({"errors": errors, **rejects, "replications": len(p_values)})
+        pd.DataFrame(rows).to_csv(folder / "calibration_placebo.csv", index=False)
+
+
 def _batch(cell: Cell, replications: range) -> list[pd.DataFrame | str]:
     return [estimate(cell, replication) for replication in replications]
 
 
 def run(folder: Path, *, replications: int, n_jobs: int) -> None:
-    """Write calibration_policy.csv."""
+    """Write calibration_policy.csv and calibration_placebo.csv."""
     start, parts = time.perf_counter(), []
+    placebo_sizes(folder, replications, n_jobs)
     for cell in cells():
         batches = Parallel(n_jobs=n_jobs)(
             delayed(_batch)(cell, range(at, min(at + 25, replications)))

@@ -18,9 +18,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # Extras for users; the others are for the work on the package.
 FOR_USERS = ("cholmod", "cluster", "datasets", "peers")
 FOR_USERS = ("cholmod", "cluster", "peers")
+>>FOR_USERS = ("cholmod", "cluster", "datasets", "gwr", "peers")
+||||||| merged common ancestors
+<<FOR_USERS = ("cholmod", "cluster", "datasets")
+||FOR_USERS = ("cholmod", "cluster", "peers")
 >>=======
-FOR_USERS = ("cholmod", "cluster", "datasets", "gwr", "peers")
->>>>>>> hansen
+>>>>>>> policy
 # Known by these names also where the extra is not installed.
 OF_EXTRAS = {"sksparse": "scikit-sparse"}
 # Never imported by name: pandas reads .xls with one, geopandas maps with one, joblib sends work to

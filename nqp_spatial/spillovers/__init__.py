@@ -11,7 +11,8 @@ from nqp_spatial.spillovers.distances import (
 )
 from nqp_spatial.spillovers.mediation import MediationResult, mediation
 from nqp_spatial.spillovers.partition import EffectsMatrix, PartitionedResult, partitioned
-from nqp_spatial.spillovers.policy import PolicyResult, policy
+from nqp_spatial.spillovers.policy import policy
+from nqp_spatial.spillovers.policy_results import PolicyResult
 from nqp_spatial.spillovers.thresholds import SecondThreshold, ThresholdResult, threshold
 
 __all__ = [

@@ -38,8 +38,8 @@ class CleanCells:
         """Inverse of what remains of the normal equations without units and the first period."""
         shares = self.mask / self.by_unit[:, :, None]
         linked = np.matmul(self.mask.transpose(0, 2, 1), shares)
-        own = self.mask.sum(axis=1)
-        matrix = np.einsum("st,tu->stu", own, np.eye(own.shape[1])) - linked
+        counts = self.mask.sum(axis=1)
+        matrix = np.einsum("st,tu->stu", counts, np.eye(counts.shape[1])) - linked
         return np.asarray(np.linalg.inv(matrix[:, 1:, 1:]))
 
     def solve(self, of_units: np.ndarray, of_periods: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -55,9 +55,9 @@ class CleanCells:
         tuple of ndarray
             mu and lam, of the same shapes.
         """
-        spread = np.matmul(self.mask.transpose(0, 2, 1), of_units / self.by_unit[:, :, None])
+        from_units = np.matmul(self.mask.transpose(0, 2, 1), of_units / self.by_unit[:, :, None])
         lam = np.zeros_like(of_periods)
-        lam[:, 1:] = np.matmul(self._periods_inverse, (of_periods - spread)[:, 1:])
+        lam[:, 1:] = np.matmul(self._periods_inverse, (of_periods - from_units)[:, 1:])
         mu = (of_units - np.matmul(self.mask, lam)) / self.by_unit[:, :, None]
         return mu, lam
 

@@ -62,13 +62,13 @@ def notes_on(
                 count=_FEW_UNITS,
             )
         )
-    both = int((cells.treated & cells.exposed).sum())
-    if both and on_treated == "included":
+    exposed = int((cells.treated & cells.exposed).sum())
+    if exposed and on_treated == "included":
         notes.append(
             t(
                 "{count} of {total} treated cells are exposed as well: own effects include what "
                 "these receive from others",
-                count=both,
+                count=exposed,
                 total=int(cells.treated.sum()),
             )
         )

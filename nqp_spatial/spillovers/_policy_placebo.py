@@ -76,9 +76,9 @@ class PlaceboDraws:
         r = self._effects(clean[identified].astype(float))
         spilled = exposure * ~treated[..., None]
         with np.errstate(invalid="ignore"):
-            own = (r * treated).sum(axis=(1, 2)) / treated.sum(axis=(1, 2))
+            means = (r * treated).sum(axis=(1, 2)) / treated.sum(axis=(1, 2))
             slopes = np.einsum("snt,sntr->sr", r, spilled) / (spilled**2).sum(axis=(1, 2))
-        values[identified] = np.column_stack([own, slopes])
+        values[identified] = np.column_stack([means, slopes])
         return values
 
     def _effects(self, clean: np.ndarray) -> np.ndarray:
@@ -119,8 +119,8 @@ def placebo_in_space(
     keys = ["placebo in space, own", *_spilled_keys("placebo in space", names)]
     for place, key in enumerate(keys):
         title = _title(t("Placebo in space"), place, names)
-        drawn_values = draws[:, place]
-        defined = drawn_values[np.isfinite(drawn_values)]
+        estimates = draws[:, place]
+        defined = estimates[np.isfinite(estimates)]
         if not len(defined):
             tests[key] = NotApplicable(title, null, t("no draw leaves clean and exposed cells"))
             continue

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
+from nqp_spatial.core.display import Spec
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.core.inference import HypothesisTest, NotApplicable, TestSet
 from nqp_spatial.core.options import (
@@ -18,7 +16,6 @@ from nqp_spatial.core.options import (
     Edge,
     Jobs,
     Level,
-    PassedTo,
     Permutations,
     Positive,
     Seed,
@@ -27,12 +24,8 @@ from nqp_spatial.core.options import (
 )
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.periods import require_even_steps
-from nqp_spatial.core.text import t
 from nqp_spatial.errors import AbsorbedRegressorError, CollinearityError, OptionError, sample
 from nqp_spatial.regression._error_dependence import error_dependence
-from nqp_spatial.regression._formulas import quoted
-from nqp_spatial.regression.fit import fit
-from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Kernel, RegressionSpec
 from nqp_spatial.spillovers._clean_cells import FirstStep
 from nqp_spatial.spillovers._exposure import (
@@ -65,169 +58,10 @@ from nqp_spatial.spillovers._policy_tables import (
     pre_trend_tests,
     unit_table,
 )
-from nqp_spatial.weights.distance import distance_band
-from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
+from nqp_spatial.spillovers.policy_results import PolicyResult
+from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
-__all__ = ["PolicyResult", "policy"]
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class PolicyResult(Displayed):
-    """Own and spilled effects of a policy.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        One row per ``kind, on, exposure, event_time``: ``estimate, std_error, statistic, p_value,
-        conf_low, conf_high, cells, units``.
-
-        =======  =========  =====================================================================
-        kind     on         effect
-        =======  =========  =====================================================================
-        own      treated    of the own treatment, without exposure to others
-        spilled  untreated  of exposure: a ring, or per unit of ``sum_j w_ij D_jt``
-        spilled  treated    the same on units that are treated as well
-        total    treated    own and spilled effects on treated units together
-        =======  =========  =====================================================================
-
-        Event time is periods since the own adoption (own, total) or since the first exposure
-        (spilled); rows with negative event times are leads, which should be zero.
-    overall : DataFrame
-        Averages over event times by ``kind, on, exposure``, weighted by squared exposure (by cells
-        for treatment and rings).
-    clean : DataFrame
-        By period: units that are ``treated``, ``exposed`` and untreated, ``treated_exposed`` (both)
-        and ``clean``.
-    cells : DataFrame
-        By unit and period: ``state``, exposure, ``since_adoption``, ``since_exposure`` and
-        ``effect``, the outcome less its estimate without treatment and exposure.
-    units : DataFrame
-        By unit: ``adoption, first_exposure``, and the mean effect while treated (``own``, with
-        what it receives) and while exposed and untreated (``spilled``).
-    coefficients : Series
-        Of the controls, from clean cells.
-    tests : TestSet
-        ``pre-trends, own``, ``pre-trends, spilled``, ``pre-trends``: Wald tests of the leads;
-        ``placebo in space, ...`` and ``placebo in time, ...``.
-    placebos : DataFrame
-        Estimates of each placebo draw, by ``own`` and by kind of exposure.
-    spec : Spec
-        Options, the exposure in words.
-    outcome, label : str
-        The column and its label.
-    notes : tuple of str
-
-    Examples
-    --------
-    >>> import nqp_spatial as nq
-    >>> panel = nq.datasets.us_public_capital()
-    >>> panel = panel.assign(
-    ...     pilot=lambda d: (d.index.get_level_values(0).isin(["CA", "ME", "NY"])
-    ...     & (d.index.get_level_values(1) >= 1980)).astype(int))
-    >>> res = nq.spillovers.policy(panel, "lgsp", treatment="pilot",
-    ...     exposure=nq.weights.contiguity(panel), placebo=0)
-    >>> res.overall["kind"].tolist()
-    ['own', 'spilled']
-    """
-
-    frame: pd.DataFrame
-    overall: pd.DataFrame
-    clean: pd.DataFrame
-    cells: pd.DataFrame
-    units: pd.DataFrame
-    coefficients: pd.Series
-    tests: TestSet
-    placebos: pd.DataFrame
-    spec: Spec
-    outcome: str
-    label: str
-    panel: SpatialPanel
-    exposure: Exposure
-    weights: SpatialWeights | None = None
-    notes: tuple[str, ...] = ()
-
-    _figure = "event_study"
-
-    @property
-    def level(self) -> float:
-        """Confidence level of the intervals."""
-        return float(self.spec["level"])
-
-    @cached_property
-    def model(self) -> RegressionResult:
-        """The treatment as a regressor of a spatial Durbin model, by `spatial_model`."""
-        return self.spatial_model()
-
-    @checked
-    def spatial_model(
-        self,
-        weights: WeightsLike | None = None,
-        **options: Annotated[object, PassedTo("fit")],
-    ) -> RegressionResult:
-        """Fit the model in which the treatment is a regressor with a spatial lag.
-
-        ``y = rho W y + D beta + W D theta + x gamma + W x delta + mu + lam + e``: the other reading
-        of a policy, whose ``effects()`` run through all neighbours of neighbours, do not differ by
-        event time, and compare with all cells.
-
-        Parameters
-        ----------
-        weights : SpatialWeights, Graph or W, optional
-            By default those of the exposure; with rings, of all places within the last edge.
-        **options
-            Of `fit`.
-
-        Returns
-        -------
-        RegressionResult
-
-        Raises
-        ------
-        OptionError
-            If the policy was evaluated without exposure and no weights are passed.
-
-        Examples
-        --------
-        >>> import nqp_spatial as nq
-        >>> panel = nq.datasets.us_public_capital()
-        >>> panel = panel.assign(
-        ...     pilot=lambda d: (d.index.get_level_values(0).isin(["CA", "ME", "NY"])
-        ...     & (d.index.get_level_values(1) >= 1980)).astype(int))
-        >>> res = nq.spillovers.policy(panel, "lgsp", treatment="pilot",
-        ...     exposure=nq.weights.contiguity(panel), placebo=0)
-        >>> res.spatial_model(model="slx").params.index.tolist()
-        [('x', 'pilot'), ('wx', 'pilot')]
-        """
-        if weights is None:
-            weights = self.weights
-        if weights is None and self.exposure.rings:
-            weights = distance_band(
-                self.panel, cutoff_km=self.exposure.edges_km[-1], islands="keep"
-            )
-        if weights is None:
-            raise OptionError("the policy was evaluated without exposure to others: pass weights=")
-        treatment = self.spec["treatment"]
-        values: dict[str, Any] = {treatment: self.panel.values(treatment).ravel()}
-        panel = self.panel.assign(**values)
-        right = " + ".join(map(quoted, [treatment, *self.spec["controls"]]))
-        formula = f"{quoted(self.outcome)} ~ {right}"
-        return fit(formula, panel, weights, **options)  # type: ignore[arg-type]
-
-    def _blocks(self) -> list[Block]:
-        spec = self.spec
-        columns = ["kind", "on", "exposure"]
-        numbers = ["estimate", "std_error", "p_value", "conf_low", "conf_high"]
-        return [
-            t("Effects of {policy} on {outcome}", policy=spec["treatment"], outcome=self.outcome),
-            t("Exposure: {exposure}", exposure=spec["exposure"]),
-            t("Averages over event times"),
-            self.overall[[*columns, *numbers]],
-            t("By event time"),
-            self.frame[[*columns, "event_time", *numbers[:3]]],
-            t("Standard errors: {words}", words=spec["covariance"]),
-            *(repr(test) for test in self.tests.values()),
-            *notes_of(self.notes),
-        ]
+__all__ = ["policy"]
 
 
 @checked
@@ -366,15 +200,8 @@ def policy(
     """
     names = [controls] if isinstance(controls, str) else list(controls)
     _check_names(outcome, treatment, names)
-    y = panel.values(outcome)
-    x = np.stack([panel.values(name) for name in names], axis=2) if names else None
-    require_even_steps(panel.periods, "event time")
-    adoption = adoption_of(panel, treatment)
     reach = _exposure(panel, exposure, rings_km, group, senders, links)
-    cells = policy_cells(adoption, panel.n_periods, reach)
-    require_clean(cells, panel, reach)
-    first = FirstStep(cells.clean, y, np.zeros((*y.shape, 0)) if x is None else x)
-    _require_variation(first, names)
+    cells, first = _first_step(panel, outcome, treatment, names, reach)
     spec = RegressionSpec(
         "", outcome, (), (), "ols", "two-way", covariance=covariance,
         cluster=_columns_of(cluster), cutoff_km=cutoff_km, kernel=kernel, lags=lags,
@@ -387,11 +214,7 @@ def policy(
     )
     within = None if placebo_within is None else Groups.by_unit(panel, placebo_within)
     space, draws = _space(cells, first, reach, within, placebo, seed, n_jobs, progress)
-    tests = {
-        **pre_trend_tests(estimates, df),
-        **space,
-        **placebo_in_time(cells, first, reach, earlier, variance, df),
-    }
+    in_time = placebo_in_time(cells, first, reach, earlier, variance, df)
     counts = clean_counts(cells, panel)
     notes = [
         *notes_on(cells, counts, estimates, horizon=horizon, on_treated=on_treated, leads=leads),
@@ -405,13 +228,12 @@ def policy(
         cells=cell_table(cells, first, reach.names, panel),
         units=unit_table(cells, first, panel),
         coefficients=pd.Series(first.coefficients, names, name="estimate", dtype=float),
-        tests=TestSet(tests),
+        tests=TestSet({**pre_trend_tests(estimates, df), **space, **in_time}),
         placebos=pd.DataFrame(draws, columns=["own", *reach.names]),
         spec=Spec(
             treatment=treatment, exposure=reach.words, controls=tuple(names),
             on_treated=on_treated, horizon=horizon, covariance=spec.covariance_words(),
-            leave_out=leave_out,
-            placebo=placebo, earlier=earlier, level=level, seed=seed,
+            leave_out=leave_out, placebo=placebo, earlier=earlier, level=level, seed=seed,
         ),
         outcome=outcome,
         label=panel.label(outcome),
@@ -420,6 +242,21 @@ def policy(
         weights=None if exposure is None else as_weights(exposure),
         notes=tuple(notes),
     )  # fmt: skip
+
+
+def _first_step(
+    panel: SpatialPanel, outcome: str, treatment: str, controls: list[str], reach: Exposure
+) -> tuple[PolicyCells, FirstStep]:
+    """Return the state of all cells and the first step, or refuse what is not identified."""
+    y = panel.values(outcome)
+    x = [panel.values(name) for name in controls]
+    require_even_steps(panel.periods, "event time")
+    adoption = adoption_of(panel, treatment)
+    cells = policy_cells(adoption, panel.n_periods, reach)
+    require_clean(cells, panel, reach)
+    first = FirstStep(cells.clean, y, np.stack(x, axis=2) if x else np.zeros((*y.shape, 0)))
+    _require_variation(first, controls)
+    return cells, first
 
 
 def _check_names(outcome: str, treatment: str, controls: list[str]) -> None:

@@ -25,6 +25,8 @@ PANELS = [
 PANELS = [
     "choropleth_periods", "effects", "effects_at", "group_estimates", "lisa_maps",
     "specification_curve", "transitions",
+PANELS = [
+    "choropleth_periods", "effects", "effects_at", "event_study", "lisa_maps", "transitions",
 ]  # fmt: skip
 LABELS = [
     "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",

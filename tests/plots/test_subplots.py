@@ -24,6 +24,7 @@ NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save", "th
 MAPS = {
     "centre_path", "choropleth", "club_map", "effects_arrows", "forecast_map", "lisa_map",
     "coefficient_map", "residual_map", "significance_map", "unit_effects_map", "weights_map",
+    "exposure_map", "policy_effects_map",
 }  # fmt: skip
 SINGLE = [
     name

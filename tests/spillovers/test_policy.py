@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
-from scipy import sparse, stats
+from scipy import stats
 
 import nqp_spatial as nq
 from nqp_spatial.errors import (
@@ -18,6 +20,7 @@ from nqp_spatial.errors import (
     OptionError,
     PanelError,
 )
+from tests.reference.make_policy import RINGS, full_design, policy_panel
 from tests.spillovers.policy_panels import planted_panel
 
 policy = nq.spillovers.policy
@@ -220,16 +223,6 @@ def test_totals_and_averages_over_event_times(panel, weights):
 # -- another program -------------------------------------------------------------------------------
 
 
-def full_design(units, periods, mask):
-    """Return dummies of all units and all periods but one, of all and of clean cells."""
-    size = len(units)
-    ones = np.ones(size)
-    by_unit = sparse.csr_matrix((ones, (np.arange(size), units)))
-    by_period = sparse.csr_matrix((ones, (np.arange(size), periods)))[:, 1:]
-    design = sparse.hstack([by_unit, by_period]).tocsr()
-    return design, sparse.diags(mask.astype(float)) @ design
-
-
 @pytest.mark.parametrize("cluster", ["id", "province"])
 @pytest.mark.parametrize("by_event_time", [False, True])
 def test_rings_equal_diff_diff(cluster, by_event_time, monkeypatch):
@@ -311,6 +304,22 @@ def test_without_exposure_equals_two_stage_of_diff_diff(panel):
     row = result.frame.iloc[0]
     assert row["estimate"] == pytest.approx(other.overall_att, rel=1e-8)
     assert row["std_error"] == pytest.approx(other.overall_se * np.sqrt(factor), rel=1e-8)
+
+
+def test_rings_equal_the_numbers_that_diff_diff_gave():
+    """The same without that program, on US states."""
+    numbers = json.loads((Path(__file__).parents[1] / "reference" / "policy.json").read_text())
+    panel = policy_panel()
+    result = policy(
+        panel, "lgsp", treatment="pilot", rings_km=RINGS, on_treated="included", horizon=0, **PLAIN
+    )
+    np.testing.assert_allclose(result.frame["estimate"], numbers["estimates"], rtol=1e-8)
+    size, periods = panel.n_units * panel.n_periods, panel.n_periods
+    scale = np.sqrt((size - 3) / (size - 3 - periods))
+    errors = np.array(numbers["full_dummies"]) * scale
+    np.testing.assert_allclose(result.frame["std_error"], errors, rtol=1e-8)
+    # What it prints, with dummies that leave out the constant, is near.
+    np.testing.assert_allclose(numbers["printed"], numbers["full_dummies"], rtol=0.02)
 
 
 # -- planted effects -------------------------------------------------------------------------------

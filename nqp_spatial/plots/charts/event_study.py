@@ -66,7 +66,7 @@ def event_study(
     ...     & (d.index.get_level_values(1) >= 1980)).astype(int))
     >>> res = nq.spillovers.policy(panel, "lgsp", treatment="pilot",
     ...     exposure=nq.weights.contiguity(panel), placebo=0)
-    >>> [ax.get_title() for ax in nq.plots.event_study(res).axes]
+    >>> [ax.get_title(loc="left") for ax in nq.plots.event_study(res).axes]
     ['Own effect', 'Spilled effect']
     """
     parts = _parts(result, on_treated)

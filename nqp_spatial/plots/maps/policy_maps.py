@@ -76,7 +76,7 @@ def exposure_map(
     ...     rings_km=[0, 500, 800], on_treated="included", placebo=0)
     >>> ax = nq.plots.exposure_map(res, panel)
     >>> [text.get_text() for text in ax.get_legend().get_texts()][:2]
-    ['Treated (3)', '0–500 km (8)']
+    ['Treated (3)', '0–500 km (10)']
     """
     style = MapStyle(**options)
     basemap = basemap_of(panel, style)
@@ -185,12 +185,12 @@ def policy_effects_map(
     values = values.reindex(basemap.shapes.index)
     known = values.notna().to_numpy()
     with language(style.lang):
-        own = kind == "own"
-        legend = translate(t("Own effect by unit") if own else t("Spilled effect by unit"))
+        of_treated = kind == "own"
+        legend = translate(t("Own effect by unit") if of_treated else t("Spilled effect by unit"))
         cuts = inner_bounds(values, "quantiles", classes, breaks, 0.0)
         groups = class_groups(values, cuts, 0.0, None, None)[: len(cuts) + 1]
         evaluated = basemap.shapes.index.isin(result.units.index)
-        words = translate(t("Never treated") if own else t("Never exposed while untreated"))
+        words = translate(t("Never treated") if of_treated else t("Never exposed while untreated"))
         groups.append(MapGroup(words, ~known & evaluated, LIGHT))
         groups += no_data(~known & ~evaluated)
         return draw_groups(basemap, groups, style, legend=legend, title=style.title)
