@@ -16,14 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "nqp_spatial"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Extras for users; the others are for the work on the package.
-FOR_USERS = ("cholmod", "cluster", "datasets", "peers")
-FOR_USERS = ("cholmod", "cluster", "peers")
->>FOR_USERS = ("cholmod", "cluster", "datasets", "gwr", "peers")
-||||||| merged common ancestors
-<<FOR_USERS = ("cholmod", "cluster", "datasets")
-||FOR_USERS = ("cholmod", "cluster", "peers")
->>=======
->>>>>>> policy
+FOR_USERS = ("cholmod", "cluster", "datasets", "gwr", "peers")
 # Known by these names also where the extra is not installed.
 OF_EXTRAS = {"sksparse": "scikit-sparse"}
 # Never imported by name: pandas reads .xls with one, geopandas maps with one, joblib sends work to

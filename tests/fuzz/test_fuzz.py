@@ -27,9 +27,7 @@ FOLDERS = (
 def _exported() -> Iterator[tuple[str, object]]:
     for name in (
         "SpatialPanel", "average_weights", "compare", "compare_groups", "diagnostics",
-        "endogenous_weights", "fit", "panel_threshold", "read_panel", "robustness",
-        "SpatialPanel", "average_weights", "compare", "diagnostics", "endogenous_weights", "fit",
-        "gwr", "panel_threshold", "read_panel",
+        "endogenous_weights", "fit", "gwr", "panel_threshold", "read_panel", "robustness",
     ):  # fmt: skip
         yield name, getattr(nq, name)
     for folder in FOLDERS:

@@ -19,14 +19,9 @@ NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save", "th
 LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]
-PANELS = ["choropleth_periods", "effects", "effects_at", "forecast", "lisa_maps", "transitions"]
 PANELS = [
-    "choropleth_periods", "effects", "effects_at", "lisa_maps", "panel_threshold", "transitions",
-PANELS = [
-    "choropleth_periods", "effects", "effects_at", "group_estimates", "lisa_maps",
-    "specification_curve", "transitions",
-PANELS = [
-    "choropleth_periods", "effects", "effects_at", "event_study", "lisa_maps", "transitions",
+    "choropleth_periods", "effects", "effects_at", "event_study", "forecast", "group_estimates",
+    "lisa_maps", "panel_threshold", "specification_curve", "transitions",
 ]  # fmt: skip
 LABELS = [
     "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
