@@ -26,8 +26,17 @@ FOLDERS = (
 
 def _exported() -> Iterator[tuple[str, object]]:
     for name in (
-        "SpatialPanel", "average_weights", "compare", "compare_groups", "diagnostics",
-        "endogenous_weights", "fit", "gwr", "panel_threshold", "read_panel", "robustness",
+        "SpatialPanel",
+        "average_weights",
+        "compare",
+        "compare_groups",
+        "diagnostics",
+        "endogenous_weights",
+        "fit",
+        "gwr",
+        "panel_threshold",
+        "read_panel",
+        "robustness",
     ):  # fmt: skip
         yield name, getattr(nq, name)
     for folder in FOLDERS:

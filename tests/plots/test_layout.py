@@ -20,9 +20,17 @@ LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]
 PANELS = [
-    "choropleth_periods", "effects", "effects_at", "event_study", "forecast", "group_estimates",
-    "lisa_maps", "panel_threshold", "specification_curve", "transitions",
-]  # fmt: skip
+    "choropleth_periods",
+    "effects",
+    "effects_at",
+    "event_study",
+    "forecast",
+    "group_estimates",
+    "lisa_maps",
+    "panel_threshold",
+    "specification_curve",
+    "transitions",
+]
 LABELS = [
     "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
     "按地级市计算的新质生产力综合指数（以二〇一二年为基期，经熵值法加权，单位为一）",

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from nqp_spatial.core.shipped_maps import SHIPPED_MAPS
 from nqp_spatial.io import is_map_name
 
-if TYPE_CHECKING:
-    from nqp_spatial.report.study.config import StudyConfig
-
 __all__ = ["faults_of_combinations"]
 
 
-def faults_of_combinations(config: StudyConfig) -> list[str]:
-    """Return what is wrong with keys that are each valid alone."""
+def faults_of_combinations(config: Any) -> list[str]:
+    """Return what is wrong with keys of a `StudyConfig` that are each valid alone."""
     return [
         *_faults_of_weights(config),
         *_faults_of_files(config),
@@ -24,7 +21,7 @@ def faults_of_combinations(config: StudyConfig) -> list[str]:
     ]
 
 
-def _faults_of_weights(config: StudyConfig) -> list[str]:
+def _faults_of_weights(config: Any) -> list[str]:
     weights, faults = config.weights, []
     if weights.kind == "file" and not weights.path:
         faults.append('[weights] kind = "file" needs path')
@@ -43,7 +40,7 @@ def _faults_of_weights(config: StudyConfig) -> list[str]:
     return faults
 
 
-def _faults_of_files(config: StudyConfig) -> list[str]:
+def _faults_of_files(config: Any) -> list[str]:
     data, faults = config.data, []
     ending = Path(data.panel).suffix.lower()
     if data.sheet_name is not None and ending not in (".xlsx", ".xls"):
@@ -77,7 +74,7 @@ def _maps() -> str:
     return " or ".join(f'geometry = "{name}" ({units})' for name, units in SHIPPED_MAPS.items())
 
 
-def _faults_of_names(config: StudyConfig) -> list[str]:
+def _faults_of_names(config: Any) -> list[str]:
     data, groups, index, faults = config.data, config.groups, config.index, []
     if config.outcome.variable is None and not index.indicators:
         faults.append("name the column studied, [outcome] variable, or [index.indicators]")
@@ -94,7 +91,7 @@ def _faults_of_names(config: StudyConfig) -> list[str]:
     return faults
 
 
-def _faults_of_methods(config: StudyConfig) -> list[str]:
+def _faults_of_methods(config: Any) -> list[str]:
     drivers, mediation, faults = config.drivers, config.mediation, []
     outcome = config.outcome_name
     if config.lisa.bivariate == outcome:
