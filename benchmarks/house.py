@@ -16,6 +16,7 @@ import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 from statistics import median
@@ -31,7 +32,7 @@ COMMON = 8  # a window in more places than this is a habit of writing, counted b
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """One file: its path from the folder, lines and syntax tree."""
 
@@ -46,7 +47,11 @@ class Module:
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
         """Yield the nodes of these kinds."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
+        return (node for node in self._nodes if isinstance(node, kinds))
+
+    @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
 
 
 def modules(root: Path = ROOT) -> list[Module]:
@@ -85,6 +90,7 @@ def comment_lines(module: Module) -> set[int]:
     }
 
 
+@cache
 def line_kinds(module: Module) -> dict[int, str]:
     """Return the kind of each line: code, docstring, comment or blank."""
     docstrings, comments = docstring_lines(module), comment_lines(module)

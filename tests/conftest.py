@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from scipy import sparse
 
 import nqp_spatial as nq
+from nqp_spatial.plots import save
 from nqp_spatial.weights.spatial_weights import WeightsSpec, build
 
 # The same examples each time, so that a gate does not fail by chance; with
@@ -27,6 +31,22 @@ os.environ.setdefault("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3600s")
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def metadata_read_once() -> Iterator[None]:
+    """Read what is installed once, not for each study: nothing is installed meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("version", "requires"):
+            read = functools.cache(getattr(importlib.metadata, name))
+            patch.setattr(importlib.metadata, name, read)
+        yield
+
+
+@pytest.fixture
+def sketches(monkeypatch) -> None:
+    """Save figures as small PNG files only, where a test is not about them."""
+    monkeypatch.setattr(nq.plots, "save", functools.partial(save, formats=("png",), dpi=60))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def assert_reads_well(tab, page, widths=WIDTHS):
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """A study with all its steps but the slowest, one of them failing."""
+    """A study with all its steps but that of an index, its figures as PNG files only."""
     folder = tmp_path_factory.mktemp("report")
     panel = nq.datasets.us_public_capital()
     table = panel.frame.reset_index()
@@ -48,7 +49,9 @@ def report(tmp_path_factory):
         "study": {"permutations": 99, "replications": 19},
         "dynamics": {"states": 2, "lag_states": 2},
     }  # fmt: skip
-    return nq.report.study(settings, folder / "out", progress=False).page
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nq.plots, "save", functools.partial(nq.plots.save, formats=("png",)))
+        return nq.report.study(settings, folder / "out", progress=False).page
 
 
 def test_the_page_of_a_study(report, tmp_path):

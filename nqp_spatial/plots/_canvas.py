@@ -328,8 +328,6 @@ def save(
     >>> [path.name for path in nq.plots.save(ax, tempfile.mkdtemp() + "/income")]
     ['income.png', 'income.pdf']
     """
-    import matplotlib as mpl
-
     figure = figure_of(figure)
     known = figure.canvas.get_supported_filetypes()
     base = Path(path)
@@ -345,22 +343,36 @@ def save(
             f"{', '.join(sorted(known))}"
         )
     base.parent.mkdir(parents=True, exist_ok=True)
-    # The layout makes room for the ticks that there are; room changes them, and other ticks may be
-    # wider. Once more, and it is settled.
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-    written = []
-    # Text stays text in vector files; a SVG file has no fonts, so that Chinese becomes outlines.
-    kind = font_type(figure)
-    svg = "none" if kind == 42 else "path"
-    with mpl.rc_context({"pdf.fonttype": kind, "ps.fonttype": kind, "svg.fonttype": svg}):
-        for name in formats:
-            target = base.with_name(f"{base.name}.{name}")
-            figure.savefig(target, dpi=dpi)
-            written.append(target)
+    written = [base.with_name(f"{base.name}.{name}") for name in formats]
+    _write(figure, written, dpi)
     if close:
         import matplotlib.pyplot as plt
 
         plt.close(figure)
     return written
+
+
+def _write(figure: Figure, targets: Sequence[Path], dpi: int) -> None:
+    """Write a figure to files, in the layout of the first: all have the same places."""
+    import matplotlib as mpl
+
+    from nqp_spatial.plots._settled import SettledLayout
+
+    engine = figure.get_layout_engine()
+    # A layout makes room for the ticks that there are; room changes them, and other ticks may be
+    # wider. Once more, and it is settled; ours repeats itself.
+    if engine is not None and not isinstance(engine, SettledLayout):
+        engine.execute(figure)
+    # Text stays text in vector files; a SVG file has no fonts, so that Chinese becomes outlines.
+    kind = font_type(figure)
+    fonts = {"pdf.fonttype": kind, "ps.fonttype": kind}
+    fonts["svg.fonttype"] = "none" if kind == 42 else "path"
+    no_layout = {"figure.autolayout": False, "figure.constrained_layout.use": False}
+    with mpl.rc_context({**fonts, **no_layout}):
+        try:
+            for target in targets:
+                figure.savefig(target, dpi=dpi)
+                figure.set_layout_engine(None)
+        finally:
+            if engine is not None:
+                figure.set_layout_engine(engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -119,9 +120,28 @@ def _ordered_fonts(chosen: tuple[str, ...], latin: tuple[str, ...]) -> tuple[str
     if known().isdisjoint(_CJK_FONTS):
         _register_new_fonts()
     _register_shipped_font()
-    names = dict.fromkeys([*chosen, *latin, _SHIPPED_FONT, *_CJK_FONTS])
     available = known()
-    return tuple(name for name in names if name in available)
+    names = dict.fromkeys([*chosen, *latin, _SHIPPED_FONT])
+    return _with_fallbacks([name for name in names if name in available], available)
+
+
+def _with_fallbacks(names: Sequence[str], available: set[str]) -> tuple[str, ...]:
+    """Add the fonts for other characters, each only if it has some that those before it lack.
+
+    matplotlib looks up every font of the list for every text, however few its letters.
+    """
+    from matplotlib.font_manager import FontProperties, findfont
+
+    def letters_of(name: str) -> frozenset[str]:
+        return _letters_of(findfont(FontProperties(family=name)))
+
+    needed = list(names)
+    letters = set().union(*map(letters_of, names))
+    for name in _CJK_FONTS:
+        if name in available and name not in needed and not letters_of(name) <= letters:
+            needed.append(name)
+            letters |= letters_of(name)
+    return tuple(needed)
 
 
 def _register_shipped_font() -> None:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
+import esda
 import numpy as np
 import pandas as pd
 import pytest
 
 import nqp_spatial as nq
 from tests.esda.panels import cross_section
+
+
+@pytest.fixture(autouse=True, scope="session")
+def esda_in_python() -> Iterator[None]:
+    """Run esda's kernels as they are written: to compile them takes 20 s, to run them less than 1.
+
+    Permutations stay compiled, since the generator of numba draws others than that of numpy.
+    """
+    modules = esda.crand, esda.moran, esda.getisord, esda.geary_local, esda.significance
+    with pytest.MonkeyPatch.context() as patch:
+        for module in modules:
+            for name, function in list(vars(module).items()):
+                if hasattr(function, "py_func") and name != "vec_permutations":
+                    patch.setattr(module, name, function.py_func)
+        patch.setattr(esda.crand, "boolean", np.bool_)  # a type of numba
+        yield
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def test_texts_of_axes_of_the_caller_get_the_font_too(monkeypatch):
         figure.canvas.draw()
 
 
-def test_the_page_of_a_study_warns_once_in_its_language(tmp_path):
+def test_the_page_of_a_study_warns_once_in_its_language(tmp_path, sketches):
     """Each page in one process, however many figures have the letters."""
     panel = nq.datasets.us_public_capital()
     panel.frame.reset_index().to_csv(tmp_path / "states.csv", index=False)

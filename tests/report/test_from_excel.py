@@ -57,7 +57,7 @@ def edited(folder, *edits):
     text = path.read_text("utf-8")
     for old, new in edits:
         assert old in text, old
-        text = text.replace(old, new)
+        text = text.replace(old, new, 1)
     path.write_text(text, "utf-8")
 
 

@@ -202,7 +202,7 @@ def test_a_literal_trusts_no_repr():
 @pytest.mark.parametrize(
     "name", ["a'b", 'q"', "c\\d", 'e\n"""\nraise SystemExit(3)\n"""', "{f}", "g # h"]
 )
-def test_names_do_not_break_out_of_the_script(tmp_path, name):
+def test_names_do_not_break_out_of_the_script(tmp_path, sketches, name):
     write_files(tmp_path)
     table = pd.read_csv(tmp_path / "p.csv").rename(columns={"y": name})
     table.to_csv(tmp_path / "named.csv", index=False)

@@ -137,7 +137,7 @@ def names(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_runs_and_shows_what_it_made(names, name):
+def test_a_step_runs_and_shows_what_it_made(names, name, sketches):
     """Each by itself, after what it needs of others."""
     config, common = names
     steps = {step.name: step for step in every_step(config)}
@@ -158,7 +158,7 @@ def test_a_step_runs_and_shows_what_it_made(names, name):
         assert caption.endswith(".")
 
 
-def test_missing_ergodic_distributions_are_shown(names):
+def test_missing_ergodic_distributions_are_shown(names, sketches):
     """Notes of the conditional chains stand on the page, not those of the pooled chain only."""
     config, common = names
     chains = next(step for step in every_step(config) if step.name == "chains")
@@ -186,7 +186,7 @@ def test_a_name_of_the_user_is_never_looked_up():
     assert output.words == ["units", "是"]
 
 
-def test_a_model_without_regressors_has_a_table_and_no_effects(names):
+def test_a_model_without_regressors_has_a_table_and_no_effects(names, sketches):
     config, common = names
     alone = read_config({**FULL, "model": {"formula": "lgsp ~ 1", "model": "sar"}})
     alone._folder = config._folder

@@ -84,7 +84,7 @@ BY_FILE = [
 
 
 @pytest.mark.parametrize("name", [*BY_SETTINGS, *BY_FILE])
-def test_no_english_word_is_left(panel, tmp_path, name):
+def test_no_english_word_is_left(panel, tmp_path, sketches, name):
     table = panel.frame.reset_index()
     table = table.rename(columns={table.columns[0]: "id", table.columns[1]: "year"})
     table[["id", "year", "y", "units", "level"]].to_csv(tmp_path / "cities.csv", index=False)

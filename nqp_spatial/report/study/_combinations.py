@@ -109,6 +109,10 @@ def _faults_of_methods(config: Any) -> list[str]:
         faults.append("[network] differences cannot have a column of the name network: rename it")
     if config.network and not config.data.geometry:
         faults.append("[network] needs [data] geometry, from which distances come")
+    if config.gwr and not (config.gwr.formula or config.model.formula):
+        faults.append("[gwr] needs formula, or [model] formula")
+    if config.gwr and not config.data.geometry:
+        faults.append("[gwr] needs [data] geometry, from which distances come")
     groups = config.heterogeneity
     if groups and not (groups.by or groups.threshold):
         faults.append("[heterogeneity] needs by, threshold, or both")

@@ -15,7 +15,13 @@ from nqp_spatial.regression._formulas import columns_of, terms_of
 from nqp_spatial.report.study._combinations import faults_of_combinations
 from nqp_spatial.report.study._faults import SettingError, fault_sentences
 from nqp_spatial.report.study._setting_kinds import Method
-from nqp_spatial.report.study.design_settings import Heterogeneity, Mediation, Policy, Robustness
+from nqp_spatial.report.study.design_settings import (
+    Gwr,
+    Heterogeneity,
+    Mediation,
+    Policy,
+    Robustness,
+)
 from nqp_spatial.report.study.pattern_settings import Drivers, Forecast, Hotspots, Network
 from nqp_spatial.report.study.settings import (
     METHODS,
@@ -61,6 +67,7 @@ class StudyConfig(Table):
     robustness: Robustness | None = None
     heterogeneity: Heterogeneity | None = None
     policy: Policy | None = None
+    gwr: Gwr | None = None
     _folder: Path = PrivateAttr(Path())
 
     @property

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression._formulas import columns_of
 from nqp_spatial.report.study._faults import SettingError
-from nqp_spatial.report.study._setting_kinds import Method, Names, Text, each_once
+from nqp_spatial.report.study._setting_kinds import Method, Names, Period, Text, each_once
 
-__all__ = ["Heterogeneity", "Mediation", "Policy", "Robustness"]
+__all__ = ["Gwr", "Heterogeneity", "Mediation", "Policy", "Robustness"]
 
 
 def _changes(changes: Any) -> Any:
@@ -130,3 +130,27 @@ class Policy(Method):
                   "placebo_within": self.placebo_within}  # fmt: skip
         columns = {key: [name] for key, name in single.items() if name}
         return columns | {"controls": list(self.controls)}
+
+
+class Gwr(Method):
+    """[gwr]."""
+
+    formula: Text | None = Field(None, description="that of [model] if left out")
+    period: Period | None = Field(None, description="the last if left out")
+    kernel: Literal["bisquare", "gaussian", "exponential"] = Field(
+        "bisquare", description="how weights fall with distance"
+    )
+    multiscale: bool = Field(False, description="whether each regressor has its own bandwidth")
+    permutations: int = Field(
+        0, ge=0, le=10**5, description="of the test that coefficients do not vary; 0: no test"
+    )
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Formulas, by key."""
+        return {"formula": self.formula} if self.formula else {}
+
+    @property
+    def named_periods(self) -> dict[str, list[Any]]:
+        """Periods, by the key that names them."""
+        return {"period": [] if self.period is None else [self.period]}

@@ -44,7 +44,7 @@ StepName = Literal[
 ]  # fmt: skip
 MethodName = Literal[
     "hotspots", "drivers", "network", "forecast", "mediation", "robustness", "heterogeneity",
-    "policy",
+    "policy", "gwr",
 ]  # fmt: skip
 #: Steps of every study, and those that the settings ask for by a table of the same name.
 STEPS: tuple[str, ...] = get_args(StepName)

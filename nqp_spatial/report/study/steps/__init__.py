@@ -18,6 +18,7 @@ from nqp_spatial.report.study.steps.drivers import drivers
 from nqp_spatial.report.study.steps.explore import explore
 from nqp_spatial.report.study.steps.forecast import forecast
 from nqp_spatial.report.study.steps.gradient import gradient
+from nqp_spatial.report.study.steps.gwr import gwr
 from nqp_spatial.report.study.steps.heterogeneity import heterogeneity
 from nqp_spatial.report.study.steps.hotspots import hotspots
 from nqp_spatial.report.study.steps.index import index
@@ -35,7 +36,7 @@ _STEPS: dict[str, Callable[[StudyConfig], Step]] = {
     for step in (
         describe, index, gradient, distribution, chains, forecast, convergence, association,
         hotspots, drivers, network, diagnostics, model, robustness, heterogeneity, mediation,
-        centre, policy, explore,
+        centre, gwr, policy, explore,
     )
 }  # fmt: skip
 
