@@ -8,7 +8,10 @@ from pathlib import Path
 from benchmarks import (
     covariance_calibration,
     dynamics_calibration,
+    forecast_calibration,
     mediation_calibration,
+    network_calibration,
+    policy_calibration,
     short_panel_calibration,
     spillover_calibration,
     weights_calibration,
@@ -18,7 +21,10 @@ from benchmarks.calibration import designs, estimate, p_values, run, sizes, summ
 PARTS = {
     "covariances": covariance_calibration.run,
     "dynamics": dynamics_calibration.run,
+    "forecast": forecast_calibration.run,
     "mediation": mediation_calibration.run,
+    "policy": policy_calibration.run,
+    "networks": network_calibration.run,
     "short-panels": short_panel_calibration.run,
     "weights": weights_calibration.run,
 }

@@ -16,12 +16,17 @@ from importlib import import_module
 
 @dataclass(frozen=True)
 class Measurement:
-    """Median seconds of one call, and the memory that the calls added to the prepared data."""
+    """Median seconds of one call, and the memory that the calls added to the prepared data.
+
+    `processor` is the time that the processors spent on it, which other work on the machine hardly
+    changes.
+    """
 
     seconds: float
     added_mib: float
     peak_mib: float
     facts: dict
+    processor: float = 0.0
 
 
 def peak_mib() -> float:
@@ -36,12 +41,21 @@ def _work(case: str, arguments: tuple, repeats: int, warm: bool, pipe) -> None:
     facts = {}
     if warm:
         facts = call() or {}
-    seconds = []
+    seconds, processor = [], []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start, start_processor = time.perf_counter(), time.process_time()
         facts = call() or {}
+        processor.append(time.process_time() - start_processor)
         seconds.append(time.perf_counter() - start)
-    pipe.send(Measurement(statistics.median(seconds), peak_mib() - before, peak_mib(), facts))
+    pipe.send(
+        Measurement(
+            statistics.median(seconds),
+            peak_mib() - before,
+            peak_mib(),
+            facts,
+            statistics.median(processor),
+        )
+    )
 
 
 def measure(case: str, *arguments, repeats: int = 5, warm: bool = True) -> Measurement:

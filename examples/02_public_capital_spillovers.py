@@ -46,7 +46,7 @@ def main() -> None:
         "6 nearest": nq.weights.knn(panel, k=6),
         "Inverse distance": nq.weights.inverse_distance(panel, cutoff_km=1500),
     }
-    grid = nq.regression.robustness(FORMULA, panel, candidates)
+    grid = nq.regression.model_grid(FORMULA, panel, candidates)
     print(nq.compare(grid, seed=SEED))
     for name, lang in (("02_weights.docx", "en"), ("02_weights_zh.docx", "zh")):
         options = {"effects": True, "lang": lang, "caption": title}

@@ -124,6 +124,12 @@ def chains(study: Study) -> None:
     save(nq.plots.transitions(spatial, title=study.title), f"{name}_spatial_markov")
     save(nq.plots.steady_states(spatial, width=nq.plots.PAGE), f"{name}_spatial_steady_states")
 
+    future = nq.dynamics.forecast(spatial, panel, horizon=10, replications=499, seed=SEED)
+    print(future)
+    save(nq.plots.forecast(future, title=study.title), f"{name}_forecast")
+    save(nq.plots.forecast_map(future, panel, **study.look), f"{name}_forecast_states")
+    save(nq.plots.forecast_map(future, panel, "up", **study.look), f"{name}_forecast_up")
+
     spans = nq.dynamics.time_homogeneity(panel, study.level, spans=study.spans, **options)
     groups = nq.dynamics.markov_by_group(
         panel, study.level, group=study.group, permutations=999, seed=SEED, **options

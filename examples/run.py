@@ -25,7 +25,7 @@ from _recorded import MARK
 
 HERE = Path(__file__).absolute().parent
 # Seconds of one core, measured on a server of 2021.
-SECONDS = {"01": 15, "02": 12, "03": 15, "04": 12, "05": 40, "06": 22, "07": 35, "08": 30}
+SECONDS = {"01": 15, "02": 12, "03": 15, "04": 12, "05": 40, "06": 22, "07": 35, "08": 30, "10": 12}
 TABLES = (".docx", ".tex", ".html", ".csv", ".xlsx")
 
 

@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from nqp_spatial.regression import (
         average_weights,
         compare,
+        compare_groups,
         diagnostics,
         endogenous_weights,
         fit,
+        gwr,
+        panel_threshold,
+        robustness,
     )
 
 __version__ = "0.2.0"
@@ -58,17 +62,22 @@ _NAMES = {
     "SpatialPanel": "nqp_spatial.core.panel",
     "average_weights": "nqp_spatial.regression",
     "compare": "nqp_spatial.regression",
+    "compare_groups": "nqp_spatial.regression",
     "crosscheck": "nqp_spatial.peers",
     "diagnostics": "nqp_spatial.regression",
     "endogenous_weights": "nqp_spatial.regression",
     "fit": "nqp_spatial.regression",
+    "gwr": "nqp_spatial.regression",
+    "panel_threshold": "nqp_spatial.regression",
     "read_panel": "nqp_spatial.io",
+    "robustness": "nqp_spatial.regression",
 }
 
 __all__ = [
     "SpatialPanel",
     "average_weights",
     "compare",
+    "compare_groups",
     "composite",
     "convergence",
     "crosscheck",
@@ -79,12 +88,15 @@ __all__ = [
     "errors",
     "esda",
     "fit",
+    "gwr",
     "inequality",
+    "panel_threshold",
     "peers",
     "plots",
     "read_panel",
     "regression",
     "report",
+    "robustness",
     "spillovers",
     "structure",
     "weights",

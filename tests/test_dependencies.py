@@ -16,9 +16,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "nqp_spatial"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Extras for users; the others are for the work on the package.
-FOR_USERS = ("cholmod", "cluster", "peers")
+FOR_USERS = ("cholmod", "cluster", "datasets", "gwr", "peers")
 # Known by these names also where the extra is not installed.
-OF_EXTRAS = {"sksparse": "scikit-sparse"}
+OF_EXTRAS = {"cvxopt": "cvxopt"}
 # Never imported by name: pandas reads .xls with one, geopandas maps with one, joblib sends work to
 # the other two.
 THROUGH_OTHERS = {"python-calamine", "pyogrio", "dask", "distributed"}
@@ -93,9 +93,8 @@ def test_what_is_declared_is_pinned():
     assert all("==" in line for line in lines)
     pinned = distributions(lines)
     wanted = distributions(PROJECT["dependencies"])
-    for extra, requirements in PROJECT["optional-dependencies"].items():
-        if extra != "cholmod":  # needs a library of the system
-            wanted |= distributions(requirements)
+    for requirements in PROJECT["optional-dependencies"].values():
+        wanted |= distributions(requirements)
     for name in pinned:
         for line in map(Requirement, distribution(name).requires or []):
             if not line.marker or line.marker.evaluate({"extra": ""}):

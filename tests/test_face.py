@@ -38,6 +38,7 @@ NO_RESULTS = {
     "CityTruth",
     "Planted",
     "SimulatedCities",
+    "Specification",
     "Finding",
     "SecondThreshold",
     "BorderDecay",
@@ -52,6 +53,7 @@ ESTIMATORS = {
     "BetaResult",
     "ClubLogitResult",
     "InteractiveEffectsResult",
+    "PanelThresholdResult",
     "PartitionedResult",
     "ReachResult",
     "RegressionResult",
@@ -71,7 +73,7 @@ def exported_classes():
 
 
 def exported_functions():
-    for name in ("compare", "diagnostics", "fit", "read_panel"):
+    for name in ("compare", "compare_groups", "diagnostics", "fit", "read_panel", "robustness"):
         yield name, getattr(nq, name)
     for folder in FOLDERS:
         module = import_module(f"nqp_spatial.{folder}")

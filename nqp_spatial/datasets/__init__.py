@@ -1,4 +1,4 @@
-"""Data sets that are installed with the package or with a dependency."""
+"""Data sets that are installed with the package, with a dependency or with an extra."""
 
 from nqp_spatial.datasets.china import (
     china_prefectures,
@@ -16,6 +16,7 @@ from nqp_spatial.datasets.papers import (
     industry_clusters,
     industry_plans,
 )
+from nqp_spatial.datasets.regional_panels import castle, mexico_income, nc_crime
 from nqp_spatial.datasets.simulated import (
     CityTruth,
     Planted,
@@ -29,6 +30,7 @@ __all__ = [
     "Planted",
     "SimulatedCities",
     "base_stations_5g",
+    "castle",
     "china_prefectures",
     "china_provinces",
     "china_sea_line",
@@ -40,6 +42,8 @@ __all__ = [
     "industry_plans",
     "match_prefectures",
     "match_provinces",
+    "mexico_income",
+    "nc_crime",
     "region_schemes",
     "simulate_cities",
     "us_income",

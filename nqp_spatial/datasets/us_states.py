@@ -40,7 +40,7 @@ def us_income() -> SpatialPanel:
     SpatialPanel: 48 units x 81 periods (1929 to 2009), 3 columns, geometry in WGS 84
     """
     wide = pd.read_csv(_folder() / "usjoin.csv")
-    codes = _boundaries().set_index("name")["state"]
+    codes = state_boundaries().set_index("name")["state"]
     long = wide.melt(
         id_vars=["Name"],
         value_vars=[str(year) for year in range(1929, 2010)],
@@ -56,7 +56,7 @@ def us_income() -> SpatialPanel:
         long,
         unit="state",
         period="year",
-        geometry=_boundaries().drop(columns="name"),
+        geometry=state_boundaries().drop(columns="name"),
         labels={
             "income": "Income per head, dollars",
             "relative_income": "Income per head relative to the mean of states",
@@ -104,7 +104,7 @@ def us_public_capital() -> SpatialPanel:
         frame,
         unit="state",
         period="year",
-        geometry=_boundaries().drop(columns="name"),
+        geometry=state_boundaries().drop(columns="name"),
         labels={
             "lgsp": "Gross state product (log)",
             "lpcap": "Public capital (log)",
@@ -121,7 +121,8 @@ def _folder() -> Path:
     return Path(libpysal.__file__).parent / "examples" / "us_income"
 
 
-def _boundaries() -> gpd.GeoDataFrame:
+def state_boundaries() -> gpd.GeoDataFrame:
+    """Return the 48 contiguous states: code, name and shape."""
     import geopandas as gpd
 
     shapes = gpd.read_file(_folder() / "us48.shp")

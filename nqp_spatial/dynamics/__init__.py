@@ -1,6 +1,7 @@
 """Distribution dynamics: densities over time, Markov chains with and without neighbours."""
 
 from nqp_spatial.dynamics.density import DensityResult, ModalityResult, density, modality
+from nqp_spatial.dynamics.forecast import ForecastResult, forecast
 from nqp_spatial.dynamics.lisa_markov import LisaMarkovResult, lisa_markov
 from nqp_spatial.dynamics.markov import MarkovResult, markov
 from nqp_spatial.dynamics.markov_by_group import (
@@ -17,6 +18,7 @@ from nqp_spatial.dynamics.stochastic_kernel import KernelResult, stochastic_kern
 __all__ = [
     "ChainsResult",
     "DensityResult",
+    "ForecastResult",
     "KernelResult",
     "LisaMarkovResult",
     "MarkovResult",
@@ -26,6 +28,7 @@ __all__ = [
     "SpatialMarkovResult",
     "density",
     "first_order",
+    "forecast",
     "lisa_markov",
     "markov",
     "markov_by_group",

@@ -113,6 +113,8 @@ class SpatialMarkovResult(TransitionTables):
     notes : tuple of str
     intervals : DataFrame or None
         Bootstrap ``estimate, std_error, conf_low, conf_high`` of each probability, if requested.
+    weights : SpatialWeights or None
+        The weights of the neighbours' mean, which `forecast` needs.
 
     Examples
     --------
@@ -139,6 +141,7 @@ class SpatialMarkovResult(TransitionTables):
     spec: Spec
     notes: tuple[str, ...]
     intervals: pd.DataFrame | None = None
+    weights: SpatialWeights | None = None
 
     @property
     def mobility(self) -> pd.DataFrame:
@@ -405,6 +408,7 @@ def spatial_chain_of(
         group_cuts=cuts("group_state"),
         spec=spec,
         notes=tuple(_notes(counts, index, reasons, weights)),
+        weights=weights,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.factorization import factorize
-from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet
+from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet, solver_of
 from nqp_spatial.regression.likelihood.sizes import CROSS_PROBES, DENSE_CROSS_UP_TO, probe_signs
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
@@ -59,7 +59,7 @@ class TraceFunctions:
             return values, np.zeros_like(values) if derivatives else None
         w = self.terms.weights_y
         low, high = float(points.min()), float(points.max())
-        sums = None if w.rows_add_to_one else _row_sum_curve(w, w, low, high)
+        sums = None if w.rows_add_to_one else self._row_sum_curve(w, w, low, high)
         values = np.array(
             [
                 -self.logdet.derivative(points) / w.n_units,
@@ -79,24 +79,26 @@ class TraceFunctions:
         assert self.terms.weights_x is not None
         curves = (
             _cross_curve(w, self.terms.weights_x, low, high),
-            _row_sum_curve(w, self.terms.weights_x, low, high),
+            self._row_sum_curve(w, self.terms.weights_x, low, high),
         )
         cross = np.array([curve.value(points) for curve in curves])
         cross_slopes = np.array([curve.derivative(points) for curve in curves])
         return np.vstack([values, cross]), np.vstack([slopes, cross_slopes])
 
+    def _row_sum_curve(
+        self, w: SpatialWeights, inner: SpatialWeights, low: float, high: float
+    ) -> Curve:
+        """Return the mean row sum of ``(I - x W)^-1 V`` on a window."""
+        start = np.asarray(inner.sparse.sum(axis=1)).ravel()
+        solve = solver_of(self.logdet, w.sparse)
 
-def _row_sum_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: float) -> Curve:
-    """Return the mean row sum of ``(I - x W)^-1 V`` on a window."""
-    start = np.asarray(inner.sparse.sum(axis=1)).ravel()
+        def mean_row_sum(points: np.ndarray) -> np.ndarray:
+            # 1'(I - x W)^-1 V 1 / n, one factorisation per node
+            return np.array([solve(float(x), start).mean() for x in points.ravel()]).reshape(
+                points.shape
+            )
 
-    def mean_row_sum(points: np.ndarray) -> np.ndarray:
-        # 1'(I - x W)^-1 V 1 / n, one factorisation per node
-        return np.array(
-            [factorize(w.sparse, float(x)).solve(start).mean() for x in points.ravel()]
-        ).reshape(points.shape)
-
-    return Curve(mean_row_sum, low, high, radius=radius_of(w), strip=np.pi / 4)
+        return Curve(mean_row_sum, low, high, radius=radius_of(w), strip=np.pi / 4)
 
 
 def _cross_curve(w: SpatialWeights, inner: SpatialWeights, low: float, high: float) -> Curve:

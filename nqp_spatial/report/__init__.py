@@ -6,9 +6,11 @@ from nqp_spatial.report.tables.clubs import club_table
 from nqp_spatial.report.tables.dagum import dagum_table
 from nqp_spatial.report.tables.descriptive import descriptive_table
 from nqp_spatial.report.tables.effects import effects_table
+from nqp_spatial.report.tables.groups import group_table
 from nqp_spatial.report.tables.journal_table import JournalTable
 from nqp_spatial.report.tables.markov import transition_table
 from nqp_spatial.report.tables.regression import regression_table
+from nqp_spatial.report.tables.robustness import robustness_table
 from nqp_spatial.report.tables.tests import tests_table
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "dagum_table",
     "descriptive_table",
     "effects_table",
+    "group_table",
     "regression_table",
+    "robustness_table",
     "starter",
     "study",
     "tests_table",

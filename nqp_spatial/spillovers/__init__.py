@@ -11,6 +11,8 @@ from nqp_spatial.spillovers.distances import (
 )
 from nqp_spatial.spillovers.mediation import MediationResult, mediation
 from nqp_spatial.spillovers.partition import EffectsMatrix, PartitionedResult, partitioned
+from nqp_spatial.spillovers.policy import policy
+from nqp_spatial.spillovers.policy_results import PolicyResult
 from nqp_spatial.spillovers.thresholds import SecondThreshold, ThresholdResult, threshold
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "EffectsMatrix",
     "MediationResult",
     "PartitionedResult",
+    "PolicyResult",
     "ReachResult",
     "SecondThreshold",
     "ThresholdResult",
@@ -27,6 +30,7 @@ __all__ = [
     "distance_decay",
     "mediation",
     "partitioned",
+    "policy",
     "reach",
     "reach_links_beyond",
     "reach_links_within",

@@ -29,6 +29,7 @@ from nqp_spatial.errors import (
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression._threshold_regions import region_ends
 from nqp_spatial.regression.covariance.information import estimate_at
 from nqp_spatial.regression.estimators.ml import concentrated_likelihood, log_determinants
 from nqp_spatial.regression.fit import fit_parts, parts_data
@@ -418,10 +419,7 @@ def _terms(links: _Links, gammas: Sequence[float], lag_regressors: bool, words: 
 
 
 def _interval(candidates: np.ndarray, heights: np.ndarray, level: float) -> tuple[float, float]:
-    """Return the rejected candidates next to those not rejected, or the ends of the search."""
-    accepted = np.flatnonzero(2 * (heights.max() - heights) <= _quantile_of_lr(level))
-    low, high = max(accepted[0] - 1, 0), min(accepted[-1] + 1, len(candidates) - 1)
-    return float(candidates[low]), float(candidates[high])
+    return region_ends(candidates, 2 * (heights.max() - heights), level)
 
 
 def _between(scores: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -603,8 +601,3 @@ def _wald(model: RegressionResult) -> list[HypothesisTest | NotApplicable]:
         for terms, contrasts in rows.items()
         if contrasts
     ]
-
-
-def _quantile_of_lr(level: float) -> float:
-    """Return the critical value of the likelihood ratio of gamma (Hansen 2000)."""
-    return float(-2 * np.log(1 - np.sqrt(level)))

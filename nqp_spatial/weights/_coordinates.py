@@ -25,6 +25,8 @@ EARTH_RADIUS_KM = 6371.0088  # mean radius of the WGS 84 ellipsoid (IUGG 1980)
 _ELLIPSOID_MARGIN = 0.006
 
 
+# What makes a matrix of too many pairs smaller.
+SMALLER = "pass a smaller cutoff_km=, or use weights.knn"
 # Peak while weights are made from a list of pairs: 61 to 74 bytes a link were measured.
 BYTES_PER_LINK = 80
 
@@ -105,7 +107,7 @@ class Coordinates:
             links,
             f"weights of {n} units "
             + ("without a cutoff" if cutoff_km is None else f"within {cutoff_km:g} km"),
-            "pass a smaller cutoff_km=, or use weights.knn",
+            SMALLER,
         )
         pairs = tree.query_pairs(reach, output_type="ndarray")
         km = self.distance(pairs[:, 0], pairs[:, 1])

@@ -6,7 +6,26 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-__all__ = ["spectral_radius", "symmetrizer"]
+__all__ = ["is_dense", "spectral_radius", "symmetrizer"]
+
+# Share of all pairs above which dense arrays are smaller and faster than sparse ones, and units
+# below which neither matters.
+_DENSE_SHARE, _FEW_UNITS = 0.3, 100
+_MISFIT = 1e-10  # of the logarithm of a ratio of weights
+_BLOCK_ROWS = 256
+
+
+def is_dense(matrix: sparse.csr_array) -> bool:
+    """Whether so many pairs are linked that W is better held as a dense array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_dense(sparse.csr_array(np.ones((200, 200))))
+    True
+    """
+    n = matrix.shape[0]
+    return bool(n >= _FEW_UNITS and matrix.nnz > _DENSE_SHARE * n**2)
 
 
 def spectral_radius(matrix: sparse.csr_array) -> float:
@@ -73,7 +92,9 @@ def symmetrizer(matrix: sparse.csr_array) -> np.ndarray | None:
     >>> (symmetrizer(w) ** 2).round(6).tolist()
     [1.0, 2.0, 1.0]
     """
-    coo = sparse.coo_array(matrix)
+    n = matrix.shape[0]
+    if is_dense(matrix) and matrix.nnz == n * (n - 1) and not matrix.diagonal().any():
+        return _symmetrizer_of_complete(matrix)
     transposed = sparse.csr_array(matrix.T)
     transposed.sort_indices()
     original = sparse.csr_array(matrix)
@@ -95,9 +116,37 @@ def symmetrizer(matrix: sparse.csr_array) -> np.ndarray | None:
     potential = _potential(half_log)
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(original.indptr))
     misfit = half_log.data - (potential[original.indices] - potential[rows])
-    if coo.nnz and np.abs(misfit).max() > 1e-10:
+    if matrix.nnz and np.abs(misfit).max() > _MISFIT:
         return None
     return np.asarray(np.exp(potential))
+
+
+def _symmetrizer_of_complete(matrix: sparse.csr_array) -> np.ndarray | None:
+    """Return d where all pairs are linked: the links of the first unit are the tree."""
+    dense, n = matrix.toarray(), matrix.shape[0]
+    first = np.ones(n)
+    equal = True
+    if (dense[0, 1:] == 0).any() or (dense[1:, 0] == 0).any():
+        return None  # a weight is stored that is zero
+    ratio = dense[0, 1:] / dense[1:, 0]
+    if not (np.isfinite(ratio).all() and (ratio > 0).all()):
+        return None
+    first[1:] = ratio
+    potential = 0.5 * np.log(first)
+    for start in range(0, n, _BLOCK_ROWS):
+        rows = slice(start, min(start + _BLOCK_ROWS, n))
+        own, other = dense[rows].copy(), dense[:, rows].T.copy()
+        places = np.arange(rows.start, rows.stop)
+        own[places - start, places] = other[places - start, places] = 1.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = own / other
+        if not (np.isfinite(ratio).all() and (ratio > 0).all()):
+            return None
+        equal = equal and bool(np.allclose(ratio, 1.0, rtol=1e-13, atol=0))
+        misfit = 0.5 * np.log(ratio) - (potential[None, :] - potential[rows, None])
+        if np.abs(misfit).max() > _MISFIT:
+            return None
+    return np.ones(n) if equal else np.asarray(np.exp(potential))
 
 
 def _potential(differences: sparse.csr_array) -> np.ndarray:

@@ -14,7 +14,8 @@ from nqp_spatial.core.options import Edge, Nonnegative, Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import GeometryError, OptionError, sample
-from nqp_spatial.weights._coordinates import Coordinates, Metric, coordinates_of
+from nqp_spatial.weights._complete import complete_weights
+from nqp_spatial.weights._coordinates import SMALLER, Coordinates, Metric, coordinates_of
 from nqp_spatial.weights.spatial_weights import (
     Islands,
     SpatialWeights,
@@ -146,6 +147,7 @@ def inverse_distance(
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
+    progress: bool = False,
 ) -> SpatialWeights:
     """Weights that fall with distance: ``w_ij = d_ij ** -power`` up to a cutoff.
 
@@ -162,6 +164,8 @@ def inverse_distance(
         As in `knn`.
     islands : {"error", "keep"}
         Units without any other unit within the cutoff.
+    progress : bool
+        Whether to show a progress bar, with the size of the matrix, where there is no cutoff.
 
     Returns
     -------
@@ -176,7 +180,7 @@ def inverse_distance(
     IslandError
         If a unit has no other unit within the cutoff.
     OptionError
-        If power or cutoff is not positive.
+        If power or cutoff is not positive, or the matrix would not fit into memory.
 
     Examples
     --------
@@ -189,6 +193,7 @@ def inverse_distance(
         panel, t("inverse distance"), lambda km: km**-power,
         {"power": float(power), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
         cutoff_km, coordinates_of(panel, metric), islands, standardize, apart=True,
+        progress=progress,
     )  # fmt: skip
 
 
@@ -201,6 +206,7 @@ def exponential(
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
+    progress: bool = False,
 ) -> SpatialWeights:
     """Weights that fall exponentially with distance: ``w_ij = exp(-d_ij / h)``.
 
@@ -217,6 +223,8 @@ def exponential(
         As in `knn`.
     islands : {"error", "keep"}
         Units without any other unit within the cutoff.
+    progress : bool
+        As in `inverse_distance`.
 
     Returns
     -------
@@ -237,6 +245,7 @@ def exponential(
         panel, t("exponential decay"), lambda km: np.exp(-km / scale_km),
         {"scale_km": float(scale_km), "cutoff_km": None if cutoff_km is None else float(cutoff_km)},
         cutoff_km, coordinates_of(panel, metric), islands, standardize, apart=False,
+        progress=progress,
     )  # fmt: skip
 
 
@@ -343,14 +352,22 @@ def _by_distance(
     *,
     apart: bool,
     beyond_km: float = 0.0,
+    progress: bool = False,
 ) -> SpatialWeights:
     """Weigh every pair within the cutoff by a function of its kilometres."""
+    spec = WeightsSpec(kind, {**parameters, **coordinates.parameters})
+    if cutoff_km is None:
+        raw = complete_weights(
+            coordinates, lambda km, rows, columns: weight(km),
+            require_apart=(lambda pairs, km: require_apart(panel.units, pairs, km)) if apart
+            else None, advice=SMALLER, progress=progress,
+        )  # fmt: skip
+        return build(raw, panel.units, spec, standardize=standardize, islands=islands)
     pairs, km = coordinates.pairs(cutoff_km)
     if apart:
         require_apart(panel.units, pairs, km)
     if beyond_km:
         pairs, km = pairs[km > beyond_km], km[km > beyond_km]
-    spec = WeightsSpec(kind, {**parameters, **coordinates.parameters})
     return build(
         symmetric(pairs, weight(km), panel.n_units), panel.units, spec,
         standardize=standardize, islands=islands,

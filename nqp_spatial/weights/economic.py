@@ -12,7 +12,8 @@ from nqp_spatial.core.options import Positive, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import DomainError, WeightsError, sample
-from nqp_spatial.weights._coordinates import Metric, coordinates_of, require_links
+from nqp_spatial.weights._complete import complete_weights
+from nqp_spatial.weights._coordinates import SMALLER, Metric, coordinates_of, require_links
 from nqp_spatial.weights.distance import links_of, require_apart, symmetric
 from nqp_spatial.weights.spatial_weights import (
     Islands,
@@ -168,6 +169,7 @@ def gravity(
     metric: Metric = "haversine",
     islands: Islands = "error",
     standardize: Standardization = "row",
+    progress: bool = False,
 ) -> SpatialWeights:
     """Weights of the gravity model: ``w_ij = m_i m_j / d_ij ** power``.
 
@@ -189,6 +191,8 @@ def gravity(
         Units without any other unit within the cutoff.
     standardize : {"row", "spectral", "minmax", "none"}
         As in `SpatialWeights.standardize`; by rows the receiver's mass cancels.
+    progress : bool
+        As in `inverse_distance`.
 
     Returns
     -------
@@ -209,18 +213,27 @@ def gravity(
     """
     mass, span = _means(panel, variable, periods, positive=True)
     coordinates = coordinates_of(panel, metric)
-    pairs, km = coordinates.pairs(cutoff_km)
-    require_apart(panel.units, pairs, km)
-    values = mass[pairs[:, 0]] * mass[pairs[:, 1]] / km**power
+
+    def weigh(km: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return np.asarray(mass[rows] * mass[columns] / km**power)
+
+    def apart(pairs: np.ndarray, km: np.ndarray) -> None:
+        require_apart(panel.units, pairs, km)
+
+    if cutoff_km is None:
+        raw = complete_weights(
+            coordinates, weigh, require_apart=apart, advice=SMALLER, progress=progress
+        )
+    else:
+        pairs, km = coordinates.pairs(cutoff_km)
+        apart(pairs, km)
+        raw = symmetric(pairs, weigh(km, *pairs.T), panel.n_units)
     parameters = {
         "variable": variable, "power": float(power), "cutoff_km": cutoff_km, "periods": span,
         **coordinates.parameters,
     }  # fmt: skip
     spec = WeightsSpec(t("gravity"), parameters)
-    return build(
-        symmetric(pairs, values, panel.n_units), panel.units, spec,
-        standardize=standardize, islands=islands,
-    )  # fmt: skip
+    return build(raw, panel.units, spec, standardize=standardize, islands=islands)
 
 
 def _means(

@@ -458,7 +458,8 @@ def build(
     if units.has_duplicates:
         raise WeightsError(f"ids occur more than once: {sample(units[units.duplicated()])}")
     matrix = sparse.csr_array(raw, dtype=float, copy=True)
-    matrix.setdiag(0.0)
+    if matrix.diagonal().any():  # setting it stores it first, at several times the memory
+        matrix.setdiag(0.0)
     matrix.eliminate_zeros()
     matrix.sort_indices()
     if not np.isfinite(matrix.data).all():

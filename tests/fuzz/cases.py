@@ -142,6 +142,8 @@ STATED = (
     ("diagnostics", r"table|exponent", "of tests that do not apply, with the reason"),
     ("weights.compare", r"", "of matrices without links"),
     ("SpatialPanel", r"frame", "that the caller passed"),
+    ("structure.network", r"reciprocity|hierarchy|efficiency", "without links that it is about"),
+    ("structure.qap", r"p_greater|p_less|null_", "without permutations"),
     ("", r"p_value", "without permutations"),
 )
 

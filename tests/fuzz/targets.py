@@ -52,11 +52,24 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "endogenous_weights": lambda w: _call(
         "y ~ x1", w.panel, w.weights, makers="x2 ~ x1"
     ),
+    "gwr": lambda w: _call("y ~ x1 + x2", w.panel, period=2017, bandwidth=20),
+    "panel_threshold": lambda w: _call(
+        "y ~ x1 + x2", w.panel, threshold="pop", regime="x1", grid=20, replications=9
+    ),
     "peers.crosscheck": lambda w: _call(w.result),
     "regression.interactive_effects": lambda w: _call("y ~ x1 + x2", w.panel, w.weights),
     "regression.log_determinant": lambda w: _call(w.weights),
     "regression.posterior_probabilities": lambda w: _call("y ~ x1", w.panel, w.weights),
-    "regression.robustness": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
+    "regression.model_grid": lambda w: _call("y ~ x1", w.panel, {"queen": w.weights}),
+    "compare_groups": lambda w: _call(
+        "y ~ x1", w.panel, w.weights, group="region", permutations=3, draws=20
+    ),
+    "robustness": lambda w: _call(
+        "y ~ x1", w.panel, w.weights, changes={"winsorised": 0.02, "SAR": {"model": "sar"}},
+        draws=20,
+    ),
+    "regression.change_names": lambda w: _call(),
+    "regression.register_change": lambda w: _call("fuzzed", replace=True),
     "regression.wild_bootstrap": lambda w: _call(
         "y ~ x1", w.panel, effects="unit", replications=99
     ),
@@ -121,6 +134,13 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "inequality.gaps": lambda w: _call(w.panel, "x1", group="region"),
     "inequality.indices": lambda w: _call(w.panel, "x1"),
     "inequality.intransitive": lambda w: _call(_differences(w)),
+    "structure.difference_matrices": lambda w: _call(w.panel, ["x1"]),
+    "structure.network": lambda w: _call(w.panel, "x1", period=2017),
+    "structure.qap_correlation": lambda w: _call(w.dense, w.gap, permutations=19),
+    "structure.mrqap": lambda w: _call(
+        "net ~ x1", {"net": w.dense, "x1": w.gap}, permutations=19
+    ),
+    "structure.qap": lambda w: _call("net ~ x1", {"net": w.dense, "x1": w.gap}, permutations=19),
     "structure.market_potential": lambda w: _call(w.panel, "x1"),
     "structure.misallocation": lambda w: _call(w.panel, output="y", capital="x1", labour="x2"),
     "structure.segmentation": lambda w: _call(w.panel, ["bread", "rice", "salt"], w.weights),
@@ -131,6 +151,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     # dynamics
     "dynamics.density": lambda w: _call(w.panel, "x1", points=64),
     "dynamics.first_order": lambda w: _call(w.panel, "x1", states=2),
+    "dynamics.forecast": lambda w: _call(
+        w.markov, w.panel, horizon=2, replications=19, holdout=1, seed=0
+    ),
     "dynamics.lisa_markov": lambda w: _call(w.panel, "x1", w.weights),
     "dynamics.markov": lambda w: _call(w.panel, "x1", states=3, replications=9, seed=0),
     "dynamics.markov_by_group": lambda w: _call(w.panel, "x1", group="region", states=2),
@@ -173,6 +196,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.china_sea_line": lambda w: _call(),
     "datasets.city_schemes": lambda w: _call(),
     "datasets.gdp_gaps": lambda w: _call(),
+    "datasets.castle": lambda w: _call(),
     "datasets.hu_line_shares": lambda w: _call(),
     "datasets.hu_side": lambda w: _call(
         pd.Series([100.0, 120.0], ["a", "b"]), pd.Series([30.0, 30.0], ["a", "b"])
@@ -181,6 +205,8 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "datasets.industry_plans": lambda w: _call(),
     "datasets.match_provinces": lambda w: _call(["Hubei", 65]),
     "datasets.match_prefectures": lambda w: _call(["Wuhan", "Suzhou"], provinces=None),
+    "datasets.mexico_income": lambda w: _call(),
+    "datasets.nc_crime": lambda w: _call(),
     "datasets.region_schemes": lambda w: _call(),
     "datasets.simulate_cities": lambda w: _call(0),
     "datasets.us_income": lambda w: _call(),
@@ -190,6 +216,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "spillovers.distance_decay": lambda w: _call("y ~ x1", w.panel, cutoff_km=400),
     "spillovers.mediation": lambda w: _call(
         "y ~ x1 + x2", "x1 ~ x2", w.panel, w.weights, draws=99
+    ),
+    "spillovers.policy": lambda w: _call(
+        w.pilots, "y", treatment="pilot", exposure=w.weights, placebo=9
     ),
     "spillovers.partitioned": lambda w: _call("y ~ x1", w.panel, w.weights, group="core"),
     "spillovers.reach": lambda w: _call("y ~ x1", w.panel, edges_km=[0, 130, 260]),
@@ -218,6 +247,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.effects_matrix": lambda w: _call(w.partitioned.effects_matrix("x1")),
     "plots.estimates": lambda w: _call(w.effects),
     "plots.explore": lambda w: _call(w.panel, weights=w.weights, variables=["x1", "region"]),
+    "plots.group_estimates": lambda w: _call(w.by_group),
     "plots.index_weights": lambda w: _call(w.index),
     "plots.kernel_contour": lambda w: _call(w.kernel),
     "plots.kernel_surface": lambda w: _call(w.kernel),
@@ -225,9 +255,18 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "plots.lisa_maps": lambda w: _call([w.lisa, w.lisa], w.panel),
     "plots.digits": lambda w: _call(w.second_opinion),
     "plots.inclusion": lambda w: _call(w.averaged),
+    "plots.forecast": lambda w: _call(w.forecast),
+    "plots.forecast_map": lambda w: _call(w.forecast, w.panel),
+    "plots.event_study": lambda w: _call(w.policy),
+    "plots.exposure_map": lambda w: _call(w.policy, w.panel),
+    "plots.policy_effects_map": lambda w: _call(w.policy, w.panel),
     "plots.geodetector": lambda w: _call(w.geodetector),
     "plots.interactions": lambda w: _call(w.geodetector),
     "plots.strata_means": lambda w: _call(w.geodetector, "region"),
+    "plots.network_degrees": lambda w: _call(w.network),
+    "plots.network_map": lambda w: _call(w.network, w.panel),
+    "plots.block_densities": lambda w: _call(w.network),
+    "plots.qap": lambda w: _call(w.qap),
     "plots.lisa_paths": lambda w: _call(w.lisa_paths),
     "plots.join_counts": lambda w: _call(w.joins),
     "plots.log_t": lambda w: _call(w.log_t),
@@ -248,9 +287,12 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     ),
     "plots.sigma_lines": lambda w: _call(w.sigma),
     "plots.significance_map": lambda w: _call(w.lisa, w.panel),
+    "plots.specification_curve": lambda w: _call(w.robustness),
     "plots.steady_states": lambda w: _call(w.markov),
     "plots.theil": lambda w: _call(w.theil),
     "plots.theme": lambda w: _call(font="sans-serif", size=9.0, style="notebook"),
+    "plots.coefficient_map": lambda w: _call(w.gwr, w.panel),
+    "plots.panel_threshold": lambda w: _call(w.panel_threshold),
     "plots.threshold": lambda w: _call(w.threshold),
     "plots.transition_paths": lambda w: _call(w.clubs),
     "plots.transitions": lambda w: _call(w.markov),
@@ -263,7 +305,9 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "report.dagum_table": lambda w: _call(w.dagum, w.folder / "dagum.tex"),
     "report.descriptive_table": lambda w: _call(w.panel, ["x1", "x2"], w.folder / "d.tex"),
     "report.effects_table": lambda w: _call(w.effects, w.folder / "effects.tex"),
+    "report.group_table": lambda w: _call(w.by_group, w.folder / "groups.tex"),
     "report.regression_table": lambda w: _call([w.result], w.folder / "regression.tex"),
+    "report.robustness_table": lambda w: _call(w.robustness, w.folder / "robust.tex"),
     "report.starter": lambda w: _call(w.table, w.map, folder=w.folder),
     "report.study": lambda w: _call(w.settings, w.folder / "report", progress=False),
     "report.tests_table": lambda w: _call(dict(w.partitioned.tests), w.folder / "tests.tex"),
@@ -309,7 +353,13 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "EffectsMatrix.matrix": (
         lambda w: w.partitioned.effects_matrix("x1"), lambda w: _call("total"),
     ),
+    "GwrResult.wide": (lambda w: w.gwr, lambda w: _call()),
     "MediationResult.wide": (lambda w: w.mediation, lambda w: _call("x2")),
+    "NetworkResult.matrix": (lambda w: w.network, lambda w: _call()),
+    "NetworkResult.graph": (lambda w: w.network, lambda w: _call()),
+    "NetworkResult.as_weights": (lambda w: w.network, lambda w: _call(islands="keep")),
+    "QapCorrelationResult.wide": (lambda w: w.qap.correlations, lambda w: _call()),
+    "PolicyResult.spatial_model": (lambda w: w.policy, lambda w: _call(model="slx")),
     "ReachResult.conf_int": (lambda w: w.reach, lambda w: _call()),
     "PartitionedResult.effects_matrix": (lambda w: w.partitioned, lambda w: _call("x1")),
     "PartitionedResult.lr_tests": (lambda w: w.partitioned, lambda w: _call()),
@@ -320,6 +370,12 @@ METHODS: dict[str, tuple[Callable[[World], Any], Callable[[World], Arguments]]] 
     "LogDet.second_derivative": (lambda w: w.logdet, lambda w: _call(0.3)),
     "LogDet.error": (lambda w: w.logdet, lambda w: _call(0.3)),
     "LogDet.focus": (lambda w: nq.regression.log_determinant(w.weights), lambda w: _call(0.3, 0.1)),
+    "RobustnessResult.curve": (lambda w: w.robustness, lambda w: _call("x1", "total")),
+    "RobustnessResult.quantity": (lambda w: w.robustness, lambda w: _call("x1", "direct")),
+    "Specification.replaced": (lambda w: w.specification, lambda w: _call(note="other")),
+    "Specification.with_options": (lambda w: w.specification, lambda w: _call(model="sar")),
+    "Specification.with_units": (lambda w: w.specification, lambda w: _call(w.ids[:9])),
+    "Specification.fit": (lambda w: w.specification, lambda w: _call()),
     "CoefficientTable.conf_int": (lambda w: w.result, lambda w: _call()),
     "RegressionResult.effects": (lambda w: w.result, lambda w: _call(20)),
     "RegressionResult.unit_effects": (lambda w: w.result, lambda w: _call("x1")),

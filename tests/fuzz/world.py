@@ -142,10 +142,36 @@ class World:
         return nq.esda.local_geary(self.panel, "x1", self.weights, period=2017, permutations=19)
 
     @cached_property
+    def by_group(self) -> Any:
+        return nq.compare_groups("y ~ x1", self.panel, self.weights, group="region", draws=20)
+
+    @cached_property
+    def robustness(self) -> Any:
+        changes = {"winsorised": 0.02, "SAR": {"model": "sar"}}
+        return nq.robustness("y ~ x1 + x2", self.panel, self.weights, changes=changes, draws=20)
+
+    @cached_property
+    def specification(self) -> Any:
+        return self.robustness.specifications["baseline"]
+
+    @cached_property
     def geodetector(self) -> Any:
         return nq.structure.geodetector(
             self.panel, "x1", ["region", "x2"], period=2017, permutations=19, replications=19
         )
+
+    @cached_property
+    def network(self) -> Any:
+        return nq.structure.network(self.panel, "x1", period=2017)
+
+    @cached_property
+    def gap(self) -> pd.DataFrame:
+        return nq.structure.difference_matrices(self.panel, ["x1"])["x1"]
+
+    @cached_property
+    def qap(self) -> Any:
+        matrices = {"net": self.dense, "x1": self.gap}
+        return nq.structure.qap("net ~ x1", matrices, permutations=19)
 
     @cached_property
     def lisa_paths(self) -> Any:
@@ -172,6 +198,18 @@ class World:
         return nq.spillovers.partitioned("y ~ x1", self.panel, self.weights, group="core")
 
     @cached_property
+    def pilots(self) -> nq.SpatialPanel:
+        """The panel with a policy in two corners, from 2013 and 2014 on."""
+        starts = self.frame["city"].map({"u00": 2013, "u24": 2014}).fillna(9999)
+        return self.panel.assign(pilot=(self.frame["year"] >= starts).to_numpy().astype(int))
+
+    @cached_property
+    def policy(self) -> Any:
+        return nq.spillovers.policy(
+            self.pilots, "y", treatment="pilot", exposure=self.weights, placebo=9
+        )
+
+    @cached_property
     def mediation(self) -> Any:
         return nq.spillovers.mediation("y ~ x1 + x2", "x1 ~ x2", self.panel, self.weights, draws=99)
 
@@ -196,6 +234,16 @@ class World:
     def threshold(self) -> Any:
         return nq.spillovers.threshold(
             "y ~ x1", self.panel, self.weights, score="s1", grid=5, replications=0
+        )
+
+    @cached_property
+    def gwr(self) -> Any:
+        return nq.gwr("y ~ x1 + x2", self.panel, period=2017, bandwidth=20)
+
+    @cached_property
+    def panel_threshold(self) -> Any:
+        return nq.panel_threshold(
+            "y ~ x1 + x2", self.panel, threshold="pop", regime="x1", replications=0
         )
 
     @cached_property
@@ -249,6 +297,10 @@ class World:
     @cached_property
     def spatial_markov(self) -> Any:
         return nq.dynamics.spatial_markov(self.panel, "x1", self.weights, states=2, lag_states=2)
+
+    @cached_property
+    def forecast(self) -> Any:
+        return nq.dynamics.forecast(self.markov, self.panel, horizon=2, replications=19, holdout=1)
 
     @cached_property
     def density(self) -> Any:

@@ -340,7 +340,7 @@ def _() -> Numbers:
     posterior = nq.regression.posterior_probabilities(
         FORMULA, states(), candidates, models=("slx", "sdm", "sdem"), effects="unit"
     )
-    grid = nq.regression.robustness(
+    grid = nq.regression.model_grid(
         [FORMULA, "lgsp ~ lpc + lemp"], states(), candidates, models=("sar",), effects=("unit",)
     )
     comparison = nq.compare(grid, draws=100, seed=2)

@@ -19,7 +19,18 @@ NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save", "th
 LABELLED = [
     name for name in NAMES if "label" in inspect.signature(getattr(nq.plots, name)).parameters
 ]
-PANELS = ["choropleth_periods", "effects", "effects_at", "lisa_maps", "transitions"]
+PANELS = [
+    "choropleth_periods",
+    "effects",
+    "effects_at",
+    "event_study",
+    "forecast",
+    "group_estimates",
+    "lisa_maps",
+    "panel_threshold",
+    "specification_curve",
+    "transitions",
+]
 LABELS = [
     "An index of new quality productive forces of cities at the level of prefectures, 2012 = 1",
     "按地级市计算的新质生产力综合指数（以二〇一二年为基期，经熵值法加权，单位为一）",
@@ -33,7 +44,10 @@ LONG = [
 ]  # fmt: skip
 # Names that the caller gave.
 MODELS = {"SDEM", "SDM", "SLX"}
-GIVEN = {"border_loss": {"zone"}, "probabilities": MODELS, "log_t": {"log"}}
+GIVEN = {
+    "border_loss": {"zone"}, "probabilities": MODELS, "log_t": {"log"},
+    "specification_curve": {"SAR"},
+}  # fmt: skip
 GIVEN |= {name: {"south"} for name in ["geodetector", "interactions", "strata_means", "theil"]}
 TICK = 0.02  # inches: half a stroke, or a letter that leans out of its box
 

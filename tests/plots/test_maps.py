@@ -119,8 +119,9 @@ def test_a_box_in_units_of_the_map(europe):
 
 def test_all_maps_take_an_extent(figures):
     box_ = (-100, 30, -80, 45)
-    for name in ["choropleth", "club_map", "lisa_map", "significance_map", "residual_map",
-                 "unit_effects_map", "weights_map", "effects_arrows", "centre_path"]:  # fmt: skip
+    for name in ["choropleth", "club_map", "forecast_map", "lisa_map", "significance_map",
+                 "residual_map", "unit_effects_map", "weights_map", "effects_arrows",
+                 "centre_path"]:  # fmt: skip
         function, arguments, options = figures[name]
         ax = function(*arguments, **{**options, "extent": box_})
         assert "Outside this map (" in " ".join(entries_of(ax)), name

@@ -22,8 +22,19 @@ from nqp_spatial.plots.charts._periods import chosen_periods
 
 NAMES = sorted(set(nq.plots.__all__) - {"COLUMN", "PAGE", "explore", "save", "theme"})
 MAPS = {
-    "centre_path", "choropleth", "club_map", "effects_arrows", "lisa_map", "residual_map",
-    "significance_map", "unit_effects_map", "weights_map",
+    "centre_path",
+    "choropleth",
+    "club_map",
+    "coefficient_map",
+    "effects_arrows",
+    "exposure_map",
+    "forecast_map",
+    "lisa_map",
+    "policy_effects_map",
+    "residual_map",
+    "significance_map",
+    "unit_effects_map",
+    "weights_map",
 }  # fmt: skip
 SINGLE = [
     name

@@ -14,7 +14,7 @@ import nqp_spatial as nq
 from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import OptionError, StabilityWarning
 from nqp_spatial.regression import _effect_values as impacts
-from nqp_spatial.regression import robustness
+from nqp_spatial.regression import model_grid
 from nqp_spatial.regression._demeaning import demean
 from nqp_spatial.regression._effect_parameters import effect_parameters
 from nqp_spatial.regression._effect_rows import rows_of_terms
@@ -357,11 +357,11 @@ def test_criteria_and_names_of_a_grid(lattice, neighbours, simulate):
         "differ in effects or in their correction" in nq.compare({"a": first, "b": loose}).notes[0]
     )
     weights = {"q": w, "k": neighbours(25, 4)}
-    by_weights = robustness("y ~ x1", panel, weights, models=("sar",), effects=("unit",)).models
+    by_weights = model_grid("y ~ x1", panel, weights, models=("sar",), effects=("unit",)).models
     assert list(by_weights) == ["q", "k"]
-    by_both = robustness("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit")).models
+    by_both = model_grid("y ~ x1", panel, weights, models=("sar",), effects=("none", "unit")).models
     assert list(by_both) == ["q, none", "q, unit", "k, none", "k, unit"]
-    single = robustness("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",)).models
+    single = model_grid("y ~ x1", panel, {"q": w}, models=("sar",), effects=("unit",)).models
     assert list(single) == ["sar"]
     assert by_both["q, unit"].loglik == pytest.approx(first.loglik)
 

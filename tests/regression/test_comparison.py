@@ -11,7 +11,7 @@ from joblib import parallel_config
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression import robustness
+from nqp_spatial.regression import model_grid
 
 FORMULA = "lgsp ~ lpc + lemp"
 
@@ -109,7 +109,7 @@ def test_conversion_of_criteria_into_those_with_dummies(states):
 
 def test_the_grid_is_every_combination(states, candidates):
     panel, _ = states
-    result = robustness(
+    result = model_grid(
         [FORMULA, "lgsp ~ lpc"], panel, candidates, models=("sar", "sdm"), effects=("unit",)
     )
     assert len(result.models) == 8
@@ -121,7 +121,7 @@ def test_the_grid_is_every_combination(states, candidates):
     alone = nq.fit("lgsp ~ lpc", panel, candidates["six nearest"], model="sar", effects="unit")
     np.testing.assert_allclose(fitted.params, alone.params, rtol=1e-12)
     with pytest.raises(OptionError, match="models must not be empty"):
-        robustness(FORMULA, panel, candidates, models=())
+        model_grid(FORMULA, panel, candidates, models=())
 
 
 def same_bits(one, other):
@@ -135,17 +135,17 @@ def same_bits(one, other):
 def test_several_processes_give_the_same_bits(states, candidates):
     panel, _ = states
     options = {"models": ("sar", "sdm"), "logdet": "factor"}
-    alone = robustness(FORMULA, panel, candidates, **options)
-    same_bits(alone, robustness(FORMULA, panel, candidates, n_jobs=2, **options))
+    alone = model_grid(FORMULA, panel, candidates, **options)
+    same_bits(alone, model_grid(FORMULA, panel, candidates, n_jobs=2, **options))
     # Nor does it matter what was fitted with the weights before.
-    same_bits(alone, robustness(FORMULA, panel, candidates, **options))
+    same_bits(alone, model_grid(FORMULA, panel, candidates, **options))
 
 
 def test_a_dask_cluster_gives_the_same_bits(states, candidates, monkeypatch):
     distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
     panel, _ = states
     formulas = [FORMULA, "lgsp ~ lpc", "lgsp ~ lemp", "lgsp ~ unemp"]
-    alone = robustness(formulas, panel, candidates, models=("sar", "sem"))
+    alone = model_grid(formulas, panel, candidates, models=("sar", "sem"))
     moran = nq.esda.moran(panel, "lgsp", candidates["queen"], permutations=199, seed=1)
     sent = []
 
@@ -161,7 +161,7 @@ def test_a_dask_cluster_gives_the_same_bits(states, candidates, monkeypatch):
         distributed.Client(cluster),
         parallel_config(backend="dask"),
     ):
-        on_cluster = robustness(formulas, panel, candidates, models=("sar", "sem"), n_jobs=-1)
+        on_cluster = model_grid(formulas, panel, candidates, models=("sar", "sem"), n_jobs=-1)
         assert len(sent) == 2, "four formulas use each matrix, and it is sent once"
         permuted = nq.esda.moran(
             panel, "lgsp", candidates["queen"], permutations=199, seed=1, n_jobs=-1

@@ -97,7 +97,7 @@ def test_relatives_refuse_the_same(plain, kind):
         lambda: nq.spillovers.threshold("y ~ x1 + x2", made, w, score=score, **options),
         lambda: nq.diagnostics("y ~ x1 + x2", made, w, **options),
         lambda: nq.regression.posterior_probabilities("y ~ x1 + x2", made, w, **options),
-        lambda: nq.regression.robustness("y ~ x1 + x2", made, {"w": w}, effects=("unit",)),
+        lambda: nq.regression.model_grid("y ~ x1 + x2", made, {"w": w}, effects=("unit",)),
         lambda: nq.fit("y ~ x1 + x2", made, w, model="sar", estimator="gs2sls", **options),
         lambda: nq.fit("y ~ x1 + x2", made, w, time_lag=True, **options),
     ]
@@ -304,7 +304,7 @@ def test_one_bad_matrix_does_not_end_a_grid(plain):
     with pytest.warns(
         NqpWarning, match=r"'bad, sar' could not be fitted and is left out: no chain"
     ):
-        grid = nq.regression.robustness(
+        grid = nq.regression.model_grid(
             "y ~ x1", panel, {"good": w, "bad": bad}, models=("sar", "slx")
         )
     assert len(grid.notes) == 1
@@ -313,10 +313,10 @@ def test_one_bad_matrix_does_not_end_a_grid(plain):
     usual = nq.fit("y ~ x1", panel, w, model="sar")
     pd.testing.assert_series_equal(grid.models["good, sar"].params, usual.params)
     with pytest.raises(WeightsError, match="no chain of links"):
-        nq.regression.robustness("y ~ x1", panel, {"bad": bad}, models=("sar",))
+        nq.regression.model_grid("y ~ x1", panel, {"bad": bad}, models=("sar",))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        nq.regression.robustness("y ~ x1", panel, {"good": w}, models=("sar", "slx"))
+        nq.regression.model_grid("y ~ x1", panel, {"good": w}, models=("sar", "slx"))
 
 
 # -- rounded weights -------------------------------------------------------------------------------

@@ -300,7 +300,7 @@ def test_functions_of_the_caller(odd):
     assert known.gamma == 7.5
     checked = nq.diagnostics("y ~ cube(x1)", panel, w, **options)
     assert checked.models["sdm"].params["x"].index.tolist() == ["cube(x1)"]
-    grid = nq.regression.robustness(["y ~ cube(x1)"], panel, {"a": w}, functions=functions).models
+    grid = nq.regression.model_grid(["y ~ cube(x1)"], panel, {"a": w}, functions=functions).models
     assert len(grid) == 1
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -11,14 +9,8 @@ from scipy import sparse
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import log_determinant
-from nqp_spatial.regression.likelihood.factorization import (
-    CholeskySystem,
-    OrderedSystem,
-    ordered_system,
-)
 from nqp_spatial.regression.likelihood.log_determinant import Curve
 from nqp_spatial.regression.likelihood.quadrature import exact_moments
-from nqp_spatial.weights._spectrum import symmetrizer
 
 GRID = np.array([-0.9, -0.7, -0.3, -0.05, 0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
 
@@ -131,24 +123,6 @@ def test_curve_near_the_edge_needs_no_more_nodes():
 def test_unknown_method(lattice):
     with pytest.raises(OptionError, match="method must be one of"):
         log_determinant(lattice(3, 3), "cholesky")
-
-
-def test_cholmod_equals_lu(lattice, neighbours):
-    """Where it is installed it serves every W that is similar to a symmetric one."""
-    pytest.importorskip("sksparse.cholmod", reason="the extra cholmod is not installed")
-    for w in (lattice(30, 30), lattice(30, 30, standardize="spectral")):
-        chosen = ordered_system(w.sparse, symmetrizer(w.sparse))
-        assert isinstance(chosen, CholeskySystem)
-        for rho in (-0.95, -0.3, 0.0, 0.4, 0.99):
-            expected = OrderedSystem(w.sparse).logdet(rho)
-            assert chosen.logdet(rho) == pytest.approx(expected, rel=1e-10, abs=1e-10)
-    assert isinstance(ordered_system(neighbours(100).sparse, None), OrderedSystem)
-
-
-def test_without_cholmod_superlu_serves(lattice, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sksparse.cholmod", None)
-    matrix = lattice(5, 5).sparse
-    assert isinstance(ordered_system(matrix, symmetrizer(matrix)), OrderedSystem)
 
 
 def test_weights_of_libpysal_serve_too(lattice):

@@ -141,21 +141,21 @@ def test_whatever_is_passed_to_fit_changes_something_or_is_refused(data, model):
 def test_functions_of_several_models_pass_an_option_on_to_those_that_have_a_use_for_it(data):
     panel, w = data
     options = {"effects": ["unit"], "durbin": ["x1"]}
-    grid = nq.regression.robustness(
+    grid = nq.regression.model_grid(
         "y ~ x1 + x2", panel, {"w": w}, models=["sar", "sdm"], **options
     )
     assert list(grid.models) == ["sar", "sdm"]
     assert [model.spec.lagged for model in grid.models.values()] == [(), ("x1",)]
     assert "durbin= has no use in some models, which are estimated without it: sar" in grid.notes[0]
     with pytest.raises(OptionError, match="model='sar' has no W X"):
-        nq.regression.robustness("y ~ x1 + x2", panel, {"w": w}, models=["sar"], **options)
+        nq.regression.model_grid("y ~ x1 + x2", panel, {"w": w}, models=["sar"], **options)
 
 
 def test_a_matrix_that_fails_is_named_and_the_others_stay(data):
     panel, w = data
     other = nq.weights.from_dense(pd.DataFrame(np.eye(3)[[1, 2, 0]], list("abc"), list("abc")))
     with pytest.warns(nq.errors.NqpWarning, match="'bad' could not be fitted and is left out"):
-        grid = nq.regression.robustness(
+        grid = nq.regression.model_grid(
             "y ~ x1", panel, {"good": w, "bad": other}, effects=["unit"]
         )
     assert list(grid.models) == ["good"]

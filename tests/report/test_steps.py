@@ -16,7 +16,7 @@ import nqp_spatial as nq
 from nqp_spatial.core.text import language, t
 from nqp_spatial.errors import OptionError
 from nqp_spatial.report.study import step as study_step
-from nqp_spatial.report.study.config import STEPS, read_config
+from nqp_spatial.report.study.config import METHODS, STEPS, read_config
 from nqp_spatial.report.study.runner import run_setup
 from nqp_spatial.report.study.step import StepOutput, setup_code
 from nqp_spatial.report.study.steps import every_step
@@ -65,7 +65,7 @@ def script(config, steps):
 
 
 def test_every_step_has_its_template():
-    assert {path.name.removesuffix(".py.j2") for path in TEMPLATES} == {*STEPS, "setup"}
+    assert {path.name.removesuffix(".py.j2") for path in TEMPLATES} == {*STEPS, *METHODS, "setup"}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

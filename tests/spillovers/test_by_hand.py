@@ -15,6 +15,7 @@ from nqp_spatial.core.inference import NotApplicable
 from nqp_spatial.errors import BoundaryError, OptionError, PanelError
 from nqp_spatial.regression._demeaning import LikelihoodCounts
 from nqp_spatial.regression._term_weights import matrices_by_name
+from nqp_spatial.regression._threshold_regions import critical_lr
 from nqp_spatial.regression.likelihood import several_lags
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
 from nqp_spatial.regression.likelihood.maximize import maximize_from
@@ -718,7 +719,7 @@ def test_interval_of_a_threshold_by_hand():
     heights = np.array([0.0, 5.0, 7.0, 10.0, 9.0, 2.0])
     candidates = np.arange(6) * 10.0
     quantile = -2 * np.log(1 - np.sqrt(0.95))
-    assert thresholds._quantile_of_lr(0.95) == pytest.approx(quantile)
+    assert critical_lr(0.95) == pytest.approx(quantile)
     assert quantile == pytest.approx(7.35, abs=0.01)  # Hansen (2000), table I
     assert thresholds._interval(candidates, heights, 0.95) == (10.0, 50.0)
     assert thresholds._interval(candidates, heights, 0.5) == (20.0, 50.0)
@@ -758,7 +759,7 @@ def test_profile_of_a_threshold(lattice):
             2 * (found.profile["loglik"].max() - row["loglik"]), abs=1e-9
         )
     assert found.gamma == found.profile["loglik"].idxmax()
-    kept = np.flatnonzero(found.profile["lr"] <= thresholds._quantile_of_lr(0.8))
+    kept = np.flatnonzero(found.profile["lr"] <= critical_lr(0.8))
     values = found.profile.index.to_numpy()
     assert found.conf_low == values[max(kept[0] - 1, 0)]
     assert found.conf_high == values[min(kept[-1] + 1, len(values) - 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from shapely import box
+from shapely import Point, box
 
 import nqp_spatial as nq
 
@@ -45,3 +45,11 @@ def squares(crs, size=1000.0):
     ends = [(0, 1), (1, 3), (3, 6)]
     shapes = [box(x + a * size, 0, x + b * size, size) for a, b in ends]
     return gpd.GeoDataFrame({"id": range(3)}, geometry=shapes, crs=crs)
+
+
+def points(places, **columns):
+    """Units at longitudes and latitudes, one period; columns have a value for each unit."""
+    ids = [f"p{k}" for k in range(len(places))]
+    shapes = gpd.GeoDataFrame({"id": ids}, geometry=[Point(*p) for p in places], crs="EPSG:4326")
+    frame = pd.DataFrame({"id": ids, **columns})
+    return nq.SpatialPanel(frame, unit="id", geometry=shapes)

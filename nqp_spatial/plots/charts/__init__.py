@@ -8,7 +8,10 @@ from nqp_spatial.plots.charts.effects import effects
 from nqp_spatial.plots.charts.effects_at import effects_at
 from nqp_spatial.plots.charts.effects_matrix import effects_matrix
 from nqp_spatial.plots.charts.estimates import estimates
+from nqp_spatial.plots.charts.event_study import event_study
+from nqp_spatial.plots.charts.forecast import forecast
 from nqp_spatial.plots.charts.geodetector import geodetector, interactions, strata_means
+from nqp_spatial.plots.charts.group_estimates import group_estimates
 from nqp_spatial.plots.charts.inclusion import inclusion
 from nqp_spatial.plots.charts.inequality import dagum, theil
 from nqp_spatial.plots.charts.join_counts import join_counts
@@ -17,8 +20,11 @@ from nqp_spatial.plots.charts.log_t import log_t
 from nqp_spatial.plots.charts.modality import modality
 from nqp_spatial.plots.charts.moran_scatter import moran_scatter
 from nqp_spatial.plots.charts.neighbour_histogram import neighbour_histogram
+from nqp_spatial.plots.charts.networks import block_densities, network_degrees, qap
 from nqp_spatial.plots.charts.over_periods import over_periods
+from nqp_spatial.plots.charts.panel_thresholds import panel_threshold
 from nqp_spatial.plots.charts.probabilities import probabilities
+from nqp_spatial.plots.charts.specification_curve import specification_curve
 from nqp_spatial.plots.charts.spillovers import border_loss, reach, threshold
 from nqp_spatial.plots.charts.steady_states import steady_states
 from nqp_spatial.plots.charts.stochastic_kernel import kernel_contour, kernel_surface
@@ -28,6 +34,7 @@ from nqp_spatial.plots.charts.weights_matrix import weights_matrix
 
 __all__ = [
     "beta_scatter",
+    "block_densities",
     "border_loss",
     "dagum",
     "density_ridges",
@@ -37,7 +44,10 @@ __all__ = [
     "effects_at",
     "effects_matrix",
     "estimates",
+    "event_study",
+    "forecast",
     "geodetector",
+    "group_estimates",
     "inclusion",
     "index_weights",
     "interactions",
@@ -49,11 +59,15 @@ __all__ = [
     "modality",
     "moran_scatter",
     "neighbour_histogram",
+    "network_degrees",
     "over_periods",
+    "panel_threshold",
     "probabilities",
+    "qap",
     "rank_intervals",
     "reach",
     "sigma_lines",
+    "specification_curve",
     "steady_states",
     "strata_means",
     "theil",

@@ -20,19 +20,17 @@ from nqp_spatial.plots._canvas import (
     room_rows,
     room_up,
     row_axis,
-    sized,
     wrapped,
 )
-from nqp_spatial.plots._theme import BLUE, COLUMN, INK, MUTED, RED, Layer, layer
+from nqp_spatial.plots._theme import BLUE, COLUMN, MUTED, Layer, layer
+from nqp_spatial.plots.charts._threshold_profile import draw_profile, is_cut
+from nqp_spatial.regression._threshold_regions import critical_lr
 from nqp_spatial.spillovers import BarrierResult, ReachResult, ThresholdResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["border_loss", "reach", "threshold"]
-
-# A profile that rises above so many critical values is cut off at so many.
-_MOST, _ZOOM = 8, 4
 
 
 @checked
@@ -187,53 +185,17 @@ def threshold(
     profile = result.profile[np.isfinite(result.profile["lr"])]
     if len(profile) < 2:
         raise OptionError("the threshold was given, not searched: there is no profile to draw")
-    critical = -2 * np.log(1 - np.sqrt(result.level))
-    is_cut = profile["lr"].max() > _MOST * critical
+    critical = critical_lr(result.level)
     width = room(ax, width)
-    size = width, 0.68 * width + (0.35 if is_cut else 0.2)
+    size = width, 0.68 * width + (0.35 if is_cut(profile["lr"], critical) else 0.2)
     with drawing(ax, size, lang=lang, title=title) as axes:
-        low, high = result.conf_low, result.conf_high
-        words = t(
-            "{level} confidence interval: {low:.4g} to {high:.4g}",
-            level=percent(result.level), low=low, high=high,
-        )  # fmt: skip
-        # The edge shows an interval of one candidate, which has no width.
-        axes.axvspan(low, high, fc=BLUE, ec=BLUE, alpha=0.2, lw=1.5, label=translate(words))
-        style = layer(line_kw, marker="o", color=BLUE, ms=2.5, lw=1.0)
-        axes.plot(profile.index, profile["lr"], **style)
-        axes.axhline(critical, color=RED, lw=0.9, ls="--")
-        # At the end that is farther from the threshold, where the profile is high above it.
-        ends = profile.index[0], profile.index[-1]
-        right = ends[1] - result.gamma > result.gamma - ends[0]
-        words = t(
-            "{level} critical value: {value:.2f}", level=percent(result.level), value=critical
-        )
-        axes.annotate(
-            translate(words), (ends[int(right)], critical), (0, 2), textcoords="offset points",
-            color=RED, ha="right" if right else "left", va="bottom", fontsize=sized(6.5), zorder=6,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
-        )  # fmt: skip
-        words = t("estimate: {value:.4g}", value=result.gamma)
-        axes.axvline(result.gamma, color=INK, lw=0.8, label=translate(words))
-        axes.set_ylim(0, None)
-        if is_cut:
-            _end_axis(axes, profile["lr"], _ZOOM * critical)
+        estimate = (result.gamma, result.conf_low, result.conf_high)
+        draw_profile(axes, profile["lr"], estimate, critical, result.level, line_kw)
         name = label if label is not None else result.model.label(result.score)
         horizontal_label(axes, translate(_score(result.on, name)), width)
         axes.set_ylabel(wrapped(translate(t("Likelihood ratio statistic")), room_up(ax, width)))
         legend_below(axes, None, width, columns=1, handlelength=1)
     return axes
-
-
-def _end_axis(ax: Axes, profile: pd.Series, top: float) -> None:
-    """End the axis where the critical value can be seen; marks at the edge show what is beyond."""
-    ax.set_ylim(0, top)
-    beyond = profile[profile > top]
-    words = t("beyond the axis, up to {value:,.0f}", value=float(profile.max()))
-    ax.plot(
-        beyond.index, np.full(len(beyond), top), ls="", marker="^", ms=3.5, mfc="white", mec=BLUE,
-        mew=0.7, clip_on=False, zorder=5, label=translate(words),
-    )  # fmt: skip
 
 
 def _score(on: str, name: str) -> Message:

@@ -24,7 +24,7 @@ from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Effects, Model
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
-__all__ = ["Comparison", "RobustnessResult", "compare", "robustness"]
+__all__ = ["Comparison", "ModelGrid", "compare", "model_grid"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -84,8 +84,8 @@ class Comparison(Displayed):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RobustnessResult(Displayed):
-    """One analysis under many formulas, weights, models and effects.
+class ModelGrid(Displayed):
+    """One model under many formulas, weights, models and effects.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class RobustnessResult(Displayed):
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_public_capital()
     >>> candidates = {f"{k} nearest": nq.weights.knn(panel, k=k) for k in (4, 6)}
-    >>> grid = nq.regression.robustness("lgsp ~ lpc", panel, candidates)
+    >>> grid = nq.regression.model_grid("lgsp ~ lpc", panel, candidates)
     >>> grid.frame.loc[grid.frame["variable"] == "rho", "model"].tolist()
     ['4 nearest', '6 nearest']
     """
@@ -121,7 +121,7 @@ class RobustnessResult(Displayed):
 
     def _blocks(self) -> list[Block]:
         table = pd.concat({name: model.params for name, model in self.models.items()}, axis=1)
-        return [f"Robustness: {len(self.models)} models", table.T, *notes_of(self.notes)]
+        return [f"Grid of {len(self.models)} models", table.T, *notes_of(self.notes)]
 
 
 def _coefficients_of(models: Mapping[str, RegressionResult]) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def _coefficients_of(models: Mapping[str, RegressionResult]) -> pd.DataFrame:
 
 @checked
 def compare(
-    results: Mapping[Any, RegressionResult] | RobustnessResult,
+    results: Mapping[Any, RegressionResult] | ModelGrid,
     *,
     draws: Draws = 1000,
     seed: Seed = 0,
@@ -141,8 +141,8 @@ def compare(
 
     Parameters
     ----------
-    results : mapping or RobustnessResult
-        Models by heading, or the result of `robustness`.
+    results : mapping or ModelGrid
+        Models by heading, or the result of `model_grid`.
     draws, seed
         Draws and seed of the effects.
 
@@ -157,7 +157,7 @@ def compare(
 
     See Also
     --------
-    robustness : Fits the grid to compare.
+    model_grid : Fits the grid to compare.
 
     Notes
     -----
@@ -177,7 +177,7 @@ def compare(
     >>> nq.compare(models).effect_estimates.index[0]
     ('lpc', 'static', 'direct')
     """
-    fitted = results.models if isinstance(results, RobustnessResult) else results
+    fitted = results.models if isinstance(results, ModelGrid) else results
     if not fitted:
         raise OptionError("compare takes a mapping from headings to results of fit; got nothing")
     models = {str(name): model for name, model in fitted.items()}
@@ -213,7 +213,7 @@ def _effects_of(
 
 
 @checked
-def robustness(
+def model_grid(
     formulas: str | Iterable[str],
     panel: SpatialPanel,
     weights: Mapping[str, WeightsLike],
@@ -223,7 +223,7 @@ def robustness(
     n_jobs: Jobs = 1,
     progress: bool = False,
     **options: Annotated[object, PassedTo("fit", without=("model", "effects"))],
-) -> RobustnessResult:
+) -> ModelGrid:
     """Fit every combination of formula, weights, model and effects.
 
     Parameters
@@ -245,7 +245,7 @@ def robustness(
 
     Returns
     -------
-    RobustnessResult
+    ModelGrid
         For `compare`. A combination that cannot be fitted is omitted, with a `NqpWarning` and a
         note that name it and give the reason.
 
@@ -260,7 +260,7 @@ def robustness(
     >>> import nqp_spatial as nq
     >>> panel = nq.datasets.us_public_capital()
     >>> candidates = {f"{k} nearest": nq.weights.knn(panel, k=k) for k in (4, 6)}
-    >>> grid = nq.regression.robustness("lgsp ~ lpc", panel, candidates, models=("sar", "sdm"))
+    >>> grid = nq.regression.model_grid("lgsp ~ lpc", panel, candidates, models=("sar", "sdm"))
     >>> list(grid.models)
     ['4 nearest, sar', '4 nearest, sdm', '6 nearest, sar', '6 nearest, sdm']
     """
@@ -298,7 +298,7 @@ def robustness(
     for name, error in errors.items():
         warnings.warn(f"{name!r} could not be fitted and is left out: {error}", NqpWarning, 2)
     fits = {name: fit for name, fit in outcomes.items() if isinstance(fit, RegressionResult)}
-    return RobustnessResult(
+    return ModelGrid(
         models=fits,
         frame=_coefficients_of(fits),
         spec=Spec(

@@ -9,12 +9,22 @@ import scipy.linalg
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
+from nqp_spatial.regression.likelihood.cholesky import (
+    CholeskySystem,
+    NormalSystem,
+    NotPositiveDefiniteError,
+    has_cheap_square,
+)
+from nqp_spatial.weights._spectrum import is_dense
+
 __all__ = [
-    "CholeskySystem",
     "DenseFactor",
+    "DenseSystem",
     "OrderedSystem",
+    "PositiveSystem",
     "factorize",
     "factorize_system",
+    "logdet_of",
     "ordered_system",
 ]
 
@@ -39,45 +49,65 @@ def ordered_system(matrix: sparse.csr_array, scale: np.ndarray | None) -> System
     scale : ndarray or None
         Scaling that makes W symmetric, from `symmetrizer`.
     """
-    if scale is not None:
-        try:
-            return CholeskySystem(matrix, scale)
-        except ImportError:
-            pass
+    if is_dense(matrix):
+        return DenseSystem(matrix)
+    try:
+        if scale is not None:
+            return PositiveSystem(matrix, CholeskySystem(matrix, scale))
+        if has_cheap_square(matrix):
+            return PositiveSystem(matrix, NormalSystem(matrix))
+    except ImportError:
+        pass
     return OrderedSystem(matrix)
 
 
-class CholeskySystem:
-    """``I - rho W`` for a W similar to a symmetric matrix, by CHOLMOD (extra ``cholmod``).
-
-    ``D W D^-1`` is symmetric and has the determinant of W; inside the admissible interval
-    ``I - rho D W D^-1`` is positive definite.
+class DenseSystem:
+    """``I - rho W`` as a dense array, where most pairs of units are linked.
 
     Parameters
     ----------
     matrix : csr_array
         W, shape (n, n).
-    scale : ndarray
-        Diagonal of D, from `symmetrizer`.
-
-    Raises
-    ------
-    ImportError
-        If scikit-sparse is not installed.
     """
 
-    def __init__(self, matrix: sparse.csr_array, scale: np.ndarray) -> None:
-        from sksparse.cholmod import analyze
-
-        scaling, right = sparse.diags_array(scale), sparse.diags_array(1 / scale)
-        self._links = sparse.csc_matrix(scaling @ matrix @ right)
-        self._identity = sparse.csc_matrix(sparse.eye_array(matrix.shape[0]))
-        self._factor = analyze(self._identity + abs(self._links))
+    def __init__(self, matrix: sparse.csr_array) -> None:
+        self._matrix = matrix
 
     def logdet(self, rho: float) -> float:
         """Return ``ln|I - rho W|``."""
-        self._factor.cholesky_inplace(self._identity - rho * self._links)
-        return float(self._factor.logdet())
+        return logdet_of(DenseFactor(self._matrix, rho))
+
+
+class PositiveSystem:
+    """A factorisation by CHOLMOD, with LU factors where the matrix is too close to singular.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        W, shape (n, n).
+    positive : CholeskySystem or NormalSystem
+    """
+
+    def __init__(self, matrix: sparse.csr_array, positive: CholeskySystem | NormalSystem) -> None:
+        self.positive = positive
+        self._matrix = matrix
+        self._otherwise = OrderedSystem(matrix)
+
+    def logdet(self, rho: float) -> float:
+        """Return ``ln|I - rho W|``."""
+        try:
+            return self.positive.logdet(rho)
+        except NotPositiveDefiniteError:
+            return self._otherwise.logdet(rho)
+
+    def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
+        """Return ``(I - rho W)^-1 x``; the product with itself has no digits to spare for it."""
+        if isinstance(self.positive, CholeskySystem):
+            try:
+                return self.positive.solve(rho, x)
+            except NotPositiveDefiniteError:
+                pass
+        return np.asarray(factorize(self._matrix, rho).solve(x))
 
 
 class OrderedSystem:
@@ -96,13 +126,14 @@ class OrderedSystem:
     def logdet(self, rho: float) -> float:
         """Return ``ln|I - rho W|``; the first call determines the ordering."""
         if self._ordered is None:
-            factor = factorize(self._matrix, rho)
+            n = self._matrix.shape[0]
+            factor = factorize_system(sparse.eye_array(n, format="csc") - rho * self._matrix)
             order = np.argsort(factor.perm_c)
             self._prepare(sparse.csc_matrix(self._matrix[order][:, order]))
         else:
             self._ordered.data = self._identity - rho * self._links
             factor = _factors(self._ordered, "NATURAL")
-        return float(np.log(np.abs(factor.U.diagonal())).sum())
+        return logdet_of(factor)
 
     def _prepare(self, ordered: sparse.csc_matrix) -> None:
         """Store the pattern of I + W, with the entries of I and of W."""
@@ -119,8 +150,8 @@ class OrderedSystem:
         self._ordered = pattern
 
 
-def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
-    """Return the LU factors of ``I - rho W``.
+def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU | DenseFactor:
+    """Return the LU factors of ``I - rho W``, dense where most pairs of units are linked.
 
     Parameters
     ----------
@@ -131,10 +162,18 @@ def factorize(matrix: sparse.csr_array, rho: float) -> sla.SuperLU:
 
     Returns
     -------
-    scipy.sparse.linalg.SuperLU
+    scipy.sparse.linalg.SuperLU or DenseFactor
     """
     n = matrix.shape[0]
+    if is_dense(matrix):
+        return DenseFactor(matrix, rho)
     return factorize_system(sparse.eye_array(n, format="csc") - rho * matrix)
+
+
+def logdet_of(factor: sla.SuperLU | DenseFactor) -> float:
+    """Return the logarithm of the absolute determinant of a factorised matrix."""
+    diagonal = factor.diagonal if isinstance(factor, DenseFactor) else factor.U.diagonal()
+    return float(np.log(np.abs(diagonal)).sum())
 
 
 def factorize_system(system: sparse.csc_array) -> sla.SuperLU:
@@ -153,7 +192,7 @@ def _factors(system: sparse.csc_array | sparse.csc_matrix, order: str) -> sla.Su
 
 
 class DenseFactor:
-    """``I - rho W`` of few units in dense LU form, for solving n columns at once.
+    """``I - rho W`` in dense LU form: of few units, or where most pairs of units are linked.
 
     Parameters
     ----------
@@ -163,8 +202,15 @@ class DenseFactor:
     """
 
     def __init__(self, matrix: sparse.csr_array, rho: float) -> None:
-        dense = np.eye(matrix.shape[0]) - rho * matrix.toarray()
+        dense = np.asarray(matrix.toarray())
+        dense *= -rho
+        dense.flat[:: len(dense) + 1] += 1.0
         self._lu = scipy.linalg.lu_factor(dense, overwrite_a=True, check_finite=False)
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """The diagonal of U, shape (n,)."""
+        return np.asarray(self._lu[0].diagonal())
 
     def solve(self, x: np.ndarray, trans: str = "N") -> np.ndarray:
         """Return ``(I - rho W)^-1 x``, or of the transpose where `trans` is "T"."""

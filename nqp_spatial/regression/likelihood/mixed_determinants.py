@@ -22,7 +22,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy import sparse
 
-from nqp_spatial.regression.likelihood.factorization import factorize
+from nqp_spatial.regression.likelihood.factorization import factorize, logdet_of
 
 __all__ = ["Determinants", "EigenDeterminants", "MixedDeterminants", "moment_tables"]
 
@@ -247,8 +247,7 @@ class MixedDeterminants:
         return np.asarray(np.linalg.slogdet(systems.reshape(-1, n, n))[1])
 
     def _sparse(self, shares: np.ndarray, rho: float) -> float:
-        factor = factorize(self.mixed(shares), rho)
-        return float(np.log(np.abs(factor.U.diagonal())).sum())
+        return logdet_of(factorize(self.mixed(shares), rho))
 
     def mixed(self, shares: np.ndarray) -> sparse.csr_array:
         """Return the weighted sum of the candidates."""

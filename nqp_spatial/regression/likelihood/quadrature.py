@@ -16,6 +16,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from nqp_spatial.weights._spectrum import is_dense
+
 __all__ = ["ProbeQuadrature", "exact_moments", "probe_quadrature", "vector_quadrature"]
 
 PROBES = 50
@@ -58,6 +60,7 @@ def probe_quadrature(
     seed: int | None,
     probes: int = PROBES,
     steps: int = STEPS,
+    calibrate: bool = True,
 ) -> ProbeQuadrature:
     """Return the quadrature.
 
@@ -73,6 +76,8 @@ def probe_quadrature(
         Seed of the probes.
     probes, steps : int
         Number of probes, and of sparse products for each.
+    calibrate : bool
+        Whether the exact traces of W to W^4 are matched; otherwise all probes count the same.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def probe_quadrature(
     """
     n = matrix.shape[0]
     steps = min(steps, n - 1)
-    if n > _ORDERED_FROM:
+    if n > _ORDERED_FROM and calibrate:
         # With neighbours adjacent in memory, products are several times faster.
         order = csgraph.reverse_cuthill_mckee(sparse.csr_array(matrix + matrix.T), True)
         matrix = sparse.csr_array(matrix[order][:, order])
@@ -92,6 +97,9 @@ def probe_quadrature(
     else:
         nodes, node_weights = _arnoldi(matrix, start, min(steps, ARNOLDI_STEPS), deflate)
     ones = int(deflate)
+    if not calibrate:
+        centred = np.eye(probes) - 1 / probes
+        return ProbeQuadrature(nodes, node_weights, np.full(probes, 1 / probes), centred, ones)
     probe_weights, residual_maker = _calibrate(
         nodes, node_weights, exact_moments(matrix) - ones, n - ones
     )
@@ -129,13 +137,24 @@ def vector_quadrature(
 
 
 def exact_moments(matrix: sparse.csr_array) -> np.ndarray:
-    """Return tr W, tr W^2, tr W^3, tr W^4 by sparse products.
+    """Return tr W, tr W^2, tr W^3, tr W^4 by products of sparse matrices, or of dense ones.
 
     Examples
     --------
     >>> exact_moments(sparse.csr_array(np.array([[0.0, 1.0], [1.0, 0.0]]))).tolist()
     [0.0, 2.0, 0.0, 2.0]
     """
+    if is_dense(matrix):
+        dense = matrix.toarray()
+        square = dense @ dense
+        return np.array(
+            [
+                np.trace(dense),
+                np.einsum("ij,ji->", dense, dense),
+                np.einsum("ij,ji->", square, dense),
+                np.einsum("ij,ji->", square, square),
+            ]
+        )
     transposed = sparse.csr_array(matrix.T)
     square = sparse.csr_array(matrix @ matrix)
     return np.array(

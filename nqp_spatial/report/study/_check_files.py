@@ -14,19 +14,18 @@ from nqp_spatial.report.study._findings import Finding, in_settings
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.files import table_of
 
-__all__ = ["check_columns", "check_formula", "check_paths", "check_weights_file", "read_table"]
+__all__ = ["check_columns", "check_formulas", "check_paths", "check_weights_file", "read_table"]
 
 
-def check_formula(settings: StudyConfig) -> list[Finding]:
-    """Return what is wrong with the formula, whatever the data."""
-    formula = settings.model.formula
-    if not formula:
-        return []
-    try:
-        columns_of(formula)
-    except OptionError as error:
-        return [Finding("fails", "model", f"[model] formula: {error}")]
-    return []
+def check_formulas(settings: StudyConfig) -> dict[str, Finding]:
+    """Return what is wrong with the formulas, whatever the data, by their table."""
+    findings = {}
+    for (table, key), formula in settings.formulas.items():
+        try:
+            columns_of(formula)
+        except OptionError as error:
+            findings[table] = Finding("fails", table, f"[{table}] {key}: {error}")
+    return findings
 
 
 def check_paths(settings: StudyConfig) -> dict[str, Finding]:
@@ -119,8 +118,10 @@ def _columns_by_setting(settings: StudyConfig) -> Iterator[tuple[str, list[str]]
     for key, name in settings.groupings.items():
         yield f"[groups] {key}", [name]
     yield "[model] cluster", [name for name in settings.clusters if name not in derived]
-    formula = settings.model.formula
-    yield "[model] formula", [n for n in columns_of(formula) if n not in derived] if formula else []
+    for (table, key), formula in settings.formulas.items():
+        yield f"[{table}] {key}", [name for name in columns_of(formula) if name not in derived]
+    for (table, key), names in settings.method_columns.items():
+        yield f"[{table}] {key}", [name for name in names if name not in derived]
 
 
 def check_weights_file(settings: StudyConfig) -> list[Finding]:

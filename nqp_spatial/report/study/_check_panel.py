@@ -219,15 +219,22 @@ def check_groups(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
 
 
 def check_periods(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:
-    """Return periods of [lisa] that the panel does not have."""
-    absent = [name for name in settings.lisa.periods or [] if name not in panel.periods]
-    if not absent:
-        return []
-    return [Finding(
-        "fails", "association",
-        f"[lisa] periods: {sample(absent)} are not in the panel, which has "
-        f"{sample(panel.periods, 40)}",
-    )]  # fmt: skip
+    """Return periods, named by a table, that the panel does not have."""
+    named = {("lisa", key): names for key, names in settings.lisa.named_periods.items()} | {
+        (table, key): names
+        for table, method in settings.methods.items()
+        for key, names in method.named_periods.items()
+    }
+    findings = []
+    for (table, key), names in named.items():
+        absent = [name for name in names if name not in panel.periods]
+        if absent:
+            findings.append(Finding(
+                "fails", "association" if table == "lisa" else table,
+                f"[{table}] {key}: {sample(absent)} are not in the panel, which has "
+                f"{sample(panel.periods, 40)}",
+            ))  # fmt: skip
+    return findings
 
 
 def check_sizes(settings: StudyConfig, panel: SpatialPanel) -> list[Finding]:

@@ -56,6 +56,8 @@ def fault_sentences(details: Mapping[str, Any], tables: Mapping[str, type[BaseMo
 
 _WRONG = {
     "empty_list": "is empty: name some, or leave it out",
+    "no_columns": "is empty: name columns",
+    "not_two": "must name two periods, the first and the last, got {value}",
     "empty_name": "holds an empty name: {value}",
     "null_character": "holds a character that no name has, got {value}",
     "encoding": "is unknown, {value}; such are utf-8, gb18030, utf-16",

@@ -12,7 +12,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.errors import OptionError, sample
 from nqp_spatial.report.study._check_files import (
     check_columns,
-    check_formula,
+    check_formulas,
     check_paths,
     check_weights_file,
     read_table,
@@ -26,7 +26,7 @@ from nqp_spatial.report.study._check_panel import (
     draft_panel,
 )
 from nqp_spatial.report.study._findings import Finding, Findings, in_settings
-from nqp_spatial.report.study.config import StudyConfig, config_and_faults
+from nqp_spatial.report.study.config import METHODS, StudyConfig, config_and_faults
 from nqp_spatial.report.study.runner import run_setup
 from nqp_spatial.report.study.starter import starter
 from nqp_spatial.report.study.step import setup_code
@@ -73,10 +73,12 @@ def check(config: object) -> Findings:
 
 def _of_data(settings: StudyConfig, *, has_faults: bool) -> list[Finding]:
     """Return the findings on the files and the data; if nothing fails, on weights and models."""
-    findings = check_formula(settings)
-    if findings:  # the rest is checked without the formula
+    formulas = check_formulas(settings)
+    findings = list(formulas.values())
+    if "model" in formulas:  # the rest is checked without the formula
         model = settings.model.model_copy(update={"formula": None})
         settings = settings.model_copy(update={"model": model})
+    settings = settings.model_copy(update={name: None for name in formulas if name in METHODS})
     paths = check_paths(settings)
     findings += paths.values()
     frame, panel = None, None

@@ -6,16 +6,19 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 
-from nqp_spatial.core.shipped_maps import SHIPPED_MAPS
 from nqp_spatial.errors import OptionError
-from nqp_spatial.io import is_map_name
 from nqp_spatial.regression._formulas import columns_of, terms_of
+from nqp_spatial.report.study._combinations import faults_of_combinations
 from nqp_spatial.report.study._faults import SettingError, fault_sentences
+from nqp_spatial.report.study._setting_kinds import Method
+from nqp_spatial.report.study.design_settings import Heterogeneity, Mediation, Policy, Robustness
+from nqp_spatial.report.study.pattern_settings import Drivers, Forecast, Hotspots, Network
 from nqp_spatial.report.study.settings import (
+    METHODS,
     STEPS,
     Clubs,
     Data,
@@ -32,7 +35,7 @@ from nqp_spatial.report.study.settings import (
     Weights,
 )
 
-__all__ = ["STEPS", "TABLES", "StudyConfig", "config_and_faults", "read_config"]
+__all__ = ["METHODS", "STEPS", "TABLES", "StudyConfig", "config_and_faults", "read_config"]
 
 
 class StudyConfig(Table):
@@ -50,6 +53,14 @@ class StudyConfig(Table):
     maps: Maps
     model: Model
     page: Page
+    hotspots: Hotspots | None = None
+    drivers: Drivers | None = None
+    network: Network | None = None
+    forecast: Forecast | None = None
+    mediation: Mediation | None = None
+    robustness: Robustness | None = None
+    heterogeneity: Heterogeneity | None = None
+    policy: Policy | None = None
     _folder: Path = PrivateAttr(Path())
 
     @property
@@ -87,13 +98,42 @@ class StudyConfig(Table):
         return [name] if name and name not in keys else []
 
     @property
+    def methods(self) -> dict[str, Method]:
+        """The tables of methods that the settings ask for, by name."""
+        tables = {name: getattr(self, name) for name in METHODS}
+        return {name: table for name, table in tables.items() if table is not None}
+
+    @property
+    def formulas(self) -> dict[tuple[str, str], str]:
+        """All formulas, by table and key."""
+        formulas = {("model", "formula"): self.model.formula} if self.model.formula else {}
+        return formulas | {
+            (name, key): formula
+            for name, table in self.methods.items()
+            for key, formula in table.formulas.items()
+        }
+
+    @property
+    def method_columns(self) -> dict[tuple[str, str], list[str]]:
+        """Columns that methods name outside formulas, by table and key."""
+        columns = {("lisa", "bivariate"): [self.lisa.bivariate]} if self.lisa.bivariate else {}
+        return columns | {
+            (name, key): names
+            for name, table in self.methods.items()
+            for key, names in table.named_columns.items()
+        }
+
+    @property
     def columns(self) -> list[str]:
         """The columns of the file that must be complete."""
         columns = [*self.data.logs, *self.indicators]
         columns += [self.outcome.variable] if self.outcome.variable else []
         columns += self.groupings.values()
-        columns += columns_of(self.model.formula) if self.model.formula else []
+        for formula in self.formulas.values():
+            columns += columns_of(formula)
         columns += self.clusters
+        for names in self.method_columns.values():
+            columns += names
         derived = {f"log_{name}" for name in self.data.logs}
         derived |= {self.index.name} if self.index.indicators else set()
         return [name for name in dict.fromkeys(columns) if name not in derived]
@@ -107,7 +147,7 @@ class StudyConfig(Table):
     @model_validator(mode="after")
     def _agree(self) -> StudyConfig:
         """Refuse keys that are valid alone but not in combination."""
-        faults = [*_faults_of_weights(self), *_faults_of_files(self), *_faults_of_names(self)]
+        faults = faults_of_combinations(self)
         if faults:
             raise SettingError("sentences", *faults)
         return self
@@ -115,80 +155,11 @@ class StudyConfig(Table):
 
 #: The tables of the file, with the models of their keys.
 TABLES: dict[str, type[BaseModel]] = {
-    name: field.annotation
+    name: part
     for name, field in StudyConfig.model_fields.items()
-    if isinstance(field.annotation, type)
+    for part in get_args(field.annotation) or [field.annotation]
+    if isinstance(part, type) and issubclass(part, BaseModel)
 }
-
-
-def _faults_of_weights(config: StudyConfig) -> list[str]:
-    weights, faults = config.weights, []
-    if weights.kind == "file" and not weights.path:
-        faults.append('[weights] kind = "file" needs path')
-    if weights.kind == "distance-band" and weights.cutoff_km is None:
-        faults.append('[weights] kind = "distance-band" needs cutoff_km')
-    if weights.islands == "nearest" and weights.kind not in ("queen", "rook"):
-        faults.append(
-            f'[weights] islands = "nearest" is for queen and rook; with kind = "{weights.kind}" '
-            'write "error" or "keep"'
-        )
-    if weights.kind != "file" and not config.data.geometry:
-        faults.append(
-            f'[weights] kind = "{weights.kind}" needs [data] geometry: the file of a map, '
-            f"or one of the package, {_maps()}; or give weights as a file"
-        )
-    return faults
-
-
-def _faults_of_files(config: StudyConfig) -> list[str]:
-    data, faults = config.data, []
-    ending = Path(data.panel).suffix.lower()
-    if data.sheet_name is not None and ending not in (".xlsx", ".xls"):
-        faults.append(f"[data] sheet_name is for workbooks, {data.panel!r} is none: leave it out")
-    if data.footer_rows is not None and ending not in (".xlsx", ".xls"):
-        faults.append(f"[data] footer_rows is for workbooks, {data.panel!r} is none: leave it out")
-    if data.header_row is not None and ending not in (".xlsx", ".xls", ".csv"):
-        faults.append(
-            f"[data] header_row is for workbooks and csv, {data.panel!r} is neither: leave it out"
-        )
-    if data.encoding is not None and ending != ".csv":
-        faults.append(f"[data] encoding is for a csv, {data.panel!r} is none: leave it out")
-    if data.geometry and not data.on_shipped_map and is_map_name(data.geometry):
-        faults.append(
-            f"[data] geometry = {data.geometry!r} is no map: name a file with its ending, or a map "
-            f"of the package, {_maps()}"
-        )
-    if data.on_shipped_map:
-        faults += [
-            f"[data] {key} is for the file of a map; units are found on {data.geometry} by names "
-            "or codes: leave it out"
-            for key in ("geometry_unit", "geometry_encoding")
-            if getattr(data, key)
-        ]
-    if data.aliases and not data.geometry:
-        faults.append("[data.aliases] are names on a map, and [data] geometry names none")
-    return faults
-
-
-def _maps() -> str:
-    return " or ".join(f'geometry = "{name}" ({units})' for name, units in SHIPPED_MAPS.items())
-
-
-def _faults_of_names(config: StudyConfig) -> list[str]:
-    data, groups, index, faults = config.data, config.groups, config.index, []
-    if config.outcome.variable is None and not index.indicators:
-        faults.append("name the column studied, [outcome] variable, or [index.indicators]")
-    if data.unit == data.period:
-        faults.append(f"[data] unit and period are the same column, {data.unit!r}")
-    if groups.province and not groups.region:
-        faults.append("[groups] province needs region, in which provinces are nested")
-    if groups.province and groups.province == groups.region:
-        faults.append(f"[groups] province and region are the same column, {groups.region!r}")
-    if index.name in ("self", "labels", data.unit, data.period):
-        faults.append(f"[index] name cannot be {index.name!r}: choose another")
-    if index.indicators and index.name in {f"log_{name}" for name in data.logs}:
-        faults.append(f"[index] name is that of a column of [data] logs, {index.name!r}")
-    return faults
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -255,7 +226,7 @@ def config_and_faults(
         raise OptionError(
             f"settings are the path of a TOML file or a mapping, got {type(source).__name__}"
         )
-    tables = {table: {} for table in TABLES} | {
+    tables: dict[Any, Any] = {table: {} for table in TABLES if table not in METHODS} | {
         table: _written(content) if isinstance(content, Mapping) else content
         for table, content in values.items()
     }
@@ -275,6 +246,8 @@ def _without_faults(tables: dict[Any, Any]) -> StudyConfig | None:
     """Return the settings without keys that are refused; combinations are not checked."""
     valid: dict[str, BaseModel] = {}
     for table, model in TABLES.items():
+        if table in METHODS and table not in tables:
+            continue
         content = tables.get(table)
         content = dict(content) if isinstance(content, Mapping) else {}
         try:
@@ -285,6 +258,8 @@ def _without_faults(tables: dict[Any, Any]) -> StudyConfig | None:
             try:
                 valid[table] = model.model_validate(rest)
             except ValidationError:
+                if table in METHODS:
+                    continue  # the study is checked without it
                 return None
     return StudyConfig.model_construct(None, **valid)
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import codecs
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from nqp_spatial.core.shipped_maps import SHIPPED_MAPS
-from nqp_spatial.report.study._faults import SettingError, shown
+from nqp_spatial.report.study._setting_kinds import (
+    Encoding,
+    Indicators,
+    Labels,
+    Names,
+    PeriodPair,
+    Periods,
+    Places,
+    Table,
+    Text,
+    each_once,
+)
 
 __all__ = [
+    "METHODS",
     "STEPS",
     "Clubs",
     "Data",
@@ -31,141 +42,13 @@ StepName = Literal[
     "describe", "index", "gradient", "distribution", "chains", "convergence", "association",
     "diagnostics", "model", "centre", "explore",
 ]  # fmt: skip
+MethodName = Literal[
+    "hotspots", "drivers", "network", "forecast", "mediation", "robustness", "heterogeneity",
+    "policy",
+]  # fmt: skip
+#: Steps of every study, and those that the settings ask for by a table of the same name.
 STEPS: tuple[str, ...] = get_args(StepName)
-
-
-# -- kinds of values -------------------------------------------------------------------------------
-
-
-def _without_null(text: str) -> str:
-    if "\0" in text:
-        raise SettingError("null_character")
-    return text
-
-
-def _name(value: Any) -> Any:
-    if isinstance(value, str) and (not value.strip() or "\0" in value):
-        raise SettingError("empty_name")
-    return value
-
-
-def _period(value: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (isinstance(value, str) or number) or value != value or value in (_INF, -_INF):
-        raise SettingError("period")
-    return _name(value)
-
-
-def _each_once(values: list[Any]) -> list[Any]:
-    repeated = [value for place, value in enumerate(values) if value in values[:place]]
-    if repeated:
-        raise SettingError("repeated", value=repeated[0])
-    return values
-
-
-def _not_empty(values: list[Any]) -> list[Any]:
-    if not values:
-        raise SettingError("empty_list")
-    return values
-
-
-def _indicators(indicators: Any) -> Any:
-    """Check column = "+" or "-", in tables by dimension or not."""
-    if not isinstance(indicators, dict):
-        return indicators  # refused later because of its type
-    faults = _faults_of_indicators(indicators)
-    if faults:
-        raise SettingError("sentences", *faults)
-    return indicators
-
-
-def _faults_of_indicators(indicators: dict[Any, Any]) -> list[str]:
-    if not indicators:
-        return ['indicators is empty: name columns, column = "+" or "-", or leave it out']
-    nested = [isinstance(value, dict) for value in indicators.values()]
-    if any(nested) and not all(nested):
-        return ["indicators must all be in tables by dimension, or none of them"]
-    flat = [
-        pair
-        for name, value in indicators.items()
-        for pair in (value.items() if isinstance(value, dict) else [(name, value)])
-    ]
-    faults = [
-        f'indicators must read column = "+" or "-", got {name} = {shown(sign)}'
-        for name, sign in flat
-        if not (isinstance(name, str) and isinstance(sign, str) and sign in ("+", "-"))
-    ]
-    names = [name for name, _ in flat]
-    repeated = sorted({str(name) for name in names if names.count(name) > 1})
-    faults += [f"indicators names {name!r} twice" for name in repeated]
-    return faults + [
-        f"indicators has a dimension without columns: {name}"
-        for name, value in indicators.items()
-        if isinstance(value, dict) and not value
-    ]
-
-
-def _labels(labels: Any) -> Any:
-    if not isinstance(labels, dict):
-        return labels
-    faults = [
-        f"labels must be texts by column, {shown(name)} is labelled {shown(label)}"
-        for name, label in labels.items()
-        if not (isinstance(name, str) and isinstance(label, str)) or "\0" in name + label
-    ]
-    if faults:
-        raise SettingError("sentences", *faults)
-    return labels
-
-
-def _aliases(aliases: Any) -> Any:
-    if not isinstance(aliases, dict):
-        return aliases
-    faults = [
-        f'aliases must read "name in the table" = "name or code on the map", got {shown(name)} = '
-        f"{shown(place)}"
-        for name, place in aliases.items()
-        if not (isinstance(name, str) and isinstance(place, str | int))
-        or isinstance(place, bool)
-        or "\0" in f"{name}{place}"
-    ]
-    if faults:
-        raise SettingError("sentences", *faults)
-    return aliases
-
-
-def _encoding(name: str) -> str:
-    try:
-        codecs.lookup(name)
-        "1".encode(name)
-    except (LookupError, ValueError):
-        raise SettingError("encoding") from None
-    return name
-
-
-_INF = float("inf")
-Text = Annotated[str, AfterValidator(_without_null)]
-Names = Annotated[list[Annotated[str, AfterValidator(_name)]], AfterValidator(_each_once)]
-Periods = Annotated[
-    list[Annotated[Any, BeforeValidator(_period)]],
-    AfterValidator(_not_empty),
-    AfterValidator(_each_once),
-]
-Encoding = Annotated[Text, AfterValidator(_encoding)]
-Indicators = Annotated[dict[str, Any], BeforeValidator(_indicators)]
-Places = Annotated[dict[str, Any], BeforeValidator(_aliases)]
-Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
-
-
-# -- tables of the file ----------------------------------------------------------------------------
-
-
-class Table(BaseModel):
-    """A table of the file: unknown keys, wrong types, nan and infinity are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
+METHODS: tuple[str, ...] = get_args(MethodName)
 
 
 class Study(Table):
@@ -176,7 +59,7 @@ class Study(Table):
     permutations: int = Field(999, ge=9, le=10**6, description="of the permutation tests")
     replications: int = Field(499, ge=2, le=10**6, description="of the bootstrap intervals")
     lang: Literal["en", "zh"] = Field("en", description="language of the page, figures and tables")
-    skip: Annotated[list[StepName], AfterValidator(_each_once)] = Field(
+    skip: Annotated[list[StepName | MethodName], AfterValidator(each_once)] = Field(
         [], description=f"steps to leave out, of {', '.join(STEPS)}"
     )
 
@@ -298,6 +181,18 @@ class Lisa(Table):
         None, description="periods of the maps; first and last if left out"
     )
     alpha: float = Field(0.05, gt=0, lt=1, description="significance of the clusters")
+    bivariate: Text | None = Field(
+        None, description="a column: clusters of the outcome and the neighbours' values of it"
+    )
+    change: PeriodPair | None = Field(
+        None, description="two periods: clusters of the change between them"
+    )
+    paths: bool = Field(False, description="whether to follow units and neighbours over time")
+
+    @property
+    def named_periods(self) -> dict[str, list[Any]]:
+        """Periods, by the key that names them."""
+        return {"periods": self.periods or [], "change": self.change or []}
 
 
 class Maps(Table):

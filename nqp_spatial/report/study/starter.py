@@ -10,41 +10,30 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic.fields import FieldInfo
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.shipped_maps import SHIPPED_MAPS, require_shipped, shipped_words
 from nqp_spatial.errors import NqpError, OptionError, PanelError, plain, sample
 from nqp_spatial.io import is_map_name, sheets_of
-from nqp_spatial.regression._formulas import quoted
-from nqp_spatial.report._texts import visible
-from nqp_spatial.report.study._faults import choices_of
-from nqp_spatial.report.study._findings import toml_text
+from nqp_spatial.report.study._guess_columns import (
+    YEAR,
+    Guesses,
+    guess_columns,
+    guess_period,
+    guess_unit,
+    unit_columns,
+)
 from nqp_spatial.report.study._map_guess import (
     alias_proposals,
-    are_codes,
     best_match,
     one_name,
-    provinces_of,
 )
-from nqp_spatial.report.study.config import TABLES
+from nqp_spatial.report.study._settings_text import settings_text
 from nqp_spatial.report.study.files import ids_of_map, map_of, rows_around, table_of
 
 __all__ = ["starter"]
 
-_PERIODS = ("year", "period", "time", "date", "年份", "年", "时间", "年度")
-_YEAR = re.compile(r"(?:1[89]|2[01])\d\d(?:\.0)?年?")
 _WEIGHTS = (".gal", ".gwt")
-_OUTCOME = re.compile(
-    "人均.*(gdp|生产总值|收入)|指数|生产率|per.?capita|per.?head|income|index|productivity"
-)
-_NO_OUTCOME = re.compile(
-    "^(id|fid|no|num|lon|lat)$|_id$|code|longitude|latitude|序号|编号|编码|代码|经度|纬度"
-)
-_SHARE = re.compile("%|％|占比|比重|比例|share|percent|pct|rate|log|对数|^ln")
-_REGRESSORS = 3  # in the proposed formula
-
-Guesses = dict[tuple[str, str], Any]
 
 
 @checked
@@ -82,7 +71,7 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
     """
     path = Path(panel)
     frame, reading, notes = _read(path)
-    period = _guess_period(frame)
+    period = guess_period(frame)
     guesses: Guesses = {
         ("data", "panel"): _relative(path, folder), ("data", "period"): period,
         **{("data", key): value for key, value in reading.items()},
@@ -110,8 +99,8 @@ def starter(panel: str | Path, geometry: str | Path | None = None, *, folder: Pa
     guesses["data", "unit"] = unit
     if _is_chinese(frame, unit):
         guesses["study", "lang"] = "zh"
-    guessed, hints, words = _guess_columns(frame, unit, period)
-    return _toml(guesses | guessed, hints, [*words, *notes], aliases)
+    guessed, hints, words = guess_columns(frame, unit, period)
+    return settings_text(guesses | guessed, hints, [*words, *notes], aliases)
 
 
 @dataclass(frozen=True)
@@ -133,7 +122,7 @@ def _shipped(frame: pd.DataFrame, period: str, name: str | None) -> tuple[str, _
     """
     if name is not None:
         require_shipped(name)
-    columns = _unit_columns(frame, period)
+    columns = unit_columns(frame, period)
     proposal = best_match(frame, columns, SHIPPED_MAPS if name is None else [name])
     if proposal is None and name is not None:
         raise OptionError(
@@ -141,7 +130,7 @@ def _shipped(frame: pd.DataFrame, period: str, name: str | None) -> tuple[str, _
             f"could be ids: {sample(columns)}; maps of the package are {shipped_words()}"
         )
     if proposal is None:
-        return _guess_unit(frame, period, []), _Placed({}, [], {})
+        return guess_unit(frame, period, []), _Placed({}, [], {})
     match = proposal.match
     guesses: Guesses = {
         ("data", "geometry"): match.name, ("weights", "kind"): "queen",
@@ -195,7 +184,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
         try:
             rows = rows_around(path, reading["sheet_name"]) if "sheet_name" in reading else {}
             frame = _usable(table_of(path, **reading, **rows), path)
-            _guess_unit(frame, _guess_period(frame), [])
+            guess_unit(frame, guess_period(frame), [])
         except (OptionError, PanelError) as error:
             faults.append(error)
             continue
@@ -247,7 +236,7 @@ def _usable(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{path.name!r} has one column, {sample(frame.columns)}: a panel needs a column of "
             "units and one of periods; is another separator than the comma used?"
         )
-    years = [name for name in frame.columns if _YEAR.fullmatch(name.strip())]
+    years = [name for name in frame.columns if YEAR.fullmatch(name.strip())]
     if len(years) > 2:
         raise OptionError(
             f"{path.name!r} is wide, with a column for each period ({sample(years, 3)}): write it "
@@ -256,58 +245,10 @@ def _usable(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return frame
 
 
-def _guess_period(frame: pd.DataFrame) -> str:
-    named = [name for name in frame.columns if name.strip().lower() in _PERIODS]
-    for name in [*named, *frame.columns]:
-        values = frame[name].dropna()
-        if name in named and values.nunique() > 0 and not _is_fraction(values):
-            return str(name)
-        if _are_years(values) and values.nunique() < len(values):
-            return str(name)
-    raise OptionError(
-        "no column of periods can be made out; name it year, or write the file of settings by hand"
-    )
-
-
-def _is_fraction(values: pd.Series) -> bool:
-    return pd.api.types.is_float_dtype(values) and not values.map(float.is_integer).all()
-
-
-def _are_years(values: pd.Series) -> bool:
-    if values.empty or pd.api.types.is_bool_dtype(values):
-        return False
-    return all(_YEAR.fullmatch(str(value).strip()) for value in values.unique())
-
-
-def _unit_columns(frame: pd.DataFrame, period: str) -> list[str]:
-    """Return the columns that have each value once a period."""
-    rows, periods = len(frame), frame[period].nunique()
-    return [
-        str(name)
-        for name in frame.columns
-        if name != period
-        and (not pd.api.types.is_float_dtype(frame[name]) or are_codes(frame[name]))
-        and not frame.duplicated([name, period]).any()
-        and frame[name].nunique() * periods >= rows
-        and frame[name].nunique() < max(rows, 2)
-    ]
-
-
-def _guess_unit(frame: pd.DataFrame, period: str, fields: list[str]) -> str:
-    complete = _unit_columns(frame, period)
-    best = sorted(complete, key=lambda name: (name not in fields, "name" in name.lower()))
-    if not best:
-        raise OptionError(
-            f"no column of unit ids can be made out: none has each value once a {period}; check "
-            "for rows that occur twice, and for cells without an id"
-        )
-    return best[0]
-
-
 def _unit_on_map(frame: pd.DataFrame, period: str, shapes: Any) -> str:
     """Return the column of ids of which most are on a map."""
-    first = _guess_unit(frame, period, [str(name) for name in shapes.columns])
-    columns = [first, *(name for name in _unit_columns(frame, period) if name != first)]
+    first = guess_unit(frame, period, [str(name) for name in shapes.columns])
+    columns = [first, *(name for name in unit_columns(frame, period) if name != first)]
     lacking = {}
     for name in columns:
         column, absent = ids_of_map(shapes, name, frame[name])
@@ -344,193 +285,3 @@ def _weights_beside(path: Path, folder: Path) -> Guesses:
     if not files:
         return {}
     return {("weights", "kind"): "file", ("weights", "path"): _relative(files[0], folder)}
-
-
-def _guess_columns(
-    frame: pd.DataFrame, unit: str, period: str
-) -> tuple[Guesses, dict[tuple[str, str], str], list[str]]:
-    """Return an outcome and groups, an initial formula, and descriptions of the columns."""
-    by_unit = frame.groupby(unit)
-    others = [name for name in frame.columns if name not in (unit, period)]
-    numeric = [name for name in others if _is_number(frame[name])]
-    counts = frame[others].nunique()
-    fixed = [n for n in others if by_unit[n].nunique(dropna=False).max() == 1 and counts[n] > 1]
-    few = sorted([n for n in fixed if counts[n] <= 40], key=lambda n: counts[n])
-    moving = [name for name in numeric if name not in fixed]
-    gaps = frame[moving].isna().sum()
-    pairs = frame[[unit, period]].dropna().drop_duplicates()
-    complete = int((pairs.groupby(unit).size() == frame[period].nunique()).sum())
-    notes = [
-        f"{frame[unit].nunique()} units, {frame[period].nunique()} periods, {len(frame)} rows.",
-        f"Numeric columns: {', '.join(moving) or 'none'}",
-        f"Constant by unit: {', '.join(fixed) or 'none'}",
-        f"With gaps: {', '.join(f'{n} ({k})' for n, k in gaps[gaps > 0].items()) or 'none'}",
-    ]
-    guesses: Guesses = {}
-    ranked = sorted(moving, key=_outcome_rank)
-    if ranked and _outcome_rank(ranked[0]) > 0:
-        ranked = [name for name in moving if _outcome_rank(name) < 2] or moving
-    candidates = [name for name in ranked if not gaps[name] and _outcome_rank(name) < 2]
-    model = _independent(frame, unit, period, candidates)
-    if outcome := (model or ranked)[:1]:
-        guesses["outcome", "variable"] = outcome[0]
-        # Of levels that grow, differences rise where all grow at one rate.
-        guesses |= {("outcome", "logs"): True} if _in_logs(outcome[0], frame[outcome[0]]) else {}
-    # Of two columns with two values, zeros and ones tell a centre, names are regions.
-    centre = sorted((n for n in few if counts[n] == 2), key=lambda n: not _is_number(frame[n]))
-    provinces = provinces_of(frame, unit)
-    province = "" if provinces is None else str(provinces.name)
-    if provinces is not None and len(provinces) <= 1.5 * counts[province]:
-        province = ""  # the units themselves
-    named = [name for name in few if 3 <= counts[name] <= 10 and name != province]
-    region = (named or centre[::-1])[:1]
-    if province and not region and counts[province] <= 10:
-        region = [province]
-    elif province and region and frame.groupby(province)[region[0]].nunique().max() == 1:
-        guesses["groups", "province"] = province
-    guesses |= {("groups", "region"): region[0]} if region else {}
-    guesses |= {("groups", "centre"): centre[0]} if centre else {}
-    if centre and (words := _binary_labels(centre[0], frame[centre[0]])):
-        guesses["data", "labels"] = words
-    hints = {}
-    if complete < frame[unit].nunique():
-        notes.append(
-            f"Rows are absent: {complete} of {frame[unit].nunique()} units have all periods; see "
-            "[data] balance"
-        )
-        hints["data", "balance"] = "drop-units"
-    if len(model) > 1:
-        response, *regressors = [_term(name, frame[name]) for name in model]
-        hints["model", "formula"] = f"{response} ~ {' + '.join(regressors)}"
-    return guesses, hints, notes
-
-
-def _outcome_rank(name: str) -> int:
-    """Return 0 for names of what studies often explain, 2 for codes and coordinates, else 1."""
-    text = name.casefold()
-    if _NO_OUTCOME.search(text):
-        return 2
-    return 0 if _OUTCOME.search(text) else 1
-
-
-def _in_logs(name: str, values: pd.Series) -> bool:
-    """Whether a formula has a column in logs: it is positive, large and not a percentage."""
-    usual = float(values.median())
-    large = usual >= 1000 or float(values.max()) > max(100.0, 10 * usual)
-    return bool((values > 0).all()) and large and not _SHARE.search(name.casefold())
-
-
-def _term(name: str, values: pd.Series) -> str:
-    return f"log({quoted(name)})" if _in_logs(name, values) else quoted(name)
-
-
-def _binary_labels(name: str, values: pd.Series) -> dict[str, str]:
-    """Return labels of the groups of a column of zeros and ones, which are no names."""
-    if not _is_number(values) or set(values.dropna().unique()) != {0, 1}:
-        return {}
-    chinese = re.search("[\u4e00-\u9fff]", name)
-    bare = re.sub("^是否为?|^是不是", "", name)
-    other = f"非{bare}" if chinese else f"not {bare}"
-    return {f"{name}=1": bare, f"{name}=0": other}
-
-
-def _is_number(values: pd.Series) -> bool:
-    types = pd.api.types
-    return types.is_numeric_dtype(values) and not (
-        types.is_bool_dtype(values) or types.is_complex_dtype(values)
-    )
-
-
-def _independent(frame: pd.DataFrame, unit: str, period: str, names: list[str]) -> list[str]:
-    """Return the first columns that a formula can contain and that effects do not absorb."""
-    chosen: list[str] = []
-    columns: list[np.ndarray] = []
-    for name in names:
-        values = frame[name].astype(float)
-        if len(chosen) > _REGRESSORS or not np.isfinite(values).all() or not _writable(name):
-            continue
-        values = np.log(values) if _in_logs(name, values) else values
-        within = values - values.groupby(frame[unit]).transform("mean")
-        within -= within.groupby(frame[period]).transform("mean")
-        size = float(within.std(ddof=0))
-        if not size > 1e-6 * float(values.abs().max()):
-            continue
-        columns.append(within.to_numpy() / size)
-        least = np.linalg.svd(np.stack(columns, axis=1), compute_uv=False)[-1]
-        if len(columns) > len(frame) or least < 1e-4 * len(frame) ** 0.5:
-            columns.pop()
-        else:
-            chosen.append(name)
-    return chosen
-
-
-def _writable(name: str) -> bool:
-    try:
-        quoted(name)
-    except OptionError:
-        return False
-    return True
-
-
-# -- TOML ------------------------------------------------------------------------------------------
-
-
-def _toml(
-    guesses: Guesses, hints: dict[tuple[str, str], str], notes: list[str], aliases: dict[str, str]
-) -> str:
-    lines = [
-        "# Settings of a study. Check them with `nqp-spatial check`, run them with",
-        "# `nqp-spatial study`. Lines behind # are defaults or hints: take the # away to change.",
-        *(f"# {visible(' '.join(note.split()))}" for note in notes),
-        "",
-    ]
-    for table, model in TABLES.items():
-        lines.append(f"[{table}]")
-        for key, field in model.model_fields.items():
-            if (table, key) == ("data", "aliases"):
-                continue  # a table of its own, below
-            if (table, key) in guesses:
-                value = _literal(guesses[table, key])
-                lines.append(f"{key} = {value}  # guessed: {field.description}")
-            elif (table, key) == ("index", "indicators"):
-                lines.append('# indicators = { column = "+", other = "-" }')
-            else:
-                default = None if field.is_required() else field.default
-                value = _literal(hints.get((table, key), default))
-                lines.append(f"# {key} = {value}  # {_described(field)}")
-        lines.append("")
-        lines += _alias_table(aliases) if table == "data" else []
-    return "\n".join(lines)
-
-
-def _alias_table(aliases: dict[str, str]) -> list[str]:
-    """Return [data.aliases] with a proposal behind # for each unit that is not on the map."""
-    lines = ["[data.aliases]", f"# {TABLES['data'].model_fields['aliases'].description}"]
-    if aliases:
-        lines.append("# Not on the map; the nearest names: take the # away where they are right")
-    lines += [f"# {visible(f'{toml_text(u)} = {toml_text(p)}')}" for u, p in aliases.items()]
-    return [*lines, ""]
-
-
-def _described(field: FieldInfo) -> str:
-    choices = choices_of(field)
-    listed = choices and field.description and choices[0] not in field.description
-    return f"{field.description} ({', '.join(choices)})" if listed else str(field.description)
-
-
-def _literal(value: Any) -> str:
-    """Return a value as TOML writes it."""
-    if value is None:
-        return '""'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list):
-        return "[" + ", ".join(_literal(part) for part in value) + "]"
-    if isinstance(value, dict):
-        pairs = ", ".join(f"{toml_text(key)} = {toml_text(text)}" for key, text in value.items())
-        return f"{{ {pairs} }}" if pairs else "{}"
-    return toml_text(value)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from nqp_spatial.core.text import t, translate
 from nqp_spatial.errors import OptionError
-from nqp_spatial.regression._formulas import terms_of
+from nqp_spatial.regression._formulas import quoted, terms_of
 from nqp_spatial.report.study.cells import Alike
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.page import Domains, Headline, Table, table_of
@@ -44,6 +44,12 @@ __all__ = [
 
 Names = dict[str, Any]
 _FOLDER = Path(__file__).parent
+#: Names of weights in tables, by [weights] kind.
+_KINDS = {
+    "queen": t("queen contiguity"), "rook": t("rook contiguity"),
+    "knn": t("k nearest neighbours"), "distance-band": t("distance band"),
+    "inverse-distance": t("inverse distance"),
+}  # fmt: skip
 
 
 @dataclass
@@ -201,11 +207,27 @@ def _rendered(name: str, config: StudyConfig, **values: object) -> tuple[str, st
         **dict(config), "y": config.outcome_name, "columns": config.columns,
         "described": _described(config), "index_label": index_label(config),
         "explored": list(dict.fromkeys([config.outcome_name, *_described(config)])),
-        "has_effects": config.has_effects, **values,
+        "has_effects": config.has_effects,
+        "qap_formula": _qap_formula(config), "regime": _regime(config),
+        "kind_names": {kind: translate(words) for kind, words in _KINDS.items()}, **values,
     }  # fmt: skip
     needed = template.blocks.get("needed")
     parts = "" if needed is None else "".join(needed(template.new_context(context)))
     return template.render(context).strip(), parts.strip()
+
+
+def _qap_formula(config: StudyConfig) -> str:
+    """Return the formula of a network and the differences of its units."""
+    names = config.network.differences if config.network else []
+    return f"network ~ {' + '.join(map(quoted, names))}"
+
+
+def _regime(config: StudyConfig) -> list[str]:
+    """Return the terms whose coefficients change at thresholds."""
+    table = config.heterogeneity
+    if table is None or not config.model.formula:
+        return []
+    return table.regime or list(terms_of(config.model.formula)[:1])
 
 
 def _described(config: StudyConfig) -> list[str]:

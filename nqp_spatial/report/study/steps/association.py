@@ -7,6 +7,11 @@ from nqp_spatial.core.text import join, label, t
 from nqp_spatial.report.study.config import StudyConfig
 from nqp_spatial.report.study.numerals import number
 from nqp_spatial.report.study.step import Names, Step, StepOutput, make_step, name_of
+from nqp_spatial.report.study.steps._further_association import (
+    further_figures,
+    further_tables,
+    further_words,
+)
 
 __all__ = ["association"]
 
@@ -18,6 +23,7 @@ def association(config: StudyConfig) -> Step:
         caption = t("Local clusters of high and low values of {outcome} (LISA), and their "
                     "significance.", outcome=name)  # fmt: skip
         figures.append(("lisa_maps", caption))
+    figures += further_figures(config)
     periods = config.lisa.periods or (t("first period"), t("last period"))
     for place, period in enumerate(periods, start=1):
         caption = t("Moran scatter plot of {outcome}, {period}.", outcome=name, period=period)
@@ -54,8 +60,10 @@ def _read(names: Names) -> StepOutput:
             "clusters are due to chance (see the option fdr of nqp_spatial.esda.lisa)."
         )
     )
+    further_words(output, names)
     output.show(
         t("Moran's I by period, with its expected value without association"),
         frame[["moran_i", "expected", "p_value"]], files=["moran"],
     )  # fmt: skip
+    further_tables(output, names)
     return output
