@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
-# Workers fill the cores; threads of BLAS within each of them would compete.
-ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Workers fill the cores; threads of BLAS within each of them would compete. Compiled modules are
+# kept, whatever the surroundings say: workers and the programs that tests start share them.
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup plan figures messages test test-slow fuzz mutate check lint types contract docs bench calibrate clean

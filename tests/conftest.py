@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, settings
 from scipy import sparse
 
 import nqp_spatial as nq
-from nqp_spatial.plots import save
 from nqp_spatial.weights.spatial_weights import WeightsSpec, build
 
 # The same examples each time, so that a gate does not fail by chance; with
@@ -46,7 +45,8 @@ def metadata_read_once() -> Iterator[None]:
 @pytest.fixture
 def sketches(monkeypatch) -> None:
     """Save figures as small PNG files only, where a test is not about them."""
-    monkeypatch.setattr(nq.plots, "save", functools.partial(save, formats=("png",), dpi=60))
+    sketch = functools.partial(nq.plots.save, formats=("png",), dpi=60)
+    monkeypatch.setattr(nq.plots, "save", sketch)
 
 
 @pytest.fixture(scope="session")
