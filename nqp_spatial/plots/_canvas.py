@@ -365,10 +365,14 @@ def _write(figure: Figure, targets: Sequence[Path], dpi: int) -> None:
         engine.execute(figure)
     # Text stays text in vector files; a SVG file has no fonts, so that Chinese becomes outlines.
     kind = font_type(figure)
-    fonts = {"pdf.fonttype": kind, "ps.fonttype": kind}
-    fonts["svg.fonttype"] = "none" if kind == 42 else "path"
-    no_layout = {"figure.autolayout": False, "figure.constrained_layout.use": False}
-    with mpl.rc_context({**fonts, **no_layout}):
+    settings: dict[Any, Any] = {
+        "pdf.fonttype": kind,
+        "ps.fonttype": kind,
+        "svg.fonttype": "none" if kind == 42 else "path",
+        "figure.autolayout": False,  # no layout means none
+        "figure.constrained_layout.use": False,
+    }
+    with mpl.rc_context(settings):
         try:
             for target in targets:
                 figure.savefig(target, dpi=dpi)

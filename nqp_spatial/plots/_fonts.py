@@ -136,7 +136,7 @@ def _with_fallbacks(names: Sequence[str], available: set[str]) -> tuple[str, ...
         return _letters_of(findfont(FontProperties(family=name)))
 
     needed = list(names)
-    letters = set().union(*map(letters_of, names))
+    letters: set[str] = set().union(*map(letters_of, names))
     for name in _CJK_FONTS:
         if name in available and name not in needed and not letters_of(name) <= letters:
             needed.append(name)
