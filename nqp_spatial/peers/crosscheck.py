@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import TestSet
-from nqp_spatial.core.options import checked
+from nqp_spatial.core.options import Rule, checked
 from nqp_spatial.core.provenance import Call, call_of
 from nqp_spatial.core.text import t
-from nqp_spatial.errors import MissingDependencyError, OptionError
+from nqp_spatial.errors import MissingDependencyError
 from nqp_spatial.peers._quantities import NoPeerError, Quantity
 
 __all__ = ["CrosscheckResult", "crosscheck"]
@@ -97,8 +97,23 @@ class CrosscheckResult(Displayed):
         return [title, table, *notes_of((*lines, *self.notes))]
 
 
+def _is_stored(value: Any) -> str:
+    return "a stored result does not know its data: compute it again" * hasattr(value, "spec")
+
+
+#: A result whose call is known.
+Remembered = Annotated[
+    Any,
+    Rule(
+        "what a function of this package returned in this session",
+        lambda value: call_of(value) is not None,
+        _is_stored,
+    ),
+]
+
+
 @checked
-def crosscheck(result: object) -> CrosscheckResult:
+def crosscheck(result: Remembered) -> CrosscheckResult:
     """Compute a result again with independent programs, from the same data and options.
 
     Moran's I, Geary's c, local statistics and Gi by esda; chains and rank mobility by giddy;
@@ -139,11 +154,7 @@ def crosscheck(result: object) -> CrosscheckResult:
     True
     """
     call = call_of(result)
-    if call is None:
-        raise OptionError(
-            "result must be what a function of this package returned in this session, got "
-            f"{type(result).__name__}; a stored result does not know its data: compute it again"
-        )
+    assert call is not None  # or the result would not have been taken
     spec = Spec(function=call.name)
     path = _PEERS.get(call.name)
     if path is None:

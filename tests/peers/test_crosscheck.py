@@ -185,7 +185,7 @@ def test_a_stored_result_does_not_know_its_data(incomes):
     again = pickle.loads(pickle.dumps(moran))
     with pytest.raises(OptionError, match="in this session"):
         nq.crosscheck(again)
-    with pytest.raises(OptionError, match="got DataFrame"):
+    with pytest.raises(OptionError, match="returned in this session, got"):
         nq.crosscheck(moran.frame)
 
 
