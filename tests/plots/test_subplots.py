@@ -30,6 +30,7 @@ MAPS = {
     "exposure_map",
     "forecast_map",
     "lisa_map",
+    "network_map",
     "policy_effects_map",
     "residual_map",
     "significance_map",

@@ -14,7 +14,14 @@ from nqp_spatial.core.quantities import ratio_label
 from nqp_spatial.core.text import Lang, t, translate
 from nqp_spatial.dynamics import DensityResult
 from nqp_spatial.errors import OptionError, PanelError, sample
-from nqp_spatial.plots._canvas import drawing, horizontal_label, legend_below, room
+from nqp_spatial.plots._canvas import (
+    drawing,
+    horizontal_label,
+    legend_below,
+    room,
+    room_rows,
+    sized,
+)
 from nqp_spatial.plots._theme import COLUMN, INK, MUTED, SEQUENTIAL, Layer, layer
 from nqp_spatial.plots.charts._axes3d import TITLE_3D, style_axes3d
 from nqp_spatial.plots.charts._periods import chosen_periods
@@ -165,6 +172,12 @@ def density_waterfall(
     return axes
 
 
+def _most_names(ax: Axes | None, height: float) -> int:
+    """Return how many periods can be named, one below the other."""
+    line = 1.35 * sized(7) / 72
+    return max(int(room_rows(ax, height) / line), 2)
+
+
 @checked
 def density_ridges(
     result: DensityResult,
@@ -247,7 +260,8 @@ def density_ridges(
                     result.values[period], np.full(len(result.values), base), "|", ms=2.5,
                     color=MUTED, mew=0.4, zorder=order + 1,
                 )  # fmt: skip
-        axes.set_yticks(bases, [str(period) for period in shown])
+        named = chosen_periods(pd.Index(shown), _most_names(ax, 0.21 * len(shown)))
+        axes.set_yticks(bases[named], [str(shown[place]) for place in named])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlim(x[0], x[-1])
