@@ -78,7 +78,7 @@ def network_map(
     >>> states = nq.datasets.us_income()
     >>> result = nq.structure.network(states, "income", period=2009)
     >>> ax = nq.plots.network_map(result, states, strongest=1)
-    >>> ax.get_legend().get_title().get_text()
+    >>> " ".join(ax.get_legend().get_title().get_text().split())
     'Strength of links, strongest = 100; 1 of each sender (48 of 508)'
     """
     import shapely
