@@ -13,7 +13,7 @@ from nqp_spatial.core.options import Level, Width, checked
 from nqp_spatial.core.periods import period_like
 from nqp_spatial.core.text import Lang, label, t, translate
 from nqp_spatial.errors import OptionError, sample
-from nqp_spatial.plots._canvas import drawing, wrapped
+from nqp_spatial.plots._canvas import drawing, legend_below, wrapped
 from nqp_spatial.plots._theme import BLUE, COLUMN, INK, MUTED, Layer, layer
 from nqp_spatial.structure import GeodetectorResult
 
@@ -147,10 +147,10 @@ def interactions(
         values[place] = row["q"]
         if row["kind"] == "nonlinear enhancement":
             enhanced.append(place)
-    with drawing(ax, (width, 0.8 * width), lang=lang, title=title) as axes:
+    with drawing(ax, (width, 0.86 * width), lang=lang, title=title) as axes:
         axes.imshow(values, **layer(cells_kw, cmap="YlGnBu", vmin=0, vmax=1))
         names = _names(result, factors, width)
-        axes.set_xticks(range(len(factors)), names, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_xticks(range(len(factors)), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(factors)), names)
         axes.tick_params(length=0)
         for spine in axes.spines.values():
@@ -161,11 +161,11 @@ def interactions(
                 column, row, f"{q:.2f}", ha="center", va="center", fontsize=7,
                 color="white" if q > 0.6 else INK,
             )  # fmt: skip
-        _mark(axes, enhanced)
+        _mark(axes, enhanced, width)
     return axes
 
 
-def _mark(axes: Axes, places: list[tuple[int, int]]) -> None:
+def _mark(axes: Axes, places: list[tuple[int, int]], width: float) -> None:
     """Draw a frame around cells, and say what it means."""
     from matplotlib.patches import Rectangle
 
@@ -173,8 +173,8 @@ def _mark(axes: Axes, places: list[tuple[int, int]]) -> None:
     for row, column in places:
         axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **frame))
     if places:
-        words = translate(label("interaction", "nonlinear enhancement"))
-        axes.legend([Rectangle((0, 0), 1, 1, **frame)], [words], loc="upper right")
+        axes.patches[0].set_label(translate(label("interaction", "nonlinear enhancement")))
+        legend_below(axes, None, width)
 
 
 @checked
