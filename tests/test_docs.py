@@ -123,6 +123,11 @@ def reference():
     return module
 
 
+def test_each_page_of_the_reference_is_in_the_contents(reference):
+    contents = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").split()
+    assert [page for page in reference.PAGES if f"reference/{page}" not in contents] == []
+
+
 def test_the_reference_lists_each_public_name_once(reference):
     import nqp_spatial as nq
 
