@@ -141,7 +141,7 @@ def test_requirements_are_those_of_the_package():
     assert {"formulaic", "statsmodels", "numba", "python-docx", "mapclassify"} <= set(
         requirements()
     )
-    assert not {"spreg", "giddy", "sphinx"} & set(requirements())
+    assert not {"mgwr", "linearmodels", "sphinx"} & set(requirements())
 
 
 @pytest.mark.parametrize("package", ["formulaic", "numba", "python-docx", "et-xmlfile", "pyproj"])
