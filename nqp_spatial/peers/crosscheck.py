@@ -40,6 +40,7 @@ _PEERS = {
     "inequality.theil": "_distribution.theil",
     "regression.RegressionResult.effects": "_regression.effects",
     "regression.fit": "_regression.fit",
+    "structure.network": "_networks.network",
     "weights.contiguity": "_weights.contiguity",
 }
 
@@ -118,7 +119,8 @@ def crosscheck(result: Remembered) -> CrosscheckResult:
 
     Moran's I, Geary's c, local statistics and Gi by esda; chains and rank mobility by giddy;
     regressions and effects by spreg, statsmodels and linearmodels, with the effects of panels
-    removed first; inequality by the package inequality; densities by scipy; contiguity by libpysal.
+    removed first; inequality by the package inequality; densities by scipy; networks by networkx;
+    contiguity by libpysal.
     Digits that agree are ``-log10(|a - b| / |b|)``, of the entry that differs most.
 
     Parameters

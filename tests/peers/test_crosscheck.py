@@ -50,6 +50,7 @@ DESCRIPTIONS = {
     "beta": lambda p, w: nq.convergence.beta(p, "income"),
     "log t": lambda p, w: nq.convergence.log_t(p, "income"),
     "density": lambda p, w: nq.dynamics.density(p, "relative_income"),
+    "network": lambda p, w: nq.structure.network(p.select(periods=[1999, 2009]), "income"),
     "contiguity": lambda p, w: nq.weights.contiguity(p, kind="rook"),
 }
 
