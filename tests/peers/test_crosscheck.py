@@ -166,6 +166,19 @@ def test_a_fault_in_counts_is_seen(incomes):
     assert not nq.crosscheck(chain).frame.loc["counts", "agrees"]
 
 
+def test_times_that_are_infinite_are_not_compared():
+    """The value only rises, so that lower states are never reached again."""
+    steps = np.random.default_rng(0).uniform(0, 0.3, size=(40, 12))
+    values = np.random.default_rng(1).uniform(size=(40, 1)) + np.cumsum(steps, axis=1)
+    frame = pd.DataFrame(np.minimum(values, 2.0)).melt(ignore_index=False).reset_index()
+    panel = nq.SpatialPanel(frame, unit="index", period="variable")
+    chain = nq.dynamics.markov(panel, "value", states=3)
+    assert np.isinf(chain.first_passage.to_numpy()).any()
+    check = nq.crosscheck(chain)
+    assert check.agrees
+    assert "first_passage" not in check.frame.index
+
+
 # -- what cannot be compared -----------------------------------------------------------------------
 
 
