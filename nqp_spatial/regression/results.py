@@ -213,7 +213,7 @@ class RegressionResult(MaketablesPlugin, Displayed):
             standard errors are those of the delta method. Static models without rho are linear, so
             that the delta method is exact and always used. Effects at horizons always use draws.
             Long-run effects of short dynamic panels with tau = 0.7 are covered by 95 % intervals of
-            draws in 95 to 96 % of simulated samples, of the delta method in 91 to 92 %, and of
+            draws in 95 to 96 % of simulated samples, of the delta method in 92 %, and of
             Fieller's in 97 % (benchmarks/calibration_short_panels.csv).
         level : float
             Confidence level. The p-value is below 1 - level exactly where the interval excludes
