@@ -25,12 +25,12 @@ def notes_on(
     horizon: int | None,
     on_treated: OnTreated,
     leads: int | None,
-) -> list[Message]:
+) -> list[str]:
     """Return notes on clean cells, pooled event times, and estimates from few units."""
     clean = counts["clean"]
     started = counts.index[(counts["treated"] > 0).to_numpy()]
     least = clean.idxmin()
-    notes = [
+    notes: list[str] = [
         t(
             "clean cells: {count} of {total}; the fewest are {fewest} units, in {period}",
             count=int(clean.sum()),
@@ -84,10 +84,10 @@ def notes_on(
         )
     if estimates.leads is None and leads is None and estimates.no_leads is not None:
         notes.append(t("no test of pre-trends: {reason}", reason=estimates.no_leads))
-    noted: list[str] = []
     for part in (estimates.effects, estimates.total, estimates.leads):
-        noted += [] if part is None else [note for note in part.notes if note not in noted]
-    return [*notes, *noted]  # type: ignore[list-item]
+        if part is not None:
+            notes += [note for note in part.notes if note not in notes]
+    return notes
 
 
 def discarded_note(draws: np.ndarray) -> list[Message]:
