@@ -25,7 +25,7 @@ from nqp_spatial.regression._design import INTERCEPT, build_design
 from nqp_spatial.regression._formulas import quoted
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
-from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.regression.spec import Effects, Model, RegressionSpec
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = [
@@ -92,12 +92,12 @@ def slope_columns(
     formula: str,
     panel: SpatialPanel,
     weights: SpatialWeights | None,
-    model: str,
-    effects: str,
+    model: Model,
+    effects: Effects,
     options: Mapping[str, Any],
 ) -> SlopeColumns:
     """Return the regressors X and W X of a model, evaluated on the whole panel."""
-    spec = RegressionSpec(formula, "", (), (), model, effects)  # type: ignore[arg-type]
+    spec = RegressionSpec(formula, "", (), (), model, effects)
     lag_x = weights.aligned(panel.units) if spec.has_lags and weights is not None else None
     design = build_design(
         formula, panel, None, lag_x, keep_intercept=True,
