@@ -1,7 +1,16 @@
-"""Run every benchmark, or those named, and print one table; ``growth`` is a table of its own."""
+"""Run every benchmark, or those named, and write one table; ``growth`` is a table of its own.
 
+``earlier=FOLDER`` compares the same calls with an earlier version in a checkout.
+"""
+
+from __future__ import annotations
+
+import platform
 import sys
 import time
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import pandas as pd
 
@@ -9,35 +18,93 @@ from benchmarks import (
     averaging,
     clubs,
     durbin,
+    earlier,
     inequality,
     inference,
     large,
     panel_models,
     spatial_markov,
     spillovers,
+    waits,
     weights_builders,
 )
 
 TABLES = {
-    "averaging": averaging.rows,
+    "waits": waits.rows,
     "clubs": clubs.rows,
     "durbin": durbin.rows,
     "inequality": inequality.rows,
     "inference": inference.rows,
-    "large": large.rows,
     "panel_models": panel_models.rows,
     "spatial_markov": spatial_markov.rows,
     "spillovers": spillovers.rows,
     "weights_builders": weights_builders.rows,
+    "averaging": averaging.rows,
+    "large": large.rows,
 }
+PEERS = (
+    "esda",
+    "giddy",
+    "libpysal",
+    "spreg",
+    "diff-diff",
+    "geometrics",
+    "numba",
+    "scipy",
+    "cvxopt",
+)
+OUTPUT = Path(__file__).with_name("table.md")
+
+
+def rounded(value: object) -> str:
+    """Three significant digits of a float."""
+    if not isinstance(value, float):
+        return str(value)
+    if value != value:
+        return ""
+    digits = f"{value:.3g}"
+    return f"{value:.0f}" if "e+" in digits else digits
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table of Markdown."""
+    lines = [table.columns, ["---"] * table.shape[1], *table.map(rounded).to_numpy()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def versions() -> str:
+    """Return the versions of the peers that are here."""
+    known = []
+    for name in PEERS:
+        try:
+            known.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(known)
+
+
+def main(names: list[str]) -> None:
+    """Run the tables and write them; rows are printed as they come."""
+    start, rows = time.perf_counter(), []
+    for name in [name for name in names if name != "growth"]:
+        kind, _, folder = name.partition("=")
+        began = time.perf_counter()
+        rows += earlier.rows(folder) if folder else TABLES[name]()
+        print(f"{kind}: {time.perf_counter() - began:.0f} s", flush=True)
+    parts = []
+    if rows:
+        parts.append(markdown(pd.DataFrame(rows)))
+    if "growth" in names:
+        parts.append(markdown(panel_models.growth()))
+    minutes = (time.perf_counter() - start) / 60
+    head = (
+        f"One run of `python -m benchmarks {' '.join(names)}`, {date.today()}, {minutes:.0f} minutes, "
+        f"Python {platform.python_version()}; {versions()}."
+    )
+    text = "\n\n".join([head, *parts]) + "\n"
+    print(text)
+    OUTPUT.write_text(text)
+
 
 if __name__ == "__main__":
-    start = time.perf_counter()
-    wanted = sys.argv[1:] or [*TABLES, "growth"]
-    pd.set_option("display.max_colwidth", None)
-    found = [line for name in wanted if name != "growth" for line in TABLES[name]()]
-    if found:
-        print(pd.DataFrame(found).to_string(index=False))
-    if "growth" in wanted:
-        print(panel_models.growth().to_string(index=False))
-    print(f"\n{time.perf_counter() - start:.0f} s in all; seconds are medians of single calls")
+    main(sys.argv[1:] or [*TABLES, "growth"])

@@ -18,7 +18,7 @@ from scipy import sparse
 import nqp_spatial as nq
 from benchmarks.cases import weights
 from benchmarks.durbin import BETA, PERIODS, RHO, THETA
-from benchmarks.measure import Measurement, measure
+from benchmarks.measure import measure, row
 from nqp_spatial.regression.likelihood.factorization import ordered_system
 from nqp_spatial.weights._spectrum import symmetrizer
 
@@ -99,31 +99,18 @@ def eigenvalues(n: int):
     return call
 
 
-def line(case: str, a: Measurement, peer: str, b: Measurement) -> dict:
-    """Return a row in processor time."""
-    return {
-        "case": case,
-        "peer": peer,
-        "ours, s": round(a.processor, 2),
-        "peer, s": round(b.processor, 2),
-        "ours/peer": round(a.processor / b.processor, 2),
-        "ours peak, MiB": round(a.peak_mib),
-        "peer peak, MiB": round(b.peak_mib),
-    }
-
-
 def rows() -> list[dict]:
     """Run all cases."""
     table = []
     for n, kind in product((100_000,), ("contiguity", "nearest")):
         a = measure("benchmarks.large:ours", kind, n, PERIODS, "auto")
         b = measure("benchmarks.large:factors", kind, n)
-        table.append(line(f"SDM, effects, {kind}, n = {n}", a, "ordering, 12 factors", b))
+        table.append(row(f"SDM, effects, {kind}, n = {n}", a, "ordering, 12 factors", b))
     once = {"repeats": 1, "warm": False}
     a = measure("benchmarks.large:ours", "contiguity", 1_000_000, 1, "factor", **once)
     b = measure("benchmarks.large:ours", "contiguity", 1_000_000, 1, "lanczos", **once)
-    table.append(line("SDM, effects, contiguity, n = 1 000 000, exact", a, "50 probes", b))
+    table.append(row("SDM, effects, contiguity, n = 1 000 000, exact", a, "50 probes", b))
     a = measure("benchmarks.large:dense", 3000, repeats=3)
     b = measure("benchmarks.large:eigenvalues", 3000, repeats=3)
-    table.append(line("inverse distance, SDM, effects, n = 3000", a, "eigenvalues", b))
+    table.append(row("inverse distance, SDM, effects, n = 3000", a, "eigenvalues", b))
     return table

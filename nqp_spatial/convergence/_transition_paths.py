@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -68,11 +69,17 @@ def trend(values: np.ndarray, smoothing: float) -> np.ndarray:
     >>> bool(np.allclose(trend(line, 400), line))
     True
     """
+    return np.asarray(values @ _filter_matrix(values.shape[1], float(smoothing)))
+
+
+@lru_cache(maxsize=32)
+def _filter_matrix(periods: int, smoothing: float) -> np.ndarray:
+    """Return the matrix of the Hodrick-Prescott filter: the trend of each unit impulse."""
     from statsmodels.tsa.filters.hp_filter import hpfilter
 
-    impulses = np.eye(values.shape[1])
-    matrix = np.stack([hpfilter(row, lamb=smoothing)[1] for row in impulses])
-    return np.asarray(values @ matrix)
+    matrix = np.stack([hpfilter(row, lamb=smoothing)[1] for row in np.eye(periods)])
+    matrix.setflags(write=False)  # kept for later calls
+    return matrix
 
 
 def path_data(
