@@ -98,8 +98,8 @@ def main(names: list[str]) -> None:
         parts.append(markdown(panel_models.growth()))
     minutes = (time.perf_counter() - start) / 60
     head = (
-        f"One run of `python -m benchmarks {' '.join(names)}`, {date.today()}, {minutes:.0f} minutes, "
-        f"Python {platform.python_version()}; {versions()}."
+        f"One run of `python -m benchmarks {' '.join(names)}`, {date.today()}, {minutes:.0f} "
+        f"minutes, Python {platform.python_version()}; {versions()}."
     )
     text = "\n\n".join([head, *parts]) + "\n"
     print(text)

@@ -1,7 +1,7 @@
 """What users wait for: import, first call, study, maps, policy, Moran, the specification path.
 
-Import and first call run in a Python of their own with compiled kernels on disk. Their peers are the
-import of the packages that the same lines need, and the same lines written with these.
+Import and first call run in a Python of their own with compiled kernels on disk. Their peers are
+the import of the packages that the same lines need, and the same lines written with these.
 """
 
 from __future__ import annotations
