@@ -1,4 +1,4 @@
-"""Run the examples in order and write a page with all their figures and tables.
+"""Run the examples, as many at a time as there are cores, and write a page with what they made.
 
 `python examples/run.py` runs all of them, `python examples/run.py 01 07` those that begin so. What
 an example prints goes to `output/<example>.txt`; here each figure has a line. The page is
@@ -16,12 +16,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 
 from _page import captions_in, write_page
 from _recorded import MARK
+from joblib import cpu_count
 
 HERE = Path(__file__).absolute().parent
 # Seconds of one core, measured on a server of 2021.
@@ -29,6 +31,8 @@ SECONDS = {
     "01": 15, "02": 12, "03": 15, "04": 12, "05": 40, "06": 22, "07": 35, "08": 30, "09": 12,
     "10": 12, "11": 12,
 }  # fmt: skip
+MOST = 4  # examples at a time: each needs some 0.6 GB
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 TABLES = (".docx", ".tex", ".html", ".csv", ".xlsx")
 
 
@@ -90,7 +94,7 @@ def run(example: Example, output: Path) -> Iterator[Figure]:
     command = [sys.executable, str(HERE / "_recorded.py"), str(example.script)]
     child = subprocess.Popen(
         command, cwd=output.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**dict.fromkeys(THREADS, "1"), **os.environ, "PYTHONIOENCODING": "utf-8"},
     )  # fmt: skip
     assert child.stdout is not None
     with example.log.open("w", encoding="utf-8") as log:
@@ -172,16 +176,21 @@ def relative(path: Path) -> str:
 
 
 class Terminal:
-    """A line for each figure as it is saved, and what each example made."""
+    """A line for each figure as it is saved, and what each example made.
+
+    Lines of examples that run at the same time alternate; each names its example by two digits.
+    """
 
     def __init__(self) -> None:
         self.width = min(shutil.get_terminal_size((80, 24)).columns, 100)
 
-    def plan(self, examples: list[Example], output: Path) -> None:
+    def plan(self, examples: list[Example], workers: int, output: Path) -> None:
         """Say what will be done and how long it takes."""
-        needed = sum(SECONDS.get(example.number, 60) for example in examples)
+        each = [SECONDS.get(example.number, 60) for example in examples]
+        needed = max(sum(each) / workers, *each, 0)
         noun = count_of(len(examples), "example")
-        self.line(f"{noun}, about {duration(needed)} if a core is free. Figures and tables go to")
+        cores = "a core is" if workers == 1 else f"{workers} cores are"
+        self.line(f"{noun}, about {duration(needed)} if {cores} free. Figures and tables go to")
         self.line(f"{output.name}/, what the examples print to {output.name}/*.txt.")
 
     def begin(self, place: str, example: Example) -> None:
@@ -199,39 +208,47 @@ class Terminal:
         files, tables = example.figures, {path.stem for path in example.tables}
         made = [count_of(len(files), "figure")] if files else []
         made += [count_of(len(tables), "table")] if tables else []
+        lines = []
         if example.code:
             log = relative(example.log)
-            self.line(f"     FAILED after {duration(example.seconds)}; the end of {log}:")
-            for text in example.last_lines():
-                self.line(f"     | {text}")
+            lines.append(f"FAILED after {duration(example.seconds)}; the end of {log}:")
+            lines += [f"| {text}" for text in example.last_lines()]
         elif not example.figures and not example.tables:
-            self.line(f"     nothing was made: {' '.join(example.last_lines(2))}")
+            lines.append(f"nothing was made: {' '.join(example.last_lines(2))}")
         else:
-            self.line(f"     {', '.join(made)} in {duration(example.seconds)}")
+            lines.append(f"{', '.join(made)} in {duration(example.seconds)}")
         for text, times in example.warnings.items():
             often = f" ({times} times)" if times > 1 else ""
-            self.line(f"     warning: {shortened(' '.join(text.split()), self.width - 20)}{often}")
+            lines.append(f"warning: {shortened(' '.join(text.split()), self.width - 24)}{often}")
+        self.line("\n".join(f"     {example.number}: {text}" for text in lines))
 
     def line(self, text: str) -> None:
-        """Print a line at once."""
-        print(text, flush=True)
+        """Print a line, or several that belong together, at once."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
 def main(chosen: Iterable[str] = (), folder: Path = HERE, output: Path = Path("output")) -> int:
     """Run examples, write the page, and return the exit code."""
     terminal, output = Terminal(), output.absolute()
-    examples = examples_in(folder, chosen)
-    terminal.plan(examples, output)
-    for place, example in enumerate(examples, start=1):
-        terminal.begin(f"{place}/{len(examples)}", example)
+    examples, start = examples_in(folder, chosen), time.perf_counter()
+    workers = max(1, min(cpu_count(), len(examples), MOST))
+
+    def complete(place: int) -> None:
+        example = examples[place]
+        terminal.begin(f"{place + 1}/{len(examples)}", example)
         for figure in run(example, output):
             terminal.saved(figure)
         terminal.end(example)
+
+    terminal.plan(examples, workers, output)
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(complete, range(len(examples))))
     page = write_page(examples, output)
     failed = [example.script.name for example in examples if example.code]
     if failed:
         terminal.line(f"{len(failed)} of {len(examples)} failed: {', '.join(failed)}")
-    total = duration(sum(example.seconds for example in examples))
+    total = duration(time.perf_counter() - start)
     terminal.line(f"All figures and tables, after {total}: open {relative(page)}")
     return int(bool(failed))
 
