@@ -301,9 +301,8 @@ def local_geary(
     frame["local_c"], frame["expected"], frame["p_value"] = observed, expected, p_values
     frame.loc[islands, ["lag", "local_c", "expected", "p_value"]] = np.nan
     criterion = significance(p_values, islands, fdr=fdr)
-    classes = quadrants_of(z, lags)
-    classes[~np.isin(classes, SIMILARITY[:2])] = SIMILARITY[2]
-    classes[observed > expected] = SIMILARITY[3]
+    # High-High and Low-Low are the first of QUADRANTS and of SIMILARITY; then the others.
+    classes = np.where(observed > expected, 3, np.minimum(quadrants_of(z, lags), 2))
     frame["cluster"] = clusters_of(classes, criterion, islands, alpha=alpha, kinds=SIMILARITY)
     if fdr:
         frame["q_value"] = criterion
