@@ -23,7 +23,7 @@ from nqp_spatial.esda._association import (
     require_links,
     z_values,
 )
-from nqp_spatial.esda._global import GlobalResult, Relocated, link_sums, quadratic_forms
+from nqp_spatial.esda._global import Form, GlobalResult, Relocated, link_sums
 from nqp_spatial.esda._local import (
     LocalResult,
     Permuted,
@@ -182,12 +182,7 @@ def geary(
     _, z = deviations(panel, variable)
     ends = np.asarray(matrix.sum(axis=0)) + np.asarray(matrix.sum(axis=1))
     scale = (len(z) - 1) / (2 * matrix.sum()) / (z**2).sum(axis=0)
-
-    def statistic(moved: np.ndarray) -> np.ndarray:
-        squares = np.einsum("n,nbt->bt", ends, moved**2)
-        return np.asarray(scale * (squares - 2 * quadratic_forms(matrix, moved)))
-
-    observed = statistic(z[:, None, :])[0]
+    observed = scale * (ends @ z**2 - 2 * (z * (matrix @ z)).sum(axis=0))
     frame = pd.DataFrame({"geary_c": observed, "expected": 1.0}, index=panel.periods)
     frame["p_value"] = np.nan
     for name, variance in _variances(matrix, z).items():
@@ -197,7 +192,8 @@ def geary(
     frame["p_value"] = frame["p_rand"]
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
-        frame["p_value"] = relocated.p_values(statistic, z, observed, opposite=True)
+        form = Form(scale, matrix=-2 * matrix, squares=ends)
+        frame["p_value"] = relocated.p_values(form, z, observed, opposite=True)
     return GearyResult(
         frame=frame,
         variable=variable,
