@@ -168,10 +168,10 @@ def join_counts(
                       joins  expected  p_value
     first     second
     False     False    50.0     41.26     0.06
-              True     40.0     51.22     0.05
-    True      True     17.0     14.51     0.50
-    same               67.0     55.78     0.05
-    different          40.0     51.22     0.05
+              True     40.0     51.22     0.04
+    True      True     17.0     14.51     0.49
+    same               67.0     55.78     0.04
+    different          40.0     51.22     0.04
     """
     period = chosen_period(panel, period)
     codes, names = _categories(panel, variable, period)
