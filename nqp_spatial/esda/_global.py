@@ -9,14 +9,18 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.sparse import csgraph
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import HypothesisTest, TestSet
-from nqp_spatial.core.resampling import batches, permutation_p, spawned_seeds
+from nqp_spatial.core.resampling import batches, permutation_p
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.esda._association import BATCH_CELLS, Alternative, permutations_rule
 
-__all__ = ["GlobalResult", "Relocated", "link_sums", "quadratic_forms"]
+__all__ = ["Form", "GlobalResult", "Pairs", "Relocated", "link_sums"]
+
+# Up to so many units relocated values stay in the cache in any order of the units.
+_CACHED = 5_000
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -79,11 +83,53 @@ def link_sums(matrix: sparse.csr_array) -> tuple[float, float, float]:
     return float(matrix.sum()), float(s1), float(s2)
 
 
-def quadratic_forms(matrix: sparse.csr_array, moved: np.ndarray) -> np.ndarray:
-    """Return z'Wz of relocated z, shape (n, draws, periods), as (draws, periods)."""
-    lagged = (matrix @ moved.reshape(len(moved), -1)).reshape(moved.shape)
-    forms: np.ndarray = np.einsum("nbt,nbt->bt", moved, lagged)
-    return forms
+@dataclass(frozen=True)
+class Form:
+    """The statistic ``scale_t sum_i z_it (squares_i z_it + products_it + sum_j w_ij z_jt)``."""
+
+    #: Shape (periods,).
+    scale: np.ndarray
+    #: Shape (n, n); none if no pairs of units are part of the statistic.
+    matrix: sparse.csr_array | None = None
+    #: Shape (n,).
+    squares: np.ndarray | None = None
+    #: Shape (n, periods).
+    products: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """``w_ij + w_ji`` of each pair of units once, in rows.
+
+    Many units are ordered such that neighbours are close to each other in memory, which does not
+    matter for values that are relocated.
+    """
+
+    #: The unit of each row.
+    order: np.ndarray
+    matrix: sparse.csr_array
+
+    @classmethod
+    def of(cls, matrix: sparse.csr_array) -> Pairs:
+        """Return the pairs of the links of a matrix."""
+        both = sparse.csr_array(matrix + matrix.T)
+        order = np.arange(both.shape[0])
+        if both.nnz and len(order) > _CACHED:
+            order = csgraph.reverse_cuthill_mckee(both, symmetric_mode=True)
+            both = both[order][:, order]
+        return cls(order, sparse.csr_array(sparse.triu(both, k=1)))
+
+    @property
+    def links(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, columns and weights, of the types for which loops are compiled."""
+        rows, columns = self.matrix.indptr, self.matrix.indices
+        return rows.astype(np.int64), columns.astype(np.int32), self.matrix.data
+
+
+def random_key(seed: int | None) -> np.uint64:
+    """Return the key of a stream of random numbers in compiled code."""
+    key: np.uint64 = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
+    return key
 
 
 @dataclass(frozen=True)
@@ -97,25 +143,20 @@ class Relocated:
     progress: bool = False
 
     def p_values(
-        self,
-        statistic: Callable[[np.ndarray], np.ndarray],
-        z: np.ndarray,
-        observed: np.ndarray,
-        *,
-        opposite: bool = False,
+        self, form: Form, z: np.ndarray, observed: np.ndarray, *, opposite: bool = False
     ) -> np.ndarray:
         """Return the p-value of each period.
 
         Parameters
         ----------
-        statistic : callable
-            From relocated z, shape (n, draws, periods), to (draws, periods).
+        form : Form
+            The statistic.
         z, observed : ndarray
-            Shapes (n, periods) and (periods,).
+            What is relocated and the observed statistics, shapes (n, periods) and (periods,).
         opposite : bool
             Whether small values of the statistic are those of clustering, as for Geary's c.
         """
-        draws = self._draws(statistic, z)
+        draws = self.draws(form, z)
         tie = 1e-12 * np.maximum(np.abs(observed), 1e-3)
         above = (draws >= observed - tie).sum(axis=0)
         below = (draws <= observed + tie).sum(axis=0)
@@ -123,22 +164,34 @@ class Relocated:
             above, below = below, above
         return np.asarray(permutation_p(above, self.permutations, self.alternative, below))
 
-    def _draws(self, statistic: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarray:
+    def draws(self, form: Form, z: np.ndarray) -> np.ndarray:
+        """Return the statistics of relocated z, shape (permutations, periods)."""
+        from nqp_spatial.esda._numba import relocated_forms
+
+        n, periods = z.shape
+        matrix = form.matrix if form.matrix is not None else sparse.csr_array((n, n))
+        pairs = Pairs.of(matrix)
+        links, order = pairs.links, pairs.order
+        squares = np.zeros(n) if form.squares is None else form.squares[order]
+        products = np.zeros((n, periods)) if form.products is None else form.products[order]
+        rows = np.ascontiguousarray(products.T), np.ascontiguousarray(z.T)
+        forms = self.in_batches(
+            lambda *part: relocated_forms(*links, squares, *rows, *part), z.size
+        )
+        return form.scale * forms
+
+    def in_batches(self, statistics: Callable[..., np.ndarray], cells: int) -> np.ndarray:
+        """Return statistics of all relocations from a function of key, start and stop."""
         from joblib import Parallel, delayed
         from tqdm import tqdm
 
-        n, permutations = len(z), self.permutations
-        # Batches and their seeds do not depend on n_jobs, so neither do the results.
-        parts = list(batches(permutations, max(1, min(permutations, BATCH_CELLS // z.size))))
+        from nqp_spatial.esda._numba import LANES
 
-        def moments(batch: slice, batch_seed: np.random.SeedSequence) -> np.ndarray:
-            count = batch.stop - batch.start
-            rng = np.random.default_rng(batch_seed)
-            order = rng.permuted(np.broadcast_to(np.arange(n), (count, n)), axis=1).T
-            return statistic(z[order])
-
-        seeds = spawned_seeds(self.seed, len(parts))
-        jobs = (delayed(moments)(*job) for job in zip(parts, seeds, strict=True))
+        # A relocation depends on the key and on its number only, not on n_jobs and batches.
+        key = random_key(self.seed)
+        size = LANES * max(1, BATCH_CELLS // (LANES * cells))
+        parts = list(batches(self.permutations, size))
+        jobs = (delayed(statistics)(key, part.start, part.stop) for part in parts)
         results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(jobs)
         bar = tqdm(results, total=len(parts), desc="permutations", disable=not self.progress)
         return np.concatenate(list(bar))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -111,9 +111,8 @@ def section_of(panel: SpatialPanel, period: Hashable | None) -> tuple[SpatialPan
 
 
 def quadrants_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return High or Low of two deviations: those of a unit and those of its neighbours."""
-    names = [["Low-Low", "Low-High"], ["High-Low", "High-High"]]
-    quadrants: np.ndarray = np.array(names, dtype=object)[
+    """Return positions in `QUADRANTS` by the signs of a unit's deviation and its neighbours'."""
+    quadrants: np.ndarray = np.array([[1, 3], [2, 0]])[
         (first > 0).astype(int), (second > 0).astype(int)
     ]
     return quadrants
@@ -136,11 +135,11 @@ def clusters_of(
     alpha: float,
     kinds: tuple[str, ...],
 ) -> pd.Categorical:
-    """Return the class of each unit if it is significant."""
-    clusters = np.where(criterion < alpha, classes, NOT_SIGNIFICANT)
-    clusters[islands] = NO_NEIGHBOURS
+    """Return the class of each unit if it is significant, from positions in `kinds`."""
+    clusters = np.where(criterion < alpha, classes, len(kinds))
+    clusters[islands] = len(kinds) + 1
     categories = [*kinds, NOT_SIGNIFICANT, *([NO_NEIGHBOURS] if islands.any() else [])]
-    return pd.Categorical(clusters, categories=categories)
+    return pd.Categorical.from_codes(clusters, categories)
 
 
 def resolution_notes(
@@ -178,34 +177,32 @@ class Permuted:
         lags: np.ndarray,
     ) -> np.ndarray:
         """Return p-values of ``factor_i sum_j w_ij values_j``; the lags are the observed ones."""
-        from nqp_spatial.esda._numba import tail_counts
-
-        return self._p_values(
-            matrix,
-            lambda *part: tail_counts(matrix.indptr, matrix.data, factor, values, lags, *part),
-        )
+        return self._p_values(matrix, factor, values, factor * lags, squared=False)
 
     def geary_p(self, matrix: sparse.csr_array, z: np.ndarray, observed: np.ndarray) -> np.ndarray:
-        """Return p-values of ``sum_j w_ij (z_i - z_j)^2``."""
-        from nqp_spatial.esda._numba import geary_tail_counts
+        """Return p-values of ``sum_j w_ij (z_i - z_j)^2``; its small values are of clustering."""
+        constant = np.asarray(matrix.sum(axis=1)) * z**2  # the same in all draws
+        return self._p_values(matrix, -2 * z, z, observed - constant, squared=True)
 
-        links = matrix.indptr, matrix.data
-        return self._p_values(
-            matrix,
-            # Small distances are those of clustering.
-            lambda *part: geary_tail_counts(*links, z, observed, *part)[:, ::-1],
-        )
-
-    def _p_values(self, matrix: sparse.csr_array, count: Callable[..., np.ndarray]) -> np.ndarray:
+    def _p_values(
+        self,
+        matrix: sparse.csr_array,
+        slope: np.ndarray,
+        values: np.ndarray,
+        observed: np.ndarray,
+        *,
+        squared: bool,
+    ) -> np.ndarray:
+        """Return p-values of ``sum_j w_ij (slope_i v_j + v_j^2)``, the squares if `squared`."""
         from joblib import Parallel, delayed
         from tqdm import tqdm
 
-        from nqp_spatial.esda._numba import conditional_draws
+        from nqp_spatial.esda._numba import conditional_draws, sorted_draws, tail_counts
 
         n, permutations = matrix.shape[0], self.permutations
         largest = int(np.diff(matrix.indptr).max())
         require_memory(
-            16.0 * permutations * largest,
+            20.0 * permutations * largest,
             f"{permutations} permutations of up to {largest} neighbours",
             "take fewer permutations, or weights with fewer neighbours",
         )
@@ -213,10 +210,19 @@ class Permuted:
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31))
         draws = conditional_draws(largest, n, permutations, seed)
+        order = sorted_draws(draws, n)
+        links = matrix.indptr.astype(np.int64), matrix.data
         # The draws are common to all units, so the split between workers does not matter.
         parts = list(batches(n, max(500, n // 100)))
-        jobs = (delayed(count)(draws, part.start, part.stop) for part in parts)
+        jobs = (
+            delayed(tail_counts)(
+                *links, slope, values, observed, squared, draws, *order, part.start, part.stop
+            )
+            for part in parts
+        )
         results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(jobs)
         bar = tqdm(results, total=len(parts), desc="units", disable=not self.progress)
         above, below = np.concatenate(list(bar)).T
+        if squared:
+            above, below = below, above
         return np.asarray(permutation_p(above, permutations, self.alternative, below))

@@ -23,7 +23,7 @@ from nqp_spatial.esda._association import (
     require_links,
     z_values,
 )
-from nqp_spatial.esda._global import GlobalResult, Relocated, link_sums, quadratic_forms
+from nqp_spatial.esda._global import Form, GlobalResult, Relocated, link_sums
 from nqp_spatial.esda._local import (
     LocalResult,
     Permuted,
@@ -182,12 +182,7 @@ def geary(
     _, z = deviations(panel, variable)
     ends = np.asarray(matrix.sum(axis=0)) + np.asarray(matrix.sum(axis=1))
     scale = (len(z) - 1) / (2 * matrix.sum()) / (z**2).sum(axis=0)
-
-    def statistic(moved: np.ndarray) -> np.ndarray:
-        squares = np.einsum("n,nbt->bt", ends, moved**2)
-        return np.asarray(scale * (squares - 2 * quadratic_forms(matrix, moved)))
-
-    observed = statistic(z[:, None, :])[0]
+    observed = scale * (ends @ z**2 - 2 * (z * (matrix @ z)).sum(axis=0))
     frame = pd.DataFrame({"geary_c": observed, "expected": 1.0}, index=panel.periods)
     frame["p_value"] = np.nan
     for name, variance in _variances(matrix, z).items():
@@ -197,7 +192,8 @@ def geary(
     frame["p_value"] = frame["p_rand"]
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
-        frame["p_value"] = relocated.p_values(statistic, z, observed, opposite=True)
+        form = Form(scale, matrix=-2 * matrix, squares=ends)
+        frame["p_value"] = relocated.p_values(form, z, observed, opposite=True)
     return GearyResult(
         frame=frame,
         variable=variable,
@@ -301,9 +297,8 @@ def local_geary(
     frame["local_c"], frame["expected"], frame["p_value"] = observed, expected, p_values
     frame.loc[islands, ["lag", "local_c", "expected", "p_value"]] = np.nan
     criterion = significance(p_values, islands, fdr=fdr)
-    classes = quadrants_of(z, lags)
-    classes[~np.isin(classes, SIMILARITY[:2])] = SIMILARITY[2]
-    classes[observed > expected] = SIMILARITY[3]
+    # High-High and Low-Low are the first of QUADRANTS and of SIMILARITY; then the others.
+    classes = np.where(observed > expected, 3, np.minimum(quadrants_of(z, lags), 2))
     frame["cluster"] = clusters_of(classes, criterion, islands, alpha=alpha, kinds=SIMILARITY)
     if fdr:
         frame["q_value"] = criterion

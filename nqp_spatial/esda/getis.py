@@ -178,7 +178,7 @@ def getis_ord(
     frame["p_value"], frame["p_normal"] = p_values, normal
     frame.loc[islands, ["lag", "z", "p_value", "p_normal"]] = np.nan
     criterion = significance(p_values, islands, fdr=fdr)
-    classes = np.where(frame["z"] > 0, *HOT_AND_COLD).astype(object)
+    classes = np.where(frame["z"] > 0, 0, 1)
     frame["cluster"] = clusters_of(classes, criterion, islands, alpha=alpha, kinds=HOT_AND_COLD)
     if fdr:
         frame["q_value"] = criterion

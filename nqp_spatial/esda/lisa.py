@@ -447,7 +447,7 @@ def _statistics(
     frame.loc[islands, ["lag", "local_i", "p_value"]] = np.nan
     criterion = significance(p_values, islands, fdr=fdr)
     quadrant = quadrants_of(x, lags)
-    frame["quadrant"] = pd.Categorical(np.where(islands, np.nan, quadrant), categories=QUADRANTS)
+    frame["quadrant"] = pd.Categorical.from_codes(np.where(islands, -1, quadrant), QUADRANTS)
     frame["cluster"] = clusters_of(quadrant, criterion, islands, alpha=alpha, kinds=QUADRANTS)
     if fdr:
         frame["q_value"] = criterion

@@ -22,12 +22,7 @@ from nqp_spatial.esda._association import (
     require_links,
     z_values,
 )
-from nqp_spatial.esda._global import (
-    GlobalResult,
-    Relocated,
-    link_sums,
-    quadratic_forms,
-)
+from nqp_spatial.esda._global import Form, GlobalResult, Relocated, link_sums
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 __all__ = ["MoranResult", "moran"]
@@ -167,9 +162,7 @@ def moran(
         frame[f"p_{name}"] = two_sided_p(frame[f"z_{name}"])
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
-        frame["p_value"] = relocated.p_values(
-            lambda moved: scale * quadratic_forms(matrix, moved), z, observed
-        )
+        frame["p_value"] = relocated.p_values(Form(scale, matrix=matrix), z, observed)
     else:
         frame["p_value"] = frame["p_rand"]
     return MoranResult(
@@ -287,9 +280,7 @@ def bivariate_moran(
     frame["p_value"] = frame["p_rand"]
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
-        frame["p_value"] = relocated.p_values(
-            lambda moved: scale * np.einsum("nt,nbt->bt", reach, moved), z, observed
-        )
+        frame["p_value"] = relocated.p_values(Form(scale, products=reach), z, observed)
     return MoranResult(
         frame=frame,
         values=pd.DataFrame(values, panel.units, panel.periods),

@@ -171,7 +171,7 @@ def lisa_paths(
     frame["angle"] = np.degrees(np.arctan2(up, across)) % 360
     frame["direction"] = pd.Categorical(_directions(across, up), categories=DIRECTIONS)
     for name, position in (("start", 0), ("end", -1)):
-        frame[name] = pd.Categorical(quadrants[:, position], categories=QUADRANTS)
+        frame[name] = pd.Categorical.from_codes(quadrants[:, position], QUADRANTS)
     frame["moves"] = (quadrants[:, 1:] != quadrants[:, :-1]).sum(axis=1)
     frame.loc[~linked] = np.nan
     high = np.stack([z[linked] > 0, lags[linked] > 0]).astype(int)
@@ -179,7 +179,7 @@ def lisa_paths(
         frame=frame,
         z=pd.DataFrame(z, panel.units, panel.periods),
         lag_z=pd.DataFrame(lags, panel.units, panel.periods),
-        transitions=_transitions(high),
+        transitions=_transitions(quadrants[linked]),
         moves=_moves(high),
         variable=variable,
         label=panel.label(variable),
@@ -198,11 +198,9 @@ def _directions(across: np.ndarray, up: np.ndarray) -> np.ndarray:
     return directions
 
 
-def _transitions(high: np.ndarray) -> pd.DataFrame:
-    """Return counts of moves from quadrant to quadrant, of (unit or lag, units, periods)."""
+def _transitions(codes: np.ndarray) -> pd.DataFrame:
+    """Return counts of moves from quadrant to quadrant, of positions by units and periods."""
     order = pd.Index(QUADRANTS)
-    names = pd.Index(["Low-Low", "Low-High", "High-Low", "High-High"])
-    codes = order.get_indexer(names)[2 * high[0] + high[1]]
     counts = np.zeros((len(order), len(order)), dtype=int)
     np.add.at(counts, (codes[:, :-1].ravel(), codes[:, 1:].ravel()), 1)
     return pd.DataFrame(counts, index=order.rename("from"), columns=order.rename("to"))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 import nqp_spatial as nq
+from nqp_spatial.esda._global import Form, Relocated
 
 
 def panel_of(values):
@@ -31,3 +32,11 @@ def ring(n, reach=1):
 def cross_section(values, **columns) -> nq.SpatialPanel:
     frame = pd.DataFrame({"unit": np.arange(len(values)), "x": np.asarray(values, dtype=float)})
     return nq.SpatialPanel(frame.assign(**columns), unit="unit")
+
+
+def orders_of(n, permutations, seed):
+    """Return the order of the units in each relocation, shape (permutations, n)."""
+    products = np.tile(np.arange(n)[:, None], n)  # of the series that is one in one unit only
+    relocated = Relocated(permutations, seed, "greater")
+    places = relocated.draws(Form(np.ones(n), products=products), np.eye(n))
+    return np.argsort(places, axis=1)

@@ -122,10 +122,10 @@ def test_without_permutations_p_values_are_normal(panel, w):
 
 
 def test_batches_of_permutations_are_one_stream(panel, w, monkeypatch):
-    from nqp_spatial.esda import joins
+    from nqp_spatial.esda import _global
 
     panel = panel.select(periods=[2009]).assign(rich=lambda d: d["relative_income"] > 1)
     together = nq.esda.join_counts(panel, "rich", w, permutations=50, seed=3).frame
-    monkeypatch.setattr(joins, "BATCH_CELLS", 7 * panel.n_units)
+    monkeypatch.setattr(_global, "BATCH_CELLS", 8 * panel.n_units)
     parts = nq.esda.join_counts(panel, "rich", w, permutations=50, seed=3).frame
     pd.testing.assert_frame_equal(together, parts, check_exact=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from itertools import permutations as arrangements
 
 import esda
 import numpy as np
 import pandas as pd
 import pytest
 from esda.crand import vec_permutations
-from scipy import stats
+from scipy import sparse, stats
 
 import nqp_spatial as nq
+from nqp_spatial.core.resampling import batches
 from nqp_spatial.errors import OptionError
-from nqp_spatial.esda._numba import conditional_draws, tail_counts
+from nqp_spatial.esda import _local
+from nqp_spatial.esda._numba import conditional_draws, sorted_draws, tail_counts
 from tests.esda.panels import cross_section, panel_of, ring, weights_of
 
 
@@ -187,7 +190,11 @@ def test_p_values_of_tails_by_loops():
         observed = z[i] * (W[i] @ z)
         above[i] = (product >= observed - 1e-12).sum()
         below[i] = (product <= observed + 1e-12).sum()
-    counts = tail_counts(w.sparse.indptr, w.sparse.data, z, z, w.sparse @ z, draws, 0, n)
+    links, sides = (
+        (w.sparse.indptr.astype(np.int64), w.sparse.data),
+        (draws, *sorted_draws(draws, n)),
+    )
+    counts = tail_counts(*links, z, z, z * (w.sparse @ z), False, *sides, 0, n)
     np.testing.assert_array_equal(counts, np.column_stack([above, below]))
     expected = {
         "greater": (1 + above) / 10,
@@ -206,6 +213,75 @@ def test_p_values_of_tails_by_loops():
         )
         np.testing.assert_allclose(result.frame["p_value"][1:], p[1:])
         assert np.isnan(result.frame["p_value"].iloc[0])
+
+
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("kind", ["equal", "unequal", "both", "many"])
+def test_tails_of_units_by_loops(kind, squared):
+    """Rows of equal weights and of unequal ones, from any first unit on, beside plain sums."""
+    rng = np.random.default_rng(8)
+    n, permutations, degree = 150, 25, 60 if kind == "many" else 3
+    W = np.zeros((n, n))
+    for i in range(n):
+        senders = np.delete(np.arange(n), i)
+        W[i, rng.choice(senders, rng.integers(0, degree + 1), replace=False)] = 0.7 + i
+    if kind != "equal":
+        rows = slice(None) if kind == "unequal" else slice(0, n, 2)
+        W[rows] *= rng.normal(size=W[rows].shape)  # negative weights too
+    matrix = sparse.csr_array(W)
+    slope, values, observed = rng.normal(size=(3, n)) * [[1], [1], [n]]
+    values[::7] = values[0]  # ties
+    draws = conditional_draws(int(np.diff(matrix.indptr).max()), n, permutations, 1)
+    expected = np.zeros((n, 2), dtype=int)
+    for i in range(n):
+        row, others = W[i][W[i] != 0], np.delete(values, i)
+        drawn = others[draws[: len(row)]].T  # permutations by neighbours
+        statistics = (slope[i] * drawn + squared * drawn**2) @ row
+        observed[i] = statistics[i % permutations]  # a tie at least
+        tie = 1e-10 * n
+        expected[i] = (
+            (statistics >= observed[i] - tie).sum(),
+            (statistics <= observed[i] + tie).sum(),
+        )
+    matrix.data.flags.writeable = False  # as those of SpatialWeights, or it is compiled again
+    links = matrix.indptr.astype(np.int64), matrix.data
+    others = draws, *sorted_draws(draws, n)
+    for start, stop in ((0, n), (1, 90), (90, n), (n - 1, n)):
+        counts = tail_counts(*links, slope, values, observed, squared, *others, start, stop)
+        np.testing.assert_array_equal(counts, expected[start:stop])
+
+
+def test_p_values_are_those_of_all_choices_of_neighbours(lattice):
+    """Each unit keeps its value and its neighbours have all arrangements of the six others."""
+    w = lattice(1, 7)
+    W, values = w.sparse.toarray(), np.array([3.0, 2.0, 0.5, 1.0, 4.0, 9.0, 6.5])
+    z = values - values.mean()
+    options = {"permutations": 9999, "seed": 1, "alternative": "greater"}
+    local_i = nq.esda.lisa(cross_section(values), "x", w, **options).frame["p_value"]
+    local_c = nq.esda.local_geary(cross_section(values), "x", w, **options).frame["p_value"]
+    for i in range(7):
+        row, others = np.delete(W[i], i), np.delete(z, i)
+        every = np.array([others[list(order)] for order in arrangements(range(6))])
+        products, distances = z[i] * every @ row, (z[i] - every) ** 2 @ row
+        for p, exact in (
+            (local_i[i], (products >= products[0] - 1e-12).mean()),
+            (local_c[i], (distances <= distances[0] + 1e-12).mean()),
+        ):
+            assert p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 9999) + 1e-4)
+
+
+def test_results_do_not_depend_on_workers_and_parts(lattice, monkeypatch):
+    w = lattice(40, 30)
+    panel = cross_section(np.random.default_rng(3).poisson(1.0, 1200))
+    for function in (nq.esda.lisa, nq.esda.local_geary, nq.esda.getis_ord):
+        first = function(panel, "x", w, permutations=99)
+        for workers in (2, 3):
+            again = function(panel, "x", w, permutations=99, n_jobs=workers)
+            pd.testing.assert_frame_equal(again.frame, first.frame, check_exact=True)
+        monkeypatch.setattr(_local, "batches", lambda total, size: batches(total, 77))
+        again = function(panel, "x", w, permutations=99)
+        pd.testing.assert_frame_equal(again.frame, first.frame, check_exact=True)
+        monkeypatch.undo()
 
 
 def test_the_period_that_is_named():

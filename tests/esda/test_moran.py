@@ -11,8 +11,8 @@ from scipy import stats
 import nqp_spatial as nq
 from nqp_spatial.errors import DomainError, PanelError
 from nqp_spatial.esda import _global
-from nqp_spatial.esda._global import Relocated, quadratic_forms
-from tests.esda.panels import cross_section, panel_of, ring, weights_of
+from nqp_spatial.esda._global import Form, Relocated
+from tests.esda.panels import cross_section, orders_of, panel_of, ring, weights_of
 
 
 def test_moran_equals_spdep(columbus, reference):
@@ -143,20 +143,18 @@ def test_batches_of_relocations_are_all_there(monkeypatch):
     matrix, z = w.sparse, values - values.mean(axis=0)
 
     def draws_of(permutations):
-        relocated = Relocated(permutations, 5, "greater")
-        return relocated._draws(lambda moved: quadratic_forms(matrix, moved), z)
+        return Relocated(permutations, 5, "greater").draws(Form(np.ones(2), matrix=matrix), z)
 
-    monkeypatch.setattr(_global, "BATCH_CELLS", 24 * 7)
-    draws = draws_of(40)
-    assert draws.shape == (40, 2)
-    seeds = np.random.SeedSequence(5).spawn(6)
-    expected = []
-    for size, seed in zip([7, 7, 7, 7, 7, 5], seeds, strict=True):
-        order = np.random.default_rng(seed).permuted(np.tile(np.arange(12), (size, 1)), axis=1)
-        expected += [[z[o, t] @ (matrix @ z[o, t]) for t in (0, 1)] for o in order]
+    monkeypatch.setattr(_global, "BATCH_CELLS", 24 * 8)
+    draws = draws_of(43)
+    orders = orders_of(12, 43, 5)
+    assert (np.sort(orders, axis=1) == np.arange(12)).all()
+    assert len(np.unique(orders, axis=0)) == 43
+    expected = [[z[o, t] @ (matrix @ z[o, t]) for t in (0, 1)] for o in orders]
     np.testing.assert_allclose(draws, expected)
     monkeypatch.setattr(_global, "BATCH_CELLS", 10)  # less than one relocation
     assert draws_of(3).shape == (3, 2)
+    np.testing.assert_array_equal(draws_of(3), draws[:3])
     result = nq.esda.moran(panel_of(values), "x", w, permutations=1, seed=0).frame
     assert set(result["p_value"]) <= {0.5, 1.0}
 
