@@ -71,17 +71,3 @@ def test_equal_sides_of_a_triangle_are_kept():
     truth = np.isclose(d, 100 / 3)
     w = nq.weights.triangulation(panel_of(xy), kind="relative", standardize="none")
     np.testing.assert_array_equal(w.sparse.toarray(), truth)
-
-
-@pytest.mark.parametrize(
-    "kind, method",
-    [("delaunay", "delaunay"), ("gabriel", "gabriel"), ("relative", "relative_neighborhood")],
-)
-@pytest.mark.parametrize("points", [random_points, line_points, cluster_points])
-def test_links_are_those_of_libpysal(kind, method, points):
-    from libpysal.graph import Graph
-
-    xy = points()
-    peer = Graph.build_triangulation(xy, method=method, kernel=None)
-    w = nq.weights.triangulation(panel_of(xy), kind=kind, standardize="none")
-    np.testing.assert_array_equal(w.sparse.toarray(), peer.sparse.toarray() > 0)
