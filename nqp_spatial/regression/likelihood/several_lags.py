@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,7 @@ from nqp_spatial.regression.likelihood.sizes import DENSE_LOGDET_UP_TO
 from nqp_spatial.weights._spectrum import spectral_radius
 
 __all__ = [
+    "AscentLags",
     "DenseLags",
     "LagMatrices",
     "SparseLags",
@@ -154,11 +155,11 @@ class SparseLags(LagMatrices):
 
     def for_ascents(self) -> LagMatrices:
         """Return the same determinants with a Hessian that ascents update from step to step."""
-        return _AscentLags(self.matrices, self)
+        return AscentLags(self.matrices, self)
 
 
 @dataclass(frozen=True, eq=False)
-class _AscentLags(LagMatrices):
+class AscentLags(LagMatrices):
     """Exact values and gradients, and a Hessian kept from step to step.
 
     It is computed by differences after a long step, and after a short one corrected by the change
@@ -166,6 +167,8 @@ class _AscentLags(LagMatrices):
     """
 
     exact: SparseLags
+    #: The last point, the gradient there, and the Hessian; of similar matrices at the start.
+    memory: dict[str, np.ndarray] = field(default_factory=dict)
 
     method = "sparse"
 
@@ -180,18 +183,20 @@ class _AscentLags(LagMatrices):
     def derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient and an approximate Hessian."""
         gradient = self.exact.gradient(rho)
-        last: tuple[np.ndarray, ...] | None = self.__dict__.get("_last")
-        if last is None or np.abs(rho - last[0]).max() > _LONG_STEP:
-            step = _COARSE * np.eye(len(rho))
-            slopes = [(self.exact.gradient(rho - move) - gradient) / -_COARSE for move in step]
-            hessian = (np.array(slopes) + np.array(slopes).T) / 2
-        else:
-            move, hessian = rho - last[0], last[2]
-            surprise = gradient - last[1] - hessian @ move
+        memory = self.memory
+        if "hessian" not in memory or np.abs(rho - memory["point"]).max() > _LONG_STEP:
+            moves = _COARSE * np.eye(len(rho))
+            slopes = np.array([self.exact.gradient(rho + move) - gradient for move in moves])
+            hessian = (slopes + slopes.T) / (2 * _COARSE)
+        elif "gradient" in memory:
+            move, hessian = rho - memory["point"], memory["hessian"]
+            surprise = gradient - memory["gradient"] - hessian @ move
             along = float(surprise @ move)
             if abs(along) > 1e-8 * np.linalg.norm(surprise) * np.linalg.norm(move):
                 hessian = hessian + np.outer(surprise, surprise) / along
-        self.__dict__["_last"] = (np.array(rho), gradient, hessian)
+        else:
+            hessian = memory["hessian"]
+        memory |= {"point": np.array(rho), "gradient": gradient, "hessian": hessian}
         return gradient, hessian
 
 
