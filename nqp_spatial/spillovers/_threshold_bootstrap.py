@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import linalg as sla
 
 from nqp_spatial.errors import BoundaryError, CollinearityError
 from nqp_spatial.regression._model_data import ModelData
@@ -31,6 +32,7 @@ _REACH = 5.0  # half-width of windows in standard errors, which are upper bounds
 _WIDEST = 0.9  # half-width in artanh(b rho)
 _DEGREES = (6, 8, 11)
 _ACCURATE = 1e-6  # misfit of the log-likelihood up to which a polynomial is taken
+_FLAT = 1e-5  # slope in standard errors, so that heights are known to 1e-10
 _NUMBERS_AT_ONCE = 20_000_000  # of outcomes (160 MB)
 
 
@@ -72,7 +74,7 @@ class NullModel:
 
     def outcomes(self, seeds: Sequence[np.random.SeedSequence]) -> np.ndarray:
         """Return outcomes with complete residual series of units drawn anew, (samples, n, T)."""
-        n, periods = self.fitted.shape
+        n = len(self.fitted)
         draws = np.stack([np.random.default_rng(seed).integers(0, n, n) for seed in seeds])
         right = self.fitted + self.residuals[draws]
         size = self.data.terms.y[0].matrix.shape[0]
@@ -83,7 +85,7 @@ class NullModel:
         )
 
     @cached_property
-    def _factor(self):  # type: ignore[no-untyped-def]
+    def _factor(self) -> sla.SuperLU:
         return factorize_system(system_of(self.data.terms.matrices_y, self.rho))
 
 
@@ -155,7 +157,7 @@ class CandidateModels:
             raise CollinearityError("regressors by part are linearly dependent")
         lags = CutLags.at(self.links, cuts, memory)
         likelihood = ConcentratedLikelihood(self.data.counts, GivenProducts(products), (lags, None))
-        return maximize_from(likelihood, starts)
+        return maximize_from(likelihood, starts, flat=_FLAT)
 
 
 def ratios_of_samples(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -117,7 +118,7 @@ class CutLags(SparseLags):
                 (links.weights[a:b], (links.rows[a:b], links.columns[a:b])),
                 shape=(links.size, links.size),
             )
-            for a, b in zip(ends[:-1], ends[1:], strict=True)
+            for a, b in pairwise(ends)
         ]
         lags = cls(matrices)
         lags.__dict__["sums"] = _RangeSums(links, ends)

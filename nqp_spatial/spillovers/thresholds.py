@@ -566,9 +566,10 @@ class _Search:
         seeds = np.random.SeedSequence(seed).spawn(replications)
         models = self.models(candidates, known)
         if models is not None:
-            null = NullModel.of(self.data_at(known), CutLags.at(self.ordered, models.known, {}))
+            lags = CutLags.at(self.ordered, models.known, {})
+            smaller = NullModel.of(self.data_at(known), lags)
             samples = ratios_of_samples(
-                models, null, seeds, n_jobs=self.n_jobs, progress=self.progress
+                models, smaller, seeds, n_jobs=self.n_jobs, progress=self.progress
             )
         else:
             alone = replace(self, n_jobs=1, progress=False)

@@ -138,9 +138,10 @@ class BoundedCoordinates:
 class OpenRegion:
     """Several rho, untransformed: steps keep the model stable and increase the likelihood."""
 
-    floor, arrived, flat = 1e-8, 0.0, 1e-9
+    floor, arrived = 1e-8, 0.0
 
-    def __init__(self, likelihood: ConcentratedLikelihood, lags: LagMatrices) -> None:
+    def __init__(self, likelihood: ConcentratedLikelihood, lags: LagMatrices, flat: float) -> None:
+        self.flat = flat
         self.likelihood = likelihood
         self.lags = lags
         self.height = -np.inf
@@ -242,7 +243,9 @@ def standard_errors_from(hessian: np.ndarray) -> np.ndarray:
 # -- several rho -----------------------------------------------------------------------------------
 
 
-def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarray]) -> Maximum:
+def maximize_from(
+    likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarray], *, flat: float = 1e-9
+) -> Maximum:
     """Find several rho: ascents from every starting value that stay where the model is stable.
 
     Parameters
@@ -251,6 +254,8 @@ def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarra
         With several W_k, without lam and phi.
     starts : sequence of ndarray
         Rho, each shape (R,).
+    flat : float
+        Slope at a maximum, in standard errors; the height is then known to half its square.
 
     Returns
     -------
@@ -264,7 +269,7 @@ def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarra
     lags = likelihood.logdets[0]
     assert isinstance(lags, LagMatrices)
     lags = lags.for_ascents()
-    region = OpenRegion(replace(likelihood, logdets=(lags, None)), lags)
+    region = OpenRegion(replace(likelihood, logdets=(lags, None)), lags, flat)
     ends: list[Maximum] = []
     failed: Exception | None = None
     for start in starts:
