@@ -35,7 +35,6 @@ from nqp_spatial.regression.estimators.ml import concentrated_likelihood, log_de
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
 from nqp_spatial.regression.likelihood.maximize import maximize_from
-from nqp_spatial.regression.likelihood.sizes import DENSE_LOGDET_UP_TO
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL
@@ -51,6 +50,7 @@ from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_
 __all__ = ["ThresholdResult", "threshold"]
 
 On = Literal["sender", "receiver", "difference"]
+_FEW_ROWS = 40  # of W, up to which every model is estimated by itself, with dense matrices
 _CLOSER = 25  # values tried around the best candidate
 BELOW, BETWEEN, ABOVE = "below", "between", "above"
 _NAMES = {0: (ALL,), 1: (BELOW, ABOVE), 2: (BELOW, BETWEEN, ABOVE)}
@@ -514,7 +514,7 @@ class _Search:
 
     def models(self, candidates: np.ndarray, known: tuple[float, ...]) -> CandidateModels | None:
         """Return the models of many units at once; none where dense matrices serve better."""
-        if self.links.size <= DENSE_LOGDET_UP_TO:
+        if self.links.size <= _FEW_ROWS:
             return None
         below = tuple(int(cut) for cut in self.ordered.below(known))
         cuts = self.ordered.below(candidates)

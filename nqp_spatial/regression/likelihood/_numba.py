@@ -132,7 +132,7 @@ def supernodes(parent: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return starts[:number].copy()
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _subtract_product(target: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     """Subtract ``left @ right`` from the target."""
     m, w, k = target.shape[0], left.shape[1], target.shape[1]
@@ -147,7 +147,22 @@ def _subtract_product(target: np.ndarray, left: np.ndarray, right: np.ndarray) -
                     target[i, j] -= share * right[q, j]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _subtract_narrow(target: np.ndarray, left: np.ndarray, turned: np.ndarray) -> None:
+    """Subtract ``left @ turned.T`` from a target of few columns."""
+    m, w, k = target.shape[0], left.shape[1], target.shape[1]
+    if m * w * k > _PRODUCTS_BY_BLAS:
+        target -= np.dot(np.ascontiguousarray(left), turned.T)
+        return
+    for i in range(m):
+        for j in range(k):
+            total = 0.0
+            for q in range(w):
+                total += left[i, q] * turned[j, q]
+            target[i, j] -= total
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def factorize_fronts(
     fronts: np.ndarray,
     offsets: np.ndarray,
@@ -197,7 +212,7 @@ def factorize_fronts(
     return total, smallest
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def invert_fronts(
     fronts: np.ndarray,
     offsets: np.ndarray,
@@ -234,8 +249,12 @@ def invert_fronts(
                 if share != 0.0:
                     for j in range(q + 1):
                         own[k, j] -= share * own[q, j]
-        below = np.zeros((f - w, w))  # L21 L11^-1
-        _subtract_product(below, front[w:, :w], own[:, :w])
+        turned = np.zeros((w, f - w))  # (L21 L11^-1)'
+        for i in range(f - w):
+            for k in range(w):
+                share = front[w + i, k]
+                for j in range(k + 1):
+                    turned[j, i] += share * own[k, j]
         own[:, w:] = front[:w, w:]
         for k in range(w - 1, -1, -1):
             for q in range(k + 1, w):
@@ -247,7 +266,7 @@ def invert_fronts(
                 own[k, j] /= front[k, k]
         known = front[w:, w:]
         front[w:, :w] = 0.0
-        _subtract_product(front[w:, :w], known, -below)
+        _subtract_narrow(front[w:, :w], known, turned)
         front[:w, w:] = 0.0
         _subtract_product(front[:w, w:], own[:, w:], known)
         front[:w, :w] = own[:, :w]
