@@ -13,11 +13,20 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.groups import Groups
 from nqp_spatial.regression._term_weights import matrices_by_name
 from nqp_spatial.regression.likelihood.factorization import factorize_system
+from nqp_spatial.regression.likelihood.link_systems import LinkSums
 from nqp_spatial.regression.likelihood.several_lags import system_of, weighted_sum
-from nqp_spatial.regression.likelihood.sizes import DENSE_UP_TO, SUM_PROBES, probe_signs
+from nqp_spatial.regression.likelihood.sizes import (
+    DENSE_LOGDET_UP_TO,
+    DENSE_UP_TO,
+    SUM_PROBES,
+    probe_signs,
+)
 from nqp_spatial.regression.results import RegressionResult
+from nqp_spatial.weights._spectrum import is_dense
 
 __all__ = ["GroupEffects", "LinkEffects"]
+
+_STEP = 2e-5  # of central differences of traces that are exact to rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +121,48 @@ class LinkEffects:
             slopes[position] = averages.T @ (piece @ ones)
         for position, matrix in self.lags():
             slopes[position] = averages.T @ (matrix @ reached)
-        exact = self.model.n_units <= DENSE_UP_TO
-        direct, direct_slopes, noise = (self._direct if exact else self._direct_by_probes)(ones)
+        direct, direct_slopes, noise = self._direct_sums(ones)
         sizes = groups.sizes
         return GroupEffects(total, direct / sizes, slopes, direct_slopes / sizes, noise)
+
+    def _direct_sums(self, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return sums over each group of diag(S^-1 M), of its derivatives, and their error."""
+        n = self.model.n_units
+        if n > DENSE_LOGDET_UP_TO and not is_dense(self.m):
+            by_links = self._direct_by_links(ones)
+            if by_links is not None:
+                return by_links
+        return self._direct(ones) if n <= DENSE_UP_TO else self._direct_by_probes(ones)
+
+    def _direct_by_links(self, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray, float] | None:
+        """Return the sums from the cells of S^-1 at links only, or none if pivots are too small.
+
+        With E the units of a group, ``tr E S^-1 W_k S^-1 M`` is the derivative of ``tr W_k (S - e M
+        E)^-1`` by e at zero, for all k at once.
+        """
+        lags, pieces = self.model.terms.matrices_y, list(self.pieces.values())
+        sums = LinkSums([*lags, *pieces])
+        coefs = self.model.params.to_numpy()[list(self.pieces)]
+        system = sums.weights(np.concatenate([self.rho, np.zeros(len(pieces))]))
+        factor = sums.system.factor(system)
+        if not np.isfinite(factor.logdet):
+            return None
+        inverse = factor.inverse_at_links()
+        slopes = np.zeros((len(self.model.params), ones.shape[1]))
+        direct = np.zeros(ones.shape[1])
+        for k, (position, coefficient) in enumerate(zip(self.pieces, coefs, strict=True)):
+            slopes[position] = sums.diagonal(inverse, len(lags) + k) @ ones
+            direct += coefficient * slopes[position]
+        effect = np.concatenate([np.zeros(len(lags)), coefs])
+        step = _STEP / max(sums.largest_row_sum(effect), np.finfo(float).tiny)
+        for group, members in enumerate(ones.T):
+            move = step * sums.of_senders(sums.weights(effect), members)
+            ahead, behind = (
+                sums.traces(sums.system.factor(system + sign * move).inverse_at_links())
+                for sign in (1, -1)
+            )
+            slopes[self.first_rho :, group] = (ahead - behind)[: len(lags)] / (2 * step)
+        return direct, slopes, 0.0
 
     def _direct(self, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Return sums over each group of diag(S^-1 M) and of its derivatives, from S^-1."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -30,22 +31,26 @@ from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression._threshold_regions import region_ends
-from nqp_spatial.regression.covariance.information import estimate_at
 from nqp_spatial.regression.estimators.ml import concentrated_likelihood, log_determinants
 from nqp_spatial.regression.fit import fit_parts, parts_data
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
-from nqp_spatial.regression.likelihood.factorization import factorize_system
 from nqp_spatial.regression.likelihood.maximize import maximize_from
-from nqp_spatial.regression.likelihood.several_lags import system_of
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.spillovers._answer import ModelAnswer
 from nqp_spatial.spillovers._blocks import ALL
+from nqp_spatial.spillovers._threshold_bootstrap import (
+    CandidateModels,
+    NullModel,
+    ratios_of_samples,
+)
+from nqp_spatial.spillovers._threshold_links import CutLags, OrderedLinks
 from nqp_spatial.spillovers.partition import FixedEffects, wald_of
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
 __all__ = ["ThresholdResult", "threshold"]
 
 On = Literal["sender", "receiver", "difference"]
+_FEW_ROWS = 40  # of W, up to which every model is estimated by itself, with dense matrices
 _CLOSER = 25  # values tried around the best candidate
 BELOW, BETWEEN, ABOVE = "below", "between", "above"
 _NAMES = {0: (ALL,), 1: (BELOW, ABOVE), 2: (BELOW, BETWEEN, ABOVE)}
@@ -499,6 +504,23 @@ class _Search:
         terms = _terms(self.links, gammas, self.lag_regressors, self.data.terms.words)
         return self.data.with_terms(terms)
 
+    @cached_property
+    def ordered(self) -> OrderedLinks:
+        """The links in the order of their scores."""
+        links = self.links
+        return OrderedLinks.by_score(
+            links.rows, links.columns, links.weights, links.scores, links.size
+        )
+
+    def models(self, candidates: np.ndarray, known: tuple[float, ...]) -> CandidateModels | None:
+        """Return the models of many units at once; none where dense matrices serve better."""
+        if self.links.size <= _FEW_ROWS:
+            return None
+        below = tuple(int(cut) for cut in self.ordered.below(known))
+        cuts = self.ordered.below(candidates)
+        models = CandidateModels(self.ordered, below, cuts, self.data, self.lag_regressors)
+        return models if models.are_apart else None
+
     def likelihood(self, gammas: Sequence[float]) -> ConcentratedLikelihood:
         """Return the likelihood of the model with these thresholds."""
         data = self.data_at(gammas)
@@ -506,6 +528,9 @@ class _Search:
 
     def heights(self, candidates: np.ndarray, known: tuple[float, ...]) -> tuple[float, np.ndarray]:
         """Return the log-likelihood without a further threshold and at each candidate for it."""
+        models = self.models(candidates, known)
+        if models is not None:
+            return models.heights()
         count = len(known) + 1
         start = maximize_from(self.likelihood(known), [np.full(count, rho) for rho in (0.0, 0.5)])
         common = np.full(count + 1, float(start.rho.mean()))
@@ -539,11 +564,19 @@ class _Search:
             reason = t("replications=0: no bootstrap was asked for")
             return NotApplicable(t("sup LR"), null, reason)
         seeds = np.random.SeedSequence(seed).spawn(replications)
-        alone = replace(self, n_jobs=1, progress=False)
-        tasks = (delayed(_one_sample)(alone, candidates, known, child) for child in seeds)
-        results = Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks)
-        bar = tqdm(results, total=replications, desc="bootstrap", disable=not self.progress)
-        samples = np.array(list(bar))
+        models = self.models(candidates, known)
+        if models is not None:
+            lags = CutLags.at(self.ordered, models.known, {})
+            smaller = NullModel.of(self.data_at(known), lags)
+            samples = ratios_of_samples(
+                models, smaller, seeds, n_jobs=self.n_jobs, progress=self.progress
+            )
+        else:
+            alone = replace(self, n_jobs=1, progress=False)
+            tasks = (delayed(_one_sample)(alone, candidates, known, child) for child in seeds)
+            results = Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks)
+            bar = tqdm(results, total=replications, desc="bootstrap", disable=not self.progress)
+            samples = np.array(list(bar))
         samples = samples[np.isfinite(samples)]
         p = (1 + float((samples >= statistic).sum())) / (1 + len(samples))
         rule = t("{count} samples from the model without a threshold", count=len(samples))
@@ -559,20 +592,7 @@ def _one_sample(
     seed: np.random.SeedSequence,
 ) -> float:
     """Return sup LR in one sample from the model with the known thresholds."""
-    data = search.data_at(known)
-    n, periods = data.shape
-    likelihood = concentrated_likelihood(data, log_determinants(data.terms))
-    starts = [np.full(len(data.terms.y), rho) for rho in (0.0, 0.5)]
-    maximum = maximize_from(likelihood, starts)
-    estimate = estimate_at(maximum.parameters, data.projection, likelihood)
-    fitted = (data.projection.z @ estimate.coefs).reshape(n, periods)
-    # Demeaned residuals vary less than the errors; the effects themselves are removed by demeaning.
-    scale = np.sqrt(n * periods / data.counts.observations)
-    e = estimate.disturbances.reshape(n, periods) * scale
-    sampled = e[np.random.default_rng(seed).integers(0, n, n)]
-    factor = factorize_system(system_of(data.terms.matrices_y, maximum.rho))
-    right = fitted + sampled if search.links.size == n else (fitted + sampled).ravel()
-    y = factor.solve(np.asarray(right, order="F")).reshape(n, periods)
+    y = NullModel.of(search.data_at(known)).outcomes([seed])[0]
     again = replace(search, data=search.data.with_outcome(y))
     try:
         without, heights = again.heights(candidates, known)

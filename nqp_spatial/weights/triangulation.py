@@ -1,4 +1,4 @@
-"""Weights of points that are neighbours in a triangulation, by libpysal."""
+"""Weights of points that are neighbours in a triangulation or in a part of one."""
 
 from __future__ import annotations
 
@@ -89,19 +89,36 @@ def triangulation(
             f"a triangulation needs three units or more that do not lie on one line; the panel has "
             f"{len(points)}"
         )
-    from libpysal.graph import Graph
     from scipy.spatial import QhullError
 
-    method = {"delaunay": "delaunay", "gabriel": "gabriel", "relative": "relative_neighborhood"}
     try:
-        graph = Graph.build_triangulation(points, method=method[kind], kernel=None)
+        matrix = _links(points, kind)
     except QhullError:
         raise GeometryError(
             "units lie on one line, which has no triangles; use weights.knn"
         ) from None
-    matrix = sparse.csr_array(graph.sparse)
     spec = WeightsSpec(_KINDS[kind], coordinates.parameters)
     return build(matrix, panel.units, spec, standardize=standardize, islands="error")
+
+
+def _links(points: np.ndarray, kind: str) -> sparse.csr_array:
+    """Return the Delaunay triangulation or the part of it that is asked for, in both directions."""
+    from scipy.spatial import Delaunay
+
+    from nqp_spatial.weights._numba import empty_circles, empty_lunes
+
+    starts, neighbours = Delaunay(points).vertex_neighbor_vertices
+    starts, neighbours = starts.astype(np.int64), neighbours.astype(np.int64)
+    links = np.ones(len(neighbours), dtype=bool)
+    if kind != "delaunay":
+        without = empty_circles if kind == "gabriel" else empty_lunes
+        links = without(np.ascontiguousarray(points), starts, neighbours)
+    rows = np.repeat(np.arange(len(points)), np.diff(starts))[links]
+    matrix = sparse.csr_array(
+        (np.ones(len(rows)), (rows, neighbours[links])), shape=(len(points), len(points))
+    )
+    matrix.sort_indices()
+    return matrix
 
 
 def _plane(coordinates: Coordinates) -> np.ndarray:

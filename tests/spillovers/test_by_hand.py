@@ -267,7 +267,8 @@ def test_effects_from_probes(three, monkeypatch):
     """The mean over random signs of z'S^-1 M z by groups, and its error."""
     _, _, _, res = three
     exact = link_effects.LinkEffects(res.model, "x1").by_groups(res.groups)
-    monkeypatch.setattr(link_effects, "DENSE_UP_TO", 59)
+    by_probes = link_effects.LinkEffects._direct_by_probes
+    monkeypatch.setattr(link_effects.LinkEffects, "_direct_sums", by_probes)
     monkeypatch.setattr(link_effects, "SUM_PROBES", 3000)
     rough = link_effects.LinkEffects(res.model, "x1").by_groups(res.groups)
     assert exact.noise == 0
@@ -290,9 +291,18 @@ def test_effects_from_probes(three, monkeypatch):
     np.testing.assert_allclose(rough.direct, each.mean(axis=1) / sizes)
     noise = (each.std(axis=1, ddof=1) / np.sqrt(3000) / sizes).max()
     assert rough.noise == pytest.approx(noise)
-    monkeypatch.setattr(link_effects, "DENSE_UP_TO", 60)
-    again = link_effects.LinkEffects(res.model, "x1").by_groups(res.groups)
-    assert again.noise == 0
+
+
+def test_effects_from_the_inverse_at_links(three, monkeypatch):
+    """Beyond the sizes of dense inverses the same sums come from the cells at links."""
+    _, _, _, res = three
+    dense = link_effects.LinkEffects(res.model, "x1").by_groups(res.groups)
+    monkeypatch.setattr(link_effects, "DENSE_LOGDET_UP_TO", 59)
+    monkeypatch.setattr(link_effects.LinkEffects, "_direct", None)
+    linked = link_effects.LinkEffects(res.model, "x1").by_groups(res.groups)
+    assert linked.noise == 0
+    np.testing.assert_allclose(linked.direct, dense.direct, rtol=1e-12)
+    np.testing.assert_allclose(linked.direct_slopes, dense.direct_slopes, rtol=1e-8, atol=1e-10)
 
 
 def test_correction_of_period_dummies_is_one_step_along_the_score(lattice):

@@ -14,12 +14,12 @@ from itertools import product
 from typing import Protocol
 
 import numpy as np
-from scipy import optimize, sparse
+from scipy import optimize
 
 from nqp_spatial.errors import BoundaryError, ConvergenceError
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
-from nqp_spatial.regression.likelihood.several_lags import LagMatrices, spectral_radius_of
+from nqp_spatial.regression.likelihood.several_lags import LagMatrices
 
 __all__ = ["NAMES", "Maximum", "maximize", "maximize_from"]
 
@@ -138,13 +138,12 @@ class BoundedCoordinates:
 class OpenRegion:
     """Several rho, untransformed: steps keep the model stable and increase the likelihood."""
 
-    floor, arrived, flat = 1e-8, 0.0, 1e-9
+    floor, arrived = 1e-8, 0.0
 
-    def __init__(
-        self, likelihood: ConcentratedLikelihood, matrices: Sequence[sparse.csr_array]
-    ) -> None:
+    def __init__(self, likelihood: ConcentratedLikelihood, lags: LagMatrices, flat: float) -> None:
+        self.flat = flat
         self.likelihood = likelihood
-        self.matrices = matrices
+        self.lags = lags
         self.height = -np.inf
 
     def point(self, u: np.ndarray) -> np.ndarray:
@@ -165,7 +164,7 @@ class OpenRegion:
         share, height = 1.0, self.height
         for _ in range(40):
             trial = u + share * move
-            if spectral_radius_of(self.matrices, trial) < 1 - 1e-6:
+            if self.lags.radius(trial) < 1 - 1e-6:
                 value = self.likelihood.value(self.point(trial))
                 if value >= height + 1e-4 * share * rise - 1e-10 * abs(height):
                     self.height = max(value, height) if share < 1e-6 else value
@@ -244,7 +243,9 @@ def standard_errors_from(hessian: np.ndarray) -> np.ndarray:
 # -- several rho -----------------------------------------------------------------------------------
 
 
-def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarray]) -> Maximum:
+def maximize_from(
+    likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarray], *, flat: float = 1e-9
+) -> Maximum:
     """Find several rho: ascents from every starting value that stay where the model is stable.
 
     Parameters
@@ -253,6 +254,8 @@ def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarra
         With several W_k, without lam and phi.
     starts : sequence of ndarray
         Rho, each shape (R,).
+    flat : float
+        Slope at a maximum, in standard errors; the height is then known to half its square.
 
     Returns
     -------
@@ -265,7 +268,8 @@ def maximize_from(likelihood: ConcentratedLikelihood, starts: Sequence[np.ndarra
     """
     lags = likelihood.logdets[0]
     assert isinstance(lags, LagMatrices)
-    region = OpenRegion(likelihood, lags.matrices)
+    lags = lags.for_ascents()
+    region = OpenRegion(replace(likelihood, logdets=(lags, None)), lags, flat)
     ends: list[Maximum] = []
     failed: Exception | None = None
     for start in starts:
@@ -289,7 +293,7 @@ def _maximum_in(region: OpenRegion, start: np.ndarray, known: Sequence[Maximum])
         raise BoundaryError(
             f"the likelihood rises up to the edge of what rho may be, near "
             f"{np.array2string(point[:-2], precision=3)} (spectral radius "
-            f"{spectral_radius_of(region.matrices, point[:-2]):.4f}): tie coefficients, or look "
+            f"{region.lags.radius(point[:-2]):.4f}): tie coefficients, or look "
             "for blocks with few links"
         )
     return Maximum(point, np.empty(0), region.height, iterations, slope)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
 from nqp_spatial.regression.likelihood.factorization import factorize_system
+from nqp_spatial.regression.likelihood.link_systems import LinkFactor, LinkSums
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.likelihood.sizes import DENSE_LOGDET_UP_TO
 from nqp_spatial.weights._spectrum import spectral_radius
 
 __all__ = [
+    "AscentLags",
     "DenseLags",
     "LagMatrices",
     "SparseLags",
@@ -27,7 +30,9 @@ __all__ = [
 ]
 
 _COMPLEX_STEP = 1e-30
-_DIFFERENCE = 1e-6  # of gradients that are exact to rounding
+# Steps of differences of gradients that are exact to rounding: central ones, and for ascents.
+_DIFFERENCE, _COARSE = 2e-5, 1e-5
+_LONG_STEP = 0.5  # of an ascent, after which the Hessian is computed anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,14 @@ class LagMatrices(ABC):
     @abstractmethod
     def derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient ``-tr G_k`` and Hessian ``-tr G_k G_l``."""
+
+    def radius(self, rho: np.ndarray) -> float:
+        """Return the spectral radius of ``sum_k rho_k W_k``, or an upper bound below one."""
+        return spectral_radius_of(self.matrices, rho)
+
+    def for_ascents(self) -> LagMatrices:
+        """Return the form of these determinants that suits many steps towards a maximum."""
+        return self
 
 
 def lag_matrices(matrices: Sequence[sparse.csr_array]) -> LagMatrices:
@@ -97,33 +110,111 @@ class DenseLags(LagMatrices):
 
 
 class SparseLags(LagMatrices):
-    """For many units: sparse factorisations, of complex matrices for the gradient."""
+    """For many units: sparse factorisations, and the inverse at the links for the gradient."""
 
     method = "sparse"
 
-    def _logdet(self, rho: np.ndarray) -> complex:
-        # Inside the region the determinant is positive: its sign and that of the permutations,
-        # multiples of pi in the imaginary part, can be ignored.
-        diagonal = factorize_system(system_of(self.matrices, rho)).U.diagonal()
-        imaginary = 0.0
-        if np.iscomplexobj(diagonal):
-            imaginary = float((diagonal.imag / diagonal.real).sum())
-        return complex(np.log(np.abs(diagonal)).sum(), imaginary)
+    @cached_property
+    def sums(self) -> LinkSums:
+        """The links of all matrices, with one analysis of their pattern."""
+        return LinkSums(self.matrices)
 
     def value(self, rho: np.ndarray) -> float:
         """Return ``ln|S(rho)|``."""
-        return float(self._logdet(np.asarray(rho, dtype=float)).real)
+        value = self.factor(np.asarray(rho, dtype=float)).logdet
+        return value if np.isfinite(value) else _careful_logdet(self.matrices, rho)
 
-    def _gradient(self, rho: np.ndarray) -> np.ndarray:
-        steps = _COMPLEX_STEP * 1j * np.eye(len(rho))
-        return np.array([self._logdet(rho + step).imag for step in steps]) / _COMPLEX_STEP
+    def gradient(self, rho: np.ndarray) -> np.ndarray:
+        """Return ``-tr W_k S^-1``."""
+        factor = self.factor(rho)
+        if np.isfinite(factor.logdet):
+            return -self.sums.traces(factor.inverse_at_links())
+        return _careful_gradient(self.matrices, rho)
+
+    def factor(self, rho: np.ndarray) -> LinkFactor:
+        """Return the factors of S(rho); the last are kept, since a gradient follows a value."""
+        last: tuple[np.ndarray, LinkFactor] | None = self.__dict__.get("_last")
+        if last is None or not np.array_equal(last[0], rho):
+            last = (np.array(rho), self.sums.system.factor(self.sums.weights(rho)))
+            self.__dict__["_last"] = last
+        return last[1]
 
     def derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the gradient by complex steps and the Hessian by differences of it."""
-        here = self._gradient(rho)
-        steps = _DIFFERENCE * np.eye(len(rho))
-        hessian = np.array([(self._gradient(rho + step) - here) / _DIFFERENCE for step in steps])
+        """Return the gradient, and the Hessian by central differences of it."""
+        here = self.gradient(rho)
+        hessian = np.empty((len(rho), len(rho)))
+        for k, step in enumerate(_DIFFERENCE * np.eye(len(rho))):
+            change = self.gradient(rho + step) - self.gradient(rho - step)
+            hessian[k] = change / (2 * _DIFFERENCE)
         return here, (hessian + hessian.T) / 2
+
+    def radius(self, rho: np.ndarray) -> float:
+        """Return the spectral radius, or an upper bound below one."""
+        bound = self.sums.largest_row_sum(rho)
+        return bound if bound < 1 else spectral_radius(weighted_sum(self.matrices, rho))
+
+    def for_ascents(self) -> LagMatrices:
+        """Return the same determinants with a Hessian that ascents update from step to step."""
+        return AscentLags(self.matrices, self)
+
+
+@dataclass(frozen=True, eq=False)
+class AscentLags(LagMatrices):
+    """Exact values and gradients, and a Hessian kept from step to step.
+
+    It is computed by differences after a long step, and after a short one corrected by the change
+    of the gradient (the symmetric update of rank one: Nocedal and Wright 2006, section 6.2).
+    """
+
+    exact: SparseLags
+    #: The last point, the gradient there, and the Hessian; of similar matrices at the start.
+    memory: dict[str, np.ndarray] = field(default_factory=dict)
+
+    method = "sparse"
+
+    def value(self, rho: np.ndarray) -> float:
+        """Return ``ln|S(rho)|``."""
+        return self.exact.value(rho)
+
+    def radius(self, rho: np.ndarray) -> float:
+        """Return the spectral radius, or an upper bound below one."""
+        return self.exact.radius(rho)
+
+    def derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient and an approximate Hessian."""
+        gradient = self.exact.gradient(rho)
+        memory = self.memory
+        if "hessian" not in memory or np.abs(rho - memory["point"]).max() > _LONG_STEP:
+            moves = _COARSE * np.eye(len(rho))
+            slopes = np.array([self.exact.gradient(rho + move) - gradient for move in moves])
+            hessian = (slopes + slopes.T) / (2 * _COARSE)
+        elif "gradient" in memory:
+            move, hessian = rho - memory["point"], memory["hessian"]
+            surprise = gradient - memory["gradient"] - hessian @ move
+            along = float(surprise @ move)
+            if abs(along) > 1e-8 * np.linalg.norm(surprise) * np.linalg.norm(move):
+                hessian = hessian + np.outer(surprise, surprise) / along
+        else:
+            hessian = memory["hessian"]
+        memory |= {"point": np.array(rho), "gradient": gradient, "hessian": hessian}
+        return gradient, hessian
+
+
+def _careful_logdet(matrices: Sequence[sparse.csr_array], rho: np.ndarray) -> float:
+    """Return ``ln|S(rho)|`` with exchanges of rows, where pivots are small."""
+    diagonal = factorize_system(system_of(matrices, rho)).U.diagonal()
+    return float(np.log(np.abs(diagonal)).sum())
+
+
+def _careful_gradient(matrices: Sequence[sparse.csr_array], rho: np.ndarray) -> np.ndarray:
+    """Return its gradient by complex steps."""
+    slopes = []
+    for step in _COMPLEX_STEP * 1j * np.eye(len(rho)):
+        # Inside the region the determinant is positive: its sign and that of the permutations,
+        # multiples of pi in the imaginary part, can be ignored.
+        diagonal = factorize_system(system_of(matrices, rho + step)).U.diagonal()
+        slopes.append(float((diagonal.imag / diagonal.real).sum()) / _COMPLEX_STEP)
+    return np.array(slopes)
 
 
 def value_of(logdet: LogDet | LagMatrices | None, x: np.ndarray, drops_unit_root: int) -> float:
