@@ -16,6 +16,7 @@ __all__ = [
     "PAIR_PROBES",
     "PROBES",
     "SQUARED_LINKS_UP_TO",
+    "SQUARE_PROBES",
     "SUM_PROBES",
     "probe_signs",
 ]
@@ -35,6 +36,8 @@ BLOCK = 500
 #: Random probes beyond these sizes, for the information and for effects summed over groups or
 #: bands.
 PROBES, SUM_PROBES = 200, 400
+#: And for the trace of a square whose deviations are mostly explained.
+SQUARE_PROBES = 20
 #: And for traces with a second matrix, at each node.
 CROSS_PROBES = 100
 #: And for sums over pairs of units, each of which averages over units as well.
