@@ -28,6 +28,7 @@ from nqp_spatial.regression.likelihood.factorization import (
     factorize_system,
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
+from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals
 from nqp_spatial.regression.likelihood.several_lags import (
     LagMatrices,
     derivatives_of,
@@ -42,6 +43,7 @@ from nqp_spatial.regression.likelihood.sizes import (
     probe_signs,
 )
 from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
@@ -415,6 +417,25 @@ class FilterPair:
         self.n_rho = len(self.rho)
         self.a = _factor(self.outcome, self.rho) if self.outcome else None
         self.b = None if self.error is None else _factor([self.error], np.array([at[1]]))
+
+    @property
+    def common(self) -> sparse.csr_array | None:
+        """The W of which F and H are functions; None if they have several."""
+        matrices = [*self.outcome, *([] if self.error is None else [self.error])]
+        is_one = matrices and all(matrix is matrices[0] for matrix in matrices)
+        return matrices[0] if is_one and len(self.outcome) < 2 else None
+
+    def diagonals(self, active: Sequence[int]) -> np.ndarray | None:
+        """Return the diagonals of F and H, shape (n, forms); None where they need n solves."""
+        matrix = self.common
+        if matrix is None:
+            return None
+        points = [self.lam if which == self.n_rho else float(self.rho[which]) for which in active]
+        scale = symmetrizer(matrix)
+        columns = [spill_diagonals(matrix, scale, point) for point in points]
+        if any(column is None for column in columns):
+            return None
+        return np.column_stack([column for column in columns if column is not None])
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Return F_k x (``which`` < R) or H x (``which`` = R), or of the transposes."""

@@ -2,12 +2,12 @@
 
 Of random signs z, ``|G z|^2`` has the mean ``tr G'G``. What varies is mostly known: ``z'G G z`` has
 the mean ``tr G G = -L''(rho)``, and ``|W z|^2``, ``(W z)'W^2 z``, ``|W^2 z|^2`` have means that are
-sums over links. Regressed on these, 20 probes are more exact than 200 without.
+sums over links. Regressed on these, 16 probes are more exact than 200 without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from nqp_spatial.regression.likelihood.sizes import (
 )
 from nqp_spatial.weights._spectrum import symmetrizer
 
-__all__ = ["Spill", "SquareTrace", "squares_of_one"]
+__all__ = ["Spill", "SquareTrace", "regressed_mean", "squares_of_one"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +81,9 @@ def squares_of_one(spill: Spill, seed: int | None, *, diagonal: bool) -> SquareT
         return None
     own = None
     if diagonal:
-        both = spill_diagonals(spill.matrix, symmetrizer(spill.matrix), spill.rho)
-        if both is None:
+        own = spill_diagonals(spill.matrix, symmetrizer(spill.matrix), spill.rho)
+        if own is None:
             return None
-        own = both[0]
     value = square_trace(spill.matrix, spill.rho) if n <= DENSE_UP_TO else None
     if value is not None:
         return SquareTrace(value, own, 0.0)
@@ -101,13 +100,29 @@ def _by_probes(
     gaps = _gaps(spill.matrix, z)
     if spill.known is not None:
         gaps.append((spill.times(z, transposed=True) * image).sum(axis=0) - spill.known)
-    design = np.column_stack([np.ones(SQUARE_PROBES), *gaps])
-    scale = np.maximum(np.abs(design).max(axis=0), 1e-300)
-    coefs, _, rank, _ = np.linalg.lstsq(design / scale, squares, rcond=1e-10)
-    value = float(coefs[0])
-    rest = squares - (design / scale) @ coefs
-    spread = float(np.sqrt(rest @ rest / max(SQUARE_PROBES - rank, 1)))
-    return value, own, spread / np.sqrt(SQUARE_PROBES) / max(abs(value), 1e-300)
+    value, error = regressed_mean(squares, gaps)
+    return value, own, error / max(abs(value), 1e-300)
+
+
+def regressed_mean(values: np.ndarray, gaps: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return a mean over probes, less what deviations of known mean zero explain, and its error.
+
+    Parameters
+    ----------
+    values : ndarray
+        By probe.
+    gaps : sequence of ndarray
+        Of other sums from their known means, by probe.
+    """
+    count = len(values)
+    design = np.column_stack([np.ones(count), *gaps])
+    design = design / np.maximum(np.abs(design).max(axis=0), 1e-300)
+    inverse = np.linalg.pinv(design, rcond=1e-8)
+    coefs = inverse @ values
+    rest = values - design @ coefs
+    freedom = max(count - np.linalg.matrix_rank(design, tol=1e-8), 1)
+    # What the gaps explain is estimated too, hence the first row of the inverse, not 1 / count.
+    return float(coefs[0]), float(np.sqrt(rest @ rest / freedom) * np.linalg.norm(inverse[0]))
 
 
 def _gaps(matrix: sparse.csr_array, z: np.ndarray) -> list[np.ndarray]:

@@ -20,7 +20,7 @@ from nqp_spatial.regression.likelihood.cholesky import has_cheap_square
 from nqp_spatial.regression.likelihood.factorization import factorize_system
 from nqp_spatial.weights._spectrum import is_dense
 
-__all__ = ["selected_inverse", "spill_diagonals", "square_trace"]
+__all__ = ["selected_inverse", "spill_diagonals", "spill_diagonals_and_slopes", "square_trace"]
 
 # Multiplications that the entries may cost: some seconds.
 _MOST_WORK = 3e9
@@ -85,9 +85,9 @@ def square_trace(matrix: sparse.csr_array, rho: float) -> float | None:
 
 
 def spill_diagonals(
-    matrix: sparse.csr_array, scale: np.ndarray | None, rho: float
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the diagonals of G and of G G, each shape (n,); None where probes cost less.
+    matrix: sparse.csr_array, scale: np.ndarray | None, rho: complex
+) -> np.ndarray | None:
+    """Return the diagonal of G, shape (n,); None where probes cost less.
 
     Parameters
     ----------
@@ -95,34 +95,40 @@ def spill_diagonals(
         W, shape (n, n).
     scale : ndarray or None
         Scaling that makes W symmetric, from `symmetrizer`.
-    rho : float
+    rho : float or complex
     """
     if is_dense(matrix):
         return None
-    at = complex(rho, _COMPLEX_STEP)
     if scale is not None:
         links = sparse.csr_array(sparse.diags_array(scale) @ matrix @ sparse.diags_array(1 / scale))
         links = sparse.csr_array((links + links.T) / 2)
-        inverse = selected_inverse(
-            sparse.csc_array(sparse.eye_array(len(scale), format="csc") - at * links)
-        )
-        if inverse is None:
-            return None
-        diagonal = links.multiply(inverse).sum(axis=1)
-    elif has_cheap_square(matrix):
-        square = sparse.csr_array(matrix.T @ matrix)
-        normal = _normal_matrix(matrix, square, at)
-        inverse = selected_inverse(normal)
-        if inverse is None:
-            return None
-        near = sparse.csr_array(inverse.multiply(abs(normal) != 0))
-        own = sparse.csr_array(sparse.eye_array(len(near.indptr) - 1) - at * matrix)
-        # G = W (A'A)^-1 A': both ends are neighbours of the unit, or itself.
-        diagonal = sparse.csr_array(matrix @ near).multiply(own).sum(axis=1)
-    else:
+        identity = sparse.eye_array(len(scale), format="csc")
+        inverse = selected_inverse(sparse.csc_array(identity - rho * links))
+        return None if inverse is None else np.asarray(links.multiply(inverse).sum(axis=1)).ravel()
+    if not has_cheap_square(matrix):
         return None
-    diagonal = np.asarray(diagonal).ravel()
-    return diagonal.real, diagonal.imag / _COMPLEX_STEP
+    normal = _normal_matrix(matrix, sparse.csr_array(matrix.T @ matrix), rho)
+    inverse = selected_inverse(normal)
+    if inverse is None:
+        return None
+    near = sparse.csr_array(inverse.multiply(abs(normal) != 0))
+    own = sparse.csr_array(sparse.eye_array(matrix.shape[0]) - rho * matrix)
+    # G = W (A'A)^-1 A': both ends are neighbours of the unit, or itself.
+    return np.asarray(sparse.csr_array(matrix @ near).multiply(own).sum(axis=1)).ravel()
+
+
+def spill_diagonals_and_slopes(
+    matrix: sparse.csr_array, scale: np.ndarray | None, rho: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the diagonals of G and of its derivative ``G G``; as `spill_diagonals`.
+
+    Parameters
+    ----------
+    matrix, scale, rho
+        As there.
+    """
+    both = spill_diagonals(matrix, scale, complex(rho, _COMPLEX_STEP))
+    return None if both is None else (both.real, both.imag / _COMPLEX_STEP)
 
 
 def _normal_matrix(

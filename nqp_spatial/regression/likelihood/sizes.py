@@ -15,6 +15,7 @@ __all__ = [
     "EXACT_EFFECTS_UP_TO",
     "PAIR_PROBES",
     "PROBES",
+    "REGRESSED_PROBES",
     "SQUARED_LINKS_UP_TO",
     "SQUARE_PROBES",
     "SUM_PROBES",
@@ -37,11 +38,13 @@ BLOCK = 500
 #: bands.
 PROBES, SUM_PROBES = 200, 400
 #: And for the trace of a square whose deviations are mostly explained.
-SQUARE_PROBES = 20
+SQUARE_PROBES = 16
 #: And for traces with a second matrix, at each node.
 CROSS_PROBES = 100
 #: And for sums over pairs of units, each of which averages over units as well.
 PAIR_PROBES = 50
+#: And for such sums whose deviations are mostly explained.
+REGRESSED_PROBES = 16
 #: Units up to which effects that differ between units are exact; and the probes beyond.
 EXACT_EFFECTS_UP_TO, EFFECT_PROBES = 600, 32
 
