@@ -22,10 +22,7 @@ from nqp_spatial.regression.estimators._short_panel_variance import (
     score_covariance,
     score_slopes,
 )
-from nqp_spatial.regression.estimators._unit_traces import (
-    _by_eigenvectors,
-    _by_powers,
-)
+from nqp_spatial.regression.estimators._unit_traces import PowerShares, _by_eigenvectors
 from nqp_spatial.regression.estimators.ml import log_determinants
 from nqp_spatial.regression.estimators.short_panel import _estimate, adjusted_score, score_parts
 from nqp_spatial.regression.spec import RegressionSpec
@@ -298,8 +295,8 @@ def test_shares_of_units_without_eigenvectors():
         truth = np.diag(form - form.mean(axis=0))
         for shares in (
             _by_eigenvectors(w.sparse, True),
-            _by_powers(w.sparse, True, None),
-            _by_powers(w.sparse, True, 0),
+            PowerShares(w.sparse, True, None),
+            PowerShares(w.sparse, True, 0),
         ):
             inverses = 1 / (1 - 0.6 * shares.points)
             values = inverses * (inverses * (0.5 - 0.1 * shares.points)) ** 2

@@ -17,7 +17,6 @@ from nqp_spatial.regression.covariance.information import (
     scaled_inverse,
 )
 from nqp_spatial.regression.covariance.quadratic_forms import QuadraticForms
-from nqp_spatial.regression.likelihood.sizes import PAIR_PROBES
 from nqp_spatial.regression.spec import RegressionSpec
 
 __all__ = [
@@ -158,7 +157,7 @@ def dependent_covariance(
             notes.append(
                 t(
                     "traces of squares estimated from {probes} probes, relative error {error:.1e}",
-                    probes=PAIR_PROBES, error=forms.error,
+                    probes=forms.probes, error=forms.error,
                 )
             )  # fmt: skip
     kept = estimate.kept

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +20,7 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression._demeaning import LikelihoodCounts, Projection, demean, unit_means
+from nqp_spatial.regression.covariance.square_traces import Spill, SquareTrace, squares_of_one
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
 from nqp_spatial.regression.likelihood.factorization import (
     DenseFactor,
@@ -27,14 +28,22 @@ from nqp_spatial.regression.likelihood.factorization import (
     factorize_system,
 )
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
+from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals
 from nqp_spatial.regression.likelihood.several_lags import (
     LagMatrices,
     derivatives_of,
     system_of,
     weighted_sum,
 )
-from nqp_spatial.regression.likelihood.sizes import BLOCK, DENSE_UP_TO, PROBES, probe_signs
+from nqp_spatial.regression.likelihood.sizes import (
+    BLOCK,
+    DENSE_UP_TO,
+    PROBES,
+    SQUARE_PROBES,
+    probe_signs,
+)
 from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
@@ -257,7 +266,14 @@ def trace_moments(
     ones = np.column_stack(
         [pair.times(which, direction, transposed=True) for which in range(r + 1)]
     )
-    if n <= DENSE_UP_TO or diagonal:
+    one = _squares_of_one(pair, logdets, products.diagonal(), drops, seed, diagonal=diagonal)
+    if one is not None:
+        which, squares_of_it = one
+        products[which, which] += squares_of_it.value
+        if squares_of_it.diagonal is not None:
+            diagonals[:, which] = squares_of_it.diagonal
+        note = _probes_note(SQUARE_PROBES, squares_of_it.error) if squares_of_it.error else ""
+    elif n <= DENSE_UP_TO or diagonal:
         for start in range(0, n, BLOCK):
             unit = _unit_columns(n, start)
             rows = np.arange(unit.shape[1])
@@ -281,10 +297,7 @@ def trace_moments(
             for row in squares
             if row.any()
         )
-        note = t(
-            "traces of squares estimated from {probes} probes, relative error {error:.1e}",
-            probes=PROBES, error=worst,
-        )  # fmt: skip
+        note = _probes_note(PROBES, worst)
     if drops:
         gaps = ones.T @ ones / n
         if crossed:
@@ -304,6 +317,39 @@ def trace_moments(
     return TraceMoments(
         traces, np.triu(products) + np.triu(products, 1).T, np.column_stack(spilled),
         diagonals if diagonal else None, note,
+    )  # fmt: skip
+
+
+def _squares_of_one(
+    pair: FilterPair,
+    logdets: tuple[LogDet | LagMatrices | None, LogDet | None],
+    known: np.ndarray,
+    drops: int,
+    seed: int | None,
+    *,
+    diagonal: bool,
+) -> tuple[int, SquareTrace] | None:
+    """Return which form a model has, if it has only one, and the trace of its square.
+
+    ``known`` has tr F F and tr H H, minus the contribution of the removed period effects.
+    """
+    matrices = [*pair.outcome, *([] if pair.error is None else [pair.error])]
+    which = 0 if pair.outcome else pair.n_rho
+    logdet = logdets[0] if pair.outcome else logdets[1]
+    if len(matrices) != 1 or logdet is None or isinstance(logdet, LagMatrices):
+        return None
+    rho = float(pair.rho[0]) if pair.outcome else pair.lam
+    is_exact = logdet.error(rho)[1] == 0
+    whole = float(known[which]) + drops / (1 - rho) ** 2 if is_exact else None
+    spill = Spill(matrices[0], rho, partial(pair.times, which), whole)
+    squares = squares_of_one(spill, seed, diagonal=diagonal)
+    return None if squares is None else (which, squares)
+
+
+def _probes_note(probes: int, error: float) -> str:
+    return t(
+        "traces of squares estimated from {probes} probes, relative error {error:.1e}",
+        probes=probes, error=error,
     )  # fmt: skip
 
 
@@ -367,9 +413,29 @@ class FilterPair:
         lags = [lags] if isinstance(lags, sparse.csr_array) else lags
         self.outcome = list(lags or ())
         self.error = matrices[1] if spec.has_lam else None
-        self.n_rho, self.lam = len(np.atleast_1d(at[0])), at[1]
-        self.a = _factor(self.outcome, np.atleast_1d(at[0])) if self.outcome else None
+        self.rho, self.lam = np.atleast_1d(at[0]), at[1]
+        self.n_rho = len(self.rho)
+        self.a = _factor(self.outcome, self.rho) if self.outcome else None
         self.b = None if self.error is None else _factor([self.error], np.array([at[1]]))
+
+    @property
+    def common(self) -> sparse.csr_array | None:
+        """The W of which F and H are functions; None if they have several."""
+        matrices = [*self.outcome, *([] if self.error is None else [self.error])]
+        is_one = matrices and all(matrix is matrices[0] for matrix in matrices)
+        return matrices[0] if is_one and len(self.outcome) < 2 else None
+
+    def diagonals(self, active: Sequence[int]) -> np.ndarray | None:
+        """Return the diagonals of F and H, shape (n, forms); None where they need n solves."""
+        matrix = self.common
+        if matrix is None:
+            return None
+        points = [self.lam if which == self.n_rho else float(self.rho[which]) for which in active]
+        scale = symmetrizer(matrix)
+        columns = [spill_diagonals(matrix, scale, point) for point in points]
+        if any(column is None for column in columns):
+            return None
+        return np.column_stack([column for column in columns if column is not None])
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Return F_k x (``which`` < R) or H x (``which`` = R), or of the transposes."""

@@ -23,6 +23,10 @@ from scipy import sparse
 
 from nqp_spatial.regression._error_dependence import Clusters, Nearness
 from nqp_spatial.regression.covariance.information import FilterPair
+from nqp_spatial.regression.covariance.unit_pairs import (
+    linked_pair_variance,
+    sampled_pair_variance,
+)
 from nqp_spatial.regression.likelihood.sizes import (
     BLOCK,
     DENSE_CROSS_UP_TO,
@@ -42,6 +46,13 @@ class SparseForms:
 
     def __init__(self, matrices: Sequence[sparse.csr_array]) -> None:
         self.matrices = matrices
+
+    #: W of which all of them are functions.
+    common = None
+
+    def diagonals(self, active: Sequence[int]) -> np.ndarray:
+        """Return the diagonals, shape (n, forms)."""
+        return np.column_stack([self.matrices[which].diagonal() for which in active])
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Return A x, or A'x."""
@@ -79,6 +90,8 @@ class QuadraticForms:
         self.is_exact = len(e) <= DENSE_CROSS_UP_TO
         #: Relative standard error of the traces that probes estimated.
         self.error = 0.0
+        #: Number of those probes.
+        self.probes = PAIR_PROBES
 
     @cached_property
     def dense(self) -> list[np.ndarray]:
@@ -92,9 +105,12 @@ class QuadraticForms:
 
     @cached_property
     def diagonal(self) -> np.ndarray:
-        """Return F_ii of each form, shape (units, forms); beyond the exact size by probes."""
+        """Return F_ii of each form, shape (units, forms); by probes if they need n solves."""
         if self.is_exact:
             return np.column_stack([np.diag(matrix) / 2 for matrix in self.dense])
+        known = self.pair.diagonals(self.active)
+        if known is not None:
+            return known
         sums = np.zeros((len(self.e), len(self.active)))
         probes = probe_signs(len(self.e), PROBES, self.seed)
         for start in range(0, PROBES, 50):
@@ -163,13 +179,23 @@ class QuadraticForms:
         own = np.zeros((count, len(self.active)))
         if clusters.contain_units and count == len(self.e):
             own[clusters.codes[:, 0]] = self.diagonal * (self.e**2).sum(axis=1, keepdims=True)
-        else:
-            for signs in self._chunks(count, PROBES):
-                x = self.e[:, :, None] * signs[clusters.codes]
-                for column, image in enumerate(self._images(x)):
-                    own[:, column] += (members @ (x * image).reshape(size, -1)).sum(axis=1) / 2
-            own /= PROBES
+            return own, self._between_units()
+        for signs in self._chunks(count, PROBES):
+            x = self.e[:, :, None] * signs[clusters.codes]
+            for column, image in enumerate(self._images(x)):
+                own[:, column] += (members @ (x * image).reshape(size, -1)).sum(axis=1) / 2
+        own /= PROBES
         return own, self._trace(within) / 2 - 2 * own.T @ own
+
+    def _between_units(self) -> np.ndarray:
+        """Return the variance of the sums over pairs of units."""
+        if isinstance(self.pair, SparseForms):
+            return linked_pair_variance([self.pair.matrices[k] for k in self.active], self.e)
+        between, error, self.probes = sampled_pair_variance(
+            self.pair, self.active, self.diagonal, self.e, seed=self.seed
+        )
+        self.error = max(self.error, error)
+        return between
 
     # -- distance ----------------------------------------------------------------------------------
 

@@ -187,11 +187,11 @@ def circle_rule(radius: float) -> tuple[np.ndarray, np.ndarray]:
         Shapes (points,) and (POWERS, points).
     """
     half = np.arange(_CIRCLE // 2 + 1)
-    circle = np.exp(2j * np.pi * half / _CIRCLE)
+    roots = np.exp(2j * np.pi * np.arange(_CIRCLE) / _CIRCLE)
     # Real functions have conjugate values at conjugate points: half of the circle is enough.
     turns = np.where(np.isin(half, [0, _CIRCLE // 2]), 1.0, 2.0)
-    rule = circle[None, :] ** -np.arange(POWERS)[:, None] * turns / _CIRCLE
-    return circle * radius, rule
+    rule = roots[-np.outer(np.arange(POWERS), half) % _CIRCLE] * turns / _CIRCLE
+    return roots[half] * radius, rule
 
 
 class LagFunctions:

@@ -12,7 +12,7 @@ from nqp_spatial.regression.estimators._lag_operators import LagOperators
 from nqp_spatial.regression.estimators._lag_traces import LagFunctions
 from nqp_spatial.regression.estimators._short_panel_robust import RobustScore
 from nqp_spatial.regression.estimators._short_panel_score import AdjustedScore
-from nqp_spatial.regression.estimators._unit_traces import UnitShares
+from nqp_spatial.regression.estimators._unit_traces import PowerShares, UnitShares
 
 __all__ = [
     "ScoreParts",
@@ -64,7 +64,7 @@ def parts_of_one(
     data: ModelData,
     score: AdjustedScore,
     point: np.ndarray,
-    shares: tuple[UnitShares, UnitShares | None],
+    shares: tuple[UnitShares | PowerShares, UnitShares | PowerShares | None],
 ) -> ScoreParts:
     """Return the parts under equal variances, where outcomes and errors have the same W.
 
@@ -81,7 +81,7 @@ def parts_of_one(
     t = score.n_periods
     at_units = _functions(score, point, outcome.points)
     at_roots = _functions(score, point, score.spectrum.points)
-    means, pairs = np.zeros((len(outcome.shares), 4)), np.zeros((4, 4))
+    means, pairs = np.zeros((outcome.n_units, 4)), np.zeros((4, 4))
     means[:, :3] = outcome.diagonal(at_units.means()).T
     pairs[:3, :3] = score.spectrum.trace(lag_products(at_roots.responses()))
     pairs[:3, :3] -= lag_products(outcome.diagonal(at_units.responses())).sum(axis=-1)

@@ -15,7 +15,7 @@ import numpy as np
 
 from nqp_spatial.regression.estimators._lag_traces import LagFunctions, own_weights
 from nqp_spatial.regression.estimators._short_panel_score import AdjustedScore
-from nqp_spatial.regression.estimators._unit_traces import UnitShares
+from nqp_spatial.regression.estimators._unit_traces import PowerShares, UnitShares
 
 __all__ = ["RobustScore", "unbiased_variances"]
 
@@ -58,8 +58,8 @@ class RobustScore(AdjustedScore):
         Whether errors are demeaned over units too.
     """
 
-    shares: UnitShares
-    error_shares: UnitShares | None
+    shares: UnitShares | PowerShares
+    error_shares: UnitShares | PowerShares | None
     drops_mean: bool
 
     def unit(self, point: np.ndarray) -> float:
@@ -84,7 +84,7 @@ class RobustScore(AdjustedScore):
             Shapes (p, T, n) and (p, p, T, n), in the p parameters that the model has.
         """
         tau, eta, rho, lam = self.full(point)
-        t, n, p = self.n_periods, len(self.shares.shares), len(point)
+        t, n, p = self.n_periods, self.shares.n_units, len(point)
         functions = LagFunctions(self.shares.points, t, tau, eta, rho)
         lags = [position for position in self.positions if position < 3]
         own, slopes = np.zeros((p, t, n)), np.zeros((p, p, t, n))

@@ -95,7 +95,7 @@ def fit_adjusted_score(
     estimate = scores.estimate(score)
     noise = _probe_error(scores, score, np.sqrt(np.diag(cov)[size:]))
     notes: tuple[str, ...] = ()
-    if not source.exact:
+    if score.diagonals.probes is not None:
         notes = (
             t(
                 "diagonals of the adjusted scores estimated from {probes} probes: an error of "

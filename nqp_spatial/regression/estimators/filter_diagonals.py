@@ -4,22 +4,25 @@
 ``dF/drho = F F``, ``dF/dlam = F H - H F`` and ``dH/dlam = H H``. With period effects the diagonals
 are those of ``J F`` and ``J H``, where J subtracts the mean over units.
 
-Up to `DENSE_DIAGONALS_UP_TO` units the matrices are formed. Beyond, the diagonal of a matrix K is
-estimated by the mean of ``z * (K z)`` over random signs z (Bekas, Kokiopoulou and Saad 2007,
-Applied Numerical Mathematics 57). Where F and H are functions of one W, the diagonals of its first
-powers are exact, and probes serve only for the last term of
+Up to `DENSE_DIAGONALS_UP_TO` units the matrices are formed. Beyond, where F and H are functions of
+one W, their diagonals are sums of entries of a sparse inverse (`selected_inverse`). Where that is
+too much work, the diagonal of a matrix K is estimated by the mean of ``z * (K z)`` over random
+signs z (Bekas, Kokiopoulou and Saad 2007, Applied Numerical Mathematics 57); of one W, the
+diagonals of the first powers are exact, and probes serve only for the last term of
 ``G = W + rho W^2 + rho^2 W^3 + rho^3 W^4 + rho^4 W^4 G``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.covariance.information import FilterPair
+from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals_and_slopes
 from nqp_spatial.regression.likelihood.sizes import (
     DENSE_DIAGONALS_UP_TO,
     PROBES,
@@ -27,6 +30,7 @@ from nqp_spatial.regression.likelihood.sizes import (
     probe_signs,
 )
 from nqp_spatial.regression.spec import RegressionSpec
+from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["DiagonalSource", "Diagonals", "filter_pair"]
 
@@ -74,22 +78,43 @@ class DiagonalSource:
     def __init__(self, terms: TermWeights, spec: RegressionSpec, n: int, seed: int | None) -> None:
         self.terms, self.spec, self.n = terms, spec, n
         self.exact = n <= DENSE_DIAGONALS_UP_TO
+        self._seed = seed
         weights = [w for w in (terms.weights_y, terms.weights_u) if w is not None]
-        self.signs = np.empty((n, 0)) if self.exact else probe_signs(n, PROBES, seed)
-        self.powers = None
-        self.image = self.signs
-        if not self.exact and all(w is weights[0] for w in weights):
-            matrix = weights[0].sparse
-            self.powers = _diagonals_of_powers(matrix)
-            for _ in range(_POWERS):
-                self.image = matrix @ self.image  # W^4 z
+        is_one = all(w is weights[0] for w in weights)
+        self._matrix = weights[0].sparse if is_one else None
+        self._has_selected = not self.exact and is_one
+
+    @cached_property
+    def signs(self) -> np.ndarray:
+        """The probes, shape (n, probes)."""
+        return probe_signs(self.n, PROBES, self._seed)
+
+    @cached_property
+    def powers(self) -> np.ndarray | None:
+        """Diagonals of the first powers of W; None where F and H have several."""
+        return None if self._matrix is None else _diagonals_of_powers(self._matrix)
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """W^4 z."""
+        image = self.signs
+        for _ in range(_POWERS):
+            image = np.asarray(self._matrix @ image)
+        return image
+
+    @cached_property
+    def _scale(self) -> np.ndarray | None:
+        return None if self._matrix is None else symmetrizer(self._matrix)
 
     def at(self, pair: FilterPair, point: np.ndarray) -> Diagonals:
         """Return the diagonals at (rho, lam)."""
         if self.exact:
             return self._dense(pair)
-        by_powers = self.powers is not None
-        diagonals = self._by_powers(pair, point) if by_powers else self._by_probes(pair)
+        diagonals = self._by_selected_entries(point) if self._has_selected else None
+        if diagonals is None:
+            self._has_selected = False
+            by_powers = self.powers is not None
+            diagonals = self._by_powers(pair, point) if by_powers else self._by_probes(pair)
         if not self.spec.sweeps_periods:
             return diagonals
         ones = np.ones((self.n, 1))
@@ -115,6 +140,17 @@ class DiagonalSource:
             np.column_stack([_product_diagonal(f_left, f), nothing]),
             np.column_stack([mixed, _product_diagonal(h_left, h)]),
         )
+
+    def _by_selected_entries(self, point: np.ndarray) -> Diagonals | None:
+        """F = G and H are the same function of one W: exact, if its factor is sparse enough."""
+        assert self._matrix is not None
+        values, slopes = np.zeros((self.n, 2)), np.zeros((self.n, 2))
+        for which in self._active():
+            both = spill_diagonals_and_slopes(self._matrix, self._scale, float(point[which]))
+            if both is None:
+                return None
+            values[:, which], slopes[:, which] = both
+        return Diagonals(values, slopes * [1, 0], slopes * [0, 1])
 
     def _by_probes(self, pair: FilterPair) -> Diagonals:
         z = self.signs

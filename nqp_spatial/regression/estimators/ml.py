@@ -28,6 +28,7 @@ from nqp_spatial.regression.likelihood.log_determinant import (
 )
 from nqp_spatial.regression.likelihood.maximize import Maximum, maximize, maximize_from
 from nqp_spatial.regression.likelihood.several_lags import LagMatrices, lag_matrices
+from nqp_spatial.regression.likelihood.sizes import BLOCK
 
 __all__ = [
     "LogDeterminants",
@@ -176,6 +177,7 @@ def corrected_estimate(
 ) -> info.Estimate:
     """Return the bias-corrected maximum of a dynamic model, without its covariance.
 
+    Beyond some hundred units the observed information corrects it, without traces of squares.
     Where the uncorrected estimate is not stable the bias has no formula, and it is returned itself.
     """
     likelihood = concentrated_likelihood(data, determinants)
@@ -183,7 +185,8 @@ def corrected_estimate(
     estimate = info.estimate_at(best.parameters, data.projection, likelihood)
     if data.spec.correction != "bias":
         return estimate
-    moments = _moments_of(data, likelihood, seed, [])
+    is_large = data.shape[0] > BLOCK
+    moments = None if is_large else _moments_of(data, likelihood, seed, [])
     try:
         return _corrected(estimate, data, determinants, likelihood, moments)
     except ConvergenceError:
@@ -239,7 +242,7 @@ def _corrected(
     data: ModelData,
     determinants: LogDeterminants,
     likelihood: ConcentratedLikelihood,
-    moments: Moments,
+    moments: Moments | None,
 ) -> info.Estimate:
     """Return the estimate minus the bias due to dummy variables."""
     spec, terms = data.spec, data.terms
@@ -249,7 +252,10 @@ def _corrected(
         information = info.observed(estimate, likelihood.logdets)
         score = info.score_bias_of_periods(estimate, terms.matrices_y)
         return info.bias_corrected(estimate, information, score)
-    information = info.expected(estimate, moments(estimate))
+    if moments is None:
+        information = info.observed(estimate, likelihood.logdets)
+    else:
+        information = info.expected(estimate, moments(estimate))
     if spec.is_dynamic and spec.sweeps_units:
         score = score_bias_of_units(
             estimate, spec, data.shape[0], determinants.one, likelihood.logdets[1]

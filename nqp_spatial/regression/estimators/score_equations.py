@@ -224,8 +224,8 @@ class AdjustedScores:
             omega[k:, k:] += pair_variance(self._forms(score), r, variances)
         else:
             omega[k:, k:] += sampled_pair_variance(
-                score.pair, score.diagonals.values, r, variances, seed
-            )
+                score.pair, (0, 1), score.diagonals.values, r, variances, seed
+            )[0]
             omega[k:, k:] += self.probe_variance(score)
         rows = [*range(k), *(k + which for which in self.active)]
         return np.asarray(omega[np.ix_(rows, rows)])

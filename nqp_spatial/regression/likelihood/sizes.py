@@ -15,7 +15,9 @@ __all__ = [
     "EXACT_EFFECTS_UP_TO",
     "PAIR_PROBES",
     "PROBES",
+    "REGRESSED_PROBES",
     "SQUARED_LINKS_UP_TO",
+    "SQUARE_PROBES",
     "SUM_PROBES",
     "probe_signs",
 ]
@@ -35,10 +37,14 @@ BLOCK = 500
 #: Random probes beyond these sizes, for the information and for effects summed over groups or
 #: bands.
 PROBES, SUM_PROBES = 200, 400
+#: And for the trace of a square whose deviations are mostly explained.
+SQUARE_PROBES = 16
 #: And for traces with a second matrix, at each node.
 CROSS_PROBES = 100
 #: And for sums over pairs of units, each of which averages over units as well.
 PAIR_PROBES = 50
+#: And for such sums whose deviations are mostly explained.
+REGRESSED_PROBES = 16
 #: Units up to which effects that differ between units are exact; and the probes beyond.
 EXACT_EFFECTS_UP_TO, EFFECT_PROBES = 600, 32
 
