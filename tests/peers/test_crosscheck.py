@@ -13,8 +13,10 @@ import scipy.linalg
 import nqp_spatial as nq
 from nqp_spatial.errors import MissingDependencyError, OptionError
 from nqp_spatial.peers._quantities import digits_agreed, quantity
+from tests.parity import agree_with_peers
 
 FORMULA = "lgsp ~ lpc + lemp + unemp"
+CAPITAL = "US public capital (Munnell), 1980-1986"
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +57,11 @@ DESCRIPTIONS = {
 }
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_descriptions_agree(incomes, name):
     check = nq.crosscheck(DESCRIPTIONS[name](*incomes))
-    assert check.agrees, check
+    agree_with_peers(check, data="US state incomes, 1929-2009", case=name)
     assert (check.frame["program"].str.split().str.len() == 2).all()
 
 
@@ -72,11 +75,14 @@ CHAINS = {
 }
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", CHAINS)
 def test_chains_agree(incomes, name):
-    assert nq.crosscheck(CHAINS[name](*incomes)).agrees
+    check = nq.crosscheck(CHAINS[name](*incomes))
+    agree_with_peers(check, data="US state incomes, 1929-2009", case=name)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("effects", ["unit", "two-way"])
 @pytest.mark.parametrize("model", ["ols", "slx", "sar", "sem", "sdm", "sdem"])
 def test_panels_agree(capital, model, effects):
@@ -85,27 +91,29 @@ def test_panels_agree(capital, model, effects):
     covariance = "observed" if model in ("ols", "slx") else "expected"
     res = nq.fit(FORMULA, panel, w, model=model, effects=effects, covariance=covariance)
     check = nq.crosscheck(res)
-    assert check.agrees, check
+    agree_with_peers(check, data=CAPITAL, case=f"{model.upper()}, {effects} effects")
     assert check.frame.drop(index="std_errors")["digits"].min() >= 4
     if effects == "unit":
         assert check.frame.loc["std_errors", "digits"] >= 4
 
 
+@pytest.mark.parity
 def test_dummies_and_cross_sections_agree(capital):
     panel, w = capital
     dummies = nq.fit(FORMULA, panel, w, model="sdm", effects="two-way", correction="none")
-    assert nq.crosscheck(dummies).agrees
+    agree_with_peers(nq.crosscheck(dummies), data=CAPITAL, case="SDM, dummy variables")
     one = nq.fit(FORMULA, panel.select(periods=[1986]), w, model="sdm", effects="none")
-    assert nq.crosscheck(one).agrees
+    agree_with_peers(nq.crosscheck(one), data=CAPITAL, case="SDM, cross-section of 1986")
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("model", ["sar", "sdm"])
 def test_moments_and_effects_agree(capital, model):
     panel, w = capital
     res = nq.fit(FORMULA, panel, w, model=model, effects="unit", estimator="gs2sls")
-    assert nq.crosscheck(res).agrees
+    agree_with_peers(nq.crosscheck(res), data=CAPITAL, case=f"{model.upper()}, two-stage")
     effects = nq.crosscheck(nq.fit(FORMULA, panel, w, model=model).effects(method="delta"))
-    assert effects.agrees
+    agree_with_peers(effects, data=CAPITAL, case=model.upper())
     assert len(effects.frame) == 9
 
 
