@@ -91,7 +91,7 @@ def test_bandwidths_equal_statsmodels():
     assert bw_silverman(x) == pytest.approx(0.9 * parallel * 200**-0.2)
     differ(
         "Density: Silverman's bandwidth", silverman(x), bw_silverman(x), program="statsmodels",
-        data="200 draws of a gamma distribution",
+        data="200 gamma draws",
         reason="statsmodels divides the interquartile range by 1.349, Silverman's book by 1.34",
     )  # fmt: skip
     low, high = np.quantile(x, [0.25, 0.75])

@@ -67,7 +67,7 @@ def test_markov_equals_giddy(incomes):
     codes = mapclassify.Quantiles(values.ravel(), k=5).yb.reshape(values.shape)
     theirs = giddy.markov.Markov(codes, summary=False)
     ours = nq.dynamics.markov(panel, "relative_income", states=5)
-    other = {"program": "giddy", "data": "US state incomes, 1929-2009"}
+    other = {"program": "giddy", "data": "US state incomes"}
     cuts = mapclassify.Quantiles(values.ravel(), k=5).bins[:-1]
     agree(
         "Markov: cuts",
@@ -91,7 +91,7 @@ def test_spatial_markov_equals_giddy(incomes):
         panel.values("relative_income"), w.to_W(), fixed=True, k=5, m=5, variable_name="income"
     )
     ours = nq.dynamics.spatial_markov(panel, "relative_income", w, states=5, lag_states=5)
-    other = {"program": "giddy", "data": "US state incomes, 1929-2009"}
+    other = {"program": "giddy", "data": "US state incomes"}
     tests = ours.tests
     tail = {"rtol": 1e-8, "atol": 1e-12, "reason": "giddy's p is one minus a distribution function"}
     agree("Spatial Markov: counts", ours.counts.to_numpy().reshape(5, 5, 5), theirs.T, **other)
@@ -131,7 +131,7 @@ def test_published_transitions_of_state_incomes(incomes):
     agree(
         "Markov: probabilities", ours.probabilities, published, rtol=1e-7, atol=5e-9,
         program="published", version="documentation of giddy: Markov",
-        data="US state incomes, 1929-2009", reason="printed to 8 decimals",
+        data="US state incomes", reason="printed to 8 decimals",
     )  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_giddy_swaps_own_and_neighbour_states(incomes, states, lag_states, state
     )
     shape = (lag_states, states, states)
     other = {
-        "program": "giddy", "data": "US state incomes, 1929-2009",
+        "program": "giddy", "data": "US state incomes",
         "case": f"{states} own and {lag_states} neighbour states",
     }  # fmt: skip
     agree("Spatial Markov: counts", ours.counts.to_numpy().reshape(shape), theirs.T, **other)
@@ -181,7 +181,7 @@ def test_chinese_cities(nqp_data):
     w = nq.weights.from_edges(pd.read_csv(folder / "queen_edges.csv"), standardize="row")
     ours = nq.dynamics.spatial_markov(panel, "total_meanlight", w, relative=True)
     other = {
-        "program": "giddy", "data": "night light of Chinese cities",
+        "program": "giddy", "data": "Chinese night light",
         "version": facts["_meta"]["giddy"],
     }  # fmt: skip
     spatial, tests = ours.counts.to_numpy().reshape(4, 4, 4), ours.tests

@@ -71,7 +71,7 @@ def test_mobility_and_passage_times_equal_giddy(incomes):
     theirs = [
         mobility.markov_mobility(p, measure=which, ini=pi) for which in ("P", "D", "L2", "B1", "B2")
     ]
-    other = {"program": "giddy", "data": "US state incomes, 1929-2009"}
+    other = {"program": "giddy", "data": "US state incomes"}
     agree(
         "Markov: five indices of mobility", chain.mobility["estimate"], theirs, rtol=1e-10, **other
     )
@@ -497,7 +497,7 @@ def test_lisa_markov_and_the_fault_of_the_peer(incomes):
     old.transform = "r"
     theirs = LISA_Markov(y, old)
     ours = nq.dynamics.lisa_markov(panel, "income", w)
-    other = {"program": "giddy", "data": "US state incomes, 1929-2009"}
+    other = {"program": "giddy", "data": "US state incomes"}
     chain = ours.chain
     agree("LISA Markov: counts", chain.counts, theirs.transitions, **other)
     agree(
@@ -568,7 +568,7 @@ def test_rank_mobility_equals_giddy(incomes):
     for t in (0, 7, 40):
         theirs = SpatialTau(y[:, t], y[:, t + 40], old)
         other = {
-            "program": "giddy", "data": "US state incomes, 1929-2009", "case": f"from {1929 + t}",
+            "program": "giddy", "data": "US state incomes", "case": f"from {1929 + t}",
             "rtol": 1e-6,
         }  # fmt: skip
         row = ours.iloc[t]

@@ -31,7 +31,7 @@ def test_equals_esda(field):
             transformation=transformation, permutations=0,
         )  # fmt: skip
         other = {
-            "program": "esda", "data": "field on a 9 x 8 lattice", "case": transformation,
+            "program": "esda", "data": "field, 9 x 8 lattice", "case": transformation,
             "rtol": 1e-12,
         }  # fmt: skip
         agree("Geary's c: geary_c", ours["geary_c"], theirs.C, **other)
@@ -95,7 +95,7 @@ def test_local_equals_esda_to_the_draw(field):
             connectivity=w.standardize("none").to_W(), permutations=199, n_jobs=1
         ).fit(panel.values("x")[:, 0])
     ours = nq.esda.local_geary(panel, "x", w, permutations=199, seed=int(seed)).frame
-    other = {"program": "esda", "data": "field on a 9 x 8 lattice"}
+    other = {"program": "esda", "data": "field, 9 x 8 lattice"}
     agree("Local Geary's c", ours["local_c"], theirs.localG, rtol=1e-9, **other)
     single = "esda's p-values have single precision"
     agree(

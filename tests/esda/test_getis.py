@@ -22,7 +22,7 @@ def test_equals_esda_to_the_draw(field, star):
         permutations=199, seed=7, n_jobs=1,
     )  # fmt: skip
     name = "Gi*" if star else "Gi"
-    other = {"program": "esda", "data": "field on a 9 x 8 lattice"}
+    other = {"program": "esda", "data": "field, 9 x 8 lattice"}
     single = "esda's p-values have single precision"
     agree(f"{name}: z", ours["z"], theirs.Zs, rtol=1e-10, **other)
     agree(f"{name}: p_value", ours["p_value"], theirs.p_sim, rtol=1e-6, reason=single, **other)
@@ -44,7 +44,7 @@ def test_why_esdas_scores_are_replaced(field):
     assert np.abs(theirs.Zs - binary).max() > 0.1
     differ(
         "Gi: z, row-standardised W", rows, theirs.Zs, program="esda",
-        data="field on a 9 x 8 lattice",
+        data="field, 9 x 8 lattice",
         reason="esda takes the variance of binary weights for any weights",
     )  # fmt: skip
 

@@ -78,7 +78,7 @@ def test_counts_are_esdas(states):
     ours = nq.esda.join_counts(panel, "rich", w, permutations=0).frame["joins"]
     agree(
         "Join counts", [ours[0, 0], ours[0, 1], ours[1, 1]], [theirs.ww, theirs.bw, theirs.bb],
-        program="esda", data="US states, above the median in 1970",
+        program="esda", data="US states, 1970",
     )  # fmt: skip
 
 

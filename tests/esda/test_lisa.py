@@ -57,7 +57,7 @@ def test_lisa_equals_esda_to_the_draw(field, neighbours):
         theirs = theirs_local(
             panel.values("x")[:, 0], weights.graph, permutations=199, seed=7
         )  # fmt: skip
-        other = {"program": "esda", "data": "field on a 9 x 8 lattice", "case": str(weights.spec)}
+        other = {"program": "esda", "data": "field, 9 x 8 lattice", "case": str(weights.spec)}
         agree("Local Moran", ours["local_i"], theirs.Is, rtol=1e-10, **other)
         agree("Local Moran: p_value", ours["p_value"], theirs.p_sim, rtol=1e-12, **other)
         names = {1: "High-High", 2: "Low-High", 3: "Low-Low", 4: "High-Low"}
@@ -70,7 +70,7 @@ def test_lisa_of_chinese_cities(lights):
     for year in (2012, 2020):
         truth = facts[f"lisa_log_meanlight_{year}"]
         ours = nq.esda.lisa(panel, "light", w, period=year, seed=12345)
-        other = {"program": "esda", "data": "night light of Chinese cities", "case": str(year)}
+        other = {"program": "esda", "data": "Chinese night light", "case": str(year)}
         other["version"] = facts["_meta"]["esda"]
         names = {"High-High": "HH", "Low-Low": "LL", "High-Low": "HL", "Low-High": "LH"}
         agree(

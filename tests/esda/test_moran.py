@@ -36,7 +36,7 @@ def test_moran_of_chinese_cities(lights):
     ours = nq.esda.moran(panel, "light", w, seed=0).frame
     for year in (2001, 2012, 2013, 2020):
         truth, row = facts[f"moran_log_meanlight_{year}"], ours.loc[year]
-        other = {"program": "esda", "data": "night light of Chinese cities", "case": str(year)}
+        other = {"program": "esda", "data": "Chinese night light", "case": str(year)}
         other["version"] = facts["_meta"]["esda"]
         agree("Moran's I: moran_i", row["moran_i"], truth["I"], rtol=1e-10, **other)
         agree("Moran's I: expected", row["expected"], truth["EI"], rtol=1e-10, **other)
@@ -63,7 +63,7 @@ def test_moran_by_brute_force_on_asymmetric_unstandardised_weights(neighbours):
         theirs = esda.Moran(values[:, t], w.graph, transformation="o", permutations=0)
         agree(
             "Moran's I: variance_rand", ours.frame.loc[period, "variance_rand"], theirs.VI_rand,
-            rtol=1e-6, program="esda", data="30 points, asymmetric W, not standardised",
+            rtol=1e-6, program="esda", data="30 points, asymmetric W",
             case=str(period),
         )  # fmt: skip
 

@@ -19,7 +19,7 @@ def test_transitions_equal_giddy():
     ours = nq.esda.lisa_paths(panel, "income", w)
     theirs = giddy.markov.LISA_Markov(panel.wide("income").to_numpy(), w.to_W(), permutations=0)
     order = ["High-High", "Low-High", "Low-Low", "High-Low"]
-    other = {"program": "giddy", "data": "US state incomes, 1929-2009"}
+    other = {"program": "giddy", "data": "US state incomes"}
     agree(
         "Paths: moves between quadrants",
         ours.transitions.loc[order, order],

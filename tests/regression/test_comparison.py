@@ -103,7 +103,7 @@ def test_conversion_of_criteria_into_those_with_dummies(states):
         ours = nq.fit(FORMULA, panel, model="ols", effects=effects, correction="none")
         theirs = smf.ols(f"{FORMULA} + {factors}", frame).fit()
         other = {
-            "program": "statsmodels", "data": "US public capital (Munnell)", "rtol": 1e-6,
+            "program": "statsmodels", "data": "US public capital", "rtol": 1e-6,
             "case": effects,
         }  # fmt: skip
         agree("OLS with dummies: log-likelihood", ours.loglik, theirs.llf, **other)

@@ -195,7 +195,7 @@ def test_clusters_of_least_squares_are_those_of_statsmodels(states):
     options = {"model": "ols", "effects": "none", "covariance": "cluster"}
     ours = nq.fit("lgsp ~ lpc + unemp", panel, cluster="region", **options)
     theirs = other.cov_cluster(usual, region, use_correction=True)
-    peer = {"program": "statsmodels", "data": "US public capital (Munnell)", "rtol": 1e-8}
+    peer = {"program": "statsmodels", "data": "US public capital", "rtol": 1e-8}
     agree("OLS: covariance by clusters", ours.cov, theirs, **peer)
     assert ours.df_resid == region.max()
     ours = nq.fit("lgsp ~ lpc + unemp", panel, cluster=["region", "year"], **options)

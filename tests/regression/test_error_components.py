@@ -177,7 +177,7 @@ def test_splm_with_errors_of_baltagi_song_and_koh(nqp_data, name, unit, period):
     panel = nq.SpatialPanel(frame, unit=unit, period=period)
     options = {"model": "sem", "effects": "random", "random_errors": "bsk"}
     res, theirs = nq.fit(entry["formula"], panel, w, **options), entry["re_b"]
-    other = {"program": "splm", "version": "1.6-5", "data": name}
+    other = {"program": "splm", "version": "1.6.5", "data": name}
     stops = "splm's optimiser stops at about 1e-7"
     coefs, parts = list(theirs["coef"].values()), theirs["errcomp"]
     agree("SEM, random effects: log-likelihood", res.loglik, theirs["ll"], atol=1e-8, **other)

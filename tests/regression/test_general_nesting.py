@@ -38,7 +38,7 @@ def test_sacsarlm_with_durbin_terms(nqp_data, name):
     formula = entry["formula"].replace("price.1960", "price_1960").replace("tax.ch", "tax_ch")
     res = nq.fit(formula, panel, w, model="gns", effects="none")
     theirs = entry["gns"]
-    other = {"program": "spatialreg", "version": "1.2-6", "data": name}
+    other = {"program": "spatialreg", "version": "1.2.6", "data": name}
     stops = "spatialreg's optimiser stops at about 1e-6"
     agree("GNS: log-likelihood", res.loglik, theirs["ll"], atol=1e-9, **other)
     rho, lam = res.params["spatial", "rho"], res.params["spatial", "lam"]

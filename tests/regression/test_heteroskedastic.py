@@ -11,7 +11,7 @@ import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
 from tests.parity import agree
 
-PEER = {"program": "statsmodels", "data": "simulated panels with unequal variances"}
+PEER = {"program": "statsmodels", "data": "simulated panels"}
 
 
 def unequal(n, t=1, seed=0, w=None):

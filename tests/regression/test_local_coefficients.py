@@ -69,7 +69,7 @@ def test_the_published_georgia_example(georgia):
     published = example("georgia_BS_NN_listwise.csv")
     estimates = published[[f"est_{name}" for name in TOTAL]].to_numpy()
     other = {
-        "program": "published", "version": "GWR4, output that libpysal carries", "rtol": 1e-7,
+        "program": "published", "version": "GWR4, output in libpysal", "rtol": 1e-7,
         "data": "Georgia", "reason": "printed to 6 decimals",
     }  # fmt: skip
     units = result.units

@@ -37,7 +37,7 @@ def test_cross_sections_are_those_of_lm_morantest(nqp_data, name):
     row = moran_by_period(data, w.sparse, panel.periods).iloc[0]
     moran, expected, variance = truth["lmmoran"]["I"]
     z = truth["lmmoran"]["z"][0][0]
-    other = {"program": "spdep", "version": "1.2-7", "data": name, "rtol": 1e-9}
+    other = {"program": "spdep", "version": "1.2.7", "data": name, "rtol": 1e-9}
     for key, value in (("moran_i", moran), ("expected", expected), ("z", z)):
         agree(f"Moran's I of residuals: {key}", row[key], value, **other)
     assert (moran - expected) / z == pytest.approx(np.sqrt(variance))

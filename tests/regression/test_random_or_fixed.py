@@ -126,7 +126,7 @@ def test_unscaled_hausman_is_sphtest(nqp_data):
         statistic = gap @ np.linalg.solve(own, gap)
         agree(
             "Hausman test, each model's own variance", statistic,
-            truth[name]["haus_err"]["stat"][0][0], rtol=1e-5, program="splm", version="1.6-5",
+            truth[name]["haus_err"]["stat"][0][0], rtol=1e-5, program="splm", version="1.6.5",
             data=name, reason="splm's optimiser stops at about 1e-7",
         )  # fmt: skip
         joint = fixed.cov.loc[keys, keys] * random.sigma2 / fixed.sigma2

@@ -40,7 +40,7 @@ def test_least_squares_is_linearmodels(states, effects, kind):
     agree(
         f"OLS, effects: variances, {kind}", ours.std_errors**2 * factor,
         theirs.std_errors.to_numpy() ** 2, rtol=1e-6, program="linearmodels",
-        data="US public capital (Munnell)", case=effects,
+        data="US public capital", case=effects,
     )  # fmt: skip
 
 

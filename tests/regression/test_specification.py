@@ -72,7 +72,7 @@ def test_score_tests_of_produc(nqp_data, kind, effects):
     result = lm_tests(problem, w.reordered(panel.units))
     for short, name in NAMES.items():
         other = {
-            "program": "splm", "version": "1.5-2", "data": "US public capital as in plm",
+            "program": "splm", "version": "1.5.2", "data": "US public capital (plm)",
             "case": kind,
         }  # fmt: skip
         test, wanted = result[name], truth[short]

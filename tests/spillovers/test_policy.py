@@ -267,7 +267,7 @@ def test_rings_equal_diff_diff(cluster, by_event_time, monkeypatch):
         counted = len(coefs)
     ours = result.frame
     case = f"{'by event time' if by_event_time else 'pooled'}, clusters by {cluster}"
-    peer = {"program": "diff-diff", "data": "simulated policy, rings of 80 km", "case": case}
+    peer = {"program": "diff-diff", "data": "simulated policy", "case": case}
     agree("Policy, rings: effects", ours["estimate"], coefs, rtol=1e-8, atol=1e-9, **peer)
     scale = np.sqrt((size - counted) / (size - len(ours) - periods))
     agree("Policy, rings: standard errors", ours["std_error"], errors * scale, rtol=1e-8, **peer)
@@ -295,7 +295,7 @@ def test_conley_errors_equal_diff_diff(panel, monkeypatch):
     errors = np.r_[other.se, other.spillover_effects["se"]] * np.sqrt((size - 1) / free)
     agree(
         "Policy, rings: standard errors of Conley", result.frame["std_error"], errors, rtol=1e-8,
-        program="diff-diff", data="simulated policy, rings of 80 km",
+        program="diff-diff", data="simulated policy",
     )  # fmt: skip
 
 
@@ -327,10 +327,13 @@ def test_rings_equal_the_numbers_that_diff_diff_gave():
     )
     peer = {
         "program": "diff-diff", "version": numbers["version"], "rtol": 1e-8,
-        "data": "US states, dates of no policy",
+        "data": "US states, a placebo policy",
     }  # fmt: skip
     frame = result.frame
-    agree("Policy, rings: effects", frame["estimate"], numbers["estimates"], **peer)
+    agree(
+        "Policy, rings: effects", frame["estimate"], numbers["estimates"], **peer,
+        reason="diff-diff removes the fixed effects by iteration",
+    )  # fmt: skip
     size, periods = panel.n_units * panel.n_periods, panel.n_periods
     scale = np.sqrt((size - 3) / (size - 3 - periods))
     errors = np.array(numbers["full_dummies"]) * scale
@@ -338,7 +341,7 @@ def test_rings_equal_the_numbers_that_diff_diff_gave():
     differ(
         "Policy, rings: standard errors as printed", errors, np.array(numbers["printed"]) * scale,
         reason="the first step of diff-diff leaves out a unit, a period and the constant",
-        program="diff-diff", version=numbers["version"], data="US states, dates of no policy",
+        program="diff-diff", version=numbers["version"], data="US states, a placebo policy",
     )  # fmt: skip
     # What it prints, with dummies that leave out the constant, is near.
     np.testing.assert_allclose(numbers["printed"], numbers["full_dummies"], rtol=0.02)

@@ -169,10 +169,10 @@ def test_centralities_are_those_of_networkx(states):
             theirs = pd.Series(wanted)[nodes.index]
             agree(
                 f"Network: {name}", nodes[name], theirs, rtol=1e-7, atol=1e-13,
-                program="networkx", data="gravity network of US states", case=str(period),
+                program="networkx", data="network of US states", case=str(period),
             )  # fmt: skip
         measures = result.frame.loc[period]
-        other = {"program": "networkx", "data": "gravity network of US states", "rtol": 1e-14}
+        other = {"program": "networkx", "data": "network of US states", "rtol": 1e-14}
         for name in ("density", "reciprocity"):
             theirs = getattr(nx, name)(g)
             agree(f"Network: {name}", measures[name], theirs, case=str(period), **other)
@@ -252,12 +252,12 @@ def test_concor_finds_planted_blocks(image):
 
 @pytest.mark.parity
 def test_concor_on_the_example_of_concorr():
-    """The readme of the R package concorR splits five units into b, c, d and a, e."""
+    """The readme of concorR (R) splits five units into b, c, d and a, e."""
     cells = [0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0]
     matrix = np.reshape(cells, (5, 5), order="F").astype(float)
     agree(
         "CONCOR: blocks", concor(sparse.csr_array(matrix), 1), [1, 2, 2, 2, 1],
-        program="published", version="readme of the R package concorR", data="five units",
+        program="published", version="readme of concorR (R)", data="five units",
     )  # fmt: skip
 
 
@@ -422,7 +422,7 @@ def test_cities_of_china(nqp_data):
     nodes = result.nodes.droplevel("period")
     agree(
         "Network: closeness_in", nodes["closeness_in"], closeness[nodes.index], rtol=1e-7,
-        atol=1e-13, program="networkx", data="gravity network of Chinese cities",
+        atol=1e-13, program="networkx", data="network of Chinese cities",
     )  # fmt: skip
     some = nx.betweenness_centrality_subset(g, list(g)[:5], list(g))
     assert all(nodes.loc[unit, "betweenness"] * 331 * 330 >= some[unit] - 1e-9 for unit in g)
