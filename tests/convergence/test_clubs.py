@@ -24,6 +24,8 @@ from nqp_spatial.convergence._log_t_regression import (
 from nqp_spatial.convergence._transition_paths import trend
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
 from tests.parity import agree
+from tests.reference.make_geometrics import panel_of as wandering_panel
+from tests.reference.make_geometrics import wandering
 
 HAC = {"FQSB": "fixed", "AQSB": "andrews"}
 
@@ -268,6 +270,31 @@ def test_divergent_units_join_the_clearest_club(countries):
     assert max(t) > -1.65
     assert taken.membership["Liberia"] == int(np.argmax(t)) + 1
     assert "Liberia" in " ".join(taken.notes)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", ["50", "150", "us_income"])
+def test_clubs_equal_geometrics(reference, name):
+    """Members of every club, and the log t regression of all units."""
+    record = reference("geometrics")
+    truth = record[name]
+    panel = nq.datasets.us_income().assign(y=lambda d: np.log(d["income"]))
+    panel = panel if name == "us_income" else wandering_panel(wandering(int(name)))
+    other = {
+        "program": "geometrics", "version": record["version"],
+        "data": "US state incomes" if name == "us_income" else "wandering incomes",
+        "case": name,
+    }  # fmt: skip
+    whole = nq.convergence.log_t(panel, "y", detrend=None)
+    agree("Log t: b", whole.b, truth["b"], rtol=1e-10, **other)
+    agree("Log t: t", whole.statistic, truth["t"], rtol=1e-10, **other)
+    ours = nq.convergence.clubs(panel, "y", critical="increasing", merge=None)
+    membership = ours.membership.reindex(panel.units).fillna(0)
+    agree("Clubs: club of each unit", membership, truth["clubs"], **other)
+    # With c* kept at zero, a club that does not converge is said to be one.
+    assert (
+        name != "150" or not nq.convergence.clubs(panel, "y", merge=None).frame["converges"].all()
+    )
 
 
 @pytest.mark.parity
