@@ -24,9 +24,9 @@ LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent.parent
 #: Compared on every machine, whatever data there are.
 PROGRAMS = {
-    "ConvergenceClubs", "R", "R geodetector", "diff-diff", "esda", "geometrics", "giddy", "inequality",
-    "libpysal", "linearmodels", "mapclassify", "mgwr", "networkx", "published", "scipy",
-    "spatialreg", "spdep", "spreg", "statsmodels",
+    "ConvergenceClubs", "R", "R geodetector", "diff-diff", "esda", "geometrics", "giddy",
+    "inequality", "libpysal", "linearmodels", "mapclassify", "mgwr", "networkx", "published",
+    "scipy", "spatialreg", "spdep", "spreg", "statsmodels",
 }  # fmt: skip
 LEAST_COMPARISONS = 400
 #: Digits below which the page gives a reason.
