@@ -75,4 +75,4 @@ calibrate: $(STAMP)  ## bias, coverage and size by simulation: several hours; ta
 	$(ALONE) $(BIN)/python -m benchmarks.calibrate
 
 clean:  ## remove what the targets made, .venv included
-	rm -rf $(VENV) output docs/_build docs/_gallery docs/gallery.md docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) output docs/_build docs/_gallery docs/gallery.md docs/parity.md docs/_parity docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis

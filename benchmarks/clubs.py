@@ -1,10 +1,16 @@
-"""Convergence clubs over 20 periods, beside the same clustering with one regression a candidate."""
+"""Convergence clubs over 20 periods, beside geometrics and a loop of one regression a candidate.
+
+geometrics raises c* until a club converges, as `critical="increasing"` does; the loop keeps it at
+zero. geometrics is not among the pinned packages: its rows are there where it is installed.
+"""
 
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
+import pandas as pd
 
 import nqp_spatial as nq
 from benchmarks import plain_clubs
@@ -21,14 +27,14 @@ def data(n: int) -> np.ndarray:
     return 9 + 0.6 * rng.normal(size=(n, 1)) + np.cumsum(steps + 0.02, axis=1)
 
 
-def ours(n: int):
+def ours(n: int, critical: str = "fixed"):
     """Ours, from the panel on."""
     panel = frame_of(data(n))
 
     def call() -> dict:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = nq.convergence.clubs(panel, "y", merge=None)
+            found = nq.convergence.clubs(panel, "y", merge=None, critical=critical)
         return {"clubs": [frozenset(found.members(k)) for k in found.frame.index]}
 
     return call
@@ -55,15 +61,22 @@ def loops(n: int):
     return call
 
 
-def many(n: int, calls: int):
-    """Return a loop of as many regressions as a package makes that repeats them."""
+def geometrics(n: int):
+    """Return a call of geometrics, which draws its figures and its table as well."""
+    from geometrics import clubs as program
+
     values = data(n)
-    sizes = np.random.default_rng(0).integers(2, n // 4, calls)
+    units, periods = np.repeat(np.arange(n), PERIODS), np.tile(np.arange(PERIODS), n)
+    frame = pd.DataFrame({"unit": units, "period": periods, "y": values.ravel()})
 
     def call() -> dict:
-        for size in sizes:
-            plain_clubs.log_t(values[:size], 1 / 3, "fixed")
-        return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = program.analyze_convergence_clubs(
+                frame, "y", entity="unit", time="period", hp_filter=False, trim=1 / 3, merge="none"
+            )
+        members = result.membership.query("club > 0").groupby("club")["entity"]
+        return {"clubs": [frozenset(map(int, club)) for _, club in members]}
 
     return call
 
@@ -77,7 +90,12 @@ def rows() -> list[dict]:
         assert a.facts["clubs"] == b.facts["clubs"], "the two find different clubs"
         case = f"clubs, n = {n}, T = {PERIODS}: {len(a.facts['clubs'])} clubs"
         table.append(row(case, a, f"{b.facts['calls']} regressions in a loop", b))
-    again = measure("benchmarks.clubs:ours", 332)
-    peer = measure("benchmarks.clubs:many", 332, 16_000, repeats=3, warm=False)
-    table.append(row("clubs, n = 332, T = 20", again, "16 000 regressions in a loop", peer))
+    if find_spec("geometrics") is None:
+        return table
+    for n in (50, 150, 332):
+        a = measure("benchmarks.clubs:ours", n, "increasing")
+        b = measure("benchmarks.clubs:geometrics", n, repeats=3)
+        assert a.facts["clubs"] == b.facts["clubs"], "geometrics finds different clubs"
+        case = f"clubs, c* increasing, n = {n}, T = {PERIODS}: {len(a.facts['clubs'])} clubs"
+        table.append(row(case, a, "geometrics, with its figures and table", b))
     return table

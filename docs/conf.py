@@ -23,6 +23,7 @@ extensions = [
     "sphinx_design",
     "native_math",
     "gallery",
+    "parity",
     "reference",
 ]
 exclude_patterns = ["_build", "_ext"]

@@ -17,6 +17,7 @@ from scipy import sparse
 
 import nqp_spatial as nq
 from nqp_spatial.weights.spatial_weights import WeightsSpec, build
+from tests import parity
 
 # The same examples each time, so that a gate does not fail by chance; with
 # HYPOTHESIS_PROFILE=explore new ones are looked for. No test depends on how fast the machine is.
@@ -27,6 +28,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # Processes of a Dask cluster inherit it.
 os.environ.setdefault("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3600s")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let comparisons with other programs know which test makes them."""
+    parity.begin(item)
+
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = Path(__file__).parent / "reference"

@@ -92,6 +92,7 @@ def test_the_browser_sees_what_is_wrong(tmp_path):
 @pytest.mark.skipif(not (SITE / "index.html").exists(), reason="the site is not built: make docs")
 def test_the_site():
     pages = [SITE / "index.html", SITE / "gallery.html", SITE / "coming_from.html"]
+    pages += [SITE / "parity.html"]
     pages += sorted((SITE / "guide").glob("*.html"))
     pages += [SITE / "methods.html", SITE / "spillovers.html"]
     pages += sorted((SITE / "reference").glob("*.html"))

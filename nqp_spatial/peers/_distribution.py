@@ -118,5 +118,6 @@ def density(call: Call, result: Any) -> list[Quantity]:
     # Ours share each value between the two nearest of many points; the error is beside the highest
     # density.
     return [
-        quantity("density", np.stack(ours), np.stack(theirs), "scipy", wanted=3.0, least_scale=1.0)
-    ]
+        quantity("density", np.stack(ours), np.stack(theirs), "scipy", wanted=3.0, least_scale=1.0,
+                 reason=t("ours share each value between the two nearest of many points"))
+    ]  # fmt: skip

@@ -28,6 +28,7 @@ _PEERS = {
     "dynamics.rank_mobility": "_chains.rank_mobility",
     "dynamics.spatial_markov": "_chains.spatial_markov",
     "convergence.beta": "_distribution.beta",
+    "convergence.clubs": "_clubs.clubs",
     "convergence.log_t": "_distribution.log_t",
     "convergence.sigma": "_distribution.sigma",
     "esda.bivariate_moran": "_association.bivariate",
@@ -40,6 +41,7 @@ _PEERS = {
     "inequality.theil": "_distribution.theil",
     "regression.RegressionResult.effects": "_regression.effects",
     "regression.fit": "_regression.fit",
+    "spillovers.policy": "_policies.policy",
     "structure.network": "_networks.network",
     "weights.contiguity": "_weights.contiguity",
 }
@@ -119,8 +121,9 @@ def crosscheck(result: Remembered) -> CrosscheckResult:
 
     Moran's I, Geary's c, local statistics and Gi by esda; chains and rank mobility by giddy;
     regressions and effects by spreg, statsmodels and linearmodels, with the effects of panels
-    removed first; inequality by the package inequality; densities by scipy; networks by networkx;
-    contiguity by libpysal.
+    removed first; the log t regressions of clubs, given their members, by statsmodels; policies
+    without exposure or by rings by diff-diff; inequality by the package inequality; densities by
+    scipy; networks by networkx; contiguity by libpysal.
     Digits that agree are ``-log10(|a - b| / |b|)``, of the entry that differs most.
 
     Parameters

@@ -23,6 +23,9 @@ from nqp_spatial.convergence._log_t_regression import (
 )
 from nqp_spatial.convergence._transition_paths import trend
 from nqp_spatial.errors import DomainError, OptionError, PanelError, ShortPanelWarning
+from tests.parity import agree
+from tests.reference.make_geometrics import panel_of as wandering_panel
+from tests.reference.make_geometrics import wandering
 
 HAC = {"FQSB": "fixed", "AQSB": "andrews"}
 
@@ -45,7 +48,8 @@ def countries(nqp_data):
     """152 countries, 1970-2003, and what R found in them."""
     folder = nqp_data / "reference" / "clubs"
     table = pd.read_csv(folder / "gdp.csv", index_col=0)
-    result = json.loads((folder / "convergence_clubs.json").read_text())["logGDP"]
+    record = json.loads((folder / "convergence_clubs.json").read_text())
+    result = record["logGDP"] | {"meta": record["meta"]}
     names = [name.replace(" ", ".") for name in table.index]
     return panel_of(table.to_numpy(), names, range(1970, 2004)), result, names
 
@@ -53,6 +57,20 @@ def countries(nqp_data):
 # -- against R ------------------------------------------------------------------------------------
 
 
+def same_log_t(ours, truth, case, data):
+    """Compare the dispersion of transition paths, and the log t regression."""
+    row = truth["logt"][case]
+    version = truth["meta"]["ConvergenceClubs"]
+    other = {"program": "ConvergenceClubs", "version": version, "data": data, "case": case}
+    agree("Log t: dispersion of paths", ours.dispersion, truth["H"], rtol=1e-11, **other)
+    for name, value, key in [
+        ("b", ours.b, "beta"), ("std_error", ours.std_error, "std.err"),
+        ("t", ours.statistic, "tvalue"),
+    ]:  # fmt: skip
+        agree(f"Log t: {name}", value, row[key], rtol=1e-10, **other)
+
+
+@pytest.mark.parity
 @pytest.mark.parametrize("hac", HAC)
 @pytest.mark.parametrize("trim", [1 / 3, 0.2])
 def test_log_t_of_state_incomes_equals_r(reference, hac, trim):
@@ -60,42 +78,44 @@ def test_log_t_of_state_incomes_equals_r(reference, hac, trim):
     ours = nq.convergence.log_t(
         nq.datasets.us_income(), "income", logs=True, detrend=None, discard=trim, hac=HAC[hac]
     )
-    np.testing.assert_allclose(ours.dispersion, truth["H"], rtol=1e-11)
+    same_log_t(ours, truth, f"{hac}_trim{trim:.4f}", "US state incomes")
     row = truth["logt"][f"{hac}_trim{trim:.4f}"]
-    assert ours.b == pytest.approx(row["beta"], rel=1e-10)
-    assert ours.std_error == pytest.approx(row["std.err"], rel=1e-10)
-    assert ours.statistic == pytest.approx(row["tvalue"], rel=1e-10)
     assert ours.p_value == pytest.approx(row["pvalue"], abs=1e-12)
     assert ours.speed == ours.b / 2
     assert ours.reading == "convergence of growth rates is not rejected (b between 0 and 2)"
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("hac", HAC)
 @pytest.mark.parametrize("merge", ["phillips-sul", "von-lyncker-thoennessen", None])
 def test_state_incomes_are_one_club(reference, hac, merge):
-    truth = reference("us_income_clubs")["findClubs"][hac]
+    meta, truth = (
+        reference("us_income_clubs")["meta"],
+        reference("us_income_clubs")["findClubs"][hac],
+    )
     ours = nq.convergence.clubs(
         nq.datasets.us_income(), "income", logs=True, hac=HAC[hac], merge=merge
     )
     assert len(ours.frame) == len([key for key in truth if key.startswith("club")])
-    assert ours.frame.loc[1, "statistic"] == pytest.approx(truth["club1"]["model"]["tvalue"])
+    agree(
+        "Clubs: t of the club", ours.frame.loc[1, "statistic"], truth["club1"]["model"]["tvalue"],
+        rtol=1e-6, program="ConvergenceClubs", version=meta["ConvergenceClubs"],
+        data="US state incomes", case=f"{hac}, {merge}",
+    )  # fmt: skip
     assert (ours.membership == 1).all()
     assert ours.divergent.empty
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("hac", HAC)
 @pytest.mark.parametrize("trim", [1 / 3, 0.3, 0.2])
 def test_log_t_of_countries_equals_r(countries, hac, trim):
     panel, truth, _ = countries
     ours = nq.convergence.log_t(panel, "y", logs=True, detrend=None, discard=trim, hac=HAC[hac])
-    np.testing.assert_allclose(ours.dispersion, truth["H"], rtol=1e-11)
-    row = truth["logt"][f"{hac}_trim{trim:.4f}"]
-    assert ours.b == pytest.approx(row["beta"], rel=1e-10)
-    assert ours.std_error == pytest.approx(row["std.err"], rel=1e-10)
-    assert ours.statistic == pytest.approx(row["tvalue"], rel=1e-10)
+    same_log_t(ours, truth, f"{hac}_trim{trim:.4f}", "GDP of 152 countries")
 
 
-def same_clubs(table, membership, theirs, names):
+def same_clubs(table, membership, theirs, names, version, case):
     """Compare members and regressions of clubs; `theirs` may lack the regression."""
     clubs = [theirs[key] for key in sorted(theirs) if key.startswith("club")]
     assert len(table) == len(clubs)
@@ -103,24 +123,29 @@ def same_clubs(table, membership, theirs, names):
         members = set(membership.index[membership == number])
         assert members == {names[i - 1] for i in np.atleast_1d(club["ids"])}
         row, model = table.loc[number], club["model"]
-        assert row["b"] == pytest.approx(model["beta"], rel=1e-8)
-        assert row["std_error"] == pytest.approx(model["std.err"], rel=1e-8)
-        assert row["statistic"] == pytest.approx(model["tvalue"], rel=1e-8)
+        for name, key in (("b", "beta"), ("std_error", "std.err"), ("statistic", "tvalue")):
+            agree(
+                f"Clubs: {name} of each club", row[name], model[key], rtol=1e-8,
+                program="ConvergenceClubs", version=version, case=f"{case}, club {number}",
+                data="GDP of 152 countries",
+            )  # fmt: skip
         assert row["p_value"] == pytest.approx(model["pvalue"], rel=1e-6, abs=1e-15)
     divergent = theirs.get("divergent", {"ids": []})["ids"]
     out = set(membership.index[membership.isna()])
     assert out == {names[i - 1] for i in np.atleast_1d(divergent).astype(int)}
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("hac", HAC)
 def test_clubs_of_countries_equal_r(countries, hac):
     panel, truth, names = countries
     options = {"logs": True, "hac": HAC[hac]}
     raw = nq.convergence.clubs(panel, "y", merge=None, **options)
-    same_clubs(raw.frame, raw.membership, truth["findClubs"][f"{hac}_fixed"]["clubs"], names)
+    version, found = truth["meta"]["ConvergenceClubs"], truth["findClubs"][f"{hac}_fixed"]["clubs"]
+    same_clubs(raw.frame, raw.membership, found, names, version, hac)
     merged = nq.convergence.clubs(panel, "y", merge="phillips-sul", **options)
     theirs = truth["mergeClubs"][f"{hac}_fixed_PS_noDiv"]
-    same_clubs(merged.frame, merged.membership, theirs, names)
+    same_clubs(merged.frame, merged.membership, theirs, names, version, f"{hac}, merged")
     text = ["+".join(np.atleast_1d(theirs[k]["merged_from"])) for k in sorted(theirs)
             if k.startswith("club")]  # fmt: skip
     assert merged.frame["merged_from"].tolist() == [row.replace("club", "") for row in text]
@@ -247,12 +272,41 @@ def test_divergent_units_join_the_clearest_club(countries):
     assert "Liberia" in " ".join(taken.notes)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("name", ["50", "150", "us_income"])
+def test_clubs_equal_geometrics(reference, name):
+    """Members of every club, and the log t regression of all units."""
+    record = reference("geometrics")
+    truth = record[name]
+    panel = nq.datasets.us_income().assign(y=lambda d: np.log(d["income"]))
+    panel = panel if name == "us_income" else wandering_panel(wandering(int(name)))
+    other = {
+        "program": "geometrics", "version": record["version"],
+        "data": "US state incomes" if name == "us_income" else "wandering incomes",
+        "case": name,
+    }  # fmt: skip
+    whole = nq.convergence.log_t(panel, "y", detrend=None)
+    agree("Log t: b", whole.b, truth["b"], rtol=1e-10, **other)
+    agree("Log t: t", whole.statistic, truth["t"], rtol=1e-10, **other)
+    ours = nq.convergence.clubs(panel, "y", critical="increasing", merge=None)
+    membership = ours.membership.reindex(panel.units).fillna(0)
+    agree("Clubs: club of each unit", membership, truth["clubs"], **other)
+    # With c* kept at zero, a club that does not converge is said to be one.
+    assert (
+        name != "150" or not nq.convergence.clubs(panel, "y", merge=None).frame["converges"].all()
+    )
+
+
+@pytest.mark.parity
 def test_the_trend_equals_the_filter_series_by_series():
     from statsmodels.tsa.filters.hp_filter import hpfilter
 
     values = np.cumsum(np.random.default_rng(1).normal(size=(5, 30)), axis=1)
     single = [hpfilter(row, 400)[1] for row in values]
-    np.testing.assert_allclose(trend(values, 400), single, rtol=1e-9, atol=1e-10)
+    agree(
+        "Trend of Hodrick and Prescott", trend(values, 400), single, rtol=1e-9, atol=1e-10,
+        program="statsmodels", data="five random walks",
+    )  # fmt: skip
     detrended = nq.convergence.log_t(panel_of(values + 50), "y", detrend="hp")
     by_hand = nq.convergence.log_t(panel_of(trend(values + 50, 400)), "y", detrend=None)
     assert detrended.statistic == pytest.approx(by_hand.statistic, rel=1e-9)

@@ -10,6 +10,7 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import MissingDependencyError
+from tests.parity import agree
 
 # Cornwell and Trumbull (1994), table 3, as replicated by Baltagi (2006), table I: within estimates
 # with year effects, and their standard errors.
@@ -53,11 +54,19 @@ def laws():
     return nq.datasets.castle(states="all")
 
 
+@pytest.mark.parity
 def test_within_estimates_of_cornwell_and_trumbull(counties):
     model = nq.fit(f"lcrmrte ~ {' + '.join(WITHIN)}", counties, model="ols", effects="two-way")
     published = pd.DataFrame(WITHIN, index=["estimate", "std_error"]).T
-    np.testing.assert_allclose(model.params["x"], published["estimate"], atol=5.1e-4)
-    np.testing.assert_allclose(model.std_errors["x"], published["std_error"], atol=5.1e-4)
+    other = {
+        "program": "published", "version": "Cornwell and Trumbull (1994), table 3",
+        "data": "crime in North Carolina", "reason": "printed to 3 decimals", "atol": 5.1e-4,
+        "rtol": 1e-7, "room": "regression",
+    }  # fmt: skip
+    agree("Within estimates", model.params["x"], published["estimate"], **other)
+    agree(
+        "Within estimates: standard errors", model.std_errors["x"], published["std_error"], **other
+    )
 
 
 def test_first_differences_of_the_textbook(counties):
@@ -106,6 +115,7 @@ def test_logs_are_of_their_levels(counties):
     np.testing.assert_allclose(np.log(frame["pctmin80"]), frame["lpctmin"], atol=1e-6)
 
 
+@pytest.mark.parity
 def test_mexico_has_the_published_inequality_and_mobility():
     panel = nq.datasets.mexico_income()
     assert (panel.n_units, list(panel.periods)) == (32, list(range(1940, 2001, 10)))
@@ -114,8 +124,13 @@ def test_mexico_has_the_published_inequality_and_mobility():
     theil = nq.inequality.theil(panel, "income", levels=["hanson98"]).frame
     total = [0.20894344, 0.15222451, 0.10472941, 0.10194725, 0.09560113, 0.10511256, 0.10660832]
     between = [0.0345889, 0.02816853, 0.05260921, 0.05931219, 0.03205257, 0.02963731, 0.03635872]
-    np.testing.assert_allclose(theil["theil"], total, atol=5e-9)
-    np.testing.assert_allclose(theil["between_hanson98"], between, atol=5e-9)
+    other = {
+        "program": "published", "version": "documentation of inequality", "rtol": 1e-7,
+        "data": "incomes of Mexican states", "reason": "printed to 8 decimals", "atol": 5e-9,
+        "room": "inequality",
+    }  # fmt: skip
+    agree("Theil's T", theil["theil"], total, **other)
+    agree("Theil's T between regions", theil["between_hanson98"], between, **other)
     # Documentation of `giddy.rank.SpatialTau`: pairs of one region of esquivel99.
     group = panel.frame["esquivel99"].groupby(level="unit").first()
     same = (group.to_numpy()[:, None] == group.to_numpy()).astype(float)
@@ -123,7 +138,11 @@ def test_mexico_has_the_published_inequality_and_mobility():
     weights = nq.weights.from_dense(same, panel.units)
     mobility = nq.dynamics.rank_mobility(panel, "income", weights, permutations=9).frame
     published = [0.397, 0.492, 0.651, 0.714, 0.683, 0.810]
-    np.testing.assert_allclose(mobility["tau_neighbours"], published, atol=5.1e-4)
+    agree(
+        "Ranks: tau of neighbours", mobility["tau_neighbours"], published, rtol=1e-7, atol=5.1e-4,
+        program="published", version="documentation of giddy: SpatialTau", room="dynamics",
+        data="incomes of Mexican states", reason="printed to 3 decimals",
+    )  # fmt: skip
 
 
 def test_mexican_states_and_their_shapes_belong_together():
@@ -142,11 +161,16 @@ def test_mexican_states_and_their_shapes_belong_together():
         assert shapes.loc[state].geometry.contains(city), state
 
 
+@pytest.mark.parity
 def test_castle_has_the_published_two_way_coefficient(laws):
     """Of the vignette of `bacondecomp` (the same table): 0.0818116169306475."""
     assert (laws.n_units, list(laws.periods)) == (50, list(range(2000, 2011)))
     model = nq.fit("l_homicide ~ adopted", laws, model="ols", effects="two-way")
-    assert model.params["x", "adopted"] == pytest.approx(0.0818116169306475, rel=1e-7)
+    agree(
+        "Two-way estimate", model.params["x", "adopted"], 0.0818116169306475, rtol=1e-7,
+        program="published", version="vignette of bacondecomp (R)", room="regression",
+        data="homicides by state (castle)",
+    )  # fmt: skip
 
 
 def test_states_with_the_law(laws):

@@ -23,6 +23,7 @@ from nqp_spatial.errors import (
     PanelError,
     UnmatchedIdsError,
 )
+from tests.parity import agree, differ
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,7 @@ def panel_of(values):
 # -- against giddy, where it is right --------------------------------------------------------------
 
 
+@pytest.mark.parity
 def test_markov_equals_giddy(incomes):
     import giddy
     import mapclassify
@@ -65,12 +67,22 @@ def test_markov_equals_giddy(incomes):
     codes = mapclassify.Quantiles(values.ravel(), k=5).yb.reshape(values.shape)
     theirs = giddy.markov.Markov(codes, summary=False)
     ours = nq.dynamics.markov(panel, "relative_income", states=5)
-    np.testing.assert_array_equal(ours.counts, theirs.transitions)
-    np.testing.assert_allclose(ours.probabilities, theirs.p, rtol=1e-12)
-    np.testing.assert_allclose(ours.ergodic, theirs.steady_state, rtol=1e-9)
+    other = {"program": "giddy", "data": "US state incomes"}
+    cuts = mapclassify.Quantiles(values.ravel(), k=5).bins[:-1]
+    agree(
+        "Markov: cuts",
+        np.ravel(ours.cuts),
+        cuts,
+        rtol=1e-12,
+        **(other | {"program": "mapclassify"}),
+    )
+    agree("Markov: counts", ours.counts, theirs.transitions, **other)
+    agree("Markov: probabilities", ours.probabilities, theirs.p, rtol=1e-12, **other)
+    agree("Markov: ergodic distribution", ours.ergodic, theirs.steady_state, rtol=1e-9, **other)
     assert ours.closed_classes == 1
 
 
+@pytest.mark.parity
 def test_spatial_markov_equals_giddy(incomes):
     from giddy.markov import Spatial_Markov
 
@@ -79,19 +91,32 @@ def test_spatial_markov_equals_giddy(incomes):
         panel.values("relative_income"), w.to_W(), fixed=True, k=5, m=5, variable_name="income"
     )
     ours = nq.dynamics.spatial_markov(panel, "relative_income", w, states=5, lag_states=5)
-    np.testing.assert_array_equal(ours.counts.to_numpy().reshape(5, 5, 5), theirs.T)
-    np.testing.assert_allclose(ours.own_cuts, theirs.cutoffs, rtol=1e-12)
-    np.testing.assert_allclose(ours.neighbour_cuts, theirs.lag_cutoffs, rtol=1e-12)
-    assert ours.tests["lr"].statistic == pytest.approx(theirs.LR, rel=1e-10)
-    assert ours.tests["lr"].df == theirs.dof_hom
-    assert ours.tests["lr"].p_value == pytest.approx(theirs.LR_p_value, rel=1e-8)
-    assert ours.tests["chi2"].statistic == pytest.approx(theirs.Q, rel=1e-10)
-    assert ours.tests["chi2"].p_value == pytest.approx(theirs.Q_p_value, rel=1e-8)
+    other = {"program": "giddy", "data": "US state incomes"}
+    tests = ours.tests
+    tail = {"rtol": 1e-8, "atol": 1e-12, "reason": "giddy's p is one minus a distribution function"}
+    agree("Spatial Markov: counts", ours.counts.to_numpy().reshape(5, 5, 5), theirs.T, **other)
+    agree("Spatial Markov: cuts", ours.own_cuts, theirs.cutoffs, rtol=1e-12, **other)
+    agree(
+        "Spatial Markov: neighbours' cuts",
+        ours.neighbour_cuts,
+        theirs.lag_cutoffs,
+        rtol=1e-12,
+        **other,
+    )
+    agree("Spatial Markov: LR", tests["lr"].statistic, theirs.LR, rtol=1e-10, **other)
+    agree("Spatial Markov: degrees of freedom", tests["lr"].df, theirs.dof_hom, **other)
+    agree("Spatial Markov: p of LR", tests["lr"].p_value, theirs.LR_p_value, **tail, **other)
+    agree("Spatial Markov: chi-square", tests["chi2"].statistic, theirs.Q, rtol=1e-10, **other)
+    agree(
+        "Spatial Markov: p of chi-square", tests["chi2"].p_value, theirs.Q_p_value, **tail, **other
+    )
     # The other count of degrees of freedom is the one behind giddy's x2_pvalue.
-    assert ours.tests["chi2_all_cells"].df == theirs.x2_dof
-    assert ours.tests["chi2_all_cells"].p_value == pytest.approx(theirs.x2_pvalue, rel=1e-8)
+    all_cells = tests["chi2_all_cells"]
+    agree("Spatial Markov: degrees of freedom, all cells", all_cells.df, theirs.x2_dof, **other)
+    agree("Spatial Markov: p, all cells", all_cells.p_value, theirs.x2_pvalue, **tail, **other)
 
 
+@pytest.mark.parity
 def test_published_transitions_of_state_incomes(incomes):
     """Pooled quintiles of relative state incomes, as giddy's documentation prints them."""
     published = [
@@ -103,9 +128,14 @@ def test_published_transitions_of_state_incomes(incomes):
     ]
     panel, _ = incomes
     ours = nq.dynamics.markov(panel, "relative_income", states=5)
-    np.testing.assert_allclose(ours.probabilities, published, atol=5e-9)
+    agree(
+        "Markov: probabilities", ours.probabilities, published, rtol=1e-7, atol=5e-9,
+        program="published", version="documentation of giddy: Markov",
+        data="US state incomes", reason="printed to 8 decimals",
+    )  # fmt: skip
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(("states", "lag_states", "stated"), [(5, 3, 80), (3, 5, 12)])
 def test_giddy_swaps_own_and_neighbour_states(incomes, states, lag_states, stated):
     """Counting all cells there are k (k - 1) (m - 1) degrees of freedom.
@@ -124,15 +154,24 @@ def test_giddy_swaps_own_and_neighbour_states(incomes, states, lag_states, state
         panel, "relative_income", w, states=states, lag_states=lag_states
     )
     shape = (lag_states, states, states)
-    np.testing.assert_array_equal(ours.counts.to_numpy().reshape(shape), theirs.T)
-    assert ours.tests["chi2"].statistic == pytest.approx(theirs.Q, rel=1e-10)
-    assert ours.tests["lr"].df == theirs.dof_hom
+    other = {
+        "program": "giddy", "data": "US state incomes",
+        "case": f"{states} own and {lag_states} neighbour states",
+    }  # fmt: skip
+    agree("Spatial Markov: counts", ours.counts.to_numpy().reshape(shape), theirs.T, **other)
+    agree("Spatial Markov: chi-square", ours.tests["chi2"].statistic, theirs.Q, rtol=1e-10, **other)
+    agree("Spatial Markov: degrees of freedom", ours.tests["lr"].df, theirs.dof_hom, **other)
     right = states * (states - 1) * (lag_states - 1)
     assert ours.tests["chi2_all_cells"].df == right
     assert theirs.x2_dof == stated
+    differ(
+        "Spatial Markov: degrees of freedom, all cells", right, theirs.x2_dof,
+        reason="giddy takes the number of own states for that of neighbour states", **other,
+    )  # fmt: skip
     assert stated != right
 
 
+@pytest.mark.parity
 def test_chinese_cities(nqp_data):
     facts = json.loads((nqp_data / "data" / "china_cities" / "facts.json").read_text())
     truth = facts["markov_rel_meanlight_2013_2020"]
@@ -141,16 +180,22 @@ def test_chinese_cities(nqp_data):
     panel = nq.SpatialPanel(frame[frame["year"] >= 2013], unit="city_id", period="year")
     w = nq.weights.from_edges(pd.read_csv(folder / "queen_edges.csv"), standardize="row")
     ours = nq.dynamics.spatial_markov(panel, "total_meanlight", w, relative=True)
-    np.testing.assert_allclose(ours.own_cuts, truth["pooled_quartile_cuts"], rtol=1e-12)
-    np.testing.assert_allclose(ours.neighbour_cuts, truth["giddy_sm_lag_cuts"], rtol=1e-10)
-    np.testing.assert_array_equal(ours.pooled.counts, truth["transitions"])
-    np.testing.assert_allclose(ours.pooled.ergodic, truth["steady_state"], rtol=1e-8)
-    np.testing.assert_array_equal(
-        ours.counts.to_numpy().reshape(4, 4, 4), truth["spatial_transitions_by_lag_class"]
-    )
-    assert ours.tests["lr"].statistic == pytest.approx(truth["LR"], rel=1e-9)
-    assert ours.tests["lr"].p_value == pytest.approx(truth["LR_p"], rel=1e-7)
-    assert ours.tests["chi2"].p_value == pytest.approx(truth["Q_p"], rel=1e-7)
+    other = {
+        "program": "giddy", "data": "Chinese night light",
+        "version": facts["_meta"]["giddy"],
+    }  # fmt: skip
+    spatial, tests = ours.counts.to_numpy().reshape(4, 4, 4), ours.tests
+    for name, values, key, rtol in [
+        ("Markov: cuts", ours.own_cuts, "pooled_quartile_cuts", 1e-12),
+        ("Spatial Markov: neighbours' cuts", ours.neighbour_cuts, "giddy_sm_lag_cuts", 1e-10),
+        ("Markov: counts", ours.pooled.counts, "transitions", 0),
+        ("Markov: ergodic distribution", ours.pooled.ergodic, "steady_state", 1e-8),
+        ("Spatial Markov: counts", spatial, "spatial_transitions_by_lag_class", 0),
+        ("Spatial Markov: LR", tests["lr"].statistic, "LR", 1e-9),
+        ("Spatial Markov: p of LR", tests["lr"].p_value, "LR_p", 1e-7),
+        ("Spatial Markov: p of chi-square", tests["chi2"].p_value, "Q_p", 1e-7),
+    ]:
+        agree(name, values, truth[key], rtol=rtol, **other)
 
 
 # -- by hand ---------------------------------------------------------------------------------------

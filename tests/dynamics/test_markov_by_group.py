@@ -21,6 +21,7 @@ from nqp_spatial.errors import (
     UnmatchedIdsError,
     WeightsError,
 )
+from tests.parity import agree, differ
 
 P = np.array([[0.8, 0.15, 0.05], [0.1, 0.7, 0.2], [0.02, 0.18, 0.8]])
 CUTS = [0.5, 1.5]
@@ -60,6 +61,7 @@ def incomes():
 # -- long run -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parity
 def test_mobility_and_passage_times_equal_giddy(incomes):
     from giddy import ergodic, mobility
 
@@ -69,11 +71,15 @@ def test_mobility_and_passage_times_equal_giddy(incomes):
     theirs = [
         mobility.markov_mobility(p, measure=which, ini=pi) for which in ("P", "D", "L2", "B1", "B2")
     ]
-    np.testing.assert_allclose(chain.mobility["estimate"], theirs, rtol=1e-10)
-    np.testing.assert_allclose(chain.first_passage, ergodic.mfpt(p), rtol=1e-8)
+    other = {"program": "giddy", "data": "US state incomes"}
+    agree(
+        "Markov: five indices of mobility", chain.mobility["estimate"], theirs, rtol=1e-10, **other
+    )
+    agree("Markov: first passage times", chain.first_passage, ergodic.mfpt(p), rtol=1e-8, **other)
     np.testing.assert_allclose(np.diag(chain.first_passage), 1 / pi, rtol=1e-8)
 
 
+@pytest.mark.parity
 def test_mobility_as_the_peer_documents_it():
     """The five indices of giddy's documentation, whose initial distribution is given."""
     p = np.array(
@@ -87,9 +93,13 @@ def test_mobility_as_the_peer_documents_it():
     )
     pi = np.array([0.1, 0.2, 0.2, 0.4, 0.1])
     result = long_run.mobility(p, np.full(5, 100.0), pi)
-    assert [round(result[name][0], 5) for name in long_run.MOBILITY] == [
-        0.19759, 0.60685, 0.03978, 0.22777, 0.04637,
-    ]  # fmt: skip
+    agree(
+        "Markov: five indices of mobility",
+        [round(result[name][0], 5) for name in long_run.MOBILITY],
+        [0.19759, 0.60685, 0.03978, 0.22777, 0.04637],
+        program="published", version="documentation of giddy: mobility",
+        data="a chain of five states", reason="rounded to the printed 5 decimals",
+    )  # fmt: skip
 
 
 def test_errors_of_mobility_by_finite_differences():
@@ -471,6 +481,7 @@ def test_spatial_chains_of_groups(incomes):
 # -- quadrants and ranks --------------------------------------------------------------------------
 
 
+@pytest.mark.parity
 def test_lisa_markov_and_the_fault_of_the_peer(incomes):
     """Counts equal giddy's. Its test of independence does not use the classes of the quadrants.
 
@@ -486,10 +497,15 @@ def test_lisa_markov_and_the_fault_of_the_peer(incomes):
     old.transform = "r"
     theirs = LISA_Markov(y, old)
     ours = nq.dynamics.lisa_markov(panel, "income", w)
-    np.testing.assert_array_equal(ours.chain.counts, theirs.transitions)
-    np.testing.assert_allclose(ours.chain.ergodic, theirs.steady_state, rtol=1e-8)
+    other = {"program": "giddy", "data": "US state incomes"}
+    chain = ours.chain
+    agree("LISA Markov: counts", chain.counts, theirs.transitions, **other)
+    agree(
+        "LISA Markov: ergodic distribution", chain.ergodic, theirs.steady_state, rtol=1e-8, **other
+    )
     codes = {"HH": 1, "LH": 2, "LL": 3, "HL": 4}
-    np.testing.assert_array_equal(ours.quadrants.replace(codes).to_numpy(dtype=int), theirs.q)
+    quadrants = ours.quadrants.replace(codes).to_numpy(dtype=int)
+    agree("LISA Markov: quadrants", quadrants, theirs.q, **other)
     # Expected moves by loops over the quadrants.
     high, near = y > y.mean(axis=0), (w.sparse @ (y - y.mean(axis=0))) > 0
 
@@ -507,6 +523,11 @@ def test_lisa_markov_and_the_fault_of_the_peer(incomes):
         assert ours.expected.loc[a, b] == pytest.approx(expected)
     assert ours.tests["independence"].df == 8
     assert theirs.chi_2[0] > 20 * ours.tests["independence"].statistic
+    differ(
+        "LISA Markov: chi-square of independence", ours.tests["independence"].statistic,
+        theirs.chi_2[0], **other, reason="giddy's expected moves are of other classes than its "
+        "quadrants: above the own mean over the years",
+    )  # fmt: skip
     own_mean = y > y.mean(axis=1, keepdims=True)
     assert stays(own_mean)[1, 1] != pytest.approx(states_of_units[1, 1], rel=0.01)
     assert ours.kinds.sum(axis=1).to_numpy() == pytest.approx(1)
@@ -531,6 +552,7 @@ def test_size_of_the_independence_test():
     assert (stats.chi2.sf(statistics, 9) < 0.05).mean() < size - 0.01
 
 
+@pytest.mark.parity
 def test_rank_mobility_equals_giddy(incomes):
     import libpysal
     from giddy.rank import SpatialTau, Theta
@@ -545,10 +567,15 @@ def test_rank_mobility_equals_giddy(incomes):
     ).frame
     for t in (0, 7, 40):
         theirs = SpatialTau(y[:, t], y[:, t + 40], old)
-        assert ours["tau"].iloc[t] == pytest.approx(theirs.tau)
-        assert ours["tau_neighbours"].iloc[t] == pytest.approx(theirs.tau_spatial)
+        other = {
+            "program": "giddy", "data": "US state incomes", "case": f"from {1929 + t}",
+            "rtol": 1e-6,
+        }  # fmt: skip
+        row = ours.iloc[t]
+        agree("Ranks: tau", row["tau"], theirs.tau, **other)
+        agree("Ranks: tau of neighbours", row["tau_neighbours"], theirs.tau_spatial, **other)
         theta = Theta(y[:, [t, t + 40]], side.to_numpy(), permutations=0).theta
-        assert ours["theta"].iloc[t] == pytest.approx(float(np.ravel(theta)[0]))
+        agree("Ranks: theta", row["theta"], float(np.ravel(theta)[0]), **other)
     assert ours["neighbours_p_value"].isna().all()
 
 

@@ -12,6 +12,7 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.errors import DomainError, OptionError
 from tests.esda.panels import cross_section, ring, weights_of
+from tests.parity import agree
 
 
 @pytest.fixture
@@ -21,15 +22,20 @@ def pair(field):
     return cross_section(panel.values("x")[:, 0], z=noise + 0.5 * panel.values("x")[:, 0]), w
 
 
+@pytest.mark.parity
 def test_global_equals_esda(pair):
     panel, w = pair
     frame = nq.esda.bivariate_moran(panel, "x", "z", w, permutations=999, seed=0).frame
     x, z = (panel.values(name)[:, 0] for name in "xz")
+    np.random.seed(4)  # noqa: NPY002 (esda draws from the global state)
     theirs = esda.Moran_BV(x, z, w.standardize("none").to_W(), permutations=4999)
     row = frame.iloc[0]
-    assert row["moran_i"] == pytest.approx(theirs.I, rel=1e-12)
-    # The exact variance of relocations, beside that of drawn ones.
-    assert np.sqrt(row["variance_rand"]) == pytest.approx(theirs.seI_sim, rel=0.05)
+    other = {"program": "esda", "data": "field, 9 x 8 lattice"}
+    agree("Bivariate Moran's I", row["moran_i"], theirs.I, rtol=1e-12, **other)
+    agree(
+        "Bivariate Moran's I: standard deviation", np.sqrt(row["variance_rand"]), theirs.seI_sim,
+        rtol=0.05, reason="ours is exact over all relocations, esda's that of 4999 draws", **other,
+    )  # fmt: skip
     assert row["expected"] == 0
     assert theirs.EI_sim == pytest.approx(0, abs=4 * theirs.seI_sim / np.sqrt(4999))
     assert row["p_value"] <= 0.01
@@ -63,6 +69,7 @@ def test_directions_differ():
     assert second == pytest.approx((z - z.mean()) @ np.roll(x - x.mean(), -1) / sd)
 
 
+@pytest.mark.parity
 def test_local_equals_esda_to_the_draw(pair):
     panel, w = pair
     x, z = (panel.values(name)[:, 0] for name in "xz")
@@ -70,8 +77,12 @@ def test_local_equals_esda_to_the_draw(pair):
     theirs = esda.Moran_Local_BV(
         x, z, w.standardize("none").to_W(), permutations=199, seed=7, n_jobs=1
     )
-    np.testing.assert_allclose(ours.frame["local_i"], theirs.Is, rtol=1e-10)
-    np.testing.assert_allclose(ours.frame["p_value"], theirs.p_sim, rtol=1e-6)  # single precision
+    other = {"program": "esda", "data": "field, 9 x 8 lattice"}
+    agree("Bivariate local Moran", ours.frame["local_i"], theirs.Is, rtol=1e-10, **other)
+    agree(
+        "Bivariate local Moran: p_value", ours.frame["p_value"], theirs.p_sim, rtol=1e-6,
+        reason="esda's p-values have single precision", **other,
+    )  # fmt: skip
     names = {1: "High-High", 2: "Low-High", 3: "Low-Low", 4: "High-Low"}
     assert ours.frame["quadrant"].tolist() == [names[q] for q in theirs.q]
     np.testing.assert_array_equal(ours.frame["other_value"], z)

@@ -12,6 +12,7 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
 from tests.esda.panels import cross_section, panel_of, ring, weights_of
+from tests.parity import agree
 
 
 def geary_by_loops(x, W):
@@ -20,6 +21,7 @@ def geary_by_loops(x, W):
     return (n - 1) / (2 * W.sum()) * squares / ((x - x.mean()) ** 2).sum()
 
 
+@pytest.mark.parity
 def test_equals_esda(field):
     panel, w = field
     for weights, transformation in ((w, "r"), (w.standardize("none"), "b")):
@@ -28,10 +30,14 @@ def test_equals_esda(field):
             panel.values("x")[:, 0], w.standardize("none").to_W(),
             transformation=transformation, permutations=0,
         )  # fmt: skip
-        assert ours["geary_c"] == pytest.approx(theirs.C, rel=1e-12)
-        assert ours["variance_norm"] == pytest.approx(theirs.VC_norm, rel=1e-12)
-        assert ours["variance_rand"] == pytest.approx(theirs.VC_rand, rel=1e-12)
-        assert ours["z_rand"] == pytest.approx(-theirs.z_rand, rel=1e-12)
+        other = {
+            "program": "esda", "data": "field, 9 x 8 lattice", "case": transformation,
+            "rtol": 1e-12,
+        }  # fmt: skip
+        agree("Geary's c: geary_c", ours["geary_c"], theirs.C, **other)
+        agree("Geary's c: variance_norm", ours["variance_norm"], theirs.VC_norm, **other)
+        agree("Geary's c: variance_rand", ours["variance_rand"], theirs.VC_rand, **other)
+        agree("Geary's c: z_rand", ours["z_rand"], -theirs.z_rand, **other)
 
 
 def test_moments_over_all_arrangements():
@@ -76,6 +82,7 @@ def test_permutations_are_the_same_for_any_number_of_workers():
     np.testing.assert_allclose(first.frame["geary_c"].iloc[1], alone["geary_c"].iloc[0])
 
 
+@pytest.mark.parity
 def test_local_equals_esda_to_the_draw(field):
     """esda has no seed here, but draws one from the global state."""
     panel, w = field
@@ -88,8 +95,12 @@ def test_local_equals_esda_to_the_draw(field):
             connectivity=w.standardize("none").to_W(), permutations=199, n_jobs=1
         ).fit(panel.values("x")[:, 0])
     ours = nq.esda.local_geary(panel, "x", w, permutations=199, seed=int(seed)).frame
-    np.testing.assert_allclose(ours["local_c"], theirs.localG, rtol=1e-9)
-    np.testing.assert_allclose(ours["p_value"], theirs.p_sim, rtol=1e-6)  # single precision
+    other = {"program": "esda", "data": "field, 9 x 8 lattice"}
+    agree("Local Geary's c", ours["local_c"], theirs.localG, rtol=1e-9, **other)
+    single = "esda's p-values have single precision"
+    agree(
+        "Local Geary's c: p_value", ours["p_value"], theirs.p_sim, rtol=1e-6, reason=single, **other
+    )
 
 
 def test_local_written_out():

@@ -9,8 +9,10 @@ import pytest
 
 import nqp_spatial as nq
 from tests.esda.panels import cross_section, panel_of, ring, weights_of
+from tests.parity import agree, differ
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("star", [False, True])
 def test_equals_esda_to_the_draw(field, star):
     panel, w = field
@@ -19,11 +21,15 @@ def test_equals_esda_to_the_draw(field, star):
         panel.values("x")[:, 0], w.standardize("none").graph, transform="B", star=star,
         permutations=199, seed=7, n_jobs=1,
     )  # fmt: skip
-    np.testing.assert_allclose(ours["z"], theirs.Zs, rtol=1e-10)
-    np.testing.assert_allclose(ours["p_value"], theirs.p_sim, rtol=1e-6)  # single precision
-    np.testing.assert_allclose(ours["p_normal"], 2 * theirs.p_norm, rtol=1e-10)
+    name = "Gi*" if star else "Gi"
+    other = {"program": "esda", "data": "field, 9 x 8 lattice"}
+    single = "esda's p-values have single precision"
+    agree(f"{name}: z", ours["z"], theirs.Zs, rtol=1e-10, **other)
+    agree(f"{name}: p_value", ours["p_value"], theirs.p_sim, rtol=1e-6, reason=single, **other)
+    agree(f"{name}: p_normal", ours["p_normal"], 2 * theirs.p_norm, rtol=1e-10, **other)
 
 
+@pytest.mark.parity
 def test_why_esdas_scores_are_replaced(field):
     """A row times a constant is the same neighbourhood; esda's variance is that of binary weights.
 
@@ -36,6 +42,11 @@ def test_why_esdas_scores_are_replaced(field):
     np.testing.assert_allclose(rows, binary, rtol=1e-10)
     theirs = esda.G_Local(values, w.graph, transform="R", star=False, permutations=0)
     assert np.abs(theirs.Zs - binary).max() > 0.1
+    differ(
+        "Gi: z, row-standardised W", rows, theirs.Zs, program="esda",
+        data="field, 9 x 8 lattice",
+        reason="esda takes the variance of binary weights for any weights",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("star", [False, True])

@@ -14,6 +14,7 @@ from scipy import stats
 import nqp_spatial as nq
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError, PanelError
 from tests.esda.panels import orders_of, ring, weights_of
+from tests.parity import agree
 
 
 def panel_of_kinds(values, **columns):
@@ -63,6 +64,7 @@ def test_counts_and_moments_are_those_of_all_relocations(values, symmetric):
     assert total == pytest.approx(matrix.sum() / 2)
 
 
+@pytest.mark.parity
 def test_counts_are_esdas(states):
 
     panel, w = states
@@ -74,7 +76,10 @@ def test_counts_are_esdas(states):
     )
     # Row-standardised weights give the same counts: what counts is who is a neighbour.
     ours = nq.esda.join_counts(panel, "rich", w, permutations=0).frame["joins"]
-    assert [ours[0, 0], ours[0, 1], ours[1, 1]] == [theirs.ww, theirs.bw, theirs.bb]
+    agree(
+        "Join counts", [ours[0, 0], ours[0, 1], ours[1, 1]], [theirs.ww, theirs.bw, theirs.bb],
+        program="esda", data="US states, 1970",
+    )  # fmt: skip
 
 
 def test_permutations():

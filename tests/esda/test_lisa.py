@@ -18,6 +18,7 @@ from nqp_spatial.errors import OptionError
 from nqp_spatial.esda import _local
 from nqp_spatial.esda._numba import conditional_draws, sorted_draws, tail_counts
 from tests.esda.panels import cross_section, panel_of, ring, weights_of
+from tests.parity import agree, differ
 
 
 def theirs_local(values, graph, **options) -> esda.Moran_Local:
@@ -51,6 +52,7 @@ def test_why_esdas_moran_is_replaced(field):
     assert np.random.rand() == first  # noqa: NPY002
 
 
+@pytest.mark.parity
 def test_lisa_equals_esda_to_the_draw(field, neighbours):
     panel, w = field
     for weights in (w, w.standardize("none"), neighbours(72, 5)):
@@ -58,26 +60,33 @@ def test_lisa_equals_esda_to_the_draw(field, neighbours):
         theirs = theirs_local(
             panel.values("x")[:, 0], weights.graph, permutations=199, seed=7
         )  # fmt: skip
-        np.testing.assert_allclose(ours["local_i"], theirs.Is, rtol=1e-10)
-        np.testing.assert_allclose(ours["p_value"], theirs.p_sim, rtol=1e-12)
+        other = {"program": "esda", "data": "field, 9 x 8 lattice", "case": str(weights.spec)}
+        agree("Local Moran", ours["local_i"], theirs.Is, rtol=1e-10, **other)
+        agree("Local Moran: p_value", ours["p_value"], theirs.p_sim, rtol=1e-12, **other)
         names = {1: "High-High", 2: "Low-High", 3: "Low-Low", 4: "High-Low"}
         assert ours["quadrant"].tolist() == [names[q] for q in theirs.q]
 
 
+@pytest.mark.parity
 def test_lisa_of_chinese_cities(lights):
     panel, w, facts = lights
     for year in (2012, 2020):
         truth = facts[f"lisa_log_meanlight_{year}"]
         ours = nq.esda.lisa(panel, "light", w, period=year, seed=12345)
-        assert ours.counts["High-High"] == truth["count_HH"]
-        assert ours.counts["Low-Low"] == truth["count_LL"]
-        assert ours.counts["High-Low"] == truth["count_HL"]
-        assert ours.counts["Low-High"] == truth["count_LH"]
+        other = {"program": "esda", "data": "Chinese night light", "case": str(year)}
+        other["version"] = facts["_meta"]["esda"]
+        names = {"High-High": "HH", "Low-Low": "LL", "High-Low": "HL", "Low-High": "LH"}
+        agree(
+            "Local Moran: units of each cluster", [ours.counts[name] for name in names],
+            [truth[f"count_{short}"] for short in names.values()], **other,
+        )  # fmt: skip
         quadrants = ours.frame["quadrant"].value_counts()
         for short, name in [("HH", "High-High"), ("LL", "Low-Low"), ("HL", "High-Low")]:
             assert quadrants[name] == truth["quadrant_counts_all"][short]
         mean = ours.frame["local_i"].sum() / (332 - 1)
-        assert mean == pytest.approx(truth["sum_Is_over_n_minus_1"], rel=1e-10)
+        agree(
+            "Local Moran: sum over n - 1", mean, truth["sum_Is_over_n_minus_1"], rtol=1e-10, **other
+        )
         assert ours.moran_i == pytest.approx(mean, rel=1e-12)
 
 
@@ -95,6 +104,7 @@ def test_lisa_p_values_by_brute_force(field):
         assert ours.loc[unit, "p_value"] == pytest.approx((1 + min(above, below)) / 100)
 
 
+@pytest.mark.parity
 def test_ties_are_not_significance(lattice):
     """Three events on 400 cells: a cell with quiet neighbours is as ordinary as can be.
 
@@ -107,6 +117,10 @@ def test_ties_are_not_significance(lattice):
     ours = nq.esda.lisa(panel, "x", w, permutations=999, seed=3)
     theirs = theirs_local(values, w.graph, permutations=999, seed=3)
     assert (theirs.p_sim <= 0.05).sum() > 100
+    differ(
+        "Local Moran: p_value with ties", ours.frame["p_value"], theirs.p_sim, program="esda",
+        data="three events on 400 cells", reason="esda counts ties on one side only",
+    )  # fmt: skip
     quiet = (values == 0) & (w.sparse @ values == 0)
     assert (ours.frame["p_value"][quiet] > 0.9).all()
     assert ours.counts["Not significant"] > 350

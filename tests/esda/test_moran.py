@@ -13,34 +13,41 @@ from nqp_spatial.errors import DomainError, PanelError
 from nqp_spatial.esda import _global
 from nqp_spatial.esda._global import Form, Relocated
 from tests.esda.panels import cross_section, orders_of, panel_of, ring, weights_of
+from tests.parity import agree
 
 
+@pytest.mark.parity
 def test_moran_equals_spdep(columbus, reference):
     panel, w = columbus
     truth = reference("columbus")["moran_CRIME"]
     ours = nq.esda.moran(panel, "CRIME", w, permutations=0).frame.iloc[0]
-    assert ours["moran_i"] == pytest.approx(truth["I"], rel=1e-12)
-    assert ours["expected"] == pytest.approx(truth["E"], rel=1e-12)
-    assert ours["variance_norm"] == pytest.approx(truth["var_norm"], rel=1e-12)
-    assert ours["variance_rand"] == pytest.approx(truth["var_rand"], rel=1e-12)
+    other = {"program": "spdep", "version": reference("columbus")["meta"]["spdep"]}
+    for name, key in [
+        ("moran_i", "I"), ("expected", "E"), ("variance_norm", "var_norm"),
+        ("variance_rand", "var_rand"),
+    ]:  # fmt: skip
+        agree(f"Moran's I: {name}", ours[name], truth[key], rtol=1e-12, data="Columbus", **other)
     assert ours["p_value"] == ours["p_rand"]
 
 
+@pytest.mark.parity
 def test_moran_of_chinese_cities(lights):
     panel, w, facts = lights
     ours = nq.esda.moran(panel, "light", w, seed=0).frame
     for year in (2001, 2012, 2013, 2020):
         truth, row = facts[f"moran_log_meanlight_{year}"], ours.loc[year]
-        assert row["moran_i"] == pytest.approx(truth["I"], rel=1e-10)
-        assert row["expected"] == pytest.approx(truth["EI"], rel=1e-10)
+        other = {"program": "esda", "data": "Chinese night light", "case": str(year)}
+        other["version"] = facts["_meta"]["esda"]
+        agree("Moran's I: moran_i", row["moran_i"], truth["I"], rtol=1e-10, **other)
+        agree("Moran's I: expected", row["expected"], truth["EI"], rtol=1e-10, **other)
         for kind in ("norm", "rand"):
-            variance, z = truth[f"VI_{kind}"], truth[f"z_{kind}"]
-            assert row[f"variance_{kind}"] == pytest.approx(variance, rel=1e-9)
-            assert row[f"z_{kind}"] == pytest.approx(z, rel=1e-9)
-            assert row[f"p_{kind}"] == pytest.approx(truth[f"p_{kind}"], rel=1e-6)
+            for name, key, rtol in (("variance", "VI", 1e-9), ("z", "z", 1e-9), ("p", "p", 1e-6)):
+                name, value = f"{name}_{kind}", truth[f"{key}_{kind}"]
+                agree(f"Moran's I: {name}", row[name], value, rtol=rtol, **other)
         assert row["p_value"] == truth["p_sim_999_seed12345"] == 0.001
 
 
+@pytest.mark.parity
 def test_moran_by_brute_force_on_asymmetric_unstandardised_weights(neighbours):
     w = neighbours(30, 4, seed=3, standardize="none")
     values = np.random.default_rng(0).gamma(2.0, size=(30, 3))
@@ -54,7 +61,11 @@ def test_moran_by_brute_force_on_asymmetric_unstandardised_weights(neighbours):
         assert ours.frame.loc[period, "moran_i"] == pytest.approx(30 / dense.sum() * top / (z @ z))
         np.testing.assert_allclose(ours.lag[period], dense @ values[:, t])
         theirs = esda.Moran(values[:, t], w.graph, transformation="o", permutations=0)
-        assert ours.frame.loc[period, "variance_rand"] == pytest.approx(theirs.VI_rand)
+        agree(
+            "Moran's I: variance_rand", ours.frame.loc[period, "variance_rand"], theirs.VI_rand,
+            rtol=1e-6, program="esda", data="30 points, asymmetric W",
+            case=str(period),
+        )  # fmt: skip
 
 
 def test_moments_and_p_values_are_those_of_all_relocations(lattice):

@@ -9,19 +9,27 @@ import pytest
 import nqp_spatial as nq
 from nqp_spatial.errors import PanelError
 from tests.esda.panels import panel_of, ring, weights_of
+from tests.parity import agree
 
 
+@pytest.mark.parity
 def test_transitions_equal_giddy():
     panel = nq.datasets.us_income()
     w = nq.weights.contiguity(panel)
     ours = nq.esda.lisa_paths(panel, "income", w)
     theirs = giddy.markov.LISA_Markov(panel.wide("income").to_numpy(), w.to_W(), permutations=0)
     order = ["High-High", "Low-High", "Low-Low", "High-Low"]
-    np.testing.assert_array_equal(ours.transitions.loc[order, order], theirs.transitions)
+    other = {"program": "giddy", "data": "US state incomes"}
+    agree(
+        "Paths: moves between quadrants",
+        ours.transitions.loc[order, order],
+        theirs.transitions,
+        **other,
+    )
     assert ours.moves.sum() == pytest.approx(1)
     # giddy numbers moves within a quadrant on the diagonal: 1, 6, 11, 16.
     stays = np.trace(theirs.transitions) / theirs.transitions.sum()
-    assert ours.cohesion == pytest.approx(stays)
+    agree("Paths: cohesion", ours.cohesion, stays, rtol=1e-6, **other)
 
 
 def test_paths_written_out():

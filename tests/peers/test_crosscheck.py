@@ -13,8 +13,12 @@ import scipy.linalg
 import nqp_spatial as nq
 from nqp_spatial.errors import MissingDependencyError, OptionError
 from nqp_spatial.peers._quantities import digits_agreed, quantity
+from tests.parity import agree_with_peers
+from tests.reference.make_geometrics import panel_of, wandering
+from tests.spillovers.policy_panels import planted_panel
 
 FORMULA = "lgsp ~ lpc + lemp + unemp"
+CAPITAL = "US public capital, 1980-86"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +34,16 @@ def capital():
     panel = nq.datasets.us_public_capital()
     panel = panel.select(periods=[1980, 1981, 1982, 1983, 1984, 1985, 1986])
     return panel, nq.weights.contiguity(panel)
+
+
+@pytest.fixture(scope="module")
+def wandering_incomes():
+    return panel_of(wandering(50))
+
+
+@pytest.fixture(scope="module")
+def pilot():
+    return planted_panel()
 
 
 DESCRIPTIONS = {
@@ -55,10 +69,11 @@ DESCRIPTIONS = {
 }
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_descriptions_agree(incomes, name):
     check = nq.crosscheck(DESCRIPTIONS[name](*incomes))
-    assert check.agrees, check
+    agree_with_peers(check, data="US state incomes", case=name)
     assert (check.frame["program"].str.split().str.len() == 2).all()
 
 
@@ -72,11 +87,14 @@ CHAINS = {
 }
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", CHAINS)
 def test_chains_agree(incomes, name):
-    assert nq.crosscheck(CHAINS[name](*incomes)).agrees
+    check = nq.crosscheck(CHAINS[name](*incomes))
+    agree_with_peers(check, data="US state incomes", case=name)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("effects", ["unit", "two-way"])
 @pytest.mark.parametrize("model", ["ols", "slx", "sar", "sem", "sdm", "sdem"])
 def test_panels_agree(capital, model, effects):
@@ -85,28 +103,83 @@ def test_panels_agree(capital, model, effects):
     covariance = "observed" if model in ("ols", "slx") else "expected"
     res = nq.fit(FORMULA, panel, w, model=model, effects=effects, covariance=covariance)
     check = nq.crosscheck(res)
-    assert check.agrees, check
+    agree_with_peers(check, data=CAPITAL, case=f"{model.upper()}, {effects} effects")
     assert check.frame.drop(index="std_errors")["digits"].min() >= 4
     if effects == "unit":
         assert check.frame.loc["std_errors", "digits"] >= 4
 
 
+@pytest.mark.parity
 def test_dummies_and_cross_sections_agree(capital):
     panel, w = capital
     dummies = nq.fit(FORMULA, panel, w, model="sdm", effects="two-way", correction="none")
-    assert nq.crosscheck(dummies).agrees
+    agree_with_peers(nq.crosscheck(dummies), data=CAPITAL, case="SDM, dummy variables")
     one = nq.fit(FORMULA, panel.select(periods=[1986]), w, model="sdm", effects="none")
-    assert nq.crosscheck(one).agrees
+    agree_with_peers(nq.crosscheck(one), data=CAPITAL, case="SDM, cross-section of 1986")
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("model", ["sar", "sdm"])
 def test_moments_and_effects_agree(capital, model):
     panel, w = capital
     res = nq.fit(FORMULA, panel, w, model=model, effects="unit", estimator="gs2sls")
-    assert nq.crosscheck(res).agrees
+    agree_with_peers(nq.crosscheck(res), data=CAPITAL, case=f"{model.upper()}, two-stage")
     effects = nq.crosscheck(nq.fit(FORMULA, panel, w, model=model).effects(method="delta"))
-    assert effects.agrees
+    agree_with_peers(effects, data=CAPITAL, case=model.upper())
     assert len(effects.frame) == 9
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("merge", [None, "phillips-sul"])
+@pytest.mark.parametrize("hac", ["fixed", "andrews"])
+def test_clubs_agree(wandering_incomes, hac, merge):
+    """Slope, standard error and t of five to eight clubs, by regressions of statsmodels."""
+    clubs = nq.convergence.clubs(wandering_incomes, "y", hac=hac, merge=merge)
+    assert len(clubs.frame) >= 5
+    check = nq.crosscheck(clubs)
+    assert check.frame["digits"].min() > 11
+    agree_with_peers(check, data="wandering incomes", case=f"{hac}, {merge}")
+
+
+POLICIES = {
+    "effects by event time": {"leave_out": False},
+    "with a control": {"leave_out": False, "controls": "x"},
+    "one effect": {"leave_out": False, "horizon": 0},
+    "each unit left out": {"horizon": 0},
+    "rings": {"rings_km": [0, 80, 160]},
+    "rings, exposure included": {
+        "rings_km": [0, 80, 160], "on_treated": "included", "horizon": 0, "leave_out": False,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("case", POLICIES)
+def test_policies_agree(pilot, case):
+    pytest.importorskip("diff_diff", reason="needs diff-diff (peers extra)")
+    result = nq.spillovers.policy(pilot, "y", treatment="d", placebo=0, **POLICIES[case])
+    check = nq.crosscheck(result)
+    agree_with_peers(check, data="simulated policy", case=case)
+    effects = check.frame.drop(index="std_errors", errors="ignore")
+    assert effects["digits"].min() > 8
+    assert ("std_errors" in check.frame.index) == (case != "rings")
+    if case in ("effects by event time", "with a control", "one effect"):
+        assert check.frame.loc["std_errors", "digits"] > 11
+
+
+def test_policies_that_diff_diff_does_not_have(pilot):
+    pytest.importorskip("diff_diff", reason="needs diff-diff (peers extra)")
+    for options, words in (
+        ({"exposure": nq.weights.knn(pilot, k=4)}, "not by weights"),
+        ({"horizon": 2}, "late event times"),
+        ({"rings_km": [0, 80], "controls": "x"}, "without controls"),
+        ({"rings_km": [0, 80], "on_treated": "pooled"}, "contain exposure"),
+    ):
+        result = nq.spillovers.policy(pilot, "y", treatment="d", placebo=0, leads=0, **options)
+        check = nq.crosscheck(result)
+        assert check.frame.empty and words in check.notes[0]
+    clustered = nq.spillovers.policy(pilot, "y", treatment="d", placebo=0, cluster="province")
+    assert nq.crosscheck(clustered).frame.index.tolist() == ["effects"]
 
 
 def test_where_spregs_standard_errors_fall_short(capital):
@@ -166,6 +239,29 @@ def test_a_fault_in_counts_is_seen(incomes):
     assert not nq.crosscheck(chain).frame.loc["counts", "agrees"]
 
 
+def test_a_fault_in_the_long_run_variance_of_clubs_is_seen(wandering_incomes, monkeypatch):
+    from nqp_spatial.convergence import _log_t_regression as regression
+
+    true = regression._kernel
+    monkeypatch.setattr(regression, "_kernel", lambda *a: 1.01 * true(*a))
+    check = nq.crosscheck(nq.convergence.clubs(wandering_incomes, "y"))
+    assert not check.frame.loc["std_error", "agrees"]
+    assert check.frame.loc["b", "agrees"]
+
+
+def test_a_fault_in_the_dates_of_a_policy_is_seen(pilot, monkeypatch):
+    """One unit's adoption is a period early."""
+    pytest.importorskip("diff_diff", reason="needs diff-diff (peers extra)")
+    module = sys.modules["nqp_spatial.spillovers.policy"]
+    dates = module.adoption_of(pilot, "d")
+    place = int(np.argmin(dates))
+    dates[place] -= 1
+    monkeypatch.setattr(module, "adoption_of", lambda panel, treatment: dates)
+    check = nq.crosscheck(nq.spillovers.policy(pilot, "y", treatment="d", placebo=0, horizon=0))
+    assert not check.agrees
+    assert not check.frame.loc["effects", "agrees"]
+
+
 def test_times_that_are_infinite_are_not_compared():
     """The value only rises, so that lower states are never reached again."""
     steps = np.random.default_rng(0).uniform(0, 0.3, size=(40, 12))
@@ -183,10 +279,11 @@ def test_times_that_are_infinite_are_not_compared():
 
 
 def test_where_there_is_no_other_program(incomes, capital):
-    clubs = nq.crosscheck(nq.convergence.clubs(incomes[0], "income"))
-    assert not clubs.agrees
-    assert clubs.frame.empty
-    assert "convergence.clubs" in clubs.notes[0]
+    one = incomes[0].select(periods=[2009])
+    joins = nq.crosscheck(nq.esda.join_counts(one, "side", incomes[1], permutations=0))
+    assert not joins.agrees
+    assert joins.frame.empty
+    assert "esda.join_counts" in joins.notes[0]
     panel, w = capital
     dynamic = nq.crosscheck(nq.fit(FORMULA, panel, w, time_lag=True))
     assert dynamic.frame.empty

@@ -20,6 +20,7 @@ from nqp_spatial.regression._error_dependence import Clusters, Nearness, error_d
 from nqp_spatial.regression.covariance import dependent, quadratic_forms
 from nqp_spatial.regression.covariance.information import FilterPair
 from nqp_spatial.regression.spec import RegressionSpec
+from tests.parity import agree
 from tests.regression.test_sandwich import hessian
 
 N, T = 16, 4
@@ -183,6 +184,7 @@ def test_two_ways_are_the_sum_less_the_intersection(small, model):
     assert res.df_resid == 3
 
 
+@pytest.mark.parity
 def test_clusters_of_least_squares_are_those_of_statsmodels(states):
     """One and two ways, with G / (G - 1) (N - 1) / (N - K); two ways have the smaller G."""
     panel, _ = states
@@ -193,13 +195,14 @@ def test_clusters_of_least_squares_are_those_of_statsmodels(states):
     options = {"model": "ols", "effects": "none", "covariance": "cluster"}
     ours = nq.fit("lgsp ~ lpc + unemp", panel, cluster="region", **options)
     theirs = other.cov_cluster(usual, region, use_correction=True)
-    np.testing.assert_allclose(ours.cov, theirs, rtol=1e-8)
+    peer = {"program": "statsmodels", "data": "US public capital", "rtol": 1e-8}
+    agree("OLS: covariance by clusters", ours.cov, theirs, **peer)
     assert ours.df_resid == region.max()
     ours = nq.fit("lgsp ~ lpc + unemp", panel, cluster=["region", "year"], **options)
     theirs = other.cov_cluster_2groups(usual, region, year, use_correction=False)[0]
     groups = min(region.max(), year.max()) + 1
     theirs = theirs * groups / (groups - 1) * 815 / 813
-    np.testing.assert_allclose(ours.cov, theirs, rtol=1e-8)
+    agree("OLS: covariance by clusters, two ways", ours.cov, theirs, **peer)
 
 
 def dense_kernel(panel, cutoff, kernel, lags):

@@ -15,6 +15,7 @@ from nqp_spatial.regression.covariance import information as info
 from nqp_spatial.regression.covariance.dynamic_bias import score_bias_of_units
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood, CrossProducts
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
+from tests.parity import agree
 
 MODELS = {"sem": (0, 0, 1), "sdem": (0, 1, 1), "sac": (1, 0, 1), "sdm": (1, 1, 0)}
 TRUTH = {"rho": 0.35, "lam": 0.4, "beta": (1.0, -0.5), "theta": (0.4, 0.2)}
@@ -261,6 +262,7 @@ def test_probes_agree_with_exact_traces(lattice, monkeypatch):
     assert any("traces of squares estimated from 200 probes" in note for note in probed.notes)
 
 
+@pytest.mark.parity
 def test_columbus_error_model(columbus, reference):
     """Against spatialreg's errorsarlm."""
     panel, w = columbus
@@ -268,16 +270,24 @@ def test_columbus_error_model(columbus, reference):
     res = nq.fit(
         "CRIME ~ INC + HOVAL", panel, w, model="sem", effects="none", covariance="expected"
     )
-    for name in ("INC", "HOVAL"):
-        assert res.params["x", name] == pytest.approx(truth["coefficients"][name], rel=1e-6)
-        se = truth["std_errors"][f"I(x - lambda * WX){name}"]
-        assert res.std_errors["x", name] == pytest.approx(se, rel=1e-6)
-    assert res.params["spatial", "lam"] == pytest.approx(truth["lambda"], rel=1e-6)
-    assert res.std_errors["spatial", "lam"] == pytest.approx(truth["lambda_se"], rel=1e-6)
-    assert res.sigma2 == pytest.approx(truth["sigma2"], rel=1e-6)
-    assert res.loglik == pytest.approx(truth["loglik"], rel=1e-9)
+    other = {
+        "program": "spatialreg", "version": reference("columbus")["meta"]["spatialreg"],
+        "data": "Columbus",
+        "reason": "spatialreg's optimiser stops at about 1e-7; log-likelihoods agree",
+    }  # fmt: skip
+    names = ["INC", "HOVAL"]
+    coefs = [truth["coefficients"][name] for name in names]
+    errors = [truth["std_errors"][f"I(x - lambda * WX){name}"] for name in names]
+    agree("SEM: coefficients", res.params["x"][names], coefs, rtol=1e-6, **other)
+    agree("SEM: standard errors", res.std_errors["x"][names], errors, rtol=1e-6, **other)
+    lam, se = res.params["spatial", "lam"], res.std_errors["spatial", "lam"]
+    agree("SEM: lam", lam, truth["lambda"], rtol=1e-6, **other)
+    agree("SEM: standard error of lam", se, truth["lambda_se"], rtol=1e-6, **other)
+    agree("SEM: sigma2", res.sigma2, truth["sigma2"], rtol=1e-6, **other)
+    agree("SEM: log-likelihood", res.loglik, truth["loglik"], rtol=1e-9, **other)
     ols = nq.fit("CRIME ~ INC + HOVAL", panel, model="ols", effects="none")
-    assert 2 * (res.loglik - ols.loglik) == pytest.approx(truth["LR_vs_ols"]["stat"], rel=1e-7)
+    statistic = 2 * (res.loglik - ols.loglik)
+    agree("SEM: LR against OLS", statistic, truth["LR_vs_ols"]["stat"], rtol=1e-7, **other)
 
 
 def _panel(folder):
@@ -286,6 +296,7 @@ def _panel(folder):
     return panel, nq.weights.from_edges(edges, focal="origin", neighbor="dest", weight="weight")
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("model", ["sem", "sdem"])
 @pytest.mark.parametrize("effects", ["individual", "time", "twoways"])
 def test_cigar_error_models(nqp_data, model, effects):
@@ -311,19 +322,30 @@ def test_cigar_error_models(nqp_data, model, effects):
     )
     names = {"rho": ("spatial", "lam"), "Wlogp": ("wx", "logp"), "Wlogy": ("wx", "logy")}
     exact = effects == "individual"
-    for name, value in truth["coefficients"].items():
-        key = names.get(name, ("x", name))
-        # splm's optimiser leaves some 1e-8 in rho.
-        assert res.params[key] == pytest.approx(value, rel=2e-7 if exact else 5e-3, abs=1e-9)
-        se = truth["std_errors"][name]
-        assert res.std_errors[key] == pytest.approx(se, rel=2e-7 if exact else 5e-3)
+    other = {
+        "program": "splm", "version": "1.5.2", "data": "cigarettes (Cigar)",
+        "case": f"{chosen} effects",
+    }  # fmt: skip
+    keys = [names.get(name, ("x", name)) for name in truth["coefficients"]]
+    errors = [truth["std_errors"][name] for name in truth["coefficients"]]
+    # splm's optimiser leaves some 1e-8 in rho.
+    tolerance = {"rtol": 2e-7, "reason": "splm's optimiser stops at 1e-8"}
+    if not exact:
+        lagged = "splm demeans y and then lags it, which is not the dummy-variable likelihood"
+        tolerance = {"rtol": 5e-3, "reason": lagged}
+    name, coefs = model.upper(), list(truth["coefficients"].values())
+    name += "" if exact else ", period or two-way effects"
+    agree(f"{name}: coefficients", res.params[keys], coefs, atol=1e-9, **tolerance, **other)
+    agree(f"{name}: standard errors", res.std_errors[keys], errors, **tolerance, **other)
     if exact:
-        assert res.loglik == pytest.approx(truth["loglik"], rel=1e-10)
-        assert res.sigma2 == pytest.approx(truth["sigma2"], rel=1e-7)
+        agree(f"{name}: log-likelihood", res.loglik, truth["loglik"], rtol=1e-10, **other)
+        stops = tolerance["reason"]
+        agree(f"{name}: sigma2", res.sigma2, truth["sigma2"], rtol=1e-7, reason=stops, **other)
     else:
         assert truth["loglik"] < res.loglik < truth["loglik"] + 0.1
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("model", ["error_b", "sdem"])
 def test_produc_error_models(nqp_data, model):
     folder = nqp_data / "reference" / "produc"
@@ -340,12 +362,21 @@ def test_produc_error_models(nqp_data, model):
             correction=correction,
             covariance="expected",
         )
-        for name, value in truth["coefficients"].items():
-            key = ("wx", name[2:]) if name.startswith("W_") else ("x", name)
-            key = ("spatial", "lam") if name == "rho" else key
-            assert res.params[key] == pytest.approx(value, rel=1e-6)
-            assert res.std_errors[key] == pytest.approx(truth["std_errors"][name], rel=1e-6)
-        assert res.sigma2 == pytest.approx(truth["sigma2"], rel=1e-7)
+        keys = [
+            ("spatial", "lam") if name == "rho"
+            else ("wx", name[2:]) if name.startswith("W_") else ("x", name)
+            for name in truth["coefficients"]
+        ]  # fmt: skip
+        other = {
+            "program": "splm", "version": "1.5.2", "data": "US public capital (plm)",
+            "case": f"unit effects, {correction}", "reason": "splm's optimiser stops at 1e-8",
+        }  # fmt: skip
+        coefs = list(truth["coefficients"].values())
+        errors = [truth["std_errors"][name] for name in truth["coefficients"]]
+        name = res.spec.model.upper()
+        agree(f"{name}: coefficients", res.params[keys], coefs, rtol=1e-6, **other)
+        agree(f"{name}: standard errors", res.std_errors[keys], errors, rtol=1e-6, **other)
+        agree(f"{name}: sigma2", res.sigma2, truth["sigma2"], rtol=1e-7, **other)
 
 
 # -- weights of their own --------------------------------------------------------------------------
@@ -401,6 +432,7 @@ def test_error_models_have_no_spillovers(lattice):
 # -- dynamics --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("effects", ["individual", "twoways"])
 @pytest.mark.parametrize("corrected", [False, True])
 def test_cigar_dynamic(nqp_data, effects, corrected):
@@ -436,27 +468,36 @@ def test_cigar_dynamic(nqp_data, effects, corrected):
     pairs = [(res.params[keys[name]], value) for name, value in chosen["coefficients"].items()]
     pairs += [(res.params["spatial", "rho"], chosen["rho"]), (res.sigma2, chosen["sigma2"])]
     ours, theirs = np.array(pairs).T
+    other = {
+        "program": "SDPDmod", "version": "0.0.5", "data": "cigarettes (Cigar)",
+        "case": f"{res.spec.effects} effects, {'bias corrected' if corrected else 'not corrected'}",
+    }  # fmt: skip
+    name = "Dynamic SDM"
     if effects == "twoways" and not corrected:
         assert exact["loglik"] < res.loglik < exact["loglik"] + 0.1
-        np.testing.assert_allclose(ours[[0, 2, 3, 7]], theirs[[0, 2, 3, 7]], rtol=1e-3)
+        agree(
+            f"{name}, two-way: parameters", ours[[0, 2, 3, 7]], theirs[[0, 2, 3, 7]], rtol=1e-3,
+            reason="SDPDmod demeans y and then lags it, which is not the dummy-variable likelihood",
+            **other,
+        )  # fmt: skip
         return
-    np.testing.assert_allclose(ours, theirs, rtol=1e-7)
+    agree(f"{name}: parameters, sigma2", ours, theirs, rtol=1e-7, **other)
     if not corrected:
-        assert res.loglik == pytest.approx(exact["loglik"], rel=1e-10)
-    # Theirs is a sandwich with a fourth-moment term, ours the inverse information.
-    np.testing.assert_allclose(
-        [res.std_errors[keys[name]] for name in chosen["std_errors"]],
-        list(chosen["std_errors"].values()),
-        rtol=0.01,
-    )
+        agree(f"{name}: log-likelihood", res.loglik, exact["loglik"], rtol=1e-10, **other)
+    agree(
+        f"{name}: standard errors", [res.std_errors[keys[key]] for key in chosen["std_errors"]],
+        list(chosen["std_errors"].values()), rtol=0.01,
+        reason="theirs are a sandwich with a fourth-moment term, ours the inverse information",
+        **other,
+    )  # fmt: skip
     if "point_impacts_exact" not in truth or (effects == "individual" and corrected):
         return
     table = res.effects(method="delta").wide()
     for run, by_name in truth["point_impacts_exact"].items():
-        for name, impact in by_name.items():
-            row = table.loc[(name, run.replace("_", "-"))]
-            for kind, value in impact.items():
-                assert row[kind] == pytest.approx(value, rel=1e-6)
+        for variable, impact in by_name.items():
+            row = table.loc[(variable, run.replace("_", "-"))]
+            values = list(impact.values())
+            agree(f"{name}: effects", row[list(impact)], values, rtol=1e-6, **other)
 
 
 def test_cigar_with_unit_effects_is_not_stable_once_corrected(nqp_data):

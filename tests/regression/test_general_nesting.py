@@ -10,6 +10,7 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
+from tests.parity import agree
 
 NAMES = ("afcon", "eire", "usedcars", "baltimore", "boston")
 
@@ -27,6 +28,7 @@ def cross_section(folder, name):
     return panel, nq.weights.from_dense(dense, ids).standardize("row")
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", NAMES)
 def test_sacsarlm_with_durbin_terms(nqp_data, name):
     """Its optimiser stops at about 1e-6; log-likelihoods agree to rounding."""
@@ -36,11 +38,14 @@ def test_sacsarlm_with_durbin_terms(nqp_data, name):
     formula = entry["formula"].replace("price.1960", "price_1960").replace("tax.ch", "tax_ch")
     res = nq.fit(formula, panel, w, model="gns", effects="none")
     theirs = entry["gns"]
-    assert res.loglik == pytest.approx(theirs["ll"], abs=1e-9)
-    assert res.params["spatial", "rho"] == pytest.approx(theirs["rho"], abs=1e-6)
-    assert res.params["spatial", "lam"] == pytest.approx(theirs["lambda"], abs=1.2e-6)
-    coefs = np.array(list(theirs["coef"].values()))
-    assert res.params.iloc[:-2].to_numpy() == pytest.approx(coefs, abs=2e-6)
+    other = {"program": "spatialreg", "version": "1.2.6", "data": name}
+    stops = "spatialreg's optimiser stops at about 1e-6"
+    agree("GNS: log-likelihood", res.loglik, theirs["ll"], atol=1e-9, **other)
+    rho, lam = res.params["spatial", "rho"], res.params["spatial", "lam"]
+    agree("GNS: rho", rho, theirs["rho"], atol=1e-6, reason=stops, **other)
+    agree("GNS: lam", lam, theirs["lambda"], atol=1.2e-6, reason=stops, **other)
+    coefs = list(theirs["coef"].values())
+    agree("GNS: coefficients", res.params.iloc[:-2], coefs, atol=2e-6, reason=stops, **other)
     sar, sdem = (nq.fit(formula, panel, w, model=m, effects="none") for m in ("sdm", "sdem"))
     assert res.loglik >= max(sar.loglik, sdem.loglik) - 1e-9
 

@@ -9,6 +9,9 @@ import statsmodels.api as sm
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
+from tests.parity import agree
+
+PEER = {"program": "statsmodels", "data": "simulated panels"}
 
 
 def unequal(n, t=1, seed=0, w=None):
@@ -21,16 +24,18 @@ def unequal(n, t=1, seed=0, w=None):
     return nq.SpatialPanel(frame, unit="id", period="t")
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("t", [1, 4])
 def test_without_effects_it_is_hc1_of_statsmodels(t):
     panel = unequal(200, t)
     ours = nq.fit("y ~ x", panel, model="ols", effects="none", covariance="robust")
     theirs = sm.OLS(panel.frame["y"], sm.add_constant(panel.frame["x"])).fit(cov_type="HC1")
-    np.testing.assert_allclose(ours.std_errors, theirs.bse, rtol=1e-10)
+    agree("OLS: HC1", ours.std_errors, theirs.bse, rtol=1e-10, case=f"T = {t}", **PEER)
     usual = nq.fit("y ~ x", panel, model="ols", effects="none")
     assert ours.std_errors["x", "x"] > 1.3 * usual.std_errors["x", "x"]
 
 
+@pytest.mark.parity
 def test_spatial_lags_of_regressors_are_regressors(lattice):
     w = lattice(10, 10)
     panel = unequal(100)
@@ -38,9 +43,10 @@ def test_spatial_lags_of_regressors_are_regressors(lattice):
     z = np.column_stack([np.ones(100), x, w.sparse @ x])
     ours = nq.fit("y ~ x", panel, w, model="slx", effects="none", covariance="robust")
     theirs = sm.OLS(panel.frame["y"].to_numpy(), z).fit(cov_type="HC1")
-    np.testing.assert_allclose(ours.std_errors, theirs.bse, rtol=1e-10)
+    agree("SLX: HC1", ours.std_errors, theirs.bse, rtol=1e-10, **PEER)
 
 
+@pytest.mark.parity
 def test_period_effects_are_dummy_variables():
     """HC1 with a dummy for each period, which K counts."""
     panel = unequal(60, 4)
@@ -49,7 +55,8 @@ def test_period_effects_are_dummy_variables():
     z = np.column_stack([frame["x"], dummies])
     ours = nq.fit("y ~ x", panel, model="ols", effects="period", covariance="robust")
     theirs = sm.OLS(frame["y"].to_numpy(), z).fit(cov_type="HC1")
-    assert ours.std_errors["x", "x"] == pytest.approx(theirs.bse[0], rel=1e-10)
+    error = ours.std_errors["x", "x"]
+    agree("OLS, period effects: HC1", error, theirs.bse[0], rtol=1e-10, **PEER)
 
 
 @pytest.mark.parametrize("effects", ["unit", "two-way"])
@@ -76,15 +83,18 @@ def test_stock_and_watson_by_loops(effects):
     assert ours.std_errors["x", "x"] ** 2 == pytest.approx(variance, rel=1e-10)
 
 
+@pytest.mark.parity
 def test_two_periods_are_one_regression_of_differences():
     """HC1 of the differences, which have no intercept without period effects."""
     panel = unequal(50, 2, seed=2)
     x, y = np.diff(panel.values("x"))[:, 0], np.diff(panel.values("y"))[:, 0]
     ours = nq.fit("y ~ x", panel, model="ols", effects="unit", covariance="robust")
     theirs = sm.OLS(y, x).fit(cov_type="HC1")
-    assert ours.std_errors["x", "x"] == pytest.approx(theirs.bse[0], rel=1e-10)
+    error = ours.std_errors["x", "x"]
+    agree("OLS, unit effects, T = 2: HC1", error, theirs.bse[0], rtol=1e-10, **PEER)
 
 
+@pytest.mark.parity
 def test_dynamic_models_have_it_too():
     """Without fixed effects a lagged outcome is a regressor like others."""
     panel = unequal(50, 6, seed=3)
@@ -95,7 +105,7 @@ def test_dynamic_models_have_it_too():
     y, x = panel.values("y"), panel.values("x")
     z = np.column_stack([np.ones(250), x[:, 1:].ravel(), y[:, :-1].ravel()])
     theirs = sm.OLS(y[:, 1:].ravel(), z).fit(cov_type="HC1")
-    np.testing.assert_allclose(ours.std_errors, theirs.bse, rtol=1e-8)
+    agree("OLS with y(t-1): HC1", ours.std_errors, theirs.bse, rtol=1e-8, **PEER)
 
 
 @pytest.mark.parametrize("effects", ["none", "unit"])

@@ -21,6 +21,7 @@ from nqp_spatial.errors import (
 )
 from nqp_spatial.regression._local_models import condition_numbers
 from nqp_spatial.regression._local_tables import require_identified
+from tests.parity import agree
 
 gwr_module = pytest.importorskip("mgwr.gwr", reason="the extra gwr is not installed")
 selection = pytest.importorskip("mgwr.sel_bw", reason="the extra gwr is not installed")
@@ -57,6 +58,7 @@ def planar(georgia):
     return np.column_stack([shapes.x, shapes.y]) / 1000
 
 
+@pytest.mark.parity
 def test_the_published_georgia_example(georgia):
     """GWR4 (Nakaya et al.), adaptive bisquare with 90 neighbours, installed with libpysal.
 
@@ -66,22 +68,31 @@ def test_the_published_georgia_example(georgia):
     result = nq.gwr(FORMULA, georgia, metric="plane", bandwidth=90)
     published = example("georgia_BS_NN_listwise.csv")
     estimates = published[[f"est_{name}" for name in TOTAL]].to_numpy()
-    np.testing.assert_allclose(result.wide()[TOTAL], estimates, atol=2e-6)
-    np.testing.assert_allclose(result.units["local_r2"], published["localR2"], atol=1e-6)
-    np.testing.assert_allclose(result.units["influence"], published["influence"], atol=1e-6)
-    np.testing.assert_allclose(result.units["residual"], published["residual"], atol=2e-6)
+    other = {
+        "program": "published", "version": "GWR4, output in libpysal", "rtol": 1e-7,
+        "data": "Georgia", "reason": "printed to 6 decimals",
+    }  # fmt: skip
+    units = result.units
+    agree("GWR: local coefficients", result.wide()[TOTAL], estimates, atol=2e-6, **other)
+    agree("GWR: local R2", units["local_r2"], published["localR2"], atol=1e-6, **other)
+    agree("GWR: influence", units["influence"], published["influence"], atol=1e-6, **other)
+    agree("GWR: residuals", units["residual"], published["residual"], atol=2e-6, **other)
     ratio = np.sqrt(result.criteria.loc["sigma2", "local"]) / 3.872954
     errors = published[[f"se_{name}" for name in TOTAL]].to_numpy()
-    np.testing.assert_allclose(result.wide("std_error")[TOTAL], ratio * errors, atol=2e-6)
+    agree(
+        "GWR: standard errors", result.wide("std_error")[TOTAL], ratio * errors, atol=2e-6,
+        **(other | {"reason": "printed to 6 decimals; GWR4 divides by n - 2 tr(S) + tr(S'S)"}),
+    )  # fmt: skip
     expected = {
         "aicc": (896.462831, 908.319245), "aic": (892.668583, 907.927089),
         "bic": (941.541173, 923.271610), "rsquared": (0.592415, 0.485273),
         "effective_parameters": (14.925095, 4.0),
     }  # fmt: skip
     for name, values in expected.items():
-        np.testing.assert_allclose(result.criteria.loc[name], values, rtol=1e-6, err_msg=name)
+        agree(f"GWR: {name}", result.criteria.loc[name], values, **(other | {"rtol": 1e-6}))
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(("kernel", "fixed"), [("bisquare", False), ("gaussian", True)])
 def test_mgwr_called_by_hand(georgia, arrays, planar, kernel, fixed):
     """The bandwidth that is searched, and everything at it."""
@@ -93,15 +104,18 @@ def test_mgwr_called_by_hand(georgia, arrays, planar, kernel, fixed):
     assert (result.bandwidths["bandwidth"] == bandwidth).all()
     if (kernel, fixed) == ("bisquare", False):
         assert bandwidth == 93  # of mgwr's own documentation
-    np.testing.assert_allclose(result.wide(), hand.params, rtol=1e-12)
-    np.testing.assert_allclose(result.wide("std_error"), hand.bse, rtol=1e-12)
-    np.testing.assert_allclose(result.units["local_r2"], hand.localR2.ravel(), rtol=1e-12)
-    assert result.criteria.loc["aicc", "local"] == pytest.approx(hand.aicc, rel=1e-12)
+    other = {"program": "mgwr", "data": "Georgia", "case": kernel, "rtol": 1e-12}
+    agree("GWR: bandwidth", result.bandwidths["bandwidth"].iloc[0], bandwidth, **other)
+    agree("GWR: local coefficients", result.wide(), hand.params, **other)
+    agree("GWR: standard errors", result.wide("std_error"), hand.bse, **other)
+    agree("GWR: local R2", result.units["local_r2"], hand.localR2.ravel(), **other)
+    agree("GWR: AICc", result.criteria.loc["aicc", "local"], hand.aicc, **other)
     # Corrected: significant at 5 % where mgwr keeps the t value.
     kept = hand.filter_tvals() != 0
     np.testing.assert_array_equal(result.wide("p_corrected") < 0.05, kept)
 
 
+@pytest.mark.parity
 def test_great_circles(georgia, arrays):
     y, x = arrays
     degrees = georgia.geometry.to_crs("EPSG:4269").geometry
@@ -110,7 +124,10 @@ def test_great_circles(georgia, arrays):
     hand = gwr_module.GWR(
         points, y, x, 150, spherical=True, fixed=True, kernel="gaussian", n_jobs=1
     ).fit()
-    np.testing.assert_allclose(result.wide(), hand.params, rtol=1e-10)
+    agree(
+        "GWR: local coefficients", result.wide(), hand.params, rtol=1e-10, program="mgwr",
+        data="Georgia", case="great circles",
+    )  # fmt: skip
     assert "great circles" in result.spec["distances"]
 
 
@@ -139,6 +156,7 @@ def test_weighted_least_squares_around_one_unit(georgia, arrays, planar):
     assert row["p_corrected"] == pytest.approx(min(1, p * effective / 4))
 
 
+@pytest.mark.parity
 def test_several_bandwidths(georgia, planar):
     columns = ["PctBach", "PctFB"]
     georgia, planar = georgia.select(units=georgia.units[:80]), planar[:80]
@@ -149,10 +167,20 @@ def test_several_bandwidths(georgia, planar):
     selector = selection.Sel_BW(planar, y, x, multi=True, n_jobs=1)
     bandwidths = selector.search()
     hand = gwr_module.MGWR(planar, y, x, selector=selector, n_jobs=1).fit()
-    np.testing.assert_array_equal(result.bandwidths["bandwidth"], bandwidths)
-    np.testing.assert_allclose(result.wide(), hand.params, rtol=1e-12)
-    np.testing.assert_allclose(result.wide("std_error"), hand.bse, rtol=1e-12)
-    np.testing.assert_allclose(result.bandwidths["effective_parameters"], hand.ENP_j, rtol=1e-12)
+    other = {"program": "mgwr", "data": "80 counties of Georgia", "rtol": 1e-12}
+    table = result.bandwidths
+    agree(
+        "Multiscale GWR: bandwidths",
+        table["bandwidth"],
+        bandwidths,
+        program="mgwr",
+        data="80 counties of Georgia",
+    )
+    agree("Multiscale GWR: local coefficients", result.wide(), hand.params, **other)
+    agree("Multiscale GWR: standard errors", result.wide("std_error"), hand.bse, **other)
+    agree(
+        "Multiscale GWR: effective parameters", table["effective_parameters"], hand.ENP_j, **other
+    )
     kept = hand.filter_tvals() != 0
     np.testing.assert_array_equal(result.wide("p_corrected") < 0.05, kept)
     assert "local_r2" not in result.units

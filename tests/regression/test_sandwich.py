@@ -8,8 +8,10 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
+from tests.parity import agree
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("effects", ["unit", "two-way"])
 @pytest.mark.parametrize("kind", ["cluster", "driscoll-kraay"])
 def test_least_squares_is_linearmodels(states, effects, kind):
@@ -35,9 +37,11 @@ def test_least_squares_is_linearmodels(states, effects, kind):
     if kind == "cluster":
         k = 2 + 1 + 16 * (effects == "two-way")  # as Stata and fixest: nested effects are one
         factor /= 48 / 47 * 815 / (816 - k)
-    np.testing.assert_allclose(
-        ours.std_errors**2 * factor, theirs.std_errors.to_numpy() ** 2, rtol=1e-6
-    )
+    agree(
+        f"OLS, effects: variances, {kind}", ours.std_errors**2 * factor,
+        theirs.std_errors.to_numpy() ** 2, rtol=1e-6, program="linearmodels",
+        data="US public capital", case=effects,
+    )  # fmt: skip
 
 
 def serially_dependent(w, n_periods, rho, seed, common=0.0):
@@ -149,6 +153,7 @@ def test_names_and_order_of_units_change_nothing(states, model, estimator, kind,
     np.testing.assert_allclose(other.std_errors, usual.std_errors, rtol=1e-6)
 
 
+@pytest.mark.parity
 def test_a_cross_section_has_the_matrix_of_white_by_clusters(lattice):
     """HC0 of statsmodels, times n / (n - 1) and (n - 1) / (n - 2), which is HC1."""
     import statsmodels.api as sm
@@ -159,7 +164,10 @@ def test_a_cross_section_has_the_matrix_of_white_by_clusters(lattice):
     panel = nq.SpatialPanel(frame, unit="id")
     ours = nq.fit("y ~ x", panel, model="ols", effects="none", covariance="cluster")
     theirs = sm.OLS(frame["y"], sm.add_constant(frame["x"])).fit(cov_type="HC1")
-    np.testing.assert_allclose(ours.std_errors, theirs.bse, rtol=1e-10)
+    agree(
+        "OLS: clusters of one observation", ours.std_errors, theirs.bse, rtol=1e-10,
+        program="statsmodels", data="60 simulated units",
+    )  # fmt: skip
 
 
 def test_names_of_covariances_that_are_not_the_likelihoods(states):

@@ -26,6 +26,7 @@ from nqp_spatial.regression.diagnostics._recommendation import recommend
 from nqp_spatial.regression.diagnostics.posterior import log_marginal
 from nqp_spatial.regression.likelihood.log_determinant import log_determinant
 from nqp_spatial.regression.spec import RegressionSpec
+from tests.parity import agree
 
 FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
 NAMES = {
@@ -42,6 +43,7 @@ def linear(panel, formula, effects, correction="none"):
     )
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(
     ("kind", "effects"),
     [("pooling", "none"), ("within_individual", "unit"), ("within_twoways", "two-way")],
@@ -69,10 +71,16 @@ def test_score_tests_of_produc(nqp_data, kind, effects):
         problem = linear(panel, FORMULA, effects)
     result = lm_tests(problem, w.reordered(panel.units))
     for short, name in NAMES.items():
-        assert result[name].statistic == pytest.approx(truth[short]["stat"], rel=1e-6)
-        assert result[name].p_value == pytest.approx(truth[short]["p"], rel=1e-5)
+        other = {
+            "program": "splm", "version": "1.5.2", "data": "US public capital (plm)",
+            "case": kind,
+        }  # fmt: skip
+        test, wanted = result[name], truth[short]
+        agree(name, test.statistic, wanted["stat"], rtol=1e-6, **other)
+        agree(f"{name}: p", test.p_value, wanted["p"], rtol=1e-5, atol=1e-12, **other)
 
 
+@pytest.mark.parity
 def test_columbus(columbus, reference):
     """Against spdep's lm.LMtests and spatialreg's LR tests."""
     panel, w = columbus
@@ -85,13 +93,18 @@ def test_columbus(columbus, reference):
         "robust LM error": "RLMerr",
         "LM both": "SARMA",
     }
+    meta = truth["meta"]
     for ours, name in theirs.items():
-        assert result.tests[ours].statistic == pytest.approx(
-            truth["LM_tests"][name]["stat"], rel=1e-6
-        )
+        agree(
+            ours, result.tests[ours].statistic, truth["LM_tests"][name]["stat"], rtol=1e-6,
+            program="spdep", version=meta["spdep"], data="Columbus",
+        )  # fmt: skip
     for ours, name in {"SAR": "sdm_vs_sar", "SLX": "sdm_vs_slx"}.items():
         test = result.tests[f"LR: SDM against {ours}"]
-        assert test.statistic == pytest.approx(truth["LR"][name]["stat"], rel=1e-6)
+        other = {"program": "spatialreg", "version": meta["spatialreg"], "data": "Columbus"}
+        agree(
+            f"LR: SDM against {ours}", test.statistic, truth["LR"][name]["stat"], rtol=1e-6, **other
+        )
         assert test.df == truth["LR"][name]["df"]
     # The lag model: theta = 0 is not rejected; the robust tests do not decide at 5 %.
     assert result.model == "sdm"
@@ -246,6 +259,7 @@ def test_exponent_by_its_definition_and_at_its_ends():
     assert checks.cross_section_exponent(rng.normal(size=(300, 200)) + rng.normal(size=200)) > 0.9
 
 
+@pytest.mark.parity
 def test_koenker_is_statsmodels():
     from statsmodels.stats.diagnostic import het_breuschpagan
 
@@ -254,7 +268,10 @@ def test_koenker_is_statsmodels():
     e = np.exp(0.3 * x[:, 0]) * rng.normal(size=200)
     theirs = het_breuschpagan(e, np.column_stack([np.ones(200), x]), robust=True)
     ours = checks.heteroskedasticity_test(e, x)
-    assert (ours.statistic, ours.p_value) == pytest.approx(theirs[:2])
+    agree(
+        "Koenker's test: statistic and p", [ours.statistic, ours.p_value], theirs[:2], rtol=1e-6,
+        program="statsmodels", data="200 simulated errors",
+    )  # fmt: skip
 
 
 # -- posterior probabilities -----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from scipy import stats
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError
 from nqp_spatial.regression.estimators.gs2sls import first_stage_strength
+from tests.parity import agree
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +41,17 @@ def spreg_fit(name, *arguments, **options):
         return getattr(spreg, name)(*arguments, **options)
 
 
-def same(res, peer, rtol):
-    np.testing.assert_allclose(res.params, np.ravel(peer.betas), rtol=rtol)
-    np.testing.assert_allclose(res.std_errors, np.sqrt(np.diag(peer.vm)), rtol=rtol)
+def same(res, peer, rtol, name, case="", reason=""):
+    other = {"program": "spreg", "data": "Columbus", "case": case, "reason": reason, "rtol": rtol}
+    agree(f"{name}, two-stage: coefficients", res.params, np.ravel(peer.betas), **other)
+    errors = np.sqrt(np.diag(peer.vm))
+    agree(f"{name}, two-stage: standard errors", res.std_errors, errors, **other)
 
 
 OPTIONS = {"effects": "none", "estimator": "gs2sls"}
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(("covariance", "robust"), [("observed", None), ("robust", "white")])
 @pytest.mark.parametrize(("model", "lags"), [("sar", 0), ("sdm", 1)])
 def test_lag_models_are_spregs(crime, model, lags, covariance, robust):
@@ -55,37 +59,45 @@ def test_lag_models_are_spregs(crime, model, lags, covariance, robust):
     res = nq.fit("CRIME ~ INC + HOVAL", panel, w, model=model, covariance=covariance, **OPTIONS)
     x = np.hstack([v["INC"], v["HOVAL"]])
     peer = spreg_fit("GM_Lag", v["CRIME"], x, w=old, w_lags=2, slx_lags=lags, robust=robust)
-    same(res, peer, 1e-8)
+    same(res, peer, 1e-8, model.upper(), covariance)
     assert np.isnan(res.loglik)
     assert "GS2SLS" in repr(res)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(("covariance", "robust"), [("observed", None), ("robust", "white")])
 def test_endogenous_regressors_are_spregs(crime, covariance, robust):
     panel, w, old, v = crime
     named = {"endogenous": "HOVAL", "instruments": "DISCBD", "covariance": covariance, **OPTIONS}
     res = nq.fit("CRIME ~ INC + HOVAL", panel, w, model="sar", **named)
     y, x, yend, q = v["CRIME"], v["INC"], v["HOVAL"], v["DISCBD"]
-    same(res, spreg_fit("GM_Lag", y, x, yend, q, w=old, w_lags=2, robust=robust), 1e-8)
+    peer = spreg_fit("GM_Lag", y, x, yend, q, w=old, w_lags=2, robust=robust)
+    same(res, peer, 1e-8, "SAR, an endogenous regressor", covariance)
     aspatial = nq.fit("CRIME ~ INC + HOVAL", panel, model="ols", **named)
     tsls = spreg_fit("TSLS", y, x, yend, q, robust=robust, sig2n_k=False)
-    same(aspatial, tsls, 1e-8)
+    same(aspatial, tsls, 1e-8, "OLS, an endogenous regressor", covariance)
     assert "first stage of HOVAL" in "".join(res.notes)
 
 
+@pytest.mark.parity
 def test_spatial_errors_are_spregs(crime):
     """Its search for lam stops at some 1e-7; ours solves the cubic."""
     panel, w, old, v = crime
     y, x, yend, q = v["CRIME"], v["INC"], v["HOVAL"], v["DISCBD"]
     res = nq.fit("CRIME ~ INC", panel, w, model="sac", covariance="robust", **OPTIONS)
-    same(res, spreg_fit("GM_Combo_Het", y, x, w=old, w_lags=2), 1e-5)
+    stops = "spreg's search for lam stops at some 1e-7; ours solves the cubic"
+    peer = spreg_fit("GM_Combo_Het", y, x, w=old, w_lags=2)
+    same(res, peer, 1e-5, "SAC", reason=stops)
     named = {"endogenous": "HOVAL", "instruments": "DISCBD", "covariance": "robust", **OPTIONS}
     res = nq.fit("CRIME ~ INC + HOVAL", panel, w, model="sac", **named)
     peer = spreg_fit("GM_Combo_Het", y, x, yend, q, w=old, w_lags=2)
-    same(res, peer, 1e-5)
-    np.testing.assert_allclose(res.cov, peer.vm, rtol=1e-4, atol=1e-6)
+    same(res, peer, 1e-5, "SAC, an endogenous regressor", reason=stops)
+    agree(
+        "SAC, an endogenous regressor, two-stage: covariance", res.cov, peer.vm, rtol=1e-4,
+        atol=1e-6, program="spreg", data="Columbus", reason=stops,
+    )  # fmt: skip
     res = nq.fit("CRIME ~ INC", panel, w, model="sem", covariance="robust", **OPTIONS)
-    same(res, spreg_fit("GM_Error_Het", y, x, w=old), 1e-4)
+    same(res, spreg_fit("GM_Error_Het", y, x, w=old), 1e-4, "SEM", reason=stops)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +130,7 @@ def drawn(w, periods, seed, *, rho=0.4, lam=0.0):
 NAMED = {"endogenous": "x2", "instruments": "z", "estimator": "gs2sls"}
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("effects", ["none", "unit", "period", "two-way"])
 @pytest.mark.parametrize("covariance", ["observed", "cluster"])
 def test_effects_are_dummies_for_linearmodels(moving, effects, covariance):
@@ -156,14 +169,18 @@ def test_effects_are_dummies_for_linearmodels(moving, effects, covariance):
         scale = n * t / remaining
     position = [0, peer.params.shape[0] - 2, peer.params.shape[0] - 1]  # x1, x2, W y
     keys = [("x", "x1"), ("x", "x2"), ("spatial", "rho")]
-    np.testing.assert_allclose(res.params[keys], peer.params.to_numpy()[position], rtol=1e-8)
-    np.testing.assert_allclose(
-        res.std_errors[keys], np.sqrt(scale) * peer.std_errors.to_numpy()[position], rtol=1e-8
-    )
+    other = {
+        "program": "linearmodels", "data": "simulated panel, 42 units", "rtol": 1e-8,
+        "case": f"{effects} effects, {covariance}",
+    }  # fmt: skip
+    name, theirs = "SAR with effects, two-stage", peer.params.to_numpy()[position]
+    errors = np.sqrt(scale) * peer.std_errors.to_numpy()[position]
+    agree(f"{name}: coefficients", res.params[keys], theirs, **other)
+    agree(f"{name}: standard errors", res.std_errors[keys], errors, **other)
     if covariance == "observed":
         sargan = peer.sargan
         assert res.tests["J"].df == sargan.df
-        assert res.tests["J"].statistic == pytest.approx(sargan.stat / scale, rel=1e-8)
+        agree(f"{name}: Sargan's J", res.tests["J"].statistic, sargan.stat / scale, **other)
 
 
 def test_first_differences_and_two_periods(moving):

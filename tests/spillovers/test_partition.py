@@ -12,6 +12,7 @@ from nqp_spatial.errors import OptionError, UnknownColumnError, WeightsError
 from nqp_spatial.regression._term_weights import matrices_by_name
 from nqp_spatial.regression.likelihood.several_lags import DenseLags, SparseLags
 from nqp_spatial.spillovers import partitioned
+from tests.parity import agree
 
 FORMULA = "lgsp ~ lpcap + lpc + lemp + unemp"
 SOUTH = ["TX", "OK", "AR", "LA", "MS", "AL", "GA", "FL", "TN"]
@@ -411,6 +412,7 @@ def unequal(w, periods, seed, rho):
 RHO = {(False, False): 0.3, (False, True): 0.1, (True, False): 0.2, (True, True): 0.4}
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("covariance", ["observed", "cluster"])
 def test_two_stages_are_dummies_for_linearmodels(lattice, covariance):
     iv = pytest.importorskip("linearmodels.iv", reason="linearmodels is not installed")
@@ -440,10 +442,13 @@ def test_two_stages_are_dummies_for_linearmodels(lattice, covariance):
         scale = n / (n - 1) * (n * t - 1) / (n * t - 6 - 1)
     peer = model.fit(**kind)
     own = [*range(2), *range(len(peer.params) - 4, len(peer.params))]
-    np.testing.assert_allclose(res.params, peer.params.to_numpy()[own], rtol=1e-7)
-    np.testing.assert_allclose(
-        res.std_errors, np.sqrt(scale) * peer.std_errors.to_numpy()[own], rtol=1e-7
-    )
+    other = {
+        "program": "linearmodels", "data": "simulated panel, 42 units", "case": covariance,
+        "rtol": 1e-7,
+    }  # fmt: skip
+    name, errors = "Blocks of W, two-stage", np.sqrt(scale) * peer.std_errors.to_numpy()[own]
+    agree(f"{name}: coefficients", res.params, peer.params.to_numpy()[own], **other)
+    agree(f"{name}: standard errors", res.std_errors, errors, **other)
     assert sum("first stage of W y" in note for note in res.notes) == 4
     assert np.isfinite(res.effects_matrix("x1").frame["std_error"]).all()
     with pytest.raises(OptionError, match="has no likelihood"):

@@ -20,6 +20,7 @@ from nqp_spatial.errors import (
     OptionError,
     PanelError,
 )
+from tests.parity import agree, differ
 from tests.reference.make_policy import RINGS, full_design, policy_panel
 from tests.spillovers.policy_panels import planted_panel
 
@@ -223,6 +224,7 @@ def test_totals_and_averages_over_event_times(panel, weights):
 # -- another program -------------------------------------------------------------------------------
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("cluster", ["id", "province"])
 @pytest.mark.parametrize("by_event_time", [False, True])
 def test_rings_equal_diff_diff(cluster, by_event_time, monkeypatch):
@@ -264,11 +266,14 @@ def test_rings_equal_diff_diff(cluster, by_event_time, monkeypatch):
         errors = np.r_[other.se, other.spillover_effects["se"]]
         counted = len(coefs)
     ours = result.frame
-    np.testing.assert_allclose(ours["estimate"], coefs, rtol=1e-8, atol=1e-9)
+    case = f"{'by event time' if by_event_time else 'pooled'}, clusters by {cluster}"
+    peer = {"program": "diff-diff", "data": "simulated policy", "case": case}
+    agree("Policy, rings: effects", ours["estimate"], coefs, rtol=1e-8, atol=1e-9, **peer)
     scale = np.sqrt((size - counted) / (size - len(ours) - periods))
-    np.testing.assert_allclose(ours["std_error"], errors * scale, rtol=1e-8)
+    agree("Policy, rings: standard errors", ours["std_error"], errors * scale, rtol=1e-8, **peer)
 
 
+@pytest.mark.parity
 def test_conley_errors_equal_diff_diff(panel, monkeypatch):
     diff_diff = pytest.importorskip("diff_diff", reason="needs diff-diff (benchmarks extra)")
     import diff_diff.spillover as theirs
@@ -288,9 +293,13 @@ def test_conley_errors_equal_diff_diff(panel, monkeypatch):
     size = panel.n_units * panel.n_periods
     free = size - 3 - panel.n_units - panel.n_periods + 1
     errors = np.r_[other.se, other.spillover_effects["se"]] * np.sqrt((size - 1) / free)
-    np.testing.assert_allclose(result.frame["std_error"], errors, rtol=1e-8)
+    agree(
+        "Policy, rings: standard errors of Conley", result.frame["std_error"], errors, rtol=1e-8,
+        program="diff-diff", data="simulated policy",
+    )  # fmt: skip
 
 
+@pytest.mark.parity
 def test_without_exposure_equals_two_stage_of_diff_diff(panel):
     diff_diff = pytest.importorskip("diff_diff", reason="needs diff-diff (benchmarks extra)")
     frame = panel.frame.reset_index()
@@ -302,10 +311,13 @@ def test_without_exposure_equals_two_stage_of_diff_diff(panel):
     n, size = panel.n_units, panel.n_units * panel.n_periods
     factor = n / (n - 1) * (size - 1) / (size - 2 - panel.n_periods)  # which it leaves out
     row = result.frame.iloc[0]
-    assert row["estimate"] == pytest.approx(other.overall_att, rel=1e-8)
-    assert row["std_error"] == pytest.approx(other.overall_se * np.sqrt(factor), rel=1e-8)
+    peer = {"program": "diff-diff", "data": "simulated policy", "rtol": 1e-8}
+    agree("Policy, two stages: effect", row["estimate"], other.overall_att, **peer)
+    error = other.overall_se * np.sqrt(factor)
+    agree("Policy, two stages: standard error", row["std_error"], error, **peer)
 
 
+@pytest.mark.parity
 def test_rings_equal_the_numbers_that_diff_diff_gave():
     """The same without that program, on US states."""
     numbers = json.loads((Path(__file__).parents[1] / "reference" / "policy.json").read_text())
@@ -313,11 +325,24 @@ def test_rings_equal_the_numbers_that_diff_diff_gave():
     result = policy(
         panel, "lgsp", treatment="pilot", rings_km=RINGS, on_treated="included", horizon=0, **PLAIN
     )
-    np.testing.assert_allclose(result.frame["estimate"], numbers["estimates"], rtol=1e-8)
+    peer = {
+        "program": "diff-diff", "version": numbers["version"], "rtol": 1e-8,
+        "data": "US states, a placebo policy",
+    }  # fmt: skip
+    frame = result.frame
+    agree(
+        "Policy, rings: effects", frame["estimate"], numbers["estimates"], **peer,
+        reason="diff-diff removes the fixed effects by iteration",
+    )  # fmt: skip
     size, periods = panel.n_units * panel.n_periods, panel.n_periods
     scale = np.sqrt((size - 3) / (size - 3 - periods))
     errors = np.array(numbers["full_dummies"]) * scale
-    np.testing.assert_allclose(result.frame["std_error"], errors, rtol=1e-8)
+    agree("Policy, rings: standard errors", frame["std_error"], errors, **peer)
+    differ(
+        "Policy, rings: standard errors as printed", errors, np.array(numbers["printed"]) * scale,
+        reason="the first step of diff-diff leaves out a unit, a period and the constant",
+        program="diff-diff", version=numbers["version"], data="US states, a placebo policy",
+    )  # fmt: skip
     # What it prints, with dummies that leave out the constant, is near.
     np.testing.assert_allclose(numbers["printed"], numbers["full_dummies"], rtol=0.02)
 

@@ -12,6 +12,7 @@ import nqp_spatial as nq
 from nqp_spatial.errors import DomainError, MissingValuesError, OptionError
 from nqp_spatial.structure._autocorrelated import autocorrelated_draws
 from nqp_spatial.structure._detectors import crossed, interaction_kind, q_values, weighted_q
+from tests.parity import agree
 
 geodetector = nq.structure.geodetector
 
@@ -29,17 +30,22 @@ def mixed():
     return panel_of(y=y, a=a, b=b), y, a, b
 
 
+@pytest.mark.parity
 def test_q_is_r2_of_a_one_way_analysis_of_variance(mixed):
     panel, *_ = mixed
     result = geodetector(panel, "y", ["a", "b"], permutations=0, replications=0)
     frame = panel.frame.reset_index()
     for name, row in result.frame.droplevel("period").iterrows():
         fit = smf.ols(f"y ~ C({name})", frame).fit()
-        assert row["q"] == pytest.approx(fit.rsquared, abs=1e-12)
-        assert row["q_adjusted"] == pytest.approx(fit.rsquared_adj, abs=1e-12)
-        assert row["statistic"] == pytest.approx(fit.fvalue, rel=1e-10)
+        other = {"program": "statsmodels", "data": "simulated strata, n = 90", "case": name}
+        agree("Geodetector: q", row["q"], fit.rsquared, atol=1e-12, **other)
+        agree("Geodetector: adjusted q", row["q_adjusted"], fit.rsquared_adj, atol=1e-12, **other)
+        agree("Geodetector: F", row["statistic"], fit.fvalue, rtol=1e-10, **other)
     joint = smf.ols("y ~ C(a) * C(b)", frame).fit()
-    assert result.interactions["q"].iloc[0] == pytest.approx(joint.rsquared, abs=1e-12)
+    agree(
+        "Geodetector: q of two factors", result.interactions["q"].iloc[0], joint.rsquared,
+        atol=1e-12, program="statsmodels", data="simulated strata, n = 90",
+    )  # fmt: skip
 
 
 # Of the R package geodetector 1.0-5, which prints q and p of the neural-tube data with 7 digits.
@@ -69,6 +75,7 @@ PUBLISHED = {
 }  # fmt: skip
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_numbers(name):
     q, p, strata = PUBLISHED[name]
@@ -81,8 +88,14 @@ def test_published_numbers(name):
         labels += [f"s{label}"] * count
     panel = panel_of(y=np.concatenate(values), x=labels)
     row = geodetector(panel, "y", ["x"], permutations=0).frame.iloc[0]
-    assert row["q"] == pytest.approx(q, abs=6e-8)
-    assert row["p_noncentral"] == pytest.approx(p, rel=1e-5)  # a tail less exact in R
+    other = {
+        "program": "R geodetector", "version": "1.0-5", "data": "neural-tube defects", "case": name,
+    }  # fmt: skip
+    agree("Geodetector: q", row["q"], q, atol=6e-8, reason="printed with 7 digits", **other)
+    agree(
+        "Geodetector: p_noncentral", row["p_noncentral"], p, rtol=1e-5,
+        reason="printed with 7 digits; R's tail of the non-central F is less exact", **other,
+    )  # fmt: skip
 
 
 def test_draws_keep_morans_i_variance_and_correlation(lattice):
@@ -216,6 +229,7 @@ def test_bootstrap_weights_by_hand():
     assert weighted_q(codes, y, counts)[0] == pytest.approx(expected)
 
 
+@pytest.mark.parity
 def test_risk_and_ecological_detectors(mixed):
     panel, y, a, b = mixed
     result = geodetector(panel, "y", ["a", "b"], permutations=0, replications=0)
@@ -226,7 +240,9 @@ def test_risk_and_ecological_detectors(mixed):
         assert row["difference"] == pytest.approx(
             y[a == row["second"]].mean() - y[a == row["first"]].mean()
         )
-        assert (row["statistic"], row["p_value"]) == pytest.approx((test.statistic, test.pvalue))
+        other = {"program": "scipy", "data": "simulated strata, n = 90"}
+        for key, value in (("statistic", test.statistic), ("p_value", test.pvalue)):
+            agree(f"Risk detector: {key}", row[key], value, rtol=1e-6, **other)
     within = [
         sum(((y[g == k] - y[g == k].mean()) ** 2).sum() for k in np.unique(g)) for g in (a, b)
     ]

@@ -22,6 +22,7 @@ from nqp_spatial.errors import (
 from nqp_spatial.structure import _concor
 from nqp_spatial.structure._concor import block_densities, block_table, concor
 from nqp_spatial.structure._graphs import krackhardt, shortest_paths
+from tests.parity import agree
 from tests.structure.panels import points
 
 
@@ -151,6 +152,7 @@ def test_observed_links():
 # -- measures --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parity
 def test_centralities_are_those_of_networkx(states):
     result = nq.structure.network(states, "lgsp")
     for period in (1970, 1986):
@@ -164,24 +166,34 @@ def test_centralities_are_those_of_networkx(states):
             "out_degree": dict(g.out_degree()),
             "in_degree": dict(g.in_degree()),
         }.items():
-            np.testing.assert_allclose(nodes[name], pd.Series(wanted)[nodes.index], atol=1e-13)
+            theirs = pd.Series(wanted)[nodes.index]
+            agree(
+                f"Network: {name}", nodes[name], theirs, rtol=1e-7, atol=1e-13,
+                program="networkx", data="network of US states", case=str(period),
+            )  # fmt: skip
         measures = result.frame.loc[period]
-        assert measures["density"] == pytest.approx(nx.density(g), rel=1e-14)
-        assert measures["reciprocity"] == pytest.approx(nx.reciprocity(g), rel=1e-14)
+        other = {"program": "networkx", "data": "network of US states", "rtol": 1e-14}
+        for name in ("density", "reciprocity"):
+            theirs = getattr(nx, name)(g)
+            agree(f"Network: {name}", measures[name], theirs, case=str(period), **other)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("density", [0.01, 0.05, 0.3])
 def test_paths_of_random_graphs(density):
     """Sparse graphs have units out of reach, and more sources than one task."""
     g = nx.gnp_random_graph(150, density, seed=4, directed=True)
     links = nx.to_scipy_sparse_array(g, dtype=float, format="csr")
     paths = shortest_paths(links)
-    for found, wanted in (
-        (paths.betweenness, nx.betweenness_centrality(g)),
-        (paths.closeness_in, nx.closeness_centrality(g)),
-        (paths.closeness_out, nx.closeness_centrality(g.reverse())),
+    for name, wanted in (
+        ("betweenness", nx.betweenness_centrality(g)),
+        ("closeness_in", nx.closeness_centrality(g)),
+        ("closeness_out", nx.closeness_centrality(g.reverse())),
     ):
-        np.testing.assert_allclose(found, list(wanted.values()), atol=1e-13)
+        agree(
+            f"Network: {name}", getattr(paths, name), list(wanted.values()), rtol=1e-7, atol=1e-13,
+            program="networkx", data="random graphs of 150 units", case=f"density {density}",
+        )  # fmt: skip
     lengths = dict(nx.all_pairs_shortest_path_length(g))
     assert all(paths.reach[i, j] == (j in lengths[i]) for i in g for j in g)
     for name, value in vars(shortest_paths(links, n_jobs=2)).items():
@@ -238,11 +250,15 @@ def test_concor_finds_planted_blocks(image):
         assert same_partition(concor(links, 2), block)
 
 
+@pytest.mark.parity
 def test_concor_on_the_example_of_concorr():
-    """The readme of the R package concorR splits five units into b, c, d and a, e."""
+    """The readme of concorR (R) splits five units into b, c, d and a, e."""
     cells = [0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0]
     matrix = np.reshape(cells, (5, 5), order="F").astype(float)
-    assert concor(sparse.csr_array(matrix), 1).tolist() == [1, 2, 2, 2, 1]
+    agree(
+        "CONCOR: blocks", concor(sparse.csr_array(matrix), 1), [1, 2, 2, 2, 1],
+        program="published", version="readme of concorR (R)", data="five units",
+    )  # fmt: skip
 
 
 def test_concor_by_correlations_of_numpy():
@@ -387,6 +403,7 @@ def test_what_is_refused(states):
         network(states, "lgsp", period=1986, threshold="median")
 
 
+@pytest.mark.parity
 def test_cities_of_china(nqp_data):
     """332 cities: each measure as networkx has it, and all blocks are filled."""
     folder = nqp_data / "data" / "china_cities"
@@ -403,7 +420,10 @@ def test_cities_of_china(nqp_data):
     g = result.graph()
     closeness = pd.Series(nx.closeness_centrality(g))
     nodes = result.nodes.droplevel("period")
-    np.testing.assert_allclose(nodes["closeness_in"], closeness[nodes.index], atol=1e-13)
+    agree(
+        "Network: closeness_in", nodes["closeness_in"], closeness[nodes.index], rtol=1e-7,
+        atol=1e-13, program="networkx", data="network of Chinese cities",
+    )  # fmt: skip
     some = nx.betweenness_centrality_subset(g, list(g)[:5], list(g))
     assert all(nodes.loc[unit, "betweenness"] * 331 * 330 >= some[unit] - 1e-9 for unit in g)
     assert result.frame["density"].iloc[0] == pytest.approx(nx.density(g), rel=1e-14)

@@ -22,6 +22,7 @@ from nqp_spatial.structure._dyadic_regression import dyadic_fit, outcome_draws, 
 from nqp_spatial.structure._dyads import dyads_of, terms_of
 from nqp_spatial.structure._numba import permuted_products
 from nqp_spatial.structure._qap_permutations import tails
+from tests.parity import agree
 
 mrqap, qap, qap_correlation = nq.structure.mrqap, nq.structure.qap, nq.structure.qap_correlation
 
@@ -53,6 +54,7 @@ def pairs_of(matrix, symmetric):
 # -- all permutations ------------------------------------------------------------------------------
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_double_semi_partialling_over_all_permutations(symmetric):
     """Each of 120 permutations by least squares on the pairs, with statsmodels' t statistics."""
@@ -63,9 +65,14 @@ def test_double_semi_partialling_over_all_permutations(symmetric):
     for place, (name, other) in enumerate([("a", "b"), ("b", "a")]):
         x, z = pairs_of(values[name], symmetric), pairs_of(values[other], symmetric)
         full = sm.OLS(y, sm.add_constant(np.column_stack([x, z]))).fit()
-        assert fit.params[1 + place] == pytest.approx(full.params[1], rel=1e-11)
-        assert fit.statistics(fit.partial)[1 + place] == pytest.approx(full.tvalues[1], rel=1e-11)
-        assert fit.r2 == pytest.approx(full.rsquared, rel=1e-11)
+        other_program = {
+            "program": "statsmodels", "data": "pairs of five units", "rtol": 1e-11,
+            "case": f"{name}, {'symmetric' if symmetric else 'directed'}",
+        }  # fmt: skip
+        statistic = fit.statistics(fit.partial)[1 + place]
+        agree("MRQAP: coefficient", fit.params[1 + place], full.params[1], **other_program)
+        agree("MRQAP: t", statistic, full.tvalues[1], **other_program)
+        agree("MRQAP: R2", fit.r2, full.rsquared, **other_program)
         residual = np.zeros((5, 5))
         cells = np.triu_indices(5, 1) if symmetric else np.nonzero(~np.eye(5, dtype=bool))
         residual[cells] = sm.OLS(x, sm.add_constant(z)).fit().resid
@@ -76,7 +83,10 @@ def test_double_semi_partialling_over_all_permutations(symmetric):
             moved = pairs_of(residual[np.ix_(order, order)], symmetric)
             design = sm.add_constant(np.column_stack([moved, z]))
             brute.append(sm.OLS(y, design).fit().tvalues[1])
-        np.testing.assert_allclose(draws[:, place], brute, rtol=1e-9)
+        agree(
+            "MRQAP: t of all permutations", draws[:, place], brute,
+            **(other_program | {"rtol": 1e-9}),
+        )  # fmt: skip
         # The p-value over all permutations, the observed order among them.
         exact = np.mean(np.abs(brute) >= abs(full.tvalues[1]) - 1e-9)
         counted = tails(fit.partial[1:], regressor_draws(fit, AllOrders(5)))
@@ -239,6 +249,7 @@ def test_the_same_for_any_number_of_workers():
     assert not again.frame.equals(one.frame)
 
 
+@pytest.mark.parity
 def test_standardised_coefficients_and_adjusted_r2():
     values = matrices(12, 10)
     result = mrqap("net ~ a + b", values, permutations=0)
@@ -247,7 +258,10 @@ def test_standardised_coefficients_and_adjusted_r2():
     np.testing.assert_allclose(result.frame["standardized"].iloc[1:], scaled.params.iloc[1:])
     x = np.column_stack([pairs_of(values[name], False) for name in ("a", "b")])
     model = sm.OLS(pairs_of(values["net"], False), sm.add_constant(x)).fit()
-    assert result.r2_adjusted == pytest.approx(model.rsquared_adj, rel=1e-11)
+    agree(
+        "MRQAP: adjusted R2", result.r2_adjusted, model.rsquared_adj, rtol=1e-11,
+        program="statsmodels", data="pairs of twelve units",
+    )  # fmt: skip
     assert result.n_pairs == 132
     assert result.pvalues.isna().all()
     assert not result.tests["a"].applicable
