@@ -8,6 +8,7 @@ from nqp_spatial.core.lazy import load_when_used
 
 if TYPE_CHECKING:
     from nqp_spatial.report.study.check import Finding, Findings, check, starter
+    from nqp_spatial.report.study.many import StudiesResult, studies
     from nqp_spatial.report.study.runner import StudyResult, study
     from nqp_spatial.report.tables.clubs import club_table
     from nqp_spatial.report.tables.dagum import dagum_table
@@ -24,6 +25,7 @@ __all__ = [
     "Finding",
     "Findings",
     "JournalTable",
+    "StudiesResult",
     "StudyResult",
     "check",
     "club_table",
@@ -34,6 +36,7 @@ __all__ = [
     "regression_table",
     "robustness_table",
     "starter",
+    "studies",
     "study",
     "tests_table",
     "transition_table",
@@ -43,6 +46,7 @@ load_when_used(
     __name__,
     {
         "study.check": "Finding Findings check starter",
+        "study.many": "StudiesResult studies",
         "study.runner": "StudyResult study",
         "tables.clubs": "club_table",
         "tables.dagum": "dagum_table",

@@ -53,7 +53,9 @@ def categories(values: pd.Series) -> Strata:
     return Strata(np.asarray(codes), _require_several(names, values.name), "categories")
 
 
-def cut_at(values: np.ndarray, bounds: Sequence[float], name: Hashable, method: str) -> Strata:
+def cut_at(
+    values: np.ndarray, bounds: Sequence[float] | np.ndarray, name: Hashable, method: str
+) -> Strata:
     """Return strata between bounds, closed on the right; empty ones are left out."""
     inner = np.unique(np.asarray(bounds, dtype=float))
     raw = np.searchsorted(inner, values, side="left")
