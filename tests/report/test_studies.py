@@ -194,7 +194,7 @@ def numbers(folder, out, n_jobs, step):
     )
     files = sorted(Path(out).rglob("tables/*.csv"))
     tables = {str(path.relative_to(out)): path.read_bytes() for path in files}
-    assert len(tables) == (4 if step == "model" else 2)
+    assert len(tables) == 4
     return result.effects, grid.frame, bootstrap.tests.frame, tables
 
 
