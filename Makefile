@@ -71,8 +71,8 @@ docs: $(STAMP) figures  ## the site in docs/_build/html; what the documents say 
 bench: $(STAMP)  ## speed beside peers, as ratios
 	$(BIN)/python -m benchmarks
 
-calibrate: $(STAMP)  ## bias, coverage and size by simulation: several hours; tables go to benchmarks/
-	$(ALONE) $(BIN)/python -m benchmarks.calibrate
+calibrate: $(STAMP)  ## bias, coverage and size by simulation: several hours; DASK=tcp://HOST:8786 for a cluster
+	$(ALONE) $(BIN)/python -m benchmarks.calibrate $(if $(DASK),--dask $(DASK))
 
 clean:  ## remove what the targets made, .venv included
 	rm -rf $(VENV) output docs/_build docs/_gallery docs/gallery.md docs/parity.md docs/_parity docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The command line: ``nqp-spatial init``, ``check``, ``study``, ``explore``."""
+"""The command line: ``nqp-spatial init``, ``check``, ``study``, ``studies``, ``explore``."""
 
 from __future__ import annotations
 
@@ -85,6 +85,56 @@ def study(settings: Path, output: Path, *, fresh: bool, quiet: bool) -> None:
     click.echo(repr(result))
     if result.skipped:
         click.echo(f"reused from an earlier run: {', '.join(result.skipped)}")
+    sys.exit(1 if result.failed else 0)
+
+
+@main.command()
+@click.argument(
+    "settings", nargs=-1, required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)  # fmt: skip
+@click.option(
+    "--outcome", "-y", "outcomes", multiple=True,
+    help="Column to study in place of the outcome; may be repeated, for one study of each.",
+)  # fmt: skip
+@click.option(
+    "--output", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
+    show_default=True, help="Folder to write to: a page, and a folder for each study.",
+)  # fmt: skip
+@click.option(
+    "--jobs", "-j", type=int, default=1, show_default=True,
+    help="Studies that run at the same time; -1 for one on each core.",
+)  # fmt: skip
+@click.option(
+    "--dask", "address",
+    help="Address of a Dask scheduler, such as tcp://10.0.0.5:8786: its workers run the studies.",
+)  # fmt: skip
+@click.option("--fresh", is_flag=True, help="Run every step again, even if nothing changed.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def studies(
+    settings: tuple[Path, ...],
+    outcomes: tuple[str, ...],
+    output: Path,
+    jobs: int,
+    address: str | None,
+    *,
+    fresh: bool,
+    quiet: bool,
+) -> None:
+    """Run the studies of several files SETTINGS, or of several outcomes, and a page of links."""
+    from nqp_spatial.core.cluster import on_cluster
+    from nqp_spatial.report._texts import visible
+    from nqp_spatial.report.study.many import studies as run_studies
+
+    try:
+        with on_cluster(address):
+            result = run_studies(
+                settings, output, outcomes=outcomes or None, progress=not quiet, fresh=fresh,
+                n_jobs=-1 if address else jobs,
+            )  # fmt: skip
+    except (NqpError, OSError) as error:
+        raise click.ClickException(visible(f"{type(error).__name__}: {error}")) from None
+    click.echo(visible(repr(result)))
     sys.exit(1 if result.failed else 0)
 
 

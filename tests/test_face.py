@@ -44,6 +44,7 @@ NO_RESULTS = {
     "BorderDecay",
     # What came of a run, not of a computation.
     "Findings",
+    "StudiesResult",
     "StudyResult",
     # Text for a paper, made from results.
     "JournalTable",

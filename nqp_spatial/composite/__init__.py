@@ -1,8 +1,15 @@
 """Composite indices from indicators, and coupling coordination of systems."""
 
-from nqp_spatial.composite.coupling import CouplingResult, coupling
-from nqp_spatial.composite.index import CompositeIndex, index
-from nqp_spatial.composite.robustness import rank_intervals, rank_schemes
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nqp_spatial.core.lazy import load_when_used
+
+if TYPE_CHECKING:
+    from nqp_spatial.composite.coupling import CouplingResult, coupling
+    from nqp_spatial.composite.index import CompositeIndex, index
+    from nqp_spatial.composite.robustness import rank_intervals, rank_schemes
 
 __all__ = [
     "CompositeIndex",
@@ -13,6 +20,11 @@ __all__ = [
     "rank_schemes",
 ]
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+load_when_used(
+    __name__,
+    {
+        "coupling": "CouplingResult coupling",
+        "index": "CompositeIndex index",
+        "robustness": "rank_intervals rank_schemes",
+    },
+)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from nqp_spatial.convergence._clustering import (
     T_CRITICAL,
@@ -378,7 +378,7 @@ def _frame(
             "b": [club.b for club in clubs],
             "std_error": [club.std_error for club in clubs],
             "statistic": statistics,
-            "p_value": stats.norm.cdf(statistics),
+            "p_value": special.ndtr(statistics),
             "speed": [club.b / 2 for club in clubs],
             "level": paths.iloc[:, -1].to_numpy() if clubs else [],
             "c_star": [club.c_star for club in clubs],

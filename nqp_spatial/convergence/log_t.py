@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from nqp_spatial.convergence._clustering import T_CRITICAL
 from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
@@ -81,7 +81,7 @@ class LogTResult(Displayed):
     @property
     def p_value(self) -> float:
         """The p-value: probability of a t at most this large under convergence."""
-        return float(stats.norm.cdf(self.statistic))
+        return float(special.ndtr(self.statistic))
 
     @property
     def speed(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from nqp_spatial.core.options import checked
 from nqp_spatial.core.panel import SpatialPanel
-from nqp_spatial.datasets.us_states import state_boundaries
+from nqp_spatial.datasets.us_states import libpysal_example, state_boundaries
 from nqp_spatial.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -318,8 +317,7 @@ def _missing(function: str, package: str) -> MissingDependencyError:
 def _shapes(folder: str, name: str, crs: str) -> gpd.GeoDataFrame:
     """Return the shapes of an example that is installed with libpysal."""
     import geopandas as gpd
-    import libpysal
 
-    shapes = gpd.read_file(Path(libpysal.__file__).parent / "examples" / folder / name)
+    shapes = gpd.read_file(libpysal_example(folder) / name)
     # The files name no coordinate system that can be read; their coordinates are degrees.
     return shapes if shapes.crs is not None else shapes.set_crs(crs)

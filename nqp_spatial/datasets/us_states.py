@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def us_income() -> SpatialPanel:
     >>> nq.datasets.us_income()
     SpatialPanel: 48 units x 81 periods (1929 to 2009), 3 columns, geometry in WGS 84
     """
-    wide = pd.read_csv(_folder() / "usjoin.csv")
+    wide = pd.read_csv(libpysal_example("us_income") / "usjoin.csv")
     codes = state_boundaries().set_index("name")["state"]
     long = wide.melt(
         id_vars=["Name"],
@@ -115,17 +116,21 @@ def us_public_capital() -> SpatialPanel:
     )
 
 
-def _folder() -> Path:
-    import libpysal
+def libpysal_example(name: str) -> Path:
+    """Return the folder of an example that is installed with libpysal, which is not imported.
 
-    return Path(libpysal.__file__).parent / "examples" / "us_income"
+    Importing libpysal loads clients of databases and of the web, which takes a second.
+    """
+    places = find_spec("libpysal")
+    assert places is not None and places.submodule_search_locations  # a required package
+    return Path(places.submodule_search_locations[0]) / "examples" / name
 
 
 def state_boundaries() -> gpd.GeoDataFrame:
     """Return the 48 contiguous states: code, name and shape."""
     import geopandas as gpd
 
-    shapes = gpd.read_file(_folder() / "us48.shp")
+    shapes = gpd.read_file(libpysal_example("us_income") / "us48.shp")
     if shapes.crs is None:
         shapes = shapes.set_crs("EPSG:4326")  # the file has no .prj; its coordinates are degrees
     return shapes.rename(columns={"STATE_ABBR": "state", "STATE_NAME": "name"})[

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
 from nqp_spatial.core.inference import TestSet
@@ -121,9 +121,11 @@ def quadrants_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def significance(p_values: np.ndarray, islands: np.ndarray, *, fdr: bool) -> np.ndarray:
     """Return p-values, or the q-values of Benjamini and Hochberg; missing for islands."""
     criterion = np.full(len(p_values), np.nan)
-    criterion[~islands] = (
-        stats.false_discovery_control(p_values[~islands]) if fdr else p_values[~islands]
-    )
+    criterion[~islands] = p_values[~islands]
+    if fdr:
+        from scipy import stats  # half a second, for this one call
+
+        criterion[~islands] = stats.false_discovery_control(p_values[~islands])
     return criterion
 
 

@@ -1,10 +1,17 @@
 """Inequality between units and groups of units, by period."""
 
-from nqp_spatial.inequality.dagum import DagumResult, dagum
-from nqp_spatial.inequality.gaps import GapsResult, gaps, intransitive
-from nqp_spatial.inequality.indices import esteban_ray, indices
-from nqp_spatial.inequality.spatial_gini import spatial_gini
-from nqp_spatial.inequality.theil import TheilResult, theil
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nqp_spatial.core.lazy import load_when_used
+
+if TYPE_CHECKING:
+    from nqp_spatial.inequality.dagum import DagumResult, dagum
+    from nqp_spatial.inequality.gaps import GapsResult, gaps, intransitive
+    from nqp_spatial.inequality.indices import esteban_ray, indices
+    from nqp_spatial.inequality.spatial_gini import spatial_gini
+    from nqp_spatial.inequality.theil import TheilResult, theil
 
 __all__ = [
     "DagumResult",
@@ -19,6 +26,13 @@ __all__ = [
     "theil",
 ]
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+load_when_used(
+    __name__,
+    {
+        "dagum": "DagumResult dagum",
+        "gaps": "GapsResult gaps intransitive",
+        "indices": "esteban_ray indices",
+        "spatial_gini": "spatial_gini",
+        "theil": "TheilResult theil",
+    },
+)

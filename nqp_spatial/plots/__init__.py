@@ -1,71 +1,79 @@
 """Figures at journal size, from the package's results."""
 
-from nqp_spatial.plots._canvas import save
-from nqp_spatial.plots._chosen_theme import theme
-from nqp_spatial.plots._theme import COLUMN, PAGE
-from nqp_spatial.plots.charts import (
-    beta_scatter,
-    block_densities,
-    border_loss,
-    dagum,
-    density_ridges,
-    density_waterfall,
-    digits,
-    effects,
-    effects_at,
-    effects_matrix,
-    estimates,
-    event_study,
-    forecast,
-    geodetector,
-    group_estimates,
-    inclusion,
-    index_weights,
-    interactions,
-    join_counts,
-    kernel_contour,
-    kernel_surface,
-    lisa_paths,
-    log_t,
-    modality,
-    moran_scatter,
-    neighbour_histogram,
-    network_degrees,
-    over_periods,
-    panel_threshold,
-    probabilities,
-    qap,
-    rank_intervals,
-    reach,
-    sigma_lines,
-    specification_curve,
-    steady_states,
-    strata_means,
-    theil,
-    threshold,
-    transition_paths,
-    transitions,
-    weights_matrix,
-)
-from nqp_spatial.plots.explorer import explore
-from nqp_spatial.plots.maps import (
-    centre_path,
-    choropleth,
-    choropleth_periods,
-    club_map,
-    coefficient_map,
-    effects_arrows,
-    exposure_map,
-    forecast_map,
-    lisa_map,
-    lisa_maps,
-    network_map,
-    policy_effects_map,
-    residual_map,
-    significance_map,
-    unit_effects_map,
-    weights_map,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nqp_spatial.core.lazy import load_when_used
+from nqp_spatial.plots import charts, maps
+
+if TYPE_CHECKING:
+    from nqp_spatial.plots._canvas import save
+    from nqp_spatial.plots._chosen_theme import theme
+    from nqp_spatial.plots._theme import COLUMN, PAGE
+    from nqp_spatial.plots.charts import (
+        beta_scatter,
+        block_densities,
+        border_loss,
+        dagum,
+        density_ridges,
+        density_waterfall,
+        digits,
+        effects,
+        effects_at,
+        effects_matrix,
+        estimates,
+        event_study,
+        forecast,
+        geodetector,
+        group_estimates,
+        inclusion,
+        index_weights,
+        interactions,
+        join_counts,
+        kernel_contour,
+        kernel_surface,
+        lisa_paths,
+        log_t,
+        modality,
+        moran_scatter,
+        neighbour_histogram,
+        network_degrees,
+        over_periods,
+        panel_threshold,
+        probabilities,
+        qap,
+        rank_intervals,
+        reach,
+        sigma_lines,
+        specification_curve,
+        steady_states,
+        strata_means,
+        theil,
+        threshold,
+        transition_paths,
+        transitions,
+        weights_matrix,
+    )
+    from nqp_spatial.plots.explorer import explore
+    from nqp_spatial.plots.maps import (
+        centre_path,
+        choropleth,
+        choropleth_periods,
+        club_map,
+        coefficient_map,
+        effects_arrows,
+        exposure_map,
+        forecast_map,
+        lisa_map,
+        lisa_maps,
+        network_map,
+        policy_effects_map,
+        residual_map,
+        significance_map,
+        unit_effects_map,
+        weights_map,
+    )
 
 __all__ = [
     "COLUMN",
@@ -133,6 +141,14 @@ __all__ = [
     "weights_matrix",
 ]
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+load_when_used(
+    __name__,
+    {
+        "_canvas": "save",
+        "_chosen_theme": "theme",
+        "_theme": "COLUMN PAGE",
+        "charts": " ".join(charts.__all__),
+        "explorer": "explore",
+        "maps": " ".join(maps.__all__),
+    },
+)

@@ -8,18 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.class_bounds import class_bounds
 from nqp_spatial.core.groups import group_name
 from nqp_spatial.errors import DomainError, OptionError
 
 __all__ = ["METHODS", "Strata", "candidates", "categories", "cut_at", "cut_by"]
 
-#: Classes of mapclassify by our names.
-METHODS = {
-    "quantiles": "Quantiles",
-    "equal-intervals": "EqualInterval",
-    "natural-breaks": "FisherJenksSampled",
-    "std-deviations": "StdMean",
-}
+#: How a variable is cut into strata.
+METHODS = ("quantiles", "equal-intervals", "natural-breaks", "std-deviations")
 # Natural breaks of more values are those of a sample of them.
 _SAMPLED = 2000
 
@@ -57,7 +53,9 @@ def categories(values: pd.Series) -> Strata:
     return Strata(np.asarray(codes), _require_several(names, values.name), "categories")
 
 
-def cut_at(values: np.ndarray, bounds: Sequence[float], name: Hashable, method: str) -> Strata:
+def cut_at(
+    values: np.ndarray, bounds: Sequence[float] | np.ndarray, name: Hashable, method: str
+) -> Strata:
     """Return strata between bounds, closed on the right; empty ones are left out."""
     inner = np.unique(np.asarray(bounds, dtype=float))
     raw = np.searchsorted(inner, values, side="left")
@@ -72,20 +70,18 @@ def cut_at(values: np.ndarray, bounds: Sequence[float], name: Hashable, method: 
 
 
 def cut_by(values: np.ndarray, method: str, count: int, name: Hashable) -> Strata:
-    """Return strata of a method of mapclassify."""
-    import mapclassify
-
+    """Return strata of a method."""
     if method == "natural-breaks":
         # Deterministic: all values, or evenly spaced ones of their order.
         order = np.sort(values)
         places = np.linspace(0, len(order) - 1, min(len(order), _SAMPLED)).round().astype(int)
-        bins = mapclassify.FisherJenks(order[places], k=count).bins[:-1]
+        bins = class_bounds(order[places], method, count)
     elif method == "std-deviations":
         half = (count - 1) // 2
         steps = np.arange(count - 1) - half + (0.5 if count % 2 == 0 and count > 2 else 0.0)
         bins = values.mean() + values.std(ddof=1) * steps
     else:
-        bins = getattr(mapclassify, METHODS[method])(values, k=count).bins[:-1]
+        bins = class_bounds(values, method, count)
     return cut_at(values, bins, name, method)
 
 

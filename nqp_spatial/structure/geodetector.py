@@ -318,7 +318,7 @@ def _strata_options(
         return [("given", strata.count, strata)]
     tried = _numbers(number, rule)
     if rule == "optimal":
-        options = list(candidates(numbers, list(METHODS), tried, name))
+        options = list(candidates(numbers, METHODS, tried, name))
         if not options:
             raise DomainError(
                 f"factor {name!r} has {len(np.unique(numbers))} different values, fewer than "

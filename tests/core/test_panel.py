@@ -326,27 +326,6 @@ def test_codes_as_text_on_one_side_are_pointed_out():
 # -- the package -----------------------------------------------------------------------------------
 
 
-def test_importing_is_cheap():
-    """Neither matplotlib nor geopandas nor numba is loaded before it is used."""
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, nqp_spatial as nq; assert nq.__version__; assert 'fit' in dir(nq); "
-        "print([m for m in ('matplotlib', 'geopandas', 'numba', 'scipy', 'pandas') "
-        "if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-    code = (
-        "import sys, nqp_spatial as nq; nq.SpatialPanel; nq.fit; nq.esda.lisa; nq.dynamics.markov; "
-        "nq.weights.knn; "
-        "print([m for m in ('matplotlib', 'geopandas', 'numba') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_every_public_name_is_there():
     for name in nq.__all__:
         assert getattr(nq, name) is not None

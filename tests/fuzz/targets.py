@@ -310,6 +310,7 @@ FUNCTIONS: dict[str, Callable[[World], Arguments]] = {
     "report.robustness_table": lambda w: _call(w.robustness, w.folder / "robust.tex"),
     "report.starter": lambda w: _call(w.table, w.map, folder=w.folder),
     "report.study": lambda w: _call(w.settings, w.folder / "report", progress=False),
+    "report.studies": lambda w: _call([w.settings], w.folder / "reports", progress=False),
     "report.tests_table": lambda w: _call(dict(w.partitioned.tests), w.folder / "tests.tex"),
     "report.transition_table": lambda w: _call(w.markov, w.folder / "transitions.tex"),
 }  # fmt: skip

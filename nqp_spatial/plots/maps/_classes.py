@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nqp_spatial.core.class_bounds import class_bounds
 from nqp_spatial.core.groups import group_name
 from nqp_spatial.core.number_format import typeset
 from nqp_spatial.core.text import t, translate
@@ -18,12 +17,6 @@ from nqp_spatial.plots._theme import DIVERGING, LIGHT, PALETTE, SEQUENTIAL
 from nqp_spatial.plots.maps._map import NO_DATA, MapGroup
 
 __all__ = ["category_groups", "class_groups", "inner_bounds", "is_text", "no_data", "numbers_of"]
-
-_SCHEMES = {
-    "quantiles": "Quantiles",
-    "natural-breaks": "FisherJenks",
-    "equal-intervals": "EqualInterval",
-}
 
 
 def is_text(values: pd.Series) -> bool:
@@ -142,17 +135,12 @@ def _shades(inner: np.ndarray, centre: float | None, cmap: str | None) -> np.nda
 
 
 def _cuts(known: np.ndarray, scheme: str, classes: int) -> np.ndarray:
-    import mapclassify
-
     distinct = len(np.unique(known))
     count = min(classes, distinct)
     if count < 2:
         return np.empty(0)
-    with warnings.catch_warnings():
-        # Ties can leave fewer classes than were asked for: the legend shows how many there are.
-        warnings.simplefilter("ignore", UserWarning)
-        scheme_of: Any = getattr(mapclassify, _SCHEMES[scheme])
-        return np.asarray(scheme_of(known, k=count).bins[:-1])
+    # Ties can leave fewer classes than were asked for: the legend shows how many there are.
+    return class_bounds(known, scheme, count)
 
 
 def _count_names(bounds: np.ndarray) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import sparse, special
 
 from nqp_spatial.core.inference import (
     HypothesisTest,
@@ -154,7 +154,7 @@ def _joint(
     statistic = max(_honda_score(data), 0.0) ** 2 + moran_score(data, matrix) ** 2
     if np.isnan(statistic):
         return NotApplicable(name, null, t("the data do not determine the statistic"))
-    p_value = float(stats.chi2.sf(statistic, 1) + stats.chi2.sf(statistic, 2)) / 2
+    p_value = float(special.chdtrc(1, statistic) + special.chdtrc(2, statistic)) / 2
     rule = t("one-sided in the variance: half chi-square(1), half chi-square(2)")
     return HypothesisTest(name, null, statistic, "chi2", 2, p_value, rule)
 
@@ -284,7 +284,7 @@ def _one_sided(name: str, null: str, z: float) -> HypothesisTest | NotApplicable
     if np.isnan(z):
         return NotApplicable(name, null, t("the data do not determine the statistic"))
     rule = t("one-sided, large values against the null")
-    return HypothesisTest(name, null, z, "normal", None, float(stats.norm.sf(z)), rule)
+    return HypothesisTest(name, null, z, "normal", None, float(special.ndtr(-z)), rule)
 
 
 def _two_sided(name: str, null: str, z: float) -> HypothesisTest | NotApplicable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from nqp_spatial.core.inference import (
     HypothesisTest,
@@ -111,7 +111,7 @@ def cross_section_exponent(residuals: np.ndarray, level: float = 0.1) -> float:
     """
     n, n_periods = residuals.shape
     z = _unit_length(residuals)
-    bound = stats.norm.ppf(1 - level / (2 * n**0.5)) / np.sqrt(n_periods)
+    bound = special.ndtri(1 - level / (2 * n**0.5)) / np.sqrt(n_periods)
     total = 0.0
     for start in range(0, n, 1000):  # a block of rows at a time: never n x n
         block = z[start : start + 1000] @ z.T
@@ -142,6 +142,8 @@ def normality_test(residuals: np.ndarray) -> HypothesisTest | NotApplicable:
     >>> normality_test(np.random.default_rng(0).exponential(size=500)).p_value < 1e-6
     True
     """
+    from scipy import stats  # loads slowly, and serves this test only
+
     statistic = float(stats.jarque_bera(residuals.ravel()).statistic)
     return chi2_test(t("Jarque-Bera"), t("errors are normally distributed"), statistic, 2)
 

@@ -34,7 +34,7 @@ from nqp_spatial.report.study.page import Section, page_of
 from nqp_spatial.report.study.step import Step, StepOutput, literal, setup_code, without_code
 from nqp_spatial.report.study.steps import every_step
 
-__all__ = ["StudyResult", "run_setup", "study"]
+__all__ = ["StudyResult", "run_setup", "run_study", "study"]
 
 SCRIPT = "study.py"
 
@@ -156,8 +156,13 @@ def study(
     []
     """
     settings = config if isinstance(config, StudyConfig) else read_config(config)
+    return run_study(settings, Path(output), progress=progress, fresh=fresh)
+
+
+def run_study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> StudyResult:
+    """Run a study in the language of its settings."""
     with language(settings.study.lang):
-        return _study(settings, Path(output), progress=progress, fresh=fresh)
+        return _study(settings, out, progress=progress, fresh=fresh)
 
 
 def _study(settings: StudyConfig, out: Path, *, progress: bool, fresh: bool) -> StudyResult:
