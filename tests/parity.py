@@ -147,12 +147,13 @@ def differ(
 def agree_with_peers(check: Any, *, data: str, case: str = "") -> None:
     """Assert that a second opinion agrees, and record its rows."""
     assert check.agrees, check
+    room, function = check.spec.function.split(".")[0], check.spec.function.split(".")[-1]
     for name, row in check.frame.iterrows():
         program, version = row["program"].split()
         searched = row["wanted"] < EXACT and row["digits"] < EXACT
         reason = row["reason"] or "both search for the maximum of a likelihood" * searched
         _write(
-            check.spec.function.split(".")[0], quantity=f"{check.spec.function}: {name}",
+            room, quantity=f"{function}: {name}",
             data=data, case=case, program=program, version=version, ours=[row["ours"]],
             theirs=[row["theirs"]], entries=int(row["entries"]), digits=float(row["digits"]),
             reason=str(reason),

@@ -140,5 +140,5 @@ def _rings(call: Call, result: Any) -> list[Quantity]:
         reason = t("the first step of diff-diff leaves out a unit, a period and the constant")
         periods = arguments["panel"].n_periods
         free = _units(call) * periods - len(errors)
-        rows += _errors(call, ours, errors, free / (free - periods), wanted=1.5, reason=reason)
+        rows += _errors(call, ours, errors, free / (free - periods), wanted=1.0, reason=reason)
     return rows
