@@ -106,11 +106,14 @@ def agree(
     case, room : str, optional
         The variant; the part of the package, if not that of the test's folder.
     """
-    left, right = (np.asarray(values, dtype=float) for values in (ours, theirs))
+    values, others = (np.asarray(numbers, dtype=float) for numbers in (ours, theirs))
     # Neither broadcasts: one number does not stand for many.
-    assert left.shape == right.shape, f"{quantity}: {left.shape} of ours, {right.shape} of theirs"
-    np.testing.assert_allclose(left, right, rtol=rtol, atol=atol, err_msg=f"{quantity} ({program})")
-    _record(quantity, left, right, program, data, version, reason, case, room)
+    assert values.shape == others.shape, (
+        f"{quantity}: {values.shape} of ours, {others.shape} of theirs"
+    )
+    title = f"{quantity} ({program})"
+    np.testing.assert_allclose(values, others, rtol=rtol, atol=atol, err_msg=title)
+    _record(quantity, values, others, program, data, version, reason, case, room)
 
 
 def differ(
@@ -133,26 +136,29 @@ def differ(
     quantity, ours, theirs, program, data, version, case, room
         As in `agree`.
     reason : str
-        Why ours are right, or the definitions differ; never empty.
+        Why ours are others, or the definitions differ; never empty.
     least : float
         Relative difference that some entry exceeds.
     """
     assert reason, "say why the numbers are not equal"
-    left, right = (np.asarray(values, dtype=float) for values in (ours, theirs))
-    assert left.shape == right.shape, f"{quantity}: {left.shape} of ours, {right.shape} of theirs"
-    assert (np.abs(left - right) > least * np.abs(right)).any(), f"{quantity} does not differ"
-    _record(quantity, left, right, program, data, version, reason, case, room, differs=True)
+    values, others = (np.asarray(numbers, dtype=float) for numbers in (ours, theirs))
+    assert values.shape == others.shape, (
+        f"{quantity}: {values.shape} of ours, {others.shape} of theirs"
+    )
+    assert (np.abs(values - others) > least * np.abs(others)).any(), f"{quantity} does not differ"
+    _record(quantity, values, others, program, data, version, reason, case, room, differs=True)
 
 
 def agree_with_peers(check: Any, *, data: str, case: str = "") -> None:
     """Assert that a second opinion agrees, and record its rows."""
     assert check.agrees, check
+    room, function = check.spec.function.split(".")[0], check.spec.function.split(".")[-1]
     for name, row in check.frame.iterrows():
         program, version = row["program"].split()
         searched = row["wanted"] < EXACT and row["digits"] < EXACT
         reason = row["reason"] or "both search for the maximum of a likelihood" * searched
         _write(
-            check.spec.function.split(".")[0], quantity=f"{check.spec.function}: {name}",
+            room, quantity=f"{function}: {name}",
             data=data, case=case, program=program, version=version, ours=[row["ours"]],
             theirs=[row["theirs"]], entries=int(row["entries"]), digits=float(row["digits"]),
             reason=str(reason),
@@ -160,15 +166,15 @@ def agree_with_peers(check: Any, *, data: str, case: str = "") -> None:
 
 
 def _record(
-    quantity: str, left: np.ndarray, right: np.ndarray, program: str, data: str,
+    quantity: str, values: np.ndarray, others: np.ndarray, program: str, data: str,
     version: str | None, reason: str, case: str, room: str | None, *, differs: bool = False,
 ) -> None:  # fmt: skip
-    left, right = left.ravel(), right.ravel()
-    digits = np.nan_to_num(digits_agreed(left, right), nan=0.0)
+    values, others = values.ravel(), others.ravel()
+    digits = np.nan_to_num(digits_agreed(values, others), nan=0.0)
     _write(
         room, quantity=quantity, data=data, case=case, program=program,
         version=metadata.version(program) if version is None else version,
-        ours=left.tolist(), theirs=right.tolist(), entries=len(left),
+        ours=values.tolist(), theirs=others.tolist(), entries=len(values),
         digits=max(0.0, float(digits.min())), reason=reason, differs=differs,
     )  # fmt: skip
 

@@ -96,7 +96,7 @@ def test_a_second_opinion_is_recorded_by_row(recorded):
     agree_with_peers(check, data="US states")
     first, second = recorded()
     assert (first["quantity"], first["room"], first["reason"]) == (
-        "esda.moran: moran_i",
+        "moran: moran_i",
         "esda",
         "",
     )

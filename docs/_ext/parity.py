@@ -58,9 +58,9 @@ entry that is zero but for rounding is judged beside the largest entry of its ki
 entries is in brackets, and the entry that differs most is shown. Where fewer than {enough} digits
 agree, a letter refers to the reason below the table.
 
-Python programs are run, in the version installed. Numbers of R programs come from files in
-`tests/reference`, which contain the versions. Data sets are installed with a dependency, or
-simulated.
+Python programs are run, in the version installed. Numbers of R programs, of geometrics and some of
+diff-diff come from files in `tests/reference`, which contain the versions. Data sets are installed
+with a dependency, or simulated.
 """
 
 
@@ -111,7 +111,7 @@ def lapses(table: pd.DataFrame) -> list[str]:
 def _widest(row: pd.Series) -> pd.Series:
     """Return the entries of a comparison that differ most."""
     gaps = [
-        abs(a - b) / max(abs(b), 1e-300) if a != b else 0.0
+        0.0 if a == b or (a != a and b != b) else abs(a - b) / max(abs(b), 1e-300)
         for a, b in zip(row["ours"], row["theirs"], strict=True)
     ]
     place = max(range(len(gaps)), key=gaps.__getitem__)

@@ -125,10 +125,10 @@ def _rings(call: Call, result: Any) -> list[Quantity]:
         ).fit(table, outcome="outcome", unit="unit", time="period", treatment="treated")
     overall = result.overall
     kind = "own" if arguments["on_treated"] == "included" else "total"
-    own = overall[(overall["kind"] == kind) & (overall["on"] == "treated")]
+    direct = overall[(overall["kind"] == kind) & (overall["on"] == "treated")]
     spilled = overall[(overall["kind"] == "spilled") & (overall["on"] == "untreated")]
     rows = [
-        quantity("effect on the treated", own["estimate"], [theirs.att], "diff-diff", wanted=7.0,
+        quantity("effect on the treated", direct["estimate"], [theirs.att], "diff-diff", wanted=7.0,
                  reason=_iterated()),
         quantity("effects on the exposed", spilled["estimate"],
                  theirs.spillover_effects["coef"], "diff-diff", wanted=7.0, reason=_iterated()),
@@ -140,5 +140,5 @@ def _rings(call: Call, result: Any) -> list[Quantity]:
         reason = t("the first step of diff-diff leaves out a unit, a period and the constant")
         periods = arguments["panel"].n_periods
         free = _units(call) * periods - len(errors)
-        rows += _errors(call, ours, errors, free / (free - periods), wanted=1.5, reason=reason)
+        rows += _errors(call, ours, errors, free / (free - periods), wanted=1.0, reason=reason)
     return rows

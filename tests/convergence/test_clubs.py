@@ -141,8 +141,9 @@ def test_clubs_of_countries_equal_r(countries, hac):
     panel, truth, names = countries
     options = {"logs": True, "hac": HAC[hac]}
     raw = nq.convergence.clubs(panel, "y", merge=None, **options)
-    version, found = truth["meta"]["ConvergenceClubs"], truth["findClubs"][f"{hac}_fixed"]["clubs"]
-    same_clubs(raw.frame, raw.membership, found, names, version, hac)
+    version = truth["meta"]["ConvergenceClubs"]
+    raw_clubs = truth["findClubs"][f"{hac}_fixed"]["clubs"]
+    same_clubs(raw.frame, raw.membership, raw_clubs, names, version, hac)
     merged = nq.convergence.clubs(panel, "y", merge="phillips-sul", **options)
     theirs = truth["mergeClubs"][f"{hac}_fixed_PS_noDiv"]
     same_clubs(merged.frame, merged.membership, theirs, names, version, f"{hac}, merged")

@@ -18,7 +18,7 @@ from tests.reference.make_geometrics import panel_of, wandering
 from tests.spillovers.policy_panels import planted_panel
 
 FORMULA = "lgsp ~ lpc + lemp + unemp"
-CAPITAL = "US public capital, 1980-86"
+CAPITAL = "US public capital"
 
 
 @pytest.fixture(scope="module")
