@@ -228,11 +228,12 @@ class _ExactSums:
         self.n = effects.model.n_units
         self.inverse = effects.factor.solve(np.eye(self.n))
         self.reached = self.inverse @ effects.m
-        dense = [mask.toarray() for mask in masks]
-        self.cells = [*dense, 1 - sum(dense) - np.eye(self.n)]
+        self.cells = [sparse.coo_array(mask) for mask in masks]
 
     def _sums(self, array: np.ndarray) -> np.ndarray:
-        return np.array([float((cell * array).sum()) / self.n for cell in self.cells])
+        bands = [float(cell.data @ array[cell.row, cell.col]) for cell in self.cells]
+        beyond = float(array.sum() - np.trace(array)) - sum(bands)
+        return np.array([*bands, beyond]) / self.n
 
     def of(self, matrix: sparse.csr_array) -> np.ndarray:
         """Return the sums of ``S^-1 Q``."""

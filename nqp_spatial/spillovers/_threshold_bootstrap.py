@@ -280,7 +280,7 @@ class _Surfaces:
         counts = self.models.data.counts
         if surface is not None and np.isfinite(products).all():
             heights = highest_points(products, surface, counts.observations, counts.n_logdets)
-        start = self._spread(self.rho[None, :], cut)
+        start = [self._spread(self.rho[None, :], cut)[0]]
         memory: dict[str, np.ndarray] = {}
         for sample in np.flatnonzero(np.isnan(heights)):
             cuts = (*self.models.known, cut)

@@ -78,7 +78,7 @@ class _RangeSums(LinkSums):
         self.n, self.n_links = links.size, len(links.rows)
 
     @property
-    def system(self) -> LinkSystem:  # type: ignore[override]
+    def system(self) -> LinkSystem:
         """The pattern of all links."""
         return self._links.system
 

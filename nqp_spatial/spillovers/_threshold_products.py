@@ -13,6 +13,7 @@ from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._model_data import ModelData
 from nqp_spatial.regression._term_weights import lag
 from nqp_spatial.regression.likelihood.concentrated import CrossProducts
+from nqp_spatial.regression.spec import RegressionSpec
 from nqp_spatial.spillovers._numba import growing_products
 
 __all__ = ["GivenProducts", "ThresholdProducts"]
@@ -144,15 +145,15 @@ class ThresholdProducts:
 
 
 def _norms(series: np.ndarray) -> np.ndarray:
-    return np.sqrt((series**2).sum(axis=0))
+    return np.asarray(np.sqrt((series**2).sum(axis=0)))
 
 
-def _scaled(array: np.ndarray, spec: object) -> np.ndarray:
+def _scaled(array: np.ndarray, spec: RegressionSpec) -> np.ndarray:
     """Return linear combinations of the columns that are orthonormal without their effects."""
     n, t, k = array.shape
     if not k:
         return array
-    series = demean(array, spec).reshape(n * t, k)  # type: ignore[arg-type]
+    series = demean(array, spec).reshape(n * t, k)
     norms = _norms(series)
     r = scipy.linalg.qr(series / norms, mode="economic")[1]
     columns = (array.reshape(n * t, k) / norms).T
@@ -163,7 +164,7 @@ def _residual(gram: np.ndarray, outcomes: list[int], regressors: list[int]) -> n
     """Return cross products of the outcomes less what the regressors explain of them."""
     yy, yx = gram[:, outcomes][:, :, outcomes], gram[:, outcomes][:, :, regressors]
     if not regressors:
-        return yy
+        return np.asarray(yy)
     xx = gram[:, regressors][:, :, regressors]
     sizes = np.sqrt(np.einsum("cii->ci", xx))
     sizes = np.where(sizes > 0, sizes, 1.0)  # a column of zeros has an eigenvalue of zero

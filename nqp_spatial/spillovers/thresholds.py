@@ -298,14 +298,15 @@ def threshold(
     trim : float
         Minimum share of the links on each side.
     replications : int
-        Bootstrap samples of the test of no threshold; 0 for none. Each requires `grid` fits.
+        Bootstrap samples of the test of no threshold; 0 for none. Each requires `grid` maxima, for
+        which the determinants of each candidate are computed once for all samples.
     level : float
         Confidence level of the interval of gamma.
     functions : mapping, optional
         Functions of your own that the formula may call, as in `fit`.
     seed : int, optional
     n_jobs : int
-        Parallel workers for the bootstrap, through joblib; the same results for any number.
+        Threads of the bootstrap, through joblib; the same results for any number.
     progress : bool
         Whether to show a progress bar of the bootstrap.
 

@@ -1,11 +1,11 @@
-"""Compiled loops over the links of a triangulation."""
+"""Compiled loops over links: of a triangulation, and within groups."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-__all__ = ["empty_circles", "empty_lunes"]
+__all__ = ["empty_circles", "empty_lunes", "sums_within"]
 
 _TIE = 1e-12  # relative difference of squared distances that is rounding
 
@@ -101,3 +101,26 @@ def empty_lunes(points: np.ndarray, starts: np.ndarray, neighbours: np.ndarray) 
                     length += 1
             empty[link] = not blocked
     return empty
+
+
+@njit(cache=True, nogil=True)
+def sums_within(
+    labels: np.ndarray, rows: np.ndarray, columns: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return the sum of the weights within groups, for each assignment of groups to units.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Group of each unit, shape (assignments, n).
+    rows, columns, weights : ndarray
+        Links.
+    """
+    sums = np.empty(len(labels))
+    for draw in range(len(labels)):
+        total = 0.0
+        for link in range(len(weights)):
+            same = labels[draw, rows[link]] == labels[draw, columns[link]]
+            total += weights[link] * same  # without a branch, which would be guessed wrongly
+        sums[draw] = total
+    return sums

@@ -130,6 +130,8 @@ def compare_groups(
     >>> comparison[["mean_within", "mean_between"]].round(3).tolist()
     [0.389, 0.366]
     """
+    from nqp_spatial.weights._numba import sums_within
+
     weights = as_weights(weights)
     groups = Groups.by_unit(weights.units, group)
     codes, sizes = groups.codes, groups.sizes
@@ -145,11 +147,10 @@ def compare_groups(
     total = links.data.sum()
 
     def means(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        same = labels[..., links.row] == labels[..., links.col]
-        total_within = (same * links.data).sum(axis=-1)
+        total_within = sums_within(labels, links.row, links.col, links.data)
         return total_within / within, (total - total_within) / between
 
-    mean_within, mean_between = (float(mean) for mean in means(codes))
+    mean_within, mean_between = (float(mean[0]) for mean in means(codes[None, :]))
     observed = mean_within - mean_between
     rng = np.random.default_rng(seed)
     tie = 1e-12 * max(abs(observed), abs(total) / (n * n))

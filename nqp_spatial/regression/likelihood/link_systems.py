@@ -122,10 +122,12 @@ class LinkSystem:
         """Return the places of rows in fronts."""
         inside = index < self._first[front] + self._widths[front]
         key = np.searchsorted(self._tail_keys, front * self.n + index)
-        return np.where(
-            inside,
-            index - self._first[front],
-            self._widths[front] + key - self._tail_starts[front],
+        return np.asarray(
+            np.where(
+                inside,
+                index - self._first[front],
+                self._widths[front] + key - self._tail_starts[front],
+            )
         )
 
     def factor(self, weights: np.ndarray) -> LinkFactor:

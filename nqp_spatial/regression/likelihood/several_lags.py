@@ -32,7 +32,7 @@ __all__ = [
 _COMPLEX_STEP = 1e-30
 # Steps of differences of gradients that are exact to rounding: central ones, and for ascents.
 _DIFFERENCE, _COARSE = 2e-5, 1e-5
-_LONG_STEP = 0.5  # of an ascent, after which the Hessian is computed anew
+_LONG_STEP = 1.0  # of an ascent, after which the Hessian is computed anew
 
 
 @dataclass(frozen=True, eq=False)
