@@ -27,11 +27,10 @@ from nqp_spatial.esda._global import Form, GlobalResult, Relocated, link_sums
 from nqp_spatial.esda._local import (
     LocalResult,
     Permuted,
-    clusters_of,
+    add_clusters,
+    common_fields,
     quadrants_of,
-    resolution_notes,
     section_of,
-    significance,
 )
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
@@ -296,27 +295,11 @@ def local_geary(
     frame = pd.DataFrame({"value": values, "lag": matrix @ values}, index=section.units)
     frame["local_c"], frame["expected"], frame["p_value"] = observed, expected, p_values
     frame.loc[islands, ["lag", "local_c", "expected", "p_value"]] = np.nan
-    criterion = significance(p_values, islands, fdr=fdr)
     # High-High and Low-Low are the first of QUADRANTS and of SIMILARITY; then the others.
     classes = np.where(observed > expected, 3, np.minimum(quadrants_of(z, lags), 2))
-    frame["cluster"] = clusters_of(classes, criterion, islands, alpha=alpha, kinds=SIMILARITY)
-    if fdr:
-        frame["q_value"] = criterion
+    add_clusters(frame, p_values, classes, islands, SIMILARITY, alpha=alpha, fdr=fdr)
     return LocalGearyResult(
         frame=frame,
-        variable=variable,
-        label=panel.label(variable),
         period=period,
-        alpha=alpha,
-        fdr=fdr,
-        permutations=permutations,
-        alternative=alternative,
-        spec=Spec(
-            variable=variable, weights=w, period=period, permutations=permutations, seed=seed,
-            alpha=alpha, fdr=fdr, alternative=alternative,
-        ),
-        notes=(
-            *island_notes(w),
-            *resolution_notes(w, alpha=alpha, fdr=fdr, permutations=permutations),
-        ),
-    )  # fmt: skip
+        **common_fields(panel, variable, w, permuted, alpha=alpha, fdr=fdr, period=period),
+    )
