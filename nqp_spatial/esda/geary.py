@@ -11,7 +11,6 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.core.display import Spec
-from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.core.options import Jobs, Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
@@ -21,9 +20,8 @@ from nqp_spatial.esda._association import (
     deviations,
     island_notes,
     require_links,
-    z_values,
 )
-from nqp_spatial.esda._global import Form, GlobalResult, Relocated, link_sums
+from nqp_spatial.esda._global import Form, GlobalResult, Relocated, add_moments, link_sums
 from nqp_spatial.esda._local import (
     LocalResult,
     Permuted,
@@ -183,12 +181,7 @@ def geary(
     scale = (len(z) - 1) / (2 * matrix.sum()) / (z**2).sum(axis=0)
     observed = scale * (ends @ z**2 - 2 * (z * (matrix @ z)).sum(axis=0))
     frame = pd.DataFrame({"geary_c": observed, "expected": 1.0}, index=panel.periods)
-    frame["p_value"] = np.nan
-    for name, variance in _variances(matrix, z).items():
-        frame[f"variance_{name}"] = variance
-        frame[f"z_{name}"] = z_values(1.0 - frame["geary_c"], np.sqrt(variance))
-        frame[f"p_{name}"] = two_sided_p(frame[f"z_{name}"])
-    frame["p_value"] = frame["p_rand"]
+    add_moments(frame, frame["expected"] - frame["geary_c"], _variances(matrix, z))
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
         form = Form(scale, matrix=-2 * matrix, squares=ends)

@@ -177,12 +177,13 @@ def getis_ord(
     frame.loc[islands, ["lag", "z", "p_value", "p_normal"]] = np.nan
     classes = np.where(frame["z"] > 0, 0, 1)
     add_clusters(frame, p_values, classes, islands, HOT_AND_COLD, alpha=alpha, fdr=fdr)
-    options = {"alpha": alpha, "fdr": fdr, "period": period, "star": star}
     return GetisOrdResult(
         frame=frame,
         star=star,
         period=period,
-        **common_fields(panel, variable, w, permuted, **options),
+        **common_fields(
+            panel, variable, w, permuted, alpha=alpha, fdr=fdr, period=period, star=star
+        ),
     )
 
 

@@ -282,13 +282,14 @@ def bivariate_lisa(
     w = _linked(section, weights)
     unit, neighbour = _column(section, variable), _column(section, other)
     permuted = Permuted(permutations, seed, alternative, n_jobs, progress)
-    options = {"alpha": alpha, "fdr": fdr, "other": other, "period": period}
     return LisaResult(
         other=other,
         lag_label=panel.label(other),
         period=period,
         **_statistics(panel.units, unit, neighbour, w, permuted, alpha=alpha, fdr=fdr),
-        **common_fields(panel, variable, w, permuted, **options),
+        **common_fields(
+            panel, variable, w, permuted, alpha=alpha, fdr=fdr, other=other, period=period
+        ),
     )
 
 
@@ -361,13 +362,12 @@ def differential_lisa(
     name = f"the change of {variable!r}"
     both = change, centred(change[:, None], name, pd.Index([first]))[:, 0]
     permuted = Permuted(permutations, seed, alternative, n_jobs, progress)
-    options = {"alpha": alpha, "fdr": fdr, "periods": (first, last)}
     return LisaResult(
         lag_label=panel.label(variable),
         differenced=True,
         period=t("{first} to {last}", first=first, last=last),
         **_statistics(panel.units, both, both, w, permuted, alpha=alpha, fdr=fdr),
-        **common_fields(panel, variable, w, permuted, **options),
+        **common_fields(panel, variable, w, permuted, alpha=alpha, fdr=fdr, periods=(first, last)),
     )
 
 
