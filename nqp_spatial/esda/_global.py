@@ -124,12 +124,12 @@ class Pairs:
     @classmethod
     def of(cls, matrix: sparse.csr_array) -> Pairs:
         """Return the pairs of the links of a matrix."""
-        both = sparse.csr_array(matrix + matrix.T)
-        order = np.arange(both.shape[0])
-        if both.nnz and len(order) > _CACHED:
-            order = csgraph.reverse_cuthill_mckee(both, symmetric_mode=True)
-            both = both[order][:, order]
-        return cls(order, sparse.csr_array(sparse.triu(both, k=1)))
+        sums = sparse.csr_array(matrix + matrix.T)
+        order = np.arange(sums.shape[0])
+        if sums.nnz and len(order) > _CACHED:
+            order = csgraph.reverse_cuthill_mckee(sums, symmetric_mode=True)
+            sums = sums[order][:, order]
+        return cls(order, sparse.csr_array(sparse.triu(sums, k=1)))
 
     @property
     def links(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
