@@ -112,5 +112,6 @@ def rows(sizes: tuple[int, ...] = tuple(SIDES)[1:]) -> list[dict]:
                 table.append(alone(case, a))
                 continue
             b = measure("benchmarks.local_statistics:theirs", name, n, repeats=1, warm=False)
-            table.append(line(case, a, "esda", b))
+            ratio = {"ours/peer": round(a.processor / b.processor, 4)}
+            table.append(line(case, a, "esda", b) | ratio)
     return table

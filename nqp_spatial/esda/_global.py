@@ -12,12 +12,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from nqp_spatial.core.display import Block, Displayed, Spec, notes_of
-from nqp_spatial.core.inference import HypothesisTest, TestSet
+from nqp_spatial.core.inference import HypothesisTest, TestSet, two_sided_p
 from nqp_spatial.core.resampling import batches, permutation_p
 from nqp_spatial.core.text import Message, t
-from nqp_spatial.esda._association import BATCH_CELLS, Alternative, permutations_rule
+from nqp_spatial.esda._association import BATCH_CELLS, Alternative, permutations_rule, z_values
 
-__all__ = ["Form", "GlobalResult", "Pairs", "Relocated", "link_sums"]
+__all__ = ["Form", "GlobalResult", "Pairs", "Relocated", "add_moments", "link_sums"]
 
 # Up to so many units relocated values stay in the cache in any order of the units.
 _CACHED = 5_000
@@ -83,13 +83,25 @@ def link_sums(matrix: sparse.csr_array) -> tuple[float, float, float]:
     return float(matrix.sum()), float(s1), float(s2)
 
 
+def add_moments(
+    frame: pd.DataFrame, difference: pd.Series, variances: dict[str, np.ndarray]
+) -> None:
+    """Add variances, z-values and p-values to a frame that is being made, by name of the null."""
+    frame["p_value"] = np.nan  # before the moments
+    for name, variance in variances.items():
+        frame[f"variance_{name}"] = variance
+        frame[f"z_{name}"] = z_values(difference, np.sqrt(variance))
+        frame[f"p_{name}"] = two_sided_p(frame[f"z_{name}"])
+    frame["p_value"] = frame["p_rand"]
+
+
 @dataclass(frozen=True)
 class Form:
     """The statistic ``scale_t sum_i z_it (squares_i z_it + products_it + sum_j w_ij z_jt)``."""
 
     #: Shape (periods,).
     scale: np.ndarray
-    #: Shape (n, n); none if no pairs of units are part of the statistic.
+    #: Shape (n, n), no diagonal; none if no pairs of units are part of the statistic.
     matrix: sparse.csr_array | None = None
     #: Shape (n,).
     squares: np.ndarray | None = None
@@ -112,12 +124,12 @@ class Pairs:
     @classmethod
     def of(cls, matrix: sparse.csr_array) -> Pairs:
         """Return the pairs of the links of a matrix."""
-        both = sparse.csr_array(matrix + matrix.T)
-        order = np.arange(both.shape[0])
-        if both.nnz and len(order) > _CACHED:
-            order = csgraph.reverse_cuthill_mckee(both, symmetric_mode=True)
-            both = both[order][:, order]
-        return cls(order, sparse.csr_array(sparse.triu(both, k=1)))
+        sums = sparse.csr_array(matrix + matrix.T)
+        order = np.arange(sums.shape[0])
+        if sums.nnz and len(order) > _CACHED:
+            order = csgraph.reverse_cuthill_mckee(sums, symmetric_mode=True)
+            sums = sums[order][:, order]
+        return cls(order, sparse.csr_array(sparse.triu(sums, k=1)))
 
     @property
     def links(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -178,7 +190,8 @@ class Relocated:
         forms = self.in_batches(
             lambda *part: relocated_forms(*links, squares, *rows, *part), z.size
         )
-        return form.scale * forms
+        draws: np.ndarray = form.scale * forms
+        return draws
 
     def in_batches(self, statistics: Callable[..., np.ndarray], cells: int) -> np.ndarray:
         """Return statistics of all relocations from a function of key, start and stop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.resampling import batches, permutation_p
 from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.core.text import Message, label, t
-from nqp_spatial.esda._association import Alternative, chosen_period
+from nqp_spatial.esda._association import Alternative, chosen_period, island_notes
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
 __all__ = [
@@ -25,11 +25,10 @@ __all__ = [
     "QUADRANTS",
     "LocalResult",
     "Permuted",
-    "clusters_of",
+    "add_clusters",
+    "common_fields",
     "quadrants_of",
-    "resolution_notes",
     "section_of",
-    "significance",
 ]
 
 QUADRANTS = ("High-High", "Low-Low", "High-Low", "Low-High")
@@ -118,33 +117,36 @@ def quadrants_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return quadrants
 
 
-def significance(p_values: np.ndarray, islands: np.ndarray, *, fdr: bool) -> np.ndarray:
-    """Return p-values, or the q-values of Benjamini and Hochberg; missing for islands."""
+def add_clusters(
+    frame: pd.DataFrame,
+    p_values: np.ndarray,
+    classes: np.ndarray,
+    islands: np.ndarray,
+    kinds: tuple[str, ...],
+    *,
+    alpha: float,
+    fdr: bool,
+) -> None:
+    """Add the class of each significant unit to a frame that is being made.
+
+    Classes are positions in `kinds`. With `fdr` the q-values of Benjamini and Hochberg decide and
+    are added too; they are missing for islands.
+    """
     criterion = np.full(len(p_values), np.nan)
     criterion[~islands] = p_values[~islands]
     if fdr:
         from scipy import stats  # half a second, for this one call
 
         criterion[~islands] = stats.false_discovery_control(p_values[~islands])
-    return criterion
-
-
-def clusters_of(
-    classes: np.ndarray,
-    criterion: np.ndarray,
-    islands: np.ndarray,
-    *,
-    alpha: float,
-    kinds: tuple[str, ...],
-) -> pd.Categorical:
-    """Return the class of each unit if it is significant, from positions in `kinds`."""
     clusters = np.where(criterion < alpha, classes, len(kinds))
     clusters[islands] = len(kinds) + 1
     categories = [*kinds, NOT_SIGNIFICANT, *([NO_NEIGHBOURS] if islands.any() else [])]
-    return pd.Categorical.from_codes(clusters, categories)
+    frame["cluster"] = pd.Categorical.from_codes(clusters, categories)
+    if fdr:
+        frame["q_value"] = criterion
 
 
-def resolution_notes(
+def _resolution_notes(
     w: SpatialWeights, *, alpha: float, fdr: bool, permutations: int
 ) -> tuple[str, ...]:
     """Return a note if p-values cannot be small enough for one cluster."""
@@ -159,6 +161,38 @@ def resolution_notes(
             clusters=int(np.ceil(smallest / needed)), enough=int(np.ceil(1 / needed)),
         ),
     )  # fmt: skip
+
+
+def common_fields(
+    panel: SpatialPanel,
+    variable: str,
+    w: SpatialWeights,
+    permuted: Permuted,
+    *,
+    alpha: float,
+    fdr: bool,
+    other: str | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Return the fields that all results have, with the options as part of the spec."""
+    permutations, alternative = permuted.permutations, permuted.alternative
+    names = {"variable": variable} | ({} if other is None else {"other": other})
+    return {
+        "variable": variable,
+        "label": panel.label(variable),
+        "alpha": alpha,
+        "fdr": fdr,
+        "permutations": permutations,
+        "alternative": alternative,
+        "spec": Spec(
+            **names, weights=w, **options, permutations=permutations, seed=permuted.seed,
+            alpha=alpha, fdr=fdr, alternative=alternative,
+        ),
+        "notes": (
+            *island_notes(w),
+            *_resolution_notes(w, alpha=alpha, fdr=fdr, permutations=permutations),
+        ),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,9 @@ _SHUFFLED = 10_000
 #: Relocations that are computed side by side, in one instruction.
 LANES = 8
 # Constants of splitmix64, the generator of Steele, Lea and Flood (2014).
-_STEP, _FIRST, _SECOND = (
-    np.uint64(0x9E3779B97F4A7C15),
-    np.uint64(0xBF58476D1CE4E5B9),
-    np.uint64(0x94D049BB133111EB),
-)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
-
-
-# -- Neighbours of a unit that are drawn among the others ------------------------------------------
 
 
 def conditional_draws(size: int, n: int, permutations: int, seed: int) -> np.ndarray:
@@ -250,9 +244,6 @@ def _tails(
             above += statistic >= low
             below += statistic <= high
     return above, below
-
-
-# -- Relocated units -------------------------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)

@@ -11,7 +11,6 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.core.display import Spec
-from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.core.options import Jobs, Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
@@ -21,17 +20,15 @@ from nqp_spatial.esda._association import (
     deviations,
     island_notes,
     require_links,
-    z_values,
 )
-from nqp_spatial.esda._global import Form, GlobalResult, Relocated, link_sums
+from nqp_spatial.esda._global import Form, GlobalResult, Relocated, add_moments, link_sums
 from nqp_spatial.esda._local import (
     LocalResult,
     Permuted,
-    clusters_of,
+    add_clusters,
+    common_fields,
     quadrants_of,
-    resolution_notes,
     section_of,
-    significance,
 )
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
@@ -184,12 +181,7 @@ def geary(
     scale = (len(z) - 1) / (2 * matrix.sum()) / (z**2).sum(axis=0)
     observed = scale * (ends @ z**2 - 2 * (z * (matrix @ z)).sum(axis=0))
     frame = pd.DataFrame({"geary_c": observed, "expected": 1.0}, index=panel.periods)
-    frame["p_value"] = np.nan
-    for name, variance in _variances(matrix, z).items():
-        frame[f"variance_{name}"] = variance
-        frame[f"z_{name}"] = z_values(1.0 - frame["geary_c"], np.sqrt(variance))
-        frame[f"p_{name}"] = two_sided_p(frame[f"z_{name}"])
-    frame["p_value"] = frame["p_rand"]
+    add_moments(frame, frame["expected"] - frame["geary_c"], _variances(matrix, z))
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
         form = Form(scale, matrix=-2 * matrix, squares=ends)
@@ -296,27 +288,11 @@ def local_geary(
     frame = pd.DataFrame({"value": values, "lag": matrix @ values}, index=section.units)
     frame["local_c"], frame["expected"], frame["p_value"] = observed, expected, p_values
     frame.loc[islands, ["lag", "local_c", "expected", "p_value"]] = np.nan
-    criterion = significance(p_values, islands, fdr=fdr)
     # High-High and Low-Low are the first of QUADRANTS and of SIMILARITY; then the others.
     classes = np.where(observed > expected, 3, np.minimum(quadrants_of(z, lags), 2))
-    frame["cluster"] = clusters_of(classes, criterion, islands, alpha=alpha, kinds=SIMILARITY)
-    if fdr:
-        frame["q_value"] = criterion
+    add_clusters(frame, p_values, classes, islands, SIMILARITY, alpha=alpha, fdr=fdr)
     return LocalGearyResult(
         frame=frame,
-        variable=variable,
-        label=panel.label(variable),
         period=period,
-        alpha=alpha,
-        fdr=fdr,
-        permutations=permutations,
-        alternative=alternative,
-        spec=Spec(
-            variable=variable, weights=w, period=period, permutations=permutations, seed=seed,
-            alpha=alpha, fdr=fdr, alternative=alternative,
-        ),
-        notes=(
-            *island_notes(w),
-            *resolution_notes(w, alpha=alpha, fdr=fdr, permutations=permutations),
-        ),
-    )  # fmt: skip
+        **common_fields(panel, variable, w, permuted, alpha=alpha, fdr=fdr, period=period),
+    )

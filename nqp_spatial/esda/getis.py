@@ -10,20 +10,18 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nqp_spatial.core.display import Spec
 from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.core.options import Jobs, Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.errors import WeightsError
-from nqp_spatial.esda._association import Alternative, deviations, island_notes
+from nqp_spatial.esda._association import Alternative, deviations
 from nqp_spatial.esda._local import (
     LocalResult,
     Permuted,
-    clusters_of,
-    resolution_notes,
+    add_clusters,
+    common_fields,
     section_of,
-    significance,
 )
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
@@ -171,36 +169,22 @@ def getis_ord(
     frame["z"] = _scores(matrix, x, lags, star=star)
     normal = two_sided_p(frame["z"].to_numpy())
     p_values = normal
+    permuted = Permuted(permutations, seed, alternative, n_jobs, progress)
     if permutations:
         # What the unit adds itself is the same in all draws.
-        permuted = Permuted(permutations, seed, alternative, n_jobs, progress)
         p_values = permuted.lag_p(w.sparse, np.ones(len(x)), x, w.sparse @ x)
     frame["p_value"], frame["p_normal"] = p_values, normal
     frame.loc[islands, ["lag", "z", "p_value", "p_normal"]] = np.nan
-    criterion = significance(p_values, islands, fdr=fdr)
     classes = np.where(frame["z"] > 0, 0, 1)
-    frame["cluster"] = clusters_of(classes, criterion, islands, alpha=alpha, kinds=HOT_AND_COLD)
-    if fdr:
-        frame["q_value"] = criterion
+    add_clusters(frame, p_values, classes, islands, HOT_AND_COLD, alpha=alpha, fdr=fdr)
     return GetisOrdResult(
         frame=frame,
         star=star,
-        variable=variable,
-        label=panel.label(variable),
         period=period,
-        alpha=alpha,
-        fdr=fdr,
-        permutations=permutations,
-        alternative=alternative,
-        spec=Spec(
-            variable=variable, weights=w, period=period, star=star, permutations=permutations,
-            seed=seed, alpha=alpha, fdr=fdr, alternative=alternative,
+        **common_fields(
+            panel, variable, w, permuted, alpha=alpha, fdr=fdr, period=period, star=star
         ),
-        notes=(
-            *island_notes(w),
-            *resolution_notes(w, alpha=alpha, fdr=fdr, permutations=permutations),
-        ),
-    )  # fmt: skip
+    )
 
 
 def _with_own(matrix: sparse.csr_array) -> sparse.csr_array:

@@ -259,8 +259,8 @@ def _relocated(
         len(codes),
     ).reshape(-1, categories, categories)
     # A pair of different categories counts in both orders.
-    both = counted + counted.transpose(0, 2, 1) * ~np.eye(categories, dtype=bool)
-    return _with_sums(both.transpose(1, 2, 0), pairs)
+    joined = counted + counted.transpose(0, 2, 1) * ~np.eye(categories, dtype=bool)
+    return _with_sums(joined.transpose(1, 2, 0), pairs)
 
 
 def _index(names: list[Hashable], pairs: list[tuple[int, int]]) -> pd.MultiIndex:

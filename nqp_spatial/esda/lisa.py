@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nqp_spatial.core.display import Spec
 from nqp_spatial.core.options import Jobs, Level, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
@@ -18,7 +17,6 @@ from nqp_spatial.esda._association import (
     Alternative,
     centred,
     deviations,
-    island_notes,
     require_links,
 )
 from nqp_spatial.esda._local import (
@@ -27,11 +25,10 @@ from nqp_spatial.esda._local import (
     QUADRANTS,
     LocalResult,
     Permuted,
-    clusters_of,
+    add_clusters,
+    common_fields,
     quadrants_of,
-    resolution_notes,
     section_of,
-    significance,
 )
 from nqp_spatial.weights.spatial_weights import SpatialWeights, WeightsLike, as_weights
 
@@ -208,26 +205,13 @@ def lisa(
     section, period = section_of(panel, period)
     w = _linked(section, weights)
     both = _column(section, variable)
-    fields = _statistics(
-        panel.units,
-        both,
-        both,
-        w,
-        alpha,
-        fdr,
-        Permuted(permutations, seed, alternative, n_jobs, progress),
-    )
+    permuted = Permuted(permutations, seed, alternative, n_jobs, progress)
     return LisaResult(
-        variable=variable,
-        label=panel.label(variable),
         lag_label=panel.label(variable),
         period=period,
-        spec=Spec(
-            variable=variable, weights=w, period=period, permutations=permutations, seed=seed,
-            alpha=alpha, fdr=fdr, alternative=alternative,
-        ),
-        **fields,
-    )  # fmt: skip
+        **_statistics(panel.units, both, both, w, permuted, alpha=alpha, fdr=fdr),
+        **common_fields(panel, variable, w, permuted, alpha=alpha, fdr=fdr, period=period),
+    )
 
 
 @checked
@@ -296,22 +280,17 @@ def bivariate_lisa(
         raise OptionError(f"other must differ from variable, both are {variable!r}: use lisa")
     section, period = section_of(panel, period)
     w = _linked(section, weights)
-    fields = _statistics(
-        panel.units, _column(section, variable), _column(section, other), w, alpha, fdr,
-        Permuted(permutations, seed, alternative, n_jobs, progress),
-    )  # fmt: skip
+    unit, neighbour = _column(section, variable), _column(section, other)
+    permuted = Permuted(permutations, seed, alternative, n_jobs, progress)
     return LisaResult(
-        variable=variable,
-        label=panel.label(variable),
         other=other,
         lag_label=panel.label(other),
         period=period,
-        spec=Spec(
-            variable=variable, other=other, weights=w, period=period, permutations=permutations,
-            seed=seed, alpha=alpha, fdr=fdr, alternative=alternative,
+        **_statistics(panel.units, unit, neighbour, w, permuted, alpha=alpha, fdr=fdr),
+        **common_fields(
+            panel, variable, w, permuted, alpha=alpha, fdr=fdr, other=other, period=period
         ),
-        **fields,
-    )  # fmt: skip
+    )
 
 
 @checked
@@ -382,27 +361,14 @@ def differential_lisa(
     change = section.values(variable)[:, order] @ [1.0, -1.0]
     name = f"the change of {variable!r}"
     both = change, centred(change[:, None], name, pd.Index([first]))[:, 0]
-    fields = _statistics(
-        panel.units,
-        both,
-        both,
-        w,
-        alpha,
-        fdr,
-        Permuted(permutations, seed, alternative, n_jobs, progress),
-    )
+    permuted = Permuted(permutations, seed, alternative, n_jobs, progress)
     return LisaResult(
-        variable=variable,
-        label=panel.label(variable),
         lag_label=panel.label(variable),
         differenced=True,
         period=t("{first} to {last}", first=first, last=last),
-        spec=Spec(
-            variable=variable, weights=w, periods=(first, last), permutations=permutations,
-            seed=seed, alpha=alpha, fdr=fdr, alternative=alternative,
-        ),
-        **fields,
-    )  # fmt: skip
+        **_statistics(panel.units, both, both, w, permuted, alpha=alpha, fdr=fdr),
+        **common_fields(panel, variable, w, permuted, alpha=alpha, fdr=fdr, periods=(first, last)),
+    )
 
 
 def _require_permutations(permutations: int) -> None:
@@ -428,9 +394,10 @@ def _statistics(
     unit: tuple[np.ndarray, np.ndarray],
     neighbour: tuple[np.ndarray, np.ndarray],
     w: SpatialWeights,
+    permuted: Permuted,
+    *,
     alpha: float,
     fdr: bool,
-    permuted: Permuted,
 ) -> dict[str, Any]:
     """Return the numbers of a result from (values, deviations) of units and of neighbours."""
     (values, x), (others, z) = unit, neighbour
@@ -445,22 +412,11 @@ def _statistics(
     frame["local_i"] = (n - 1) * x * lags / scale
     frame["p_value"] = p_values
     frame.loc[islands, ["lag", "local_i", "p_value"]] = np.nan
-    criterion = significance(p_values, islands, fdr=fdr)
     quadrant = quadrants_of(x, lags)
     frame["quadrant"] = pd.Categorical.from_codes(np.where(islands, -1, quadrant), QUADRANTS)
-    frame["cluster"] = clusters_of(quadrant, criterion, islands, alpha=alpha, kinds=QUADRANTS)
-    if fdr:
-        frame["q_value"] = criterion
+    add_clusters(frame, p_values, quadrant, islands, QUADRANTS, alpha=alpha, fdr=fdr)
     return {
         "frame": frame,
         "moran_i": float(n / matrix.sum() * (x @ lags) / scale),
         "standardized": pd.DataFrame({"z": x / x.std(), "lag_z": lags / z.std()}, index=units),
-        "alpha": alpha,
-        "fdr": fdr,
-        "permutations": permuted.permutations,
-        "alternative": permuted.alternative,
-        "notes": (
-            *island_notes(w),
-            *resolution_notes(w, alpha=alpha, fdr=fdr, permutations=permuted.permutations),
-        ),
     }

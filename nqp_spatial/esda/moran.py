@@ -10,7 +10,6 @@ import pandas as pd
 from scipy import sparse
 
 from nqp_spatial.core.display import Spec
-from nqp_spatial.core.inference import two_sided_p
 from nqp_spatial.core.options import Jobs, Permutations, Seed, checked
 from nqp_spatial.core.panel import SpatialPanel
 from nqp_spatial.core.text import Message, t
@@ -20,9 +19,8 @@ from nqp_spatial.esda._association import (
     deviations,
     island_notes,
     require_links,
-    z_values,
 )
-from nqp_spatial.esda._global import Form, GlobalResult, Relocated, link_sums
+from nqp_spatial.esda._global import Form, GlobalResult, Relocated, add_moments, link_sums
 from nqp_spatial.weights.spatial_weights import WeightsLike, as_weights
 
 __all__ = ["MoranResult", "moran"]
@@ -155,16 +153,10 @@ def moran(
     observed = scale * (z * (matrix @ z)).sum(axis=0)
     frame = pd.DataFrame({"moran_i": observed}, index=panel.periods)
     frame["expected"] = -1 / (len(z) - 1)
-    frame["p_value"] = np.nan
-    for name, variance in _variances(matrix, z).items():
-        frame[f"variance_{name}"] = variance
-        frame[f"z_{name}"] = z_values(frame["moran_i"] - frame["expected"], np.sqrt(variance))
-        frame[f"p_{name}"] = two_sided_p(frame[f"z_{name}"])
+    add_moments(frame, frame["moran_i"] - frame["expected"], _variances(matrix, z))
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
         frame["p_value"] = relocated.p_values(Form(scale, matrix=matrix), z, observed)
-    else:
-        frame["p_value"] = frame["p_rand"]
     return MoranResult(
         frame=frame,
         values=pd.DataFrame(values, panel.units, panel.periods),
@@ -272,12 +264,9 @@ def bivariate_moran(
     reach = matrix.T @ x
     observed = scale * (reach * z).sum(axis=0)
     frame = pd.DataFrame({"moran_i": observed, "expected": 0.0}, index=panel.periods)
-    frame["p_value"] = np.nan
     variance = reach.var(axis=0) * n / (n - 1) * (z**2).sum(axis=0) * scale**2
-    frame["variance_rand"] = np.where(variance > 1e-12 / (n - 1) ** 2, variance, 0.0)
-    frame["z_rand"] = z_values(frame["moran_i"], np.sqrt(frame["variance_rand"]))
-    frame["p_rand"] = two_sided_p(frame["z_rand"])
-    frame["p_value"] = frame["p_rand"]
+    variance = np.where(variance > 1e-12 / (n - 1) ** 2, variance, 0.0)
+    add_moments(frame, frame["moran_i"] - frame["expected"], {"rand": variance})
     if permutations:
         relocated = Relocated(permutations, seed, alternative, n_jobs, progress)
         frame["p_value"] = relocated.p_values(Form(scale, products=reach), z, observed)

@@ -151,11 +151,11 @@ def test_the_profile_and_its_interval(lattice):
 def test_workers_do_not_change_the_bootstrap(lattice):
     w = lattice(5, 6)
     panel = drawn(w, np.random.default_rng(0).random(30), "sender", 0.5, 4, seed=1)
-    options = {"score": "score", "effects": "unit", "replications": 6, "grid": 5}
+    options = {"score": "score", "effects": "unit", "replications": 2, "grid": 4}
     one = threshold("y ~ x", panel, w, **options)
     two = threshold("y ~ x", panel, w, n_jobs=2, **options)
     assert one.tests["sup LR"].p_value == two.tests["sup LR"].p_value
-    assert one.tests["sup LR"].rule == "6 samples from the model without a threshold"
+    assert one.tests["sup LR"].rule == "2 samples from the model without a threshold"
 
 
 def test_errors(lattice):
