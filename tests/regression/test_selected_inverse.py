@@ -47,6 +47,21 @@ def test_all_entries_on_the_pattern_are_those_of_the_inverse(matrix):
     assert ((system != 0) > (entries != 0)).nnz == 0
 
 
+def test_entries_of_the_product_that_cancel_keep_their_place():
+    """At rho = 1/2 columns 0 and 1 of A are orthogonal, while those of W are not."""
+    dense = np.zeros((6, 6))
+    dense[[0, 1], [1, 0]] = 1 / 32
+    dense[2:4, :2] = 1 / 4
+    dense[[0, 1, 4, 5], [4, 5, 2, 3]] = [0.5, 0.25, 0.5, 0.5]
+    a = np.eye(6) - dense / 2
+    assert (a.T @ a)[0, 1] == 0
+    matrix = sparse.csr_array(dense)
+    g = spill(matrix, 0.5)
+    assert selected_inverse.square_trace(matrix, 0.5) == pytest.approx((g**2).sum(), rel=1e-13)
+    own = selected_inverse.spill_diagonals(matrix, None, 0.5)
+    np.testing.assert_allclose(own, np.diag(g), atol=1e-15)
+
+
 def test_too_much_work_is_left_to_others(matrix, monkeypatch):
     monkeypatch.setattr(selected_inverse, "_MOST_WORK", 10.0)
     assert selected_inverse.square_trace(matrix, 0.4) is None
