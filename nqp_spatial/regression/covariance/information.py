@@ -266,9 +266,9 @@ def trace_moments(
     ones = np.column_stack(
         [pair.times(which, direction, transposed=True) for which in range(r + 1)]
     )
-    one = _squares_of_one(pair, logdets, products.diagonal(), drops, seed, diagonal=diagonal)
-    if one is not None:
-        which, squares_of_it = one
+    known = _squares_of_one(pair, logdets, products.diagonal(), drops, seed, diagonal=diagonal)
+    if known is not None:
+        which, squares_of_it = known
         products[which, which] += squares_of_it.value
         if squares_of_it.diagonal is not None:
             diagonals[:, which] = squares_of_it.diagonal

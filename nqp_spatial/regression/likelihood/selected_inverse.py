@@ -64,9 +64,9 @@ def selected_inverse(system: sparse.csc_array) -> sparse.csr_array | None:
     # Rows and columns of the links, in the order of the matrix.
     first = back[links.indices]
     second = back[np.repeat(np.arange(n), np.diff(links.indptr))]
-    own = np.arange(n)
+    units = np.arange(n)
     values = np.concatenate([entries, entries, diagonal[order]])
-    places = (np.concatenate([first, second, own]), np.concatenate([second, first, own]))
+    places = (np.concatenate([first, second, units]), np.concatenate([second, first, units]))
     return sparse.csr_array((values, places), shape=system.shape)
 
 
@@ -113,9 +113,9 @@ def spill_diagonals(
     inverse = selected_inverse(normal)
     if inverse is None:
         return None
-    own = sparse.csr_array(sparse.eye_array(matrix.shape[0]) - rho * matrix)
+    system = sparse.csr_array(sparse.eye_array(matrix.shape[0]) - rho * matrix)
     # G = W (A'A)^-1 A': both ends are neighbours of the unit, or itself.
-    return np.asarray(sparse.csr_array(matrix @ inverse).multiply(own).sum(axis=1)).ravel()
+    return np.asarray(sparse.csr_array(matrix @ inverse).multiply(system).sum(axis=1)).ravel()
 
 
 def spill_diagonals_and_slopes(
@@ -128,8 +128,8 @@ def spill_diagonals_and_slopes(
     matrix, scale, rho
         As there.
     """
-    both = spill_diagonals(matrix, scale, complex(rho, _COMPLEX_STEP))
-    return None if both is None else (both.real, both.imag / _COMPLEX_STEP)
+    diagonal = spill_diagonals(matrix, scale, complex(rho, _COMPLEX_STEP))
+    return None if diagonal is None else (diagonal.real, diagonal.imag / _COMPLEX_STEP)
 
 
 def _normal_matrix(
@@ -137,10 +137,10 @@ def _normal_matrix(
 ) -> sparse.csc_array:
     """Return ``A'A``, the transpose without conjugation, with all places of W, W' and W'W."""
     n = matrix.shape[0]
-    links, squares, own = sparse.coo_array(matrix), sparse.coo_array(square), np.arange(n)
+    links, squares, units = sparse.coo_array(matrix), sparse.coo_array(square), np.arange(n)
     values = [np.ones(n), -rho * links.data, -rho * links.data, rho**2 * squares.data]
-    rows = [own, links.row, links.col, squares.row]
-    columns = [own, links.col, links.row, squares.col]
+    rows = [units, links.row, links.col, squares.row]
+    columns = [units, links.col, links.row, squares.col]
     # Sums of repeated places stay there if they are zero; those of matrices do not.
     places = (np.concatenate(rows), np.concatenate(columns))
     return sparse.csc_array(sparse.coo_array((np.concatenate(values), places), shape=(n, n)))
