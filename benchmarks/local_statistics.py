@@ -12,8 +12,7 @@ from libpysal.weights import W as PysalWeights
 
 import nqp_spatial as nq
 from benchmarks.cases import lattice
-from benchmarks.large import line
-from benchmarks.measure import Measurement, measure
+from benchmarks.measure import measure, row
 
 SIDES = {300: (15, 20), 3_000: (50, 60), 100_000: (250, 400), 1_000_000: (1_000, 1_000)}
 PERMUTATIONS = 999
@@ -95,11 +94,6 @@ def theirs(name: str, n: int):
     return call
 
 
-def alone(case: str, a: Measurement) -> dict:
-    """Return a row without a peer."""
-    return {"case": case, "ours, s": round(a.processor, 2), "ours peak, MiB": round(a.peak_mib)}
-
-
 def rows(sizes: tuple[int, ...] = tuple(SIDES)[1:]) -> list[dict]:
     """Run all cases; with a million units those of this package alone."""
     table = []
@@ -109,9 +103,8 @@ def rows(sizes: tuple[int, ...] = tuple(SIDES)[1:]) -> list[dict]:
             case = f"{name}, n = {n}, {PERMUTATIONS} permutations"
             a = measure("benchmarks.local_statistics:ours", name, n, repeats=repeats, warm=False)
             if n == 1_000_000 or (n > 3_000 and name in SMALL_ONLY):
-                table.append(alone(case, a))
+                table.append(row(case, a))
                 continue
             b = measure("benchmarks.local_statistics:theirs", name, n, repeats=1, warm=False)
-            ratio = {"ours/peer": round(a.processor / b.processor, 4)}
-            table.append(line(case, a, "esda", b) | ratio)
+            table.append(row(case, a, "esda", b))
     return table

@@ -7,6 +7,7 @@ not repeated.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import resource
@@ -85,17 +86,13 @@ def measure(case: str, *arguments, repeats: int = 5, warm: bool = True) -> Measu
         child.join()
 
 
-def row(case: str, ours: Measurement, peer_name: str, peer: Measurement) -> dict:
+def row(case: str, ours: Measurement, peer_name: str = "", peer: Measurement | None = None) -> dict:
     """Return one line of the table; the ratio is that of processor time."""
-    return {
-        "case": case,
-        "peer": peer_name,
-        "ours, s": ours.seconds,
-        "peer, s": peer.seconds,
-        "ours, processor s": ours.processor,
-        "peer, processor s": peer.processor,
-        "peer / ours": peer.processor / ours.processor,
-        "ours, MiB": round(ours.added_mib),
-        "peer, MiB": round(peer.added_mib),
-        "peak, MiB": round(ours.peak_mib),
-    }
+    line = {"case": case, "peer": peer_name, "ours, s": ours.seconds}
+    line |= {"peer, s": peer.seconds if peer else math.nan}
+    line |= {"ours, processor s": ours.processor}
+    line |= {"peer, processor s": peer.processor if peer else math.nan}
+    line |= {"peer / ours": peer.processor / ours.processor if peer else math.nan}
+    line |= {"ours, MiB": f"{ours.added_mib:.0f}"}
+    line |= {"peer, MiB": f"{peer.added_mib:.0f}" if peer else ""}
+    return line | {"peak, MiB": f"{ours.peak_mib:.0f}"}

@@ -130,15 +130,6 @@ def triangulated(n: int):
     return call
 
 
-def processor_row(case: str, ours, peer_name: str, peer) -> dict:
-    """One line, with processor time, which other work on the machine hardly changes."""
-    return row(case, ours, peer_name, peer) | {
-        "ours, processor s": round(ours.processor, 3),
-        "peer, processor s": round(peer.processor, 3),
-        "ours/peer, processor": round(ours.processor / peer.processor, 2),
-    }
-
-
 def rows() -> list[dict]:
     """Run the cases."""
     table = []
@@ -146,9 +137,9 @@ def rows() -> list[dict]:
         plain = measure(f"{HERE}:static", n)
         ours = measure(f"{HERE}:partitioned", n, repeats=3)
         name = f"partitioned, 4 rho, effects, n = {n}, T = {PERIODS}"
-        table.append(processor_row(name, ours, "static SDM with effects", plain))
+        table.append(row(name, ours, "static SDM with effects", plain))
         floor = measure(f"{HERE}:factorisations", n, 60, repeats=3)
-        table.append(processor_row(name, ours, "60 sparse factorisations", floor))
+        table.append(row(name, ours, "60 sparse factorisations", floor))
     for n in (1_000, 3_000):
         plain = measure(f"{HERE}:static", n)
         floor = measure(f"{HERE}:factorisations", n, 1_000, repeats=1)
@@ -156,11 +147,11 @@ def rows() -> list[dict]:
             ours = measure(f"{HERE}:threshold", n, replications, repeats=1)
             fits = ours.facts["candidates"] + 1 + replications * (GRID + 1)
             name = f"threshold, {replications} replications ({fits} fits), n = {n}, T = {PERIODS}"
-            table.append(processor_row(name, ours, "static SDM with effects", plain))
-        table.append(processor_row(name, ours, "1 000 sparse factorisations", floor))
+            table.append(row(name, ours, "static SDM with effects", plain))
+        table.append(row(name, ours, "1 000 sparse factorisations", floor))
     floor = measure(f"{HERE}:triangulated", POINTS, repeats=3)
     for kind in ("delaunay", "gabriel", "relative"):
         ours = measure(f"{HERE}:graph", POINTS, kind, repeats=3)
         name = f"triangulation, {kind}, n = {POINTS}"
-        table.append(processor_row(name, ours, "triangles of scipy", floor))
+        table.append(row(name, ours, "triangles of scipy", floor))
     return table

@@ -47,8 +47,8 @@ from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
-# Up to a certain size F and H are formed once, block by block (their traces are then exact);
-# beyond, traces of products are estimated from random probes through sparse factorisations.
+# Of one W the traces of products are sums of entries of a sparse inverse. Of several, F and H are
+# formed once, block by block, up to a certain size. Beyond it, random probes estimate the traces.
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +247,7 @@ def trace_moments(
         Their log-determinants.
     spec : RegressionSpec
     diagonal : bool
-        Whether the sandwich needs diagonals, which requires n solves.
+        Whether the sandwich needs diagonals, which requires n solves if there are several W.
     seed : int, optional
         Seed of the probes at large n.
     """
@@ -266,9 +266,9 @@ def trace_moments(
     ones = np.column_stack(
         [pair.times(which, direction, transposed=True) for which in range(r + 1)]
     )
-    one = _squares_of_one(pair, logdets, products.diagonal(), drops, seed, diagonal=diagonal)
-    if one is not None:
-        which, squares_of_it = one
+    known = _squares_of_one(pair, logdets, products.diagonal(), drops, seed, diagonal=diagonal)
+    if known is not None:
+        which, squares_of_it = known
         products[which, which] += squares_of_it.value
         if squares_of_it.diagonal is not None:
             diagonals[:, which] = squares_of_it.diagonal

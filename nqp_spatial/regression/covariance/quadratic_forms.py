@@ -63,9 +63,10 @@ class SparseForms:
 class QuadraticForms:
     """The quadratic forms of the active spatial parameters at one estimate.
 
-    Up to `DENSE_CROSS_UP_TO` units, F and H are dense and everything is exact. Beyond, traces are
-    means over random probes, each a solve with the sparse factors; so many units make their
-    relative error small, and `error` states it.
+    Up to `DENSE_CROSS_UP_TO` units, F and H are dense and everything is exact. Beyond, diagonals
+    are exact if F and H are functions of one sparse W, and traces are means over random probes,
+    each a solve with the sparse factors; so many units make their relative error small, and
+    `error` states it.
 
     Parameters
     ----------

@@ -79,19 +79,19 @@ def squares_of_one(spill: Spill, seed: int | None, *, diagonal: bool) -> SquareT
     n = spill.matrix.shape[0]
     if n <= BLOCK:
         return None
-    own = None
+    entries = None
     if diagonal:
-        own = spill_diagonals(spill.matrix, symmetrizer(spill.matrix), spill.rho)
-        if own is None:
+        entries = spill_diagonals(spill.matrix, symmetrizer(spill.matrix), spill.rho)
+        if entries is None:
             return None
     value = square_trace(spill.matrix, spill.rho) if n <= DENSE_UP_TO else None
     if value is not None:
-        return SquareTrace(value, own, 0.0)
-    return None if n <= DENSE_UP_TO else SquareTrace(*_by_probes(spill, own, seed))
+        return SquareTrace(value, entries, 0.0)
+    return None if n <= DENSE_UP_TO else SquareTrace(*_by_probes(spill, entries, seed))
 
 
 def _by_probes(
-    spill: Spill, own: np.ndarray | None, seed: int | None
+    spill: Spill, entries: np.ndarray | None, seed: int | None
 ) -> tuple[float, np.ndarray | None, float]:
     """Return the trace by probes, less what their known means explain of their deviations."""
     z = probe_signs(spill.matrix.shape[0], SQUARE_PROBES, seed)
@@ -101,7 +101,7 @@ def _by_probes(
     if spill.known is not None:
         gaps.append((spill.times(z, transposed=True) * image).sum(axis=0) - spill.known)
     value, error = regressed_mean(squares, gaps)
-    return value, own, error / max(abs(value), 1e-300)
+    return value, entries, error / max(abs(value), 1e-300)
 
 
 def regressed_mean(values: np.ndarray, gaps: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -119,10 +119,12 @@ def regressed_mean(values: np.ndarray, gaps: Sequence[np.ndarray]) -> tuple[floa
     design = design / np.maximum(np.abs(design).max(axis=0), 1e-300)
     inverse = np.linalg.pinv(design, rcond=1e-8)
     coefs = inverse @ values
-    rest = values - design @ coefs
+    residuals = values - design @ coefs
     freedom = max(count - np.linalg.matrix_rank(design, tol=1e-8), 1)
     # What the gaps explain is estimated too, hence the first row of the inverse, not 1 / count.
-    return float(coefs[0]), float(np.sqrt(rest @ rest / freedom) * np.linalg.norm(inverse[0]))
+    return float(coefs[0]), float(
+        np.sqrt(residuals @ residuals / freedom) * np.linalg.norm(inverse[0])
+    )
 
 
 def _gaps(matrix: sparse.csr_array, z: np.ndarray) -> list[np.ndarray]:

@@ -146,10 +146,10 @@ class DiagonalSource:
         assert self._matrix is not None
         values, slopes = np.zeros((self.n, 2)), np.zeros((self.n, 2))
         for which in self._active():
-            both = spill_diagonals_and_slopes(self._matrix, self._scale, float(point[which]))
-            if both is None:
+            pair = spill_diagonals_and_slopes(self._matrix, self._scale, float(point[which]))
+            if pair is None:
                 return None
-            values[:, which], slopes[:, which] = both
+            values[:, which], slopes[:, which] = pair
         return Diagonals(values, slopes * [1, 0], slopes * [0, 1])
 
     def _by_probes(self, pair: FilterPair) -> Diagonals:

@@ -73,8 +73,9 @@ def selected_entries(
     rows: np.ndarray,
     factor: tuple[np.ndarray, np.ndarray, np.ndarray],
     pivots: np.ndarray,
+    links: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the entries of ``(L D L')^-1`` on a pattern, and its diagonal.
+    """Return the entries of ``(L D L')^-1`` where the matrix has links, and its diagonal.
 
     Parameters
     ----------
@@ -84,8 +85,12 @@ def selected_entries(
         Columns of the unit lower triangular L: starts, rows and entries.
     pivots : ndarray
         D, shape (n,).
+    links : tuple of ndarray
+        Columns of the lower triangle of the matrix: starts and rows.
     """
     n = len(pivots)
+    link_starts, link_rows = links
+    linked = np.zeros(len(link_rows), dtype=pivots.dtype)
     own_starts, own_rows, own_entries = factor
     inverse = np.zeros(len(rows), dtype=pivots.dtype)
     lower = np.zeros_like(inverse)
@@ -112,8 +117,11 @@ def selected_entries(
             sums[p - first] += total
         corner = 1 / pivots[j]
         for p in range(first, last):
-            place[rows[p]] = -1
             inverse[p] = -sums[p - first]
             corner -= lower[p] * inverse[p]
+        for s in range(link_starts[j], link_starts[j + 1]):
+            linked[s] = inverse[place[link_rows[s]]]
+        for p in range(first, last):
+            place[rows[p]] = -1
         diagonal[j] = corner
-    return inverse, diagonal
+    return linked, diagonal

@@ -28,7 +28,7 @@ _COMPLEX_STEP = 1e-30
 
 
 def selected_inverse(system: sparse.csc_array) -> sparse.csr_array | None:
-    """Return the entries of the inverse on the pattern of the factor, at least those of the matrix.
+    """Return the entries of the inverse where the matrix has entries.
 
     Parameters
     ----------
@@ -55,17 +55,19 @@ def selected_inverse(system: sparse.csc_array) -> sparse.csr_array | None:
     back = np.argsort(order)
     lower = sparse.csc_array(factor.L)
     links = sparse.csc_array(sparse.tril(sparse.csc_array(system)[back][:, back], -1, format="csc"))
-    starts, rows = factor_pattern(
-        links.indptr.astype(np.int64), links.indices.astype(np.int64), lower.nnz + n
-    )
+    below = (links.indptr.astype(np.int64), links.indices.astype(np.int64))
+    starts, rows = factor_pattern(*below, lower.nnz + n)
     if float((np.diff(starts).astype(float) ** 2).sum()) > _MOST_WORK:
         return None
-    # What cancelled to zero is not stored in L.
     parts = (lower.indptr, lower.indices, lower.data)
-    entries, diagonal = selected_entries(starts, rows, parts, factor.U.diagonal())
-    below = sparse.csc_array((entries, rows, starts), shape=lower.shape)
-    permuted = sparse.csr_array(below + below.T + sparse.diags_array(diagonal))
-    return sparse.csr_array(permuted[order][:, order])
+    entries, diagonal = selected_entries(starts, rows, parts, factor.U.diagonal(), below)
+    # Rows and columns of the links, in the order of the matrix.
+    first = back[links.indices]
+    second = back[np.repeat(np.arange(n), np.diff(links.indptr))]
+    units = np.arange(n)
+    values = np.concatenate([entries, entries, diagonal[order]])
+    places = (np.concatenate([first, second, units]), np.concatenate([second, first, units]))
+    return sparse.csr_array((values, places), shape=system.shape)
 
 
 def square_trace(matrix: sparse.csr_array, rho: float) -> float | None:
@@ -111,10 +113,9 @@ def spill_diagonals(
     inverse = selected_inverse(normal)
     if inverse is None:
         return None
-    near = sparse.csr_array(inverse.multiply(abs(normal) != 0))
-    own = sparse.csr_array(sparse.eye_array(matrix.shape[0]) - rho * matrix)
+    system = sparse.csr_array(sparse.eye_array(matrix.shape[0]) - rho * matrix)
     # G = W (A'A)^-1 A': both ends are neighbours of the unit, or itself.
-    return np.asarray(sparse.csr_array(matrix @ near).multiply(own).sum(axis=1)).ravel()
+    return np.asarray(sparse.csr_array(matrix @ inverse).multiply(system).sum(axis=1)).ravel()
 
 
 def spill_diagonals_and_slopes(
@@ -127,13 +128,19 @@ def spill_diagonals_and_slopes(
     matrix, scale, rho
         As there.
     """
-    both = spill_diagonals(matrix, scale, complex(rho, _COMPLEX_STEP))
-    return None if both is None else (both.real, both.imag / _COMPLEX_STEP)
+    diagonal = spill_diagonals(matrix, scale, complex(rho, _COMPLEX_STEP))
+    return None if diagonal is None else (diagonal.real, diagonal.imag / _COMPLEX_STEP)
 
 
 def _normal_matrix(
     matrix: sparse.csr_array, square: sparse.csr_array, rho: complex
 ) -> sparse.csc_array:
-    """Return ``A'A``, the transpose without conjugation."""
-    identity = sparse.eye_array(matrix.shape[0], format="csr")
-    return sparse.csc_array(identity - rho * (matrix + matrix.T) + rho**2 * square)
+    """Return ``A'A``, the transpose without conjugation, with all places of W, W' and W'W."""
+    n = matrix.shape[0]
+    links, squares, units = sparse.coo_array(matrix), sparse.coo_array(square), np.arange(n)
+    values = [np.ones(n), -rho * links.data, -rho * links.data, rho**2 * squares.data]
+    rows = [units, links.row, links.col, squares.row]
+    columns = [units, links.col, links.row, squares.col]
+    # Sums of repeated places stay there if they are zero; those of matrices do not.
+    places = (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csc_array(sparse.coo_array((np.concatenate(values), places), shape=(n, n)))

@@ -44,7 +44,7 @@ CROSS_PROBES = 100
 #: And for sums over pairs of units, each of which averages over units as well.
 PAIR_PROBES = 50
 #: And for such sums whose deviations are mostly explained.
-REGRESSED_PROBES = 16
+REGRESSED_PROBES = 10
 #: Units up to which effects that differ between units are exact; and the probes beyond.
 EXACT_EFFECTS_UP_TO, EFFECT_PROBES = 600, 32
 
