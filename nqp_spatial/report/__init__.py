@@ -8,8 +8,9 @@ from nqp_spatial.core.lazy import load_when_used
 
 if TYPE_CHECKING:
     from nqp_spatial.report.study.check import Finding, Findings, check, starter
-    from nqp_spatial.report.study.many import StudiesResult, studies
+    from nqp_spatial.report.study.many import studies
     from nqp_spatial.report.study.runner import StudyResult, study
+    from nqp_spatial.report.study.runs import StudiesResult
     from nqp_spatial.report.tables.clubs import club_table
     from nqp_spatial.report.tables.dagum import dagum_table
     from nqp_spatial.report.tables.descriptive import descriptive_table
@@ -46,8 +47,9 @@ load_when_used(
     __name__,
     {
         "study.check": "Finding Findings check starter",
-        "study.many": "StudiesResult studies",
+        "study.many": "studies",
         "study.runner": "StudyResult study",
+        "study.runs": "StudiesResult",
         "tables.clubs": "club_table",
         "tables.dagum": "dagum_table",
         "tables.descriptive": "descriptive_table",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nqp_spatial.core.number_format import interval_texts
 from nqp_spatial.core.text import Message, language, t, translate
 from nqp_spatial.report.study.cache import write_text
-
-if TYPE_CHECKING:
-    from nqp_spatial.report.study.many import StudiesResult, StudyRun
+from nqp_spatial.report.study.runs import StudiesResult, StudyRun
 
 __all__ = ["write_index"]
 
