@@ -616,6 +616,7 @@ def test_rank_mobility_by_loops(lattice):
 # -- cluster --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_permutations(incomes):
     distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
     from joblib import parallel_config

@@ -76,7 +76,7 @@ def test_probes_find_the_same(states, monkeypatch):
     panel, _ = states
     exact = reach("lgsp ~ lpc", panel, edges_km=EDGES, effects="unit").frame
     monkeypatch.setattr(link_effects, "DENSE_UP_TO", 10)
-    monkeypatch.setattr(link_effects, "SUM_PROBES", 200_000)
+    monkeypatch.setattr(link_effects, "SUM_PROBES", 100_000)
     rough = reach("lgsp ~ lpc", panel, edges_km=EDGES, effects="unit").frame
     np.testing.assert_allclose(
         rough["estimate"], exact["estimate"], atol=0.3 * exact["std_error"].min()

@@ -14,15 +14,6 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-from nqp_spatial.regression.likelihood._numba import (
-    elimination_tree,
-    factorize_fronts,
-    invert_fronts,
-    pattern_of_factor,
-    postorder,
-    supernodes,
-)
-
 __all__ = ["LinkFactor", "LinkSums", "LinkSystem"]
 
 # Pivots below this size would need exchanges of rows, which the pattern does not allow.
@@ -39,6 +30,8 @@ class LinkFactor:
     """
 
     def __init__(self, system: LinkSystem, fronts: np.ndarray) -> None:
+        from nqp_spatial.regression.likelihood._numba import factorize_fronts
+
         self._system = system
         self._fronts, self._inverted = fronts, False
         value, smallest = factorize_fronts(fronts, *system.arrays)
@@ -47,6 +40,8 @@ class LinkFactor:
     def inverse_at_links(self) -> np.ndarray:
         """Return ``(I - A)^-1_ji`` of each link from j to i, shape (links,)."""
         if not self._inverted:
+            from nqp_spatial.regression.likelihood._numba import invert_fronts
+
             invert_fronts(self._fronts, *self._system.arrays)  # in place of the factors
             self._inverted = True
         return np.asarray(self._fronts[self._system.turned])
@@ -83,6 +78,12 @@ class LinkSystem:
         self.n = n
         place = _ordered_places(rows, columns, n)
         starts, neighbours = _symmetric_pattern(place[rows], place[columns], n)
+        from nqp_spatial.regression.likelihood._numba import (
+            elimination_tree,
+            pattern_of_factor,
+            supernodes,
+        )
+
         parent = elimination_tree(starts, neighbours)
         factor_starts, factor_rows = pattern_of_factor(starts, neighbours, parent)
         first = supernodes(parent, np.diff(factor_starts))
@@ -206,6 +207,8 @@ def _ordered_places(rows: np.ndarray, columns: np.ndarray, n: int) -> np.ndarray
     )  # fmt: skip
     place = np.asarray(factor.perm_c, dtype=np.int64)
     starts, neighbours = _symmetric_pattern(place[rows], place[columns], n)
+    from nqp_spatial.regression.likelihood._numba import elimination_tree, postorder
+
     return np.asarray(postorder(elimination_tree(starts, neighbours))[place])
 
 

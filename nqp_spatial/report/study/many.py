@@ -82,7 +82,7 @@ def studies(
     ...         "unit": "unit", "period": "period",
     ...     },
     ...     "outcome": {"variable": "lgsp"},
-    ...     "study": {"skip": ["describe", "distribution", "chains", "convergence", "explore"]},
+    ...     "study": {"skip": ["describe", "lisa", "distribution", "chains", "convergence", "explore"]},
     ... }
     >>> result = studies(settings, folder / "reports", outcomes=["lgsp", "lemp"], progress=False)
     >>> result.frame[["study", "status"]].to_numpy().tolist()
