@@ -82,7 +82,9 @@ def studies(
     ...         "unit": "unit", "period": "period",
     ...     },
     ...     "outcome": {"variable": "lgsp"},
-    ...     "study": {"skip": ["describe", "lisa", "distribution", "chains", "convergence", "explore"]},
+    ...     "study": {
+    ...         "skip": ["describe", "distribution", "chains", "convergence", "association", "explore"]
+    ...     },
     ... }
     >>> result = studies(settings, folder / "reports", outcomes=["lgsp", "lemp"], progress=False)
     >>> result.frame[["study", "status"]].to_numpy().tolist()
