@@ -83,7 +83,9 @@ def studies(
     ...     },
     ...     "outcome": {"variable": "lgsp"},
     ...     "study": {
-    ...         "skip": ["describe", "distribution", "chains", "convergence", "association", "explore"]
+    ...         "skip": [
+    ...             "describe", "distribution", "chains", "convergence", "association", "explore",
+    ...         ]
     ...     },
     ... }
     >>> result = studies(settings, folder / "reports", outcomes=["lgsp", "lemp"], progress=False)
