@@ -59,7 +59,7 @@ PEERS = (
     "scipy",
     "cvxopt",
 )
-OUTPUT = Path(__file__).with_name("table.md")
+OUTPUT, OUTPUT_EARLIER = (Path(__file__).with_name(f"{name}.md") for name in ("table", "earlier"))
 
 
 def rounded(value: object) -> str:
@@ -90,7 +90,7 @@ def versions() -> str:
 
 
 def main(names: list[str]) -> None:
-    """Run the tables and write them; rows are printed as they come."""
+    """Run the tables and write them."""
     start, rows = time.perf_counter(), []
     for name in [name for name in names if name != "growth"]:
         kind, _, folder = name.partition("=")
@@ -103,13 +103,14 @@ def main(names: list[str]) -> None:
     if "growth" in names:
         parts.append(markdown(panel_models.growth()))
     minutes = (time.perf_counter() - start) / 60
+    words = " ".join(name.partition("=")[0] for name in names)
     head = (
-        f"One run of `python -m benchmarks {' '.join(names)}`, {date.today()}, {minutes:.0f} "
+        f"One run of `python -m benchmarks {words}`, {date.today()}, {minutes:.0f} "
         f"minutes, Python {platform.python_version()}; {versions()}."
     )
     text = "\n\n".join([head, *parts]) + "\n"
     print(text)
-    OUTPUT.write_text(text)
+    (OUTPUT_EARLIER if any("=" in name for name in names) else OUTPUT).write_text(text)
 
 
 if __name__ == "__main__":
