@@ -90,27 +90,26 @@ def versions() -> str:
 
 
 def main(names: list[str]) -> None:
-    """Run the tables and write them."""
+    """Run the tables; what is done is written after each of them."""
     start, rows = time.perf_counter(), []
-    for name in [name for name in names if name != "growth"]:
-        kind, _, folder = name.partition("=")
-        began = time.perf_counter()
-        rows += earlier.rows(folder) if folder else TABLES[name]()
-        print(f"{kind}: {time.perf_counter() - began:.0f} s", flush=True)
-    parts = []
-    if rows:
-        parts.append(markdown(pd.DataFrame(rows)))
-    if "growth" in names:
-        parts.append(markdown(panel_models.growth()))
-    minutes = (time.perf_counter() - start) / 60
     words = " ".join(name.partition("=")[0] for name in names)
-    head = (
-        f"One run of `python -m benchmarks {words}`, {date.today()}, {minutes:.0f} "
-        f"minutes, Python {platform.python_version()}; {versions()}."
-    )
-    text = "\n\n".join([head, *parts]) + "\n"
-    print(text)
-    (OUTPUT_EARLIER if any("=" in name for name in names) else OUTPUT).write_text(text)
+    output = OUTPUT_EARLIER if any("=" in name for name in names) else OUTPUT
+    growth = []
+    for name in names:
+        kind, _, folder = name.partition("=")
+        if kind == "growth":
+            growth.append(markdown(panel_models.growth()))
+        else:
+            rows += earlier.rows(folder) if folder else TABLES[name]()
+        minutes = (time.perf_counter() - start) / 60
+        head = (
+            f"One run of `python -m benchmarks {words}`, {date.today()}, {minutes:.0f} "
+            f"minutes, Python {platform.python_version()}; {versions()}."
+        )
+        parts = [markdown(pd.DataFrame(rows))] if rows else []
+        output.write_text("\n\n".join([head, *parts, *growth]) + "\n")
+        print(f"{kind} is done, after {minutes:.1f} minutes", flush=True)
+    print(output.read_text())
 
 
 if __name__ == "__main__":

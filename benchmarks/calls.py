@@ -70,13 +70,15 @@ def fit(n: int, periods: int, **options) -> Call:
     return call
 
 
-def described(n: int, periods: int, function: str, *, given=(), weights=False, **options) -> Call:
+def described(
+    n: int, periods: int, function: str, *, given=(), with_weights=False, **options
+) -> Call:
     """Call a function of a panel, a variable and, where it has them, weights."""
     panel, w = panel_of(n, periods)
     folder, name = function.split(".")
 
     def call() -> float:
-        positional = (panel, *given, w) if weights else (panel, *given)
+        positional = (panel, *given, w) if with_weights else (panel, *given)
         getattr(getattr(nq, folder), name)(*positional, **options)
         return 0.0
 
@@ -220,19 +222,19 @@ CALLS: dict[str, Callable[[], Call]] = {
         spilled, 332, 9, "threshold", effects="unit", replications=9, grid=30
     ),
     "local Moran, 999 permutations, n = 332": partial(
-        described, 332, 1, "esda.lisa", given=("y",), weights=True, seed=0
+        described, 332, 1, "esda.lisa", given=("y",), with_weights=True, seed=0
     ),
     "local Moran, 999 permutations, n = 100 000": partial(
-        described, 100000, 1, "esda.lisa", given=("y",), weights=True, seed=0
+        described, 100000, 1, "esda.lisa", given=("y",), with_weights=True, seed=0
     ),
     "Moran's I, 999 permutations, n = 3000, T = 10": partial(
-        described, 3000, 10, "esda.moran", given=("y",), weights=True, seed=0
+        described, 3000, 10, "esda.moran", given=("y",), with_weights=True, seed=0
     ),
     "Markov chain, n = 3000, T = 20": partial(
         described, 3000, 20, "dynamics.markov", given=("income",)
     ),
     "spatial Markov chain, n = 3000, T = 20": partial(
-        described, 3000, 20, "dynamics.spatial_markov", given=("income",), weights=True
+        described, 3000, 20, "dynamics.spatial_markov", given=("income",), with_weights=True
     ),
     "stochastic kernel, n = 332, T = 20": partial(
         described, 332, 20, "dynamics.stochastic_kernel", given=("income",)
@@ -257,7 +259,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "nearest neighbours, n = 30 000": partial(built, 30000, "knn", k=6),
     "inverse distance of all pairs, n = 3000": partial(built, 3000, "inverse_distance"),
     "Delaunay triangulation, n = 30 000": partial(built, 30000, "triangulation"),
-    "relative neighbours, n = 3000": partial(built, 3000, "triangulation", "relative"),
+    "relative neighbours, n = 3000": partial(built, 3000, "triangulation", kind="relative"),
     "economic distance, n = 3000": partial(built, 3000, "economic", "x"),
     "map of local clusters, PNG and PDF": drawn,
     "study of 48 states, 41 years": studied,

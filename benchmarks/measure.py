@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-import os
 import resource
 import statistics
 import time
@@ -37,8 +36,8 @@ LONG = 20.0  # seconds of processor time after which calls are not repeated
 
 def processor_seconds() -> float:
     """Return the processor time of this process and of those it waited for."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def peak_mib() -> float:

@@ -101,7 +101,7 @@ def plain_map():
 
 def moran(n: int):
     """Moran's I of one period with 999 permutations."""
-    call = described(n, 1, "esda.moran", given=("y",), weights=True, seed=0)
+    call = described(n, 1, "esda.moran", given=("y",), with_weights=True, seed=0)
     return lambda: {"value": call()}
 
 
