@@ -95,8 +95,7 @@ def studies(
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    one = isinstance(configs, str | Path | Mapping)
-    sources: Sequence[Any] = [configs] if one else configs  # type: ignore[assignment]
+    sources: Sequence[Any] = [configs] if isinstance(configs, str | Path | Mapping) else configs
     if not sources:
         raise OptionError("configs must name one study or more; it is empty")
     if outcomes is not None and (not outcomes or len(set(outcomes)) < len(outcomes)):
