@@ -9,8 +9,9 @@ from scipy import sparse
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError
 from nqp_spatial.regression import log_determinant
-from nqp_spatial.regression.likelihood.log_determinant import Curve
+from nqp_spatial.regression.likelihood.log_determinant import Curve, FactorLogDet
 from nqp_spatial.regression.likelihood.quadrature import exact_moments
+from nqp_spatial.weights._spectrum import symmetrizer
 
 GRID = np.array([-0.9, -0.7, -0.3, -0.05, 0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
 
@@ -52,6 +53,23 @@ def test_factor_interpolates_draws_to_rounding(w):
     draws = np.random.default_rng(0).uniform(0.31, 0.69, 1000)
     np.testing.assert_allclose(factor.derivative(draws), exact.derivative(draws), rtol=1e-10)
     assert factor.factorizations == before  # a thousand draws, no further factorisation
+
+
+def test_factorisations_correct_an_estimate(w):
+    """Fewer are needed than of the function itself, for the same digits; or as many, if unfit."""
+    exact, points = log_determinant(w, "exact"), np.linspace(0.36, 0.64, 9)
+    count = {}
+    for fit in (True, False):
+        factor = FactorLogDet(w.sparse, radius=1.0, scale=symmetrizer(w.sparse), deflate=True)
+        if not fit:  # a point of the estimate outside the disk of the eigenvalues
+            factor.rough.nodes[0, 0] = 1.0 + 1e-3
+        factor.focus(0.5, 0.15)
+        count[fit] = factor.factorizations
+        np.testing.assert_allclose(factor.value(points), exact.value(points), rtol=1e-12)
+        np.testing.assert_allclose(factor.derivative(points), exact.derivative(points), rtol=1e-10)
+        bend = exact.second_derivative(points)
+        np.testing.assert_allclose(factor.second_derivative(points), bend, rtol=1e-8)
+    assert count[True] < count[False]
 
 
 def test_lanczos_stays_within_its_stated_error(w):

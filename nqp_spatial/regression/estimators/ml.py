@@ -204,8 +204,8 @@ def likelihood_maximum(
 ) -> tuple[Maximum, ConcentratedLikelihood]:
     """Return the maximum, and the likelihood, without phi if phi is at its bound."""
     rough = [
-        None if fine is None or w is None else rough_log_determinant(w, fine)
-        for w, fine in zip((terms.weights_y, terms.weights_u), likelihood.logdets, strict=True)
+        None if fine is None else rough_log_determinant(fine)
+        for fine in likelihood.logdets
         if not isinstance(fine, LagMatrices)
     ]
     pooled = replace(likelihood, counts=replace(likelihood.counts, units=0))

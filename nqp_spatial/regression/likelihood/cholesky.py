@@ -7,7 +7,7 @@ replaces the one before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,12 +35,14 @@ class NotPositiveDefiniteError(Exception):
 
 
 class _Pencil:
-    """``sum_k rho^k T_k`` with symmetric T_k: one analysis of the pattern, one factor at a time.
+    """``I + rho T + rho^2 S`` with symmetric T and S: one analysis, one factor at a time.
 
     Parameters
     ----------
-    terms : sequence of csc_array
-        T_0 = I, T_1, ..., shape (n, n); only the lower triangles are read.
+    linear : csr_array
+        T, shape (n, n).
+    square : csr_array, optional
+        S, shape (n, n).
 
     Raises
     ------
@@ -48,20 +50,23 @@ class _Pencil:
         If cvxopt is not installed.
     """
 
-    def __init__(self, terms: Sequence[sparse.csc_array]) -> None:
+    def __init__(self, linear: sparse.csr_array, square: sparse.csr_array | None = None) -> None:
         import cvxopt.cholmod  # noqa: F401  (so that its absence is noticed here)
 
-        lower = [sparse.csc_array(sparse.tril(term, format="csc")) for term in terms]
-        pattern = sparse.csc_array(sum(abs(term) for term in lower))
-        pattern.sort_indices()
-        n = pattern.shape[0]
-        self._indices = pattern.indices.astype(np.int64)
-        self._columns = np.repeat(np.arange(n, dtype=np.int64), np.diff(pattern.indptr))
-        entries = self._columns * n + self._indices
-        self._values = np.zeros((len(terms), pattern.nnz))
-        for values, term in zip(self._values, lower, strict=True):
-            columns = np.repeat(np.arange(n, dtype=np.int64), np.diff(term.indptr))
-            values[np.searchsorted(entries, columns * n + term.indices)] = term.data
+        n = linear.shape[0]
+        # A complex sum is one merge of the patterns, with the numbers of each matrix still apart.
+        merged = sparse.csr_array(sparse.eye_array(n, format="csr") + 1j * linear)
+        if square is not None:
+            merged = sparse.csr_array(merged + square)
+        merged.sort_indices()
+        columns = np.repeat(np.arange(n, dtype=np.int64), np.diff(merged.indptr))
+        # Rows of the upper triangle of a symmetric matrix are columns of the lower one.
+        lower = merged.indices >= columns
+        self._indices = merged.indices[lower].astype(np.int64)
+        self._columns = columns[lower]
+        identity = (self._indices == self._columns).astype(float)
+        terms = [identity, merged.data.imag[lower], merged.data.real[lower] - identity]
+        self._values = np.stack(terms if square is not None else terms[:2])
         self._n = n
         self._reset()
 
@@ -98,7 +103,7 @@ class _Pencil:
         return float(np.log(diagonal).sum())
 
     def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
-        """Return ``(sum_k rho^k T_k)^-1 x``, x of shape (n,) or (n, m)."""
+        """Return ``(I + rho T + rho^2 S)^-1 x``, x of shape (n,) or (n, m)."""
         from cvxopt import cholmod, matrix
 
         columns = matrix(np.asfortranarray(x.reshape(self._n, -1), dtype=float))
@@ -165,11 +170,9 @@ class CholeskySystem:
     """
 
     def __init__(self, matrix: sparse.csr_array, scale: np.ndarray) -> None:
-        links = sparse.csc_array(
-            sparse.diags_array(-scale) @ matrix @ sparse.diags_array(1 / scale)
-        )
+        links = sparse.diags_array(-scale) @ matrix @ sparse.diags_array(1 / scale)
         self._scale = scale
-        self._pencil = _Pencil([sparse.eye_array(len(scale), format="csc"), links])
+        self._pencil = _Pencil(sparse.csr_array(links))
 
     def logdet(self, rho: float) -> float:
         """Return ``ln|I - rho W|``."""
@@ -197,10 +200,10 @@ class NormalSystem:
     """
 
     def __init__(self, matrix: sparse.csr_array) -> None:
-        transposed = sparse.csc_array(matrix.T)
-        identity = sparse.eye_array(matrix.shape[0], format="csc")
-        linear = sparse.csc_array(-(matrix + transposed))
-        self._pencil = _Pencil([identity, linear, sparse.csc_array(transposed @ matrix)])
+        transposed = sparse.csr_array(matrix.T)
+        self._pencil = _Pencil(
+            sparse.csr_array(-(matrix + transposed)), sparse.csr_array(transposed @ matrix)
+        )
 
     def logdet(self, rho: float) -> float:
         """Return ``ln|I - rho W|``, half the log-determinant of the product."""

@@ -7,7 +7,8 @@ function, behind one interface:
 exact
     all eigenvalues, for small n;
 factor
-    factorisations at a few Chebyshev nodes around the estimate, by CHOLMOD where it is installed;
+    factorisations at a few Chebyshev nodes around the estimate, by CHOLMOD where it is installed,
+    which correct a stochastic estimate there;
 lanczos
     stochastic quadrature from a few dozen probes, with the traces of W, W^2, W^3 and W^4 matched
     exactly, for very large n.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
@@ -62,10 +64,10 @@ DENSE_UP_TO = 20_000
 FEW_PROBES_FROM = 30_000  # of the search for the neighbourhood of the maximum
 
 _BYTES_PER_CELL = 16  # the array, and another while it is made symmetric or decomposed
-_FLAT = 3e-13  # relative accuracy that the interpolants aim at
+_FLAT = 1e-13  # bound of the relative error of interpolants
 # Half-widths in u: narrower windows would amplify rounding in second derivatives. With many units
-# the search is so exact that a window of half the width, with a node less or two, is enough.
-_LEAST_HALF_WIDTH, _LEAST_OF_MANY, _MANY_UNITS = 0.05, 0.0255, 60_000
+# the search is so exact that a narrower window, with a node less, is enough.
+_LEAST_HALF_WIDTH, _LEAST_OF_MANY, _MANY_UNITS = 0.05, 0.0135, 60_000
 
 
 Rho = (
@@ -126,6 +128,8 @@ class Curve:
         real, pi/4 otherwise.
     least : float
         Smallest half-width in u; a narrower window is widened to it.
+    accuracy : float
+        Bound of the error, as a share of the largest value near the window.
 
     Examples
     --------
@@ -143,6 +147,7 @@ class Curve:
         radius: float,
         strip: float,
         least: float = _LEAST_HALF_WIDTH,
+        accuracy: float = _FLAT,
     ) -> None:
         ends = np.arctanh(radius * np.array([low, high]))
         middle, half = ends.mean(), max((ends[1] - ends[0]) / 2, least)
@@ -150,7 +155,7 @@ class Curve:
         # ellipse around the window that is free of singularities.
         ratio = strip / half
         base = ratio + np.sqrt(1 + ratio**2)
-        degree = int(np.ceil(-np.log(_FLAT) / np.log(base))) + 1
+        degree = int(np.ceil(-np.log(accuracy) / np.log(base)))
         self.radius = radius
         self.low, self.high = np.tanh([middle - half, middle + half]) / radius
         self.series = Chebyshev.interpolate(
@@ -325,21 +330,48 @@ class FactorLogDet(_Displayed):
     scale : ndarray or None
         Scaling that makes W symmetric, from `symmetrizer`. Its eigenvalues are then real, fewer
         nodes are needed, and Cholesky factors are used where available.
+    deflate : bool
+        Whether rows add to one, which makes the stochastic estimate more exact.
     """
 
     method = "factor"
 
     def __init__(
-        self, matrix: sparse.csr_array, *, radius: float, scale: np.ndarray | None
+        self,
+        matrix: sparse.csr_array,
+        *,
+        radius: float,
+        scale: np.ndarray | None,
+        deflate: bool = False,
     ) -> None:
         self.matrix = matrix
         self.radius = radius
         self.interval = (-1 / radius, 1 / radius) if radius > 0 else (-np.inf, np.inf)
         self.factorizations = 0
         self._strip = np.pi / 4 if scale is None else np.pi / 2
+        self._scale, self._deflate = scale, deflate
         self._system = ordered_system(matrix, scale)
         self._known: dict[float, float] = {}
         self._windows: list[Curve] = []
+
+    @cached_property
+    def rough(self) -> NodeLogDet:
+        """The log-determinant from a dozen probes, which cost less than one factorisation.
+
+        Each probe averages over units: of many units three are enough, without exact moments.
+        """
+        few = self.matrix.shape[0] > FEW_PROBES_FROM
+        many = few or is_dense(self.matrix)
+        return _stochastic(
+            self.matrix,
+            self._scale,
+            self.radius,
+            0,
+            deflate=self._deflate,
+            probes=3 if few else 12,
+            steps=12 if many else 20,
+            calibrate=not many,
+        )
 
     @checked
     def focus(self, rho: float, half_width: float) -> None:
@@ -395,16 +427,31 @@ class FactorLogDet(_Displayed):
     def _window(self, points: np.ndarray) -> Curve:
         window = self._find(points)
         if window is None:
-            window = Curve(
-                self._direct,
-                float(points.min()),
-                float(points.max()),
-                radius=self.radius,
-                strip=self._strip,
-                least=_LEAST_OF_MANY if self.matrix.shape[0] > _MANY_UNITS else _LEAST_HALF_WIDTH,
-            )
+            window = self._interpolated(float(points.min()), float(points.max()))
             self._windows.append(window)
         return window
+
+    def _interpolated(self, low: float, high: float) -> Curve:
+        """Return a window: the stochastic estimate, plus its error from a few factorisations."""
+        many = self.matrix.shape[0] > _MANY_UNITS
+        curve = partial(
+            Curve,
+            radius=self.radius,
+            strip=self._strip,
+            least=_LEAST_OF_MANY if many else _LEAST_HALF_WIDTH,
+        )
+        # The strip is free of singularities of the estimate only if its points are in the disk of
+        # the eigenvalues, as all of a symmetric matrix are.
+        if np.abs(self.rough.nodes).max() * self.radius > 1:
+            return curve(self._direct, low, high)
+        difference = curve(
+            lambda rho: self._direct(rho) - self.rough.value(rho),
+            low,
+            high,
+            # Its share of the log-determinant: the error of a mean over units and probes.
+            accuracy=_FLAT * np.sqrt(self.rough.nodes.shape[0] * self.matrix.shape[0]),
+        )
+        return curve(lambda rho: self.rough.value(rho) + difference.value(rho), low, high)
 
 
 @checked
@@ -464,28 +511,13 @@ def log_determinant(
     return logdet
 
 
-def rough_log_determinant(weights: SpatialWeights, fine: LogDet) -> LogDet | None:
+def rough_log_determinant(fine: LogDet) -> LogDet | None:
     """Return a cheap log-determinant, accurate to a fraction of a standard error of rho.
 
-    A dozen probes locate the maximum at less than the cost of one factorisation, so that all
-    factorisations can be placed near it. None where the exact one is cheap itself. Each probe
-    averages over units: of many units three are enough, without exact moments.
+    It locates the maximum, so that all factorisations can be placed near it. None where the exact
+    one is cheap itself.
     """
-    if fine.method != "factor":
-        return None
-    if "rough logdet" not in weights.cache:
-        many = weights.n_units > FEW_PROBES_FROM or is_dense(weights.sparse)
-        weights.cache["rough logdet"] = _stochastic(
-            weights,
-            _symmetrizer(weights),
-            1 / fine.interval[1],
-            0,
-            probes=3 if weights.n_units > FEW_PROBES_FROM else 12,
-            steps=12 if many else 20,
-            calibrate=not many,
-        )
-    logdet: LogDet = weights.cache["rough logdet"]
-    return logdet
+    return fine.rough if isinstance(fine, FactorLogDet) else None
 
 
 def solver_of(
@@ -511,8 +543,10 @@ def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> L
         return NodeLogDet(values, np.ones_like(values.real), radius=radius, method="exact")
     radius = _radius(weights, lambda: spectral_radius(matrix))
     if method == "factor":
-        return FactorLogDet(matrix, radius=radius, scale=scale)
-    return _stochastic(weights, scale, radius, seed, probes=PROBES, steps=STEPS)
+        return FactorLogDet(matrix, radius=radius, scale=scale, deflate=weights.rows_add_to_one)
+    return _stochastic(
+        matrix, scale, radius, seed, deflate=weights.rows_add_to_one, probes=PROBES, steps=STEPS
+    )
 
 
 def _dense_method(n: int, scale: np.ndarray | None) -> LogDetMethod:
@@ -545,19 +579,20 @@ def _symmetrizer(weights: SpatialWeights) -> np.ndarray | None:
 
 
 def _stochastic(
-    weights: SpatialWeights,
+    matrix: sparse.csr_array,
     scale: np.ndarray | None,
     radius: float,
     seed: int | None,
     *,
+    deflate: bool,
     probes: int,
     steps: int,
     calibrate: bool = True,
 ) -> NodeLogDet:
     quadrature = probe_quadrature(
-        weights.sparse,
+        matrix,
         scale,
-        deflate=weights.rows_add_to_one,
+        deflate=deflate,
         seed=seed,
         probes=probes,
         steps=steps,
