@@ -178,9 +178,13 @@ class Relocated:
 
     def draws(self, form: Form, z: np.ndarray) -> np.ndarray:
         """Return the statistics of relocated z, shape (permutations, periods)."""
-        from nqp_spatial.esda._numba import relocated_forms
+        from nqp_spatial.esda._numba import relocated_forms, relocated_products
 
         n, periods = z.shape
+        if form.matrix is None and form.squares is None and form.products is not None:
+            fixed = np.ascontiguousarray(form.products.T), np.ascontiguousarray(z.T)
+            sums = self.in_batches(lambda *part: relocated_products(*fixed, *part), z.size)
+            return np.asarray(form.scale * sums)
         matrix = form.matrix if form.matrix is not None else sparse.csr_array((n, n))
         pairs = Pairs.of(matrix)
         links, order = pairs.links, pairs.order

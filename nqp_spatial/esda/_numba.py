@@ -10,6 +10,7 @@ __all__ = [
     "conditional_draws",
     "relocated_forms",
     "relocated_joins",
+    "relocated_products",
     "sorted_draws",
     "tail_counts",
 ]
@@ -350,6 +351,33 @@ def relocated_forms(
             for lane in range(count):
                 forms[first - start + lane, s] = total[lane]
     return forms
+
+
+@njit(cache=True, nogil=True)
+def relocated_products(
+    products: np.ndarray, z: np.ndarray, key: np.uint64, start: int, stop: int
+) -> np.ndarray:
+    """Return ``sum_i products_i z_i`` of relocated z, as `relocated_forms` without links.
+
+    Nothing but the order of one relocation is kept, so that many units stay near the processor.
+    """
+    periods, n = z.shape
+    sums = np.zeros((stop - start, periods))
+    units = np.arange(n).astype(np.int32)
+    work, order, moved = np.empty_like(units), np.empty((n, 1), np.int32), np.empty((n, 1))
+    values = np.empty(n)
+    for draw in range(start, stop):
+        if periods > 1:
+            _relocate(units, work, order, key, draw, 0)
+        else:
+            _relocate(z[0], values, moved, key, draw, 0)
+        for s in range(periods):
+            total = 0.0
+            for i in range(n):
+                value = z[s, order[i, 0]] if periods > 1 else moved[i, 0]
+                total += products[s, i] * value
+            sums[draw - start, s] = total
+    return sums
 
 
 @njit(cache=True, nogil=True)
