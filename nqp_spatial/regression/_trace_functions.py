@@ -6,7 +6,7 @@ import numpy as np
 
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.factorization import factorize
-from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet, solver_of
+from nqp_spatial.regression.likelihood.log_determinant import Curve, LogDet, factor_of
 from nqp_spatial.regression.likelihood.sizes import CROSS_PROBES, DENSE_CROSS_UP_TO, probe_signs
 from nqp_spatial.weights.spatial_weights import SpatialWeights
 
@@ -90,13 +90,11 @@ class TraceFunctions:
     ) -> Curve:
         """Return the mean row sum of ``(I - x W)^-1 V`` on a window."""
         start = np.asarray(inner.sparse.sum(axis=1)).ravel()
-        solve = solver_of(self.logdet, w.sparse)
 
         def mean_row_sum(points: np.ndarray) -> np.ndarray:
             # 1'(I - x W)^-1 V 1 / n, one factorisation per node
-            return np.array([solve(float(x), start).mean() for x in points.ravel()]).reshape(
-                points.shape
-            )
+            factors = (factor_of(self.logdet, w.sparse, float(x)) for x in points.ravel())
+            return np.array([f.solve(start).mean() for f in factors]).reshape(points.shape)
 
         return Curve(mean_row_sum, low, high, radius=radius_of(w), strip=np.pi / 4)
 

@@ -96,6 +96,21 @@ def test_few_regressed_probes_are_near_the_trace(matrix, rho, monkeypatch):
     assert np.mean(errors) < 0.7 * plain
 
 
+@pytest.mark.parametrize(("rho", "solved"), [(0.05, False), (0.8, True)])
+def test_more_solves_only_where_probes_are_not_exact_enough(matrix, rho, solved, monkeypatch):
+    monkeypatch.setattr(square_traces, "DENSE_UP_TO", 500)
+    g, asked = spill(matrix, rho), []
+
+    def times(x, *, transposed=False):
+        asked.append(transposed)
+        return (g.T if transposed else g) @ x
+
+    square = squares_of_one(Spill(matrix, rho, times, float((g * g.T).sum())), 0, diagonal=False)
+    assert asked == [False, True] if solved else asked == [False]
+    assert square.value == pytest.approx((g**2).sum(), abs=5 * square.error * square.value)
+    assert solved or square.error < square_traces._PRECISE
+
+
 @pytest.mark.parametrize("unequal", [True, False])
 def test_few_regressed_probes_are_near_the_sums_over_pairs(matrix, unequal):
     rng = np.random.default_rng(1)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 __all__ = [
+    "CholeskyFactor",
     "CholeskySystem",
     "NormalSystem",
     "NotPositiveDefiniteError",
@@ -102,6 +104,11 @@ class _Pencil:
             raise NotPositiveDefiniteError
         return float(np.log(diagonal).sum())
 
+    def factorize(self, rho: float) -> None:
+        """Compute the factor that the next calls at this rho use."""
+        with self._lock, _standard_options():
+            self._factorize(rho)
+
     def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
         """Return ``(I + rho T + rho^2 S)^-1 x``, x of shape (n,) or (n, m)."""
         from cvxopt import cholmod, matrix
@@ -178,11 +185,28 @@ class CholeskySystem:
         """Return ``ln|I - rho W|``."""
         return 2 * self._pencil.log_diagonal(rho)
 
+    def factor(self, rho: float) -> CholeskyFactor:
+        """Return factors to solve with; those of another rho replace them until they are used."""
+        self._pencil.factorize(rho)
+        return CholeskyFactor(self, rho)
+
     def solve(self, rho: float, x: np.ndarray, trans: str = "N") -> np.ndarray:
         """Return ``(I - rho W)^-1 x``, or of the transpose where `trans` is "T"."""
         scale = self._scale if trans == "N" else 1 / self._scale
         scale = scale.reshape(-1, *[1] * (x.ndim - 1))
         return np.asarray(self._pencil.solve(rho, x * scale) / scale)
+
+
+@dataclass(frozen=True, eq=False)
+class CholeskyFactor:
+    """The factors of a `CholeskySystem` at one rho."""
+
+    system: CholeskySystem
+    rho: float
+
+    def solve(self, x: np.ndarray, trans: str = "N") -> np.ndarray:
+        """Return ``(I - rho W)^-1 x``, or of the transpose where `trans` is "T"."""
+        return self.system.solve(self.rho, x, trans)
 
 
 class NormalSystem:

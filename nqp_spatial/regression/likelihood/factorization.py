@@ -20,6 +20,7 @@ from nqp_spatial.weights._spectrum import is_dense
 __all__ = [
     "DenseFactor",
     "DenseSystem",
+    "Factor",
     "OrderedSystem",
     "PositiveSystem",
     "factorize",
@@ -29,6 +30,14 @@ __all__ = [
 ]
 
 _PIVOTING = {"diag_pivot_thresh": 1e-3, "options": {"SymmetricMode": True}}
+
+
+class Factor(Protocol):
+    """Factors of ``I - rho W``."""
+
+    def solve(self, x: np.ndarray, trans: str = ...) -> np.ndarray:
+        """Return ``(I - rho W)^-1 x``, or of the transpose where `trans` is "T"."""
+        ...
 
 
 class System(Protocol):
@@ -100,14 +109,14 @@ class PositiveSystem:
         except NotPositiveDefiniteError:
             return self._otherwise.logdet(rho)
 
-    def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
-        """Return ``(I - rho W)^-1 x``; the product with itself has no digits to spare for it."""
+    def factor(self, rho: float) -> Factor:
+        """Return factors to solve with; the product with itself has no digits to spare for it."""
         if isinstance(self.positive, CholeskySystem):
             try:
-                return self.positive.solve(rho, x)
+                return self.positive.factor(rho)
             except NotPositiveDefiniteError:
                 pass
-        return np.asarray(factorize(self._matrix, rho).solve(x))
+        return factorize(self._matrix, rho)
 
 
 class OrderedSystem:

@@ -34,6 +34,7 @@ from nqp_spatial.core.options import Rule, Seed, checked
 from nqp_spatial.core.sizes import require_memory
 from nqp_spatial.errors import OptionError, WeightsError
 from nqp_spatial.regression.likelihood.factorization import (
+    Factor,
     PositiveSystem,
     factorize,
     ordered_system,
@@ -47,9 +48,9 @@ __all__ = [
     "FactorLogDet",
     "LogDet",
     "NodeLogDet",
+    "factor_of",
     "log_determinant",
     "rough_log_determinant",
-    "solver_of",
 ]
 
 LogDetMethod = Literal["exact", "factor", "lanczos", "auto"]
@@ -408,11 +409,11 @@ class FactorLogDet(_Displayed):
         """Return zeros: the only error is rounding."""
         return (0.0, 0.0, 0.0)
 
-    def solve(self, rho: float, x: np.ndarray) -> np.ndarray:
-        """Return ``(I - rho W)^-1 x``, by the analysis of W that the log-determinant uses."""
+    def factor(self, rho: float) -> Factor:
+        """Return factors of ``I - rho W``, by the analysis of W that the log-determinant uses."""
         if isinstance(self._system, PositiveSystem):
-            return self._system.solve(rho, x)
-        return np.asarray(factorize(self.matrix, rho).solve(x))
+            return self._system.factor(rho)
+        return factorize(self.matrix, rho)
 
     def _direct(self, points: np.ndarray) -> np.ndarray:
         for x in points.ravel():
@@ -520,13 +521,9 @@ def rough_log_determinant(fine: LogDet) -> LogDet | None:
     return fine.rough if isinstance(fine, FactorLogDet) else None
 
 
-def solver_of(
-    logdet: LogDet | None, matrix: sparse.csr_array
-) -> Callable[[float, np.ndarray], np.ndarray]:
-    """Return ``(rho, x) -> (I - rho W)^-1 x`` that shares the work of the log-determinant of W."""
-    if isinstance(logdet, FactorLogDet):
-        return logdet.solve
-    return lambda rho, x: np.asarray(factorize(matrix, rho).solve(x))
+def factor_of(logdet: object, matrix: sparse.csr_array, rho: float) -> Factor:
+    """Return factors of ``I - rho W`` that share the work of the log-determinant of W."""
+    return logdet.factor(rho) if isinstance(logdet, FactorLogDet) else factorize(matrix, rho)
 
 
 def _build(weights: SpatialWeights, method: LogDetMethod, seed: int | None) -> LogDet:
