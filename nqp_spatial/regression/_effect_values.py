@@ -14,7 +14,10 @@ from nqp_spatial.regression._effect_parameters import EffectParameters, draw_par
 from nqp_spatial.regression._effect_rows import EffectRows, at_columns
 from nqp_spatial.regression._mean_responses import MeanResponses
 from nqp_spatial.regression._term_weights import TermWeights
-from nqp_spatial.regression.likelihood.factorization import factorize
+from nqp_spatial.regression.likelihood.factorization import Factor, factorize
+from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals
+from nqp_spatial.regression.likelihood.sizes import BLOCK
+from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["KINDS", "effect_values"]
 
@@ -210,10 +213,32 @@ def unit_effects(
         factor = factorize(terms.weights_y.sparse, x)
         rows = factor.solve(np.asarray(impulse @ np.ones(n)))
         columns = impulse.T @ factor.solve(np.ones(n), trans="T")
-        diagonal = np.empty(n)
-        for start in range(0, n, 500):  # blocks of columns, so that memory stays linear in n
-            stop = min(start + 500, n)
-            block = factor.solve(impulse[:, start:stop].toarray())
-            diagonal[start:stop] = block[np.arange(start, stop), np.arange(stop - start)]
+        diagonal = _own_effects(terms, x, f, g, impulse, factor)
     columns_of_frame = {"own": diagonal, "received": rows - diagonal, "sent": columns - diagonal}
     return pd.DataFrame(columns_of_frame, index=units)
+
+
+def _own_effects(
+    terms: TermWeights,
+    x: float,
+    f: np.ndarray,
+    g: np.ndarray,
+    impulse: sparse.csr_array,
+    factor: Factor,
+) -> np.ndarray:
+    """Return the diagonal of ``(I - x W)^-1 (D_f + V D_g)``.
+
+    With V = W it is ``f + (x f + g) diag(G)``, and G needs no n solves.
+    """
+    assert terms.weights_y is not None
+    matrix, n = terms.weights_y.sparse, len(f)
+    if n > BLOCK and (terms.weights_x is terms.weights_y or not g.any()):
+        spill = spill_diagonals(matrix, symmetrizer(matrix), x)
+        if spill is not None:
+            return np.asarray(f + (x * f + g) * spill)
+    diagonal = np.empty(n)
+    for start in range(0, n, BLOCK):  # blocks of columns, so that memory stays linear in n
+        stop = min(start + BLOCK, n)
+        block = factor.solve(impulse[:, start:stop].toarray())
+        diagonal[start:stop] = block[np.arange(start, stop), np.arange(stop - start)]
+    return diagonal

@@ -12,7 +12,7 @@ import pytest
 
 import nqp_spatial as nq
 from nqp_spatial.errors import OptionError, UnknownColumnError
-from nqp_spatial.regression import _effect_paths, _mean_responses
+from nqp_spatial.regression import _effect_paths, _effect_values, _mean_responses
 from nqp_spatial.regression._effect_parameters import effect_parameters
 
 # Of each formula its columns, as functions of x, z and whether the unit is of group b.
@@ -461,7 +461,10 @@ def test_whole_numbers_and_repeated_values_of_moderators(made, lattice):
     assert listed.spec["at"] == {"high": [False, True]}
 
 
-def test_unit_effects_of_a_variable(weights, made):
+@pytest.mark.parametrize("block", [500, 10])
+def test_unit_effects_of_a_variable(weights, made, monkeypatch, block):
+    """Of few units from columns, of many from the diagonal of G."""
+    monkeypatch.setattr(_effect_values, "BLOCK", block)
     panel = made(weights)
     res = fitted("y ~ x + I(x ** 2) + x:z + z", panel, weights)
     columns = lambda x, z, b: [x, x**2, z, x * z]  # noqa: E731
