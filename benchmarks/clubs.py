@@ -1,13 +1,12 @@
 """Convergence clubs over 20 periods, beside geometrics and a loop of one regression a candidate.
 
 geometrics raises c* until a club converges, as `critical="increasing"` does; the loop keeps it at
-zero. geometrics is not among the pinned packages: its rows are there where it is installed.
+zero.
 """
 
 from __future__ import annotations
 
 import warnings
-from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -90,8 +89,6 @@ def rows() -> list[dict]:
         assert a.facts["clubs"] == b.facts["clubs"], "the two find different clubs"
         case = f"clubs, n = {n}, T = {PERIODS}: {len(a.facts['clubs'])} clubs"
         table.append(row(case, a, f"{b.facts['calls']} regressions in a loop", b))
-    if find_spec("geometrics") is None:
-        return table
     for n in (50, 150, 332):
         a = measure("benchmarks.clubs:ours", n, "increasing")
         b = measure("benchmarks.clubs:geometrics", n, repeats=3)

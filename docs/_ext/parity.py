@@ -58,8 +58,8 @@ entry that is zero but for rounding is judged beside the largest entry of its ki
 entries is in brackets, and the entry that differs most is shown. Where fewer than {enough} digits
 agree, a letter refers to the reason below the table.
 
-Python programs are run, in the version installed. Numbers of R programs, of geometrics and some of
-diff-diff come from files in `tests/reference`, which contain the versions. Data sets are installed
+Python programs are run, in the version installed. Numbers of R programs, and some of geometrics and
+diff-diff, come from files in `tests/reference`, which contain the versions. Data sets are installed
 with a dependency, or simulated.
 """
 

@@ -1,20 +1,28 @@
-"""The log t regressions of convergence clubs, computed again by statsmodels."""
+"""Convergence clubs: their members by geometrics, their log t regressions by statsmodels."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import spherical_jn
 
 from nqp_spatial.core.provenance import Call
-from nqp_spatial.peers._quantities import Quantity, quantity
+from nqp_spatial.core.text import t
+from nqp_spatial.peers._quantities import NoPeerError, Quantity, quantity
 
 __all__ = ["clubs"]
 
 
 def clubs(call: Call, result: Any) -> list[Quantity]:
-    """Compare slope, standard error and t of each club, given its members."""
+    """Compare members of clubs, and slope, standard error and t of each club, given its members."""
+    members = _members(call, result)
+    if result.frame.empty:
+        if not members:
+            raise NoPeerError(t("there are no clubs, so that there is no regression to repeat"))
+        return members
     discard, hac = call.arguments["discard"], call.arguments["hac"]
     membership = result.membership
     numbers = [
@@ -24,10 +32,40 @@ def clubs(call: Call, result: Any) -> list[Quantity]:
     slopes, errors = np.array(numbers, dtype=float).reshape(-1, 2).T
     frame = result.frame
     return [
+        *members,
         quantity("b", frame["b"], slopes, "statsmodels"),
         quantity("std_error", frame["std_error"], errors, "statsmodels"),
         quantity("statistic", frame["statistic"], slopes / errors, "statsmodels"),
     ]
+
+
+def _members(call: Call, result: Any) -> list[Quantity]:
+    """Compare the club of each unit, zero if it diverges, where geometrics has the same rules."""
+    arguments = call.arguments
+    merging = {None: "none", "phillips-sul": "ps"}.get(arguments["merge"], "")
+    shared = arguments["hac"] == "fixed" and arguments["critical"] == "increasing"
+    if not merging or not shared or arguments["merge_divergent"]:
+        return []
+    from geometrics.clubs import analyze_convergence_clubs
+
+    paths = result.paths
+    count, periods = paths.shape
+    numbers = np.repeat(np.arange(count), periods)
+    data = {
+        "unit": numbers,
+        "period": np.tile(np.arange(periods), count),
+        "y": paths.to_numpy().ravel(),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that all units converge, which the numbers say as well
+        theirs = analyze_convergence_clubs(
+            pd.DataFrame(data), "y", entity="unit", time="period", hp_filter=False,
+            trim=arguments["discard"], increment=0.1, merge=merging,
+        )  # fmt: skip
+    club_of = theirs.membership.set_index("entity")["club"]
+    club_of.index = club_of.index.astype(int)
+    ours = result.membership.reindex(paths.index).astype(float).fillna(0.0)
+    return [quantity("club", ours, club_of[np.arange(count)], "geometrics")]
 
 
 def _log_t(paths: np.ndarray, discard: float, hac: str) -> tuple[float, float]:

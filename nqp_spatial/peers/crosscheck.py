@@ -121,7 +121,8 @@ def crosscheck(result: Remembered) -> CrosscheckResult:
 
     Moran's I, Geary's c, local statistics and Gi by esda; chains and rank mobility by giddy;
     regressions and effects by spreg, statsmodels and linearmodels, with the effects of panels
-    removed first; the log t regressions of clubs, given their members, by statsmodels; policies
+    removed first; the log t regressions of clubs, given their members, by statsmodels, and members
+    by geometrics, which has ``critical="increasing"`` and Phillips and Sul's variance; policies
     without exposure or by rings by diff-diff; inequality by the package inequality; densities by
     scipy; networks by networkx; contiguity by libpysal.
     Digits that agree are ``-log10(|a - b| / |b|)``, of the entry that differs most.

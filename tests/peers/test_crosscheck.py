@@ -141,6 +141,30 @@ def test_clubs_agree(wandering_incomes, hac, merge):
     agree_with_peers(check, data="wandering incomes", case=f"{hac}, {merge}")
 
 
+@pytest.mark.parity
+def test_members_of_clubs_agree(wandering_incomes):
+    """Each unit, by geometrics; one that is moved to another club is seen."""
+    pytest.importorskip("geometrics", reason="needs geometrics (peers extra)")
+    panel = wandering_incomes.select(units=range(20))
+    clubs = nq.convergence.clubs(panel, "y", critical="increasing")
+    assert len(clubs.frame) == 2
+    check = nq.crosscheck(clubs)
+    assert check.frame.loc["club", "entries"] == 20
+    agree_with_peers(check, data="wandering incomes", case="members, c* increasing")
+    clubs.membership.iloc[0] = clubs.membership.iloc[0] % len(clubs.frame) + 1
+    assert not nq.crosscheck(clubs).frame.loc["club", "agrees"]
+
+
+def test_no_clubs_are_no_reason_to_fail():
+    """Nine units that diverge for ever."""
+    apart = panel_of(9 + np.outer(np.linspace(-0.1, 0.1, 9), np.arange(1, 26)))
+    clubs = nq.convergence.clubs(apart, "y")
+    assert clubs.frame.empty
+    check = nq.crosscheck(clubs)
+    assert not check.agrees
+    assert "there are no clubs" in check.notes[0]
+
+
 POLICIES = {
     "effects by event time": {"leave_out": False},
     "with a control": {"leave_out": False, "controls": "x"},
