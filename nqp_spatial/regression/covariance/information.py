@@ -27,6 +27,7 @@ from nqp_spatial.regression.likelihood.factorization import (
     factorize,
     factorize_system,
 )
+from nqp_spatial.regression.likelihood.lag_solver import LagSolver
 from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals
 from nqp_spatial.regression.likelihood.several_lags import (
@@ -43,7 +44,6 @@ from nqp_spatial.regression.likelihood.sizes import (
     probe_signs,
 )
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
@@ -431,47 +431,50 @@ class FilterPair:
         if matrix is None:
             return None
         points = [self.lam if which == self.n_rho else float(self.rho[which]) for which in active]
-        scale = symmetrizer(matrix)
-        columns = [spill_diagonals(matrix, scale, point) for point in points]
+        columns = [spill_diagonals(matrix, point) for point in points]
         if any(column is None for column in columns):
             return None
         return np.column_stack([column for column in columns if column is not None])
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Return F_k x (``which`` < R) or H x (``which`` = R), or of the transposes."""
-        x = np.asarray(x, order="F")
         if which == self.n_rho:
             if self.error is None or self.b is None:
                 return np.zeros_like(x)
             if transposed:
-                return np.asarray(self.b.solve(np.asarray(self.error.T @ x, order="F"), trans="T"))
+                return np.asarray(self.b.solve(self.error.T @ x, trans="T"))
             return np.asarray(self.error @ self.b.solve(x))
         if self.a is None:
             return np.zeros_like(x)
         lag = self.outcome[which]
         if transposed:
             x = x if self.error is None else x - self.lam * (self.error.T @ x)
-            x = self.a.solve(np.asarray(lag.T @ x, order="F"), trans="T")
+            x = self.a.solve(lag.T @ x, trans="T")
             return np.asarray(x if self.b is None else self.b.solve(x, trans="T"))
         x = x if self.b is None else self.b.solve(x)
-        x = lag @ self.a.solve(np.asarray(x, order="F"))
+        x = lag @ self.a.solve(x)
         return np.asarray(x if self.error is None else x - self.lam * (self.error @ x))
 
     def filtered_spill(self, structural: np.ndarray) -> list[np.ndarray]:
         """Return B G_k eta for each k."""
         if self.a is None:
             return [np.zeros_like(structural)] * self.n_rho
-        reached = self.a.solve(np.asarray(structural, order="F"))
+        reached = self.a.solve(structural)
         images = [lag @ reached for lag in self.outcome]
         if self.error is not None:
             images = [image - self.lam * (self.error @ image) for image in images]
         return [np.asarray(image) for image in images]
 
 
-def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray) -> DenseFactor | sla.SuperLU:
+def _factor(
+    matrices: Sequence[sparse.csr_array], at: np.ndarray
+) -> DenseFactor | LagSolver | sla.SuperLU:
     """Return a solver for I - sum at_k W_k; dense for few units, where F is one dense block."""
-    total = weighted_sum(matrices, at)
-    return DenseFactor(total, 1.0) if total.shape[0] <= BLOCK else factorize(total, 1.0)
+    if matrices[0].shape[0] <= BLOCK:
+        return DenseFactor(weighted_sum(matrices, at), 1.0)
+    if len(matrices) == 1:
+        return LagSolver(matrices[0], float(at[0]))
+    return factorize(weighted_sum(matrices, at), 1.0)
 
 
 def _unit_columns(n: int, start: int) -> np.ndarray:

@@ -21,7 +21,6 @@ from nqp_spatial.regression.likelihood.sizes import (
     SQUARE_PROBES,
     probe_signs,
 )
-from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["Spill", "SquareTrace", "regressed_mean", "squares_of_one"]
 
@@ -81,7 +80,7 @@ def squares_of_one(spill: Spill, seed: int | None, *, diagonal: bool) -> SquareT
         return None
     entries = None
     if diagonal:
-        entries = spill_diagonals(spill.matrix, symmetrizer(spill.matrix), spill.rho)
+        entries = spill_diagonals(spill.matrix, spill.rho)
         if entries is None:
             return None
     value = square_trace(spill.matrix, spill.rho) if n <= DENSE_UP_TO else None
