@@ -20,7 +20,12 @@ from scipy.sparse import linalg as sla
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression._demeaning import LikelihoodCounts, Projection, demean, unit_means
-from nqp_spatial.regression.covariance.square_traces import Spill, SquareTrace, squares_of_one
+from nqp_spatial.regression.covariance.square_traces import (
+    Spill,
+    SquareTrace,
+    squares_of_one,
+    squares_of_two,
+)
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
 from nqp_spatial.regression.likelihood.factorization import (
     DenseFactor,
@@ -267,12 +272,17 @@ def trace_moments(
         [pair.times(which, direction, transposed=True) for which in range(r + 1)]
     )
     known = _squares_of_one(pair, logdets, products.diagonal(), drops, seed, diagonal=diagonal)
+    common = pair.common if crossed else None
+    both = None if common is None else squares_of_two(common, float(pair.rho[0]), pair.lam)
     if known is not None:
         which, squares_of_it = known
         products[which, which] += squares_of_it.value
         if squares_of_it.diagonal is not None:
             diagonals[:, which] = squares_of_it.diagonal
         note = _probes_note(SQUARE_PROBES, squares_of_it.error) if squares_of_it.error else ""
+    elif both is not None:
+        products += both[0]
+        diagonals = both[1]
     elif n <= DENSE_UP_TO or diagonal:
         for start in range(0, n, BLOCK):
             unit = _unit_columns(n, start)
@@ -438,6 +448,8 @@ class FilterPair:
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Return F_k x (``which`` < R) or H x (``which`` = R), or of the transposes."""
+        if not x.any():
+            return np.zeros_like(x)
         if which == self.n_rho:
             if self.error is None or self.b is None:
                 return np.zeros_like(x)
@@ -447,13 +459,15 @@ class FilterPair:
         if self.a is None:
             return np.zeros_like(x)
         lag = self.outcome[which]
+        if self.b is None or self.error is None or self.common is not None:
+            if transposed:  # functions of one W commute, so that B G B^-1 = G
+                return np.asarray(self.a.solve(lag.T @ x, trans="T"))
+            return np.asarray(lag @ self.a.solve(x))
         if transposed:
-            x = x if self.error is None else x - self.lam * (self.error.T @ x)
-            x = self.a.solve(lag.T @ x, trans="T")
-            return np.asarray(x if self.b is None else self.b.solve(x, trans="T"))
-        x = x if self.b is None else self.b.solve(x)
-        x = lag @ self.a.solve(x)
-        return np.asarray(x if self.error is None else x - self.lam * (self.error @ x))
+            x = x - self.lam * (self.error.T @ x)
+            return np.asarray(self.b.solve(self.a.solve(lag.T @ x, trans="T"), trans="T"))
+        x = lag @ self.a.solve(self.b.solve(x))
+        return np.asarray(x - self.lam * (self.error @ x))
 
     def filtered_spill(self, structural: np.ndarray) -> list[np.ndarray]:
         """Return B G_k eta for each k."""

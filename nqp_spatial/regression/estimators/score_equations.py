@@ -155,7 +155,7 @@ class AdjustedScores:
         n, t, k = q.shape
 
         def back(which: int, columns: np.ndarray) -> np.ndarray:
-            if not columns.any():
+            if not k:
                 return columns
             flat = pair.times(which, columns.reshape(n, t * k), transposed=True)
             return flat.reshape(n, t, k)
@@ -224,8 +224,9 @@ class AdjustedScores:
         if self.source.exact:
             omega[k:, k:] += pair_variance(self._forms(score), r, variances)
         else:
-            omega[k:, k:] += sampled_pair_variance(
-                score.pair, (0, 1), score.diagonals.values, r, variances, seed
+            forms = [k + which for which in self.active]
+            omega[np.ix_(forms, forms)] += sampled_pair_variance(
+                score.pair, self.active, score.diagonals.values[:, self.active], r, variances, seed
             )[0]
             omega[k:, k:] += self.probe_variance(score)
         rows = [*range(k), *(k + which for which in self.active)]

@@ -1,8 +1,8 @@
 """Sums of entries of sparse inverses where the matrix has links: exact traces without n solves.
 
-With ``A = I - rho W`` and ``G = W A^-1``, ``tr G'G = sum_ij (W'W)_ij [(A'A)^-1]_ij`` needs the
-inverse of A'A only at links, and the diagonal of G that of A, as do its derivatives ``diag(G G)``,
-the imaginary part at a rho with a tiny imaginary step. Such entries of an inverse cost about twice
+With ``A = I - rho W`` and ``G = W A^-1``, ``tr G'G = tr W'W (A'A)^-1`` needs the inverse of A'A
+only at links, and the diagonal of G that of A, as do its derivatives ``diag(G G)``, the imaginary
+part at a rho with a tiny imaginary step. Such entries of an inverse cost about twice
 a factorisation (`link_systems`; Takahashi, Fagan and Chen 1973; Erisman and Tinney 1975,
 Communications of the ACM 18, 177-179).
 """
@@ -24,14 +24,19 @@ _MOST_WORK = 3e9
 _COMPLEX_STEP = 1e-15
 
 
-def square_trace(matrix: sparse.csr_array, rho: float) -> float | None:
+def square_trace(
+    matrix: sparse.csr_array, rho: float, other: float | None = None
+) -> float | None:
     """Return ``tr G'G``, exact; None where it costs more than solves for all columns.
+
+    With another coefficient, ``tr G(rho)'G(other) = tr W'W (A(rho)'A(other))^-1``.
 
     Parameters
     ----------
     matrix : csr_array
         W, shape (n, n).
     rho : float
+    other : float, optional
 
     Examples
     --------
@@ -42,7 +47,8 @@ def square_trace(matrix: sparse.csr_array, rho: float) -> float | None:
     if is_dense(matrix) or not has_cheap_square(matrix):
         return None
     sums = analysed(matrix, _square)
-    factor = _factor(sums, np.array([rho, rho, -(rho**2)]))
+    other = rho if other is None else other
+    factor = _factor(sums, np.array([other, rho, -rho * other]))
     return None if factor is None else float(sums.traces(factor.inverse_at_links())[2])
 
 
@@ -93,6 +99,6 @@ def _factor(sums: LinkSums, coefs: np.ndarray) -> LinkFactor | None:
 
 
 def _square(matrix: sparse.csr_array) -> LinkSums:
-    """Return the links of ``A'A = I - rho W - rho W' + rho^2 W'W``."""
+    """Return the links of ``A'A = I - rho W - rho W' + rho^2 W'W``, and of its like with two rho."""
     transposed = sparse.csr_array(matrix.T)
     return LinkSums([matrix, transposed, sparse.csr_array(transposed @ matrix)])
