@@ -68,7 +68,6 @@ class TermWeights:
         u: SpatialWeights | None = None,
     ) -> TermWeights:
         """Return the terms of the model with one W each."""
-
         # Terms with the same weights have the same matrix, by which their common W is recognised.
         matrices = {id(weights): weights.sparse for weights in (y, x, u) if weights is not None}
 

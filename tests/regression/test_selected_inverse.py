@@ -32,6 +32,8 @@ def test_traces_and_diagonals_are_those_of_dense_inverses(matrix, rho):
     """At zero the factors have cancelled entries only, which L does not store."""
     g = spill(matrix, rho)
     assert selected_inverse.square_trace(matrix, rho) == pytest.approx((g**2).sum(), rel=1e-12)
+    mixed = (g * spill(matrix, 0.6)).sum()
+    assert selected_inverse.square_trace(matrix, rho, 0.6) == pytest.approx(mixed, rel=1e-12)
     own, slopes = selected_inverse.spill_diagonals_and_slopes(matrix, rho)
     np.testing.assert_allclose(own, np.diag(g), rtol=1e-11, atol=1e-14)
     np.testing.assert_allclose(slopes, np.diag(g @ g), rtol=1e-10, atol=1e-13)
@@ -133,11 +135,17 @@ def test_standard_errors_by_entries_are_those_by_columns(lattice, monkeypatch):
     w = lattice(23, 24)
     rng = np.random.default_rng(0)
     panel = panel_on(w, rng)
-    for options in ({"covariance": "expected"}, {"covariance": "qml"}, {"effects": "random"}):
-        entries = nq.fit("y ~ x", panel, w, model="sdm", **options)
+    for options in (
+        {"model": "sdm", "covariance": "expected"},
+        {"model": "sdm", "covariance": "qml"},
+        {"model": "sdm", "effects": "random"},
+        {"model": "sac", "covariance": "expected"},
+        {"model": "sac", "covariance": "qml", "effects": "unit"},
+    ):
+        entries = nq.fit("y ~ x", panel, w, **options)
         with monkeypatch.context() as patch:
             patch.setattr(square_traces, "BLOCK", 10_000)
-            columns = nq.fit("y ~ x", panel, w, model="sdm", **options)
+            columns = nq.fit("y ~ x", panel, w, **options)
         np.testing.assert_allclose(entries.std_errors, columns.std_errors, rtol=1e-10)
 
 

@@ -233,44 +233,6 @@ def factorize_fronts(
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _own_inverse(front: np.ndarray, w: int) -> np.ndarray:
-    """Return ``L11^-1``, by rows, shape (w, w)."""
-    inverse = np.zeros((w, w), dtype=front.dtype)
-    for first in range(0, w, _PANEL):
-        last = min(first + _PANEL, w)
-        if first:
-            _subtract_product(
-                inverse[first:last, :first], front[first:last, :first], inverse[:first, :first]
-            )
-        for k in range(first, last):
-            inverse[k, k] = 1.0
-            for q in range(first, k):
-                share = front[k, q]
-                if share != 0.0:
-                    for j in range(q + 1):
-                        inverse[k, j] -= share * inverse[q, j]
-    return inverse
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _divide_by_upper(front: np.ndarray, own: np.ndarray) -> None:
-    """Replace the rows of `own` by ``U11^-1`` times them."""
-    w, f = own.shape
-    for last in range(w, 0, -_PANEL):
-        first = max(last - _PANEL, 0)
-        if last < w:
-            _subtract_product(own[first:last], front[first:last, last:w], own[last:])
-        for k in range(last - 1, first - 1, -1):
-            for q in range(k + 1, last):
-                share = front[k, q]
-                if share != 0.0:
-                    for j in range(f):
-                        own[k, j] -= share * own[q, j]
-            for j in range(f):
-                own[k, j] /= front[k, k]
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
 def invert_fronts(
     fronts: np.ndarray,
     offsets: np.ndarray,
@@ -300,23 +262,31 @@ def invert_fronts(
                     front[w + a, w + b] = fronts[row + places[b]]
         # Y = U11^-1 [L11^-1, U12], by rows, with L11^-1 by rows before.
         own = np.zeros((w, f), dtype=front.dtype)
-        own[:, :w] = _own_inverse(front, w)
-        turned = np.zeros((w, f - w), dtype=front.dtype)  # (L21 L11^-1)'
-        if (f - w) * w * w > _PRODUCTS_BY_BLAS:
-            turned += np.dot(
-                np.ascontiguousarray(front[w:, :w]), np.ascontiguousarray(own[:, :w])
-            ).T
-        else:
-            for i in range(f - w):
-                for k in range(w):
-                    share = front[w + i, k]
-                    for j in range(k + 1):
-                        turned[j, i] += share * own[k, j]
+        for k in range(w):
+            own[k, k] = 1.0
+            for q in range(k):
+                share = front[k, q]
+                if share != 0.0:
+                    for j in range(q + 1):
+                        own[k, j] -= share * own[q, j]
+        below = np.zeros((f - w, w), dtype=front.dtype)  # L21 L11^-1
+        for i in range(f - w):
+            for k in range(w):
+                share = front[w + i, k]
+                for j in range(k + 1):
+                    below[i, j] += share * own[k, j]
         own[:, w:] = front[:w, w:]
-        _divide_by_upper(front, own)
+        for k in range(w - 1, -1, -1):
+            for q in range(k + 1, w):
+                share = front[k, q]
+                if share != 0.0:
+                    for j in range(f):
+                        own[k, j] -= share * own[q, j]
+            for j in range(f):
+                own[k, j] /= front[k, k]
         known = front[w:, w:]
         front[w:, :w] = 0.0
-        _subtract_narrow(front[w:, :w], known, turned)
+        _subtract_narrow(front[w:, :w], known, np.ascontiguousarray(below.T))
         front[:w, w:] = 0.0
         _subtract_product(front[:w, w:], own[:, w:], known)
         front[:w, :w] = own[:, :w]

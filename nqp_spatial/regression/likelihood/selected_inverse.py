@@ -24,9 +24,7 @@ _MOST_WORK = 3e9
 _COMPLEX_STEP = 1e-15
 
 
-def square_trace(
-    matrix: sparse.csr_array, rho: float, other: float | None = None
-) -> float | None:
+def square_trace(matrix: sparse.csr_array, rho: float, other: float | None = None) -> float | None:
     """Return ``tr G'G``, exact; None where it costs more than solves for all columns.
 
     With another coefficient, ``tr G(rho)'G(other) = tr W'W (A(rho)'A(other))^-1``.
