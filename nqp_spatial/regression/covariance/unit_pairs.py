@@ -30,7 +30,7 @@ from nqp_spatial.weights._spectrum import is_dense
 
 __all__ = ["error_variances", "linked_pair_variance", "pair_variance", "sampled_pair_variance"]
 
-_AT_ONCE, _LINKS_AT_ONCE = 4, 500_000
+_AT_ONCE, _LINKS_AT_ONCE = 5, 500_000
 
 
 def error_variances(residuals: np.ndarray, *, demeaned: bool) -> np.ndarray:

@@ -97,6 +97,6 @@ def _factor(sums: LinkSums, coefs: np.ndarray) -> LinkFactor | None:
 
 
 def _square(matrix: sparse.csr_array) -> LinkSums:
-    """Return the links of ``A'A = I - rho W - rho W' + rho^2 W'W``, and of its like with two rho."""
+    """Return the links of ``A'A = I - rho W - rho W' + rho^2 W'W``, and of that with two rho."""
     transposed = sparse.csr_array(matrix.T)
     return LinkSums([matrix, transposed, sparse.csr_array(transposed @ matrix)])
