@@ -173,7 +173,8 @@ class LinkSums:
         n = matrices[0].shape[0]
         links = [sparse.coo_array(matrix) for matrix in matrices]
         keys = [link.row.astype(np.int64) * n + link.col for link in links]
-        every = np.unique(np.concatenate(keys))
+        every = np.sort(np.concatenate(keys))
+        every = every[np.diff(every, prepend=-1) > 0]
         self._places = [np.searchsorted(every, key) for key in keys]
         self._data = [link.data.astype(float) for link in links]
         self._rows, self._columns = every // n, every % n
