@@ -68,9 +68,11 @@ class TermWeights:
         u: SpatialWeights | None = None,
     ) -> TermWeights:
         """Return the terms of the model with one W each."""
+        # Terms with the same weights have the same matrix, by which their common W is recognised.
+        matrices = {id(weights): weights.sparse for weights in (y, x, u) if weights is not None}
 
         def unnamed(weights: SpatialWeights | None) -> tuple[NamedMatrix, ...]:
-            return () if weights is None else (NamedMatrix("", weights.sparse, weights),)
+            return () if weights is None else (NamedMatrix("", matrices[id(weights)], weights),)
 
         return cls(unnamed(y), unnamed(x), unnamed(u))
 

@@ -515,6 +515,30 @@ def test_diagonals_and_their_derivatives(monkeypatch, dense_up_to, same, effects
         assert (errors < size * (0.2 if same else 1.5)).all()
 
 
+def test_diagonals_next_to_a_point_before(monkeypatch, lattice):
+    """A third point within 1e-8 of the second takes a series there, without a factor."""
+    monkeypatch.setattr(filter_diagonals, "DENSE_DIAGONALS_UP_TO", 10)
+    w = lattice(5, 6)
+    terms = TermWeights.of(y=w, u=w)
+    spec = RegressionSpec("y ~ x", "y", ("x",), (), "sac", "unit")
+    points = np.array([[0.5, -0.2], [0.51, -0.21], [0.51 + 8e-9, -0.21 - 5e-9]])
+    source, calls = filter_diagonals.DiagonalSource(terms, spec, 30, seed=0), []
+    entries = filter_diagonals.spill_diagonals_and_slopes
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return entries(*arguments)
+
+    monkeypatch.setattr(filter_diagonals, "spill_diagonals_and_slopes", counted)
+    for point in points:
+        near = source.at(filter_diagonals.filter_pair(terms, point, spec), point)
+    assert len(calls) == 4
+    for which, slopes in enumerate((near.by_rho, near.by_lam)):
+        g = w.sparse.toarray() @ np.linalg.inv(np.eye(30) - points[2, which] * w.sparse.toarray())
+        np.testing.assert_allclose(near.values[:, which], np.diag(g), atol=1e-14)
+        np.testing.assert_allclose(slopes[:, which], np.diag(g @ g), rtol=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["robust", "cluster"])
 def test_pairs_by_probes_are_those_of_dense_matrices(monkeypatch, kind):
     monkeypatch.setattr(unit_pairs, "PAIR_PROBES", 6000)

@@ -7,7 +7,14 @@ import pytest
 from scipy import sparse
 
 from nqp_spatial.regression.likelihood import several_lags
-from nqp_spatial.regression.likelihood.link_systems import LinkSums, LinkSystem
+from nqp_spatial.regression.likelihood.lag_solver import LagSolver
+from nqp_spatial.regression.likelihood.link_systems import (
+    LinkSums,
+    LinkSystem,
+    analysed,
+    is_analysed,
+    one_lag,
+)
 from nqp_spatial.regression.likelihood.several_lags import AscentLags, DenseLags, SparseLags
 
 
@@ -59,6 +66,9 @@ def test_determinant_and_inverse_of_a_pattern(name):
         full = np.eye(n) - dense
         assert factor.logdet == pytest.approx(np.linalg.slogdet(full)[1], abs=1e-12)
         inverse = np.linalg.inv(full)
+        x = rng.normal(size=(n, 3))
+        np.testing.assert_allclose(factor.solve(x), inverse @ x, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(factor.solve(x[:, 0], "T"), inverse.T @ x[:, 0], atol=1e-12)
         for _ in range(2):  # the second call returns what the first has computed
             np.testing.assert_allclose(
                 factor.inverse_at_links(), inverse[columns, rows], rtol=1e-11, atol=1e-13
@@ -78,6 +88,34 @@ def test_products_of_large_fronts_by_blas(monkeypatch):
     assert factor.logdet == pytest.approx(np.linalg.slogdet(full)[1], abs=1e-11)
     inverse = np.linalg.inv(full)
     np.testing.assert_allclose(factor.inverse_at_links(), inverse[columns, rows], atol=1e-13)
+    # In complex numbers the inverse moves along the weights: by S^-1 A S^-1.
+    turned = LinkSystem(rows, columns, n).factor((1 + 1e-15j) * dense[rows, columns])
+    assert turned.logdet == pytest.approx(factor.logdet, abs=1e-13)
+    change = (inverse @ dense @ inverse)[columns, rows]
+    np.testing.assert_allclose(turned.inverse_at_links().imag / 1e-15, change, atol=1e-13)
+
+
+def test_a_pattern_is_analysed_once_for_all_views_of_a_w(lattice):
+    w = lattice(3, 4)
+    first = analysed(w.sparse, one_lag)
+    assert analysed(w.sparse, one_lag) is first
+    assert is_analysed(w.sparse, one_lag)
+    changeable = w.sparse.copy()
+    assert analysed(changeable, one_lag) is not first
+    assert not is_analysed(changeable, one_lag)
+
+
+@pytest.mark.parametrize("columns", [1, 50])
+def test_solves_for_few_and_many_columns(columns):
+    """Also where a pivot without exchanges of rows is zero."""
+    rng = np.random.default_rng(5)
+    swap = np.kron(np.eye(8), np.array([[2.0, 2.0], [2.0, 2.0]]))
+    for dense, rho in ((grid(4, 4) / 10, 0.7), (directed(16, 2) / 4, 0.5), (swap, 0.5)):
+        x = rng.normal(size=(16, columns))
+        solver = LagSolver(sparse.csr_array(dense), rho)
+        system = np.eye(16) - rho * dense
+        np.testing.assert_allclose(system @ solver.solve(x), x, atol=1e-12)
+        np.testing.assert_allclose(system.T @ solver.solve(x, "T"), x, atol=1e-12)
 
 
 def test_a_pivot_that_is_not_positive():

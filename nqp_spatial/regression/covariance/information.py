@@ -19,15 +19,20 @@ from scipy import sparse
 from nqp_spatial.core.text import t
 from nqp_spatial.errors import ConvergenceError
 from nqp_spatial.regression._demeaning import LikelihoodCounts, Projection, demean, unit_means
-from nqp_spatial.regression.covariance.square_traces import Spill, SquareTrace, squares_of_one
+from nqp_spatial.regression.covariance.square_traces import (
+    Spill,
+    SquareTrace,
+    squares_of_one,
+    squares_of_two,
+)
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
 from nqp_spatial.regression.likelihood.factorization import (
     DenseFactor,
-    Factor,
     factorize,
     factorize_system,
 )
-from nqp_spatial.regression.likelihood.log_determinant import LogDet, factor_of
+from nqp_spatial.regression.likelihood.lag_solver import LagSolver
+from nqp_spatial.regression.likelihood.log_determinant import LogDet
 from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals
 from nqp_spatial.regression.likelihood.several_lags import (
     LagMatrices,
@@ -43,7 +48,6 @@ from nqp_spatial.regression.likelihood.sizes import (
     probe_signs,
 )
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["Estimate", "bias_corrected", "expected", "observed", "scaled_inverse"]
 
@@ -251,7 +255,7 @@ def trace_moments(
     seed : int, optional
         Seed of the probes at large n.
     """
-    pair = FilterPair(matrices, (estimate.rho, estimate.lam), spec, logdets)
+    pair = FilterPair(matrices, (estimate.rho, estimate.lam), spec)
     n, r, drops = structural.shape[0], len(estimate.rho), estimate.counts.drops_unit_root
     traces, products = np.zeros(r + 1), np.zeros((r + 1, r + 1))
     points = (estimate.rho, np.array([estimate.lam]))
@@ -267,12 +271,17 @@ def trace_moments(
         [pair.times(which, direction, transposed=True) for which in range(r + 1)]
     )
     known = _squares_of_one(pair, logdets, products.diagonal(), drops, seed, diagonal=diagonal)
+    common = pair.common if crossed else None
+    both = None if common is None else squares_of_two(common, float(pair.rho[0]), pair.lam)
     if known is not None:
         which, squares_of_it = known
         products[which, which] += squares_of_it.value
         if squares_of_it.diagonal is not None:
             diagonals[:, which] = squares_of_it.diagonal
         note = _probes_note(SQUARE_PROBES, squares_of_it.error) if squares_of_it.error else ""
+    elif both is not None:
+        products += both[0]
+        diagonals = both[1]
     elif n <= DENSE_UP_TO or diagonal:
         for start in range(0, n, BLOCK):
             unit = _unit_columns(n, start)
@@ -408,7 +417,6 @@ class FilterPair:
         ],
         at: tuple[np.ndarray, float],
         spec: RegressionSpec,
-        logdets: tuple[object, object] = (None, None),
     ) -> None:
         lags = matrices[0] if spec.has_rho else None
         lags = [lags] if isinstance(lags, sparse.csr_array) else lags
@@ -416,10 +424,8 @@ class FilterPair:
         self.error = matrices[1] if spec.has_lam else None
         self.rho, self.lam = np.atleast_1d(at[0]), at[1]
         self.n_rho = len(self.rho)
-        self.a = _factor(self.outcome, self.rho, logdets[0]) if self.outcome else None
-        # One analysis of a common W holds one factor at a time.
-        other = None if self.outcome and logdets[1] is logdets[0] else logdets[1]
-        self.b = None if self.error is None else _factor([self.error], np.array([at[1]]), other)
+        self.a = _factor(self.outcome, self.rho) if self.outcome else None
+        self.b = None if self.error is None else _factor([self.error], np.array([at[1]]))
 
     @property
     def common(self) -> sparse.csr_array | None:
@@ -434,49 +440,53 @@ class FilterPair:
         if matrix is None:
             return None
         points = [self.lam if which == self.n_rho else float(self.rho[which]) for which in active]
-        scale = symmetrizer(matrix)
-        columns = [spill_diagonals(matrix, scale, point) for point in points]
+        columns = [spill_diagonals(matrix, point) for point in points]
         if any(column is None for column in columns):
             return None
         return np.column_stack([column for column in columns if column is not None])
 
     def times(self, which: int, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Return F_k x (``which`` < R) or H x (``which`` = R), or of the transposes."""
-        x = np.asarray(x, order="F")
+        if not x.any():
+            return np.zeros_like(x)
         if which == self.n_rho:
             if self.error is None or self.b is None:
                 return np.zeros_like(x)
             if transposed:
-                return np.asarray(self.b.solve(np.asarray(self.error.T @ x, order="F"), trans="T"))
+                return np.asarray(self.b.solve(self.error.T @ x, trans="T"))
             return np.asarray(self.error @ self.b.solve(x))
         if self.a is None:
             return np.zeros_like(x)
         lag = self.outcome[which]
+        if self.b is None or self.error is None or self.common is not None:
+            if transposed:  # functions of one W commute, so that B G B^-1 = G
+                return np.asarray(self.a.solve(lag.T @ x, trans="T"))
+            return np.asarray(lag @ self.a.solve(x))
         if transposed:
-            x = x if self.error is None else x - self.lam * (self.error.T @ x)
-            x = self.a.solve(np.asarray(lag.T @ x, order="F"), trans="T")
-            return np.asarray(x if self.b is None else self.b.solve(x, trans="T"))
-        x = x if self.b is None else self.b.solve(x)
-        x = lag @ self.a.solve(np.asarray(x, order="F"))
-        return np.asarray(x if self.error is None else x - self.lam * (self.error @ x))
+            x = x - self.lam * (self.error.T @ x)
+            return np.asarray(self.b.solve(self.a.solve(lag.T @ x, trans="T"), trans="T"))
+        x = lag @ self.a.solve(self.b.solve(x))
+        return np.asarray(x - self.lam * (self.error @ x))
 
     def filtered_spill(self, structural: np.ndarray) -> list[np.ndarray]:
         """Return B G_k eta for each k."""
         if self.a is None:
             return [np.zeros_like(structural)] * self.n_rho
-        reached = self.a.solve(np.asarray(structural, order="F"))
+        reached = self.a.solve(structural)
         images = [lag @ reached for lag in self.outcome]
         if self.error is not None:
             images = [image - self.lam * (self.error @ image) for image in images]
         return [np.asarray(image) for image in images]
 
 
-def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray, logdet: object) -> Factor:
+def _factor(
+    matrices: Sequence[sparse.csr_array], at: np.ndarray
+) -> DenseFactor | LagSolver | sla.SuperLU:
     """Return a solver for I - sum at_k W_k; dense for few units, where F is one dense block."""
     if matrices[0].shape[0] <= BLOCK:
         return DenseFactor(weighted_sum(matrices, at), 1.0)
     if len(matrices) == 1:
-        return factor_of(logdet, matrices[0], float(at[0]))
+        return LagSolver(matrices[0], float(at[0]))
     return factorize(weighted_sum(matrices, at), 1.0)
 
 

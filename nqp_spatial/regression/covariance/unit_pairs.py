@@ -30,7 +30,7 @@ from nqp_spatial.weights._spectrum import is_dense
 
 __all__ = ["error_variances", "linked_pair_variance", "pair_variance", "sampled_pair_variance"]
 
-_AT_ONCE, _LINKS_AT_ONCE = 4, 500_000
+_AT_ONCE, _LINKS_AT_ONCE = 5, 500_000
 
 
 def error_variances(residuals: np.ndarray, *, demeaned: bool) -> np.ndarray:
@@ -111,7 +111,7 @@ def sampled_pair_variance(
 
     With random signs z, ``x_it = [(K + K')(z * e_t)]_i - 2 K_ii z_i e_it`` has
     ``E x_it^2 = sum_(j != i) (K_ij + K_ji)^2 e_jt^2``, and ``sum_t e_it x_it`` the square
-    ``sum_(j != i) (K_ij + K_ji)^2 (sum_t e_it e_jt)^2``. Where F and H are functions of one W, the
+    ``sum_(j != i) (K_ij + K_ji)^2 (sum_t e_it e_jt)^2``. Of one form, a function of one W, the
     same sums of W and W^2 in the place of K are known exactly and explain most of the deviations:
     with them 10 probes are more exact than 50 without.
 
@@ -136,7 +136,7 @@ def sampled_pair_variance(
     int
         Number of probes.
     """
-    bases = _symmetric_powers(pair.common)
+    bases = _symmetric_powers(pair.common if len(active) == 1 else None)
     probes = REGRESSED_PROBES if bases else PAIR_PROBES
     signs = probe_signs(len(residuals), probes, seed)
     forms = len(active)
@@ -177,10 +177,10 @@ def _symmetric_powers(matrix: sparse.csr_array | None) -> list[sparse.csr_array]
 
 def _doubled(matrix: sparse.csr_array) -> sparse.csr_array:
     """Return ``K + K'`` without its diagonal."""
-    total = sparse.coo_array(matrix + matrix.T)
-    apart = total.row != total.col
-    parts = (total.data[apart], (total.row[apart], total.col[apart]))
-    return sparse.csr_array(parts, shape=matrix.shape)
+    total = sparse.csr_array(matrix + matrix.T)
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(total.indptr))
+    total.data[total.indices == rows] = 0.0
+    return total
 
 
 def _sums_of_products(
@@ -190,8 +190,13 @@ def _sums_of_products(
     if variances is None:
         sums = [np.einsum("ipt,it->ip", image, residuals) for image in images]
         return np.array([[np.einsum("ip,ip->p", a, b) for b in sums] for a in sums])
-    weighted = [image * variances[:, None, :] for image in images]
-    return np.array([[np.einsum("ipt,ipt->p", a, b) for b in images] for a in weighted])
+    count = len(images)
+    products = np.empty((count, count, images[0].shape[1]))
+    for a, image in enumerate(images):
+        weighted = image * variances[:, None, :]
+        for b in range(a, count):
+            products[a, b] = products[b, a] = np.einsum("ipt,ipt->p", weighted, images[b])
+    return products
 
 
 def _exact_sum(
@@ -201,14 +206,12 @@ def _exact_sum(
     variances: np.ndarray | None,
 ) -> float:
     """Return the mean of such a sum: over pairs that are linked."""
-    links = sparse.coo_array(one.multiply(other))
-    squares, total = residuals**2, 0.0
+    both = sparse.csr_array(one.multiply(other))
+    if variances is not None:
+        return float((variances * (both @ residuals**2)).sum())
+    links, total = sparse.coo_array(both), 0.0
     for first in range(0, links.nnz, _LINKS_AT_ONCE):
         part = slice(first, first + _LINKS_AT_ONCE)
         i, j, weight = links.row[part], links.col[part], links.data[part]
-        if variances is None:
-            pairs = np.einsum("lt,lt->l", residuals[i], residuals[j]) ** 2
-        else:
-            pairs = np.einsum("lt,lt->l", variances[i], squares[j])
-        total += float(weight @ pairs)
+        total += float(weight @ np.einsum("lt,lt->l", residuals[i], residuals[j]) ** 2)
     return total

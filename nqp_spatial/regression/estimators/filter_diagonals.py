@@ -30,11 +30,11 @@ from nqp_spatial.regression.likelihood.sizes import (
     probe_signs,
 )
 from nqp_spatial.regression.spec import RegressionSpec
-from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["DiagonalSource", "Diagonals", "filter_pair"]
 
 _POWERS = 4  # of W whose diagonals are exact
+_NEAR = 1e-8  # distance at which a series at the point before has no error but rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,23 @@ class Diagonals:
     by_rho: np.ndarray
     by_lam: np.ndarray
     probes: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Series:
+    """The diagonal of G and its derivative, at one x and next to it."""
+
+    x: float
+    values: np.ndarray
+    slopes: np.ndarray
+
+    def at(self, x: float, other: _Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return both at a near x, with the change of the derivative since another point."""
+        step = x - self.x
+        if not step:
+            return self.values, self.slopes
+        bend = (self.slopes - other.slopes) / (self.x - other.x)
+        return self.values + step * self.slopes, self.slopes + step * bend
 
 
 def filter_pair(terms: TermWeights, at: np.ndarray, spec: RegressionSpec) -> FilterPair:
@@ -83,6 +100,7 @@ class DiagonalSource:
         is_one = all(w is weights[0] for w in weights)
         self._matrix = weights[0].sparse if is_one else None
         self._has_selected = not self.exact and is_one
+        self._before: dict[int, list[_Series]] = {0: [], 1: []}  # of rho and lam
 
     @cached_property
     def signs(self) -> np.ndarray:
@@ -101,10 +119,6 @@ class DiagonalSource:
         for _ in range(_POWERS):
             image = np.asarray(self._matrix @ image)
         return image
-
-    @cached_property
-    def _scale(self) -> np.ndarray | None:
-        return None if self._matrix is None else symmetrizer(self._matrix)
 
     def at(self, pair: FilterPair, point: np.ndarray) -> Diagonals:
         """Return the diagonals at (rho, lam)."""
@@ -146,10 +160,14 @@ class DiagonalSource:
         assert self._matrix is not None
         values, slopes = np.zeros((self.n, 2)), np.zeros((self.n, 2))
         for which in self._active():
-            pair = spill_diagonals_and_slopes(self._matrix, self._scale, float(point[which]))
-            if pair is None:
-                return None
-            values[:, which], slopes[:, which] = pair
+            x, before = float(point[which]), self._before[which]
+            is_near = len(before) == 2 and abs(x - before[1].x) < _NEAR
+            if not is_near and not (before and x == before[-1].x):
+                pair = spill_diagonals_and_slopes(self._matrix, x)
+                if pair is None:
+                    return None
+                self._before[which] = before = [*before[-1:], _Series(x, *pair)]
+            values[:, which], slopes[:, which] = before[-1].at(x, before[0])
         return Diagonals(values, slopes * [1, 0], slopes * [0, 1])
 
     def _by_probes(self, pair: FilterPair) -> Diagonals:

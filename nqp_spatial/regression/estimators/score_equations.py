@@ -160,27 +160,28 @@ class AdjustedScores:
             flat = pair.times(which, columns.reshape(n, t * k), transposed=True)
             return flat.reshape(n, t, k)
 
-        slope = gram_inverse @ (x := _inner(self.q_u, q)) @ gram_inverse
-        turn = slope + gram_inverse @ x.T @ gram_inverse  # of the inverse, by lam
         images = [back(which, q) for which in (0, 1)]
-        images_u = [back(which, self.q_u) for which in (0, 1)]
+        scaled = _times(q, gram_inverse)
         share = 1 - 1 / n if self.spec.sweeps_periods else 1.0
-        freedom = share * self.periods - _by_unit(q, gram_inverse, q)
-        freedom_by_lam = 2 * _by_unit(self.q_u, gram_inverse, q) - _by_unit(q, turn, q)
+        freedom = share * self.periods - _by_unit(scaled, q)
         traces, by_rho, by_lam = (
             self.periods * x for x in (diagonals.values, diagonals.by_rho, diagonals.by_lam)
         )
-        for which, image in enumerate(images):
-            traces[:, which] -= _by_unit(q, gram_inverse, image)
-            through = back(1, image) - images_u[which]
-            if which == 0:
-                by_rho[:, 0] -= _by_unit(q, gram_inverse, back(0, image))
-                through = through - back(0, images[1])
-            by_lam[:, which] -= (
-                _by_unit(q, gram_inverse, through)
-                + _by_unit(q, turn, image)
-                - _by_unit(self.q_u, gram_inverse, image)
-            )
+        traces -= np.column_stack([_by_unit(scaled, image) for image in images])
+        by_rho[:, 0] -= _by_unit(scaled, back(0, images[0]))
+        freedom_by_lam = np.zeros(n)
+        if self.spec.has_lam:
+            slope = gram_inverse @ (x := _inner(self.q_u, q)) @ gram_inverse
+            turn = slope + gram_inverse @ x.T @ gram_inverse  # of the inverse, by lam
+            turned, scaled_u = _times(q, turn), _times(self.q_u, gram_inverse)
+            freedom_by_lam = 2 * _by_unit(scaled_u, q) - _by_unit(turned, q)
+            for which, image in enumerate(images):
+                through = back(1, image) - back(which, self.q_u)
+                if which == 0:
+                    through = through - back(0, images[1])
+                by_lam[:, which] -= (
+                    _by_unit(scaled, through) + _by_unit(turned, image) - _by_unit(scaled_u, image)
+                )
         scale = np.divide(share, freedom, out=np.zeros(n), where=freedom > 1e-10)[:, None]
         traces, by_rho, by_lam = (self._unmixed(x) for x in (traces, by_rho, by_lam))
         weights = traces * scale
@@ -223,8 +224,9 @@ class AdjustedScores:
         if self.source.exact:
             omega[k:, k:] += pair_variance(self._forms(score), r, variances)
         else:
-            omega[k:, k:] += sampled_pair_variance(
-                score.pair, (0, 1), score.diagonals.values, r, variances, seed
+            forms = [k + which for which in self.active]
+            omega[np.ix_(forms, forms)] += sampled_pair_variance(
+                score.pair, self.active, score.diagonals.values[:, self.active], r, variances, seed
             )[0]
             omega[k:, k:] += self.probe_variance(score)
         rows = [*range(k), *(k + which for which in self.active)]
@@ -268,6 +270,12 @@ def _sum(left: np.ndarray, right: np.ndarray) -> float:
     return float((left * right).sum())
 
 
-def _by_unit(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return ``sum_t left_it' middle right_it``, shape (n_units,)."""
-    return np.asarray(np.einsum("itk,itk->i", left @ middle, right))
+def _times(columns: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Return linear combinations of columns, shape (n_units, n_periods, K)."""
+    return np.asarray((columns.reshape(-1, len(square)) @ square).reshape(columns.shape))
+
+
+def _by_unit(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``sum_t left_it'right_it``, shape (n_units,)."""
+    n = len(left)
+    return np.asarray(np.einsum("ij,ij->i", left.reshape(n, -1), right.reshape(n, -1)))

@@ -1,8 +1,8 @@
-"""Compiled loops of a multifrontal LU factorisation, and of the inverse where it has entries.
+"""Compiled loops of a multifrontal LU factorisation, of solves, and of the inverse at its entries.
 
 The columns of a factor are grouped into supernodes of (nearly) the same pattern. A supernode has
 one dense front: its own rows and columns first, then those that its elimination changes. Fronts lie
-one after another in one array, each by rows.
+one after another in one array, each by rows, real or complex.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ __all__ = [
     "invert_fronts",
     "pattern_of_factor",
     "postorder",
+    "solve_down",
+    "solve_up",
     "supernodes",
 ]
 
 _PRODUCTS_BY_BLAS = 30_000  # multiplications from which a call of BLAS costs less than loops
+_PANEL = 32  # columns of a wide front that are eliminated before the others are changed
 # Share of zeros up to which a column joins a supernode, and columns that join with a few more.
 _ZEROS, _NARROW, _FEW = 0.25, 4, 16
 
@@ -156,10 +159,35 @@ def _subtract_narrow(target: np.ndarray, left: np.ndarray, turned: np.ndarray) -
         return
     for i in range(m):
         for j in range(k):
-            total = 0.0
-            for q in range(w):
+            total = left[i, 0] * turned[j, 0]
+            for q in range(1, w):
                 total += left[i, q] * turned[j, q]
             target[i, j] -= total
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _eliminate(front: np.ndarray, w: int) -> tuple[float, float]:
+    """Factorise the first columns of a front; return ``ln|det|`` of them and the least pivot."""
+    total, smallest, f = 0.0, np.inf, front.shape[0]
+    for first in range(0, w, _PANEL):
+        last = min(first + _PANEL, w)
+        for k in range(first, last):
+            pivot = front[k, k]
+            smallest = min(smallest, pivot.real)
+            if not pivot.real > 0:
+                return np.nan, smallest
+            total += np.log(pivot.real)
+            for i in range(k + 1, f):
+                share = front[i, k] / pivot
+                front[i, k] = share
+                if share != 0.0:
+                    for j in range(k + 1, f if i < last else last):
+                        front[i, j] -= share * front[k, j]
+        if last < f:
+            _subtract_product(
+                front[last:, last:], front[last:, first:last], front[first:last, last:]
+            )
+    return total, smallest
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
@@ -172,7 +200,7 @@ def factorize_fronts(
     relative_starts: np.ndarray,
     relative: np.ndarray,
 ) -> tuple[float, float]:
-    """Factorise in place; return ``ln|A|`` and the smallest pivot.
+    """Factorise in place; return ``ln|A|`` and the smallest pivot, or their real parts.
 
     Parameters
     ----------
@@ -187,22 +215,14 @@ def factorize_fronts(
     for s in range(len(widths)):
         w, f = widths[s], sizes[s]
         front = fronts[offsets[s] : offsets[s] + f * f].reshape(f, f)
-        for k in range(w):
-            pivot = front[k, k]
-            smallest = min(smallest, pivot)
-            if not pivot > 0:
-                return np.nan, smallest
-            total += np.log(pivot)
-            for i in range(k + 1, f):
-                share = front[i, k] / pivot
-                front[i, k] = share
-                if share != 0.0:
-                    for j in range(k + 1, f if i < w else w):
-                        front[i, j] -= share * front[k, j]
+        value, least = _eliminate(front, w)
+        total += value
+        smallest = min(smallest, least)
+        if not least > 0:
+            return np.nan, smallest
         if f == w:
             continue
         changed = front[w:, w:]
-        _subtract_product(changed, front[w:, :w], front[:w, w:])
         places = relative[relative_starts[s] : relative_starts[s + 1]]
         start, wide = offsets[parents[s]], sizes[parents[s]]
         for a in range(f - w):
@@ -241,7 +261,7 @@ def invert_fronts(
                 for b in range(f - w):
                     front[w + a, w + b] = fronts[row + places[b]]
         # Y = U11^-1 [L11^-1, U12], by rows, with L11^-1 by rows before.
-        own = np.zeros((w, f))
+        own = np.zeros((w, f), dtype=front.dtype)
         for k in range(w):
             own[k, k] = 1.0
             for q in range(k):
@@ -249,12 +269,12 @@ def invert_fronts(
                 if share != 0.0:
                     for j in range(q + 1):
                         own[k, j] -= share * own[q, j]
-        turned = np.zeros((w, f - w))  # (L21 L11^-1)'
+        below = np.zeros((f - w, w), dtype=front.dtype)  # L21 L11^-1
         for i in range(f - w):
             for k in range(w):
                 share = front[w + i, k]
                 for j in range(k + 1):
-                    turned[j, i] += share * own[k, j]
+                    below[i, j] += share * own[k, j]
         own[:, w:] = front[:w, w:]
         for k in range(w - 1, -1, -1):
             for q in range(k + 1, w):
@@ -266,8 +286,85 @@ def invert_fronts(
                 own[k, j] /= front[k, k]
         known = front[w:, w:]
         front[w:, :w] = 0.0
-        _subtract_narrow(front[w:, :w], known, turned)
+        _subtract_narrow(front[w:, :w], known, np.ascontiguousarray(below.T))
         front[:w, w:] = 0.0
         _subtract_product(front[:w, w:], own[:, w:], known)
         front[:w, :w] = own[:, :w]
         _subtract_product(front[:w, :w], own[:, w:], front[w:, :w])
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def solve_down(
+    x: np.ndarray,
+    fronts: np.ndarray,
+    system: tuple[np.ndarray, ...],
+    rows: tuple[np.ndarray, np.ndarray, np.ndarray],
+    turned: bool,
+) -> None:
+    """Replace x by ``L^-1 x``, or by ``U'^-1 x``.
+
+    Parameters
+    ----------
+    x : ndarray
+        In the order of elimination, shape (n, m).
+    fronts : ndarray
+        After `factorize_fronts`.
+    system : tuple of ndarray
+        Its ``offsets``, ``widths`` and ``sizes``.
+    rows : tuple of ndarray
+        By supernode, its first column and the start of its other rows; and these rows.
+    turned : bool
+        Whether the transposed factor U is meant.
+    """
+    offsets, widths, sizes = system
+    first, tail_starts, tails = rows
+    m = x.shape[1]
+    for s in range(len(widths)):
+        w, f, own = widths[s], sizes[s], first[s]
+        front = fronts[offsets[s] : offsets[s] + f * f]
+        down, across = (1, f) if turned else (f, 1)
+        for k in range(w):
+            for q in range(k):
+                share = front[k * down + q * across]
+                for c in range(m):
+                    x[own + k, c] -= share * x[own + q, c]
+            if turned:
+                for c in range(m):
+                    x[own + k, c] /= front[k * (f + 1)]
+        for a in range(f - w):
+            row = tails[tail_starts[s] + a]
+            for k in range(w):
+                share = front[(w + a) * down + k * across]
+                for c in range(m):
+                    x[row, c] -= share * x[own + k, c]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def solve_up(
+    x: np.ndarray,
+    fronts: np.ndarray,
+    system: tuple[np.ndarray, ...],
+    rows: tuple[np.ndarray, np.ndarray, np.ndarray],
+    turned: bool,
+) -> None:
+    """Replace x by ``U^-1 x``, or by ``L'^-1 x``; arguments as in `solve_down`."""
+    offsets, widths, sizes = system
+    first, tail_starts, tails = rows
+    m = x.shape[1]
+    for s in range(len(widths) - 1, -1, -1):
+        w, f, own = widths[s], sizes[s], first[s]
+        front = fronts[offsets[s] : offsets[s] + f * f]
+        down, across = (1, f) if turned else (f, 1)
+        for k in range(w - 1, -1, -1):
+            for a in range(f - w):
+                row = tails[tail_starts[s] + a]
+                share = front[k * down + (w + a) * across]
+                for c in range(m):
+                    x[own + k, c] -= share * x[row, c]
+            for q in range(k + 1, w):
+                share = front[k * down + q * across]
+                for c in range(m):
+                    x[own + k, c] -= share * x[own + q, c]
+            if not turned:
+                for c in range(m):
+                    x[own + k, c] /= front[k * (f + 1)]

@@ -1,20 +1,21 @@
-"""``I - A`` for many A with the same links: log-determinants, and the inverse at the links.
+"""``I - A`` for many A with the same links: log-determinants, solves, and the inverse at the links.
 
 The gradient of ``ln|I - sum_k rho_k W_k|`` is ``-tr W_k S^-1``: it needs the inverse only at the
 links, which a factorisation gives at about twice its own cost (Erisman and Tinney 1975), for any
-number of W_k. The pattern is analysed once.
+number of W_k. The pattern is analysed once. No rows are exchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sla
 
-__all__ = ["LinkFactor", "LinkSums", "LinkSystem"]
+__all__ = ["LinkFactor", "LinkSums", "LinkSystem", "analysed", "is_analysed", "one_lag"]
 
 # Pivots below this size would need exchanges of rows, which the pattern does not allow.
 _LEAST_PIVOT = 1e-7
@@ -26,7 +27,10 @@ class LinkFactor:
     Attributes
     ----------
     logdet : float
-        ``ln|I - A|``; NaN if a pivot is so small that the factors are not accurate.
+        ``ln|I - A|``, or its real part; NaN if a pivot is so small that the factors are not
+        accurate.
+    least_pivot : float
+        The smallest pivot, or its real part.
     """
 
     def __init__(self, system: LinkSystem, fronts: np.ndarray) -> None:
@@ -34,8 +38,8 @@ class LinkFactor:
 
         self._system = system
         self._fronts, self._inverted = fronts, False
-        value, smallest = factorize_fronts(fronts, *system.arrays)
-        self.logdet = float(value) if smallest > _LEAST_PIVOT else float("nan")
+        value, self.least_pivot = factorize_fronts(fronts, *system.arrays)
+        self.logdet = float(value) if self.least_pivot > _LEAST_PIVOT else float("nan")
 
     def inverse_at_links(self) -> np.ndarray:
         """Return ``(I - A)^-1_ji`` of each link from j to i, shape (links,)."""
@@ -45,6 +49,18 @@ class LinkFactor:
             invert_fronts(self._fronts, *self._system.arrays)  # in place of the factors
             self._inverted = True
         return np.asarray(self._fronts[self._system.turned])
+
+    def solve(self, x: np.ndarray, trans: str = "N") -> np.ndarray:
+        """Return ``(I - A)^-1 x``, or of the transpose where `trans` is "T"; x (n,) or (n, m)."""
+        from nqp_spatial.regression.likelihood._numba import solve_down, solve_up
+
+        system, turned = self._system, trans == "T"
+        ordered = np.empty((system.n, x.size // max(system.n, 1)))
+        ordered[system.place] = x.reshape(len(ordered), -1)
+        parts = (self._fronts, system.arrays[:3], system.rows, turned)
+        solve_down(ordered, *parts)
+        solve_up(ordered, *parts)
+        return np.asarray(ordered[system.place].reshape(x.shape))
 
 
 class LinkSystem:
@@ -64,7 +80,7 @@ class LinkSystem:
     turned : ndarray of int
         Place of the cell (j, i) of each link from j to i.
     operations : float
-        Multiplications of one factorisation.
+        Multiplications of one factorisation without the zeros in fronts.
 
     Examples
     --------
@@ -76,7 +92,7 @@ class LinkSystem:
 
     def __init__(self, rows: np.ndarray, columns: np.ndarray, n: int) -> None:
         self.n = n
-        place = _ordered_places(rows, columns, n)
+        self.place = place = _ordered_places(rows, columns, n)
         starts, neighbours = _symmetric_pattern(place[rows], place[columns], n)
         from nqp_spatial.regression.likelihood._numba import (
             elimination_tree,
@@ -94,7 +110,7 @@ class LinkSystem:
         sizes = widths + tails
         offsets = np.concatenate(([0], np.cumsum(sizes**2)))
         self.length = int(offsets[-1])
-        self.operations = float((widths * sizes.astype(float) ** 2).sum())
+        self.operations = float((np.diff(factor_starts).astype(float) ** 2).sum())
         others = np.concatenate(
             [factor_rows[factor_starts[j] : factor_starts[j + 1]] for j in last]
             or [np.empty(0, dtype=np.int64)]
@@ -108,6 +124,7 @@ class LinkSystem:
         parents[linked] = node[others[tail_starts[:-1][linked]]]
         relative = self._within(np.repeat(parents, tails), others)
         self.arrays = (offsets[:-1], widths, sizes, parents, tail_starts, relative)
+        self.rows = (first, tail_starts, others)
 
         def cells(i: np.ndarray, j: np.ndarray) -> np.ndarray:
             front = node[np.minimum(i, j)]
@@ -132,8 +149,8 @@ class LinkSystem:
         )
 
     def factor(self, weights: np.ndarray) -> LinkFactor:
-        """Factorise ``I - A`` with these weights of the links, shape (links,)."""
-        fronts = np.zeros(self.length)
+        """Factorise ``I - A`` with these weights of the links, shape (links,), real or complex."""
+        fronts = np.zeros(self.length, dtype=weights.dtype)
         fronts[self.own] = 1.0
         fronts[self._cells] -= weights
         return LinkFactor(self, fronts)
@@ -156,7 +173,8 @@ class LinkSums:
         n = matrices[0].shape[0]
         links = [sparse.coo_array(matrix) for matrix in matrices]
         keys = [link.row.astype(np.int64) * n + link.col for link in links]
-        every = np.unique(np.concatenate(keys))
+        every = np.sort(np.concatenate(keys))
+        every = every[np.diff(every, prepend=-1) > 0]
         self._places = [np.searchsorted(every, key) for key in keys]
         self._data = [link.data.astype(float) for link in links]
         self._rows, self._columns = every // n, every % n
@@ -169,7 +187,7 @@ class LinkSums:
 
     def weights(self, coefs: np.ndarray) -> np.ndarray:
         """Return the weights of the links in the sum, shape (links,)."""
-        total = np.zeros(self.n_links)
+        total = np.zeros(self.n_links, dtype=np.result_type(coefs, float))
         for place, data, coefficient in zip(self._places, self._data, coefs, strict=True):
             total[place] += coefficient * data
         return total
@@ -193,6 +211,38 @@ class LinkSums:
         """Return the largest sum of absolute weights in a row."""
         weights = np.abs(self.weights(coefs))
         return float(np.bincount(self._rows, weights, minlength=self.n).max(initial=0.0))
+
+
+_Make = Callable[[sparse.csr_array], "LinkSums"]
+# By the addresses of read-only arrays, which the views of one W share.
+_analyses: dict[tuple[object, ...], LinkSums] = {}
+
+
+def analysed(matrix: sparse.csr_array, make: _Make) -> LinkSums:
+    """Return ``make(matrix)``, computed once for as long as the arrays of the matrix exist."""
+    if matrix.data.flags.writeable:
+        return make(matrix)
+    key = _key(matrix, make)
+    if key not in _analyses:
+        base = matrix.data.base
+        _analyses[key] = make(matrix)
+        weakref.finalize(matrix.data if base is None else base, _analyses.pop, key, None)
+    return _analyses[key]
+
+
+def is_analysed(matrix: sparse.csr_array, make: _Make) -> bool:
+    """Whether `analysed` has the result already."""
+    return _key(matrix, make) in _analyses
+
+
+def _key(matrix: sparse.csr_array, make: _Make) -> tuple[object, ...]:
+    arrays = (matrix.data, matrix.indices, matrix.indptr)
+    return (*(array.ctypes.data for array in arrays), matrix.nnz, matrix.shape, make)
+
+
+def one_lag(matrix: sparse.csr_array) -> LinkSums:
+    """Return the links of one W."""
+    return LinkSums([matrix])
 
 
 def _ordered_places(rows: np.ndarray, columns: np.ndarray, n: int) -> np.ndarray:

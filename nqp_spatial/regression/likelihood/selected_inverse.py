@@ -1,14 +1,10 @@
-"""Entries of sparse inverses where the matrix has links: exact traces without n solves.
+"""Sums of entries of sparse inverses where the matrix has links: exact traces without n solves.
 
-With the factors ``P C P' = L D L'`` of a symmetric C, the entries of ``Z = C^-1`` on the pattern of
-L follow from each other, from the last column to the first (Takahashi, Fagan and Chen 1973;
-Erisman and Tinney 1975, Communications of the ACM 18, 177-179):
-
-``Z_ij = -sum_(k > j) Z_ik L_kj`` for i > j, and ``Z_jj = 1 / D_j - sum_(k > j) L_kj Z_kj``,
-
-at about the cost of the factorisation. With ``A = I - rho W`` and ``G = W A^-1``,
-``tr G'G = sum_ij (W'W)_ij [(A'A)^-1]_ij`` needs only such entries, and so do the diagonal of G and
-its derivative ``diag(G G)``, the imaginary part at a rho with a tiny imaginary step.
+With ``A = I - rho W`` and ``G = W A^-1``, ``tr G'G = tr W'W (A'A)^-1`` needs the inverse of A'A
+only at links, and the diagonal of G that of A, as do its derivatives ``diag(G G)``, the imaginary
+part at a rho with a tiny imaginary step. Such entries of an inverse cost about twice
+a factorisation (`link_systems`; Takahashi, Fagan and Chen 1973; Erisman and Tinney 1975,
+Communications of the ACM 18, 177-179).
 """
 
 from __future__ import annotations
@@ -17,61 +13,45 @@ import numpy as np
 from scipy import sparse
 
 from nqp_spatial.regression.likelihood.cholesky import has_cheap_square
-from nqp_spatial.regression.likelihood.factorization import factorize_system
+from nqp_spatial.regression.likelihood.link_systems import LinkFactor, LinkSums, analysed, one_lag
 from nqp_spatial.weights._spectrum import is_dense
 
-__all__ = ["selected_inverse", "spill_diagonals", "spill_diagonals_and_slopes", "square_trace"]
+__all__ = ["spill_diagonals", "spill_diagonals_and_slopes", "square_trace"]
 
-# Multiplications that the entries may cost: some seconds.
+# Multiplications that a factorisation may cost: some seconds.
 _MOST_WORK = 3e9
-_COMPLEX_STEP = 1e-30
+# Its square is below rounding, and its products with tiny entries are no subnormal numbers.
+_COMPLEX_STEP = 1e-15
 
 
-def selected_inverse(system: sparse.csc_array) -> sparse.csr_array | None:
-    """Return the entries of the inverse where the matrix has entries.
+def square_trace(matrix: sparse.csr_array, rho: float, other: float | None = None) -> float | None:
+    """Return ``tr G'G``, exact; None where it costs more than solves for all columns.
+
+    With another coefficient, ``tr G(rho)'G(other) = tr W'W (A(rho)'A(other))^-1``.
 
     Parameters
     ----------
-    system : csc_array
-        Symmetric, shape (n, n), real or complex; with a diagonal that needs no pivoting.
-
-    Returns
-    -------
-    csr_array or None
-        None if rows were exchanged, or if there are too many entries.
+    matrix : csr_array
+        W, shape (n, n).
+    rho : float
+    other : float, optional
 
     Examples
     --------
-    >>> path = sparse.csc_array(np.array([[2.0, -1, 0], [-1, 2, -1], [0, -1, 2]]))
-    >>> selected_inverse(path).diagonal().round(12).tolist()
-    [0.75, 1.0, 0.75]
+    >>> path = sparse.csr_array(np.array([[0.0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]]))
+    >>> round(square_trace(path, 0.0), 12)
+    2.5
     """
-    from nqp_spatial.regression.likelihood._selected_numba import factor_pattern, selected_entries
-
-    factor = factorize_system(system)
-    if not np.array_equal(factor.perm_r, factor.perm_c):
+    if is_dense(matrix) or not has_cheap_square(matrix):
         return None
-    order, n = factor.perm_c, system.shape[0]
-    back = np.argsort(order)
-    lower = sparse.csc_array(factor.L)
-    links = sparse.csc_array(sparse.tril(sparse.csc_array(system)[back][:, back], -1, format="csc"))
-    below = (links.indptr.astype(np.int64), links.indices.astype(np.int64))
-    starts, rows = factor_pattern(*below, lower.nnz + n)
-    if float((np.diff(starts).astype(float) ** 2).sum()) > _MOST_WORK:
-        return None
-    parts = (lower.indptr, lower.indices, lower.data)
-    entries, diagonal = selected_entries(starts, rows, parts, factor.U.diagonal(), below)
-    # Rows and columns of the links, in the order of the matrix.
-    first = back[links.indices]
-    second = back[np.repeat(np.arange(n), np.diff(links.indptr))]
-    units = np.arange(n)
-    values = np.concatenate([entries, entries, diagonal[order]])
-    places = (np.concatenate([first, second, units]), np.concatenate([second, first, units]))
-    return sparse.csr_array((values, places), shape=system.shape)
+    sums = analysed(matrix, _square)
+    other = rho if other is None else other
+    factor = _factor(sums, np.array([other, rho, -rho * other]))
+    return None if factor is None else float(sums.traces(factor.inverse_at_links())[2])
 
 
-def square_trace(matrix: sparse.csr_array, rho: float) -> float | None:
-    """Return ``tr G'G``, exact; None where it costs more than solves for all columns.
+def spill_diagonals(matrix: sparse.csr_array, rho: float) -> np.ndarray | None:
+    """Return the diagonal of G, shape (n,); None where probes cost less.
 
     Parameters
     ----------
@@ -79,68 +59,44 @@ def square_trace(matrix: sparse.csr_array, rho: float) -> float | None:
         W, shape (n, n).
     rho : float
     """
-    if is_dense(matrix) or not has_cheap_square(matrix):
-        return None
-    square = sparse.csr_array(matrix.T @ matrix)
-    inverse = selected_inverse(_normal_matrix(matrix, square, rho))
-    return None if inverse is None else float(square.multiply(inverse).sum())
-
-
-def spill_diagonals(
-    matrix: sparse.csr_array, scale: np.ndarray | None, rho: complex
-) -> np.ndarray | None:
-    """Return the diagonal of G, shape (n,); None where probes cost less.
-
-    Parameters
-    ----------
-    matrix : csr_array
-        W, shape (n, n).
-    scale : ndarray or None
-        Scaling that makes W symmetric, from `symmetrizer`.
-    rho : float or complex
-    """
-    if is_dense(matrix):
-        return None
-    if scale is not None:
-        links = sparse.csr_array(sparse.diags_array(scale) @ matrix @ sparse.diags_array(1 / scale))
-        links = sparse.csr_array((links + links.T) / 2)
-        identity = sparse.eye_array(len(scale), format="csc")
-        inverse = selected_inverse(sparse.csc_array(identity - rho * links))
-        return None if inverse is None else np.asarray(links.multiply(inverse).sum(axis=1)).ravel()
-    if not has_cheap_square(matrix):
-        return None
-    normal = _normal_matrix(matrix, sparse.csr_array(matrix.T @ matrix), rho)
-    inverse = selected_inverse(normal)
-    if inverse is None:
-        return None
-    system = sparse.csr_array(sparse.eye_array(matrix.shape[0]) - rho * matrix)
-    # G = W (A'A)^-1 A': both ends are neighbours of the unit, or itself.
-    return np.asarray(sparse.csr_array(matrix @ inverse).multiply(system).sum(axis=1)).ravel()
+    cells = _cells(matrix, rho)
+    return None if cells is None else analysed(matrix, one_lag).diagonal(cells, 0)
 
 
 def spill_diagonals_and_slopes(
-    matrix: sparse.csr_array, scale: np.ndarray | None, rho: float
+    matrix: sparse.csr_array, rho: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the diagonals of G and of its derivative ``G G``; as `spill_diagonals`.
 
     Parameters
     ----------
-    matrix, scale, rho
+    matrix, rho
         As there.
     """
-    diagonal = spill_diagonals(matrix, scale, complex(rho, _COMPLEX_STEP))
-    return None if diagonal is None else (diagonal.real, diagonal.imag / _COMPLEX_STEP)
+    cells = _cells(matrix, complex(rho, _COMPLEX_STEP))
+    if cells is None:
+        return None
+    sums = analysed(matrix, one_lag)
+    return sums.diagonal(cells.real, 0), sums.diagonal(cells.imag, 0) / _COMPLEX_STEP
 
 
-def _normal_matrix(
-    matrix: sparse.csr_array, square: sparse.csr_array, rho: complex
-) -> sparse.csc_array:
-    """Return ``A'A``, the transpose without conjugation, with all places of W, W' and W'W."""
-    n = matrix.shape[0]
-    links, squares, units = sparse.coo_array(matrix), sparse.coo_array(square), np.arange(n)
-    values = [np.ones(n), -rho * links.data, -rho * links.data, rho**2 * squares.data]
-    rows = [units, links.row, links.col, squares.row]
-    columns = [units, links.col, links.row, squares.col]
-    # Sums of repeated places stay there if they are zero; those of matrices do not.
-    places = (np.concatenate(rows), np.concatenate(columns))
-    return sparse.csc_array(sparse.coo_array((np.concatenate(values), places), shape=(n, n)))
+def _cells(matrix: sparse.csr_array, rho: complex) -> np.ndarray | None:
+    """Return the inverse of A at the turned links."""
+    if is_dense(matrix):
+        return None
+    factor = _factor(analysed(matrix, one_lag), np.array([rho]))
+    return None if factor is None else factor.inverse_at_links()
+
+
+def _factor(sums: LinkSums, coefs: np.ndarray) -> LinkFactor | None:
+    """Return the factors of I minus a sum; None if there is much work, or a pivot is too small."""
+    if sums.system.operations > _MOST_WORK:
+        return None
+    factor = sums.system.factor(sums.weights(coefs))
+    return factor if np.isfinite(factor.logdet) else None
+
+
+def _square(matrix: sparse.csr_array) -> LinkSums:
+    """Return the links of ``A'A = I - rho W - rho W' + rho^2 W'W``, and of that with two rho."""
+    transposed = sparse.csr_array(matrix.T)
+    return LinkSums([matrix, transposed, sparse.csr_array(transposed @ matrix)])
