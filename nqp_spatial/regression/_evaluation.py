@@ -17,6 +17,7 @@ from nqp_spatial.core.text import t
 from nqp_spatial.errors import DomainError, OptionError, PanelError, UnknownColumnError, sample
 from nqp_spatial.regression._formula_names import advice, uncoloured
 from nqp_spatial.regression._formulas import Functions, ReadFormula, read_formula
+from nqp_spatial.regression._shared_evaluations import shared
 
 __all__ = ["FormulaSide", "evaluate", "evaluate_side", "evaluated_with", "model_matrix"]
 
@@ -82,6 +83,14 @@ def evaluate(
     formula: str, panel: SpatialPanel, functions: Functions | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[FormulaSide, FormulaSide]]:
     """Return both sides of a formula as columns, and how to build them from other data."""
+    if functions:
+        return _evaluate(formula, panel, functions)
+    return shared(panel, f"formula {formula}", lambda: _evaluate(formula, panel, None))
+
+
+def _evaluate(
+    formula: str, panel: SpatialPanel, functions: Functions | None
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[FormulaSide, FormulaSide]]:
     read = read_formula(formula, functions, known=panel.frame.columns)
     data = _data(panel, read, read.columns, complete=True)
     specs = None if read.functions else _specs_of_numbers(read)

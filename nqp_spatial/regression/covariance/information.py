@@ -145,7 +145,7 @@ def estimate_at(
     if products.filtered and len(coefs):
         turned = products.parts(lam, phi)[3]
         coefs = coefs + projection.unscale @ (turned @ np.concatenate([[1.0], -rho]))
-    sigma2 = products.derivatives(at)[0] / counts.observations
+    sigma2 = products.value(at) / counts.observations
     return Estimate(coefs, rho, lam, sigma2, projection, counts, tuple(likelihood.active), phi)
 
 

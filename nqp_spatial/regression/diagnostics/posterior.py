@@ -196,7 +196,7 @@ def log_marginal(problem: ModelData) -> float:
         logs = logs + counts.n_logdets * np.log(np.abs(reach.value(x)))
     for position, value in enumerate(x):
         pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
-        logs[position] -= freedom * np.log(products.derivatives(pair)[0])
+        logs[position] -= freedom * np.log(products.value(pair))
         if which == 1:
             logs[position] -= products.log_volume(float(value)) / 2
     logs += np.log(1 - np.tanh(u) ** 2) - np.log(2)  # dx / length of the interval

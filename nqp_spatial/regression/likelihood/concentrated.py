@@ -67,6 +67,29 @@ class CrossProducts:
         if self._dummies is not None:
             self._on_dummies = self._dummies.polynomials(series, lagged)
 
+    def value(self, at: np.ndarray) -> float:
+        """Return S at (rho, lam, phi)."""
+        v = np.concatenate([[1.0], -at[: self.n_rho]])
+        k = self.plain
+        if self.filtered:
+            full = self._gram(float(at[self.n_rho]), float(at[self.n_rho + 1]))
+            out = self._out(full)
+            k = out.T @ full @ out
+        return float(v @ k @ v)
+
+    def _gram(self, lam: float, phi: float) -> np.ndarray:
+        """Return the cross products of the filtered series."""
+        order = np.array([1, -lam, lam**2])
+        within = np.tensordot(order, self._within, axes=1)
+        if self._dummies is not None:
+            within = within - self._dummies.explained(self._on_dummies, lam)[0]
+        return np.asarray(within + phi**2 * np.tensordot(order, self._between, axes=1))
+
+    def _out(self, full: np.ndarray) -> np.ndarray:
+        """Return e minus its regression on the filtered q, as weights of the filtered series."""
+        r = self.n_rho + 1
+        return np.vstack([np.eye(r), -np.linalg.solve(full[r:, r:], full[r:, :r])])
+
     def parts(
         self, lam: float, phi: float
     ) -> tuple[np.ndarray, list[np.ndarray], list[list[np.ndarray]], np.ndarray]:
@@ -87,8 +110,7 @@ class CrossProducts:
             [within[2] + phi**2 * between[2], 2 * phi * between[1]],
             [2 * phi * between[1], 2 * between[0]],
         ]
-        coefs = np.linalg.solve(full[r:, r:], full[r:, :r])
-        out = np.vstack([np.eye(r), -coefs])  # e minus its regression on the filtered q
+        out = self._out(full)
         turned = [slope @ out for slope in first]
         solved = [np.linalg.solve(full[r:, r:], part[r:]) for part in turned]
         bends = [
@@ -100,7 +122,7 @@ class CrossProducts:
             ]
             for i in (0, 1)
         ]
-        return out.T @ full @ out, [out.T @ part for part in turned], bends, coefs
+        return out.T @ full @ out, [out.T @ part for part in turned], bends, -out[r:]
 
     def log_volume(self, lam: float) -> float:
         """Return ``ln|z'B'B z| - ln|z'z|``, without filtered period dummies."""
@@ -165,7 +187,7 @@ class ConcentratedLikelihood:
     def value(self, at: np.ndarray) -> float:
         """Return the maximised log-likelihood at (rho, lam, phi)."""
         n, m, r = self.counts.observations, self.counts.n_logdets, self.n_rho
-        s = self.products.derivatives(at)[0]
+        s = self.products.value(at)
         total = -n / 2 * (np.log(2 * np.pi * s / n) + 1) + self.counts.units * np.log(at[r + 1])
         for x, logdet in zip((at[:r], at[r : r + 1]), self.logdets, strict=True):
             total += m * value_of(logdet, x, self.counts.drops_unit_root)

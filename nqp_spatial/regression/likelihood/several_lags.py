@@ -116,7 +116,7 @@ class DenseLags(LagMatrices):
     def derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient and Hessian from ``G_k = W_k S^-1``.
 
-        Those of the last points are kept: after the ascents, one is where the information is wanted.
+        Those of the last points are kept: the information is wanted where an ascent ended.
         """
         memory: dict[bytes, tuple[np.ndarray, np.ndarray]] = self.__dict__.setdefault("_slopes", {})
         key = np.asarray(rho, dtype=float).tobytes()
