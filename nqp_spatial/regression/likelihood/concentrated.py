@@ -47,7 +47,7 @@ class CrossProducts:
         residuals = np.column_stack([p.left_y, p.left_lag])
         self.plain = residuals.T @ residuals
         self.n_rho = int(p.left_lag.shape[1])
-        self.filtered = p.by_u is not None or random
+        self.filtered, self._random = p.by_u is not None or random, random
         if not self.filtered:
             return
         self._dummies, self._on_dummies = p.filtered_periods, np.empty(0)
@@ -79,11 +79,13 @@ class CrossProducts:
 
     def _gram(self, lam: float, phi: float) -> np.ndarray:
         """Return the cross products of the filtered series."""
-        order = np.array([1, -lam, lam**2])
-        within = np.tensordot(order, self._within, axes=1)
+        order = np.array([[1, -lam, lam**2]])
+        full = _mixed(order, self._within)[0]
         if self._dummies is not None:
-            within = within - self._dummies.explained(self._on_dummies, lam)[0]
-        return np.asarray(within + phi**2 * np.tensordot(order, self._between, axes=1))
+            full = full - self._dummies.explained(self._on_dummies, lam)[0]
+        if self._random:
+            full = full + phi**2 * _mixed(order, self._between)[0]
+        return np.asarray(full)
 
     def _out(self, full: np.ndarray) -> np.ndarray:
         """Return e minus its regression on the filtered q, as weights of the filtered series."""
@@ -124,13 +126,19 @@ class CrossProducts:
         ]
         return out.T @ full @ out, [out.T @ part for part in turned], bends, -out[r:]
 
-    def log_volume(self, lam: float) -> float:
-        """Return ``ln|z'B'B z| - ln|z'z|``, without filtered period dummies."""
-        order = np.array([1, -lam, lam**2])
-        gram = np.tensordot(order, self._within + self._between, axes=1)
+    def by_lam(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return S and ``ln|z'B'B z| - ln|z'z|`` at several lam, where rho is 0 and phi is 1.
+
+        Filtered period dummies are removed from both.
+        """
+        r = self.n_rho + 1
+        orders = np.column_stack([np.ones_like(lam), -lam, lam**2])
+        full = _mixed(orders, self._within + self._between)
         if self._dummies is not None:
-            gram = gram - self._dummies.explained(self._on_dummies, lam)[0]
-        return float(np.linalg.slogdet(gram[self.n_rho + 1 :, self.n_rho + 1 :])[1])
+            full = full - [self._dummies.explained(self._on_dummies, x)[0] for x in lam]
+        own, beside, others = full[:, :1, :1], full[:, r:, :1], full[:, r:, r:]
+        explained = np.swapaxes(beside, 1, 2) @ np.linalg.solve(others, beside)
+        return (own - explained)[:, 0, 0], np.linalg.slogdet(others)[1]
 
     def derivatives(self, at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return S, its gradient (R + 2,) and its Hessian at (rho, lam, phi)."""
@@ -146,6 +154,12 @@ class CrossProducts:
             for j in (0, 1):
                 hessian[r + i, r + j] = v @ second[i][j] @ v
         return float(v @ k @ v), gradient, hessian
+
+
+def _mixed(orders: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Return sums of cross products by powers of lam, one for each row of coefficients."""
+    sums = orders @ powers.reshape(len(powers), -1)
+    return np.asarray(sums.reshape(len(orders), *powers.shape[1:]))
 
 
 def _grams(series: np.ndarray, lagged: np.ndarray) -> np.ndarray:
