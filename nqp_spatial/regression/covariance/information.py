@@ -392,9 +392,10 @@ def mean_of_score(estimate: Estimate, part: np.ndarray, spec: RegressionSpec) ->
 def _cross_sums(images: Sequence[np.ndarray]) -> np.ndarray:
     """Return ``tr(P'Q)`` from the images of unit columns, above the diagonal."""
     sums = np.zeros((len(images), len(images)))
-    for i, image_p in enumerate(images):
-        for j, right in enumerate(images[i:], start=i):
-            sums[i, j] = (image_p * right).sum()
+    present = [i for i, image in enumerate(images) if image.any()]  # not of absent terms
+    for place, i in enumerate(present):
+        for j in present[place:]:
+            sums[i, j] = (images[i] * images[j]).sum()
     return sums
 
 
