@@ -443,12 +443,12 @@ class FilterPair:
         x = np.asarray(x, order="F")
         if which == self.n_rho:
             if self.error is None or self.b is None:
-                return np.zeros_like(x)
+                return np.broadcast_to(0.0, x.shape)  # without memory
             if transposed:
                 return np.asarray(self.b.solve(np.asarray(self.error.T @ x, order="F"), trans="T"))
             return np.asarray(self.error @ self.b.solve(x))
         if self.a is None:
-            return np.zeros_like(x)
+            return np.broadcast_to(0.0, x.shape)  # without memory
         lag = self.outcome[which]
         if transposed:
             x = x if self.error is None else x - self.lam * (self.error.T @ x)
@@ -477,7 +477,7 @@ def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray) -> DenseFactor
 
 def _unit_columns(n: int, start: int) -> np.ndarray:
     stop = min(start + BLOCK, n)
-    unit = np.zeros((n, stop - start))
+    unit = np.zeros((n, stop - start), order="F")
     unit[np.arange(start, stop), np.arange(stop - start)] = 1.0
     return unit
 
