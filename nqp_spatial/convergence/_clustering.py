@@ -112,7 +112,7 @@ def cluster(
         club = _sieved(x, remaining, core, rule, increasing)
         clubs.append(club)
         progress(len(club.members))
-        remaining = np.setdiff1d(remaining, club.members)
+        remaining = np.setdiff1d(remaining, club.members, assume_unique=True)
     progress(len(remaining))
     return clubs, remaining
 

@@ -7,6 +7,7 @@ regressor, so that a thousand regressions need only a few array products.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -91,28 +92,36 @@ class LogTRule:
         h = np.atleast_2d(h)
         periods = h.shape[1]
         start = self.first(periods)
-        t = np.arange(start, periods + 1)
-        x = np.log(t)
+        x, twice, from_mean, slope = _regressor(start, periods)
         used = np.concatenate([h[:, :1], h[:, start - 1 :]], axis=1)
         known = np.asarray((used > 0).all(axis=1))
         logs = np.log(used, out=np.zeros_like(used), where=known[:, None])
-        y = logs[:, :1] - logs[:, 1:] - 2 * np.log(np.log(t))
-        from_mean = x - x.mean()
-        slope = from_mean / (from_mean @ from_mean)
+        y = logs[:, :1] - logs[:, 1:] - twice
         b = y @ slope
         u = y - y.mean(axis=1, keepdims=True) - b[:, None] * from_mean
         if self.hac == "fixed":
-            variance = _long_run(u, _memory(u), len(t), len(t) - 1) * (slope @ slope)
+            variance = _long_run(u, _memory(u), len(x), len(x) - 1) * (slope @ slope)
         else:
             scores = u * slope
             # Bandwidth from an AR(1) of the score x u, not of (x - mean) u.
             products = u * x
             memory = _memory(products[:, 1:], products[:, :-1])
-            variance = _weighted_sum(scores, memory, len(t)) * len(t) / (len(t) - 2)
+            variance = _weighted_sum(scores, memory, len(x)) * len(x) / (len(x) - 2)
         known = known & (variance > 0)
         error = np.full(len(h), np.nan)
         error[known] = np.sqrt(variance[known])
         return np.asarray(np.where(known, b, np.nan)), error
+
+
+@lru_cache(maxsize=32)
+def _regressor(start: int, periods: int) -> tuple[np.ndarray, ...]:
+    """Return log t, 2 log log t, log t minus its mean, and the weights of y in the slope."""
+    x = np.log(np.arange(start, periods + 1))
+    from_mean = x - x.mean()
+    arrays = (x, 2 * np.log(x), from_mean, from_mean / (from_mean @ from_mean))
+    for array in arrays:
+        array.setflags(write=False)  # shared by all calls
+    return arrays
 
 
 def _memory(now: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
@@ -136,12 +145,15 @@ def _kernel(memory: np.ndarray, size: int, lags: int) -> np.ndarray:
         alpha = 4 * memory**2 / (1 - memory) ** 4
         z = 1.2 * np.pi * np.arange(1, lags + 1) / (1.3221 * (alpha * size) ** 0.2)[:, None]
     far = ~np.isfinite(z)  # no autocorrelation, hence bandwidth zero: no weight on any lag
-    z[far] = 1.0
-    near = np.abs(z) < 1e-3
-    safe = np.where(near, 1.0, z)
+    if is_far := far.any():
+        z[far] = 1.0
+    near = z < 1e-3
+    safe = np.where(near, 1.0, z) if near.any() else z
     weights = 3 / safe**2 * (np.sin(safe) / safe - np.cos(safe))
-    weights[near] = 1 - z[near] ** 2 / 10  # first terms of its series, to avoid cancellation
-    weights[far] = 0.0
+    if safe is not z:  # first terms of its series, to avoid cancellation
+        weights[near] = 1 - z[near] ** 2 / 10
+    if is_far:
+        weights[far] = 0.0
     return np.asarray(weights)
 
 

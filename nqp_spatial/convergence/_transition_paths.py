@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -15,7 +15,7 @@ from nqp_spatial.core.periods import require_even_steps
 from nqp_spatial.core.text import Message, t
 from nqp_spatial.errors import DomainError, PanelError, ShortPanelWarning, sample
 
-__all__ = ["Detrend", "PathData", "path_data", "trend", "warn_if_short"]
+__all__ = ["Detrend", "PathData", "detrended", "path_data", "trend", "warn_if_short"]
 
 Detrend = Literal["hp"] | None
 _ADVISED = 15  # periods; Phillips and Sul's simulations begin at ten, applications at about twenty
@@ -111,16 +111,29 @@ def path_data(
         "relative transition paths divide by the mean over units. For a variable in logs, choose a "
         "unit of measurement in which levels exceed one",
     )  # fmt: skip
-    if detrend:
-        if panel.n_periods < 4:
-            raise PanelError(f"a trend needs at least 4 periods, the panel has {panel.n_periods}")
-        values = trend(values, smoothing)
-        description = t(
-            "{variable} (Hodrick-Prescott trend, {smoothing:g})",
-            variable=description, smoothing=smoothing,
-        )  # fmt: skip
-        _require_positive(panel, values, description, "pass detrend=None, or a larger smoothing")
-    return PathData(values, panel.units, panel.periods, description)
+    data = PathData(values, panel.units, panel.periods, description)
+    return detrended(panel, data, smoothing) if detrend else data
+
+
+def detrended(panel: SpatialPanel, data: PathData, smoothing: float) -> PathData:
+    """Return the Hodrick-Prescott trends of levels.
+
+    Raises
+    ------
+    DomainError
+        If trends are not positive.
+    PanelError
+        If there are fewer than four periods.
+    """
+    if panel.n_periods < 4:
+        raise PanelError(f"a trend needs at least 4 periods, the panel has {panel.n_periods}")
+    values = trend(data.values, smoothing)
+    description = t(
+        "{variable} (Hodrick-Prescott trend, {smoothing:g})",
+        variable=data.description, smoothing=smoothing,
+    )  # fmt: skip
+    _require_positive(panel, values, description, "pass detrend=None, or a larger smoothing")
+    return replace(data, values=values, description=description)
 
 
 def _require_positive(

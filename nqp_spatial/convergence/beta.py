@@ -17,8 +17,8 @@ from nqp_spatial.core.inference import (
     NotApplicable,
     TestSet,
     critical_value,
+    interval_columns,
     wald_test,
-    with_intervals,
 )
 from nqp_spatial.core.options import Level, Size, checked
 from nqp_spatial.core.panel import SpatialPanel
@@ -312,10 +312,16 @@ def _coefficients(
     result: RegressionResult, columns: dict[str, str]
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Return the coefficient of each group's starting level and their covariance."""
-    keys = [("x", column) for column in columns.values()]
+    places = _places(result, columns)
     groups = pd.Index(list(columns), name="group")
-    params = pd.Series(result.params[keys].to_numpy(dtype=float), groups, name="estimate")
-    return params, pd.DataFrame(result.cov.loc[keys, keys].to_numpy(), groups, groups)
+    params = pd.Series(result.params.to_numpy(dtype=float)[places], groups, name="estimate")
+    return params, pd.DataFrame(result.cov.to_numpy()[np.ix_(places, places)], groups, groups)
+
+
+def _places(result: RegressionResult, columns: dict[str, str]) -> list[int]:
+    """Return the positions of each group's starting level among the parameters."""
+    keys = list(result.params.index)
+    return [keys.index(("x", column)) for column in columns.values()]
 
 
 def _estimates(result: RegressionResult, columns: dict[str, str]) -> pd.DataFrame:
@@ -323,38 +329,40 @@ def _estimates(result: RegressionResult, columns: dict[str, str]) -> pd.DataFram
     effects = None
     if result.spec.model not in ("ols", "sem"):  # else effects equal the coefficient
         effects = result.effects().frame.set_index(["variable", "effect"])
-    rows = {}
-    for group, column in columns.items():
-        rows[group, "coefficient"] = (
-            float(result.params["x", column]), float(result.std_errors["x", column])
-        )  # fmt: skip
+    values, errors = result.params.to_numpy(), result.std_errors.to_numpy()
+    rows: dict[tuple[str, str], tuple[float, float]] = {}
+    for (group, column), place in zip(columns.items(), _places(result, columns), strict=True):
+        rows[group, "coefficient"] = float(values[place]), float(errors[place])
         if effects is not None:
             for effect in ("direct", "total"):
                 row = effects.loc[(column, effect)]
                 rows[group, effect] = float(row["estimate"]), float(row["std_error"])
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "std_error"])
-    frame.index = pd.MultiIndex.from_tuples(list(rows), names=["group", "effect"])
-    return frame
+    index = pd.MultiIndex.from_tuples(list(rows), names=["group", "effect"])
+    return pd.DataFrame(np.array(list(rows.values())), index, ["estimate", "std_error"])
 
 
 def _with_speeds(estimates: pd.DataFrame, span: float, spec: Spec) -> pd.DataFrame:
     """Return estimates, speeds and half-lives, with delta-method intervals."""
-    frame = with_intervals(estimates, spec.level)
+    estimate, error = estimates.to_numpy().T
     z, annual = critical_value(spec.level), spec.kind == "cross-section"
-    share = 1 + frame["estimate"] * (span if annual else 1.0)  # share of a gap left at the end
-    share = share.where(share > 0)
+    share = 1 + estimate * (span if annual else 1.0)  # share of a gap left at the end
+    share = np.where(share > 0, share, np.nan)
     speed = -np.log(share) / span
-    speed_error = frame["std_error"] * (1.0 if annual else 1 / span) / share
-    half_life = np.log(2) / speed.where(speed > 0)
+    speed_error = error * (1.0 if annual else 1 / span) / share
+    half_life = np.log(2) / np.where(speed > 0, speed, np.nan)
     width = z * half_life / speed * speed_error
-    return frame.assign(
-        speed=speed,
-        speed_low=speed - z * speed_error,
-        speed_high=speed + z * speed_error,
-        half_life=half_life,
-        half_life_low=half_life - width,
-        half_life_high=half_life + width,
-    )
+    columns = {
+        "estimate": estimate,
+        "std_error": error,
+        **interval_columns(estimate, error, spec.level),
+        "speed": speed,
+        "speed_low": speed - z * speed_error,
+        "speed_high": speed + z * speed_error,
+        "half_life": half_life,
+        "half_life_low": half_life - width,
+        "half_life_high": half_life + width,
+    }
+    return pd.DataFrame(columns, index=estimates.index)
 
 
 def _equal(params: pd.Series, cov: pd.DataFrame) -> HypothesisTest | NotApplicable:

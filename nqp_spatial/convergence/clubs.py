@@ -21,6 +21,8 @@ from nqp_spatial.convergence._clustering import (
 from nqp_spatial.convergence._log_t_regression import Hac, LogTRule, dispersion
 from nqp_spatial.convergence._transition_paths import (
     Detrend,
+    PathData,
+    detrended,
     path_data,
     warn_if_short,
 )
@@ -257,7 +259,7 @@ def clubs(
         notes=(
             *notes,
             *_notes_of_clubs(frame),
-            *_note_of_trend(panel, variable, merged, order, rule, spec),
+            *_note_of_trend(panel, data, merged, order, rule, spec),
         ),
     )
 
@@ -315,7 +317,7 @@ def _notes_of_clubs(frame: pd.DataFrame) -> list[Message]:
 
 def _note_of_trend(
     panel: SpatialPanel,
-    variable: str,
+    data: PathData,
     clubs: list[Club],
     order: np.ndarray,
     rule: LogTRule,
@@ -325,20 +327,21 @@ def _note_of_trend(
     if spec["detrend"] is not None:
         return []
     try:
-        data = path_data(
-            panel, variable, detrend="hp", smoothing=spec["smoothing"], logs=spec["logs"]
-        )
+        trends = detrended(panel, data, spec["smoothing"]).values
     except NqpError:  # no trend of these data
         return []
-    changed = []
-    for number, club in enumerate(clubs, start=1):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            h = dispersion(data.values[order[club.members]])
-            b, error = (float(estimates[0]) for estimates in rule.statistics(h))
-        if error > 0 and (b / error > T_CRITICAL) != (club.statistic > T_CRITICAL):
-            changed.append(
-                t("club {number}: t = {statistic:.2f}", number=number, statistic=b / error)
-            )
+    if not clubs:
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        h = np.stack([dispersion(trends[order[club.members]]) for club in clubs])
+        b, errors = rule.statistics(h)
+        statistics = b / errors
+    changed = [
+        t("club {number}: t = {statistic:.2f}", number=number, statistic=float(statistic))
+        for number, (club, statistic) in enumerate(zip(clubs, statistics, strict=True), start=1)
+        # Missing where there is no regression.
+        if not np.isnan(statistic) and (statistic > T_CRITICAL) != (club.statistic > T_CRITICAL)
+    ]
     if not changed:
         return []
     return [
@@ -351,16 +354,21 @@ def _note_of_trend(
 
 
 def _membership(clubs: list[Club], order: np.ndarray, units: pd.Index) -> pd.Series:
-    membership = pd.Series(pd.NA, units, dtype="Int64", name="club")
+    numbers = np.zeros(len(units), dtype=np.int64)
     for number, club in enumerate(clubs, start=1):
-        membership.iloc[order[club.members]] = number
-    return membership
+        numbers[order[club.members]] = number
+    return pd.Series(pd.arrays.IntegerArray(numbers, numbers == 0), units, name="club")
 
 
 def _history(steps: list[MergeStep]) -> pd.DataFrame:
     """Return the tests during merging; messages stay in a column of objects."""
-    history = pd.DataFrame(steps, columns=["tested", "statistic", "merged"])
-    return history.assign(tested=pd.Series([step.tested for step in steps], dtype=object))
+    return pd.DataFrame(
+        {
+            "tested": pd.Series([step.tested for step in steps], dtype=object),
+            "statistic": [step.statistic for step in steps],
+            "merged": [step.merged for step in steps],
+        }
+    )
 
 
 def _frame(

@@ -194,7 +194,8 @@ def keyed(frame: pd.DataFrame, unit: str, period: str | None) -> tuple[pd.DataFr
             f"{int(index.duplicated().sum())} (unit, period) pairs occur more than once: "
             f"{sample(pairs)}{written}; keep one row for each pair, or name a period"
         )
-    data = data.drop(columns=keys).set_axis(index, axis=0).sort_index()
+    others = [place for place, name in enumerate(data.columns) if name not in keys]
+    data = data.iloc[:, others].set_axis(index, axis=0).sort_index()
     data.index = data.index.remove_unused_levels()
     notes = [note] if note else []
     levels = data.index.levels[1]
@@ -252,17 +253,19 @@ def with_key_columns(frame: pd.DataFrame, unit: str, period: str | None) -> pd.D
 
 def _require_keys(data: pd.DataFrame, keys: list[str]) -> None:
     """Raise `MissingValuesError` where a row has no id or no period."""
-    absent = data[keys].isna()
+    rows = np.zeros(len(data), dtype=bool)
     for key in keys:
-        if pd.api.types.is_numeric_dtype(data[key]):
+        column = data[key]
+        rows |= column.isna().to_numpy()
+        if pd.api.types.is_numeric_dtype(column):
             continue
         try:
-            texts = data[key].drop_duplicates()
+            texts = column.drop_duplicates()
         except TypeError:
             continue  # cells that cannot be ids at all are refused with their type
         blank = [text for text in texts if isinstance(text, str) and not text.strip()]
-        absent[key] |= data[key].isin(blank)
-    rows = absent.any(axis=1)
+        if blank:
+            rows |= column.isin(blank).to_numpy()
     if rows.any():
         raise MissingValuesError(
             f"{int(rows.sum())} rows have no {' or '.join(keys)}, at row labels "

@@ -23,6 +23,7 @@ __all__ = [
     "TestSet",
     "chi2_test",
     "critical_value",
+    "interval_columns",
     "tests_frame",
     "two_sided_p",
     "wald_test",
@@ -255,14 +256,31 @@ def with_intervals(estimates: pd.DataFrame, level: float, df: float = np.inf) ->
     DataFrame
         With ``statistic, p_value, conf_low, conf_high`` beside them.
     """
-    reach = critical_value(level, df) * estimates["std_error"]
-    statistic = estimates["estimate"] / estimates["std_error"]
-    return estimates.assign(
-        statistic=statistic,
-        p_value=two_sided_p(statistic, df),
-        conf_low=estimates["estimate"] - reach,
-        conf_high=estimates["estimate"] + reach,
+    columns = interval_columns(
+        estimates["estimate"].to_numpy(), estimates["std_error"].to_numpy(), level, df
     )
+    return estimates.assign(**columns)
+
+
+def interval_columns(
+    estimates: np.ndarray, std_errors: np.ndarray, level: float, df: float = np.inf
+) -> dict[str, np.ndarray]:
+    """Return the columns that `with_intervals` adds.
+
+    Examples
+    --------
+    >>> interval_columns(np.array([1.0]), np.array([0.5]), 0.95)["conf_low"].round(2).tolist()
+    [0.02]
+    """
+    reach = critical_value(level, df) * std_errors
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = estimates / std_errors
+    return {
+        "statistic": statistic,
+        "p_value": two_sided_p(statistic, df),
+        "conf_low": estimates - reach,
+        "conf_high": estimates + reach,
+    }
 
 
 class CoefficientTable:

@@ -644,8 +644,8 @@ class SpatialPanel(Displayed):
         names = list(columns)
         self.require_columns(names)
         self.require_balanced()
-        missing = self._frame[names].isna()
-        if missing.to_numpy().any():
+        if any(self._frame[name].array.isna().any() for name in names):
+            missing = self._frame[names].isna()
             parts = [
                 f"{name!r} for {self._cells(missing[name].to_numpy())}"
                 for name in names

@@ -208,9 +208,10 @@ def check_fonts(artist: Figure | SubFigure | Axes) -> None:
     from matplotlib.text import Text
 
     global _font_warning_due
+    ours = fonts()
     for text in artist.findobj(Text):
-        if isinstance(text, Text) and not set(text.get_fontfamily()).issuperset(fonts()):
-            text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), *fonts()])))
+        if isinstance(text, Text) and not set(text.get_fontfamily()).issuperset(ours):
+            text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), *ours])))
     if not _font_warning_due:
         return
     texts = [text for text in artist.figure.figure.findobj(Text) if isinstance(text, Text)]
@@ -240,6 +241,8 @@ def _letters_by_font(text: Text) -> dict[str, set[str]]:
     letters = {letter for letter in _MATH.sub("", text.get_text()) if letter.isprintable()}
     files: dict[str, set[str]] = {}
     for family in text.get_fontfamily():
+        if not letters:  # as of most texts, the labels of ticks that are not drawn
+            break
         properties = text.get_fontproperties().copy()
         properties.set_family(family)
         with suppress(ValueError):  # no font of that name

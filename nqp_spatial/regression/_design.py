@@ -107,10 +107,11 @@ def build_design(
         If the formula cannot be evaluated for all observations.
     """
     y, x, sides = evaluate(formula, panel, functions)
-    names = [str(name) for name in x.columns if keep_intercept or name != INTERCEPT]
+    columns = [i for i, name in enumerate(x.columns) if keep_intercept or name != INTERCEPT]
+    names = [str(x.columns[i]) for i in columns]
     shape = (panel.n_units, panel.n_periods)
     outcome = y.iloc[:, 0].to_numpy(dtype=float).reshape(shape)
-    values = x[names].to_numpy(dtype=float).reshape(*shape, len(names))
+    values = x.to_numpy(dtype=float).T[columns].T.reshape(*shape, len(names))
     lagged: list[str] = []
     notes: tuple[str, ...] = ()
     # The spatial lag of a column equal across units is the column itself where rows of W add to

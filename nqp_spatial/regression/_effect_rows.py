@@ -151,13 +151,12 @@ class _RowsOfVariables:
     def _checked_variables(self) -> dict[str, Variable]:
         """Return the variables; one whose derivative does not exist has rows of its terms."""
         variables = variables_of(self.side)
-        rows = self.side.data.iloc[: min(len(self.side.data), 1000)]
         for name, variable in variables.items():
             if variable.kind != "number" or variable.is_plain:
                 continue
             try:
                 if self.side.read.functions:
-                    derivatives(self.side, variable, rows)
+                    derivatives(self.side, variable, self.side.data.iloc[:1000])
                 exists = not enters_in_steps(self.side, variable)
             except NotPointwiseError:
                 exists = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -123,13 +124,28 @@ def read_formula(
     OptionError
         If it is not a formula, contains unsupported parts, or expands into too many terms.
     """
+    if not isinstance(formula, str):
+        raise OptionError(f"{argument(name)} must be text such as 'y ~ x1 + x2', got {formula!r}")
+    columns = tuple(map(str, known))
+    if not functions:
+        checked_functions(functions)
+        return _read_without_functions(formula, columns, name)
+    return _read(formula, checked_functions(functions), columns, name)
+
+
+@lru_cache(maxsize=256)
+def _read_without_functions(formula: str, known: tuple[str, ...], name: str) -> ReadFormula:
+    """Read a formula once: a study estimates many models of one formula."""
+    return _read(formula, {}, known, name)
+
+
+def _read(
+    formula: str, functions: dict[str, Callable[..., Any]], known: tuple[str, ...], name: str
+) -> ReadFormula:
     import formulaic
     from formulaic.errors import FormulaicError
 
-    if not isinstance(formula, str):
-        raise OptionError(f"{argument(name)} must be text such as 'y ~ x1 + x2', got {formula!r}")
-    checked = checked_functions(functions)
-    reader = FormulaReader(formula, name, checked, [str(column) for column in known])
+    reader = FormulaReader(formula, name, functions, list(known))
     reader.read()
     right_side = formula if name == "formula" else f"0 + {formula}"
     try:
@@ -144,7 +160,7 @@ def read_formula(
     return ReadFormula(
         formula, parsed, tuple(reader.columns), frozenset(reader.bare), frozenset(reader.numeric),
         frozenset(reader.exact),
-        checked,
+        functions,
     )  # fmt: skip
 
 

@@ -244,7 +244,7 @@ def effects_of(
         frames.append(numerics.effects_frame(rows, name, point, inference))
     if len(horizons):
         frames += _paths(model, parameters, responses, stable, horizons, level)
-    frame = pd.concat(frames, ignore_index=True)
+    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     notes = (
         *(() if parameters.names else (NO_REGRESSORS,)),
         *stability,
@@ -314,10 +314,10 @@ def _notes_on_clusters(model: EstimatedModel, method: Method) -> list[str]:
 
 def _notes_on_intervals(frame: pd.DataFrame, method: Method) -> list[str]:
     """Say which intervals are unbounded, and why."""
-    unbounded = frame[np.isinf(frame["conf_low"])]
-    if unbounded.empty:
+    unbounded = np.isinf(frame["conf_low"].to_numpy())
+    if not unbounded.any():
         return []
-    horizons = ", ".join(map(str, dict.fromkeys(unbounded["horizon"])))
+    horizons = ", ".join(map(str, dict.fromkeys(frame["horizon"][unbounded])))
     if method == "fieller":
         return [
             t(

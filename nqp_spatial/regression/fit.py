@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -519,9 +520,15 @@ def _parameters(data: ModelData, estimate: Estimate) -> tuple[pd.MultiIndex, np.
     keys += [names_of_others[which] for which in estimate.active]
     others = np.array([*estimate.rho, estimate.lam, estimate.phi, estimate.psi])
     values = np.concatenate([estimate.coefs, others[list(estimate.active)]])
+    return _index_of(tuple(keys), tuple(names)).view(), values
+
+
+@lru_cache(maxsize=256)
+def _index_of(keys: tuple[tuple[str, ...], ...], names: tuple[str, ...]) -> pd.MultiIndex:
+    """Return the index of parameters; results get views of it, whose names can be changed."""
     if not keys:
-        return pd.MultiIndex.from_arrays([[]] * len(names), names=names), values
-    return pd.MultiIndex.from_tuples(keys, names=names), values
+        return pd.MultiIndex.from_arrays([[]] * len(names), names=names)
+    return pd.MultiIndex.from_tuples(keys, names=names)
 
 
 def _fixed_effects(panel: SpatialPanel, data: ModelData, estimated: Estimated) -> FixedEffects:

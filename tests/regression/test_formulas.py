@@ -18,7 +18,9 @@ from nqp_spatial.errors import (
     PanelError,
     UnknownColumnError,
 )
+from nqp_spatial.regression._evaluation import evaluate, model_matrix
 from nqp_spatial.regression._formulas import columns_of, quoted, read_formula, terms_of
+from nqp_spatial.regression._shared_evaluations import shared_evaluations
 
 
 @pytest.fixture(scope="module")
@@ -458,3 +460,57 @@ def test_what_cannot_be_read_is_shown_plainly_with_advice_on_backticks(formula):
     message = str(caught.value)
     assert "in backticks: `GDP (yuan)`" in message
     assert not {"\x1b", "⧛", "⧚"} & set(message) and "[0m" not in message and "[1;" not in message
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ x1 + x2",
+        "y ~ 0 + x1 + count",
+        "y ~ 1",
+        "y ~ `人均GDP(元)` + large",
+        "y ~ x1 - 1 + year",
+    ],
+)
+def test_columns_of_numbers_are_those_of_formulaic(odd, formula):
+    """They are taken from the panel as they are, without formulaic."""
+    panel, _ = odd
+    read = read_formula(formula)
+    names = {"id": "unit", "year": "period"}
+    frame = panel.frame.reset_index()
+    data = pd.DataFrame({name: frame[names.get(name, name)] for name in read.columns})
+    matrices = model_matrix(read.parsed, data, read)
+    y, x, sides = evaluate(formula, panel)
+    truths = matrices.lhs, matrices.rhs
+    for columns, truth, side in zip((y, x), truths, sides, strict=True):
+        assert list(columns.columns) == list(truth.columns)
+        np.testing.assert_array_equal(columns.to_numpy(dtype=float), truth.to_numpy(dtype=float))
+        assert side.spec == truth.model_spec
+        np.testing.assert_array_equal(side.columns(panel), truth)
+
+
+def test_formulas_that_share_their_text_share_nothing_that_can_be_changed(odd):
+    panel, w = odd
+    first = nq.fit("y ~ x1 + x2", panel, w)
+    first.params.index.names = ["kind", "name"]
+    first.params.iloc[0] = 9.0
+    second = nq.fit("y ~ x1 + x2", panel, w)
+    assert list(second.params.index.names) == ["block", "variable"]
+    assert second.params.iloc[0] != 9.0
+    assert first.params.index.names == ["kind", "name"]
+
+
+def test_evaluations_are_shared_within_a_block_and_by_panel(odd):
+    panel, _ = odd
+    other = panel.assign(x1=0.0)
+    with shared_evaluations():
+        once = evaluate("y ~ x1", panel)
+        with shared_evaluations():
+            assert evaluate("y ~ x1", panel) is once
+        assert evaluate("y ~ x2", panel) is not once
+        assert evaluate("y ~ f(x1)", panel, {"f": np.exp}) is not evaluate(
+            "y ~ f(x1)", panel, {"f": np.expm1}
+        )
+        assert (evaluate("y ~ x1", other)[1]["x1"] == 0).all()
+        assert evaluate("y ~ x1", panel) is once
+    assert evaluate("y ~ x1", panel) is not once

@@ -7,6 +7,10 @@ import pytest
 from scipy import linalg, optimize
 
 import nqp_spatial as nq
+from nqp_spatial.regression._model_data import build_model_data
+from nqp_spatial.regression._term_weights import TermWeights
+from nqp_spatial.regression.likelihood.concentrated import CrossProducts
+from nqp_spatial.regression.spec import RegressionSpec
 
 
 def arrays(panel, w, names):
@@ -178,3 +182,34 @@ def test_expected_information_is_the_mean_of_the_observed(neighbours, simulate):
         ]
         ratios.append(pair[0] / pair[1])
     assert np.mean(ratios) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("model", "effects"), [("sem", "random"), ("sdm", "random"), ("sem", "none")]
+)
+def test_sums_of_squares_with_and_without_derivatives(neighbours, simulate, model, effects):
+    w = neighbours(12, 3, seed=1)
+    draft = RegressionSpec("y ~ x1 + x2", "", (), (), model, effects, "none")
+    terms = TermWeights.of(w if model == "sdm" else None, w if model == "sdm" else None, w)
+    data = build_model_data(simulate(w, 5, seed=3), draft, terms)
+    products = CrossProducts(data.projection, random=effects == "random")
+    for at in np.array([[0.3, 0.2, 0.7], [0.0, -0.5, 1.0]]):
+        assert products.value(at) == pytest.approx(products.derivatives(at)[0], rel=1e-14)
+
+
+def test_sums_of_squares_and_volumes_at_many_lam(neighbours, simulate):
+    w = neighbours(12, 3, seed=1)
+    draft = RegressionSpec("y ~ x1 + x2", "", (), (), "sdem", "none", "none")
+    data = build_model_data(simulate(w, 5, seed=3), draft, TermWeights.of(None, w, w))
+    z, y = (part.reshape(12, 5, -1) for part in (data.design.z, data.design.y))
+    points = np.array([-0.6, 0.0, 0.4])
+    squares, volumes = CrossProducts(data.projection).by_lam(points)
+    for lam, square, volume in zip(points, squares, volumes, strict=True):
+        b = np.eye(12) - lam * w.sparse.toarray()
+        filtered, target = (
+            np.einsum("ij,jtk->itk", b, part).reshape(60, -1) for part in (z, y)
+        )  # fmt: skip
+        assert square == pytest.approx(linalg.lstsq(filtered, target)[1].item(), rel=1e-12)
+        plain = z.reshape(60, -1)
+        change = np.linalg.slogdet(filtered.T @ filtered)[1] - np.linalg.slogdet(plain.T @ plain)[1]
+        assert volume == pytest.approx(change, abs=1e-12)

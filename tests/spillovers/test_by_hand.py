@@ -121,6 +121,33 @@ def test_determinants_that_are_not_positive_are_no_likelihood():
     # det(I - r W) changes sign at r = 1 of a row-standardised matrix
     assert DenseLags(parts).value(np.array([1.05, 1.05])) == -np.inf
     assert np.isfinite(DenseLags(parts).value(np.array([0.95, 0.95])))
+    nothing = DenseLags([sparse.eye_array(3, format="csr")])
+    assert nothing.value(np.ones(1)) == -np.inf
+    with pytest.raises(np.linalg.LinAlgError, match="Singular"):
+        nothing.derivatives(np.ones(1))
+
+
+def test_kept_derivatives_of_dense_lags_are_copies():
+    parts, _ = small()
+    lags, rho = DenseLags(parts), np.array([0.4, -0.3])
+    gradient, hessian = lags.derivatives(rho)
+    truth = gradient.copy(), hessian.copy()
+    gradient += 1
+    hessian += 1
+    lags.value(rho + 0.1)
+    for again, before in zip(lags.derivatives(rho), truth, strict=True):
+        np.testing.assert_array_equal(again, before)
+    assert (lags.derivatives(rho + 0.1)[0] != truth[0]).all()
+
+
+@pytest.mark.parametrize("rho", [(0.4, -0.3), (1.3, 0.3)])
+def test_determinant_and_radius_of_dense_lags(rho):
+    parts, _ = small()
+    total = rho[0] * parts[0].toarray() + rho[1] * parts[1].toarray()
+    lags, at = DenseLags(parts), np.array(rho)
+    assert lags.value(at) == pytest.approx(np.linalg.slogdet(np.eye(12) - total)[1], rel=1e-13)
+    radius, largest = np.abs(np.linalg.eigvals(total)).max(), lags.radius(at)
+    assert radius - 1e-9 <= largest < 1
 
 
 @pytest.mark.parametrize("rho", [[0.3, -0.2], [0.9, 0.8], [1.4, -1.3], [2.0, 2.0]])

@@ -149,7 +149,7 @@ def estimate_at(
     if products.filtered and len(coefs):
         turned = products.parts(lam, phi)[3]
         coefs = coefs + projection.unscale @ (turned @ np.concatenate([[1.0], -rho]))
-    sigma2 = products.derivatives(at)[0] / counts.observations
+    sigma2 = products.value(at) / counts.observations
     return Estimate(coefs, rho, lam, sigma2, projection, counts, tuple(likelihood.active), phi)
 
 
@@ -401,9 +401,10 @@ def mean_of_score(estimate: Estimate, part: np.ndarray, spec: RegressionSpec) ->
 def _cross_sums(images: Sequence[np.ndarray]) -> np.ndarray:
     """Return ``tr(P'Q)`` from the images of unit columns, above the diagonal."""
     sums = np.zeros((len(images), len(images)))
-    for i, image_p in enumerate(images):
-        for j, right in enumerate(images[i:], start=i):
-            sums[i, j] = (image_p * right).sum()
+    present = [i for i, image in enumerate(images) if image.any()]  # not of absent terms
+    for place, i in enumerate(present):
+        for j in present[place:]:
+            sums[i, j] = (images[i] * images[j]).sum()
     return sums
 
 
@@ -451,12 +452,12 @@ class FilterPair:
             return np.zeros_like(x)
         if which == self.n_rho:
             if self.error is None or self.b is None:
-                return np.zeros_like(x)
+                return np.broadcast_to(0.0, x.shape)  # without memory
             if transposed:
                 return np.asarray(self.b.solve(self.error.T @ x, trans="T"))
             return np.asarray(self.error @ self.b.solve(x))
         if self.a is None:
-            return np.zeros_like(x)
+            return np.broadcast_to(0.0, x.shape)  # without memory
         lag = self.outcome[which]
         if self.b is None or self.error is None or self.common is not None:
             if transposed:  # functions of one W commute, so that B G B^-1 = G
@@ -492,7 +493,7 @@ def _factor(
 
 def _unit_columns(n: int, start: int) -> np.ndarray:
     stop = min(start + BLOCK, n)
-    unit = np.zeros((n, stop - start))
+    unit = np.zeros((n, stop - start), order="F")
     unit[np.arange(start, stop), np.arange(stop - start)] = 1.0
     return unit
 

@@ -15,6 +15,7 @@ from nqp_spatial.errors import NqpError
 from nqp_spatial.regression._design import INTERCEPT
 from nqp_spatial.regression._evaluation import evaluate
 from nqp_spatial.regression._formulas import Functions
+from nqp_spatial.regression._shared_evaluations import shared
 from nqp_spatial.regression.fit import fit
 from nqp_spatial.regression.results import RegressionResult
 from nqp_spatial.regression.spec import Correction, Effects, Model
@@ -63,12 +64,17 @@ def with_period_dummies(formula: str, panel: SpatialPanel) -> tuple[str, Spatial
     str
     SpatialPanel
     """
+    name, wider = shared(panel, "period codes", lambda: _with_period_codes(panel))
+    return f"{formula} + C({name})", wider
+
+
+def _with_period_codes(panel: SpatialPanel) -> tuple[str, SpatialPanel]:
+    """Return the name of a column of numbers of the periods, and the panel that has it."""
     name, names = "period_", {str(column) for column in panel.frame.columns}
     while name in names:
         name += "_"
-    codes = np.tile(np.arange(panel.n_periods), panel.n_units)
-    columns: dict[str, Any] = {name: codes}
-    return f"{formula} + C({name})", panel.assign(**columns)
+    columns: dict[str, Any] = {name: np.tile(np.arange(panel.n_periods), panel.n_units)}
+    return name, panel.assign(**columns)
 
 
 def fit_models(

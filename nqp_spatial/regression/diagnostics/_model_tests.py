@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -130,6 +131,14 @@ def fixed_effects_tests(
     functions: Functions | None = None,
 ) -> TestSet:
     """Return joint likelihood ratio tests of unit and of period effects, in the Durbin model."""
+
+    @cache
+    def loglik(kind: Effects) -> float:
+        model = fit(
+            formula, panel, w, effects=kind, correction="none", estimator="ml", functions=functions
+        )
+        return model.loglik
+
     tests: list[HypothesisTest | NotApplicable] = []
     candidates: tuple[tuple[str, Effects, int, str, str], ...] = (
         ("unit", "period", panel.n_units - 1, t("LR: unit effects"), t("no unit effects")),
@@ -144,14 +153,8 @@ def fixed_effects_tests(
         def ratio(
             name: str = name, null: str = null, df: int = df, pair: tuple[Effects, Effects] = pair
         ) -> HypothesisTest | NotApplicable:
-            larger, smaller = (
-                fit(
-                    formula, panel, w, effects=kind, correction="none", estimator="ml",
-                    functions=functions,
-                )
-                for kind in pair
-            )  # fmt: skip
-            return chi2_test(name, null, 2 * (larger.loglik - smaller.loglik), df)
+            larger, smaller = map(loglik, pair)
+            return chi2_test(name, null, 2 * (larger - smaller), df)
 
         tests.append(attempted(name, null, ratio))
     return TestSet(tests)

@@ -122,15 +122,16 @@ def _hausman(name: str, null: str, models: _EffectsModels) -> HypothesisTest | N
     """Compare slopes only: rho uses within and between variation and is similar in both models."""
     fixed, random = models.fitted("unit"), models.fitted("random")
     # The slopes of variables that are equal across units follow from those of the others.
-    keys = [key for key in fixed.params.index if key[0] in ("x", "wx")]
-    slopes = [key for key in keys if key[1] in models.varying]
+    varying = set(models.varying)
+    slopes = [key for key in fixed.params.index if key[0] in ("x", "wx") and key[1] in varying]
     if not slopes:
         return NotApplicable(name, null, t("the model has no regressors that vary between units"))
-    gap = (fixed.params.loc[slopes] - random.params.loc[slopes]).to_numpy()
+    of_fixed, of_random = (_places(model, slopes) for model in (fixed, random))
+    gap = fixed.params.to_numpy()[of_fixed] - random.params.to_numpy()[of_random]
     # Both use the error variance of the random model, otherwise the difference may not be positive
     # definite; under the null the two variances agree.
-    difference = fixed.cov.loc[slopes, slopes] * (random.sigma2 / fixed.sigma2)
-    difference = (difference - random.cov.loc[slopes, slopes]).to_numpy()
+    difference = fixed.cov.to_numpy()[np.ix_(of_fixed, of_fixed)] * (random.sigma2 / fixed.sigma2)
+    difference = difference - random.cov.to_numpy()[np.ix_(of_random, of_random)]
     scale = 1 / np.sqrt(np.abs(np.diag(difference)))
     if not np.linalg.eigvalsh(difference * np.outer(scale, scale)).min() > 1e-8:
         return NotApplicable(
@@ -160,7 +161,14 @@ def _mundlak(name: str, null: str, models: _EffectsModels) -> HypothesisTest | N
     share = 1 - count / means.n_units
     if share <= 0:
         return NotApplicable(name, null, t("there are as many coefficients as units"))
-    values = means.params.loc[keys].to_numpy()
-    cov = means.cov.loc[keys, keys].to_numpy()
+    places = _places(means, keys)
+    values = means.params.to_numpy()[places]
+    cov = means.cov.to_numpy()[np.ix_(places, places)]
     statistic = float(values @ np.linalg.solve(cov, values)) * share
     return chi2_test(name, null, statistic, len(values), t("unit means of regressors"))
+
+
+def _places(model: RegressionResult, keys: list[tuple[str, str]]) -> list[int]:
+    """Return the positions of parameters."""
+    position = {key: place for place, key in enumerate(model.params.index)}
+    return [position[key] for key in keys]

@@ -194,11 +194,12 @@ def log_marginal(problem: ModelData) -> float:
             lambda at: _mean_row_sum(weights, at), x[0], x[-1], radius=radius, strip=np.pi / 4
         )
         logs = logs + counts.n_logdets * np.log(np.abs(reach.value(x)))
-    for position, value in enumerate(x):
-        pair = np.array([value, 0.0, 1.0]) if which == 0 else np.array([0.0, value, 1.0])
-        logs[position] -= freedom * np.log(products.derivatives(pair)[0])
-        if which == 1:
-            logs[position] -= products.log_volume(float(value)) / 2
+    if which == 0:
+        v = np.column_stack([np.ones_like(x), -x])
+        logs -= freedom * np.log(((v @ products.plain) * v).sum(axis=1))
+    else:
+        squares, volumes = products.by_lam(x)
+        logs -= freedom * np.log(squares) + volumes / 2
     logs += np.log(1 - np.tanh(u) ** 2) - np.log(2)  # dx / length of the interval
     return float(constant + logsumexp(logs + np.log(u[1] - u[0])))
 

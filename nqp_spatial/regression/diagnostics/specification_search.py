@@ -16,6 +16,7 @@ from nqp_spatial.core.text import label, t
 from nqp_spatial.errors import NqpError, OptionError
 from nqp_spatial.regression._formulas import Functions
 from nqp_spatial.regression._model_data import ModelData, build_model_data
+from nqp_spatial.regression._shared_evaluations import shared_evaluations
 from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.diagnostics import _residual_tests as checks
 from nqp_spatial.regression.diagnostics._component_tests import component_tests
@@ -208,6 +209,20 @@ def diagnostics(
     if correction == "bias":
         raise OptionError("tests need likelihoods: correction must be auto, none or transformation")
     w = as_weights(weights).reordered(panel.units)
+    with shared_evaluations():
+        return _path(formula, panel, w, effects, correction, level, functions)
+
+
+def _path(
+    formula: str,
+    panel: SpatialPanel,
+    w: SpatialWeights,
+    effects: Effects,
+    correction: Correction,
+    level: float,
+    functions: Functions | None,
+) -> DiagnosticsResult:
+    """Fit the models and test them."""
     models, notes = fit_models(formula, panel, w, effects, correction, functions)
     swept: Correction = "none" if "none" in (effects, correction) else "transformation"
     draft = RegressionSpec(formula, "", (), (), "ols", effects, swept)

@@ -47,7 +47,7 @@ class CrossProducts:
         residuals = np.column_stack([p.left_y, p.left_lag])
         self.plain = residuals.T @ residuals
         self.n_rho = int(p.left_lag.shape[1])
-        self.filtered = p.by_u is not None or random
+        self.filtered, self._random = p.by_u is not None or random, random
         if not self.filtered:
             return
         self._dummies, self._on_dummies = p.filtered_periods, np.empty(0)
@@ -66,6 +66,31 @@ class CrossProducts:
         self._within, self._between = everything - between, between
         if self._dummies is not None:
             self._on_dummies = self._dummies.polynomials(series, lagged)
+
+    def value(self, at: np.ndarray) -> float:
+        """Return S at (rho, lam, phi)."""
+        v = np.concatenate([[1.0], -at[: self.n_rho]])
+        k = self.plain
+        if self.filtered:
+            full = self._gram(float(at[self.n_rho]), float(at[self.n_rho + 1]))
+            out = self._out(full)
+            k = out.T @ full @ out
+        return float(v @ k @ v)
+
+    def _gram(self, lam: float, phi: float) -> np.ndarray:
+        """Return the cross products of the filtered series."""
+        order = np.array([[1, -lam, lam**2]])
+        full = _mixed(order, self._within)[0]
+        if self._dummies is not None:
+            full = full - self._dummies.explained(self._on_dummies, lam)[0]
+        if self._random:
+            full = full + phi**2 * _mixed(order, self._between)[0]
+        return np.asarray(full)
+
+    def _out(self, full: np.ndarray) -> np.ndarray:
+        """Return e minus its regression on the filtered q, as weights of the filtered series."""
+        r = self.n_rho + 1
+        return np.vstack([np.eye(r), -np.linalg.solve(full[r:, r:], full[r:, :r])])
 
     def parts(
         self, lam: float, phi: float
@@ -87,8 +112,7 @@ class CrossProducts:
             [within[2] + phi**2 * between[2], 2 * phi * between[1]],
             [2 * phi * between[1], 2 * between[0]],
         ]
-        coefs = np.linalg.solve(full[r:, r:], full[r:, :r])
-        out = np.vstack([np.eye(r), -coefs])  # e minus its regression on the filtered q
+        out = self._out(full)
         turned = [slope @ out for slope in first]
         solved = [np.linalg.solve(full[r:, r:], part[r:]) for part in turned]
         bends = [
@@ -100,15 +124,21 @@ class CrossProducts:
             ]
             for i in (0, 1)
         ]
-        return out.T @ full @ out, [out.T @ part for part in turned], bends, coefs
+        return out.T @ full @ out, [out.T @ part for part in turned], bends, -out[r:]
 
-    def log_volume(self, lam: float) -> float:
-        """Return ``ln|z'B'B z| - ln|z'z|``, without filtered period dummies."""
-        order = np.array([1, -lam, lam**2])
-        gram = np.tensordot(order, self._within + self._between, axes=1)
+    def by_lam(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return S and ``ln|z'B'B z| - ln|z'z|`` at several lam, where rho is 0 and phi is 1.
+
+        Filtered period dummies are removed from both.
+        """
+        r = self.n_rho + 1
+        orders = np.column_stack([np.ones_like(lam), -lam, lam**2])
+        full = _mixed(orders, self._within + self._between)
         if self._dummies is not None:
-            gram = gram - self._dummies.explained(self._on_dummies, lam)[0]
-        return float(np.linalg.slogdet(gram[self.n_rho + 1 :, self.n_rho + 1 :])[1])
+            full = full - [self._dummies.explained(self._on_dummies, x)[0] for x in lam]
+        own, beside, others = full[:, :1, :1], full[:, r:, :1], full[:, r:, r:]
+        explained = np.swapaxes(beside, 1, 2) @ np.linalg.solve(others, beside)
+        return (own - explained)[:, 0, 0], np.linalg.slogdet(others)[1]
 
     def derivatives(self, at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return S, its gradient (R + 2,) and its Hessian at (rho, lam, phi)."""
@@ -124,6 +154,12 @@ class CrossProducts:
             for j in (0, 1):
                 hessian[r + i, r + j] = v @ second[i][j] @ v
         return float(v @ k @ v), gradient, hessian
+
+
+def _mixed(orders: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Return sums of cross products by powers of lam, one for each row of coefficients."""
+    sums = orders @ powers.reshape(len(powers), -1)
+    return np.asarray(sums.reshape(len(orders), *powers.shape[1:]))
 
 
 def _grams(series: np.ndarray, lagged: np.ndarray) -> np.ndarray:
@@ -165,7 +201,7 @@ class ConcentratedLikelihood:
     def value(self, at: np.ndarray) -> float:
         """Return the maximised log-likelihood at (rho, lam, phi)."""
         n, m, r = self.counts.observations, self.counts.n_logdets, self.n_rho
-        s = self.products.derivatives(at)[0]
+        s = self.products.value(at)
         total = -n / 2 * (np.log(2 * np.pi * s / n) + 1) + self.counts.units * np.log(at[r + 1])
         for x, logdet in zip((at[:r], at[r : r + 1]), self.logdets, strict=True):
             total += m * value_of(logdet, x, self.counts.drops_unit_root)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from scipy import optimize
@@ -404,6 +405,8 @@ def _search(
 ) -> list[np.ndarray]:
     """Return points near maxima."""
     limit = _limit()
+    outcome, errors = map(_remembered, likelihood.logdets)
+    likelihood = replace(likelihood, logdets=(outcome, errors))
 
     def height(u: np.ndarray) -> float:
         if np.abs(u[: coordinates.spatial]).max(initial=0.0) > _FARTHEST:
@@ -452,6 +455,17 @@ def _search(
     if not starts:
         _refuse_edges(np.full(coordinates.spatial, limit), limit, coordinates)
     return starts
+
+
+class _Remembered:
+    """The values of a log-determinant, which are kept: a grid repeats those of rho for each lam."""
+
+    def __init__(self, logdet: LogDet) -> None:
+        self.value = cache(logdet.value)
+
+
+def _remembered(logdet: LogDet | LagMatrices | None) -> LogDet | None:
+    return None if logdet is None else cast("LogDet", _Remembered(cast("LogDet", logdet)))
 
 
 def _limit() -> float:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import lapack
 
 from nqp_spatial.regression.likelihood.factorization import factorize_system
 from nqp_spatial.regression.likelihood.link_systems import LinkFactor, LinkSums
@@ -32,6 +33,7 @@ __all__ = [
 _COMPLEX_STEP = 1e-30
 # Steps of differences of gradients that are exact to rounding: central ones, and for ascents.
 _DIFFERENCE, _COARSE = 2e-5, 1e-5
+_KEPT_POINTS = 64  # whose derivatives are kept
 _LONG_STEP = 1.0  # of an ascent, after which the Hessian is computed anew
 
 
@@ -93,20 +95,69 @@ class DenseLags(LagMatrices):
 
     method = "dense"
 
+    @cached_property
+    def stacked(self) -> sparse.csr_array:
+        """The matrices W_k above each other."""
+        return sparse.csr_array(sparse.vstack(self.matrices, format="csr"))
+
+    @cached_property
+    def row_sums(self) -> np.ndarray:
+        """Sums of the absolute entries of each W_k by row, shape (R, n)."""
+        return np.asarray(abs(self.stacked).sum(axis=1)).reshape(len(self.matrices), -1)
+
     def value(self, rho: np.ndarray) -> float:
         """Return ``ln|S(rho)|``."""
-        n = self.matrices[0].shape[0]
-        sign, value = np.linalg.slogdet(np.eye(n) - weighted_sum(self.matrices, rho).toarray())
-        return float(value) if sign > 0 else -np.inf
+        factors, pivots, _ = self.factors(rho)
+        diagonal = factors.diagonal()
+        exchanges = np.count_nonzero(pivots != np.arange(len(pivots)))
+        negative = (np.count_nonzero(diagonal < 0) + exchanges) % 2
+        return -np.inf if negative or not diagonal.all() else float(np.log(np.abs(diagonal)).sum())
 
     def derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return gradient and Hessian from ``G_k = W_k S^-1``."""
-        n = self.matrices[0].shape[0]
-        inverse = np.linalg.inv(np.eye(n) - weighted_sum(self.matrices, rho).toarray())
-        g = [matrix @ inverse for matrix in self.matrices]
-        gradient = np.array([-np.trace(matrix) for matrix in g])
-        hessian = np.array([[-np.einsum("ij,ji->", a, b) for b in g] for a in g])
+        """Return gradient and Hessian from ``G_k = W_k S^-1``.
+
+        Those of the last points are kept: the information is wanted where an ascent ended.
+        """
+        memory: dict[bytes, tuple[np.ndarray, np.ndarray]] = self.__dict__.setdefault("_slopes", {})
+        key = np.asarray(rho, dtype=float).tobytes()
+        if key not in memory:
+            if len(memory) >= _KEPT_POINTS:
+                memory.clear()
+            memory[key] = self._derivatives(rho)
+        gradient, hessian = memory[key]
+        return gradient.copy(), hessian.copy()
+
+    def _derivatives(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        factors, pivots, _ = self.factors(rho)
+        size, _ = lapack.dgetri_lwork(len(factors))
+        inverse, failed = lapack.dgetri(factors, pivots, lwork=int(size))
+        if failed:
+            raise np.linalg.LinAlgError("Singular matrix")
+        g = (self.stacked @ inverse.T).reshape(len(rho), *factors.shape)
+        gradient = -np.trace(g, axis1=1, axis2=2)
+        hessian = np.empty((len(rho), len(rho)))
+        for k, first in enumerate(g):
+            for other in range(k + 1):
+                trace = np.einsum("ij,ji->", first, g[other])
+                hessian[k, other] = hessian[other, k] = -trace
         return gradient, hessian
+
+    def factors(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return the LU factors of S(rho)'; the last are kept, since a gradient follows a value."""
+        last: tuple[np.ndarray, tuple[np.ndarray, np.ndarray, int]] | None
+        last = self.__dict__.get("_last")
+        if last is None or not np.array_equal(last[0], rho):
+            system = weighted_sum(self.matrices, -np.asarray(rho)).toarray()
+            system.ravel()[:: len(system) + 1] += 1
+            # LAPACK reads the array by columns, as its transpose.
+            last = (np.array(rho), lapack.dgetrf(system.T, overwrite_a=True))
+            self.__dict__["_last"] = last
+        return last[1]
+
+    def radius(self, rho: np.ndarray) -> float:
+        """Return the spectral radius, or an upper bound below one."""
+        bound = float((np.abs(rho) @ self.row_sums).max())
+        return bound if bound < 1 else spectral_radius_of(self.matrices, rho)
 
 
 class SparseLags(LagMatrices):
