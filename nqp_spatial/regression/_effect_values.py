@@ -17,7 +17,6 @@ from nqp_spatial.regression._term_weights import TermWeights
 from nqp_spatial.regression.likelihood.factorization import Factor, factorize
 from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals
 from nqp_spatial.regression.likelihood.sizes import BLOCK
-from nqp_spatial.weights._spectrum import symmetrizer
 
 __all__ = ["KINDS", "effect_values"]
 
@@ -233,7 +232,7 @@ def _own_effects(
     assert terms.weights_y is not None
     matrix, n = terms.weights_y.sparse, len(f)
     if n > BLOCK and (terms.weights_x is terms.weights_y or not g.any()):
-        spill = spill_diagonals(matrix, symmetrizer(matrix), x)
+        spill = spill_diagonals(matrix, x)
         if spill is not None:
             return np.asarray(f + (x * f + g) * spill)
     diagonal = np.empty(n)

@@ -28,6 +28,7 @@ from nqp_spatial.regression.covariance.square_traces import (
 from nqp_spatial.regression.likelihood.concentrated import ConcentratedLikelihood
 from nqp_spatial.regression.likelihood.factorization import (
     DenseFactor,
+    Factor,
     factorize,
     factorize_system,
 )
@@ -480,9 +481,7 @@ class FilterPair:
         return [np.asarray(image) for image in images]
 
 
-def _factor(
-    matrices: Sequence[sparse.csr_array], at: np.ndarray
-) -> DenseFactor | LagSolver | sla.SuperLU:
+def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray) -> Factor:
     """Return a solver for I - sum at_k W_k; dense for few units, where F is one dense block."""
     if matrices[0].shape[0] <= BLOCK:
         return DenseFactor(weighted_sum(matrices, at), 1.0)
