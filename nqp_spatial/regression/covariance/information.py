@@ -33,7 +33,7 @@ from nqp_spatial.regression.likelihood.factorization import (
     factorize_system,
 )
 from nqp_spatial.regression.likelihood.lag_solver import LagSolver
-from nqp_spatial.regression.likelihood.log_determinant import LogDet
+from nqp_spatial.regression.likelihood.log_determinant import FactorLogDet, LogDet
 from nqp_spatial.regression.likelihood.selected_inverse import spill_diagonals
 from nqp_spatial.regression.likelihood.several_lags import (
     LagMatrices,
@@ -256,8 +256,10 @@ def trace_moments(
     seed : int, optional
         Seed of the probes at large n.
     """
-    pair = FilterPair(matrices, (estimate.rho, estimate.lam), spec)
     n, r, drops = structural.shape[0], len(estimate.rho), estimate.counts.drops_unit_root
+    # Of many units few columns are solved for: the analysis of the log-determinant serves them.
+    shared = logdets if n > DENSE_UP_TO else (None, None)
+    pair = FilterPair(matrices, (estimate.rho, estimate.lam), spec, shared)
     traces, products = np.zeros(r + 1), np.zeros((r + 1, r + 1))
     points = (estimate.rho, np.array([estimate.lam]))
     for term, logdet, x in zip((slice(0, r), slice(r, r + 1)), logdets, points, strict=True):
@@ -419,6 +421,7 @@ class FilterPair:
         ],
         at: tuple[np.ndarray, float],
         spec: RegressionSpec,
+        logdets: tuple[object, object] = (None, None),
     ) -> None:
         lags = matrices[0] if spec.has_rho else None
         lags = [lags] if isinstance(lags, sparse.csr_array) else lags
@@ -426,8 +429,10 @@ class FilterPair:
         self.error = matrices[1] if spec.has_lam else None
         self.rho, self.lam = np.atleast_1d(at[0]), at[1]
         self.n_rho = len(self.rho)
-        self.a = _factor(self.outcome, self.rho) if self.outcome else None
-        self.b = None if self.error is None else _factor([self.error], np.array([at[1]]))
+        self.a = _factor(self.outcome, self.rho, logdets[0]) if self.outcome else None
+        # One analysis of a common W holds one factor at a time.
+        other = None if self.outcome and logdets[1] is logdets[0] else logdets[1]
+        self.b = None if self.error is None else _factor([self.error], np.array([at[1]]), other)
 
     @property
     def common(self) -> sparse.csr_array | None:
@@ -481,13 +486,15 @@ class FilterPair:
         return [np.asarray(image) for image in images]
 
 
-def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray) -> Factor:
+def _factor(matrices: Sequence[sparse.csr_array], at: np.ndarray, logdet: object) -> Factor:
     """Return a solver for I - sum at_k W_k; dense for few units, where F is one dense block."""
     if matrices[0].shape[0] <= BLOCK:
         return DenseFactor(weighted_sum(matrices, at), 1.0)
-    if len(matrices) == 1:
-        return LagSolver(matrices[0], float(at[0]))
-    return factorize(weighted_sum(matrices, at), 1.0)
+    if len(matrices) > 1:
+        return factorize(weighted_sum(matrices, at), 1.0)
+    if isinstance(logdet, FactorLogDet):
+        return logdet.factor(float(at[0]))
+    return LagSolver(matrices[0], float(at[0]))
 
 
 def _unit_columns(n: int, start: int) -> np.ndarray:
