@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
+from unittest.mock import patch
 
 import nqp_spatial as nq
 from benchmarks import inference
@@ -17,6 +20,8 @@ BIG = (250, 400)  # rows and columns of the lattice of 100 000 units
 PERIODS = 10
 LAGS = {"time_lag": True, "space_time_lag": True}
 STATIC = "static model with effects"
+DIAGNOSTICS = "nqp_spatial.regression.diagnostics"
+ESTIMATING = ("_fitted_models", "_model_tests", "_random_effects_tests")
 OPTIONS: dict[str, dict[str, Any]] = {
     STATIC: {},
     "cluster": {"covariance": "cluster"},
@@ -54,11 +59,37 @@ def fitted(n: int, name: str):
 
 
 def path(n: int):
-    """Run the specification path: 19 models, their tests, posterior probabilities."""
+    """Run the specification path: its models, their tests, posterior probabilities."""
     panel, w = sample(n)
 
     def call() -> dict:
         return {"tests": len(nq.diagnostics("y ~ x", panel, w).tests)}
+
+    return call
+
+
+def models(n: int):
+    """Estimate the models of the specification path again, each by a call of its own."""
+    panel, w = sample(n)
+    calls = []
+
+    def recorded(function):
+        def call(*arguments, **options):
+            calls.append((arguments, options))
+            return function(*arguments, **options)
+
+        return call
+
+    modules = [import_module(f"{DIAGNOSTICS}.{name}") for name in ESTIMATING]
+    with ExitStack() as patches:
+        for module in modules:
+            patches.enter_context(patch.object(module, "fit", recorded(module.fit)))
+        nq.diagnostics("y ~ x", panel, w)
+
+    def call() -> dict:
+        for arguments, options in calls:
+            nq.fit(*arguments, **options)
+        return {"models": len(calls)}
 
     return call
 
@@ -74,5 +105,8 @@ def rows() -> list[dict]:
             table.append(row(f"{name}, n = {n}, T = {PERIODS}, again", ours, STATIC, static))
         if n == 3_000:
             ours = measure("benchmarks.dynamic_models:path", n, **once)
-            table.append(row(f"diagnostics, n = {n}, T = {PERIODS}, again", ours, STATIC, static))
+            name = f"diagnostics, n = {n}, T = {PERIODS}, again"
+            table.append(row(name, ours, STATIC, static))
+            floor = measure("benchmarks.dynamic_models:models", n, **once)
+            table.append(row(name, ours, f"its {floor.facts['models']} models, one by one", floor))
     return table
