@@ -14,6 +14,7 @@ from nqp_spatial.regression.covariance.square_traces import Spill, regressed_mea
 from nqp_spatial.regression.estimators import _unit_traces
 from nqp_spatial.regression.estimators._lag_traces import circle_rule
 from nqp_spatial.regression.likelihood import selected_inverse
+from nqp_spatial.regression.likelihood.cholesky import has_cheap_square
 from nqp_spatial.regression.spec import RegressionSpec
 
 
@@ -63,6 +64,25 @@ def test_too_much_work_is_left_to_others(matrix, monkeypatch):
     centre[1:, 0] = 1.0
     centre[1, 2] = 0.1
     assert selected_inverse.square_trace(sparse.csr_array(centre), 0.4) is None
+
+
+def test_diagonals_of_a_w_with_a_hub(lattice):
+    """One unit that names all others: W'W is dense, the inverse at the links is not."""
+    w = sparse.lil_array(lattice(20, 26).sparse)
+    w[0, 1:] = 1 / 519
+    hub = sparse.csr_array(w)
+    assert not has_cheap_square(hub)
+    own = selected_inverse.spill_diagonals(hub, 0.4)
+    np.testing.assert_allclose(own, np.diag(spill(hub, 0.4)), rtol=1e-11)
+
+
+def test_forms_of_rho_and_lam_with_one_w_have_exact_diagonals(matrix):
+    """F = B G B^-1 is G, since functions of one W commute, and H = W B^-1."""
+    spec = RegressionSpec("y ~ x", "", (), (), "sac", "none")
+    pair = FilterPair(([matrix], matrix), (np.array([0.4]), 0.3), spec)
+    assert pair.common is not None
+    dense = np.column_stack([np.diag(spill(matrix, 0.4)), np.diag(spill(matrix, 0.3))])
+    np.testing.assert_allclose(pair.diagonals((0, 1)), dense, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("rho", [0.4, 0.8])
