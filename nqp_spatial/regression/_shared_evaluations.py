@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nqp_spatial.core.panel import SpatialPanel
 
 __all__ = ["shared", "shared_evaluations"]
 
 Value = TypeVar("Value")
-_MEMORY: ContextVar[dict[tuple[int, str], tuple[SpatialPanel, object]] | None] = ContextVar(
+_MEMORY: ContextVar[dict[tuple[int, str], tuple[SpatialPanel, Any]] | None] = ContextVar(
     "evaluations", default=None
 )
 
@@ -47,4 +47,5 @@ def shared(panel: SpatialPanel, name: str, compute: Callable[[], Value]) -> Valu
     key = (id(panel), name)  # the panel is in the memory too, so that its id stays its own
     if key not in memory:
         memory[key] = (panel, compute())
-    return memory[key][1]  # type: ignore[return-value]
+    value: Value = memory[key][1]
+    return value

@@ -172,3 +172,12 @@ def test_derivatives_of_several_lags_and_the_hessian_of_ascents():
     assert lags.radius(rho) == several_lags.spectral_radius_of(parts, rho)
     wide = 3 * rho
     assert lags.radius(wide) == pytest.approx(several_lags.spectral_radius_of(parts, wide))
+
+
+def test_links_in_memory_of_bytes_are_analysed_too():
+    """As of arrays that were read from a file or another process."""
+    path = sparse.csr_array(np.array([[0.0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]]))
+    read = sparse.csr_array(path)
+    read.data = np.frombuffer(path.data.tobytes())
+    assert analysed(read, one_lag).n_links == path.nnz
+    assert is_analysed(read, one_lag)

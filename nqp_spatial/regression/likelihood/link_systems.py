@@ -226,7 +226,9 @@ def analysed(matrix: sparse.csr_array, make: _Make) -> LinkSums:
     if key not in _analyses:
         base = matrix.data.base
         _analyses[key] = make(matrix)
-        weakref.finalize(matrix.data if base is None else base, _analyses.pop, key, None)
+        # Not every owner of memory, such as bytes, can be watched; then this view is.
+        owner = base if isinstance(base, np.ndarray) else matrix.data
+        weakref.finalize(owner, _analyses.pop, key, None)
     return _analyses[key]
 
 
